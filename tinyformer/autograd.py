@@ -1,0 +1,417 @@
+"""The engine: tensors that remember how they were made, and the one backward pass through them.
+
+An operation is a function from arrays to ``(value, vjp)``. ``vjp`` (vector–Jacobian product) maps the gradient
+of the output to the gradients of the inputs:
+
+    y = f(x₁, …, xₙ)        vjp(dy) = (Jᵀ₁ dy, …, Jᵀₙ dy)        Jᵢ = ∂y/∂xᵢ
+
+``@differentiable`` lifts such a function from arrays to tensors. It is the only place that records the graph,
+checks gradients and sums them over broadcast axes; ``Tensor.backward`` is the only place that walks the graph.
+The engine knows no operation: operations register themselves as methods of ``Tensor``.
+
+Source: reverse accumulation, Linnainmaa (1970); chapter 2 builds a small version of this file.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import weakref
+from contextlib import ContextDecorator
+
+import numpy as np
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+# ------------------------------------------------------------------------------------------------ recording
+
+class _Recording(threading.local):
+    on = True
+
+
+_recording = _Recording()
+
+
+class no_grad(ContextDecorator):
+    """Within ``with no_grad():`` (or a function decorated ``@no_grad()``) operations record no graph."""
+
+    def __init__(self):
+        self._outer = []
+
+    def __enter__(self):
+        self._outer.append(_recording.on)
+        _recording.on = False
+        return self
+
+    def __exit__(self, *_):
+        _recording.on = self._outer.pop()
+
+
+class Node:
+    """One application of an operation: its inputs, and the vjp that leads back to them.
+
+    A node outlives neither the tensors made by it nor the backward pass through it: ``free`` drops what it holds.
+    """
+
+    __slots__ = ("operation", "inputs", "vjp", "outputs", "retained")
+
+    def __init__(self, operation, inputs, vjp, outputs):
+        self.operation = operation          # the lifted function: its name and those of its inputs
+        self.inputs = inputs                # a Tensor for each positional argument, None where it was no Tensor
+        self.vjp = vjp
+        self.outputs = outputs              # (shape, dtype) of each output
+        self.retained = []                  # (slot, weak reference) of outputs that asked to keep their gradient
+
+    def free(self):
+        self.vjp = self.inputs = None
+
+    def pull_back(self, gradients):
+        """The gradients of the inputs from those of the outputs (None: that output was not used), checked."""
+        name = self.operation.__name__
+        dys = tuple(np.zeros(shape, dtype) if dy is None else dy
+                    for dy, (shape, dtype) in zip(gradients, self.outputs))
+        result = self.vjp(dys if len(dys) > 1 else dys[0])
+        if not isinstance(result, (tuple, list)):
+            result = (result,)
+        if len(result) != len(self.inputs):
+            raise ValueError(f"{name}: vjp returned {len(result)} gradients, expected {len(self.inputs)}, "
+                             f"one for each of its inputs")
+        return [None if tensor is None or gradient is None or not tensor.requires_grad
+                else _checked(gradient, tensor, name, self.operation.input_name(i))
+                for i, (tensor, gradient) in enumerate(zip(self.inputs, result))]
+
+
+def _checked(gradient, tensor, operation, argument):
+    """``gradient``, summed to the tensor's shape; an error that names the operation when it cannot be its gradient."""
+    gradient = np.asarray(gradient)
+    if gradient.dtype != tensor.dtype:
+        raise TypeError(f"{operation}: the gradient of {argument} is {gradient.dtype}, expected {tensor.dtype}")
+    if gradient.shape == tensor.shape:
+        return gradient
+    summed = unbroadcast(gradient, tensor.shape)
+    if summed is None:
+        raise ValueError(f"{operation}: the gradient of {argument} has shape {gradient.shape}, "
+                         f"expected {tensor.shape}")
+    return summed
+
+
+def unbroadcast(gradient, shape):
+    """Sum ``gradient`` over the axes along which an array of ``shape`` was broadcast; None if it was not.
+
+    Broadcasting copies an entry to many places, so its gradient is the sum over those places.
+    """
+    extra = gradient.ndim - len(shape)
+    if extra < 0:
+        return None
+    axes = list(range(extra))
+    for axis, (have, want) in enumerate(zip(gradient.shape[extra:], shape)):
+        if have != want:
+            if want != 1:
+                return None
+            axes.append(extra + axis)
+    return gradient.sum(axis=tuple(axes)).reshape(shape)
+
+
+# ------------------------------------------------------------------------------------------------ tensors
+
+class Tensor:
+    """An array, whether its gradient is wanted, and the operation that made it.
+
+    data            ndarray of float32, float64, an integer type or bool
+    grad            ndarray like ``data`` once a backward pass has arrived, else None
+    requires_grad   True for what is to be learned and for everything computed from it
+    node            the operation that made it; None for a leaf (what the user made)
+    """
+
+    __slots__ = ("data", "grad", "requires_grad", "node", "slot", "__weakref__")
+    __array_ufunc__ = None                  # ndarray + Tensor asks Tensor.__radd__
+
+    def __init__(self, data, requires_grad=False):
+        self.data = data if type(data) is np.ndarray and data.dtype in FLOATS else _as_array(data)
+        if requires_grad and self.data.dtype not in FLOATS:
+            raise TypeError(f"tensor: only float32 and float64 can require a gradient, not {self.data.dtype}")
+        self.grad = None
+        self.requires_grad = requires_grad
+        self.node = None
+        self.slot = 0
+
+    # -- what it is
+
+    shape = property(lambda self: self.data.shape)
+    ndim = property(lambda self: self.data.ndim)
+    size = property(lambda self: self.data.size)
+    dtype = property(lambda self: self.data.dtype)
+    is_leaf = property(lambda self: self.node is None)
+
+    def __len__(self):
+        return len(self.data)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self):
+        made = f", made by {self.node.operation.__name__}" if self.node else ""
+        wants = ", requires_grad=True" if self.requires_grad and not self.node else ""
+        return f"tensor({np.array2string(self.data, separator=', ', prefix='tensor(')}{wants}{made})"
+
+    def __bool__(self):
+        return bool(self.data)
+
+    def __float__(self):
+        return float(self.data)
+
+    def item(self):
+        """The one number that it holds."""
+        return self.data.item()
+
+    def numpy(self):
+        """Its array (not a copy)."""
+        return self.data
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
+
+    def detach(self):
+        """A tensor on the same array, outside the graph."""
+        return Tensor(self.data)
+
+    # -- comparisons give plain boolean arrays: they have no gradient
+
+    def __lt__(self, other): return self.data < _data(other)
+    def __le__(self, other): return self.data <= _data(other)
+    def __gt__(self, other): return self.data > _data(other)
+    def __ge__(self, other): return self.data >= _data(other)
+    def __eq__(self, other): return self.data == _data(other)
+    def __ne__(self, other): return self.data != _data(other)
+    __hash__ = object.__hash__
+
+    # -- the backward pass
+
+    def retain_grad(self):
+        """Keep this tensor's gradient in ``grad`` although it is not a leaf."""
+        if not self.requires_grad:
+            raise ValueError("retain_grad: this tensor does not require a gradient")
+        if self.node is not None and all(kept() is not self for _, kept in self.node.retained):
+            self.node.retained.append((self.slot, weakref.ref(self)))
+
+    def backward(self, gradient=None, retain_graph=False):
+        """Add ∂self/∂leaf to ``leaf.grad`` for every leaf that requires a gradient.
+
+        gradient        dL/d self, of self's shape; may be left out for a single number (then it is 1)
+        retain_graph    keep the graph for another backward pass; otherwise it is freed on the way
+        """
+        if not self.requires_grad:
+            raise ValueError("backward: this tensor does not require a gradient: nothing it was computed from does, "
+                             "or it was computed under no_grad")
+        if gradient is None:
+            if self.size != 1:
+                raise ValueError(f"backward: shape {self.shape} is not a single number; "
+                                 f"pass the gradient of the output, of the same shape")
+            gradient = np.ones(self.shape, self.dtype)
+        gradient = np.asarray(_data(gradient), dtype=self.dtype)
+        if gradient.shape != self.shape:
+            raise ValueError(f"backward: gradient has shape {gradient.shape}, expected {self.shape}")
+
+        if self.node is None:
+            _accumulate(self, gradient)
+            return
+        order = topological_order(self)
+        arrived = {self.node: {self.slot: gradient}}        # gradients of each node's outputs, as far as they came
+        while order:
+            node = order.pop()                              # popped, so that what it holds can go at once
+            dys = arrived.pop(node, None)
+            if dys is None:                                 # its vjp said None all the way: nothing depends on it
+                continue
+            for slot, kept in node.retained:
+                if slot in dys and kept() is not None:
+                    _accumulate(kept(), dys[slot])
+            gradients = node.pull_back([dys.get(slot) for slot in range(len(node.outputs))])
+            for tensor, dx in zip(node.inputs, gradients):
+                if dx is None:
+                    continue
+                if tensor.node is None:
+                    _accumulate(tensor, dx)
+                else:
+                    slots = arrived.setdefault(tensor.node, {})
+                    slots[tensor.slot] = slots[tensor.slot] + dx if tensor.slot in slots else dx
+            if not retain_graph:
+                node.free()
+
+
+def _accumulate(tensor, gradient):
+    """tensor.grad += gradient, in an array that is the tensor's own."""
+    if tensor.grad is None:
+        tensor.grad = gradient.copy()
+    else:
+        tensor.grad = tensor.grad + gradient
+
+
+def topological_order(*tensors):
+    """The nodes that ``tensors`` were computed by, each after those that its inputs were computed by.
+
+    Iterative, so that the depth of a graph is bounded by memory and not by Python's stack.
+    """
+    order, seen = [], set()
+    stack = [(tensor.node, False) for tensor in tensors if tensor.node is not None]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            if node.inputs is None:
+                raise RuntimeError(f"backward: the graph below {node.operation.__name__} was freed by an earlier backward "
+                                   f"pass; give that one retain_graph=True, or compute the value again")
+            stack.append((node, True))
+            stack.extend((tensor.node, False) for tensor in node.inputs
+                         if tensor is not None and tensor.node is not None and tensor.node not in seen)
+    return order
+
+
+def unreached(named_parameters):
+    """Names of the parameters that require a gradient and that no backward pass has reached since it was cleared.
+
+    >>> loss.backward(); unreached(model.named_parameters())
+    """
+    return [name for name, tensor in named_parameters if tensor.requires_grad and tensor.grad is None]
+
+
+def first_nonfinite(tensor):
+    """What first made ``tensor`` NaN or infinite: (name of the operation, its output's shape), or None if all is finite.
+
+    A leaf that was not finite to begin with has the name ``"input"``. Needs the graph: call it before ``backward``.
+    """
+    for node in topological_order(tensor):
+        for source in node.inputs:
+            if source is not None and not np.isfinite(source.data).all():
+                return (source.node.operation.__name__ if source.node else "input"), source.shape
+    if np.isfinite(tensor.data).all():
+        return None
+    return (tensor.node.operation.__name__ if tensor.node else "input"), tensor.shape
+
+
+# ------------------------------------------------------------------------------------------------ operations
+
+def differentiable(function=None, *, method=None):
+    """Lift ``function(*arrays, **options) -> (value, vjp)`` to tensors.
+
+    Positional parameters of ``function`` are its inputs: ``vjp`` returns one gradient for each, in order, None for
+    those that have none (indices, masks). Parameters after ``*`` are options. A ``value`` that is a tuple of arrays
+    makes the operation one of several outputs, whose ``vjp`` is given a tuple of gradients.
+
+    The gradients may have the shape that an input was broadcast to: they are summed here. The function itself stays
+    at hand as ``.raw``.
+
+    method      a name, or several, under which ``Tensor`` gets the operation as a method
+    """
+    if function is None:
+        return functools.partial(differentiable, method=method)
+    name = function.__name__
+    parameters = inspect.signature(function).parameters.values()
+    inputs = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+
+    def bind(args, given):
+        """Missing inputs from keywords or defaults; surplus positional arguments are options in their order."""
+        if variadic:                                        # concatenate([a, b]) as well as concatenate(a, b)
+            return (tuple(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else args), given
+        surplus = args[len(inputs):]
+        if len(surplus) > len(options):
+            raise TypeError(f"{name}: got {len(args)} arguments, expected at most {len(inputs) + len(options)}")
+        given = {**dict(zip(options, surplus)), **given}
+        args = list(args[:len(inputs)])
+        for p in inputs[len(args):]:
+            if p.name not in given and p.default is p.empty:
+                raise TypeError(f"{name}: the argument {p.name} is missing")
+            args.append(given.pop(p.name, p.default))
+        return args, given
+
+    @functools.wraps(function)
+    def operation(*args, **given):
+        if variadic or len(args) != len(inputs):
+            args, given = bind(args, given)
+        tensors, arrays = _unwrap(name, args)
+        try:
+            value, vjp = function(*arrays, **given)
+        except (ValueError, TypeError, IndexError) as error:
+            raise _named(error, name, arrays) from None
+        several = isinstance(value, tuple)
+        outputs = tuple(map(Tensor, value)) if several else (Tensor(value),)
+        if _recording.on and any(t is not None and t.requires_grad for t in tensors):
+            node = Node(operation, tensors, vjp, tuple((t.shape, t.dtype) for t in outputs))
+            for slot, tensor in enumerate(outputs):
+                if tensor.dtype in FLOATS:
+                    tensor.requires_grad, tensor.node, tensor.slot = True, node, slot
+        return outputs if several else outputs[0]
+
+    operation.raw = function
+    operation.input_name = lambda i: inputs[i].name if i < len(inputs) else f"input {i}"
+    function.lifted = operation
+    for alias in (method,) if isinstance(method, str) else method or ():
+        setattr(Tensor, alias, operation)
+    return operation
+
+
+def _unwrap(name, args):
+    """Each argument as a Tensor or None, and as what the function works on.
+
+    Tensors of two floating-point types are refused rather than promoted. Constants follow the tensors: a NumPy
+    number counts as a Python number, a floating-point array takes the tensors' type.
+    """
+    tensors, arrays, dtype, constants = [], [], None, False
+    for arg in args:
+        if isinstance(arg, Tensor):
+            tensors.append(arg)
+            arg = arg.data
+            if arg.dtype in FLOATS:
+                if dtype is not None and arg.dtype != dtype:
+                    raise TypeError(f"{name}: inputs are {dtype} and {arg.dtype}; convert one with astype")
+                dtype = arg.dtype
+        else:
+            tensors.append(None)
+            constants = constants or arg is not None
+            if isinstance(arg, list):
+                arg = _as_array(arg)
+            elif isinstance(arg, np.generic):
+                arg = arg.item()
+        arrays.append(arg)
+    if constants and dtype is not None:
+        arrays = [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.dtype != dtype else a
+                  for a in arrays]
+    return tensors, arrays
+
+
+def _named(error, name, arrays):
+    """``error`` with the operation's name and its inputs' shapes, unless the operation said its name itself."""
+    if str(error).startswith(f"{name}:"):
+        return error
+    shapes = ", ".join(str(a.shape) if isinstance(a, np.ndarray) else type(a).__name__ for a in arrays)
+    kind = next(k for k in (TypeError, IndexError, ValueError) if isinstance(error, k))
+    return kind(f"{name}: {error} (inputs: {shapes})")
+
+
+def _data(value):
+    return value.data if isinstance(value, Tensor) else value
+
+
+def _as_array(data, dtype=None):
+    """An array that a tensor can hold: Python floats become float32, arrays keep their type."""
+    if isinstance(data, Tensor):
+        data = data.data
+    array = np.asarray(data, dtype=dtype)
+    if dtype is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
+        array = array.astype(np.float32)
+    if array.dtype not in FLOATS and array.dtype.kind not in "iub":
+        raise TypeError(f"tensor: {array.dtype} cannot be held; expected float32, float64, integers or bool")
+    return array
+
+
+def tensor(array, requires_grad=False, dtype=None):
+    """A tensor on a copy of ``array`` (an array, a number, or nested lists of numbers).
+
+    Python floats become float32; arrays keep their type unless ``dtype`` says otherwise.
+    """
+    return Tensor(_as_array(array, dtype).copy(), requires_grad)

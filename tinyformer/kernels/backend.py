@@ -1,0 +1,80 @@
+"""Which code the kernels run on.
+
+``use("numpy")`` chooses it, ``info()`` says what is live and why the rest is not, ``set_num_threads(n)`` bounds the
+threads. The environment variable ``TINYFORMER_BACKEND`` chooses at import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+# name: (module, what it is). The first that loads is the default.
+BACKENDS = {
+    "native": ("tinyformer.kernels.native", "C++ with OpenMP, through pybind11"),
+    "cffi": ("tinyformer.kernels.cffi", "the same library through cffi"),
+    "cuda": ("tinyformer.kernels.cuda", "CUDA"),
+    "numpy": ("tinyformer.kernels.reference", "NumPy and its BLAS"),
+}
+
+_live = None          # (name, module)
+
+
+def use(name):
+    """Run the kernels on the backend ``name``. An error says why it is not available; the live one stays then."""
+    global _live
+    if name not in BACKENDS:
+        raise ValueError(f"backend: unknown backend {name!r}; expected one of {', '.join(BACKENDS)}")
+    module, reason = _load(name)
+    if module is None:
+        raise RuntimeError(f"backend: {name} is not available: {reason}")
+    _live = name, module
+
+
+def live():
+    """The module whose ``matmul`` and ``attention`` are in use."""
+    if _live is None:
+        use(os.environ.get("TINYFORMER_BACKEND") or next(name for name in BACKENDS if _load(name)[0]))
+    return _live[1]
+
+
+def info():
+    """{"live": name, "backends": {name: "live" | "available" | why it is not}, "threads": n}."""
+    live()
+    state = {}
+    for name, (_, what) in BACKENDS.items():
+        module, reason = _load(name)
+        state[name] = f"{what}: " + ("live" if name == _live[0] else "available" if module else reason)
+    return {"live": _live[0], "backends": state, "threads": get_num_threads()}
+
+
+def _load(name):
+    """(module, "") or (None, why not)."""
+    path = BACKENDS[name][0]
+    try:
+        return importlib.import_module(path), ""
+    except ModuleNotFoundError as error:
+        return None, "not in this build" if error.name == path else str(error)
+    except (ImportError, OSError) as error:
+        return None, str(error)
+
+
+# ------------------------------------------------------------------------------------------------ threads
+
+def set_num_threads(n):
+    """Let the kernels, NumPy's BLAS among them, use at most ``n`` threads."""
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"set_num_threads: expected a whole number of at least 1, got {n!r}")
+    import threadpoolctl
+    threadpoolctl.threadpool_limits(n)
+
+
+def get_num_threads():
+    """The most threads that NumPy's BLAS uses now."""
+    return max((pool["num_threads"] for pool in blas()), default=1)
+
+
+def blas():
+    """What threadpoolctl says of each BLAS in this process: its name, version, architecture and threads."""
+    import threadpoolctl
+    return [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]

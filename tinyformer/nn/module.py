@@ -1,0 +1,188 @@
+"""Module: a thing with parameters, made of smaller such things."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that a module learns: it requires a gradient, and the module that holds it counts it among its own."""
+
+    __slots__ = ()
+
+    def __init__(self, data, requires_grad=True):
+        super().__init__(data, requires_grad)
+
+
+class Module:
+    """Base of all layers and models.
+
+    A module's parameters are those of its attributes that are a ``Parameter``; its children those that are a ``Module``;
+    both in the order in which they were set. Buffers (arrays that are saved but not learned) are declared with
+    ``register_buffer``. Names, order and state-dict keys are PyTorch's: parameters, buffers, then children, joined by dots.
+
+    A subclass writes ``forward``; calling the module calls it.
+    """
+
+    training = True
+    _buffers: tuple[str, ...] = ()
+
+    def __call__(self, *args, **kwargs):
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args, **kwargs):
+        """What the layer computes."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its forward pass is")
+
+    def register_buffer(self, name, array):
+        """Hold ``array`` as the attribute ``name``: part of the state, not learned."""
+        setattr(self, name, array)
+        self._buffers = (*self._buffers, name)
+
+    # -- what it is made of
+
+    def named_children(self):
+        """(name, module) of each direct child."""
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
+
+    def named_modules(self, prefix=""):
+        """(dotted name, module) of this module and all below it, parents first."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def named_parameters(self):
+        """(dotted name, Parameter), each parameter once: of a tied one the first name counts."""
+        seen = set()
+        for name, tensor in self._state():
+            if isinstance(tensor, Parameter) and id(tensor) not in seen:
+                seen.add(id(tensor))
+                yield name, tensor
+
+    def parameters(self):
+        """The parameters, each once."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def num_parameters(self):
+        """How many numbers are learned."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def _state(self):
+        """(dotted name, Parameter or array) of all that is saved."""
+        for prefix, module in self.named_modules():
+            own = {name: value for name, value in vars(module).items() if isinstance(value, Parameter)}
+            own.update((name, getattr(module, name)) for name in module._buffers)
+            for name, value in own.items():
+                yield (f"{prefix}.{name}" if prefix else name), value
+
+    # -- modes and gradients
+
+    def train(self, mode=True):
+        """Training mode (dropout drops, batch norm measures) here and below; ``train(False)`` is ``eval()``."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self):
+        """Evaluation mode, here and below."""
+        return self.train(False)
+
+    def zero_grad(self):
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self, requires_grad=True):
+        """Learn the parameters here and below, or freeze them."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def to(self, dtype):
+        """Convert all floating-point parameters and buffers to ``dtype``, in place."""
+        for _, module in self.named_modules():
+            for name in module._buffers:
+                buffer = getattr(module, name)
+                setattr(module, name, buffer.astype(dtype) if buffer.dtype.kind == "f" else buffer)
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype, copy=False)
+        return self
+
+    # -- state
+
+    def state_dict(self):
+        """{dotted name: array}. The arrays are the module's own: copy what must not change with it."""
+        return {name: value.data if isinstance(value, Parameter) else value for name, value in self._state()}
+
+    def load_state_dict(self, state, strict=True):
+        """Copy the arrays of ``state`` (NumPy's or PyTorch's) into the parameters and buffers of those names.
+
+        With ``strict`` an error lists the names that are missing and those that are not known. All shapes are checked
+        first: either everything is loaded or nothing is. Returns (missing, unexpected).
+        """
+        own = dict(self._state())
+        missing = [name for name in own if name not in state]
+        unexpected = [name for name in state if name not in own]
+        if strict and (missing or unexpected):
+            raise ValueError(f"load_state_dict: {type(self).__name__}: " + "; ".join(
+                f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("unexpected", unexpected)) if names))
+        arrays = {name: np.asarray(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array.shape != own[name].shape:
+                raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected {own[name].shape}")
+        for name, array in arrays.items():
+            target = own[name].data if isinstance(own[name], Parameter) else own[name]
+            np.copyto(target, array, casting="same_kind")
+        return missing, unexpected
+
+    def __repr__(self):
+        lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        inside = "\n  " + "\n  ".join(lines) + "\n" if lines else ""
+        return f"{type(self).__name__}({self.extra_repr()}{inside})"
+
+    def extra_repr(self):
+        """What to say between the brackets of ``repr``."""
+        return ""
+
+
+class Sequential(Module):
+    """Modules one after the other: y = fₙ(… f₂(f₁(x)))."""
+
+    def __init__(self, *modules):
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def forward(self, x):
+        for _, module in self.named_children():
+            x = module(x)
+        return x
+
+    def __len__(self):
+        return len(self.named_children())
+
+    def __getitem__(self, i):
+        return self.named_children()[i][1]
+
+
+class ModuleList(Module):
+    """A list of modules whose parameters count as the holder's. It has no forward pass of its own."""
+
+    def __init__(self, modules=()):
+        for module in modules:
+            self.append(module)
+
+    def append(self, module):
+        setattr(self, str(len(self)), module)
+        return self
+
+    def __len__(self):
+        return len(self.named_children())
+
+    def __getitem__(self, i):
+        return self.named_children()[i][1]
+
+    def __iter__(self):
+        return iter(module for _, module in self.named_children())

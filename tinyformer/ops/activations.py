@@ -1,0 +1,118 @@
+"""Activations, and the softmax."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..autograd import differentiable
+from ..kernels.reference import softmax_rows
+from ..kernels.special import normal_cdf
+
+
+@differentiable(method="relu")
+def relu(x):
+    """y = max(x, 0).   dx = dy where x > 0, else 0."""
+    return np.maximum(x, 0), lambda dy: dy * (x > 0)
+
+
+@differentiable
+def leaky_relu(x, *, negative_slope=0.01):
+    """y = x for x > 0, else a x with a = ``negative_slope``.   dx = dy or a dy."""
+    slope = np.where(x > 0, x.dtype.type(1), x.dtype.type(negative_slope))
+    return x * slope, lambda dy: dy * slope
+
+
+@differentiable(method="sigmoid")
+def sigmoid(x):
+    """y = 1 / (1 + e⁻ˣ).   dx = y (1 − y) dy.   Computed from e^{−|x|}, which cannot overflow."""
+    y = _sigmoid(x)
+    return y, lambda dy: dy * y * (1 - y)
+
+
+def _sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
+
+
+@differentiable(method="tanh")
+def tanh(x):
+    """y = tanh x.   dx = (1 − y²) dy."""
+    y = np.tanh(x)
+    return y, lambda dy: dy * (1 - y * y)
+
+
+@differentiable
+def silu(x):
+    """y = x σ(x).   dx = σ(x) (1 + x (1 − σ(x))) dy.   Source: Elfwing et al. (2017)."""
+    s = _sigmoid(x)
+    return x * s, lambda dy: dy * (s * (1 + x * (1 - s)))
+
+
+@differentiable
+def softplus(x):
+    """y = ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^{−|x|}).   dx = σ(x) dy."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), lambda dy: dy * _sigmoid(x)
+
+
+@differentiable
+def gelu(x, *, approximate="none"):
+    """y = x Φ(x), with Φ the standard normal distribution function, φ its density.   dx = (Φ(x) + x φ(x)) dy.
+
+    approximate = "tanh" is GPT-2's form: y = x (1 + t)/2, t = tanh u, u = √(2/π) (x + 0.044715 x³).
+    dx = ((1 + t)/2 + x (1 − t²) u′/2) dy, u′ = √(2/π) (1 + 3·0.044715 x²).   Source: Hendrycks and Gimpel (2016).
+    """
+    if approximate == "tanh":
+        return _gelu_tanh(x)
+    if approximate != "none":
+        raise ValueError(f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'")
+    cdf = normal_cdf(x)
+
+    def vjp(dy):
+        density = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+        return dy * (cdf + x * density)
+
+    return x * cdf, vjp
+
+
+def _gelu_tanh(x):
+    # Written in place: on a laptop this layer is bound by memory, and each temporary is another pass over it.
+    a, c = math.sqrt(2 / math.pi), 0.044715
+    square = x * x
+    half = square * (a * c)                     # becomes (1 + t)/2
+    half += a
+    half *= x
+    np.tanh(half, out=half)
+    half += 1
+    half *= 0.5
+
+    def vjp(dy):
+        slope = square * (6 * a * c)            # 2u′; since (1 − t²)/2 = 2h(1 − h) with h = (1 + t)/2
+        slope += 2 * a
+        slope *= x
+        slope *= 1 - half
+        slope += 1
+        slope *= half
+        slope *= dy
+        return slope
+
+    return x * half, vjp
+
+
+@differentiable(method="softmax")
+def softmax(x, *, axis=-1):
+    """pᵢ = e^{xᵢ} / Σⱼ e^{xⱼ} along ``axis``.   dx = p ∘ (dp − Σ p ∘ dp).
+
+    The Jacobian is diag(p) − p pᵀ, and the formula is its product with dp. A row of −inf gives zeros.
+    """
+    p = np.moveaxis(softmax_rows(np.moveaxis(x, axis, -1).copy()), -1, axis)
+    return p, lambda dp: p * (dp - np.sum(p * dp, axis=axis, keepdims=True))
+
+
+@differentiable(method="log_softmax")
+def log_softmax(x, *, axis=-1):
+    """yᵢ = xᵢ − ln Σⱼ e^{xⱼ} along ``axis``.   dx = dy − softmax(x) Σ dy."""
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    y = shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    return y, lambda dy: dy - np.exp(y) * np.sum(dy, axis=axis, keepdims=True)

@@ -1,0 +1,74 @@
+"""Scaled dot-product attention: the checks and the masks. The arithmetic is ``kernels.attention``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import kernels
+from ..autograd import differentiable
+from .regularization import keep_mask
+
+
+@differentiable
+def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=None, dropout_p=0.0, rng=None):
+    """O = softmax(Q Kᵀ · scale + mask) V, with scale = 1/√D unless given.
+
+    q (…, H, T, D)    k (…, G, S, D)    v (…, G, S, E)    O (…, H, T, E)
+
+    G divides H: query head h reads key head h // (H/G) (grouped heads; G = H is the plain case). Two axes (T, D) alone
+    are one head. mask broadcasts against (…, H, T, S): boolean, True where a query may look; or floating-point, added to
+    the scores, and then it has a gradient. is_causal lets query t see the keys 0…t, aligned at the first key. A query that
+    may look nowhere gives zeros. dropout_p drops attention weights. The gradients stand with the kernel.
+
+    Source: Vaswani et al. (2017), §3.2.1; grouped heads: Ainslie et al. (2023).
+    """
+    _check(q, k, v)
+    single = q.ndim == 2
+    if single:
+        q, k, v = q[None], k[None], v[None]
+    if not q.shape[:-3] == k.shape[:-3] == v.shape[:-3]:
+        lead = np.broadcast_shapes(q.shape[:-3], k.shape[:-3], v.shape[:-3])
+        q, k, v = (np.broadcast_to(a, lead + a.shape[-3:]) for a in (q, k, v))
+    shape = (*q.shape[:-1], k.shape[-2])                                        # (…, H, T, S)
+    bias = None if mask is None else _bias(mask, shape[1:] if single else shape, q.dtype)
+    keep = keep_mask(shape, dropout_p, q.dtype, rng) if dropout_p else None
+    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    out, backward = kernels.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale)
+
+    def vjp(dout):
+        dq, dk, dv, dbias = backward(dout[None] if single else dout)
+        if single:
+            dq, dk, dv, dbias = dq[0], dk[0], dv[0], dbias[0]
+        return dq, dk, dv, None if mask is None or mask.dtype == bool else dbias
+
+    return out[0] if single else out, vjp
+
+
+def _check(q, k, v):
+    for name, array in (("q", q), ("k", k), ("v", v)):
+        if array.ndim < 2 or array.ndim != q.ndim:
+            raise ValueError(f"scaled_dot_product_attention: {name} has shape {array.shape}, expected (…, heads, length, "
+                             f"width) for q, k and v alike")
+    if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        raise ValueError(f"scaled_dot_product_attention: q {q.shape}, k {k.shape}, v {v.shape}: expected q and k of one width, "
+                         f"k and v of one length")
+    if q.ndim > 2 and (k.shape[-3] != v.shape[-3] or k.shape[-3] == 0 or q.shape[-3] % k.shape[-3]):
+        raise ValueError(f"scaled_dot_product_attention: q has {q.shape[-3]} heads, k {k.shape[-3]} and v {v.shape[-3]}: "
+                         f"expected k and v to have one number, which divides q's")
+
+
+def _bias(mask, shape, dtype):
+    """The mask as something to add to the scores: 0 or −inf for a boolean one."""
+    try:
+        fits = np.broadcast_shapes(mask.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"scaled_dot_product_attention: mask has shape {mask.shape}, expected one that broadcasts to {shape}")
+    if mask.dtype == bool:
+        return np.where(mask, dtype.type(0), dtype.type(-np.inf))
+    if mask.dtype != dtype:
+        raise TypeError(f"scaled_dot_product_attention: mask is {mask.dtype}, expected bool or {dtype}")
+    return mask

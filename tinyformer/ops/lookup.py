@@ -1,0 +1,34 @@
+"""Rows of a table by their numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import differentiable
+
+
+@differentiable
+def embedding(indices, weight, *, padding_idx=None):
+    """y = W[indices]: the product of one-hot rows with W, without the zeros.   dW[v] = Σ dy over the places where v stood.
+
+    indices integers (…)    weight W (V, C)    y (…, C).   The row ``padding_idx`` gets no gradient.
+    """
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"embedding: indices are {indices.dtype}, expected integers")
+    if indices.size and (indices.min() < 0 or indices.max() >= len(weight)):
+        raise ValueError(f"embedding: indices lie in {indices.min()}…{indices.max()}, expected 0…{len(weight) - 1}")
+
+    def vjp(dy):
+        dW = np.zeros(weight.shape, weight.dtype)
+        if indices.size:
+            # Sorted by index, the gradients of a row stand together and one pass sums them; np.add.at would be slower.
+            order = np.argsort(indices, axis=None, kind="stable")
+            ordered = indices.reshape(-1)[order]
+            starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+            dW[ordered[starts]] = np.add.reduceat(dy.reshape(-1, weight.shape[1])[order], starts, axis=0)
+        if padding_idx is not None:
+            dW[padding_idx] = 0
+        return None, dW
+
+    return weight[indices], vjp

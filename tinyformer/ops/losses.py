@@ -1,0 +1,109 @@
+"""Losses: one number to make small."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import differentiable
+from .activations import _sigmoid
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def _check_reduction(operation, reduction):
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{operation}: reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
+
+
+@differentiable
+def mse_loss(x, target, *, reduction="mean"):
+    """L = mean (x − t)².   dx = 2 (x − t) dL / N,  dt = −dx, N entries in all.
+
+    reduction = "sum" leaves out 1/N, "none" gives every square by itself. x and target have one shape.
+    """
+    _check_reduction("mse_loss", reduction)
+    if np.shape(x) != np.shape(target):
+        raise ValueError(f"mse_loss: x has shape {np.shape(x)} and target {np.shape(target)}: expected one shape")
+    difference = x - target
+    square = difference * difference
+    scale = 2 / max(square.size, 1) if reduction == "mean" else 2
+
+    def vjp(dL):
+        dx = difference * (dL * scale)
+        return dx, -dx
+
+    return square.mean() if reduction == "mean" else square.sum() if reduction == "sum" else square, vjp
+
+
+@differentiable
+def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
+    """L = −mean over rows of Σᵥ tᵥ ln pᵥ,   p = softmax(logits).   dlogits = (p − t) dL / N: the softmax's Jacobian and the
+    logarithm's 1/p cancel.
+
+    t is 1 at the target class, 0 elsewhere; with smoothing ε it is (1 − ε) onehot + ε/V.
+
+    logits (…, V)    targets integers (…), in 0…V−1    L one number in nats ("mean", "sum") or (…) ("none").
+    Rows whose target is ``ignore_index`` add nothing, and "mean" is over the rest (NaN if there is none, as in PyTorch).
+    Classes stand on the last axis here; PyTorch has them on the second when there are more than two axes.
+    """
+    _check_reduction("cross_entropy", reduction)
+    targets = np.asarray(targets)
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: targets are {targets.dtype}, expected integers")
+    if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
+        raise ValueError(f"cross_entropy: logits have shape {logits.shape}, targets {targets.shape}: expected (…, V) and (…)")
+    V = logits.shape[-1]
+    flat, t = logits.reshape(targets.size, V), targets.reshape(-1)              # (N, V), (N,)
+    counted = t != ignore_index
+    wrong = t[counted & ((t < 0) | (t >= V))]
+    if wrong.size:
+        raise ValueError(f"cross_entropy: a target is {wrong[0]}, expected 0…{V - 1}, or {ignore_index} to leave a row out")
+    N = np.count_nonzero(counted) if reduction == "mean" else 1
+    if V == 0 or t.size == 0:                                                   # nothing to sum: NaN for a mean, else 0
+        value = np.zeros(targets.shape, flat.dtype) if reduction == "none" else flat.dtype.type(0 if N else np.nan)
+        return value, lambda dL: (np.zeros_like(logits), None)
+
+    label = np.where(counted, t, 0)
+    each = np.arange(len(t))
+    shifted = flat - flat.max(axis=1, keepdims=True)
+    p = np.exp(shifted)
+    total = p.sum(axis=1, keepdims=True)
+    logp = shifted[each, label] - np.log(total[:, 0])
+    if label_smoothing:
+        mean_logp = shifted.mean(axis=1) - np.log(total[:, 0])
+        logp = (1 - label_smoothing) * logp + label_smoothing * mean_logp
+    losses = np.where(counted, -logp, flat.dtype.type(0))
+    if reduction == "none":
+        value = losses.reshape(targets.shape)
+    else:
+        value = losses.sum() / flat.dtype.type(N) if N else flat.dtype.type(np.nan)
+
+    def vjp(dL):
+        d = p / total
+        d[each, label] -= 1 - label_smoothing
+        if label_smoothing:
+            d -= label_smoothing / V
+        row = np.reshape(dL, (-1, 1)) / flat.dtype.type(N) if N else dL * np.nan
+        d *= np.where(counted[:, None], row, flat.dtype.type(0)).astype(flat.dtype, copy=False)
+        return d.reshape(logits.shape), None
+
+    return value, vjp
+
+
+@differentiable
+def binary_cross_entropy_with_logits(x, target, *, reduction="mean"):
+    """L = −mean (t ln σ(x) + (1 − t) ln(1 − σ(x))) = mean (max(x, 0) − x t + ln(1 + e^{−|x|})).   dx = (σ(x) − t) dL / N.
+
+    x, target one shape, target in [0, 1]; dt = −x dL / N.
+    """
+    _check_reduction("binary_cross_entropy_with_logits", reduction)
+    if np.shape(x) != np.shape(target):
+        raise ValueError(f"binary_cross_entropy_with_logits: x has shape {np.shape(x)} and target {np.shape(target)}: "
+                         f"expected one shape")
+    losses = np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
+    N = max(losses.size, 1) if reduction == "mean" else 1
+
+    def vjp(dL):
+        return (_sigmoid(x) - target) * (dL / N), -x * (dL / N)
+
+    return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses, vjp

@@ -1,0 +1,110 @@
+"""Normalisation: over the features of a token (layer, RMS) or over the examples of a batch (batch)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import differentiable
+from .products import rows
+
+
+def _row_mean(x, y=None):
+    """The mean of each row of x, or of x ∘ y, as a column. (einsum makes no temporary for the product.)"""
+    total = np.einsum("nc->n", x) if y is None else np.einsum("nc,nc->n", x, y)
+    return (total / x.shape[-1]).astype(x.dtype, copy=False)[:, None]
+
+
+def _check_features(operation, x, weight, bias=None):
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and (x.ndim == 0 or parameter.shape != x.shape[-1:]):
+            raise ValueError(f"{operation}: {name} has shape {parameter.shape}, but x is {x.shape}: expected {x.shape[-1:]}")
+
+
+@differentiable
+def layer_norm(x, weight=None, bias=None, *, eps=1e-5):
+    """y = γ ∘ x̂ + β,   x̂ = (x − μ)/σ,   σ² = mean (x − μ)² + ε, over the last axis.
+
+    dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with g = γ ∘ dy,   dγ = Σ dy ∘ x̂,   dβ = Σ dy, over all rows.
+
+    x (…, C)    weight γ (C,) or None    bias β (C,) or None.   Source: Ba et al. (2016).
+    """
+    _check_features("layer_norm", x, weight, bias)
+    flat = rows(x)                                                              # (N, C)
+    xhat = flat - _row_mean(flat)
+    inverse = 1 / np.sqrt(_row_mean(xhat, xhat) + x.dtype.type(eps))            # (N, 1): 1/σ
+    xhat *= inverse
+    y = xhat if weight is None else xhat * weight
+    if bias is not None:
+        y = y + bias
+
+    def vjp(dy):
+        dy = rows(dy)
+        g = dy if weight is None else dy * weight
+        dx = g - _row_mean(g)
+        dx -= xhat * _row_mean(g, xhat)
+        dx *= inverse
+        dweight = None if weight is None else np.einsum("nc,nc->c", dy, xhat)
+        return dx.reshape(x.shape), dweight, None if bias is None else dy.sum(axis=0)
+
+    return y.reshape(x.shape), vjp
+
+
+@differentiable
+def rms_norm(x, weight=None, *, eps=1e-5):
+    """y = γ ∘ x̂,   x̂ = x/r,   r² = mean x² + ε, over the last axis: layer norm without the mean.
+
+    dx = (g − x̂ ∘ mean(g ∘ x̂)) / r with g = γ ∘ dy,   dγ = Σ dy ∘ x̂ over all rows.
+
+    x (…, C)    weight γ (C,) or None.   Source: Zhang and Sennrich (2019).
+    """
+    _check_features("rms_norm", x, weight)
+    flat = rows(x)                                                              # (N, C)
+    inverse = 1 / np.sqrt(_row_mean(flat, flat) + x.dtype.type(eps))            # (N, 1): 1/r
+    xhat = flat * inverse
+    y = xhat if weight is None else xhat * weight
+
+    def vjp(dy):
+        dy = rows(dy)
+        g = dy if weight is None else dy * weight
+        dx = g - xhat * _row_mean(g, xhat)
+        dx *= inverse
+        return dx.reshape(x.shape), None if weight is None else np.einsum("nc,nc->c", dy, xhat)
+
+    return y.reshape(x.shape), vjp
+
+
+@differentiable
+def batch_norm(x, weight=None, bias=None, *, mean=None, var=None, eps=1e-5):
+    """y = γ ∘ (x − μ)/σ + β with μ and σ² = variance + ε of each channel (axis 1), over all other axes.
+
+    Training (``mean`` and ``var`` None): μ and σ are the batch's own, and dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with
+    g = γ ∘ dy, the means over the same axes. Evaluation: they are the given constants, and dx = g / σ.
+
+    x (N, C) or (N, C, T)    weight γ, bias β, mean, var (C,).   Source: Ioffe and Szegedy (2015).
+    """
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: x has shape {x.shape}, expected (N, C) or (N, C, T)")
+    axes = (0, *range(2, x.ndim))
+    column = (1, -1) + (1,) * (x.ndim - 2)                                      # (C,) as (1, C, 1)
+    for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
+        if array is not None and array.shape != (x.shape[1],):
+            raise ValueError(f"batch_norm: {name} has shape {array.shape}, but x is {x.shape}: expected {(x.shape[1],)}")
+    training = mean is None
+    if training:
+        mean, var = x.mean(axis=axes), x.var(axis=axes)
+    inverse = (1 / np.sqrt(var + x.dtype.type(eps))).reshape(column)
+    xhat = (x - mean.reshape(column)) * inverse
+    y = xhat if weight is None else xhat * weight.reshape(column)
+    if bias is not None:
+        y = y + bias.reshape(column)
+
+    def vjp(dy):
+        g = dy if weight is None else dy * weight.reshape(column)
+        dx = g
+        if training:
+            dx = g - g.mean(axis=axes, keepdims=True) - xhat * (g * xhat).mean(axis=axes, keepdims=True)
+        return (dx * inverse,
+                None if weight is None else (dy * xhat).sum(axis=axes),
+                None if bias is None else dy.sum(axis=axes))
+
+    return y, vjp

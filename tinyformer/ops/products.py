@@ -1,0 +1,95 @@
+"""Matrix products: where the time goes. All of them end in ``kernels.matmul``, but for ``einsum``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import Tensor, differentiable
+from ..kernels import matmul as mm
+
+
+def rows(x):
+    """x with all axes but the last made one: (…, C) → (N, C)."""
+    return x.reshape(-1, x.shape[-1]) if x.size else x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
+
+
+@differentiable(method="__matmul__")
+def matmul(x, y):
+    """z = x y over the last two axes.   dx = dz yᵀ, dy = xᵀ dz.
+
+    x (…, M, K) or (K,)    y (…, K, N) or (K,)    z (…, M, N), without the axes that the vectors lack.
+    Leading axes broadcast. A vector on the left counts as a row, one on the right as a column.
+    """
+    z = mm(x, y)
+
+    def vjp(dz):
+        X = x[None, :] if x.ndim == 1 else x                                    # (…, M, K)
+        Y = y[:, None] if y.ndim == 1 else y                                    # (…, K, N)
+        dZ = dz[..., None, :] if x.ndim == 1 else dz                            # (…, M, N)
+        dZ = dZ[..., None] if y.ndim == 1 else dZ
+        dx = mm(dZ, Y.swapaxes(-1, -2))
+        dy = mm(X.swapaxes(-1, -2), dZ)
+        return (dx[..., 0, :] if x.ndim == 1 else dx), (dy[..., 0] if y.ndim == 1 else dy)
+
+    return z, vjp
+
+
+Tensor.__rmatmul__ = lambda self, other: matmul(other, self)
+
+
+@differentiable
+def linear(x, weight, bias=None):
+    """y = x Wᵀ + b.   dx = dy W,  dW = dyᵀ x,  db = Σ dy, both over all rows.
+
+    x (…, in)    weight W (out, in)    bias b (out,) or None    y (…, out)
+    """
+    if weight.ndim != 2:
+        raise ValueError(f"linear: weight has shape {weight.shape}, expected (out, in)")
+    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        have = "no axis" if x.ndim == 0 else f"{x.shape[-1]} features in its last axis"
+        raise ValueError(f"linear: x has {have}, but weight is {weight.shape}: expected {weight.shape[1]}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear: bias has shape {bias.shape}, but weight is {weight.shape}: expected {weight.shape[:1]}")
+    flat = rows(x)                                                              # (N, in)
+    y = mm(flat, weight.T)
+    if bias is not None:
+        y += bias
+
+    def vjp(dy):
+        dy = rows(dy)                                                           # (N, out)
+        dx = mm(dy, weight).reshape(x.shape)
+        dW = mm(dy.T, flat)
+        db = None if bias is None else dy.sum(axis=0)
+        return dx, dW, db
+
+    return y.reshape(*x.shape[:-1], weight.shape[0]), vjp
+
+
+@differentiable
+def einsum(equation, *arrays):
+    """Einstein summation, such as ``einsum("bthd,bshd->bhts", q, k)``; ``…`` and a missing ``->`` are not taken.
+
+    The gradient of one operand is the einsum of dy with the others, its letters on the right; a letter that only this
+    operand has was summed away, so dy is repeated along it.
+    """
+    left, arrow, out = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if not arrow or "." in equation or len(terms) != len(arrays):
+        raise ValueError(f"einsum: got {equation!r} for {len(arrays)} operands; expected explicit letters, a term for each "
+                         f"operand and '->'")
+    if any(len(set(term)) != len(term) for term in terms):
+        raise ValueError(f"einsum: {equation!r} takes a diagonal (a letter twice in one term), which is not supported")
+    sizes = {letter: n for term, array in zip(terms, arrays) for letter, n in zip(term, array.shape)}
+
+    def vjp(dy):
+        gradients = []
+        for i, (term, array) in enumerate(zip(terms, arrays)):
+            others = [t for j, t in enumerate(terms) if j != i]
+            seen = set(out).union(*others)
+            kept = "".join(letter for letter in term if letter in seen)
+            dx = np.einsum(f"{','.join([out, *others])}->{kept}", dy, *(a for j, a in enumerate(arrays) if j != i))
+            shape = tuple(sizes[letter] if letter in seen else 1 for letter in term)
+            gradients.append(np.broadcast_to(dx.reshape(shape), array.shape))
+        return (None, *gradients)
+
+    return np.einsum(equation, *arrays), vjp

@@ -1,0 +1,101 @@
+"""Operations that make an axis (or several, or all) one number. ``axis`` is None, an integer or a tuple, as in NumPy."""
+
+from __future__ import annotations
+
+import builtins
+
+import numpy as np
+
+from ..autograd import differentiable
+
+
+def _expand(y, x, axis):
+    """``y``, reduced from ``x`` along ``axis``, with the reduced axes back at length one."""
+    if axis is None:
+        return np.reshape(y, (1,) * x.ndim)
+    axes = {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
+    return np.reshape(y, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))
+
+
+def _count(x, y):
+    """How many entries of x went into one of y."""
+    return x.size // builtins.max(np.size(y), 1)
+
+
+@differentiable(method="sum")
+def sum(x, *, axis=None, keepdims=False):
+    """y = Σ x.   dx = dy, copied to every entry that was added."""
+    y = np.sum(x, axis=axis, keepdims=keepdims)
+    return y, lambda dy: np.broadcast_to(_expand(dy, x, axis), x.shape)
+
+
+@differentiable(method="mean")
+def mean(x, *, axis=None, keepdims=False):
+    """y = Σ x / n.   dx = dy / n."""
+    y = np.mean(x, axis=axis, keepdims=keepdims)
+    return y, lambda dy: np.broadcast_to(_expand(dy / _count(x, y), x, axis), x.shape)
+
+
+@differentiable(method="var")
+def var(x, *, axis=None, keepdims=False, correction=1):
+    """y = Σ (x − mean x)² / (n − correction).   dx = 2 (x − mean x) dy / (n − correction).
+
+    correction = 1 (PyTorch's default) makes it an unbiased estimate, 0 the plain mean square.
+    """
+    y = np.var(x, axis=axis, keepdims=keepdims, ddof=correction)
+    centred = x - np.mean(x, axis=axis, keepdims=True)
+
+    def vjp(dy):
+        return centred * _expand(dy * (2 / (_count(x, y) - correction)), x, axis)
+
+    return y, vjp
+
+
+def _select(x, y, axis):
+    """vjp of max and min: dy to the entries equal to the extreme, in equal shares (as PyTorch's amax and amin)."""
+    def vjp(dy):
+        chosen = x == _expand(y, x, axis)
+        shares = chosen / np.sum(chosen, axis=axis, keepdims=True, dtype=x.dtype)
+        return shares.astype(x.dtype, copy=False) * _expand(dy, x, axis)
+
+    return vjp
+
+
+@differentiable(method="max")
+def max(x, *, axis=None, keepdims=False):
+    """y = max x.   dx = dy at the largest entry; equals share it."""
+    y = np.max(x, axis=axis, keepdims=keepdims)
+    return y, _select(x, y, axis)
+
+
+@differentiable(method="min")
+def min(x, *, axis=None, keepdims=False):
+    """y = min x.   dx = dy at the smallest entry; equals share it."""
+    y = np.min(x, axis=axis, keepdims=keepdims)
+    return y, _select(x, y, axis)
+
+
+@differentiable(method="logsumexp")
+def logsumexp(x, *, axis=None, keepdims=False):
+    """y = ln Σ eˣ, computed as m + ln Σ eˣ⁻ᵐ with m = max x.   dx = softmax(x) dy.   All −inf gives −inf, gradient 0."""
+    m = np.max(x, axis=axis, keepdims=True)
+    m = np.where(np.isfinite(m), m, np.zeros_like(m))
+    with np.errstate(divide="ignore", over="ignore"):
+        full = m + np.log(np.sum(np.exp(x - m), axis=axis, keepdims=True))
+    y = full if keepdims else np.reshape(full, np.sum(x, axis=axis).shape)
+
+    def vjp(dy):
+        with np.errstate(invalid="ignore"):
+            p = np.exp(x - full)
+        return np.where(full == -np.inf, np.zeros_like(p), p) * _expand(dy, x, axis)
+
+    return y, vjp
+
+
+@differentiable(method="cumsum")
+def cumsum(x, *, axis):
+    """yₜ = x₀ + … + xₜ along ``axis``.   dxₜ = dyₜ + dyₜ₊₁ + …"""
+    def vjp(dy):
+        return np.flip(np.cumsum(np.flip(dy, axis), axis=axis), axis)
+
+    return np.cumsum(x, axis=axis), vjp

@@ -1,0 +1,27 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import differentiable
+from ..rng import generator
+
+
+def keep_mask(shape, p, dtype, rng=None):
+    """An array of 1/(1 − p), each entry 0 with probability p: dropout's mask with its scale."""
+    if not 0 <= p < 1:
+        raise ValueError(f"dropout: p is {p}, expected 0 ≤ p < 1")
+    draws = generator(rng).random(shape, dtype=np.float32)
+    return (draws >= p).astype(dtype) * dtype.type(1 / (1 - p))
+
+
+@differentiable
+def dropout(x, *, p=0.5, rng=None):
+    """y = x ∘ m / (1 − p), each entry of m 0 with probability p, else 1.   dx = dy ∘ m / (1 − p).
+
+    The scale keeps the expected value, so nothing is to be done at evaluation. rng is a generator or a seed; by default
+    the framework's generator.   Source: Srivastava et al. (2014).
+    """
+    keep = keep_mask(x.shape, p, x.dtype, rng)
+    return x * keep, lambda dy: dy * keep
