@@ -1,0 +1,7 @@
+"""Modules and layers, under PyTorch's names, arguments and state-dict keys."""
+
+from . import functional, init
+from .activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .basic import Dropout, Embedding, Linear
+from .module import Module, ModuleList, Parameter, Sequential
+from .normalization import LayerNorm, RMSNorm
