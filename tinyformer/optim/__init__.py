@@ -1,0 +1,21 @@
+"""Optimisers, learning-rate schedules and gradient clipping. They work in place on plain arrays; no graph is recorded.
+
+A training step, with gradients of k small batches added up to that of one large batch:
+
+>>> for x, y in batches[:k]:
+...     (model.loss(x, y) / k).backward()           # backward adds to .grad
+>>> norm = clip_grad_norm_(model.parameters(), 1.0)
+>>> optimizer.step()                                # with the rate that the schedule set
+>>> schedule.step()                                 # sets the rate of the next step
+>>> optimizer.zero_grad()
+"""
+
+from .adaptive import Adagrad, Adam, AdamW, RMSprop
+from .clip import clip_grad_norm_, clip_grad_value_
+from .optimizer import Optimizer, param_groups_by_decay
+from .schedule import (CosineSchedule, ExponentialSchedule, LinearSchedule, ReduceOnPlateau, Schedule, StepSchedule)
+from .sgd import SGD
+
+__all__ = ["Adagrad", "Adam", "AdamW", "CosineSchedule", "ExponentialSchedule", "LinearSchedule", "Optimizer", "RMSprop",
+           "ReduceOnPlateau", "SGD", "Schedule", "StepSchedule", "clip_grad_norm_", "clip_grad_value_",
+           "param_groups_by_decay"]

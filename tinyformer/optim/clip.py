@@ -1,0 +1,56 @@
+"""Bounds on gradients, between ``backward`` and the optimiser's step."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..autograd import Tensor
+
+
+def clip_grad_norm_(parameters, max_norm):
+    """Shorten the gradients, as one long vector, to length ``max_norm`` if it is longer. Returns the length before (float).
+
+        ‖g‖ = √Σ g²        g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶))
+
+    The direction stays. If the length is NaN or infinite the gradients are left as they are, for the caller to see.
+    Parameters without a gradient count as zero.   Source: Pascanu et al. (2013), algorithm 1; the 10⁻⁶ is PyTorch's.
+    """
+    _expect_bound("clip_grad_norm_", "max_norm", max_norm)
+    gradients = _gradients("clip_grad_norm_", parameters)
+    norm = _norm(gradients)
+    scale = float(max_norm) / (norm + 1e-6)
+    if math.isfinite(norm) and scale < 1:
+        for g in gradients:
+            g *= scale
+    return norm
+
+
+def clip_grad_value_(parameters, clip_value):
+    """Hold every number of every gradient within [−clip_value, clip_value]. This may turn the gradient's direction."""
+    _expect_bound("clip_grad_value_", "clip_value", clip_value)
+    for g in _gradients("clip_grad_value_", parameters):
+        np.clip(g, -float(clip_value), float(clip_value), out=g)
+
+
+def _norm(gradients):
+    flat = [g.reshape(-1) for g in gradients]
+    norm = math.sqrt(math.fsum(float(g @ g) for g in flat))
+    if math.isfinite(norm):
+        return norm
+    # Finite float32 numbers above 10¹⁹ have squares that are not; one pass more tells them from true infinities.
+    return math.sqrt(math.fsum(float(np.square(g, dtype=np.float64).sum()) for g in flat))
+
+
+def _gradients(operation, parameters):
+    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    for i, parameter in enumerate(parameters):
+        if not isinstance(parameter, Tensor):
+            raise TypeError(f"{operation}: parameter {i} is a {type(parameter).__name__}, expected a Tensor")
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def _expect_bound(operation, name, bound):
+    if not bound >= 0:
+        raise ValueError(f"{operation}: {name} is {bound!r}, expected a number of at least 0")
