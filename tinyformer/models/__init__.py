@@ -1,0 +1,27 @@
+"""Models: a config and the wiring, no more. What they share lives in ``nn`` and ``ops``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .gpt import GPT, GPTConfig
+
+__all__ = ["GPT", "GPTConfig", "ARCHITECTURES", "load_model"]
+
+# The name that config.json and recipes call an architecture by.
+ARCHITECTURES = {"gpt": (GPT, GPTConfig)}
+
+
+def load_model(folder):
+    """The model in ``folder``, of whichever architecture its config.json names."""
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected the folder of a trained model")
+    try:
+        name = json.loads(path.read_text(encoding="utf-8")).get("architecture")
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: not a JSON object ({error})") from None
+    if name not in ARCHITECTURES:
+        raise ValueError(f"{path}: unknown architecture {name!r}, expected one of {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name][0].from_pretrained(folder)

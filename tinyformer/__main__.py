@@ -1,0 +1,5 @@
+"""``python -m tinyformer`` is the command ``tinyformer``."""
+
+from .cli import main
+
+main()

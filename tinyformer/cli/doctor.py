@@ -1,0 +1,30 @@
+"""tinyformer doctor"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+
+def command():
+    """Say what this installation runs on: Python, NumPy and its BLAS, threads, backends, folders."""
+    import numpy as np
+
+    from .. import __version__, backend
+    from ..text import CORPORA, data_folder
+    info = backend.info()
+    print(f"tinyformer   {__version__} in {Path(__file__).parent.parent}")
+    print(f"Python       {platform.python_version()} in {sys.executable}")
+    print(f"system       {platform.platform()}, {os.cpu_count()} processors")
+    blas = ", ".join(f"{pool['internal_api']} {pool['version']} ({pool.get('architecture') or 'unknown architecture'})"
+                     for pool in backend.blas()) or "unknown"
+    print(f"NumPy        {np.__version__} with BLAS: {blas}")
+    print(f"threads      {info['threads']}")
+    print(f"backend      {info['live']} is live")
+    for name, state in info["backends"].items():
+        print(f"  {name:<10} {state}")
+    print(f"data         {data_folder()}")
+    print(f"corpora      {', '.join(CORPORA)}, or the path of a text file")
+    print(f"checkpoints  {Path('runs').resolve()}")

@@ -1,0 +1,38 @@
+"""Metrics of a run: one JSON object a line, in ``metrics.jsonl``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..files import replace_file
+
+
+def read_metrics(path):
+    """The objects of ``path``; a last line that a killed run did not finish is left out."""
+    path = Path(path)
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+class Metrics:
+    """The file of a run, opened to add to. What a resumed run will do again (steps after ``start``) is removed first."""
+
+    def __init__(self, path, start=0):
+        self.records = [record for record in read_metrics(path) if record["step"] <= start]
+        replace_file(path, "".join(json.dumps(record) + "\n" for record in self.records))
+        self._file = open(path, "a", encoding="utf-8")
+
+    def add(self, **record):
+        """Write one line: step, train_loss, val_loss (null where it was not measured), lr, grad_norm, tokens_per_s."""
+        self.records.append(record)
+        self._file.write(json.dumps(record) + "\n")
+        self._file.flush()
+
+    def close(self):
+        self._file.close()

@@ -1,0 +1,175 @@
+"""Recipes: a named training run as a TOML file, every value of which can be set anew from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tomlkit
+
+from ..models import ARCHITECTURES
+
+FOLDER = Path(__file__).parent.parent / "recipes"
+
+
+class RecipeError(ValueError):
+    """A recipe, or a setting of one, that cannot be used."""
+
+
+@dataclass
+class DataSettings:
+    """What is learned from."""
+
+    corpus: str = "pydocs"              # a name that `tinyformer.text.CORPORA` has, or the path of a text file
+    tokenizer: str = "char"             # "char" or "bpe"
+    vocab_size: int = 1024              # of the BPE; the characters count themselves
+    train_fraction: float = 0.9         # the first part is trained on, the rest is for validation
+
+
+@dataclass
+class TrainSettings:
+    """How it is learned."""
+
+    max_steps: int = 1000
+    batch_size: int = 12                # windows in one forward pass
+    accumulate: int = 1                 # forward passes whose gradients make one step
+    seed: int = 1
+    lr: float = 1e-3                    # the highest; warmed up to, then down along a cosine
+    min_lr: float = 1e-4
+    warmup_steps: int = 100
+    weight_decay: float = 0.1           # not on vectors (biases, norms)
+    beta1: float = 0.9
+    beta2: float = 0.99
+    clip: float = 1.0                   # bound on the gradient's norm; 0: none
+    eval_every: int = 250               # steps between looks at the validation loss
+    eval_windows: int = 200             # windows in such a look; the last one is over the whole split
+    checkpoint_every: int = 250
+
+
+@dataclass
+class Recipe:
+    """A training run: what it is, its data, its model and how it is trained."""
+
+    name: str = "run"
+    about: str = ""
+    minutes: float = 0.0                # what to expect on two cores of a laptop
+    expected_loss: float = 0.0          # validation loss in nats a token
+    data: DataSettings = field(default_factory=DataSettings)
+    model: dict = field(default_factory=lambda: {"architecture": "gpt"})
+    train: TrainSettings = field(default_factory=TrainSettings)
+
+    def model_config(self, vocab_size):
+        """The config of the model for a vocabulary of that size."""
+        settings = dict(self.model)
+        return ARCHITECTURES[settings.pop("architecture")][1](vocab_size=vocab_size, **settings)
+
+    def to_toml(self):
+        """The recipe, every value filled in, as TOML."""
+        return tomlkit.dumps(dataclasses.asdict(self))
+
+
+def names():
+    """The names of the recipes that come with tinyformer."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_recipe(name, settings=()):
+    """The recipe ``name`` (or in the file of that path) with each "section.key=value" of ``settings`` applied."""
+    path = FOLDER / f"{name}.toml" if name in names() else Path(name)
+    if path.suffix != ".toml" or not path.is_file():
+        raise RecipeError(f"unknown recipe {name!r}{_nearest(str(name), names())}; expected one of {', '.join(names())}, "
+                          f"or the path of a .toml file")
+    try:
+        table = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: {error}") from None
+    table.setdefault("name", path.stem)
+    recipe = Recipe()
+    for key, value in table.items():
+        if isinstance(value, dict):
+            for inner, item in value.items():
+                _assign(recipe, f"{key}.{inner}", item)
+        else:
+            _assign(recipe, key, value)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {setting}: expected section.key=value, such as train.max_steps=500")
+        _assign(recipe, key.strip(), _parse(text.strip()))
+    _validate(recipe)
+    return recipe
+
+
+def _parse(text):
+    """``text`` as a TOML value, or as it stands when it is none (a bare word, a path)."""
+    try:
+        return tomlkit.value(text).unwrap()
+    except (ValueError, AttributeError):            # AttributeError: booleans come unwrapped from older versions
+        return {"true": True, "false": False}.get(text, text)
+
+
+def _nearest(word, known):
+    match = difflib.get_close_matches(word, known, 1, 0.5)
+    return f" (did you mean {match[0]}?)" if match else ""
+
+
+def _fields(recipe):
+    """{dotted key: type} of all that can be set. A model's keys are its config's, without the vocabulary's size."""
+    known = {key: type(getattr(recipe, key)) for key in ("name", "about", "minutes", "expected_loss")}
+    for section in ("data", "train"):
+        settings = getattr(recipe, section)
+        known.update((f"{section}.{f.name}", type(getattr(settings, f.name))) for f in dataclasses.fields(settings))
+    known["model.architecture"] = str
+    kinds = {"int": int, "float": float, "bool": bool, "str": str}
+    config = ARCHITECTURES.get(recipe.model["architecture"], (None, None))[1]
+    for f in dataclasses.fields(config) if config else ():
+        if f.name != "vocab_size":
+            known[f"model.{f.name}"] = kinds[f.type]
+    return known
+
+
+def _assign(recipe, key, value):
+    """recipe.key = value, checked; a whole number will do where a fraction is expected."""
+    known = _fields(recipe)
+    if key not in known:
+        raise RecipeError(f"unknown setting {key!r}{_nearest(key, list(known))}; "
+                          f"known are {', '.join(k for k in known if '.' in k)}")
+    kind = known[key]
+    if kind is float and type(value) is int:
+        value = float(value)
+    if kind is str and type(value) in (int, float):
+        value = str(value)
+    if type(value) is not kind:
+        raise RecipeError(f"{key}: got {value!r}, expected {'a whole number' if kind is int else f'a {kind.__name__}'}")
+    section, _, inner = key.rpartition(".")
+    if section == "model":
+        recipe.model[inner] = value
+    else:
+        setattr(getattr(recipe, section) if section else recipe, inner, value)
+
+
+def _validate(recipe):
+    train, data = recipe.train, recipe.data
+    if recipe.model["architecture"] not in ARCHITECTURES:
+        raise RecipeError(f"model.architecture: got {recipe.model['architecture']!r}, "
+                          f"expected one of {', '.join(ARCHITECTURES)}")
+    limits = {"max_steps": 1, "batch_size": 1, "accumulate": 1, "eval_every": 1, "eval_windows": 1, "checkpoint_every": 1,
+              "warmup_steps": 0, "seed": 0, "lr": 0, "min_lr": 0, "weight_decay": 0, "clip": 0}
+    for key, least in limits.items():
+        if not least <= getattr(train, key) < float("inf"):
+            raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least {least}")
+    for key in ("beta1", "beta2"):
+        if not 0 <= getattr(train, key) < 1:
+            raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least 0 and less than 1")
+    if train.min_lr > train.lr:
+        raise RecipeError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
+    if data.tokenizer not in ("char", "bpe"):
+        raise RecipeError(f"data.tokenizer: got {data.tokenizer!r}, expected 'char' or 'bpe'")
+    if not 0 < data.train_fraction < 1:
+        raise RecipeError(f"data.train_fraction: got {data.train_fraction}, expected more than 0 and less than 1")
+    try:
+        recipe.model_config(vocab_size=1)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
