@@ -27,6 +27,6 @@ def matmul(a, b):
     return backend.live().matmul(a, b)
 
 
-def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0):
+def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias_gradient=True):
     """softmax(scale · q kᵀ + bias) v, as ``(value, vjp)``; see ``reference.attention`` for the contract."""
-    return backend.live().attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale)
+    return backend.live().attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=bias_gradient)

@@ -9,7 +9,7 @@ import numpy as np
 matmul = np.matmul
 
 
-def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0):
+def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias_gradient=True):
     """Softmax attention over whole score matrices, as ``(value, vjp)``.
 
         S = scale · Q Kᵀ + bias        P = softmax(S) along rows        O = (P ∘ keep) V
@@ -20,7 +20,8 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0):
     q (…, H, T, D)    k (…, G, S, D)    v (…, G, S, E)    O (…, H, T, E), with G dividing H: query head h reads key head
     h // (H/G). bias broadcasts against (…, H, T, S) and may hold −inf; a row that is −inf throughout gives zeros. keep, of
     S's shape, is dropout's mask already divided by the probability of keeping. is_causal lets query t see the keys 0…t.
-    vjp(dO) = (dQ, dK, dV, dS), the last summed over nothing.
+    vjp(dO) = (dQ, dK, dV, dS), the last summed over nothing, and None without a bias or if ``bias_gradient`` is False (then a
+    backend need not hold all of it).
 
     Source: Vaswani et al. (2017), §3.2.1; the row sum dO∘O is Dao et al. (2022), appendix B.2.
     """
@@ -53,7 +54,7 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0):
         scaled = (dS * q.dtype.type(scale)).reshape(scores.shape)
         dQ = matmul(scaled, kg).reshape(q.shape)
         dK = matmul(scaled.swapaxes(-1, -2), qg).sum(axis=-3)
-        return dQ, dK, dV, dS
+        return dQ, dK, dV, dS if bias_gradient and bias is not None else None
 
     return O.reshape(*lead, heads, T, v.shape[-1]), vjp
 

@@ -35,13 +35,14 @@ def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=N
     bias = None if mask is None else _bias(mask, shape[1:] if single else shape, q.dtype)
     keep = keep_mask(shape, dropout_p, q.dtype, rng) if dropout_p else None
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    out, backward = kernels.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale)
+    learned = mask is not None and mask.dtype != bool
+    out, backward = kernels.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=learned)
 
     def vjp(dout):
         dq, dk, dv, dbias = backward(dout[None] if single else dout)
         if single:
-            dq, dk, dv, dbias = dq[0], dk[0], dv[0], dbias[0]
-        return dq, dk, dv, None if mask is None or mask.dtype == bool else dbias
+            dq, dk, dv, dbias = dq[0], dk[0], dv[0], None if dbias is None else dbias[0]
+        return dq, dk, dv, dbias
 
     return out[0] if single else out, vjp
 

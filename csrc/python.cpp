@@ -1,0 +1,201 @@
+/* The pybind11 binding: NumPy arrays in, their pointers and strides out to the C interface, codes back as exceptions.
+ *
+ * Outputs are arrays that the caller has made. What is checked here is what C cannot see: the types of the arrays, their
+ * number of axes and that their shapes fit each other. tinyformer/kernels/cffi.py does the same for cffi.
+ */
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "declarations.h"
+#include "tinyformer.h"
+
+namespace py = pybind11;
+using Array = py::array;
+using Optional = py::object;                     /* an array or None */
+
+namespace {
+
+[[noreturn]] void fail(const std::string &message) { throw py::value_error(message); }
+
+void check(const char *what, int code) {
+    if (code == TF_NO_MEMORY) throw std::bad_alloc();
+    if (code) fail(std::string(what) + ": " + tf_message(code));
+}
+
+int type_of(const Array &a) {
+    const py::dtype type = a.dtype();
+    if (type.byteorder() == '=') {
+        if (type.num() == py::detail::npy_api::NPY_FLOAT_) return TF_FLOAT32;
+        if (type.num() == py::detail::npy_api::NPY_DOUBLE_) return TF_FLOAT64;
+    }
+    throw py::type_error("expected float32 or float64 in native byte order, got " + std::string(py::str(type)));
+}
+
+/* An array as C sees it: its first entry and its strides, counted in entries. */
+struct View {
+    char *data;
+    int64_t stride[TF_MAX_AXES + 2];
+    View(const char *name, const Array &a, int type, py::ssize_t axes, bool written = false) {
+        if (type_of(a) != type) throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) +
+                                                     ", expected the type of the first argument");
+        if (a.ndim() != axes || axes > TF_MAX_AXES + 2)
+            fail(std::string(name) + " has " + std::to_string(a.ndim()) + " axes, expected " + std::to_string(axes));
+        if (written && !a.writeable()) fail(std::string(name) + " is read-only");
+        const py::ssize_t size = type == TF_FLOAT32 ? 4 : 8;
+        data = (char *)a.data();
+        bool aligned = (uintptr_t)data % size == 0;
+        for (py::ssize_t axis = 0; axis < axes; axis++) {
+            stride[axis] = a.strides(axis) / size;
+            aligned = aligned && (a.strides(axis) % size == 0 || a.shape(axis) < 2);
+        }
+        if (!aligned) fail(std::string(name) + " is not aligned to its entries");
+    }
+};
+
+void expect(const char *name, const Array &a, std::initializer_list<py::ssize_t> shape) {
+    py::ssize_t axis = 0;
+    bool same = a.ndim() == (py::ssize_t)shape.size();
+    for (py::ssize_t length : shape) same = same && a.shape(axis++) == length;
+    if (same) return;
+    std::string wanted;
+    for (py::ssize_t length : shape) wanted += (wanted.empty() ? "" : ", ") + std::to_string(length);
+    fail(std::string(name) + " has shape " + std::string(py::str(a.attr("shape"))) + ", expected (" + wanted + ")");
+}
+
+/* c ← epilogue(alpha a b + beta c); a (…, M, K), b (…, K, N), c (…, M, N) with the same leading axes. */
+void matmul(const Array &a, const Array &b, Array c, double alpha, double beta, const Optional &bias,
+            const Optional &preactivation, const Optional &residual) {
+    const py::ssize_t axes = a.ndim();
+    const int type = type_of(a);
+    if (axes < 2) fail("a has fewer than two axes");
+    const View A("a", a, type, axes), B("b", b, type, axes), C("c", c, type, axes, true);
+    const int64_t M = a.shape(axes - 2), K = a.shape(axes - 1), N = b.shape(axes - 1);
+    int64_t shape[TF_MAX_AXES];
+    bool fits = b.shape(axes - 2) == K && c.shape(axes - 2) == M && c.shape(axes - 1) == N;
+    for (py::ssize_t axis = 0; axis < axes - 2; axis++) {
+        shape[axis] = a.shape(axis);
+        fits = fits && b.shape(axis) == shape[axis] && c.shape(axis) == shape[axis];
+    }
+    if (!fits) fail("a, b and c do not have the shapes (…, M, K), (…, K, N) and (…, M, N)");
+
+    tf_epilogue epilogue{nullptr, nullptr, nullptr};
+    if (!bias.is_none()) {
+        const Array v = py::cast<Array>(bias);
+        const View view("bias", v, type, 1);
+        expect("bias", v, {N});
+        if (N > 1 && view.stride[0] != 1) fail("bias is not contiguous");
+        epilogue.bias = view.data;
+    }
+    auto like_c = [&](const char *name, const Optional &array, bool written) -> void * {
+        if (array.is_none()) return nullptr;
+        const Array v = py::cast<Array>(array);
+        const View view(name, v, type, axes, written);
+        for (py::ssize_t axis = 0; axis < axes; axis++)
+            if (v.shape(axis) != c.shape(axis) || (v.shape(axis) > 1 && view.stride[axis] != C.stride[axis]))
+                fail(std::string(name) + " is not laid out as c");
+        return view.data;
+    };
+    epilogue.preactivation = like_c("preactivation", preactivation, true);
+    epilogue.residual = like_c("residual", residual, false);
+
+    const int batch = (int)axes - 2;
+    const tf_matrices ma{A.data, A.stride[batch], A.stride[batch + 1], A.stride},
+        mb{B.data, B.stride[batch], B.stride[batch + 1], B.stride},
+        mc{C.data, M > 1 ? C.stride[batch] : N, N > 1 ? C.stride[batch + 1] : 1, C.stride};
+    int code;
+    {
+        py::gil_scoped_release release;
+        code = tf_matmul(type, batch, shape, M, N, K, alpha, &ma, &mb, beta, &mc, &epilogue);
+    }
+    check("matmul", code);
+}
+
+tf_tensor4 tensor4(const char *name, const Array &a, int type, bool written = false) {
+    const View view(name, a, type, 4, written);
+    return {view.data, {view.stride[0], view.stride[1], view.stride[2], view.stride[3]}};
+}
+
+tf_tensor4 tensor4(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape, bool written = false) {
+    if (a.is_none()) return {nullptr, {0, 0, 0, 0}};
+    const Array array = py::cast<Array>(a);
+    expect(name, array, shape);
+    return tensor4(name, array, type, written);
+}
+
+tf_attention sizes(const Array &q, const Array &k, const Array &v, double scale, bool is_causal) {
+    if (q.ndim() != 4 || k.ndim() != 4 || v.ndim() != 4) fail("q, k and v do not have four axes");
+    const tf_attention a{q.shape(0), q.shape(1), k.shape(1), q.shape(2), k.shape(2), q.shape(3), v.shape(3), scale, is_causal};
+    expect("k", k, {a.B, a.G, a.S, a.D});
+    expect("v", v, {a.B, a.G, a.S, a.E});
+    return a;
+}
+
+const void *row_sums(const tf_attention &a, int type, const Array &L) {
+    expect("L", L, {a.B, a.H, a.T});
+    const View view("L", L, type, 3, true);
+    if (!(L.flags() & Array::c_style)) fail("L is not contiguous");
+    return view.data;
+}
+
+void attention_forward(const Array &q, const Array &k, const Array &v, const Optional &bias, const Optional &keep, const Array &o,
+                       const Array &L, double scale, bool is_causal) {
+    const int type = type_of(q);
+    const tf_attention a = sizes(q, k, v, scale, is_causal);
+    const tf_tensor4 Q = tensor4("q", q, type), K = tensor4("k", k, type), V = tensor4("v", v, type),
+                     bias4 = tensor4("bias", bias, type, {a.B, a.H, a.T, a.S}),
+                     keep4 = tensor4("keep", keep, type, {a.B, a.H, a.T, a.S}),
+                     O = tensor4("o", o, type, {a.B, a.H, a.T, a.E}, true);
+    void *sums = (void *)row_sums(a, type, L);
+    int code;
+    {
+        py::gil_scoped_release release;
+        code = tf_attention_forward(type, &a, &Q, &K, &V, &bias4, &keep4, &O, sums);
+    }
+    check("attention", code);
+}
+
+void attention_backward(const Array &q, const Array &k, const Array &v, const Optional &bias, const Optional &keep,
+                        const Array &o, const Array &L, const Array &dO, const Array &dq, const Array &dk, const Array &dv,
+                        const Optional &ds, double scale, bool is_causal) {
+    const int type = type_of(q);
+    const tf_attention a = sizes(q, k, v, scale, is_causal);
+    const tf_tensor4 Q = tensor4("q", q, type), K = tensor4("k", k, type), V = tensor4("v", v, type),
+                     bias4 = tensor4("bias", bias, type, {a.B, a.H, a.T, a.S}),
+                     keep4 = tensor4("keep", keep, type, {a.B, a.H, a.T, a.S}),
+                     O = tensor4("o", o, type, {a.B, a.H, a.T, a.E}), DO = tensor4("dO", dO, type, {a.B, a.H, a.T, a.E}),
+                     DQ = tensor4("dq", dq, type, {a.B, a.H, a.T, a.D}, true),
+                     DK = tensor4("dk", dk, type, {a.B, a.H, a.S, a.D}, true),
+                     DV = tensor4("dv", dv, type, {a.B, a.H, a.S, a.E}, true),
+                     DS = tensor4("ds", ds, type, {a.B, a.H, a.T, a.S}, true);
+    const void *sums = row_sums(a, type, L);
+    int code;
+    {
+        py::gil_scoped_release release;
+        code = tf_attention_backward(type, &a, &Q, &K, &V, &bias4, &keep4, &O, sums, &DO, &DQ, &DK, &DV, &DS);
+    }
+    check("attention", code);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_native, module) {
+    using namespace py::literals;
+    module.doc() = "tinyformer's kernels in C++. Arrays in, arrays written; csrc/tinyformer.h holds the contracts.";
+    module.attr("declarations") = tf_declarations;       /* tinyformer.h, for cffi: it must fit this very library */
+
+    module.def("isa", &tf_isa);
+    module.def("use_isa", [](const std::string &name) { check(("use_isa " + name).c_str(), tf_use_isa(name.c_str())); });
+    module.def("set_num_threads", [](int n) { check("set_num_threads", tf_set_num_threads(n)); });
+    module.def("get_num_threads", &tf_get_num_threads);
+    module.def("threading", &tf_threading);
+    module.def("peak", [](int type, int64_t rounds) {
+        py::gil_scoped_release release;
+        return tf_peak(type, rounds);
+    });
+    module.def("matmul", &matmul, "a"_a, "b"_a, "c"_a, "alpha"_a = 1.0, "beta"_a = 0.0, "bias"_a = py::none(),
+               "preactivation"_a = py::none(), "residual"_a = py::none());
+    module.def("attention_forward", &attention_forward);
+    module.def("attention_backward", &attention_backward);
+}

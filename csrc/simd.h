@@ -1,0 +1,160 @@
+/* Vectors: `vec<T>` holds TF_BYTES bytes of float or double, and + − · / compare work on it lane by lane.
+ *
+ * GCC and Clang have such types built in: the compiler picks the instructions of the target that is in force where this is
+ * included, so one source serves SSE, AVX2, AVX-512 and NEON. Where they are missing (MSVC), vector_fallback.h has a class
+ * that does the same with loops.
+ *
+ * This file and those that include it are compiled once for each instruction set. All they define lies in an unnamed
+ * namespace, and they include no C++ standard header: a function of such a header, compiled for AVX-512, could be the
+ * copy that the linker keeps for the whole program, and crash on a processor without it.
+ */
+#pragma once
+#include <stdint.h>
+#include <string.h>
+
+namespace {
+
+#if defined(__GNUC__) && !defined(TF_NO_VECTOR_TYPES)
+template <class T> struct Types;
+template <> struct Types<float> {
+    typedef float vec __attribute__((vector_size(TF_BYTES)));
+    typedef int32_t ivec __attribute__((vector_size(TF_BYTES)));
+};
+template <> struct Types<double> {
+    typedef double vec __attribute__((vector_size(TF_BYTES)));
+    typedef int64_t ivec __attribute__((vector_size(TF_BYTES)));
+};
+template <class T> using vec = typename Types<T>::vec;
+template <class T> using ivec = typename Types<T>::ivec;
+
+template <class To, class From> inline To as_bits(From v) { return (To)v; }
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define TF_SHUFFLE 1
+#endif
+#endif
+#define TF_INLINE inline __attribute__((always_inline))
+#define TF_NOINLINE __attribute__((noinline))
+#else
+#include "vector_fallback.h"
+#endif
+
+/* How many numbers a vector holds. */
+template <class T> constexpr int lanes = TF_BYTES / (int)sizeof(T);
+
+template <class T> TF_INLINE vec<T> load(const T *p) {
+    vec<T> v;
+    memcpy(&v, p, sizeof v);             /* an unaligned load */
+    return v;
+}
+
+template <class T> TF_INLINE void store(T *p, vec<T> v) { memcpy(p, &v, sizeof v); }
+
+template <class T> TF_INLINE vec<T> splat(T x) { return x - vec<T>{}; }
+
+/* The first n lanes; the rest is `fill`, or is not written. */
+template <class T> TF_INLINE vec<T> load_some(const T *p, int64_t n, T fill) {
+    T lane[lanes<T>];
+    for (int i = 0; i < lanes<T>; i++) lane[i] = i < n ? p[i] : fill;
+    return load(lane);
+}
+
+template <class T> TF_INLINE void store_some(T *p, vec<T> v, int64_t n) {
+    T lane[lanes<T>];
+    store(lane, v);
+    for (int i = 0; i < n; i++) p[i] = lane[i];
+}
+
+/* b where a is NaN: only arguments without NaN may be compared this way, or those whose NaN comes back in elsewhere. */
+template <class T> TF_INLINE vec<T> vmax(vec<T> a, vec<T> b) { return a > b ? a : b; }
+
+/* Sum and maximum over the lanes, by halves: always in the same order. */
+template <class T> TF_INLINE T sum(vec<T> v) {
+    T lane[lanes<T>];
+    store(lane, v);
+    for (int half = lanes<T> / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    return lane[0];
+}
+
+template <class T> TF_INLINE T largest(vec<T> v) {
+    T lane[lanes<T>];
+    store(lane, v);
+    for (int half = lanes<T> / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
+    return lane[0];
+}
+
+template <class T> struct Constants;
+template <> struct Constants<float> {
+    static constexpr float infinity = __builtin_huge_valf();
+    /* Adding 1.5 · 2²³ leaves no bits behind the point: it rounds, and the integer stands in the low bits. */
+    static constexpr float round = 12582912.0f, log2e = 1.44269504f;
+    static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+    static constexpr float exp_smallest = -86.98f, exp_largest = 88.72283f;
+    static constexpr int mantissa = 23, exponent_bias = 127, taylor = 7;
+};
+template <> struct Constants<double> {
+    static constexpr double infinity = __builtin_huge_val();
+    static constexpr double round = 6755399441055744.0, log2e = 1.4426950408889634074;
+    static constexpr double ln2_high = 0.693145751953125, ln2_low = 1.42860682030941723212e-6;
+    static constexpr double exp_smallest = -708.04, exp_largest = 709.782712893384;
+    static constexpr int mantissa = 52, exponent_bias = 1023, taylor = 13;
+};
+
+/* eˣ = 2ⁿ e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2, where e^r is its Taylor series: at that distance from 0 the terms
+ * left out lie below half a unit in the last place. ln 2 is taken away in two parts, so that n ln 2 is exact enough.
+ * Results below 2⁻¹²⁵·⁵ (2⁻¹⁰²¹·⁵), close to the smallest normal number, are 0. NaN stays NaN. */
+template <class T> TF_INLINE vec<T> vexp(vec<T> x) {
+    using C = Constants<T>;
+    vec<T> low = splat(C::exp_smallest), high = splat(C::exp_largest);
+    vec<T> inside = x < low ? low : x;
+    inside = inside > high ? high : inside;
+    vec<T> shifted = inside * C::log2e + C::round;
+    vec<T> n = shifted - C::round;
+    vec<T> r = inside - n * C::ln2_high;
+    r = r - n * C::ln2_low;
+    constexpr T inverse_factorial[] = {1, 1, T(1) / 2, T(1) / 6, T(1) / 24, T(1) / 120, T(1) / 720, T(1) / 5040, T(1) / 40320,
+                                       T(1) / 362880, T(1) / 3628800, T(1) / 39916800, T(1) / 479001600, T(1) / 6227020800.0};
+    vec<T> p = splat(inverse_factorial[C::taylor]);
+    for (int i = C::taylor - 1; i >= 0; i--) p = p * r + inverse_factorial[i];
+    /* 2ⁿ⁻¹ from its bits, and 2 afterwards: 2ⁿ itself would not fit at the upper end. */
+    ivec<T> bits = as_bits<ivec<T>>(shifted) + (C::exponent_bias - 1);
+    vec<T> power = as_bits<vec<T>>(bits << C::mantissa);
+    vec<T> y = p * power * T(2);
+    y = x < low ? splat(T(0)) : y;
+    return x > high ? splat(C::infinity) : y;
+}
+
+/* σ(x) = 1 / (1 + e⁻ˣ). */
+template <class T> TF_INLINE vec<T> vsigmoid(vec<T> x) { return T(1) / (T(1) + vexp<T>(-x)); }
+
+/* GELU, tanh form: x h with h = (1 + tanh u)/2 = σ(2u), u = √(2/π) (x + 0.044715 x³). */
+template <class T> TF_INLINE vec<T> gelu_gate(vec<T> x) {
+    constexpr T a = T(2 * 0.7978845608028654), c = T(0.044715);
+    return vsigmoid<T>(x * (x * x * (a * c) + a));
+}
+
+/* A loop that threads share: f(i) for i = 0 … n − 1. */
+template <class F> void parallel_for(int64_t n, F f) {
+    struct Call {
+        F &f;
+        bool failed;
+    } call{f, false};
+    tf::parallel(n, [](void *context, int64_t i) {
+        Call &call = *(Call *)context;
+        try {
+            call.f(i);
+        } catch (...) {                     /* no memory: nothing else throws. It must not leave the thread. */
+            call.failed = true;
+        }
+    }, &call);
+    if (call.failed) tf::out_of_memory();
+}
+
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+inline int64_t up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }      /* to a multiple of step */
+inline int64_t parts(int64_t n, int64_t step) { return (n + step - 1) / step; }
+
+}  // namespace

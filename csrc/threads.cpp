@@ -1,0 +1,192 @@
+/* A pool of threads that sleep when there is nothing to do. See threads.h for the contract.
+ *
+ * Built with TF_OPENMP, OpenMP takes the place of the pool. The pool is the default because of what it does on a machine
+ * that is not ours alone: whoever asks for work starts at once, and at the end waits only for threads that hold a piece of
+ * it. A thread that another program keeps from its core is simply not there, where OpenMP's barrier would wait for it.
+ */
+#include "threads.h"
+
+#include <stdlib.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <new>
+#include <thread>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#define TF_HAVE_FORK 1
+#endif
+
+namespace tf {
+namespace {
+
+int threads_at_start() {
+    const char *wanted = getenv("TINYFORMER_NUM_THREADS");
+    int n = wanted ? atoi(wanted) : 0;
+    if (n < 1) n = (int)std::thread::hardware_concurrency();
+    return n < 1 ? 1 : n;
+}
+
+std::atomic<int> limit{threads_at_start()};
+
+/* A child of fork has this thread alone, and locks in whatever state they were: it stays serial. */
+std::atomic<bool> forked{false};
+
+thread_local bool working = false;    /* inside a body: what it calls must not wait for the pool that runs it */
+
+void plain_loop(int64_t n, Body body, void *context) {
+    for (int64_t i = 0; i < n; i++) body(context, i);
+}
+
+void watch_forks() {
+#ifdef TF_HAVE_FORK
+    static const int once = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+    (void)once;
+#endif
+}
+
+#ifndef TF_OPENMP
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+/* How long a worker looks for the next job before it sleeps. Waking a thread costs more than a small job takes, and in
+ * training the next job comes within microseconds; but a loop that waits is time stolen from other programs. */
+constexpr int looks = 1500;
+
+class Pool {
+public:
+    /* One job at a time. False: the pool is taken. */
+    bool run(int64_t n, Body body, void *context) {
+        if (!owner_.try_lock()) return false;
+        std::lock_guard<std::mutex> owner(owner_, std::adopt_lock);
+        int wanted = limit - 1;
+        if (wanted > n - 1) wanted = (int)(n - 1);
+        while (started_ < wanted) std::thread(&Pool::work, this, started_++).detach();
+
+        body_ = body, context_ = context, n_ = n, helpers_ = wanted;
+        next_.store(0, std::memory_order_relaxed);
+        gate_.store((gate_.load(std::memory_order_relaxed) | low_bits) + 1 + open);      /* next job, nobody in, open */
+        if (asleep_.load() > 0) {
+            std::lock_guard<std::mutex> lock(sleep_);
+            wake_.notify_all();
+        }
+        working = true;
+        take();
+        working = false;
+        gate_.fetch_and(~open);                                                          /* nobody else may come in */
+        for (int look = 0; gate_.load(std::memory_order_acquire) & count; look++)
+            if (look < looks) pause(); else std::this_thread::yield();
+        return true;
+    }
+
+private:
+    /* The gate: which job (high bits), whether one may come in (one bit), how many are in (low bits). */
+    static constexpr uint64_t open = 1 << 16, count = open - 1, low_bits = 2 * open - 1;
+
+    void take() {
+        for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < n_;) body_(context_, i);
+    }
+
+    void work(int me) {
+        working = true;
+        for (uint64_t seen = 0;;) {
+            uint64_t gate = gate_.load(std::memory_order_acquire);
+            for (int look = 0; look < looks && !news(gate, seen); look++) {
+                pause();
+                gate = gate_.load(std::memory_order_acquire);
+            }
+            if (!news(gate, seen)) {
+                std::unique_lock<std::mutex> lock(sleep_);
+                asleep_.fetch_add(1);               /* first say that we sleep, then look once more: no wake-up is lost */
+                wake_.wait(lock, [&] { return news(gate = gate_.load(), seen); });
+                asleep_.fetch_sub(1);
+            }
+            if (!gate_.compare_exchange_weak(gate, gate + 1)) continue;
+            seen = gate / (2 * open);
+            if (me < helpers_) take();
+            gate_.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    static bool news(uint64_t gate, uint64_t seen) { return (gate & open) && gate / (2 * open) != seen; }
+
+    std::mutex owner_, sleep_;
+    std::condition_variable wake_;
+    int started_ = 0;
+    std::atomic<int> asleep_{0};
+    std::atomic<uint64_t> gate_{0};
+    std::atomic<int64_t> next_{0};
+    Body body_ = nullptr;
+    void *context_ = nullptr;
+    int64_t n_ = 0;
+    int helpers_ = 0;
+};
+
+Pool &pool() {
+    static Pool *const pool = new Pool;       /* never destroyed: its threads may outlive every destructor */
+    return *pool;
+}
+#endif
+
+/* A thread's blocks of memory; freed with the thread. */
+struct Blocks {
+    static constexpr int slots = 8;
+    void *start[slots] = {};
+    size_t bytes[slots] = {};
+    ~Blocks() { for (void *block : start) free(block); }
+};
+
+thread_local Blocks blocks;
+
+}  // namespace
+
+void parallel(int64_t n, Body body, void *context) {
+    if (n <= 1 || limit == 1 || working || forked) return plain_loop(n, body, context);
+    watch_forks();
+#ifdef TF_OPENMP
+    int64_t i;
+    #pragma omp parallel for schedule(dynamic, 1) num_threads(limit < n ? (int)limit : (int)n)
+    for (i = 0; i < n; i++) {
+        working = true;
+        body(context, i);
+        working = false;
+    }
+#else
+    if (!pool().run(n, body, context)) plain_loop(n, body, context);
+#endif
+}
+
+void *scratch(int slot, size_t bytes) {
+    Blocks &mine = blocks;
+    if (bytes > mine.bytes[slot]) {
+        free(mine.start[slot]);
+        mine.start[slot] = nullptr, mine.bytes[slot] = 0;
+        void *block = malloc(bytes + 128);
+        if (!block) throw std::bad_alloc();
+        mine.start[slot] = block, mine.bytes[slot] = bytes;
+    }
+    return (void *)(((uintptr_t)mine.start[slot] + 63) / 64 * 64);
+}
+
+void out_of_memory() { throw std::bad_alloc(); }
+
+const char *threading() {
+#ifdef TF_OPENMP
+    return "openmp";
+#else
+    return "pool";
+#endif
+}
+
+int num_threads() { return limit; }
+void set_num_threads(int n) { limit = n; }
+
+}  // namespace tf

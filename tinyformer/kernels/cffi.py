@@ -1,0 +1,152 @@
+"""The C++ kernels through cffi: the same library, opened as plain C.
+
+``tinyformer._native`` exports the functions of csrc/tinyformer.h beside its Python module, so there is one copy of the kernels
+and one pool of threads. ``Library`` does for cffi what csrc/python.cpp does for pybind11, with the same checks; comparing the two
+shows what each has to say. cffi lets go of the GIL around every call.
+"""
+
+from __future__ import annotations
+
+import cffi
+import numpy as np
+
+from .. import _native
+from .compiled import Compiled
+
+ffi = cffi.FFI()
+ffi.cdef(_native.declarations.partition("from here */")[2].partition("/* to here")[0].replace("TF_EXPORT", ""))
+C = ffi.dlopen(_native.__file__)
+
+TYPES = {np.dtype(np.float32): C.TF_FLOAT32, np.dtype(np.float64): C.TF_FLOAT64}
+
+
+class Library:
+    """The functions of ``tinyformer._native``, called through cffi."""
+
+    def isa(self):
+        return _text(C.tf_isa())
+
+    def use_isa(self, name):
+        _check(f"use_isa {name}", C.tf_use_isa(name.encode()))
+
+    def set_num_threads(self, n):
+        _check("set_num_threads", C.tf_set_num_threads(n))
+
+    def get_num_threads(self):
+        return C.tf_get_num_threads()
+
+    def threading(self):
+        return _text(C.tf_threading())
+
+    def peak(self, type, rounds):
+        return C.tf_peak(type, rounds)
+
+    def matmul(self, a, b, c, alpha=1.0, beta=0.0, bias=None, preactivation=None, residual=None):
+        type, batch = _type(a), a.shape[:-2]
+        if a.ndim < 2:
+            raise ValueError("a has fewer than two axes")
+        M, K, N = *a.shape[-2:], b.shape[-1] if b.ndim else 0
+        if b.shape != (*batch, K, N) or c.shape != (*batch, M, N):
+            raise ValueError("a, b and c do not have the shapes (…, M, K), (…, K, N) and (…, M, N)")
+        epilogue = ffi.new("tf_epilogue *")
+        if bias is not None:
+            _expect("bias", bias, (N,))
+            _expect_contiguous("bias", bias)
+            epilogue.bias = _pointer("bias", bias, type)
+        for name, array in (("preactivation", preactivation), ("residual", residual)):
+            if array is not None:
+                if array.shape != c.shape or array.strides != c.strides:
+                    raise ValueError(f"{name} is not laid out as c")
+                setattr(epilogue, name, _pointer(name, array, type, written=name == "preactivation"))
+        matrices, alive = [], []
+        for name, array in (("a", a), ("b", b), ("c", c)):
+            *lead, row, column = (step // array.itemsize for step in array.strides)
+            if array is c:
+                row, column = row if M > 1 else N, column if N > 1 else 1
+            alive.append(ffi.new("int64_t[]", lead or 1))
+            matrices.append(ffi.new("tf_matrices *", (_pointer(name, array, type, array is c), row, column, alive[-1])))
+        _check("matmul", C.tf_matmul(type, len(batch), ffi.new("int64_t[]", batch or 1), M, N, K, alpha, matrices[0], matrices[1],
+                                     beta, matrices[2], epilogue))
+
+    def attention_forward(self, q, k, v, bias, keep, o, L, scale, is_causal):
+        type, a = _type(q), _sizes(q, k, v, scale, is_causal)
+        scores = (a.B, a.H, a.T, a.S)
+        _check("attention", C.tf_attention_forward(
+            type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
+            _tensor4("keep", keep, type, scores), _tensor4("o", o, type, (a.B, a.H, a.T, a.E), True), _row_sums(a, type, L)))
+
+    def attention_backward(self, q, k, v, bias, keep, o, L, do, dq, dk, dv, ds, scale, is_causal):
+        type, a = _type(q), _sizes(q, k, v, scale, is_causal)
+        scores, out = (a.B, a.H, a.T, a.S), (a.B, a.H, a.T, a.E)
+        _check("attention", C.tf_attention_backward(
+            type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
+            _tensor4("keep", keep, type, scores), _tensor4("o", o, type, out), _row_sums(a, type, L), _tensor4("dO", do, type, out),
+            _tensor4("dq", dq, type, (a.B, a.H, a.T, a.D), True), _tensor4("dk", dk, type, (a.B, a.H, a.S, a.D), True),
+            _tensor4("dv", dv, type, (a.B, a.H, a.S, a.E), True), _tensor4("ds", ds, type, scores, True)))
+
+
+# ------------------------------------------------------------------------------------------------ arguments
+
+def _text(chars):
+    return ffi.string(chars).decode()
+
+
+def _check(what, code):
+    if code == C.TF_NO_MEMORY:
+        raise MemoryError
+    if code:
+        raise ValueError(f"{what}: {_text(C.tf_message(code))}")
+
+
+def _type(a):
+    if a.dtype not in TYPES:
+        raise TypeError(f"expected float32 or float64 in native byte order, got {a.dtype}")
+    return TYPES[a.dtype]
+
+
+def _pointer(name, a, type, written=False):
+    if _type(a) != type:
+        raise TypeError(f"{name} is {a.dtype}, expected the type of the first argument")
+    if not a.flags.aligned:
+        raise ValueError(f"{name} is not aligned to its entries")
+    if written and not a.flags.writeable:
+        raise ValueError(f"{name} is read-only")
+    return ffi.cast("void *", a.__array_interface__["data"][0])
+
+
+def _expect(name, a, shape):
+    if a.shape != shape:
+        raise ValueError(f"{name} has shape {a.shape}, expected {shape}")
+
+
+def _expect_contiguous(name, a):
+    if not a.flags.c_contiguous:
+        raise ValueError(f"{name} is not contiguous")
+
+
+def _sizes(q, k, v, scale, is_causal):
+    if not q.ndim == k.ndim == v.ndim == 4:
+        raise ValueError("q, k and v do not have four axes")
+    (B, H, T, D), (_, G, S, _), E = q.shape, k.shape, v.shape[3]
+    _expect("k", k, (B, G, S, D))
+    _expect("v", v, (B, G, S, E))
+    return ffi.new("tf_attention *", (B, H, G, T, S, D, E, scale, is_causal))
+
+
+def _tensor4(name, a, type, shape=None, written=False):
+    if a is None:
+        return ffi.NULL
+    if shape is not None:
+        _expect(name, a, shape)
+    return ffi.new("tf_tensor4 *", (_pointer(name, a, type, written), [step // a.itemsize for step in a.strides]))
+
+
+def _row_sums(a, type, L):
+    _expect("L", L, (a.B, a.H, a.T))
+    _expect_contiguous("L", L)
+    return _pointer("L", L, type, True)
+
+
+library = Library()
+_kernels = Compiled(library)
+matmul, attention = _kernels.matmul, _kernels.attention
