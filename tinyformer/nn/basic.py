@@ -32,7 +32,7 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x):
-        return F.linear(as_input(self, x, self.weight.dtype), self.weight, self.bias)
+        return F.linear(as_input(self, x, self.weight), self.weight, self.bias)
 
     def extra_repr(self):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -76,7 +76,7 @@ class Dropout(Module):
         self.p = p
 
     def forward(self, x):
-        return F.dropout(x, self.p, self.training)
+        return F.dropout(as_input(self, x), self.p, self.training)
 
     def extra_repr(self):
         return f"p={self.p}"
