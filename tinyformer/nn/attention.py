@@ -11,7 +11,7 @@ from ..autograd import Tensor
 from ..kernels.reference import causal_bias
 from . import functional as F, init
 from .basic import Linear
-from .checks import as_input
+from .checks import as_input, check_sizes
 from .module import Module, Parameter
 
 
@@ -29,7 +29,8 @@ class MultiheadAttention(Module):
 
     def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, *, kdim=None, vdim=None, batch_first=False,
                  dtype=np.float32):
-        if num_heads < 1 or embed_dim % num_heads:
+        check_sizes(self, embed_dim=embed_dim, num_heads=num_heads)
+        if embed_dim % num_heads:
             raise ValueError(f"MultiheadAttention: embed_dim is {embed_dim}, expected a multiple of num_heads {num_heads}")
         if kdim not in (None, embed_dim) or vdim not in (None, embed_dim):
             raise ValueError(f"MultiheadAttention: kdim is {kdim} and vdim {vdim}; key and value must have embed_dim "

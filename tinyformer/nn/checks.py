@@ -1,4 +1,4 @@
-"""The one check that layers make of what they are given."""
+"""What layers check of what they are given: sizes when they are made, inputs when they are called."""
 
 from __future__ import annotations
 
@@ -23,3 +23,12 @@ def as_input(layer, x, like=None, argument="x"):
         advice = f"; convert one: x.astype({expected}) or layer.to({str(x.dtype)!r})" if x.dtype in FLOATS else ""
         raise TypeError(f"{type(layer).__name__}: {argument} is {x.dtype}, expected {expected}{advice}")
     return x
+
+
+def check_sizes(layer, **sizes):
+    """An error that names the first of ``sizes`` that is no whole number of at least 1."""
+    for name, n in sizes.items():
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+            raise TypeError(f"{type(layer).__name__}: {name} is {n!r}, expected a whole number")
+        if n < 1:
+            raise ValueError(f"{type(layer).__name__}: {name} is {n}, expected at least 1")
