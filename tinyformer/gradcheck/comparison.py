@@ -80,9 +80,9 @@ class Comparison:
 
     def _judge(self):
         scale = self._scale()
-        noise = max(self.probe.noise, 1e-6 * scale)         # what is smaller than this counts as zero
-        tolerance = self.rtol * scale + noise
-        off = self._off()
+        zero = max(self.probe.noise, 1e-6 * scale)          # if all that remains is smaller, it was none
+        tolerance = self.rtol * scale + self.probe.noise
+        off = self._off(self.looked)
         uneven = self.high - self.low > 1e-3 * scale + 10 * self.probe.noise
         for i in sorted(self.looked[(off > tolerance) | uneven[self.looked]], key=lambda i: -self._off(i)):
             agreed = self._off(i) <= tolerance
@@ -94,9 +94,9 @@ class Comparison:
                 break                                       # wrong, and nothing below will make it right
 
         self.looked = self.looked[~np.isin(self.looked, self.kinks)]
-        off, scale = self._off(), self._scale()
-        tolerance = self.rtol * scale + noise
-        self.error = float(np.max(off, initial=0) / scale) if scale > noise else 0.0
+        off, scale = self._off(self.looked), self._scale()
+        tolerance = self.rtol * scale + self.probe.noise if scale > zero else zero
+        self.error = float(np.max(off, initial=0) / scale) if scale > zero else 0.0
         self.worst = [int(i) for i in self.looked[np.argsort(-off)] if self._off(i) > tolerance]
         self.agrees = not self.worst
         if self.worst:
@@ -111,8 +111,8 @@ class Comparison:
         sizes = np.abs([self.flat[self.looked], self.numeric[self.looked]])
         return float(np.max(sizes, initial=0, where=np.isfinite(sizes)))
 
-    def _off(self, i=None):
-        off = np.abs(self.flat - self.numeric)[self.looked if i is None else i]
+    def _off(self, i):
+        off = np.abs(self.flat[i] - self.numeric[i])
         return np.where(np.isnan(off), np.inf, off)
 
     def _look_again(self, i, scale):
