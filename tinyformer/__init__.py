@@ -8,10 +8,10 @@
 array([2., 4., 6.], dtype=float32)
 """
 
-from . import ops                                                       # registers the operations on Tensor
+from . import nn, ops, optim                                            # ops registers the operations on Tensor
 from .autograd import Tensor, differentiable, no_grad, tensor, unreached
 from .kernels import backend
 from .rng import seed
 
 __version__ = "0.1.0"
-__all__ = ["Tensor", "backend", "differentiable", "no_grad", "ops", "seed", "tensor", "unreached"]
+__all__ = ["Tensor", "backend", "differentiable", "nn", "no_grad", "ops", "optim", "seed", "tensor", "unreached"]

@@ -7,15 +7,18 @@ import tempfile
 from pathlib import Path
 
 
+UNFINISHED = ".tinyformer.part"             # how the name of a file ends that is being written
+
+
 def replace_file(path, data):
     """Make ``path`` hold ``data`` (bytes, or text as UTF-8).
 
     It is written beside the target under another name, flushed to the disk and renamed over it, so a crash or a full disk
-    leaves the earlier file as it was. Raises OSError.
+    leaves the earlier file as it was. Raises OSError, with ``path`` as its file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
@@ -23,10 +26,18 @@ def replace_file(path, data):
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())              # mkstemp makes files that only their owner can read
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     _sync_folder(path.parent)
+
+
+def remove_unfinished(folder):
+    """Delete what ``replace_file`` left in ``folder`` when its process was killed."""
+    for path in Path(folder).glob(f".*{UNFINISHED}"):
+        path.unlink()
 
 
 def _umask():

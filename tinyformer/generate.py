@@ -49,8 +49,8 @@ def choose(logits, temperature=1.0, top_k=None, top_p=None, rng=None):
     if temperature == 0:
         return logits.argmax(axis=-1)
     order = np.argsort(-logits, axis=-1, kind="stable")                         # likeliest first
-    ranked = np.take_along_axis(logits, order, axis=-1) / temperature
-    p = np.exp(ranked - ranked[:, :1])
+    ranked = np.take_along_axis(logits, order, axis=-1)
+    p = np.exp((ranked - ranked[:, :1]) / temperature)
     p /= p.sum(axis=-1, keepdims=True)
     if top_k is not None:
         p[:, top_k:] = 0
@@ -80,8 +80,13 @@ def stream(model, ids, max_new_tokens, *, temperature=1.0, top_k=None, top_p=Non
     ids = np.asarray(ids)
     if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype.kind not in "iu":
         raise ValueError(f"generate: ids are {ids.dtype} of shape {ids.shape}, expected integers (B, T) with T ≥ 1")
+    if max_new_tokens < 0:
+        raise ValueError(f"generate: max_new_tokens is {max_new_tokens}, expected at least 0")
     _check_choice(temperature, top_k, top_p)
-    rng = generator(rng)
+    return _tokens(model, ids, max_new_tokens, temperature, top_k, top_p, generator(rng), use_cache)
+
+
+def _tokens(model, ids, max_new_tokens, temperature, top_k, top_p, rng, use_cache):
     block_size = model.config.block_size
     cache = KVCache(block_size) if use_cache else None
     for _ in range(max_new_tokens):

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import sys
 
+import numpy as np
 import typer
 
 from . import doctor, evaluate, generate, train
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.")
-for command in (train, generate, evaluate, doctor):
-    app.command(name=command.__name__.rpartition(".")[2])(command.command)
+app.command("train", context_settings={"allow_extra_args": True})(train.command)        # --set a=1 b=2 has one too many
+app.command("generate")(generate.command)
+app.command("evaluate")(evaluate.command)
+app.command("doctor")(doctor.command)
+
+UsageError = typer.BadParameter.__base__        # of whichever click typer stands on: its own, or the package
 
 
 def main():
@@ -25,21 +30,32 @@ def main():
             stream.reconfigure(errors="replace")
     from ..train import Interrupted, RecipeError
     try:
-        app()
+        with np.errstate(all="ignore"):                     # a loss that is not finite is reported where it matters
+            code = app(sys.argv[1:] or ["--help"], prog_name="tinyformer", standalone_mode=False)
+    except UsageError as error:
+        where = error.ctx.command_path if error.ctx else "tinyformer"
+        fail(f"{one_line(error.format_message()).rstrip('.')}; see {where} --help", 2)
     except Exception as error:
         if os.environ.get("TINYFORMER_TRACEBACK"):
             raise
         if isinstance(error, Interrupted):
             fail(str(error), 130)
         known = isinstance(error, (ValueError, TypeError, OSError, RuntimeError, ArithmeticError))
-        fail(one_line(error) if known else f"{type(error).__name__}: {one_line(error)}", 2 if isinstance(error, RecipeError) else 1)
+        fail(describe(error) if known else f"{type(error).__name__}: {describe(error)}", 2 if isinstance(error, RecipeError) else 1)
+    if code == 130:                                         # typer turns Ctrl-C into this
+        fail("stopped", code)
 
 
-def one_line(error):
-    """What ``error`` says, without line breaks; an OSError's file first, its number not."""
+def describe(error):
+    """What ``error`` says, on one line; an OSError's file first, its number not."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__
+
+
+def one_line(text):
+    """``text`` without line breaks."""
+    return " ".join(str(text).split())
 
 
 def fail(message, code):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def command():
-    """Say what this installation runs on: Python, NumPy and its BLAS, threads, backends, folders."""
+    """Say what this installation runs on. Python, NumPy and its BLAS, threads, backends, folders."""
     import numpy as np
 
     from .. import __version__, backend

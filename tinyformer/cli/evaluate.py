@@ -12,23 +12,22 @@ import typer
 
 
 def command(
-    folder: Annotated[Optional[Path], typer.Argument(metavar="[DIR]", help="The same as --model.")] = None,
-    model: Annotated[Optional[Path], typer.Option(help="The folder of a run. Default: the newest under runs/.")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ):
-    """Measure a trained model on the whole validation split of its corpus, beside two baselines."""
-    from ..models import load_model
+    """Measure a trained model. On the whole validation split of its corpus, beside two baselines."""
     from ..train import load_recipe
     from ..train.evaluate import bigram_loss, evaluate_loss, uniform_loss
     from ..train.run import Corpus
-    from .runs import newest_run
-    folder = folder or model or newest_run()
-    trained = load_model(folder)
-    corpus = Corpus(load_recipe(str(folder / "recipe.toml")).data, folder / "tokenizer.json")
+    from .runs import newest_run, open_run
+    folder = model or newest_run()
+    trained, tokenizer = open_run(folder)
+    corpus = Corpus(load_recipe(folder / "recipe.toml").data, tokenizer)
+    corpus.check_length(trained.config.block_size)
     began = time.perf_counter()
     loss = evaluate_loss(trained, corpus.validation)
     seconds = time.perf_counter() - began
-    V = corpus.tokenizer.vocab_size
+    V = tokenizer.vocab_size
     figures = {
         "model": str(folder),
         "val_loss": loss,

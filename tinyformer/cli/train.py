@@ -9,25 +9,38 @@ import typer
 
 
 def command(
-    recipe: Annotated[Optional[str], typer.Argument(help="A recipe's name, or a .toml file. Default: pydocs-char.")] = None,
-    out: Annotated[Optional[Path], typer.Option(help="Where the run goes. Default: runs/RECIPE.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    settings: Annotated[Optional[list[str]], typer.Option("--set", metavar="section.key=value",
-                                                          help="Change a value of the recipe; may be repeated.")] = None,
+    context: typer.Context,
+    recipe: Annotated[Optional[str], typer.Argument(metavar="RECIPE", help="A recipe's name, or a .toml file. "
+                                                                           "Default: pydocs-char.")] = None,
+    out: Annotated[Optional[Path], typer.Option(metavar="DIR", file_okay=False,
+                                                help="Where the run goes. Default: runs/RECIPE.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in DIR, with the recipe there.")] = False,
+    settings: Annotated[Optional[list[str]], typer.Option(
+        "--set", metavar="section.key=value …",
+        help="Change values of the recipe, such as train.max_steps=500 or data.corpus=path/to/file.txt.")] = None,
 ):
-    """Train a model: by default a small GPT on Python's own documentation, in about a minute."""
-    from ..train import load_recipe, train
-    recipe = recipe or "pydocs-char"
+    """Train a model. By default a small GPT on Python's own documentation, in about a minute."""
+    from ..train import RecipeError, load_recipe, train
+    words = [word for word in (recipe, *context.args) if word is not None]
+    settings = [*(settings or ()), *(word for word in words if "=" in word)]        # all but the first value after --set
+    recipes = [word for word in words if "=" not in word]
+    if len(recipes) > 1:
+        raise RecipeError(f"got {len(recipes)} recipes, {' and '.join(recipes)}; expected one")
+    recipe = recipes[0] if recipes else "pydocs-char"
     folder = out or Path("runs") / Path(recipe).stem
     started = folder / "recipe.toml"
-    chosen = load_recipe(str(started) if resume and started.is_file() else recipe, settings or ())
+    if resume and started.is_file():
+        chosen = load_recipe(started, settings)
+        if recipes and load_recipe(recipe).name != chosen.name:
+            raise RecipeError(f"{folder} holds a run of the recipe {chosen.name}, not of {recipe}; give it another --out")
+    else:
+        chosen = load_recipe(recipe, settings)
     result = train(chosen, folder, resume)
 
-    from ..models import load_model
-    from ..text import load_tokenizer
     from .generate import write
+    from .runs import open_run
     print("\na sample:\n")
-    write(load_model(folder), load_tokenizer(folder / "tokenizer.json"), prompt=None, max_new_tokens=300, temperature=0.8, rng=1)
+    write(*open_run(folder), prompt=None, max_new_tokens=300, temperature=0.8, rng=1)
     print(f"\ncheckpoint  {result.checkpoint}\nloss curve  {folder / 'loss.png'}\n")
     for name, loss in (("uniform", result.uniform), ("bigram", result.bigram), ("this model", result.val_loss)):
         print(f"{name:<12}{loss:.4f} nats per token on the same split")

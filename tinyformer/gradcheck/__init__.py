@@ -1,0 +1,10 @@
+"""Numeric gradients: ``check(fn, *inputs)`` says whether a gradient is right, entry by entry, and what else is wrong.
+
+>>> from tinyformer.gradcheck import check
+>>> print(check(ops.softmax, x, axis=1))
+"""
+
+from .compare import check
+from .report import Finding, InputReport, Report
+
+__all__ = ["Finding", "InputReport", "Report", "check"]

@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from . import backend
+from .memory import keep_freed_memory
 
 __all__ = ["attention", "backend", "matmul"]
+
+keep_freed_memory()
 
 
 def matmul(a, b):

@@ -2,6 +2,9 @@
 
 from . import functional, init
 from .activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .attention import MultiheadAttention
 from .basic import Dropout, Embedding, Linear
 from .module import Module, ModuleList, Parameter, Sequential
-from .normalization import LayerNorm, RMSNorm
+from .normalization import BatchNorm1d, LayerNorm, RMSNorm
+from .transformer import (Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+                          TransformerEncoderLayer)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from . import functional as F, init
-from .checks import as_input
+from .checks import as_input, check_sizes
 from .module import Module, Parameter
 
 
@@ -18,6 +18,7 @@ class Linear(Module):
     """
 
     def __init__(self, in_features, out_features, bias=True, dtype=np.float32):
+        check_sizes(self, in_features=in_features, out_features=out_features)
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(np.empty((out_features, in_features), dtype))
@@ -28,11 +29,11 @@ class Linear(Module):
         """Draw weight and bias anew."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
-            bound = 1 / math.sqrt(max(self.in_features, 1))
+            bound = 1 / math.sqrt(self.in_features)
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x):
-        return F.linear(as_input(self, x, self.weight.dtype), self.weight, self.bias)
+        return F.linear(as_input(self, x, self.weight), self.weight, self.bias)
 
     def extra_repr(self):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -45,6 +46,7 @@ class Embedding(Module):
     """
 
     def __init__(self, num_embeddings, embedding_dim, padding_idx=None, dtype=np.float32):
+        check_sizes(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: padding_idx is {padding_idx}, expected one of the {num_embeddings} rows")
         self.num_embeddings = num_embeddings
@@ -76,7 +78,7 @@ class Dropout(Module):
         self.p = p
 
     def forward(self, x):
-        return F.dropout(x, self.p, self.training)
+        return F.dropout(as_input(self, x), self.p, self.training)
 
     def extra_repr(self):
         return f"p={self.p}"

@@ -83,10 +83,9 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: running_mean and running_var are needed unless training")
         return ops.batch_norm(x, weight, bias, mean=running_mean, var=running_var, eps=eps)
-    y = ops.batch_norm(x, weight, bias, eps=eps)            # first: it checks the shapes
-    n = x.size // x.shape[1] if x.shape[1] else 0
-    if n < 2:
+    if x.ndim > 1 and x.size < 2 * x.shape[1]:
         raise ValueError(f"batch_norm: x has shape {x.shape}: training needs more than one value for each channel")
+    y = ops.batch_norm(x, weight, bias, eps=eps)            # before the running ones move: it may refuse the shapes
     if running_mean is not None:
         axes = (0, *range(2, x.ndim))
         measured = np.asarray(x)

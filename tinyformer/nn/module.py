@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd import Tensor
+from ..autograd import FLOATS, Tensor
 
 
 class Parameter(Tensor):
@@ -102,13 +102,17 @@ class Module:
         return self
 
     def to(self, dtype):
-        """Convert all floating-point parameters and buffers to ``dtype``, in place."""
+        """Convert all floating-point parameters, their gradients and buffers to ``dtype``, in place."""
+        if np.dtype(dtype) not in FLOATS:
+            raise TypeError(f"to: expected float32 or float64, got {np.dtype(dtype)}")
         for _, module in self.named_modules():
             for name in module._buffers:
                 buffer = getattr(module, name)
                 setattr(module, name, buffer.astype(dtype) if buffer.dtype.kind == "f" else buffer)
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(dtype, copy=False)
+            if parameter.grad is not None:
+                parameter.grad = parameter.grad.astype(dtype, copy=False)
         return self
 
     # -- state
@@ -120,8 +124,8 @@ class Module:
     def load_state_dict(self, state, strict=True):
         """Copy the arrays of ``state`` (NumPy's or PyTorch's) into the parameters and buffers of those names.
 
-        With ``strict`` an error lists the names that are missing and those that are not known. All shapes are checked
-        first: either everything is loaded or nothing is. Returns (missing, unexpected).
+        With ``strict`` an error lists the names that are missing and those that are not known. All shapes and types are
+        checked first: either everything is loaded or nothing is. Returns (missing, unexpected).
         """
         own = dict(self._state())
         missing = [name for name in own if name not in state]
@@ -133,6 +137,8 @@ class Module:
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected {own[name].shape}")
+            if not np.can_cast(array.dtype, own[name].dtype, "same_kind"):
+                raise TypeError(f"load_state_dict: {name} is {array.dtype}, expected {own[name].dtype}")
         for name, array in arrays.items():
             target = own[name].data if isinstance(own[name], Parameter) else own[name]
             np.copyto(target, array, casting="same_kind")

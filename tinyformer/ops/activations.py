@@ -80,7 +80,7 @@ def _gelu_tanh(x):
     # Written in place: on a laptop this layer is bound by memory, and each temporary is another pass over it.
     a, c = math.sqrt(2 / math.pi), 0.044715
     square = x * x
-    half = square * (a * c)                     # becomes (1 + t)/2
+    half = np.asarray(square * (a * c))         # becomes (1 + t)/2; an array also where x has no axis
     half += a
     half *= x
     np.tanh(half, out=half)

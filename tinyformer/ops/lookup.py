@@ -26,7 +26,7 @@ def embedding(indices, weight, *, padding_idx=None):
             order = np.argsort(indices, axis=None, kind="stable")
             ordered = indices.reshape(-1)[order]
             starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-            dW[ordered[starts]] = np.add.reduceat(dy.reshape(-1, weight.shape[1])[order], starts, axis=0)
+            dW[ordered[starts]] = np.add.reduceat(dy.reshape(indices.size, weight.shape[1])[order], starts, axis=0)
         if padding_idx is not None:
             dW[padding_idx] = 0
         return None, dW

@@ -25,8 +25,8 @@ def matmul(x, y):
     def vjp(dz):
         X = x[None, :] if x.ndim == 1 else x                                    # (…, M, K)
         Y = y[:, None] if y.ndim == 1 else y                                    # (…, K, N)
-        dZ = dz[..., None, :] if x.ndim == 1 else dz                            # (…, M, N)
-        dZ = dZ[..., None] if y.ndim == 1 else dZ
+        dZ = dz[..., None] if y.ndim == 1 else dz                               # (…, M, N)
+        dZ = dZ[..., None, :] if x.ndim == 1 else dZ
         dx = mm(dZ, Y.swapaxes(-1, -2))
         dy = mm(X.swapaxes(-1, -2), dZ)
         return (dx[..., 0, :] if x.ndim == 1 else dx), (dy[..., 0] if y.ndim == 1 else dy)

@@ -27,10 +27,10 @@ def getitem(x, index):
 
     dx is zero but at the index, where dy is added; an entry taken twice gets both gradients.
     """
-    index = index if not isinstance(index, tuple) else tuple(
-        i.data if isinstance(i, Tensor) else np.asarray(i) if isinstance(i, list) else i for i in index)
+    index = tuple(i.data if isinstance(i, Tensor) else np.asarray(i) if isinstance(i, (list, tuple)) else i
+                  for i in (index if isinstance(index, tuple) else (index,)))
     y = x[index]
-    repeats = any(isinstance(i, np.ndarray) and i.dtype != bool for i in (index if isinstance(index, tuple) else (index,)))
+    repeats = any(isinstance(i, np.ndarray) and i.dtype != bool for i in index)
 
     def vjp(dy):
         dx = np.zeros_like(x, subok=False)

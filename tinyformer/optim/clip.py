@@ -36,11 +36,12 @@ def clip_grad_value_(parameters, clip_value):
 
 def _norm(gradients):
     flat = [g.reshape(-1) for g in gradients]
-    norm = math.sqrt(math.fsum(float(g @ g) for g in flat))
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = math.sqrt(sum(float(g @ g) for g in flat))
     if math.isfinite(norm):
         return norm
     # Finite float32 numbers above 10¹⁹ have squares that are not; one pass more tells them from true infinities.
-    return math.sqrt(math.fsum(float(np.square(g, dtype=np.float64).sum()) for g in flat))
+    return math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in flat))
 
 
 def _gradients(operation, parameters):

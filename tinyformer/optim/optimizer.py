@@ -156,7 +156,7 @@ class Optimizer:
     def _grouped(self, parameters):
         name = type(self).__name__
         if isinstance(parameters, (Tensor, dict)):
-            raise TypeError(f"{name}: parameters is one {type(parameters).__name__}, expected a list of tensors or of groups")
+            raise TypeError(f"{name}: parameters is a {type(parameters).__name__}, expected a list of tensors or groups")
         given = list(parameters)
         groups = given if given and all(isinstance(group, dict) for group in given) else [{"params": given}]
         result, seen = [], set()

@@ -68,8 +68,8 @@ class Schedule:
 class _WarmUp(Schedule):
     """Up in a straight line over ``warmup_steps``, then down from ``max_lr`` to ``min_lr`` until ``total_steps``, and level.
 
-        η(n) = max_lr (n + 1) / (warmup_steps + 1)                              n < warmup_steps
-        η(n) = min_lr + down(r) (max_lr − min_lr)                               down(0) = 1, down(1) = 0
+        η(n) = max_lr (n + 1) / (warmup_steps + 1)              n < warmup_steps
+        η(n) = min_lr + down(r) (max_lr − min_lr)               down(0) = 1, down(1) = 0
         r = (n − warmup_steps) / (total_steps − warmup_steps), at most 1
     """
 
@@ -96,8 +96,8 @@ class _WarmUp(Schedule):
 class CosineSchedule(_WarmUp):
     """A line up over ``warmup_steps``, then half a cosine wave down to ``min_lr`` at ``total_steps``, and level after that.
 
-        η(n) = max_lr (n + 1) / (warmup_steps + 1)                              n < warmup_steps
-        η(n) = min_lr + ½ (1 + cos π r) (max_lr − min_lr)               r = (n − warmup_steps) / (total_steps − warmup_steps)
+        η(n) = max_lr (n + 1) / (warmup_steps + 1)              n < warmup_steps
+        η(n) = min_lr + ½ (1 + cos π r) (max_lr − min_lr)       r = (n − warmup_steps) / (total_steps − warmup_steps)
 
     Source: Loshchilov and Hutter (2017), equation 5, without restarts; the warm-up is that of nanoGPT's published recipe.
     """
@@ -109,8 +109,8 @@ class CosineSchedule(_WarmUp):
 class LinearSchedule(_WarmUp):
     """A line up over ``warmup_steps``, then a line down to ``min_lr`` at ``total_steps``, and level after that.
 
-        η(n) = max_lr (n + 1) / (warmup_steps + 1)                              n < warmup_steps
-        η(n) = min_lr + (1 − r) (max_lr − min_lr)                               r = (n − warmup_steps) / (total_steps − warmup_steps)
+        η(n) = max_lr (n + 1) / (warmup_steps + 1)              n < warmup_steps
+        η(n) = min_lr + (1 − r) (max_lr − min_lr)               r = (n − warmup_steps) / (total_steps − warmup_steps)
 
     Source: the decay of Devlin et al. (2019), appendix A.2.
     """

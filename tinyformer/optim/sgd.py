@@ -24,8 +24,8 @@ class SGD(Optimizer):
         self.expect_number(group, "momentum")
         self.expect_number(group, "dampening")
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
-            raise ValueError(f"SGD: nesterov expects a momentum above 0 and no dampening, got momentum {group['momentum']:g} "
-                             f"and dampening {group['dampening']:g}")
+            raise ValueError(f"SGD: nesterov expects a momentum above 0 and no dampening, got "
+                             f"momentum {group['momentum']:g} and dampening {group['dampening']:g}")
 
     def buffers(self, group):
         return {"momentum_buffer": 0.0} if group["momentum"] else {}

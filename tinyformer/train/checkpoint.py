@@ -15,27 +15,27 @@ KEPT = 2
 
 
 def save_checkpoint(folder, step, arrays, state):
-    """Write the checkpoint of ``step`` and remove all but the last two. Returns its path."""
+    """Write the checkpoint of ``step`` and remove all but the last two."""
     folder = Path(folder)
-    path = folder / f"step-{step:08d}.safetensors"
-    write_weights(path, arrays, {"state": json.dumps(state)})
+    write_weights(folder / f"step-{step:08d}.safetensors", arrays, {"state": json.dumps(state)})
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink()
-    for unfinished in folder.glob(".*.part"):               # left by a run that was killed while it wrote
-        unfinished.unlink()
-    return path
 
 
 def load_checkpoint(path):
     """(arrays, state) from ``path``; a ValueError that names it when it is damaged."""
+    path = Path(path)
     try:
         arrays, metadata = read_weights(path)
-        return arrays, json.loads(metadata["state"])
+        state = json.loads(metadata["state"])
+        if not isinstance(state, dict):
+            raise KeyError
+        return arrays, state
     except (ValueError, KeyError) as error:
-        others = [other.name for other in checkpoints(Path(path).parent) if other != Path(path)]
-        advice = f"; delete it to go on from {others[-1]}" if others else ""
-        reason = "it holds no training state" if isinstance(error, KeyError) else error
-        raise ValueError(f"checkpoint {path} cannot be used: {reason}{advice}") from None
+        reason = f"{path}: it holds no training state" if isinstance(error, KeyError) else error
+        others = [other.name for other in checkpoints(path.parent) if other != path]
+        advice = f"delete it to go on from {others[-1]}" if others else "start anew without --resume"
+        raise ValueError(f"cannot resume from {reason}; {advice}") from None
 
 
 def checkpoints(folder):

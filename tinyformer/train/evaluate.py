@@ -8,20 +8,26 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..data import windows
+from .loop import why_not_finite
 
 
 def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
     """Mean cross-entropy in nats a token over ``tokens``, read in windows of the model's block side by side.
 
     at_most     windows to look at, evenly spread; None for every token but the first
+
+    FloatingPointError if the loss is not finite.
     """
     was_training, _ = model.training, model.eval()
     total, count = 0.0, 0
     try:
-        with no_grad():
-            for x, y in windows(tokens, batch_size, model.config.block_size, at_most):
-                total += model.loss(x, y).item() * y.size
-                count += y.size
+        for x, y in windows(tokens, batch_size, model.config.block_size, at_most):
+            with no_grad():
+                loss = model.loss(x, y).item()
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the validation loss is {loss}: {why_not_finite(model, model.loss(x, y))}")
+            total += loss * y.size
+            count += y.size
     finally:
         model.train(was_training)
     return total / count

@@ -11,6 +11,8 @@ import numpy as np
 from ..autograd import first_nonfinite, unreached
 from ..optim import clip_grad_norm_
 
+ADVICE = "try a lower train.lr"
+
 
 @dataclass
 class Step:
@@ -39,25 +41,30 @@ def fit(model, optimizer, schedule, next_batch, *, start=0, max_steps, accumulat
             mean_loss += loss.item() / accumulate
             tokens += x.size
             if not math.isfinite(mean_loss):
-                raise FloatingPointError(_diverged(step, mean_loss, loss, model))
+                raise FloatingPointError(f"step {step}: the loss is {mean_loss}: {why_not_finite(model, loss)}")
             (loss if accumulate == 1 else loss * (1 / accumulate)).backward()
         if step == start + 1 and (names := unreached(model.named_parameters())):
             warnings.warn(f"no gradient reached {', '.join(names)}: they will not be trained", stacklevel=2)
         norm = clip_grad_norm_(parameters, clip or math.inf)
         if not math.isfinite(norm):
-            raise FloatingPointError(f"step {step}: the loss is {mean_loss:.4g}, but its gradient is not finite; "
-                                     f"try a lower train.lr")
+            # The backward pass comes from the last parameter to the first: the last one is where it went wrong.
+            *_, name = (name for name, p in model.named_parameters() if p.grad is not None and not np.isfinite(p.grad).all())
+            raise FloatingPointError(f"step {step}: the loss is {mean_loss:.4g}, but the gradient of {name} is not finite; "
+                                     f"{ADVICE}")
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
         yield Step(step, mean_loss, lr, norm, tokens)
 
 
-def _diverged(step, value, loss, model):
-    """Where the loss went wrong: in a parameter that is no number any more, or in an operation of this step."""
-    broken = [name for name, parameter in model.named_parameters() if not np.isfinite(parameter.data).all()]
-    if broken:
-        return f"step {step}: the loss is {value}: the parameter {broken[0]} is not finite; try a lower train.lr"
+def why_not_finite(model, loss):
+    """Where ``loss`` went wrong: in a parameter that is no number any more, or in an operation. Needs the loss's graph."""
+    if broken := broken_parameter(model):
+        return f"the parameter {broken} is not finite since the last update; {ADVICE}"
     operation, shape = first_nonfinite(loss)
-    return (f"step {step}: the loss is {value}; the first operation whose output is not finite is {operation}, "
-            f"of shape {shape}; try a lower train.lr")
+    return f"the first operation whose output is not finite is {operation}, of shape {shape}; {ADVICE}"
+
+
+def broken_parameter(model):
+    """The name of the first parameter that holds a NaN or an infinity, or None."""
+    return next((name for name, parameter in model.named_parameters() if not np.isfinite(parameter.data).all()), None)

@@ -9,7 +9,7 @@ from ..files import replace_file
 
 
 def read_metrics(path):
-    """The objects of ``path``; a last line that a killed run did not finish is left out."""
+    """The objects of ``path``; what stands after half a line, which a killed run leaves, is left out."""
     path = Path(path)
     records = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
@@ -26,13 +26,15 @@ class Metrics:
     def __init__(self, path, start=0):
         self.records = [record for record in read_metrics(path) if record["step"] <= start]
         replace_file(path, "".join(json.dumps(record) + "\n" for record in self.records))
-        self._file = open(path, "a", encoding="utf-8")
+        self._file = open(path, "ab", buffering=0)              # each line goes to the system at once, whole
 
     def add(self, **record):
         """Write one line: step, train_loss, val_loss (null where it was not measured), lr, grad_norm, tokens_per_s."""
         self.records.append(record)
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(record).encode() + b"\n")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._file.name) from None
 
     def close(self):
         self._file.close()

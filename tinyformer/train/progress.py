@@ -11,18 +11,35 @@ def progress(total, start=0):
     return TerminalProgress(total, start) if sys.stdout.isatty() else PlainProgress(total, start)
 
 
-def _facts(train_loss, val_loss, tokens_per_s):
-    val = "" if val_loss is None else f"  val {val_loss:.4f}"
-    return f"train {train_loss:.4f}{val}  {tokens_per_s:,.0f} tokens/s"
-
-
-class TerminalProgress:
-    """A rich bar: steps, losses, tokens/s, time gone and time left."""
+class Progress:
+    """What both know: how to say where a run stands. Tokens/s are a mean in which a step's weight halves every 14 steps."""
 
     def __init__(self, total, start):
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        self._bar = Progress(TextColumn("step"), MofNCompleteColumn(), BarColumn(bar_width=24), TextColumn("{task.description}"),
-                             TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left"))
+        self.total, self.start = total, start
+        self._speed = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def facts(self, train_loss, val_loss, tokens_per_s):
+        """Both losses (the validation loss is None until it is first measured) and the speed, in words."""
+        self._speed = tokens_per_s if self._speed is None else 0.95 * self._speed + 0.05 * tokens_per_s
+        val = "" if val_loss is None else f"  val {val_loss:.4f}"
+        return f"train {train_loss:.4f}{val}  {self._speed:,.0f} tokens/s"
+
+
+class TerminalProgress(Progress):
+    """A rich bar: steps, losses, tokens/s and time left, on one line of 80 columns."""
+
+    def __init__(self, total, start):
+        super().__init__(total, start)
+        from rich import progress as rich
+        self._bar = rich.Progress(rich.TextColumn("step"), rich.MofNCompleteColumn(), rich.BarColumn(bar_width=None),
+                                  rich.TextColumn("{task.description}"), rich.TimeRemainingColumn(compact=True),
+                                  rich.TextColumn("left"), expand=True)
         self._task = self._bar.add_task("starting", total=total, completed=start)
 
     def __enter__(self):
@@ -33,25 +50,22 @@ class TerminalProgress:
         self._bar.stop()
 
     def update(self, step, train_loss, val_loss, tokens_per_s):
-        self._bar.update(self._task, completed=step, description=_facts(train_loss, val_loss, tokens_per_s))
+        """Show where ``step`` led."""
+        self._bar.update(self._task, completed=step, description=self.facts(train_loss, val_loss, tokens_per_s))
 
 
-class PlainProgress:
+class PlainProgress(Progress):
     """A line when ``every`` seconds have passed since the last one."""
 
     def __init__(self, total, start, every=5.0):
-        self.total, self.start, self.every = total, start, every
+        super().__init__(total, start)
+        self.every = every
         self._began = self._last = time.monotonic()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
     def update(self, step, train_loss, val_loss, tokens_per_s):
-        now = time.monotonic()
+        """Show where ``step`` led, if it is time to."""
+        facts, now = self.facts(train_loss, val_loss, tokens_per_s), time.monotonic()
         if now - self._last >= self.every:
             self._last = now
             left = (now - self._began) / (step - self.start) * (self.total - step)
-            print(f"step {step}/{self.total}  {_facts(train_loss, val_loss, tokens_per_s)}  {left:.0f} s left", flush=True)
+            print(f"step {step}/{self.total}  {facts}  {left:.0f} s left", flush=True)

@@ -12,6 +12,7 @@ import tomlkit
 from ..models import ARCHITECTURES
 
 FOLDER = Path(__file__).parent.parent / "recipes"
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 class RecipeError(ValueError):
@@ -77,8 +78,10 @@ def names():
 
 def load_recipe(name, settings=()):
     """The recipe ``name`` (or in the file of that path) with each "section.key=value" of ``settings`` applied."""
-    path = FOLDER / f"{name}.toml" if name in names() else Path(name)
-    if path.suffix != ".toml" or not path.is_file():
+    path = FOLDER / f"{name}.toml" if str(name) in names() else Path(name)
+    if path.suffix == ".toml" and not path.is_file():
+        raise RecipeError(f"{path}: no such file; expected a recipe")
+    if path.suffix != ".toml":
         raise RecipeError(f"unknown recipe {name!r}{_nearest(str(name), names())}; expected one of {', '.join(names())}, "
                           f"or the path of a .toml file")
     try:
@@ -97,17 +100,18 @@ def load_recipe(name, settings=()):
         key, equals, text = setting.partition("=")
         if not equals:
             raise RecipeError(f"--set {setting}: expected section.key=value, such as train.max_steps=500")
-        _assign(recipe, key.strip(), _parse(text.strip()))
+        _assign(recipe, key.strip(), _parse(text.strip(), _known(recipe, key.strip())))
     _validate(recipe)
     return recipe
 
 
-def _parse(text):
-    """``text`` as a TOML value, or as it stands when it is none (a bare word, a path)."""
+def _parse(text, kind):
+    """``text`` as a TOML value; as it stands where it is none, or where text is wanted (a word, a path, not in quotes)."""
     try:
-        return tomlkit.value(text).unwrap()
-    except (ValueError, AttributeError):            # AttributeError: booleans come unwrapped from older versions
-        return {"true": True, "false": False}.get(text, text)
+        value = tomlkit.parse(f"value = {text}").unwrap()["value"]
+    except ValueError:
+        return text
+    return text if kind is str and not isinstance(value, str) else value
 
 
 def _nearest(word, known):
@@ -123,26 +127,31 @@ def _fields(recipe):
         known.update((f"{section}.{f.name}", type(getattr(settings, f.name))) for f in dataclasses.fields(settings))
     known["model.architecture"] = str
     kinds = {"int": int, "float": float, "bool": bool, "str": str}
-    config = ARCHITECTURES.get(recipe.model["architecture"], (None, None))[1]
-    for f in dataclasses.fields(config) if config else ():
+    for f in dataclasses.fields(ARCHITECTURES[recipe.model["architecture"]][1]):
         if f.name != "vocab_size":
             known[f"model.{f.name}"] = kinds[f.type]
     return known
 
 
-def _assign(recipe, key, value):
-    """recipe.key = value, checked; a whole number will do where a fraction is expected."""
+def _known(recipe, key):
+    """The type of what ``key`` names."""
     known = _fields(recipe)
     if key not in known:
+        section = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
         raise RecipeError(f"unknown setting {key!r}{_nearest(key, list(known))}; "
-                          f"known are {', '.join(k for k in known if '.' in k)}")
-    kind = known[key]
+                          f"known are {', '.join(section or (name for name in known if '.' in name))}")
+    return known[key]
+
+
+def _assign(recipe, key, value):
+    """recipe.key = value, checked; a whole number will do where a fraction is expected."""
+    kind = _known(recipe, key)
     if kind is float and type(value) is int:
         value = float(value)
-    if kind is str and type(value) in (int, float):
-        value = str(value)
     if type(value) is not kind:
-        raise RecipeError(f"{key}: got {value!r}, expected {'a whole number' if kind is int else f'a {kind.__name__}'}")
+        raise RecipeError(f"{key}: got {value!r}, expected {KINDS[kind]}")
+    if key == "model.architecture" and value not in ARCHITECTURES:
+        raise RecipeError(f"{key}: got {value!r}, expected one of {', '.join(ARCHITECTURES)}")
     section, _, inner = key.rpartition(".")
     if section == "model":
         recipe.model[inner] = value
@@ -152,14 +161,11 @@ def _assign(recipe, key, value):
 
 def _validate(recipe):
     train, data = recipe.train, recipe.data
-    if recipe.model["architecture"] not in ARCHITECTURES:
-        raise RecipeError(f"model.architecture: got {recipe.model['architecture']!r}, "
-                          f"expected one of {', '.join(ARCHITECTURES)}")
     limits = {"max_steps": 1, "batch_size": 1, "accumulate": 1, "eval_every": 1, "eval_windows": 1, "checkpoint_every": 1,
               "warmup_steps": 0, "seed": 0, "lr": 0, "min_lr": 0, "weight_decay": 0, "clip": 0}
     for key, least in limits.items():
         if not least <= getattr(train, key) < float("inf"):
-            raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least {least}")
+            raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected a finite number of at least {least}")
     for key in ("beta1", "beta2"):
         if not 0 <= getattr(train, key) < 1:
             raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least 0 and less than 1")

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import rng as randomness
 from ..data import random_windows, split
-from ..files import replace_file
+from ..files import remove_unfinished, replace_file
 from ..models import ARCHITECTURES
 from ..optim import AdamW, CosineSchedule, param_groups_by_decay
 from ..text import load_corpus, load_tokenizer, train_tokenizer
@@ -22,7 +22,7 @@ from ..viz import draw_losses
 from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from .evaluate import bigram_loss, evaluate_loss, uniform_loss
 from .interrupt import Interruptible
-from .loop import fit
+from .loop import ADVICE, broken_parameter, fit
 from .metrics import Metrics
 from .progress import progress
 
@@ -48,20 +48,21 @@ class Interrupted(Exception):
 
 
 class Corpus:
-    """The tokens of a recipe's text, split, and the tokenizer that made them (one that was saved, when the run goes on)."""
+    """The tokens of a recipe's text, split, and the tokenizer that made them: a new one, unless one is given."""
 
-    def __init__(self, settings, tokenizer_path=None):
+    def __init__(self, settings, tokenizer=None):
         text = load_corpus(settings.corpus)
-        if tokenizer_path is not None and tokenizer_path.is_file():
-            self.tokenizer = load_tokenizer(tokenizer_path)
-        else:
+        if tokenizer is None:
             # The characters are those of the whole text, so that the validation part can be written in them; merges are
             # learned from the training part alone.
             seen = text if settings.tokenizer == "char" else text[:int(settings.train_fraction * len(text))]
-            self.tokenizer = train_tokenizer(settings.tokenizer, seen, settings.vocab_size)
-        self.train, self.validation = split(self.tokenizer.encode(text), settings.train_fraction)
-        self.sha256 = hashlib.sha256(text.encode()).hexdigest()
-        self.name = settings.corpus
+            tokenizer = train_tokenizer(settings.tokenizer, seen, settings.vocab_size)
+        self.name, self.tokenizer = settings.corpus, tokenizer
+        self.train, self.validation = split(tokenizer.encode(text), settings.train_fraction)
+
+    def sha256(self):
+        """A number that is another one when text, tokenizer or split is."""
+        return hashlib.sha256(self.train.tobytes() + b"|" + self.validation.tobytes()).hexdigest()
 
     def check_length(self, block_size):
         """An error unless each part holds a window and the token after it."""
@@ -91,68 +92,78 @@ class Run:
     def next_batch(self):
         return random_windows(self.corpus.train, self.recipe.train.batch_size, self.model.config.block_size, self.batches)
 
+    def measure(self, at_most=None):
+        """The validation loss; see ``evaluate_loss``."""
+        try:
+            return evaluate_loss(self.model, self.corpus.validation, at_most=at_most)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"step {self.step}: {error}") from None
+
     def save(self, folder):
-        """Write a checkpoint, and the model as it now is for ``generate`` and ``evaluate``. Returns the checkpoint's path."""
+        """Write a checkpoint, and the model as it now is for ``generate`` and ``evaluate``."""
+        if broken := broken_parameter(self.model):
+            raise FloatingPointError(f"step {self.step}: the update left the parameter {broken} not finite, so it was not saved; "
+                                     f"{ADVICE}")
         optimizer = self.optimizer.state_dict()
         arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
         arrays.update((f"optimizer.{name}", array) for name, array in optimizer.pop("arrays").items())
-        path = save_checkpoint(folder / "checkpoints", self.step, arrays, {
-            "step": self.step, "seconds": self.seconds, "corpus_sha256": self.corpus.sha256, "optimizer": optimizer,
+        save_checkpoint(folder / "checkpoints", self.step, arrays, {
+            "step": self.step, "seconds": self.seconds, "data_sha256": self.corpus.sha256(), "optimizer": optimizer,
             "schedule": self.schedule.state_dict(), "batches": self.batches.bit_generator.state,
             "random": randomness.generator().bit_generator.state})
         self.model.save_pretrained(folder)
-        return path
 
     def load(self, path):
-        """Put everything back as it was when the checkpoint at ``path`` was written."""
+        """Put everything back as it was when the checkpoint at ``path`` was written. Options of the optimiser, such as the
+        weight decay, are the recipe's: it may have been changed since."""
         arrays, state = load_checkpoint(path)
-        if state["corpus_sha256"] != self.corpus.sha256:
-            raise ValueError(f"{path} was trained on another text than corpus {self.corpus.name} is now")
 
         def part(name):
             return {key.removeprefix(name): array for key, array in arrays.items() if key.startswith(name)}
 
         try:
+            if state["data_sha256"] != self.corpus.sha256():
+                raise ValueError(f"it was trained on other data: the corpus {self.corpus.name}, its tokenizer or its split changed")
             self.model.load_state_dict(part("model."))
-            self.optimizer.load_state_dict({**state["optimizer"], "arrays": part("optimizer.")})
+            self.optimizer.load_state_dict({**state["optimizer"], "arrays": part("optimizer."),
+                                            "param_groups": self.optimizer.state_dict()["param_groups"]})
             self.schedule.load_state_dict(state["schedule"])
             self.batches.bit_generator.state = state["batches"]
             randomness.generator().bit_generator.state = state["random"]
-            self.step, self.seconds = state["step"], state["seconds"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"checkpoint {path} does not fit this recipe: {error}") from None
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f"its state has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"cannot resume from {path}: {reason}; go on with the recipe that it was made by, "
+                             f"or start anew without --resume") from None
 
 
 def train(recipe, folder, resume=False):
     """Carry out ``recipe`` in ``folder``; with ``resume``, go on from the last checkpoint there. Returns a ``Result``.
 
-    Without ``resume``, a run that stands there already is moved aside, never overwritten.
+    A run that stands there already and is not resumed is moved aside, never overwritten.
     """
     folder, settings = Path(folder), recipe.train
     saved = checkpoints(folder / "checkpoints") if resume else []
-    corpus = Corpus(recipe.data, folder / "tokenizer.json" if saved else None)
+    corpus = Corpus(recipe.data, load_tokenizer(folder / "tokenizer.json") if saved else None)
     run = Run(recipe, corpus)
     if saved:
         run.load(saved[-1])
-        print(f"resuming {folder} at step {run.step}")
-    elif resume:
-        print(f"{folder} holds no checkpoint to resume from: starting anew")
+        done = "; nothing is left to train, but a larger train.max_steps goes further" * (run.step >= settings.max_steps)
+        print(f"resuming {folder} at step {run.step} of {settings.max_steps}{done}")
     else:
+        if resume:
+            print(f"{folder} holds no checkpoint to resume from: starting anew")
         _set_aside(folder)
     print(f"{recipe.data.corpus}: {len(corpus.train):,} tokens to train on, {len(corpus.validation):,} to validate, "
           f"vocabulary {corpus.tokenizer.vocab_size:,}; {type(run.model).__name__} of {run.model.num_parameters():,} parameters")
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / "recipe.toml", recipe.to_toml())
-    corpus.tokenizer.save(folder / "tokenizer.json")
+    _prepare(folder, run)
     metrics = Metrics(folder / "metrics.jsonl", run.step)
     try:
-        _loop(run, folder, settings, metrics)
+        val_loss = _loop(run, folder, settings, metrics)
     finally:
         metrics.close()
-    last = metrics.records[-1] if metrics.records else {}
-    val_loss = last.get("val_loss") if last.get("step") == run.step else None
-    if val_loss is None:                                    # metrics.jsonl was lost, or max_steps was lowered
-        val_loss = evaluate_loss(run.model, corpus.validation)
+    if val_loss is None:                                    # there was nothing left to train
+        val_loss = run.measure()
     V = corpus.tokenizer.vocab_size
     result = Result(folder, checkpoints(folder / "checkpoints")[-1], run.step, val_loss, uniform_loss(V),
                     bigram_loss(corpus.train, corpus.validation, V), run.seconds)
@@ -163,8 +174,10 @@ def train(recipe, folder, resume=False):
 
 def _set_aside(folder):
     """Give a run that stands in ``folder`` another name: folder-1, folder-2, …"""
-    if not (folder / "recipe.toml").is_file():
+    if not (folder / "model.safetensors").exists() and not checkpoints(folder / "checkpoints"):
         return
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise ValueError(f"{folder} holds a run and cannot be moved aside, being the working folder; give another --out")
     n = 1
     while (aside := folder.with_name(f"{folder.name}-{n}")).exists():
         n += 1
@@ -172,10 +185,21 @@ def _set_aside(folder):
     print(f"the earlier run in {folder} is now in {aside}")
 
 
+def _prepare(folder, run):
+    """Make the folder, tidy up after a run that was killed, and write what a run has from the start."""
+    for place in (folder, folder / "checkpoints"):
+        place.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(place)
+    replace_file(folder / "recipe.toml", run.recipe.to_toml())
+    run.corpus.tokenizer.save(folder / "tokenizer.json")
+    if run.step:                                            # it may have been killed between a checkpoint and these
+        run.model.save_pretrained(folder)
+
+
 def _loop(run, folder, settings, metrics):
-    """Train to the last step: measure, show, save."""
+    """Train to the last step: measure, show, save. Returns the loss on the whole validation split; None if no step was left."""
     began = time.monotonic() - run.seconds
-    val_loss = next((r["val_loss"] for r in reversed(metrics.records) if r["val_loss"] is not None), None)
+    measured, val_loss = None, next((r["val_loss"] for r in reversed(metrics.records) if r["val_loss"] is not None), None)
     with Interruptible() as stop, progress(settings.max_steps, run.step) as bar:
         run.model.train()
         last = time.monotonic()
@@ -183,11 +207,10 @@ def _loop(run, folder, settings, metrics):
                     accumulate=settings.accumulate, clip=settings.clip)
         for done in steps:
             run.step, measured = done.step, None
-            tokens_per_s = done.tokens / (time.monotonic() - last)
+            tokens_per_s = done.tokens / max(time.monotonic() - last, 1e-9)
             finished = run.step == settings.max_steps
             if finished or run.step % settings.eval_every == 0:
-                measured = val_loss = evaluate_loss(run.model, run.corpus.validation,
-                                                    at_most=None if finished else settings.eval_windows)
+                measured = val_loss = run.measure(at_most=None if finished else settings.eval_windows)
             metrics.add(step=run.step, train_loss=done.loss, val_loss=measured, lr=done.lr, grad_norm=done.grad_norm,
                         tokens_per_s=round(tokens_per_s, 1))
             bar.update(run.step, done.loss, val_loss, tokens_per_s)
@@ -197,3 +220,4 @@ def _loop(run, folder, settings, metrics):
             if stop.asked and not finished:
                 raise Interrupted(folder, run.step)
             last = time.monotonic()
+    return measured

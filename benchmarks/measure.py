@@ -1,0 +1,39 @@
+"""How things are measured here: rivals in turn within one process, equal threads, medians, ratios beside times."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+
+
+PAUSE = 0.06            # seconds; OpenBLAS's and OpenMP's idle threads keep a core busy for tens of milliseconds after the last call
+
+
+def interleave(rivals, rounds):
+    """{name: [seconds, …]}: each round gives every rival a turn, so that whatever else the machine does falls on all of them.
+
+    A turn is a pause in which the threads of the rival before go to sleep, one call that is not timed, and one that is.
+    """
+    times = {name: [] for name in rivals}
+    for _ in range(rounds):
+        for name, run in rivals.items():
+            time.sleep(PAUSE)
+            run()
+            began = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - began)
+    return times
+
+
+def median_ratio(a, b):
+    """The median over rounds of a/b."""
+    return statistics.median(x / y for x, y in zip(a, b))
+
+
+def peak_gflops(n=1536, rounds=5):
+    """The most float32 arithmetic that this machine was seen to do, in GFLOP/s: the best of a few large matrix products."""
+    a, b = np.random.default_rng(0).random((2, n, n), dtype=np.float32)
+    best = min(interleave({"matmul": lambda: a @ b}, rounds)["matmul"])
+    return 2 * n ** 3 / best / 1e9

@@ -1,0 +1,209 @@
+"""GPT: its size, what it may look at, its loss, gradients, dropout and start."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tinyformer import nn, ops
+from tinyformer.gradcheck import check
+from tinyformer.models import GPT, GPTConfig
+
+SMALL = dict(vocab_size=13, block_size=8, n_layer=2, n_head=2, n_embd=16)
+
+
+def gpt(**changes):
+    return GPT(GPTConfig(**{**SMALL, **changes}))
+
+
+def spread(model, factor=10):
+    """Weights far from their small start, so that every part of the model matters."""
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            parameter.data *= factor
+    return model
+
+
+@pytest.fixture
+def ids(rng):
+    return rng.integers(0, 13, (3, 8))
+
+
+@pytest.fixture
+def targets(rng):
+    return rng.integers(0, 13, (3, 8))
+
+
+# ------------------------------------------------------------------------------------------------ size
+
+@pytest.mark.parametrize("bias", (True, False))
+def test_number_of_parameters(bias):
+    V, T, L, C = 65, 64, 4, 128
+    model = GPT(GPTConfig(vocab_size=V, block_size=T, n_layer=L, n_head=4, n_embd=C, bias=bias))
+    norm = 2 * C if bias else C
+    attention = 3 * C * C + C * C + bias * (3 * C + C)
+    mlp = 4 * C * C + 4 * C * C + bias * (4 * C + C)
+    assert model.num_parameters() == V * C + T * C + L * (2 * norm + attention + mlp) + norm
+    if not bias:                                            # nanoGPT's log of this recipe: "number of parameters: 0.80M"
+        assert round((model.num_parameters() - T * C) / 1e6, 2) == 0.80
+
+
+def test_the_output_is_tied_to_the_input(ids):
+    model = gpt()
+    assert model(ids).shape == (3, 8, 13)
+    assert not any("head" in name for name in model.state_dict())
+
+
+def test_state_dict_has_gpt2s_names():
+    assert list(gpt(n_layer=1).state_dict()) == [
+        "wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.ln_1.bias", "h.0.attn.c_attn.weight", "h.0.attn.c_attn.bias",
+        "h.0.attn.c_proj.weight", "h.0.attn.c_proj.bias", "h.0.ln_2.weight", "h.0.ln_2.bias", "h.0.mlp.c_fc.weight",
+        "h.0.mlp.c_fc.bias", "h.0.mlp.c_proj.weight", "h.0.mlp.c_proj.bias", "ln_f.weight", "ln_f.bias"]
+
+
+# ------------------------------------------------------------------------------------------------ start
+
+def test_initial_weights():
+    import tinyformer as tfm
+    tfm.seed(1)
+    model = GPT(GPTConfig(vocab_size=100, block_size=64, n_layer=8, n_head=4, n_embd=64))
+    for name, parameter in model.named_parameters():
+        data = parameter.data
+        if parameter.ndim == 2:
+            std = 0.02 / math.sqrt(16) if name.endswith("c_proj.weight") else 0.02
+            assert abs(data.std() / std - 1) < 5 / math.sqrt(2 * data.size), name
+            assert abs(data.mean()) < 5 * std / math.sqrt(data.size), name
+        else:
+            np.testing.assert_array_equal(data, 1.0 if name.endswith("weight") else 0.0, err_msg=name)
+
+
+def test_the_initial_loss_is_that_of_knowing_nothing(rng):
+    model = gpt(vocab_size=65, n_embd=64)
+    loss = model.loss(rng.integers(0, 65, (16, 8)), rng.integers(0, 65, (16, 8))).item()
+    assert abs(loss - math.log(65)) < 0.1
+
+
+def test_the_seed_decides_the_weights():
+    import tinyformer as tfm
+
+    def weights(seed):
+        tfm.seed(seed)
+        return gpt().wte.weight.data
+
+    np.testing.assert_array_equal(weights(1), weights(1))
+    assert (weights(1) != weights(2)).any()
+
+
+# ------------------------------------------------------------------------------------------------ what it computes
+
+@pytest.mark.parametrize("place", range(8))
+def test_no_token_sees_a_later_one(rng, ids, place):
+    model = spread(gpt()).to(np.float64).eval()
+    before = model(ids).data
+    changed = ids.copy()
+    changed[:, place] = (changed[:, place] + rng.integers(1, 13, 3)) % 13
+    after = model(changed).data
+    np.testing.assert_allclose(after[:, :place], before[:, :place], rtol=0, atol=1e-12)
+    assert (np.abs(after[:, place:] - before[:, place:]).max(axis=(0, 2)) > 1e-6).all()       # and each later one does
+
+
+def test_shorter_texts_give_the_same_logits(ids):
+    model = spread(gpt()).to(np.float64).eval()
+    for T in range(1, 9):
+        np.testing.assert_allclose(model(ids[:, :T]).data, model(ids).data[:, :T], rtol=0, atol=1e-12)
+
+
+def test_positions_matter():
+    logits = spread(gpt()).eval()(np.full((1, 8), 5)).data[0]
+    assert np.abs(logits[1:] - logits[:-1]).max(axis=1).min() > 1e-3
+
+
+def test_loss_is_the_cross_entropy_of_the_logits(ids, targets):
+    model = spread(gpt()).to(np.float64)
+    logits = model(ids).data
+    p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    naive = np.mean([-math.log(p[b, t, targets[b, t]]) for b in range(3) for t in range(8)])
+    assert model.loss(ids, targets).item() == pytest.approx(naive, rel=1e-12)
+    assert ops.cross_entropy(model(ids), targets).item() == model.loss(ids, targets).item()
+
+
+class Loss(nn.Module):
+    """A model's loss as its forward pass, so that ``check`` finds the parameters."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def forward(self, ids, targets):
+        return self.model.loss(ids, targets)
+
+
+@pytest.mark.parametrize("bias", (True, False))
+def test_every_gradient(rng, bias):
+    model = GPT(GPTConfig(vocab_size=5, block_size=4, n_layer=2, n_head=2, n_embd=4, bias=bias))
+    for parameter in model.parameters():
+        parameter.data += rng.normal(0, 0.3, parameter.shape).astype(np.float32)
+    report = check(Loss(model), rng.integers(0, 5, (2, 4)), rng.integers(0, 5, (2, 4)))
+    assert report.ok, str(report)
+    learned = [one for one in report.inputs if one.differentiated]
+    assert [one.name for one in learned] == [f"model.{name}" for name, _ in model.named_parameters()]
+    assert max(one.error for one in learned) < 1e-7, str(report)
+
+
+def test_float32_stays_float32(ids, targets):
+    model = gpt(dropout=0.1)
+    loss = model.loss(ids, targets)
+    loss.backward()
+    assert loss.dtype == model(ids).dtype == np.float32
+    assert {str(p.grad.dtype) for p in model.parameters()} == {"float32"}
+
+
+def test_dropout_acts_in_training_alone(ids):
+    model = spread(gpt(dropout=0.3))
+    model.train()
+    assert (model(ids).data != model(ids).data).any()
+    model.eval()
+    np.testing.assert_array_equal(model(ids).data, model(ids).data)
+    plain = gpt(dropout=0.0)
+    plain.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(plain.train()(ids).data, model(ids).data)
+
+
+def test_dropout_takes_from_embeddings_attention_and_both_branches(ids):
+    """Each of the four places by itself changes the logits."""
+    model = spread(gpt(dropout=0.5, n_layer=1))
+    block = model.h[0]
+    model.eval()
+    still = model(ids).data
+    for place in (model.drop, block.attn, block.attn.resid_dropout, block.mlp.dropout):
+        place.training = True
+        assert (model(ids).data != still).any(), place
+        place.training = False
+    np.testing.assert_array_equal(model(ids).data, still)
+
+
+# ------------------------------------------------------------------------------------------------ bad input
+
+@pytest.mark.parametrize("shape", ((8,), (1, 9), (1, 0), (1, 2, 3)))
+def test_ids_of_a_wrong_shape(shape):
+    with pytest.raises(ValueError, match=r"GPT: ids have shape .*, expected \(B, T\) with 1 ≤ T ≤ 8"):
+        gpt()(np.zeros(shape, int))
+
+
+def test_ids_that_are_no_tokens():
+    with pytest.raises(ValueError, match="expected 0…12"):
+        gpt()(np.array([[13]]))
+    with pytest.raises(TypeError, match="expected integers"):
+        gpt()(np.array([[0.5]]))
+
+
+@pytest.mark.parametrize("changes, message", (
+    ({"n_embd": 15}, "n_embd 15 cannot be divided among n_head 2 heads"),
+    ({"n_layer": 0}, "n_layer is 0, expected a whole number of at least 1"),
+    ({"vocab_size": 2.0}, "vocab_size is 2.0"),
+    ({"block_size": "8"}, "block_size is '8'"),
+    ({"dropout": 1.0}, "dropout is 1.0, expected 0 ≤ dropout < 1"),
+    ({"dropout": -0.1}, "dropout is -0.1"),
+))
+def test_configs_out_of_range(changes, message):
+    with pytest.raises(ValueError, match=f"GPTConfig: {message}"):
+        gpt(**changes)

@@ -1,0 +1,91 @@
+"""A model as a folder: saved, made again, and what is said of damaged ones."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tinyformer.models import GPT, GPTConfig, load_model
+
+CONFIG = GPTConfig(vocab_size=13, block_size=8, n_layer=2, n_head=2, n_embd=16, dropout=0.1, bias=False)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = GPT(CONFIG)
+    model.save_pretrained(tmp_path / "model")
+    return model, tmp_path / "model"
+
+
+@pytest.mark.parametrize("load", (GPT.from_pretrained, load_model))
+def test_round_trip(saved, rng, load):
+    model, folder = saved
+    again = load(folder)
+    assert type(again) is GPT and again.config == CONFIG and not again.training
+    for (name, one), (other_name, other) in zip(model.named_parameters(), again.named_parameters()):
+        assert name == other_name and one.dtype == other.dtype
+        np.testing.assert_array_equal(one.data, other.data)
+    ids = rng.integers(0, 13, (2, 8))
+    np.testing.assert_array_equal(model.eval()(ids).data, again(ids).data)
+
+
+def test_the_config_is_readable(saved):
+    assert json.loads((saved[1] / "config.json").read_text()) == {
+        "architecture": "gpt", "vocab_size": 13, "block_size": 8, "n_layer": 2, "n_head": 2, "n_embd": 16, "dropout": 0.1,
+        "bias": False}
+
+
+def edited(**changes):
+    def damage(folder):
+        config = {**json.loads((folder / "config.json").read_text()), **changes}
+        (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    return damage
+
+
+@pytest.mark.parametrize("damage, message", (
+    (lambda folder: (folder / "config.json").unlink(), "config.json: no such file; expected the folder of a trained model"),
+    (lambda folder: (folder / "config.json").write_text("{"), "config.json: not a JSON object"),
+    (lambda folder: (folder / "config.json").write_text("[]"), "config.json: not a JSON object"),
+    (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "config.json: not a JSON object"),
+    (edited(architecture="rnn"), "config.json: unknown architecture 'rnn', expected one of gpt"),
+    (edited(architecture=None), "config.json: unknown architecture None"),
+    (edited(n_layer=None, architecture="gpt", n_head=3), "config.json: GPTConfig: n_embd 16 cannot be divided"),
+    (edited(vocab_size=None), "config.json: .*vocab_size"),
+    (edited(colour="red"), "config.json: .*colour"),
+    (edited(n_layer="2"), "config.json: GPTConfig: n_layer is '2'"),
+    (edited(n_embd=32), r"model.safetensors: does not fit config.json: .*wte.weight has shape \(13, 16\), expected \(13, 32\)"),
+    (edited(n_layer=3), "model.safetensors: does not fit config.json: .*missing: h.2"),
+    (edited(n_layer=1), "model.safetensors: does not fit config.json: .*unexpected: h.1"),
+    (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: no such file"),
+    (lambda folder: (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000]),
+     "model.safetensors: damaged or not a safetensors file"),
+))
+def test_damage_is_named_with_its_file(saved, damage, message):
+    damage(saved[1])
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+        load_model(saved[1])
+    assert str(saved[1]) in str(caught.value)
+
+
+def test_another_class_than_the_configs(saved):
+    class Other(GPT):
+        architecture = "other"
+
+    with pytest.raises(ValueError, match="it is a model of architecture 'gpt', expected 'other'"):
+        Other.from_pretrained(saved[1])
+
+
+def test_a_failed_save_leaves_the_earlier_model(saved, monkeypatch):
+    import os
+    model, folder = saved
+    before = (folder / "model.safetensors").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="model.safetensors"):
+        GPT(CONFIG).save_pretrained(folder)
+    monkeypatch.undo()
+    assert (folder / "model.safetensors").read_bytes() == before
+    np.testing.assert_array_equal(load_model(folder).wte.weight.data, model.wte.weight.data)

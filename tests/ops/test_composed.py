@@ -1,0 +1,82 @@
+"""The derived operations against the same out of simpler ones: value and gradients, for a random gradient of the output."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+from tinyformer import ops
+from tinyformer.autograd import Tensor
+from tinyformer.ops import composed
+
+
+def _normal(rng, *shapes):
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def _rotary(rng):
+    return _normal(rng, (2, 3, 5, 8)), list(ops.rotary_tables(5, 8, dtype=np.float64))
+
+
+def _attention(mask=None):
+    """Six query heads on two key heads."""
+    def draw(rng):
+        arrays = _normal(rng, (2, 6, 5, 4), (2, 2, 7, 4), (2, 2, 7, 3))
+        return arrays + (_normal(rng, mask) if mask else []), []
+    return draw
+
+
+def _boolean_attention(rng):
+    mask = rng.random((5, 7)) < 0.6
+    mask[:, 0] = True
+    mask[2] = False
+    return _normal(rng, (2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 3)), [mask]
+
+
+# name: (what draws ([differentiated arrays], [constants after them]), options of both, options of the derived one alone), …
+EXAMPLES = [
+    *((name, lambda rng: (_normal(rng, (3, 5)), []), {}, {}) for name in ("sigmoid", "silu", "softplus")),
+    ("gelu_tanh", lambda rng: (_normal(rng, (3, 5)), []), {}, {"approximate": "tanh"}),
+    *((name, lambda rng: (_normal(rng, (3, 5, 4)), []), {"axis": axis}, {})
+      for name in ("softmax", "log_softmax") for axis in (-1, 0, 1)),
+    ("linear", lambda rng: (_normal(rng, (2, 3, 5), (7, 5), (7,)), []), {}, {}),
+    ("linear", lambda rng: (_normal(rng, (3, 5), (7, 5)), []), {}, {}),
+    ("layer_norm", lambda rng: (_normal(rng, (2, 3, 5), (5,), (5,)), []), {}, {}),
+    ("layer_norm", lambda rng: (_normal(rng, (3, 5), (5,), (5,)), []), {"eps": 0.1}, {}),
+    ("rms_norm", lambda rng: (_normal(rng, (2, 3, 5), (5,)), []), {}, {}),
+    ("batch_norm", lambda rng: (_normal(rng, (6, 5), (5,), (5,)), []), {}, {}),
+    ("embedding", lambda rng: ([rng.integers(0, 4, (3, 5)), *_normal(rng, (4, 6))], []), {}, {}),
+    ("rotary", _rotary, {}, {}),
+    ("scaled_dot_product_attention", _attention(), {}, {}),
+    ("scaled_dot_product_attention", _attention(), {"is_causal": True, "scale": 0.7}, {}),
+    ("scaled_dot_product_attention", _attention(mask=(5, 7)), {}, {}),
+    ("scaled_dot_product_attention", _attention(mask=(2, 1, 1, 7)), {"is_causal": True}, {}),
+    ("scaled_dot_product_attention", _boolean_attention, {}, {}),
+    ("mse_loss", lambda rng: (_normal(rng, (3, 5), (3, 5)), []), {}, {}),
+    *(("cross_entropy", lambda rng: (_normal(rng, (6, 5)), [rng.integers(0, 5, 6)]), {"label_smoothing": smoothing}, {})
+      for smoothing in (0.0, 0.2)),
+    ("binary_cross_entropy_with_logits", lambda rng: ([*_normal(rng, (3, 5)), rng.random((3, 5))], []), {}, {}),
+]
+
+
+def test_every_composed_form_has_an_example():
+    own = {name for name, value in vars(composed).items()
+           if inspect.isfunction(value) and value.__module__ == composed.__name__ and not name.startswith("_")}
+    assert own == {name for name, *_ in EXAMPLES}
+
+
+@pytest.mark.parametrize("name, draw, options, extra", EXAMPLES, ids=[f"{e[0]}-{i}" for i, e in enumerate(EXAMPLES)])
+def test_derived_is_composed(rng, name, draw, options, extra):
+    arrays, constants = draw(rng)
+    derived = getattr(ops, name.removesuffix("_tanh"))
+    results = []
+    for operation in (lambda *a, **o: derived(*a, **o, **extra), getattr(composed, name)):
+        inputs = [Tensor(a.copy(), requires_grad=True) if a.dtype == np.float64 else a for a in arrays]
+        y = operation(*inputs, *constants, **options)
+        y.backward(np.random.default_rng(1).standard_normal(y.shape))
+        results.append([y.data, *(x.grad for x in inputs if isinstance(x, Tensor))])
+    for ours, oracle in zip(*results, strict=True):
+        assert np.abs(oracle).max() > 1e-3
+        np.testing.assert_allclose(ours, oracle, rtol=1e-12, atol=1e-12)

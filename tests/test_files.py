@@ -1,0 +1,67 @@
+"""Files that are replaced whole or not at all."""
+
+import errno
+import os
+import stat
+
+import pytest
+
+from tinyformer.files import remove_unfinished, replace_file
+
+
+def test_bytes_and_text_are_written_and_replaced(tmp_path):
+    path = tmp_path / "new" / "folder" / "file"
+    replace_file(path, b"\x00\xff")
+    assert path.read_bytes() == b"\x00\xff"
+    replace_file(path, "ein Käse\n")
+    assert path.read_bytes() == "ein Käse\n".encode()
+    assert os.listdir(path.parent) == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    earlier = os.umask(0o027)
+    try:
+        replace_file(tmp_path / "file", "x")
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(earlier)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("call", ("fsync", "replace"))
+def test_a_failure_leaves_the_earlier_file_and_nothing_else(tmp_path, monkeypatch, call):
+    path = tmp_path / "file"
+    replace_file(path, "earlier")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        replace_file(path, "later")
+    assert caught.value.filename == str(path) and caught.value.errno == errno.ENOSPC
+    assert path.read_text() == "earlier" and os.listdir(tmp_path) == ["file"]
+
+
+def test_an_interruption_leaves_the_earlier_file_and_nothing_else(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(tmp_path / "file", "x")
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    replace_file(tmp_path / "file", "earlier")
+    (tmp_path / ".mine.part").write_text("somebody's own")
+    monkeypatch.setattr(os, "unlink", lambda *_: None)              # the process is gone before it can tidy up
+    monkeypatch.setattr(os, "replace", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        replace_file(tmp_path / "file", "later")
+    monkeypatch.undo()
+    assert len(os.listdir(tmp_path)) == 3
+    remove_unfinished(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".mine.part", "file"]

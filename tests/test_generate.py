@@ -1,0 +1,194 @@
+"""Sampling: the ways of choosing against brute force, and the cache against none."""
+
+import numpy as np
+import pytest
+
+from tinyformer.generate import KVCache, choose, generate, stream
+from tinyformer.models import GPT, GPTConfig
+
+LOGITS = np.array([0.3, -1.2, 2.0, 0.9, 2.0, -3.0])
+
+
+def softmax(z):
+    p = np.exp(z - z.max())
+    return p / p.sum()
+
+
+def expected(logits, temperature=1.0, top_k=None, top_p=None):
+    """The probabilities by the definitions, one token at a time. Ties go to the earlier token."""
+    p = softmax(logits / temperature)
+    order = sorted(range(len(p)), key=lambda i: -p[i])
+    kept, reached = [], 0.0
+    ranked = order[:top_k]
+    total = sum(p[i] for i in ranked)
+    for i in ranked:
+        if top_p is not None and reached >= top_p * total:
+            break
+        kept.append(i)
+        reached += p[i]
+    q = np.zeros(len(p))
+    q[kept] = p[kept]
+    return q / q.sum()
+
+
+@pytest.mark.parametrize("how", (
+    {}, {"temperature": 0.5}, {"temperature": 3.0}, {"top_k": 1}, {"top_k": 3}, {"top_k": 6}, {"top_k": 100},
+    {"top_p": 1e-9}, {"top_p": 0.35}, {"top_p": 0.8}, {"top_p": 1.0}, {"top_k": 4, "top_p": 0.9, "temperature": 1.7},
+))
+def test_tokens_are_drawn_with_the_probabilities_of_the_definition(how):
+    n = 40_000
+    p = expected(LOGITS, **how)
+    counts = np.bincount(choose(np.tile(LOGITS, (n, 1)), **how, rng=1), minlength=6)
+    assert (counts[p == 0] == 0).all()
+    assert (np.abs(counts / n - p) <= 5 * np.sqrt(p * (1 - p) / n)).all(), (counts / n, p)
+
+
+def test_temperature_zero_takes_the_likeliest():
+    logits = np.random.default_rng(0).normal(size=(50, 9))
+    np.testing.assert_array_equal(choose(logits, 0), logits.argmax(axis=1))
+    np.testing.assert_array_equal(choose(logits, 1e-300), logits.argmax(axis=1))
+
+
+def test_rows_are_drawn_by_themselves():
+    logits = np.full((3, 4), -50.0)
+    logits[[0, 1, 2], [3, 0, 2]] = 50
+    assert choose(logits, rng=0).tolist() == [3, 0, 2]
+
+
+def test_huge_logits_neither_overflow_nor_count_as_broken():
+    assert choose(np.array([[1e30, -1e30, 3e30]]), 1e-3, rng=0).tolist() == [2]
+
+
+@pytest.mark.parametrize("bad", (np.nan, np.inf, -np.inf))
+def test_logits_that_are_not_finite_are_an_error(bad):
+    with pytest.raises(ValueError, match="logits are not all finite"):
+        choose(np.array([[0.0, bad]]))
+
+
+@pytest.mark.parametrize("how, message", (
+    ({"temperature": -0.1}, "temperature is -0.1, expected a finite number of at least 0"),
+    ({"temperature": np.nan}, "temperature is nan"),
+    ({"temperature": np.inf}, "temperature is inf"),
+    ({"top_k": 0}, "top_k is 0, expected at least 1"),
+    ({"top_p": 0.0}, "top_p is 0.0, expected 0 < top_p ≤ 1"),
+    ({"top_p": 1.01}, "top_p is 1.01"),
+    ({"top_p": np.nan}, "top_p is nan"),
+))
+def test_ways_out_of_range_are_errors_at_once(how, message):
+    with pytest.raises(ValueError, match=f"generate: {message}"):
+        choose(LOGITS[None], **how)
+    with pytest.raises(ValueError, match=f"generate: {message}"):
+        stream(None, [[0]], 5, **how)
+
+
+# ------------------------------------------------------------------------------------------------ with a model
+
+V, BLOCK = 11, 8
+
+
+@pytest.fixture
+def model():
+    """A GPT whose logits are far enough apart for tokens to depend on what was read."""
+    model = GPT(GPTConfig(V, BLOCK, n_layer=2, n_head=2, n_embd=16))
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            parameter.data *= 15
+    return model.eval()
+
+
+WAYS = ({"temperature": 0}, {"temperature": 1.0, "rng": 3}, {"temperature": 1.5, "top_k": 5, "top_p": 0.9, "rng": 4})
+
+
+@pytest.mark.parametrize("how", WAYS, ids=("greedy", "sampled", "cut"))
+@pytest.mark.parametrize("T", (1, 3, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK))
+@pytest.mark.parametrize("B", (1, 3))
+def test_the_cache_changes_no_token(model, rng, B, T, how):
+    ids = rng.integers(0, V, (B, T))
+    with_cache = generate(model, ids, 2 * BLOCK, **how)
+    without = generate(model, ids, 2 * BLOCK, use_cache=False, **how)
+    np.testing.assert_array_equal(with_cache, without)
+    assert with_cache.shape == (B, T + 2 * BLOCK)
+    np.testing.assert_array_equal(with_cache[:, :T], ids)
+
+
+def test_greedy_is_the_argmax_of_the_last_logits_again_and_again(model, rng):
+    ids = rng.integers(0, V, 3)
+    found = generate(model, ids, 12, temperature=0)
+    for end in range(3, 15):
+        assert model(found[None, max(0, end - BLOCK):end]).data[0, -1].argmax() == found[end]
+
+
+@pytest.mark.parametrize("cuts", ((8,), (1,) * 8, (3, 5), (5, 2, 1), (1, 7)))
+def test_logits_with_a_cache_equal_those_without(model, rng, cuts):
+    """Read in pieces of any length: each piece sees what was read before it."""
+    model.to(np.float64)
+    ids = rng.integers(0, V, (2, BLOCK))
+    cache, pieces, start = KVCache(BLOCK), [], 0
+    for length in cuts:
+        pieces.append(model(ids[:, start:start + length], cache).data)
+        cache.advance(length)
+        start += length
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), model(ids).data, rtol=0, atol=1e-12)
+
+
+def test_a_full_cache_is_an_error(model):
+    cache = KVCache(BLOCK)
+    model(np.zeros((1, BLOCK), int), cache)
+    cache.advance(BLOCK)
+    with pytest.raises(ValueError, match=r"expected \(B, T\) with 1 ≤ T ≤ 0 beside 8 cached positions"):
+        model(np.zeros((1, 1), int), cache)
+
+
+def test_the_same_seed_gives_the_same_text_and_another_another(model):
+    one, two, other = (generate(model, [1, 2], 20, rng=seed) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(one, two)
+    assert (one != other).any()
+
+
+def test_without_a_seed_the_frameworks_generator_draws(model):
+    import tinyformer as tfm
+    tfm.seed(9)
+    one = generate(model, [1, 2], 20)
+    tfm.seed(9)
+    np.testing.assert_array_equal(generate(model, [1, 2], 20), one)
+    assert (generate(model, [1, 2], 20) != one).any()
+
+
+def test_rows_of_a_batch_do_not_touch_each_other(model, rng):
+    ids = rng.integers(0, V, (3, 4))
+    together = generate(model, ids, 10, temperature=0)
+    for row, alone in zip(together, ids):
+        np.testing.assert_array_equal(row, generate(model, alone, 10, temperature=0))
+
+
+def test_dropout_is_off_while_generating_and_the_mode_is_put_back():
+    model = GPT(GPTConfig(V, BLOCK, n_layer=1, n_head=2, n_embd=16, dropout=0.5)).train()
+    one, two = (generate(model, [1], 20, temperature=0) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    assert all(module.training for _, module in model.named_modules())
+    with pytest.raises(ValueError):
+        generate(model, [V], 1)                             # and put back when it fails
+    assert model.training
+
+
+def test_no_graph_is_recorded(model):
+    seen = []
+    forward = model.forward
+    model.forward = lambda *args: seen.append(forward(*args)) or seen[-1]
+    generate(model, [1], 3)
+    assert len(seen) == 3 and all(logits.node is None for logits in seen)
+
+
+def test_nothing_to_add(model):
+    assert generate(model, [4, 2], 0).tolist() == [4, 2]
+
+
+@pytest.mark.parametrize("ids, n, message", (
+    ([], 1, r"shape \(1, 0\), expected integers \(B, T\) with T ≥ 1"),
+    ([[[1]]], 1, r"shape \(1, 1, 1\)"),
+    ([0.5], 1, "float64"),
+    ([1], -1, "max_new_tokens is -1, expected at least 0"),
+))
+def test_bad_prompts_are_errors(model, ids, n, message):
+    with pytest.raises(ValueError, match=message):
+        generate(model, ids, n)

@@ -1,0 +1,69 @@
+import json
+
+import numpy as np
+import pytest
+
+from tinyformer.text import BytePairTokenizer, CharTokenizer, load_tokenizer, train_tokenizer
+
+TEXT = "\x00\t\n\r \"\\ hello hello, 今天天气很好 🍌\u2028\ufeff\U0010ffff"
+
+
+@pytest.mark.parametrize("tokenizer", [CharTokenizer.train(TEXT), CharTokenizer.train(TEXT, unk=True),
+                                       BytePairTokenizer.train(TEXT * 3, 300), BytePairTokenizer([])], ids=repr)
+def test_a_saved_tokenizer_is_the_same_when_loaded(tokenizer, tmp_path):
+    path = tmp_path / "new" / "tokenizer.json"
+    tokenizer.save(path)
+    loaded = load_tokenizer(path)
+    assert type(loaded) is type(tokenizer)
+    assert loaded.to_dict() == tokenizer.to_dict() == json.loads(path.read_text(encoding="utf-8"))
+    assert loaded.vocab_size == tokenizer.vocab_size
+    np.testing.assert_array_equal(loaded.encode(TEXT), tokenizer.encode(TEXT))
+    assert loaded.decode(loaded.encode(TEXT)) == TEXT
+
+
+def test_a_tokenizer_is_trained_by_the_name_of_its_kind():
+    assert train_tokenizer("char", "abcab").to_dict() == {"type": "char", "characters": "abc", "unk": False}
+    assert train_tokenizer("bpe", "abcab", 257).to_dict() == {"type": "bpe", "merges": [[97, 98]]}
+    with pytest.raises(ValueError, match="unknown kind 'word', expected one of char, bpe"):
+        train_tokenizer("word", "abc", 300)
+    with pytest.raises(TypeError, match="vocab_size is None"):
+        train_tokenizer("bpe", "abc")
+
+
+CHAR = {"type": "char", "characters": "abc", "unk": False}
+
+
+@pytest.mark.parametrize("content, said", [
+    (b"", "is not JSON"),
+    (b"{\"type\": \"char\", \"char", "is not JSON"),
+    (b"\xff\xfe\x00{", "is not JSON"),
+    (b"[" * 100_000, "is not JSON"),
+    ([CHAR], "has the type None, expected one of char, bpe"),
+    ({}, "has the type None"),
+    ({**CHAR, "type": "word"}, "has the type 'word'"),
+    ({**CHAR, "type": ["char"]}, r"has the type \['char'\]"),
+    ({"type": "char", "unk": False}, "has no field 'characters'"),
+    ({"type": "char", "characters": "abc"}, "has no field 'unk'"),
+    ({"type": "bpe"}, "has no field 'merges'"),
+    ({**CHAR, "characters": "aab"}, r"is damaged: .*'a' \(U\+0061\) stands twice"),
+    ({**CHAR, "characters": "ba"}, "is damaged: .* ascending order"),
+    ({**CHAR, "characters": "a\ud800"}, r"is damaged: .*lone surrogate"),
+    ({**CHAR, "characters": ["a", "b"]}, "is damaged: .* expected str"),
+    ({**CHAR, "unk": "yes"}, "is damaged: .*unk is 'yes'"),
+    ({"type": "bpe", "merges": {"97": 98}}, "is damaged: .*merges are dict, expected a list"),
+    ({"type": "bpe", "merges": [[97, 98], [300, 97]]}, r"is damaged: .*merge 1 is \[300, 97\]"),
+    ({"type": "bpe", "merges": [[97, 98.0]]}, "is damaged: .*merge 0 is"),
+    ({"type": "bpe", "merges": [[97, 98], [97, 98]]}, "is damaged: .*two merges make b'ab'"),
+])
+def test_a_damaged_file_is_named_with_what_is_wrong(content, said, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    with pytest.raises(ValueError, match=said) as caught:
+        load_tokenizer(path)
+    assert str(caught.value).startswith(f"load_tokenizer: {path} ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="load_tokenizer: there is no file .*nowhere.json"):
+        load_tokenizer(tmp_path / "nowhere.json")

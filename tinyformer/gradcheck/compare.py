@@ -1,0 +1,197 @@
+"""``check``: is the gradient that a function gives the gradient that it has?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import unbroadcast
+from .comparison import Comparison
+from .numeric import Probe
+from .report import Finding, InputReport, Report
+from .subject import Unreadable, copies, open_subject
+
+SHOWN = 5                               # entries that a report names
+DOUBLE = np.finfo(np.float64).eps
+
+
+def check(fn, *inputs, rtol=1e-5, seed=0, **options):
+    """Compare the gradients of ``fn`` at ``inputs`` with numeric ones, in float64.
+
+    fn          arrays → (value, vjp); or a lifted operation; or a function of tensors to a tensor or a tuple of them; or a
+                module, whose parameters then count as inputs
+    inputs      floating-point arrays and tensors are differentiated (as float64 copies); integers, booleans, None, strings,
+                lists and Python numbers are passed on
+    rtol        the relative error up to which a gradient is right
+    seed        of the random gradient of the output, which is never ones: those hide a softmax whose vjp gives zeros
+    options     passed on to fn; where it has options named ``rtol`` or ``seed``, wrap it in a lambda
+
+    Returns a ``Report``: ``report.ok``, ``report.inputs[i].error``, ``.ok`` and ``.findings``, and ``print(report)``.
+    A raw function gives one gradient for each positional parameter, of exactly its shape. An error in fn itself is raised.
+
+    >>> print(check(ops.linear, x, weight, bias))
+    """
+    # A stream of its own: inputs drawn from default_rng(seed) must not meet themselves as the gradient of the output.
+    rng = np.random.default_rng([seed, 1])
+    with np.errstate(all="ignore"):                         # NaN and infinity are reported, as findings
+        subject = open_subject(fn, inputs, options)
+        try:
+            return _check(subject, rtol, rng)
+        finally:
+            subject.close()
+
+
+def _check(subject, rtol, rng):
+    if not any(subject.wanted):
+        raise ValueError(f"check: {subject.name} was given no floating-point array to differentiate")
+    run = _Run(subject, rng)
+    reports = []
+    for i, name in enumerate(subject.names):
+        value = subject.arrays[i]
+        report = InputReport(name, getattr(value, "shape", ()), differentiated=subject.wanted[i])
+        report.findings += run.findings[i]
+        if report.differentiated:
+            if run.gradients is None:
+                report.error, report.agrees = np.inf, False
+            else:
+                _judge(report, run.gradients[i], run.eps, subject.sums, lambda: run.probe(i), rtol, rng)
+            if run.eps > DOUBLE:
+                report.findings.append(Finding("float32", "the value is float32: compared to its few digits only"))
+        if subject.given[i]:
+            reports.append(report)
+    return Report(subject.name, rtol, reports)
+
+
+# ------------------------------------------------------------------------------------------------ what fn does
+
+class _Run:
+    """The function called as the engine would call it: its gradients, and what it did that it must not.
+
+    gradients       of each argument; None where they cannot be judged
+    findings        for each argument, what was seen besides
+    """
+
+    def __init__(self, subject, rng):
+        self.subject = subject
+        self.findings = [[] for _ in subject.names]
+        self.gradients = None
+        inputs = copies(subject.arrays)
+        values, pull_back = subject.linearise(inputs)
+        before = copies(values)
+        floats = [v.dtype.kind == "f" for v in before]
+        if not any(floats):
+            raise TypeError(f"check: the value of {subject.name} is {before[0].dtype}, expected a floating-point type")
+        self.eps = max(float(np.finfo(v.dtype).eps) for v, is_float in zip(before, floats) if is_float)
+        self.cotangents = [np.asarray(rng.standard_normal(v.shape) if is_float else np.zeros(v.shape)).astype(v.dtype)
+                           for v, is_float in zip(before, floats)]
+        for i in self._changed(inputs):
+            self._add("mutates", f"{subject.name} changes its input {subject.names[i]}", i)
+        if not all(np.isfinite(v).all() for v in before):
+            return self._add("nonfinite", "the value itself is NaN or infinite here: there is no gradient to compare")
+        mutated = self._changed(inputs)
+
+        try:
+            first, dys = self._pull(pull_back)
+        except Unreadable as error:
+            return self._add("returns", str(error))
+        if not _same(dys, self.cotangents):
+            self._add("mutates", "vjp changes the gradient that it is given")
+        if not _same(values, before):
+            self._add("mutates", "vjp changes the value")
+        for i in self._changed(inputs):
+            if i not in mutated:
+                self._add("mutates", f"vjp changes the input {subject.names[i]}", i)
+
+        again, pull_again = subject.linearise(copies(subject.arrays))
+        if not _same(again, before):
+            return self._add("nondeterministic", "a second call with the same inputs gives another value: is it random? "
+                                                 "Give it a fixed seed")
+        second = self._pull(pull_again)[0]
+        # A call elsewhere: does what the first one kept survive it?
+        subject.linearise([a * (1 - 1e-3 * rng.random(a.shape)) if wanted else a
+                           for a, wanted in zip(copies(subject.arrays), subject.wanted)])
+        third = self._pull(pull_back)[0]
+        if not _same(second, first):
+            self._add("stale", "a second call gives another gradient: something is kept from the first")
+        elif not _same(third, first):
+            self._add("stale", "after another call the first vjp gives another gradient: it does not keep its own values")
+        self.gradients = first
+
+    def _pull(self, pull_back):
+        dys = copies(self.cotangents)
+        return copies(pull_back(dys)), dys
+
+    def _changed(self, inputs):
+        return [i for i, (now, was) in enumerate(zip(inputs, self.subject.arrays)) if not _same([now], [was])]
+
+    def _add(self, code, message, *which):
+        """Note a finding on the inputs ``which``, or on all that are differentiated."""
+        for i in which or [i for i, wanted in enumerate(self.subject.wanted) if wanted]:
+            self.findings[i].append(Finding(code, message))
+
+    def probe(self, i):
+        """The numeric side of input i."""
+        subject, rng = self.subject, np.random.default_rng(i)
+
+        def at(x):
+            values = subject.values([x.copy() if j == i else a for j, a in enumerate(copies(subject.arrays))])
+            return np.concatenate([np.ravel(v).astype(np.float64) for v in values])
+
+        c = np.concatenate([np.ravel(dy) for dy in self.cotangents]).astype(np.float64)
+        return Probe(at, subject.arrays[i], c, self.eps, rng)
+
+
+def _same(these, those):
+    """Whether arrays are equal but for the last digits, which a BLAS may round differently from call to call."""
+    def same(a, b):
+        if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or a.dtype.kind not in "fiub":
+            return True
+        if a.shape != b.shape:
+            return False
+        close = 1e-10 if a.dtype == np.float64 else 1e-5
+        size = np.max(np.abs(b), initial=0, where=np.isfinite(b)) if b.dtype.kind == "f" else 0
+        return np.allclose(a, b, rtol=0, atol=close * size, equal_nan=True)
+    return all(map(same, these, those))
+
+
+# ------------------------------------------------------------------------------------------------ one input
+
+def _judge(report, gradient, eps, sums, probe, rtol, rng):
+    """Hold ``gradient`` against the numeric one and write the outcome into ``report``."""
+    def refuse(code, message, **evidence):
+        report.error, report.agrees = np.inf, False
+        report.findings.append(Finding(code, message, evidence))
+
+    name, shape = report.name, report.shape
+    missing = gradient is None
+    try:
+        gradient = np.zeros(shape) if missing else np.asarray(gradient)
+    except ValueError:
+        return refuse("returns", f"the gradient of {name} is no array")
+    if sums and unbroadcast(gradient, shape) is not None:
+        gradient = unbroadcast(gradient, shape)
+    if gradient.dtype.kind != "f" or gradient.dtype != np.float64 and eps == DOUBLE:
+        return refuse("dtype", f"the gradient of {name} is {gradient.dtype}, expected {np.dtype(np.float64)} as its input")
+    if gradient.shape != shape:
+        return refuse("shape", f"the gradient of {name} has shape {gradient.shape}, expected {shape}",
+                      came=gradient.shape, expected=shape)
+    report.analytic = gradient = gradient.astype(np.float64)
+    if not np.isfinite(gradient).all():
+        index = _index(np.flatnonzero(~np.isfinite(gradient))[0], shape)
+        return refuse("nonfinite", f"the gradient of {name} is {gradient[index]} at {list(index)}", index=index)
+
+    comparison = Comparison(probe(), gradient, rtol, rng)
+    report.error, report.agrees, report.compared = comparison.error, comparison.agrees, comparison.compared
+    report.numeric = comparison.numeric.reshape(shape)
+    if comparison.kinks:
+        places = [_index(i, shape) for i in comparison.kinks]
+        shown = ", ".join(f"{name}{list(place)}" for place in places[:SHOWN]) + ", …" * (len(places) > SHOWN)
+        report.findings.append(Finding("kink", f"set aside where the function has a kink: {shown}", {"entries": places}))
+    if missing and not report.agrees:
+        report.findings.append(Finding("missing", f"vjp gives None for {name}, but the value depends on it"))
+    elif not report.agrees:
+        worst = [(_index(i, shape), float(gradient.flat[i]), float(comparison.numeric[i])) for i in comparison.worst[:SHOWN]]
+        report.findings.append(Finding(comparison.code, comparison.reason, {"worst": worst}))
+
+
+def _index(i, shape):
+    return tuple(int(n) for n in np.unravel_index(i, shape))

@@ -1,0 +1,82 @@
+"""One id for each character: the smallest tokenizer there is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .base import Tokenizer, check_str, check_text, checked_ids, name
+
+UNKNOWN = "<unk>"
+
+
+class CharTokenizer(Tokenizer):
+    """The id of a character is its place among the sorted characters of the training text.
+
+    characters      the vocabulary: distinct characters in ascending order of their code points
+    unk             whether characters outside it have an id too, the last one, decoded as ``<unk>``;
+                    otherwise they are an error
+    """
+
+    kind = "char"
+
+    def __init__(self, characters, unk=False):
+        check_text("CharTokenizer", characters)
+        if not isinstance(unk, bool):
+            raise TypeError(f"CharTokenizer: unk is {unk!r}, expected True or False")
+        for i, (one, following) in enumerate(zip(characters, characters[1:])):
+            if one >= following:
+                what = "stands twice" if one == following else f"follows {name(one)}"
+                raise ValueError(f"CharTokenizer: {name(following)} {what} at position {i + 1} of the characters, "
+                                 f"expected distinct ones in ascending order")
+        if not characters:
+            raise ValueError("CharTokenizer: no characters, expected at least one")
+        self.characters = characters
+        self.unk = unk
+        self._points = code_points(characters)
+        self._pieces = [*characters, UNKNOWN] if unk else list(characters)
+
+    @classmethod
+    def train(cls, text, unk=False):
+        """The tokenizer whose vocabulary is the distinct characters of ``text``."""
+        check_text("CharTokenizer.train", text)
+        if not text:
+            raise ValueError("CharTokenizer.train: text is empty, expected at least one character")
+        return cls("".join(sorted(set(text))), unk)
+
+    @property
+    def vocab_size(self):
+        """How many ids there are."""
+        return len(self._pieces)
+
+    def encode(self, text):
+        """The ids of the characters of ``text``: int64 (T,). ValueError for an unknown character, unless ``unk``."""
+        check_str("CharTokenizer.encode", text)
+        points = code_points(text)
+        ids = np.searchsorted(self._points, points)                     # the place where each would be …
+        ids[ids == len(self._points)] = 0
+        strange = np.flatnonzero(self._points[ids] != points)           # … and whether it is there
+        if strange.size:
+            if not self.unk:
+                first = int(strange[0])
+                raise ValueError(f"CharTokenizer.encode: unknown character {name(text[first])} at position {first}, "
+                                 f"expected one of the {len(self.characters)} in the training text")
+            ids[strange] = len(self._points)
+        return ids.astype(np.int64, copy=False)
+
+    def decode(self, ids):
+        """The text of ``ids``, integers (T,)."""
+        return "".join(map(self._pieces.__getitem__, checked_ids("CharTokenizer.decode", ids, self.vocab_size)))
+
+    def to_dict(self):
+        """What is saved."""
+        return {"type": self.kind, "characters": self.characters, "unk": self.unk}
+
+    @classmethod
+    def from_dict(cls, fields):
+        """The tokenizer of such a dict. KeyError for a missing field, ValueError or TypeError for a damaged one."""
+        return cls(fields["characters"], fields["unk"])
+
+
+def code_points(text):
+    """The Unicode numbers of the characters: uint32 (T,), without a loop. Lone surrogates keep theirs."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")

@@ -1,0 +1,134 @@
+"""Text to train on: what every Python brings with it, one classic, and any file."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+from ..files import replace_file
+
+CORPORA = {
+    "pydocs": "the language reference in Python's own help(), about 0.5 M characters; pydoc_data.topics, PSF licence",
+    "pysource": "the standard library's top-level modules, at most 5 M characters; this Python's .py files, PSF licence",
+    "shakespeare": "dialogues from Shakespeare's plays, 1.1 M characters; karpathy/char-rnn on GitHub, public domain",
+}
+
+SHAKESPEARE_FILE = "tinyshakespeare.txt"
+SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+PYSOURCE_LIMIT = 5_000_000                  # characters
+
+
+def load_corpus(name):
+    """The text of the corpus ``name``, one of ``CORPORA``, or else of the file at that path, which holds UTF-8.
+
+    The text is as the file has it, line ends included; only a byte order mark at its start goes. Raises ValueError for an
+    unknown name and for a file that is empty, damaged or not UTF-8, OSError for one that cannot be read or downloaded.
+    """
+    if name in _READERS:
+        return _READERS[name]()
+    if os.path.exists(name):
+        return _decoded(_read(Path(name)), name)
+    nearest = difflib.get_close_matches(str(name), CORPORA, n=1)
+    raise ValueError(f"load_corpus: {str(name)!r} is neither a file nor one of the corpora {', '.join(CORPORA)}"
+                     + (f"; did you mean {nearest[0]}?" if nearest else ""))
+
+
+def data_folder():
+    """The folder of downloaded data: ``TINYFORMER_DATA`` where that is set, else the user's cache folder."""
+    return Path(os.environ.get("TINYFORMER_DATA") or _cache_folder())
+
+
+def _cache_folder():
+    import platformdirs
+    return Path(platformdirs.user_cache_dir("tinyformer"))
+
+
+def _pydocs():
+    """The help topics in the order of their names: the same text for the same version of Python."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise OSError("load_corpus: pydocs: this Python was installed without pydoc_data.topics") from None
+    return "\n\n".join(topics[name].strip("\n") for name in sorted(topics)) + "\n"
+
+
+def _pysource():
+    """The modules that are one file, in the order of their names, whole, up to the limit.
+
+    Packages are left out: the modules alone come to 4 or 5 million characters. The names are Python's own list, for
+    the folder may hold others' modules too.
+    """
+    folder, parts, room = Path(sysconfig.get_path("stdlib")), [], PYSOURCE_LIMIT
+    for name in sorted(sys.stdlib_module_names):
+        try:
+            part = (folder / f"{name}.py").read_bytes().decode()
+        except (FileNotFoundError, UnicodeDecodeError):     # a package or built in; a file in another encoding
+            continue
+        if len(part) > room:
+            break
+        room -= len(part)
+        parts.append(part)
+    if not parts:
+        raise OSError(f"load_corpus: pysource: this Python was installed without its source; {folder} has none")
+    return "".join(parts)
+
+
+def _shakespeare():
+    """From the data folder, else from the cache folder, else downloaded to the former. Its hash is checked every time."""
+    for folder in (data_folder(), _cache_folder()):
+        path = folder / SHAKESPEARE_FILE
+        if path.exists():
+            data = _read(path)
+            _check_hash(data, path, "delete it, and it will be downloaded")
+            return _decoded(data, path)
+    path = data_folder() / SHAKESPEARE_FILE
+    data = _download(SHAKESPEARE_URL, path)
+    _check_hash(data, SHAKESPEARE_URL, "nothing was saved")
+    replace_file(path, data)
+    return _decoded(data, path)
+
+
+_READERS = {"pydocs": _pydocs, "pysource": _pysource, "shakespeare": _shakespeare}
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OSError(f"load_corpus: cannot read {path}: {error.strerror}") from None
+
+
+def _decoded(data, path):
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"load_corpus: {path} is not UTF-8: byte 0x{data[error.start]:02x} "
+                         f"at offset {error.start}") from None
+    text = text.removeprefix("\ufeff")
+    if not text:
+        raise ValueError(f"load_corpus: {path} is empty")
+    return text
+
+
+def _check_hash(data, source, advice):
+    found = hashlib.sha256(data).hexdigest()
+    if found != SHAKESPEARE_SHA256:
+        raise ValueError(f"load_corpus: {source} has SHA-256 {found}, expected {SHAKESPEARE_SHA256}; {advice}")
+
+
+def _download(url, path):
+    """The bytes at ``url``; an error says where to put them as ``path`` by hand."""
+    import http.client
+    import urllib.request
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise OSError(f"load_corpus: could not download {url} ({error}); put the file at {path}") from None
