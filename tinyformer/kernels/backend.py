@@ -1,17 +1,18 @@
 """Which code the kernels run on.
 
 ``use("numpy")`` chooses it, ``info()`` says what is live and why the rest is not, ``set_num_threads(n)`` bounds the
-threads. The environment variable ``TINYFORMER_BACKEND`` chooses at import.
+threads. The environment variable ``TINYFORMER_BACKEND`` chooses at the first use.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import warnings
 
 # name: (module, what it is). The first that loads is the default.
 BACKENDS = {
-    "native": ("tinyformer.kernels.native", "C++ with OpenMP, through pybind11"),
+    "native": ("tinyformer.kernels.native", "C++ through pybind11"),
     "cffi": ("tinyformer.kernels.cffi", "the same library through cffi"),
     "cuda": ("tinyformer.kernels.cuda", "CUDA"),
     "numpy": ("tinyformer.kernels.reference", "NumPy and its BLAS"),
@@ -32,10 +33,19 @@ def use(name):
 
 
 def live():
-    """The module whose ``matmul`` and ``attention`` are in use."""
+    """The module whose functions are in use: the one chosen, or the first that loads."""
     if _live is None:
         use(os.environ.get("TINYFORMER_BACKEND") or next(name for name in BACKENDS if _load(name)[0]))
+        if _live[0] == "numpy" and "TINYFORMER_BACKEND" not in os.environ:
+            warnings.warn(f"tinyformer: the C++ kernels are not available ({_load('native')[1]}); computing with NumPy. "
+                          f"TINYFORMER_BACKEND=numpy chooses that without a warning.", stacklevel=3)
     return _live[1]
+
+
+def function(name):
+    """The live backend's ``name``, or the reference's if it has none."""
+    module = live()
+    return getattr(module, name, None) or getattr(_load("numpy")[0], name)
 
 
 def info():
@@ -44,7 +54,9 @@ def info():
     state = {}
     for name, (_, what) in BACKENDS.items():
         module, reason = _load(name)
-        state[name] = f"{what}: " + ("live" if name == _live[0] else "available" if module else reason)
+        library = getattr(module, "library", None)
+        detail = f" ({library.isa()}, threads by {library.threading()})" if library else ""
+        state[name] = f"{what}{detail}: " + ("live" if name == _live[0] else "available" if module else reason)
     return {"live": _live[0], "backends": state, "threads": get_num_threads()}
 
 
@@ -67,11 +79,20 @@ def set_num_threads(n):
         raise ValueError(f"set_num_threads: expected a whole number of at least 1, got {n!r}")
     import threadpoolctl
     threadpoolctl.threadpool_limits(n)
+    if library := _library():
+        library.set_num_threads(n)
 
 
 def get_num_threads():
-    """The most threads that NumPy's BLAS uses now."""
+    """The most threads that the live backend uses now."""
+    if hasattr(live(), "library"):
+        return _library().get_num_threads()
     return max((pool["num_threads"] for pool in blas()), default=1)
+
+
+def _library():
+    """The compiled kernels, if there are any: one library, whichever binding is live."""
+    return getattr(_load("native")[0], "library", None)
 
 
 def blas():

@@ -10,8 +10,8 @@ from __future__ import annotations
 import cffi
 import numpy as np
 
-from .. import _native
 from .compiled import Compiled
+from .native import library as _native
 
 ffi = cffi.FFI()
 ffi.cdef(_native.declarations.partition("from here */")[2].partition("/* to here")[0].replace("TF_EXPORT", ""))

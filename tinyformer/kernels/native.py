@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from .. import _native
 from .compiled import Compiled
+
+try:
+    from .. import _native
+except ImportError as error:
+    raise ImportError(f"tinyformer._native was not built or does not load: {error}; installing with "
+                      f"TINYFORMER_REQUIRE_NATIVE=1 shows the compiler's errors") from None
 
 library = _native
 _kernels = Compiled(library)

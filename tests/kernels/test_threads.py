@@ -1,0 +1,87 @@
+"""Any number of threads gives the same bits; calls from several threads, and after fork, give them too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+
+def work(module, rng_seed=0):
+    """Results of kernels that share work: all shapes large enough to be cut into many pieces."""
+    rng = np.random.default_rng(rng_seed)
+    x, W = rng.standard_normal((400, 150)).astype("f"), rng.standard_normal((200, 150)).astype("f")
+    q, k, v = rng.standard_normal((3, 2, 3, 100, 16)).astype("f")
+    out, vjp = module.attention(q, k, v, is_causal=True)
+    batch = rng.standard_normal((24, 40, 50)).astype("f")
+    return [module.matmul(x, W.T), module.matmul(x.T, x), module.matmul(batch, batch.swapaxes(1, 2)), out, *vjp(out)[:3]]
+
+
+def assert_same(results, expected):
+    for got, want in zip(results, expected, strict=True):
+        assert np.array_equal(got, want)
+
+
+def test_the_same_bits_for_any_number_of_threads(binding):
+    binding.library.set_num_threads(1)
+    alone = work(binding)
+    for n in (2, 3, 5, 16):
+        binding.library.set_num_threads(n)
+        assert binding.library.get_num_threads() == n
+        for _ in range(3):
+            assert_same(work(binding), alone)
+
+
+def test_several_threads_call_at_once(binding):
+    expected = [work(binding, seed) for seed in range(4)]
+    failed = []
+
+    def run(seed):
+        try:
+            for _ in range(10):
+                assert_same(work(binding, seed), expected[seed])
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_after_fork_the_child_computes_alone(binding):
+    binding.library.set_num_threads(4)
+    expected = work(binding)
+    child = os.fork()
+    if child == 0:
+        try:
+            assert_same(work(binding), expected)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert_same(work(binding), expected)
+
+
+@pytest.mark.parametrize("variable, value, call, expected", [("TINYFORMER_NUM_THREADS", "3", "get_num_threads", "3"),
+                                                             ("TINYFORMER_ISA", "portable", "isa", "portable")])
+def test_the_environment_decides_at_start(binding, variable, value, call, expected):
+    code = f"from tinyformer.kernels import native; print(native.library.{call}())"
+    out = subprocess.run([sys.executable, "-c", code], env={**os.environ, variable: value}, text=True, capture_output=True,
+                         check=True).stdout
+    assert out.strip() == expected
+
+
+def test_wrong_settings_are_refused(binding):
+    with pytest.raises(ValueError, match="out of range"):
+        binding.library.set_num_threads(0)
+    with pytest.raises(ValueError, match="use_isa mmx"):
+        binding.library.use_isa("mmx")
