@@ -78,6 +78,11 @@ int check_attention(const tf_attention *a) {
     return a->G == 0 ? (a->H ? TF_BAD_SHAPE : TF_OK) : a->H % a->G ? TF_BAD_SHAPE : TF_OK;
 }
 
+/* Are all of these there? */
+template <class... P> bool there(P... pointers) { return (... && (pointers != nullptr)); }
+
+int check_type(int type) { return type == TF_FLOAT32 || type == TF_FLOAT64 ? TF_OK : TF_BAD_TYPE; }
+
 bool empty(const tf_attention *a) { return a->B * a->H == 0; }
 
 }  // namespace
@@ -171,6 +176,149 @@ int tf_attention_backward(int type, const tf_attention *a, const tf_tensor4 *Q, 
         call.dQ = heads<T>(dQ), call.dK = heads<T>(dK), call.dV = heads<T>(dV), call.dS = heads<T>(dS);
         call.bias = heads<T>(bias), call.keep = heads<T>(keep), call.L = (T *)L;
         kernels<T>().attention_backward(call);
+        return TF_OK;
+    });
+}
+
+int tf_norm_forward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *bias, double eps, void *y,
+                    void *mean, void *inverse) {
+    if (N < 0 || C < 0) return TF_BAD_SHAPE;
+    if (N == 0 || C == 0) return check_type(type);
+    if (!there(x, y, inverse)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().norm_forward({N, C, T(eps), (const T *)x, (const T *)weight, (const T *)bias, nullptr, (T *)y, (T *)mean,
+                                   (T *)inverse, nullptr, nullptr, nullptr});
+        return TF_OK;
+    });
+}
+
+int tf_norm_backward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *mean, const void *inverse,
+                     const void *dy, void *dx, void *dweight, void *dbias) {
+    if (N < 0 || C < 0) return TF_BAD_SHAPE;
+    if (N && C && !there(x, inverse, dy, dx)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().norm_backward({N, C, T(0), (const T *)x, (const T *)weight, nullptr, (const T *)dy, nullptr, (T *)mean,
+                                    (T *)inverse, (T *)dx, (T *)dweight, (T *)dbias});
+        return TF_OK;
+    });
+}
+
+int tf_softmax_forward(int type, int64_t N, int64_t C, const void *x, void *y) {
+    if (N < 0 || C < 0) return TF_BAD_SHAPE;
+    if (N && C && !there(x, y)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().softmax_forward({N, C, (const T *)x, nullptr, (T *)y, nullptr});
+        return TF_OK;
+    });
+}
+
+int tf_softmax_backward(int type, int64_t N, int64_t C, const void *y, const void *dy, void *dx) {
+    if (N < 0 || C < 0) return TF_BAD_SHAPE;
+    if (N && C && !there(y, dy, dx)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().softmax_backward({N, C, nullptr, (const T *)dy, (T *)y, (T *)dx});
+        return TF_OK;
+    });
+}
+
+int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets, double smoothing,
+                             void *losses, void *lse) {
+    if (N < 0 || V < 1) return TF_BAD_SHAPE;
+    if (N && !there(logits, targets, losses, lse)) return TF_BAD_POINTER;
+    for (int64_t i = 0; i < N; i++) if (targets[i] >= V) return TF_BAD_VALUE;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().cross_entropy_forward({N, V, T(smoothing), (const T *)logits, nullptr, targets, (T *)losses, (T *)lse, nullptr});
+        return TF_OK;
+    });
+}
+
+int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets, double smoothing,
+                              const void *lse, const void *weights, void *dlogits) {
+    if (N < 0 || V < 1) return TF_BAD_SHAPE;
+    if (N && !there(logits, targets, lse, weights, dlogits)) return TF_BAD_POINTER;
+    for (int64_t i = 0; i < N; i++) if (targets[i] >= V) return TF_BAD_VALUE;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().cross_entropy_backward({N, V, T(smoothing), (const T *)logits, (const T *)weights, targets, nullptr, (T *)lse,
+                                             (T *)dlogits});
+        return TF_OK;
+    });
+}
+
+int tf_activation_forward(int type, int kind, int64_t n, const void *x, void *y) {
+    if (n < 0) return TF_BAD_SHAPE;
+    if (kind != TF_GELU && kind != TF_SILU) return TF_BAD_VALUE;
+    if (n && !there(x, y)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().activation_forward({kind, n, (const T *)x, nullptr, (T *)y, nullptr});
+        return TF_OK;
+    });
+}
+
+int tf_activation_backward(int type, int kind, int64_t n, const void *x, const void *dy, void *dx) {
+    if (n < 0) return TF_BAD_SHAPE;
+    if (kind != TF_GELU && kind != TF_SILU) return TF_BAD_VALUE;
+    if (n && !there(x, dy, dx)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().activation_backward({kind, n, (const T *)x, (const T *)dy, nullptr, (T *)dx});
+        return TF_OK;
+    });
+}
+
+int tf_dropout(int type, int64_t n, const void *x, const float *draws, double p, void *y) {
+    if (n < 0) return TF_BAD_SHAPE;
+    if (!(p >= 0 && p < 1)) return TF_BAD_VALUE;
+    if (n && !there(x, draws, y)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().dropout({n, (const T *)x, draws, float(p), T(1 / (1 - p)), (T *)y});
+        return TF_OK;
+    });
+}
+
+int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, const int64_t *indices, const void *dy, void *dweight) {
+    if (V < 0 || C < 0 || N < 0) return TF_BAD_SHAPE;
+    if ((V && C && !dweight) || (N && (!indices || (C && !dy)))) return TF_BAD_POINTER;
+    for (int64_t i = 0; i < N; i++) if (indices[i] < 0 || indices[i] >= V) return TF_BAD_VALUE;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().embedding_gradient({V, C, N, indices, (const T *)dy, (T *)dweight});
+        return TF_OK;
+    });
+}
+
+int tf_adamw(int type, int64_t count, const tf_parameter *parameters) {
+    if (count < 0) return TF_BAD_SHAPE;
+    if (count && !parameters) return TF_BAD_POINTER;
+    for (int64_t i = 0; i < count; i++) {
+        const tf_parameter &p = parameters[i];
+        if (p.size < 0) return TF_BAD_SHAPE;
+        if (p.size && !there((const void *)p.theta, (const void *)p.m, (const void *)p.v, p.gradient)) return TF_BAD_POINTER;
+    }
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        kernels<T>().adamw({count, parameters});
+        return TF_OK;
+    });
+}
+
+int tf_sum_of_squares(int type, int64_t count, const void *const *arrays, const int64_t *sizes, double *result) {
+    if (count < 0) return TF_BAD_SHAPE;
+    if (!result || (count && (!arrays || !sizes))) return TF_BAD_POINTER;
+    for (int64_t i = 0; i < count; i++) {
+        if (sizes[i] < 0) return TF_BAD_SHAPE;
+        if (sizes[i] && !arrays[i]) return TF_BAD_POINTER;
+    }
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        *result = kernels<T>().sum_of_squares({count, (const T *const *)arrays, sizes});
         return TF_OK;
     });
 }

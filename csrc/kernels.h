@@ -32,10 +32,76 @@ template <class Number> struct Attention : tf_attention {
     Number *L;
 };
 
+template <class T> struct Norm {             /* mean is NULL for RMS norm */
+    int64_t N, C;
+    T eps;
+    const T *x, *weight, *bias, *dy;
+    T *y, *mean, *inverse, *dx, *dweight, *dbias;
+};
+
+template <class T> struct Rows2 {
+    int64_t N, C;
+    const T *x, *dy;
+    T *y, *dx;
+};
+
+template <class T> struct CrossEntropy {
+    int64_t N, V;
+    T smoothing;
+    const T *logits, *weights;
+    const int64_t *targets;
+    T *losses, *lse, *dlogits;
+};
+
+template <class T> struct Pointwise {
+    int kind;
+    int64_t n;
+    const T *x, *dy;
+    T *y, *dx;
+};
+
+template <class T> struct Dropout {
+    int64_t n;
+    const T *x;
+    const float *draws;
+    float p;
+    T scale, *y;
+};
+
+template <class T> struct Embedding {
+    int64_t V, C, N;
+    const int64_t *indices;
+    const T *dy;
+    T *dweight;
+};
+
+template <class T> struct AdamW {
+    int64_t count;
+    const tf_parameter *parameters;
+};
+
+template <class T> struct Arrays {
+    int64_t count;
+    const T *const *arrays;
+    const int64_t *sizes;
+};
+
 template <class T> struct Kernels {
     void (*matmul)(const Matmul<T> &);
     void (*attention_forward)(const Attention<T> &);
     void (*attention_backward)(const Attention<T> &);
+    void (*norm_forward)(const Norm<T> &);
+    void (*norm_backward)(const Norm<T> &);
+    void (*softmax_forward)(const Rows2<T> &);
+    void (*softmax_backward)(const Rows2<T> &);
+    void (*cross_entropy_forward)(const CrossEntropy<T> &);
+    void (*cross_entropy_backward)(const CrossEntropy<T> &);
+    void (*activation_forward)(const Pointwise<T> &);
+    void (*activation_backward)(const Pointwise<T> &);
+    void (*dropout)(const Dropout<T> &);
+    void (*embedding_gradient)(const Embedding<T> &);
+    void (*adamw)(const AdamW<T> &);
+    double (*sum_of_squares)(const Arrays<T> &);
     int64_t (*peak)(int64_t rounds);
 };
 

@@ -7,6 +7,7 @@
 #include <pybind11/pybind11.h>
 
 #include <string>
+#include <vector>
 
 #include "declarations.h"
 #include "tinyformer.h"
@@ -178,6 +179,169 @@ void attention_backward(const Array &q, const Array &k, const Array &v, const Op
     check("attention", code);
 }
 
+/* ---------------------------------------------------------------- the rest of a training step: contiguous arrays */
+
+void *whole(const char *name, const Array &a, int type, std::initializer_list<py::ssize_t> shape, bool written = false) {
+    expect(name, a, shape);
+    const View view(name, a, type, a.ndim(), written);
+    if (!(a.flags() & Array::c_style)) fail(std::string(name) + " is not contiguous");
+    return view.data;
+}
+
+void *whole(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape, bool written = false) {
+    return a.is_none() ? nullptr : whole(name, py::cast<Array>(a), type, shape, written);
+}
+
+const int64_t *indices(const char *name, const Array &a, py::ssize_t n) {
+    expect(name, a, {n});
+    if (!py::isinstance<py::array_t<int64_t>>(a)) throw py::type_error(std::string(name) + " are not int64");
+    if (!(a.flags() & Array::c_style)) fail(std::string(name) + " are not contiguous");
+    return (const int64_t *)a.data();
+}
+
+void matrix(const Array &a) { if (a.ndim() != 2) fail("the first argument does not have two axes"); }
+
+template <class F> void call(const char *what, F f) {
+    int code;
+    {
+        py::gil_scoped_release release;
+        code = f();
+    }
+    check(what, code);
+}
+
+void norm_forward(const Array &x, const Optional &weight, const Optional &bias, double eps, const Array &y, const Optional &mean,
+                  const Array &inverse) {
+    matrix(x);
+    const int type = type_of(x);
+    const int64_t N = x.shape(0), C = x.shape(1);
+    const void *in = whole("x", x, type, {N, C}), *w = whole("weight", weight, type, {C}), *b = whole("bias", bias, type, {C});
+    void *out = whole("y", y, type, {N, C}, true), *m = whole("mean", mean, type, {N}, true),
+         *i = whole("inverse", inverse, type, {N}, true);
+    call("norm", [&] { return tf_norm_forward(type, N, C, in, w, b, eps, out, m, i); });
+}
+
+void norm_backward(const Array &x, const Optional &weight, const Optional &mean, const Array &inverse, const Array &dy,
+                   const Array &dx, const Optional &dweight, const Optional &dbias) {
+    matrix(x);
+    const int type = type_of(x);
+    const int64_t N = x.shape(0), C = x.shape(1);
+    const void *in = whole("x", x, type, {N, C}), *w = whole("weight", weight, type, {C}), *m = whole("mean", mean, type, {N}),
+               *i = whole("inverse", inverse, type, {N}), *d = whole("dy", dy, type, {N, C});
+    void *out = whole("dx", dx, type, {N, C}, true), *dw = whole("dweight", dweight, type, {C}, true),
+         *db = whole("dbias", dbias, type, {C}, true);
+    call("norm", [&] { return tf_norm_backward(type, N, C, in, w, m, i, d, out, dw, db); });
+}
+
+void softmax_forward(const Array &x, const Array &y) {
+    matrix(x);
+    const int type = type_of(x);
+    const int64_t N = x.shape(0), C = x.shape(1);
+    const void *in = whole("x", x, type, {N, C});
+    void *out = whole("y", y, type, {N, C}, true);
+    call("softmax", [&] { return tf_softmax_forward(type, N, C, in, out); });
+}
+
+void softmax_backward(const Array &y, const Array &dy, const Array &dx) {
+    matrix(y);
+    const int type = type_of(y);
+    const int64_t N = y.shape(0), C = y.shape(1);
+    const void *in = whole("y", y, type, {N, C}), *d = whole("dy", dy, type, {N, C});
+    void *out = whole("dx", dx, type, {N, C}, true);
+    call("softmax", [&] { return tf_softmax_backward(type, N, C, in, d, out); });
+}
+
+void cross_entropy_forward(const Array &logits, const Array &targets, double smoothing, const Array &losses, const Array &lse) {
+    matrix(logits);
+    const int type = type_of(logits);
+    const int64_t N = logits.shape(0), V = logits.shape(1), *t = indices("targets", targets, N);
+    const void *in = whole("logits", logits, type, {N, V});
+    void *out = whole("losses", losses, type, {N}, true), *sums = whole("lse", lse, type, {N}, true);
+    call("cross_entropy", [&] { return tf_cross_entropy_forward(type, N, V, in, t, smoothing, out, sums); });
+}
+
+void cross_entropy_backward(const Array &logits, const Array &targets, double smoothing, const Array &lse, const Array &weights,
+                            const Array &dlogits) {
+    matrix(logits);
+    const int type = type_of(logits);
+    const int64_t N = logits.shape(0), V = logits.shape(1), *t = indices("targets", targets, N);
+    const void *in = whole("logits", logits, type, {N, V}), *sums = whole("lse", lse, type, {N}),
+               *w = whole("weights", weights, type, {N});
+    void *out = whole("dlogits", dlogits, type, {N, V}, true);
+    call("cross_entropy", [&] { return tf_cross_entropy_backward(type, N, V, in, t, smoothing, sums, w, out); });
+}
+
+void activation_forward(int kind, const Array &x, const Array &y) {
+    const int type = type_of(x);
+    const void *in = whole("x", x, type, {x.size()});
+    void *out = whole("y", y, type, {x.size()}, true);
+    call("activation", [&] { return tf_activation_forward(type, kind, x.size(), in, out); });
+}
+
+void activation_backward(int kind, const Array &x, const Array &dy, const Array &dx) {
+    const int type = type_of(x);
+    const void *in = whole("x", x, type, {x.size()}), *d = whole("dy", dy, type, {x.size()});
+    void *out = whole("dx", dx, type, {x.size()}, true);
+    call("activation", [&] { return tf_activation_backward(type, kind, x.size(), in, d, out); });
+}
+
+void dropout(const Array &x, const Array &draws, double p, const Array &y) {
+    const int type = type_of(x);
+    const void *in = whole("x", x, type, {x.size()});
+    const float *random = (const float *)whole("draws", draws, TF_FLOAT32, {x.size()});
+    void *out = whole("y", y, type, {x.size()}, true);
+    call("dropout", [&] { return tf_dropout(type, x.size(), in, random, p, out); });
+}
+
+void embedding_gradient(const Array &places, const Array &dy, const Array &dweight) {
+    matrix(dy), matrix(dweight);
+    const int type = type_of(dy);
+    const int64_t N = dy.shape(0), C = dy.shape(1), V = dweight.shape(0), *i = indices("indices", places, N);
+    const void *d = whole("dy", dy, type, {N, C});
+    void *out = whole("dweight", dweight, type, {V, C}, true);
+    call("embedding_gradient", [&] { return tf_embedding_gradient(type, V, C, N, i, d, out); });
+}
+
+/* parameters: (theta, gradient, m, v, lr, decay, beta1, beta2, eps, correction1, correction2) of each. */
+void adamw(const py::list &parameters) {
+    if (parameters.empty()) return;
+    std::vector<tf_parameter> all;
+    int type = -1;
+    for (py::handle item : parameters) {
+        const py::tuple t = py::cast<py::tuple>(item);
+        if (t.size() != 11) fail("a parameter does not have 11 entries");
+        const Array theta = py::cast<Array>(t[0]);
+        if (type < 0) type = type_of(theta);
+        auto flat = [&](const char *name, const py::object &object, bool written) {
+            const Array a = py::cast<Array>(object);
+            if (type_of(a) != type) throw py::type_error(std::string(name) + " is not of the type of the first parameter");
+            if (a.size() != theta.size() || !(a.flags() & Array::c_style)) fail(std::string(name) + " is not laid out as theta");
+            if (written && !a.writeable()) fail(std::string(name) + " is read-only");
+            return (void *)a.data();
+        };
+        auto number = [&](int i) { return py::cast<double>(t[i]); };
+        all.push_back({theta.size(), flat("theta", t[0], true), flat("m", t[2], true), flat("v", t[3], true),
+                       flat("gradient", t[1], false), number(4), number(5), number(6), number(7), number(8), number(9), number(10)});
+    }
+    call("adamw", [&] { return tf_adamw(type, (int64_t)all.size(), all.data()); });
+}
+
+double sum_of_squares(const py::list &arrays) {
+    if (arrays.empty()) return 0;
+    std::vector<const void *> data;
+    std::vector<int64_t> sizes;
+    const int type = type_of(py::cast<Array>(arrays[0]));
+    for (py::handle item : arrays) {
+        const Array a = py::cast<Array>(item);
+        if (type_of(a) != type) throw py::type_error("the arrays are not of one type");
+        if (!(a.flags() & Array::c_style)) fail("an array is not contiguous");
+        data.push_back(a.data()), sizes.push_back(a.size());
+    }
+    double result = 0;
+    call("sum_of_squares", [&] { return tf_sum_of_squares(type, (int64_t)data.size(), data.data(), sizes.data(), &result); });
+    return result;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_native, module) {
@@ -198,4 +362,16 @@ PYBIND11_MODULE(_native, module) {
                "preactivation"_a = py::none(), "residual"_a = py::none());
     module.def("attention_forward", &attention_forward);
     module.def("attention_backward", &attention_backward);
+    module.def("norm_forward", &norm_forward);
+    module.def("norm_backward", &norm_backward);
+    module.def("softmax_forward", &softmax_forward);
+    module.def("softmax_backward", &softmax_backward);
+    module.def("cross_entropy_forward", &cross_entropy_forward);
+    module.def("cross_entropy_backward", &cross_entropy_backward);
+    module.def("activation_forward", &activation_forward);
+    module.def("activation_backward", &activation_backward);
+    module.def("dropout", &dropout);
+    module.def("embedding_gradient", &embedding_gradient);
+    module.def("adamw", &adamw);
+    module.def("sum_of_squares", &sum_of_squares);
 }

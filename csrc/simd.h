@@ -35,6 +35,7 @@ template <class To, class From> inline To as_bits(From v) { return (To)v; }
 #endif
 #define TF_INLINE inline __attribute__((always_inline))
 #define TF_NOINLINE __attribute__((noinline))
+#define TF_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #include "vector_fallback.h"
 #endif
@@ -124,6 +125,13 @@ template <class T> TF_INLINE vec<T> vexp(vec<T> x) {
     vec<T> y = p * power * T(2);
     y = x < low ? splat(T(0)) : y;
     return x > high ? splat(C::infinity) : y;
+}
+
+template <class T> TF_INLINE vec<T> vsqrt(vec<T> v) {
+    T lane[lanes<T>];
+    store(lane, v);
+    for (int i = 0; i < lanes<T>; i++) lane[i] = (T)(sizeof(T) == 4 ? __builtin_sqrtf((float)lane[i]) : __builtin_sqrt(lane[i]));
+    return load(lane);
 }
 
 /* σ(x) = 1 / (1 + e⁻ˣ). */

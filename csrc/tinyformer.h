@@ -115,6 +115,62 @@ TF_EXPORT int tf_attention_backward(int type, const tf_attention *a, const tf_te
                                     const tf_tensor4 *O, const void *L, const tf_tensor4 *dO,
                                     const tf_tensor4 *dQ, const tf_tensor4 *dK, const tf_tensor4 *dV, const tf_tensor4 *dS);
 
+/* ---------------------------------------------------------------- the rest of a training step
+ *
+ * Arrays are contiguous. x and y (N, C) unless said otherwise. A backward function is given what went into the forward one,
+ * and what that says is kept for it. */
+
+/* y = (x − mean) · inverse ∘ weight + bias, with inverse = 1/√(mean (x − mean)² + eps) of each row.
+ * weight and bias (C) or NULL; mean and inverse (N) are kept for the backward pass. mean NULL: RMS norm, with 0 for the mean. */
+TF_EXPORT int tf_norm_forward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *bias, double eps,
+                              void *y, void *mean, void *inverse);
+
+/* dx (N, C), dweight and dbias (C), the last two or NULL. */
+TF_EXPORT int tf_norm_backward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *mean,
+                               const void *inverse, const void *dy, void *dx, void *dweight, void *dbias);
+
+/* Softmax of each row; a row of −inf gives zeros. The backward pass needs y alone. */
+TF_EXPORT int tf_softmax_forward(int type, int64_t N, int64_t C, const void *x, void *y);
+TF_EXPORT int tf_softmax_backward(int type, int64_t N, int64_t C, const void *y, const void *dy, void *dx);
+
+/* losses (N) of each row of logits (N, V), V ≥ 1: −Σ t ln softmax, where t is 1 − smoothing at the target and smoothing/V in
+ * addition everywhere. A row whose target is negative costs 0. lse (N), ln Σ exp of each row, is kept.
+ * TF_BAD_VALUE: a target of V or more. */
+TF_EXPORT int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets,
+                                       double smoothing, void *losses, void *lse);
+
+/* dlogits (N, V) from weights (N), the gradient of each row's loss. */
+TF_EXPORT int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets,
+                                        double smoothing, const void *lse, const void *weights, void *dlogits);
+
+enum { TF_GELU = 0, TF_SILU = 1 };   /* GELU in its tanh form */
+
+/* n numbers; TF_BAD_VALUE: no such kind. */
+TF_EXPORT int tf_activation_forward(int type, int kind, int64_t n, const void *x, void *y);
+TF_EXPORT int tf_activation_backward(int type, int kind, int64_t n, const void *x, const void *dy, void *dx);
+
+/* y = x / (1 − p) where the draw, float32 in [0, 1), is at least p, else 0; 0 ≤ p < 1. Its own backward pass. */
+TF_EXPORT int tf_dropout(int type, int64_t n, const void *x, const float *draws, double p, void *y);
+
+/* dweight (V, C) from dy (N, C): dweight[v] = Σ dy[i] over indices[i] = v. TF_BAD_VALUE: an index outside of 0…V − 1. */
+TF_EXPORT int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, const int64_t *indices, const void *dy,
+                                    void *dweight);
+
+typedef struct {
+    int64_t size;
+    void *theta, *m, *v;             /* size numbers each, changed in place */
+    const void *gradient;
+    double lr, decay, beta1, beta2, eps;
+    double correction1, correction2; /* 1 − beta1ᵗ and 1 − beta2ᵗ at this, the t-th step */
+} tf_parameter;
+
+/* One step of AdamW for each of `count` parameters:
+ * m ← m + (1 − β₁)(g − m);  v ← β₂ v + (1 − β₂) g²;  θ ← (1 − lr·decay) θ − lr (m / correction1) / (√(v / correction2) + eps). */
+TF_EXPORT int tf_adamw(int type, int64_t count, const tf_parameter *parameters);
+
+/* *result = Σ x² over all numbers of `count` arrays, summed in double. */
+TF_EXPORT int tf_sum_of_squares(int type, int64_t count, const void *const *arrays, const int64_t *sizes, double *result);
+
 /* to here */
 
 #ifdef __cplusplus

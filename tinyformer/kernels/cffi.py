@@ -84,6 +84,83 @@ class Library:
             _tensor4("dq", dq, type, (a.B, a.H, a.T, a.D), True), _tensor4("dk", dk, type, (a.B, a.H, a.S, a.D), True),
             _tensor4("dv", dv, type, (a.B, a.H, a.S, a.E), True), _tensor4("ds", ds, type, scores, True)))
 
+    def norm_forward(self, x, weight, bias, eps, y, mean, inverse):
+        type, (N, C_) = _type(x), _matrix(x)
+        _check("norm", C.tf_norm_forward(
+            type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)), _whole("bias", bias, type, (C_,)), eps,
+            _whole("y", y, type, (N, C_), True), _whole("mean", mean, type, (N,), True),
+            _whole("inverse", inverse, type, (N,), True)))
+
+    def norm_backward(self, x, weight, mean, inverse, dy, dx, dweight, dbias):
+        type, (N, C_) = _type(x), _matrix(x)
+        _check("norm", C.tf_norm_backward(
+            type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)), _whole("mean", mean, type, (N,)),
+            _whole("inverse", inverse, type, (N,)), _whole("dy", dy, type, (N, C_)), _whole("dx", dx, type, (N, C_), True),
+            _whole("dweight", dweight, type, (C_,), True), _whole("dbias", dbias, type, (C_,), True)))
+
+    def softmax_forward(self, x, y):
+        type, shape = _type(x), _matrix(x)
+        _check("softmax", C.tf_softmax_forward(type, *shape, _whole("x", x, type, shape), _whole("y", y, type, shape, True)))
+
+    def softmax_backward(self, y, dy, dx):
+        type, shape = _type(y), _matrix(y)
+        _check("softmax", C.tf_softmax_backward(type, *shape, _whole("y", y, type, shape), _whole("dy", dy, type, shape),
+                                                _whole("dx", dx, type, shape, True)))
+
+    def cross_entropy_forward(self, logits, targets, smoothing, losses, lse):
+        type, (N, V) = _type(logits), _matrix(logits)
+        _check("cross_entropy", C.tf_cross_entropy_forward(
+            type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
+            _whole("losses", losses, type, (N,), True), _whole("lse", lse, type, (N,), True)))
+
+    def cross_entropy_backward(self, logits, targets, smoothing, lse, weights, dlogits):
+        type, (N, V) = _type(logits), _matrix(logits)
+        _check("cross_entropy", C.tf_cross_entropy_backward(
+            type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
+            _whole("lse", lse, type, (N,)), _whole("weights", weights, type, (N,)), _whole("dlogits", dlogits, type, (N, V), True)))
+
+    def activation_forward(self, kind, x, y):
+        type, n = _type(x), (x.size,)
+        _check("activation", C.tf_activation_forward(type, kind, *n, _whole("x", x, type, n), _whole("y", y, type, n, True)))
+
+    def activation_backward(self, kind, x, dy, dx):
+        type, n = _type(x), (x.size,)
+        _check("activation", C.tf_activation_backward(type, kind, *n, _whole("x", x, type, n), _whole("dy", dy, type, n),
+                                                      _whole("dx", dx, type, n, True)))
+
+    def dropout(self, x, draws, p, y):
+        type, n = _type(x), (x.size,)
+        _check("dropout", C.tf_dropout(type, *n, _whole("x", x, type, n), _whole("draws", draws, C.TF_FLOAT32, n), p,
+                                       _whole("y", y, type, n, True)))
+
+    def embedding_gradient(self, indices, dy, dweight):
+        type, (N, width), (V, _) = _type(dy), _matrix(dy), _matrix(dweight)
+        _check("embedding_gradient", C.tf_embedding_gradient(
+            type, V, width, N, _indices("indices", indices, N), _whole("dy", dy, type, (N, width)),
+            _whole("dweight", dweight, type, (V, width), True)))
+
+    def adamw(self, parameters):
+        if not parameters:
+            return
+        type, each = _type(parameters[0][0]), ffi.new("tf_parameter[]", len(parameters))
+        for entry, (theta, gradient, m, v, *numbers) in zip(each, parameters):
+            for name, array in (("gradient", gradient), ("m", m), ("v", v)):
+                if array.size != theta.size or not array.flags.c_contiguous:
+                    raise ValueError(f"{name} is not laid out as theta")
+            entry.size = theta.size
+            entry.theta, entry.m, entry.v = (_whole(name, a, type, a.shape, True) for name, a in (("theta", theta), ("m", m), ("v", v)))
+            entry.gradient = _whole("gradient", gradient, type, gradient.shape)
+            (entry.lr, entry.decay, entry.beta1, entry.beta2, entry.eps, entry.correction1, entry.correction2) = numbers
+        _check("adamw", C.tf_adamw(type, len(parameters), each))
+
+    def sum_of_squares(self, arrays):
+        if not arrays:
+            return 0.0
+        type, result = _type(arrays[0]), ffi.new("double *")
+        pointers = ffi.new("void *[]", [_whole("an array", a, type, a.shape) for a in arrays])
+        _check("sum_of_squares", C.tf_sum_of_squares(type, len(arrays), pointers, [a.size for a in arrays], result))
+        return result[0]
+
 
 # ------------------------------------------------------------------------------------------------ arguments
 
@@ -145,6 +222,28 @@ def _row_sums(a, type, L):
     _expect("L", L, (a.B, a.H, a.T))
     _expect_contiguous("L", L)
     return _pointer("L", L, type, True)
+
+
+def _matrix(a):
+    if a.ndim != 2:
+        raise ValueError("the first argument does not have two axes")
+    return a.shape
+
+
+def _whole(name, a, type, shape, written=False):
+    if a is None:
+        return ffi.NULL
+    _expect(name, a, shape)
+    _expect_contiguous(name, a)
+    return _pointer(name, a, type, written)
+
+
+def _indices(name, a, n):
+    _expect(name, a, (n,))
+    if a.dtype != np.int64:
+        raise TypeError(f"{name} are not int64")
+    _expect_contiguous(name, a)
+    return ffi.cast("int64_t *", a.__array_interface__["data"][0])
 
 
 library = Library()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 
@@ -58,6 +59,203 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias
 
     return O.reshape(*lead, heads, T, v.shape[-1]), vjp
 
+
+# ------------------------------------------------------------------------------------------------ layers of a network
+
+def linear(x, weight, bias=None):
+    """y = x Wᵀ + b.   x (N, in)    weight W (out, in)    bias b (out,) or None    y (N, out)"""
+    y = matmul(x, weight.T)
+    if bias is not None:
+        y += bias
+    return y
+
+
+def linear_gelu(x, weight, bias=None):
+    """y = GELU(x Wᵀ + b) in the tanh form, as ``(y, du(dy))``: the vjp leads back to the argument of the GELU."""
+    return gelu_tanh(linear(x, weight, bias))
+
+
+def layer_norm(x, weight, bias, eps):
+    """y = γ ∘ x̂ + β,  x̂ = (x − μ)/σ,  σ² = mean (x − μ)² + ε of each row.   x (N, C); weight γ, bias β (C,) or None.
+
+    vjp(dy) = (dx, dγ, dβ):   dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with g = γ ∘ dy,   dγ = Σ dy ∘ x̂,   dβ = Σ dy.
+    """
+    xhat = x - _row_mean(x)
+    inverse = 1 / np.sqrt(_row_mean(xhat, xhat) + x.dtype.type(eps))            # (N, 1): 1/σ
+    xhat *= inverse
+    y = xhat if weight is None else xhat * weight
+    if bias is not None:
+        y = y + bias
+
+    def vjp(dy):
+        g = dy if weight is None else dy * weight
+        dx = g - _row_mean(g)
+        dx -= xhat * _row_mean(g, xhat)
+        dx *= inverse
+        dweight = None if weight is None else np.einsum("nc,nc->c", dy, xhat)
+        return dx, dweight, None if bias is None else dy.sum(axis=0)
+
+    return y, vjp
+
+
+def rms_norm(x, weight, eps):
+    """y = γ ∘ x̂,  x̂ = x/r,  r² = mean x² + ε of each row.   x (N, C); weight γ (C,) or None.
+
+    vjp(dy) = (dx, dγ):   dx = (g − x̂ ∘ mean(g ∘ x̂)) / r with g = γ ∘ dy,   dγ = Σ dy ∘ x̂.
+    """
+    inverse = 1 / np.sqrt(_row_mean(x, x) + x.dtype.type(eps))                  # (N, 1): 1/r
+    xhat = x * inverse
+    y = xhat if weight is None else xhat * weight
+
+    def vjp(dy):
+        g = dy if weight is None else dy * weight
+        dx = g - xhat * _row_mean(g, xhat)
+        dx *= inverse
+        return dx, None if weight is None else np.einsum("nc,nc->c", dy, xhat)
+
+    return y, vjp
+
+
+def _row_mean(x, y=None):
+    """The mean of each row of x, or of x ∘ y, as a column. (einsum makes no temporary for the product.)"""
+    total = np.einsum("nc->n", x) if y is None else np.einsum("nc,nc->n", x, y)
+    return (total / x.shape[-1]).astype(x.dtype, copy=False)[:, None]
+
+
+def softmax(x):
+    """p = softmax along the last axis, as ``(p, vjp)``: dx = p ∘ (dp − Σ p ∘ dp). A row of −inf gives zeros."""
+    p = softmax_rows(x.copy())
+    return p, lambda dp: p * (dp - np.sum(p * dp, axis=-1, keepdims=True))
+
+
+def cross_entropy(logits, targets, smoothing=0.0):
+    """−Σᵥ tᵥ ln pᵥ of each row, p = softmax(logits), as ``(losses, vjp)``.
+
+    logits (N, V), V ≥ 1    targets integers (N,); t is 1 − ε at the target and ε/V everywhere in addition; a row whose target
+    is negative costs 0    losses (N,)    vjp(w) = dlogits = w (p − t), with w (N,) the gradient of each row's loss.
+    """
+    V, counted = logits.shape[1], targets >= 0
+    label, each = np.where(counted, targets, 0), np.arange(len(targets))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    p = np.exp(shifted)
+    total = p.sum(axis=1, keepdims=True)
+    logp = shifted[each, label] - np.log(total[:, 0])
+    if smoothing:
+        logp = (1 - smoothing) * logp + smoothing * (shifted.mean(axis=1) - np.log(total[:, 0]))
+
+    def vjp(w):
+        d = p / total
+        d[each, label] -= 1 - smoothing
+        if smoothing:
+            d -= smoothing / V
+        d *= np.where(counted, w, w.dtype.type(0))[:, None]
+        return d
+
+    return np.where(counted, -logp, logits.dtype.type(0)), vjp
+
+
+# ------------------------------------------------------------------------------------------------ entry by entry
+
+def sigmoid(x):
+    """1 / (1 + e⁻ˣ), from e^{−|x|}, which cannot overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
+
+
+def silu(x):
+    """y = x σ(x), as ``(y, vjp)``: dx = σ(x) (1 + x (1 − σ(x))) dy."""
+    s = sigmoid(x)
+    return x * s, lambda dy: dy * (s * (1 + x * (1 - s)))
+
+
+def gelu_tanh(x):
+    """y = x h with h = (1 + tanh u)/2, u = √(2/π) (x + 0.044715 x³), as ``(y, vjp)``: dx = (h + 2 x h (1 − h) u′) dy."""
+    # Written in place: on a laptop this layer is bound by memory, and each temporary is another pass over it.
+    a, c = math.sqrt(2 / math.pi), 0.044715
+    square = x * x
+    half = square * (a * c)                     # becomes h
+    half += a
+    half *= x
+    np.tanh(half, out=half)
+    half += 1
+    half *= 0.5
+
+    def vjp(dy):
+        slope = square * (6 * a * c)            # 2u′
+        slope += 2 * a
+        slope *= x
+        slope *= 1 - half
+        slope += 1
+        slope *= half
+        slope *= dy
+        return slope
+
+    return x * half, vjp
+
+
+def dropout(x, draws, p):
+    """y = x / (1 − p) where the draw is at least p, else 0, as ``(y, vjp)``.   draws float32 in [0, 1), of x's shape."""
+    keep = (draws >= np.float32(p)).astype(x.dtype) * x.dtype.type(1 / (1 - p))
+    return x * keep, lambda dy: dy * keep
+
+
+def embedding_gradient(indices, dy, V):
+    """dW (V, C) with dW[v] = Σ dy over the places where v stood.   indices integers (N,) in 0…V−1    dy (N, C)"""
+    dW = np.zeros((V, dy.shape[1]), dy.dtype)
+    if indices.size:
+        # Sorted by index, the gradients of a row stand together and one pass sums them; np.add.at would be slower.
+        order = np.argsort(indices, kind="stable")
+        ordered = indices[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        dW[ordered[starts]] = np.add.reduceat(dy[order], starts, axis=0)
+    return dW
+
+
+# ------------------------------------------------------------------------------------------------ over all parameters
+
+def adamw(parameters):
+    """One step of AdamW, in place, for each (θ, g, m, v, lr, decay, β₁, β₂, ε, 1 − β₁ᵗ, 1 − β₂ᵗ):
+
+        θ ← (1 − lr decay) θ      m ← m + (1 − β₁)(g − m)      v ← β₂ v + (1 − β₂) g²
+        θ ← θ − lr m̂ / (√v̂ + ε)    with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
+    """
+    # One ufunc a line, all in place: every number passes here at every step, and temporaries would cost a third more.
+    scratch = {}
+    for theta, g, m, v, lr, decay, beta1, beta2, eps, correction1, correction2 in parameters:
+        if scratch.get(theta.dtype, theta[:0]).size < theta.size:
+            scratch[theta.dtype] = np.empty(theta.size, theta.dtype)
+        s = scratch[theta.dtype][:theta.size].reshape(theta.shape) if theta.size else theta
+        if decay:
+            theta *= 1 - lr * decay
+
+        np.subtract(g, m, out=s)                            # m ← m + (1 − β₁)(g − m)
+        s *= 1 - beta1
+        m += s
+
+        np.multiply(g, g, out=s)                            # v ← β₂ v + (1 − β₂) g²
+        s *= 1 - beta2
+        v *= beta2
+        v += s
+
+        np.sqrt(v, out=s)                                   # s = √v̂ + ε
+        s *= 1 / math.sqrt(correction2)
+        s += eps
+        np.divide(m, s, out=s)                              # θ ← θ − lr m̂ / s
+        s *= lr / correction1
+        theta -= s
+
+
+def sum_of_squares(arrays):
+    """Σ x² over all numbers of all arrays, of one type; a Python float."""
+    flat = [a.reshape(-1) for a in arrays]
+    total = math.fsum(float(a @ a) for a in flat)
+    if math.isfinite(total):
+        return total
+    # Finite float32 numbers above 10¹⁹ have squares that are not; one pass more tells them from true infinities.
+    return math.fsum(float(np.square(a, dtype=np.float64).sum()) for a in flat)
+
+
+# ------------------------------------------------------------------------------------------------ parts
 
 def softmax_rows(scores, may_be_empty=True):
     """exp(s − max s) / Σ exp(s − max s) along the last axis, in place. A row of −inf gives zeros if ``may_be_empty``."""

@@ -1,0 +1,149 @@
+/* Kernels that treat numbers one by one, or gather them: activations, dropout, the gradient of a table, the optimiser. */
+#pragma once
+#include "rows.h"
+
+namespace {
+
+constexpr int64_t PIECE = 8192;                       /* numbers of a piece */
+
+/* f(first, n) for pieces of n numbers. */
+template <class F> void over_pieces(int64_t n, F f) {
+    const int64_t pieces = parts(n, PIECE);
+    auto piece = [&](int64_t p) { f(p * PIECE, smaller(PIECE, n - p * PIECE)); };
+    if (n <= SMALL) for (int64_t p = 0; p < pieces; p++) piece(p);
+    else parallel_for(pieces, piece);
+}
+
+/* ---------------------------------------------------------------- activations: x · gate(x) */
+
+template <class T> void activation_forward(const tf::Pointwise<T> &p) {
+    over_pieces(p.n, [&](int64_t first, int64_t n) {
+        const T *x = p.x + first;
+        T *y = p.y + first;
+        if (p.kind == TF_GELU) {
+            along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
+                const vec<T> v = get(x + j);
+                put(y + j, v * gelu_gate<T>(v));
+            });
+        } else {
+            along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
+                const vec<T> v = get(x + j);
+                put(y + j, v * vsigmoid<T>(v));
+            });
+        }
+    });
+}
+
+/* GELU: h + 2 x h (1 − h) u′ with u′ = √(2/π) (1 + 3 · 0.044715 x²).   SiLU: s (1 + x (1 − s)). */
+template <class T> void activation_backward(const tf::Pointwise<T> &p) {
+    constexpr T a = T(2 * 0.7978845608028654), c = T(0.044715);
+    over_pieces(p.n, [&](int64_t first, int64_t n) {
+        const T *x = p.x + first, *dy = p.dy + first;
+        T *dx = p.dx + first;
+        if (p.kind == TF_GELU) {
+            along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
+                const vec<T> v = get(x + j), h = gelu_gate<T>(v);
+                put(dx + j, get(dy + j) * (h * (v * (T(1) - h) * (v * v * (3 * a * c) + a) + T(1))));
+            });
+        } else {
+            along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
+                const vec<T> v = get(x + j), s = vsigmoid<T>(v);
+                put(dx + j, get(dy + j) * (s * (v * (T(1) - s) + T(1))));
+            });
+        }
+    });
+}
+
+/* ---------------------------------------------------------------- dropout */
+
+/* y = x scale where the draw is at least p, else 0. (A loop that compilers turn into vectors by themselves.) */
+template <class T> void dropout(const tf::Dropout<T> &p) {
+    over_pieces(p.n, [&](int64_t first, int64_t n) {
+        const T *x = p.x + first;
+        const float *draws = p.draws + first;
+        T *y = p.y + first;
+        for (int64_t j = 0; j < n; j++) y[j] = x[j] * (draws[j] >= p.p ? p.scale : T(0));
+    });
+}
+
+/* ---------------------------------------------------------------- the gradient of a table */
+
+/* dW[v] = Σ dy over the places where v stood. Threads share the columns: each sees all places, in their order. */
+template <class T> void embedding_gradient(const tf::Embedding<T> &p) {
+    constexpr int64_t columns = 64;
+    auto piece = [&](int64_t c) {
+        const int64_t first = c * columns, n = smaller(columns, p.C - first);
+        for (int64_t v = 0; v < p.V; v++)
+            for (int64_t j = 0; j < n; j++) p.dweight[v * p.C + first + j] = 0;
+        for (int64_t i = 0; i < p.N; i++) {
+            T *out = p.dweight + p.indices[i] * p.C + first;
+            const T *dy = p.dy + i * p.C + first;
+            along<T>(n, T(0), [&](int64_t j, auto get, auto put) { put(out + j, get(out + j) + get(dy + j)); });
+        }
+    };
+    const int64_t pieces = parts(p.C, columns);
+    if ((p.N + p.V) * p.C <= SMALL) for (int64_t c = 0; c < pieces; c++) piece(c);
+    else parallel_for(pieces, piece);
+}
+
+/* ---------------------------------------------------------------- over all parameters at once */
+
+/* Pieces of many arrays, numbered through: f(array, first, n, number of the piece). */
+template <class F> void over_arrays(int64_t count, const int64_t *sizes, int64_t *starts, F f) {
+    int64_t pieces = 0, total = 0;
+    for (int64_t a = 0; a < count; a++) starts[a] = pieces, pieces += parts(sizes[a], PIECE), total += sizes[a];
+    auto piece = [&](int64_t p) {
+        int64_t low = 0, high = count;                /* the last array that starts at p or before; empty ones start no piece */
+        while (high - low > 1) {
+            const int64_t middle = (low + high) / 2;
+            if (starts[middle] <= p) low = middle; else high = middle;
+        }
+        const int64_t first = (p - starts[low]) * PIECE;
+        f(low, first, smaller(PIECE, sizes[low] - first), p);
+    };
+    if (total <= SMALL) for (int64_t p = 0; p < pieces; p++) piece(p);
+    else parallel_for(pieces, piece);
+}
+
+template <class T> void adamw(const tf::AdamW<T> &p) {
+    int64_t *sizes = (int64_t *)tf::scratch(4, sizeof(int64_t) * 2 * larger(1, p.count)), *starts = sizes + p.count;
+    for (int64_t a = 0; a < p.count; a++) sizes[a] = p.parameters[a].size;
+    over_arrays(p.count, sizes, starts, [&](int64_t a, int64_t first, int64_t n, int64_t) {
+        const tf_parameter &q = p.parameters[a];
+        T *theta = (T *)q.theta + first, *m = (T *)q.m + first, *v = (T *)q.v + first;
+        const T *gradient = (const T *)q.gradient + first;
+        const T shrink = T(1 - q.lr * q.decay), b1 = T(1 - q.beta1), b2 = T(q.beta2), c2 = T(1 - q.beta2);
+        const T root = T(1 / __builtin_sqrt(q.correction2)), rate = T(q.lr / q.correction1), eps = T(q.eps);
+        along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
+            const vec<T> g = get(gradient + j);
+            const vec<T> m_now = get(m + j) + (g - get(m + j)) * b1, v_now = get(v + j) * b2 + g * g * c2;
+            put(m + j, m_now);
+            put(v + j, v_now);
+            put(theta + j, get(theta + j) * shrink - m_now / (vsqrt<T>(v_now) * root + eps) * rate);
+        });
+    });
+}
+
+/* Σ x² over all numbers of all arrays, in double: no float overflows, and no order matters much. */
+template <class T> double sum_of_squares(const tf::Arrays<T> &p) {
+    int64_t pieces = 0;
+    for (int64_t a = 0; a < p.count; a++) pieces += parts(p.sizes[a], PIECE);
+    int64_t *starts = (int64_t *)tf::scratch(4, sizeof(int64_t) * larger(1, p.count));
+    double *partial = (double *)tf::scratch(5, sizeof(double) * larger(1, pieces));
+    over_arrays(p.count, p.sizes, starts, [&](int64_t a, int64_t first, int64_t n, int64_t piece) {
+        const T *x = p.arrays[a] + first;
+        double lane[16] = {};
+        int64_t j = 0;
+        for (; j + 16 <= n; j += 16)
+            for (int i = 0; i < 16; i++) lane[i] += (double)x[j + i] * x[j + i];
+        for (; j < n; j++) lane[0] += (double)x[j] * x[j];
+        double total = 0;
+        for (double one : lane) total += one;
+        partial[piece] = total;
+    });
+    double total = 0;
+    for (int64_t i = 0; i < pieces; i++) total += partial[i];
+    return total;
+}
+
+}  // namespace
