@@ -34,3 +34,15 @@ def torch():
     else:
         torch = pytest.importorskip("torch", reason="PyTorch is the oracle here and is not installed")
     return torch
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Settings, "section.key=value" each, of a run that takes a blink, and the small text that it learns from."""
+    words = "the with statement is used to wrap a block of code so that it is left cleanly whatever happens in it".split()
+    rng = np.random.default_rng(0)
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("".join(" ".join(rng.choice(words, 6)) + "\n" for _ in range(80)), encoding="utf-8", newline="")
+    return [f"data.corpus={corpus}", "model.n_layer=1", "model.n_head=2", "model.n_embd=16", "model.block_size=16",
+            "train.batch_size=4", "train.warmup_steps=2", "train.max_steps=12", "train.eval_every=5", "train.eval_windows=3",
+            "train.checkpoint_every=4"]

@@ -389,7 +389,7 @@ def _named(error, name, arrays):
     if str(error).startswith(f"{name}:"):
         return error
     shapes = ", ".join(str(a.shape) if isinstance(a, np.ndarray) else type(a).__name__ for a in arrays)
-    kind = next(k for k in (TypeError, IndexError, ValueError) if isinstance(error, k))
+    kind = next(k for k in (TypeError, ValueError, IndexError) if isinstance(error, k))
     return kind(f"{name}: {error} (inputs: {shapes})")
 
 

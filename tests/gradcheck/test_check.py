@@ -172,7 +172,8 @@ class TestKinks:
         assert not report.ok and "choose other inputs" in str(report)
 
     def test_a_jump_is_no_kink(self):
-        assert not check(lambda x: (np.floor(x) + x, lambda dy: 5 * dy), np.array([0.5, 1.0, 2.25])).ok
+        for wrong in (lambda x: 5, lambda x: np.where(x == 1, 5, 1)):       # everywhere, and at the jump alone
+            assert not check(lambda x: (np.floor(x) + x, lambda dy: wrong(x) * dy), np.array([0.5, 1.0, 2.25])).ok
 
 
 # ------------------------------------------------------------------------------------------------ what is wrong

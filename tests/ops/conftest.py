@@ -24,7 +24,9 @@ class Draw:
         self.lengths = {}
 
     def shape(self, axes):
-        return tuple(1 if axis == "1" else self.lengths.setdefault(axis, int(self.rng.integers(2, 6) + 2 * (axis == "N"))) for axis in axes)
+        for axis in axes:
+            self.lengths.setdefault(axis, 1 if axis == "1" else int(self.rng.integers(2, 6)) + 2 * (axis == "N"))
+        return tuple(self.lengths[axis] for axis in axes)
 
     def __call__(self, axes):
         return self.rng.standard_normal(self.shape(axes))

@@ -23,15 +23,15 @@ def by_loops(q, k, v, mask, is_causal, scale):
     out = np.zeros((H, T, v.shape[-1]))
     for h in range(H):
         for t in range(T):
-            s = [scale * q[h, t] @ k[h // group, j] + mask[h, t, j] + (-np.inf if is_causal and j > t else 0) for j in range(S)]
+            s = [-np.inf if is_causal and j > t else scale * q[h, t] @ k[h // group, j] + mask[h, t, j] for j in range(S)]
             if max(s, default=-np.inf) > -np.inf:
                 p = np.exp(np.array(s) - max(s))
                 out[h, t] = p / p.sum() @ v[h // group]
     return out
 
 
-@given(st.integers(1, 2), st.integers(1, 3), st.integers(0, 4), st.integers(0, 4), st.booleans(), st.sampled_from([None, 0.3]),
-       st.sampled_from(["none", "boolean", "additive", "both"]))
+@given(st.integers(1, 2), st.integers(1, 3), st.integers(0, 4), st.integers(0, 4), st.booleans(),
+       st.sampled_from([None, 0.3]), st.sampled_from(["none", "boolean", "additive", "both"]))
 def test_is_its_definition(G, group, T, S, is_causal, scale, kind):
     q, k, v = qkv(H=G * group, G=G, T=T, S=S)
     allowed = np.random.default_rng(3).random((T, S)) < 0.6

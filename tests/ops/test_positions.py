@@ -28,17 +28,17 @@ def test_tables_are_shared_and_cannot_be_written_to():
 def test_rotary_turns_and_keeps_lengths(rng):
     x = rng.standard_normal((2, 5, 6))
     cos, sin = ops.rotary_tables(5, 6, dtype=np.float64)
-    y, vjp = ops.rotary.raw(x, cos, sin)
+    y, vjp = ops.rotary.raw(x, cos=cos, sin=sin)
     turned = (x[..., :3] + 1j * x[..., 3:]) * (cos + 1j * sin)          # a pair is a complex number
     np.testing.assert_allclose(y, np.concatenate([turned.real, turned.imag], -1), atol=1e-12)
-    np.testing.assert_allclose(vjp(y)[0], x, atol=1e-12)                # the gradient turns back
+    np.testing.assert_allclose(vjp(y), x, atol=1e-12)                   # the gradient turns back
     np.testing.assert_array_equal(y[:, 0], x[:, 0])                     # position 0 is not turned
 
 
 def test_rotary_scores_depend_on_the_distance_alone(rng):
     q, k = rng.standard_normal(8), rng.standard_normal(8)
     cos, sin = ops.rotary_tables(20, 8, dtype=np.float64)
-    Q, K = (ops.rotary.raw(np.tile(a, (20, 1)), cos, sin)[0] for a in (q, k))
+    Q, K = (ops.rotary.raw(np.tile(a, (20, 1)), cos=cos, sin=sin)[0] for a in (q, k))
     scores = Q @ K.T
     for distance in range(-5, 6):
         diagonal = np.diag(scores, distance)

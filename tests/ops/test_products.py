@@ -40,21 +40,21 @@ def test_linear_of_any_shape_is_a_product(shape, width, with_bias):
     np.testing.assert_allclose(tensors[0].grad, dy @ weight, atol=1e-12)
     np.testing.assert_allclose(tensors[1].grad, np.einsum(f"{axes}o,{axes}i->oi", dy, x), atol=1e-12)
     if bias is not None:
-        np.testing.assert_allclose(tensors[2].grad, dy.reshape(-1, width).sum(axis=0) if dy.size else np.zeros(width), atol=1e-12)
+        np.testing.assert_allclose(tensors[2].grad, np.einsum(f"{axes}o->o", dy), atol=1e-12)
 
 
 def test_a_plain_array_on_either_side():
     w = Tensor(normal((3, 4)), requires_grad=True)
     (normal((2, 3)) @ w).sum().backward()
     (w @ normal((4, 5))).sum().backward()
-    np.testing.assert_allclose(w.grad, np.outer(normal((2, 3)).sum(0), np.ones(4)) + np.outer(np.ones(3), normal((4, 5)).sum(1)))
+    np.testing.assert_allclose(w.grad, normal((2, 3)).sum(axis=0)[:, None] + normal((4, 5)).sum(axis=1))
 
 
 @pytest.mark.parametrize("call, error, words", [
-    (lambda x: ops.linear(x, np.ones((4, 5))), ValueError, r"linear: x has 3 features in its last axis, but weight is \(4, 5\): "
-                                                           r"expected 5"),
+    (lambda x: ops.linear(x, np.ones((4, 5))), ValueError,
+     r"linear: x has 3 features in its last axis, but weight is \(4, 5\): expected 5"),
     (lambda x: ops.linear(x, np.ones(3)), ValueError, r"linear: weight has shape \(3,\), expected \(out, in\)"),
-    (lambda x: ops.linear(x, np.ones((4, 3)), np.ones(5)), ValueError, r"linear: bias has shape \(5,\).*expected \(4,\)"),
+    (lambda x: ops.linear(x, np.ones((4, 3)), np.ones(5)), ValueError, r"bias has shape \(5,\).*expected \(4,\)"),
     (lambda x: ops.linear(x.sum(), np.ones((4, 3))), ValueError, "linear: x has no axis"),
     (lambda x: x @ np.ones((4, 3)), ValueError, r"matmul: a has shape \(2, 3\) and b has shape \(4, 3\)"),
     (lambda x: x @ 2.0, ValueError, r"matmul: a has shape \(2, 3\) and b has shape \(\)"),

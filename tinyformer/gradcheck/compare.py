@@ -83,11 +83,11 @@ class _Run:
         self.eps = max(float(np.finfo(v.dtype).eps) for v, is_float in zip(before, floats) if is_float)
         self.cotangents = [np.asarray(rng.standard_normal(v.shape) if is_float else np.zeros(v.shape)).astype(v.dtype)
                            for v, is_float in zip(before, floats)]
-        for i in self._changed(inputs):
+        mutated = self._changed(inputs)
+        for i in mutated:
             self._add("mutates", f"{subject.name} changes its input {subject.names[i]}", i)
         if not all(np.isfinite(v).all() for v in before):
             return self._add("nonfinite", "the value itself is NaN or infinite here: there is no gradient to compare")
-        mutated = self._changed(inputs)
 
         try:
             first, dys = self._pull(pull_back)
@@ -170,7 +170,7 @@ def _judge(report, gradient, eps, sums, probe, rtol, rng):
     if sums and unbroadcast(gradient, shape) is not None:
         gradient = unbroadcast(gradient, shape)
     if gradient.dtype.kind != "f" or gradient.dtype != np.float64 and eps == DOUBLE:
-        return refuse("dtype", f"the gradient of {name} is {gradient.dtype}, expected {np.dtype(np.float64)} as its input")
+        return refuse("dtype", f"the gradient of {name} is {gradient.dtype}, expected float64 as its input")
     if gradient.shape != shape:
         return refuse("shape", f"the gradient of {name} has shape {gradient.shape}, expected {shape}",
                       came=gradient.shape, expected=shape)

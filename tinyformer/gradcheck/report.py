@@ -35,7 +35,7 @@ class InputReport:
 
     error           max |analytic − numeric| / max(|analytic|, |numeric|) over the entries compared; inf if none could be
     agrees          whether that is small enough
-    compared        how many entries, or random directions of a large input, were compared
+    compared        in words: how many entries, or random directions of a large input
     analytic        the gradient as the function gave it, None if it was unusable
     numeric         the numeric gradient, NaN at entries that were not looked at
     """

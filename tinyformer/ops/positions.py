@@ -35,7 +35,7 @@ def rotary_tables(T, D, base=10000.0, dtype=np.float32):
 
 
 @differentiable
-def rotary(x, cos, sin):
+def rotary(x, *, cos, sin):
     """Turn feature pair (i, i + D/2) of position t by the angle θ = t · base^{−2i/D}; ``rotary_tables`` gives cos and sin.
 
         y₁ = x₁ cos θ − x₂ sin θ        dx₁ =  dy₁ cos θ + dy₂ sin θ
@@ -48,8 +48,10 @@ def rotary(x, cos, sin):
     if x.shape[-1] % 2 or cos.shape[-1] != half or sin.shape != cos.shape:
         raise ValueError(f"rotary: x is {x.shape}, cos {cos.shape} and sin {sin.shape}: expected tables of half x's last axis")
 
+    cos, sin = cos.astype(x.dtype, copy=False), sin.astype(x.dtype, copy=False)
+
     def turn(x, sin):
         x1, x2 = x[..., :half], x[..., half:]
         return np.concatenate([x1 * cos - x2 * sin, x2 * cos + x1 * sin], axis=-1)
 
-    return turn(x, sin), lambda dy: (turn(dy, -sin), None, None)
+    return turn(x, sin), lambda dy: turn(dy, -sin)

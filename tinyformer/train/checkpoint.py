@@ -27,15 +27,21 @@ def load_checkpoint(path):
     path = Path(path)
     try:
         arrays, metadata = read_weights(path)
-        state = json.loads(metadata["state"])
-        if not isinstance(state, dict):
-            raise KeyError
-        return arrays, state
-    except (ValueError, KeyError) as error:
-        reason = f"{path}: it holds no training state" if isinstance(error, KeyError) else error
+        return arrays, _state(path, metadata)
+    except ValueError as error:
         others = [other.name for other in checkpoints(path.parent) if other != path]
         advice = f"delete it to go on from {others[-1]}" if others else "start anew without --resume"
-        raise ValueError(f"cannot resume from {reason}; {advice}") from None
+        raise ValueError(f"cannot resume from {error}; {advice}") from None
+
+
+def _state(path, metadata):
+    try:
+        state = json.loads(metadata.get("state", ""))
+    except ValueError:
+        state = None
+    if not isinstance(state, dict):
+        raise ValueError(f"{path}: it holds no training state")
+    return state
 
 
 def checkpoints(folder):

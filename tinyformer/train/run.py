@@ -215,9 +215,10 @@ def _loop(run, folder, settings, metrics):
                         tokens_per_s=round(tokens_per_s, 1))
             bar.update(run.step, done.loss, val_loss, tokens_per_s)
             run.seconds = time.monotonic() - began
-            if finished or stop.asked or run.step % settings.checkpoint_every == 0:
+            stopping = stop.asked                           # asked once: Ctrl-C may come between the next two lines
+            if finished or stopping or run.step % settings.checkpoint_every == 0:
                 run.save(folder)
-            if stop.asked and not finished:
+            if stopping and not finished:
                 raise Interrupted(folder, run.step)
             last = time.monotonic()
     return measured

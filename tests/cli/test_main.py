@@ -1,0 +1,82 @@
+"""What all commands share: help, exit codes, errors on one line."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ("train", "generate", "evaluate", "doctor")
+
+
+@pytest.mark.parametrize("arguments", ((), ("--help",)))
+def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
+    result = cli(*arguments)
+    assert result.code == 0 and result.errors == []
+    assert result.lines[0] == "Usage: tinyformer [OPTIONS] COMMAND [ARGS]..."
+    table = result.lines[result.lines.index("Commands:") + 1:]
+    assert [line.split()[0] for line in table] == list(COMMANDS)
+    assert all(line.endswith(".") and "..." not in line for line in table)
+
+
+@pytest.mark.parametrize("command, says", (
+    ("train", ("[RECIPE]", "--out DIR", "--resume", "--set section.key=value …", "runs/RECIPE")),
+    ("generate", ("[PROMPT]", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed")),
+    ("evaluate", ("--model DIR", "--json")),
+    ("doctor", ()),
+))
+def test_help_of_each_command(cli, command, says):
+    result = cli(command, "--help")
+    assert result.code == 0 and result.lines[0].startswith(f"Usage: tinyformer {command} [OPTIONS]")
+    assert all(word in result.out for word in says)
+
+
+@pytest.mark.parametrize("arguments, message", (
+    (("bogus",), "No such command 'bogus'; see tinyformer --help"),
+    (("--bogus",), "No such option: --bogus"),
+    (("train", "--bogus"), "No such option: --bogus"),
+    (("train", "--out"), "'--out' requires an argument"),
+    (("train", "one", "two"), "got 2 recipes, one and two; expected one"),
+    (("generate", "one", "two"), "unexpected extra argument"),
+    (("evaluate", "one"), "unexpected extra argument"),
+    (("doctor", "one"), "unexpected extra argument"),
+))
+def test_asked_wrongly(refused, arguments, message):
+    refused(2, message, *arguments)
+
+
+def test_a_mistake_of_ours_is_one_line_too_and_its_trace_can_be_had(cli, refused, monkeypatch):
+    def mistake():
+        raise KeyError("lost\nkey")
+
+    monkeypatch.setattr("tinyformer.backend.info", mistake)
+    refused(1, "KeyError: 'lost\\nkey'", "doctor")
+    monkeypatch.setenv("TINYFORMER_TRACEBACK", "1")
+    monkeypatch.setattr(sys, "argv", ["tinyformer", "doctor"])
+    from tinyformer.cli import main
+    with pytest.raises(KeyError):
+        main()
+
+
+def test_ctrl_c_at_an_unguarded_moment(refused, monkeypatch):
+    monkeypatch.setattr("tinyformer.backend.info", lambda: signal.raise_signal(signal.SIGINT))
+    refused(130, "tinyformer: stopped", "doctor")
+
+
+def test_python_m_and_the_installed_command_are_one(tmp_path):
+    outputs = []
+    for start in ([sys.executable, "-m", "tinyformer"], [os.path.join(os.path.dirname(sys.executable), "tinyformer")]):
+        result = subprocess.run([*start, "train", "nosuch"], capture_output=True, text=True, cwd=tmp_path)
+        assert result.returncode == 2 and result.stdout == ""
+        outputs.append(result.stderr)
+    assert outputs[0] == outputs[1] and outputs[0].count("\n") == 1
+    assert outputs[0].startswith("tinyformer: unknown recipe 'nosuch'")
+
+
+def test_output_that_knows_few_characters(tmp_path, tiny):
+    """An ASCII terminal gets question marks, not a UnicodeEncodeError."""
+    result = subprocess.run([sys.executable, "-m", "tinyformer", "train", "--set", *tiny, "train.max_steps=1"], cwd=tmp_path,
+                            capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert result.returncode == 0 and result.stderr == b""
+    assert result.stdout.splitlines()[-1].startswith(b"val loss ") and b" ? 1 steps ? " in result.stdout.splitlines()[-1]
