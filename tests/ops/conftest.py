@@ -144,6 +144,7 @@ CASES = {
     "matmul": [_of("TC", "CV"), _of("BTC", "BCV"), _of("BTC", "CV"), _of("TC", "BCV"), _of("B1TC", "HCV"), _of("C", "CV"),
                _of("TC", "C"), _of("C", "C"), _of("BTC", "C"), _of("C", "BCV")],
     "linear": [_of("BTC", "VC", "V"), _of("BTC", "VC"), _of("C", "VC", "V"), _of("TC", "VC", None)],
+    "linear_gelu": [_of("BTC", "VC", "V"), _of("BTC", "VC"), _of("C", "VC", "V"), _of("TC", "VC", None)],
     "einsum": [_of("bthd,bshd->bhts", "BTHD", "BSHD", draw=lambda d, a: d(a) if a.isupper() else a),
                *(_of(equation, *axes, draw=lambda d, a: d(a) if a.isupper() else a) for equation, *axes in (
                    ("ij->j", "BT"), ("ij->", "BT"), ("i,j->ij", "B", "T"), ("ij,jk,kl->il", "BT", "TC", "CV"),

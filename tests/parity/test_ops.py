@@ -387,6 +387,13 @@ def with_and_without_bias(rng, op):
     return [x, *parameters], op, lambda t, *xs: t.nn.functional.linear(*xs)
 
 
+@case("linear_gelu")
+def fused_with_and_without_bias(rng, op):
+    x = rng.standard_normal((*shape_(rng, high=3), 4))
+    parameters = [rng.standard_normal((3, 4)), rng.standard_normal(3)][:rng.integers(1, 3)]
+    return [x, *parameters], op, lambda t, *xs: t.nn.functional.gelu(t.nn.functional.linear(*xs), approximate="tanh")
+
+
 # Sums over letters that one operand has alone, outer products, several operands, other orders.
 EQUATIONS = ["i,i->", "ij->ji", "ij->", "ij->j", "i,j->ij", "ij,jk->ik", "ij,k->ik", "ij,ij->i", "bij,bjk->bik",
              "bthd,bshd->bhts", "bi,bj,bk->bijk", "ab,bc,cd->ad", "i,ij,j->", "abc,c->ba"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cffi
 import numpy as np
 
-from .compiled import Compiled
+from .compiled import functions
 from .native import library as _native
 
 ffi = cffi.FFI()
@@ -247,5 +247,4 @@ def _indices(name, a, n):
 
 
 library = Library()
-_kernels = Compiled(library)
-matmul, attention = _kernels.matmul, _kernels.attention
+globals().update(functions(library))

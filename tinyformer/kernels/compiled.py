@@ -13,6 +13,7 @@ from . import reference
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 MAX_AXES = 8                    # TF_MAX_AXES batch axes and the matrix
+GELU, SILU = 0, 1               # TF_GELU, TF_SILU
 
 
 class Compiled:
@@ -59,6 +60,148 @@ class Compiled:
                     None if ds is None else ds.reshape(*lead, H, T, S))
 
         return o.reshape(*lead, H, T, v.shape[-1]), vjp
+
+    # -- the rest of a training step. Rows are contiguous for the library, so other layouts are copied first.
+
+    def linear(self, x, weight, bias=None):
+        if x.dtype not in FLOATS or weight.dtype != x.dtype or bias is None:
+            y = self.matmul(x, weight.T)
+            return y if bias is None else np.add(y, bias, out=y)
+        y = np.empty((len(x), len(weight)), x.dtype)
+        self.library.matmul(aligned(x), aligned(weight).T, y, 1.0, 0.0, whole(bias))
+        return y
+
+    def linear_gelu(self, x, weight, bias=None):
+        if x.dtype not in FLOATS or weight.dtype != x.dtype:
+            return reference.linear_gelu(x, weight, bias)
+        y = np.empty((len(x), len(weight)), x.dtype)
+        u = np.empty_like(y)
+        self.library.matmul(aligned(x), aligned(weight).T, y, 1.0, 0.0, None if bias is None else whole(bias), u)
+        return y, lambda dy: self._activation_gradient(GELU, u, dy)
+
+    def layer_norm(self, x, weight, bias, eps):
+        if x.dtype not in FLOATS or x.size == 0:
+            return reference.layer_norm(x, weight, bias, eps)
+        return self._norm(x, weight, bias, eps, np.empty(len(x), x.dtype))
+
+    def rms_norm(self, x, weight, eps):
+        if x.dtype not in FLOATS or x.size == 0:
+            return reference.rms_norm(x, weight, eps)
+        y, vjp = self._norm(x, weight, None, eps, None)
+        return y, lambda dy: vjp(dy)[:2]
+
+    def _norm(self, x, weight, bias, eps, mean):
+        x = whole(x)
+        weight, bias = (None if p is None else whole(p) for p in (weight, bias))
+        y, inverse = np.empty_like(x), np.empty(len(x), x.dtype)
+        self.library.norm_forward(x, weight, bias, eps, y, mean, inverse)
+
+        def vjp(dy):
+            dx = np.empty_like(x)
+            dweight, dbias = (None if p is None else np.empty_like(p) for p in (weight, bias))
+            self.library.norm_backward(x, weight, mean, inverse, whole(dy), dx, dweight, dbias)
+            return dx, dweight, dbias
+
+        return y, vjp
+
+    def softmax(self, x):
+        if x.dtype not in FLOATS or x.ndim == 0 or x.size == 0:
+            return reference.softmax(x)
+        rows = whole(x).reshape(-1, x.shape[-1])
+        p = np.empty_like(rows)
+        self.library.softmax_forward(rows, p)
+
+        def vjp(dp):
+            dx = np.empty_like(p)
+            self.library.softmax_backward(p, whole(dp).reshape(p.shape), dx)
+            return dx.reshape(x.shape)
+
+        return p.reshape(x.shape), vjp
+
+    def cross_entropy(self, logits, targets, smoothing=0.0):
+        if logits.dtype not in FLOATS:
+            return reference.cross_entropy(logits, targets, smoothing)
+        logits, targets = whole(logits), whole(targets.astype(np.int64, copy=False))
+        losses, lse = np.empty((2, len(targets)), logits.dtype)
+        self.library.cross_entropy_forward(logits, targets, smoothing, losses, lse)
+
+        def vjp(w):
+            dlogits = np.empty_like(logits)
+            self.library.cross_entropy_backward(logits, targets, smoothing, lse, whole(w), dlogits)
+            return dlogits
+
+        return losses, vjp
+
+    def gelu_tanh(self, x):
+        return self._activation(GELU, x) if x.dtype in FLOATS else reference.gelu_tanh(x)
+
+    def silu(self, x):
+        return self._activation(SILU, x) if x.dtype in FLOATS else reference.silu(x)
+
+    def _activation(self, kind, x):
+        x = whole(x)
+        y = np.empty_like(x)
+        self.library.activation_forward(kind, x.reshape(-1), y.reshape(-1))
+        return y, lambda dy: self._activation_gradient(kind, x, dy)
+
+    def _activation_gradient(self, kind, x, dy):
+        dx = np.empty_like(x)
+        self.library.activation_backward(kind, x.reshape(-1), whole(dy).reshape(-1), dx.reshape(-1))
+        return dx
+
+    def dropout(self, x, draws, p):
+        if x.dtype not in FLOATS:
+            return reference.dropout(x, draws, p)
+        draws = whole(draws).reshape(-1)
+
+        def masked(x):
+            x = whole(x)
+            y = np.empty_like(x)
+            self.library.dropout(x.reshape(-1), draws, p, y.reshape(-1))
+            return y
+
+        return masked(x), masked
+
+    def embedding_gradient(self, indices, dy, V):
+        if dy.dtype not in FLOATS:
+            return reference.embedding_gradient(indices, dy, V)
+        dW = np.empty((V, dy.shape[1]), dy.dtype)
+        self.library.embedding_gradient(whole(indices.astype(np.int64, copy=False)), whole(dy), dW)
+        return dW
+
+    def adamw(self, parameters):
+        for dtype in {theta.dtype for theta, *_ in parameters}:
+            known, other = [], []
+            for theta, g, m, v, *numbers in parameters:
+                if theta.dtype == dtype:
+                    if theta.flags.f_contiguous:            # all four turned: entry by entry it is the same
+                        theta, g, m, v = theta.T, g.T, m.T, v.T
+                    fits = dtype in FLOATS and all(is_whole(a) for a in (theta, m, v))
+                    (known if fits else other).append((theta, whole(g) if fits else g, m, v, *numbers))
+            self.library.adamw(known)
+            reference.adamw(other)
+
+    def sum_of_squares(self, arrays):
+        total = 0.0
+        for dtype in dict.fromkeys(a.dtype for a in arrays):
+            same = [a for a in arrays if a.dtype == dtype]
+            total += self.library.sum_of_squares([whole(a) for a in same]) if dtype in FLOATS else reference.sum_of_squares(same)
+        return total
+
+
+def functions(library):
+    """{name: function}: what makes a module a backend."""
+    kernels = Compiled(library)
+    return {name: getattr(kernels, name) for name in vars(Compiled) if not name.startswith("_")}
+
+
+def is_whole(a):
+    return a.flags.c_contiguous and a.flags.aligned
+
+
+def whole(a):
+    """``a``, or a copy of it that lies in one piece."""
+    return a if is_whole(a) else np.array(a, order="C")
 
 
 def aligned(a):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .compiled import Compiled
+from .compiled import functions
 
 try:
     from .. import _native
@@ -11,5 +11,4 @@ except ImportError as error:
                       f"TINYFORMER_REQUIRE_NATIVE=1 shows the compiler's errors") from None
 
 library = _native
-_kernels = Compiled(library)
-matmul, attention = _kernels.matmul, _kernels.attention
+globals().update(functions(library))

@@ -222,9 +222,10 @@ def adamw(parameters):
     # One ufunc a line, all in place: every number passes here at every step, and temporaries would cost a third more.
     scratch = {}
     for theta, g, m, v, lr, decay, beta1, beta2, eps, correction1, correction2 in parameters:
-        if scratch.get(theta.dtype, theta[:0]).size < theta.size:
-            scratch[theta.dtype] = np.empty(theta.size, theta.dtype)
-        s = scratch[theta.dtype][:theta.size].reshape(theta.shape) if theta.size else theta
+        flat = scratch.get(theta.dtype)                     # the same memory for all parameters, so it stays in the cache
+        if flat is None or flat.size < theta.size:
+            flat = scratch[theta.dtype] = np.empty(theta.size, theta.dtype)
+        s = flat[:theta.size].reshape(theta.shape)
         if decay:
             theta *= 1 - lr * decay
 
@@ -248,11 +249,12 @@ def adamw(parameters):
 def sum_of_squares(arrays):
     """Σ x² over all numbers of all arrays, of one type; a Python float."""
     flat = [a.reshape(-1) for a in arrays]
-    total = math.fsum(float(a @ a) for a in flat)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = sum(float(a @ a) for a in flat)
     if math.isfinite(total):
         return total
     # Finite float32 numbers above 10¹⁹ have squares that are not; one pass more tells them from true infinities.
-    return math.fsum(float(np.square(a, dtype=np.float64).sum()) for a in flat)
+    return sum(float(np.square(a, dtype=np.float64).sum()) for a in flat)
 
 
 # ------------------------------------------------------------------------------------------------ parts

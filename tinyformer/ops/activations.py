@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import differentiable
-from ..kernels.reference import softmax_rows
+from ..kernels.reference import sigmoid as stable_sigmoid
 from ..kernels.special import normal_cdf
 
 
@@ -27,13 +28,8 @@ def leaky_relu(x, *, negative_slope=0.01):
 @differentiable(method="sigmoid")
 def sigmoid(x):
     """y = 1 / (1 + e⁻ˣ).   dx = y (1 − y) dy.   Computed from e^{−|x|}, which cannot overflow."""
-    y = _sigmoid(x)
+    y = stable_sigmoid(x)
     return y, lambda dy: dy * y * (1 - y)
-
-
-def _sigmoid(x):
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
 
 
 @differentiable(method="tanh")
@@ -46,14 +42,13 @@ def tanh(x):
 @differentiable
 def silu(x):
     """y = x σ(x).   dx = σ(x) (1 + x (1 − σ(x))) dy.   Source: Elfwing et al. (2017)."""
-    s = _sigmoid(x)
-    return x * s, lambda dy: dy * (s * (1 + x * (1 - s)))
+    return kernels.silu(x)
 
 
 @differentiable
 def softplus(x):
     """y = ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^{−|x|}).   dx = σ(x) dy."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), lambda dy: dy * _sigmoid(x)
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), lambda dy: dy * stable_sigmoid(x)
 
 
 @differentiable
@@ -64,7 +59,7 @@ def gelu(x, *, approximate="none"):
     dx = ((1 + t)/2 + x (1 − t²) u′/2) dy, u′ = √(2/π) (1 + 3·0.044715 x²).   Source: Hendrycks and Gimpel (2016).
     """
     if approximate == "tanh":
-        return _gelu_tanh(x)
+        return kernels.gelu_tanh(x)
     if approximate != "none":
         raise ValueError(f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'")
     cdf = normal_cdf(x)
@@ -76,38 +71,14 @@ def gelu(x, *, approximate="none"):
     return x * cdf, vjp
 
 
-def _gelu_tanh(x):
-    # Written in place: on a laptop this layer is bound by memory, and each temporary is another pass over it.
-    a, c = math.sqrt(2 / math.pi), 0.044715
-    square = x * x
-    half = np.asarray(square * (a * c))         # becomes (1 + t)/2; an array also where x has no axis
-    half += a
-    half *= x
-    np.tanh(half, out=half)
-    half += 1
-    half *= 0.5
-
-    def vjp(dy):
-        slope = square * (6 * a * c)            # 2u′; since (1 − t²)/2 = 2h(1 − h) with h = (1 + t)/2
-        slope += 2 * a
-        slope *= x
-        slope *= 1 - half
-        slope += 1
-        slope *= half
-        slope *= dy
-        return slope
-
-    return x * half, vjp
-
-
 @differentiable(method="softmax")
 def softmax(x, *, axis=-1):
     """pᵢ = e^{xᵢ} / Σⱼ e^{xⱼ} along ``axis``.   dx = p ∘ (dp − Σ p ∘ dp).
 
     The Jacobian is diag(p) − p pᵀ, and the formula is its product with dp. A row of −inf gives zeros.
     """
-    p = np.moveaxis(softmax_rows(np.moveaxis(x, axis, -1).copy()), -1, axis)
-    return p, lambda dp: p * (dp - np.sum(p * dp, axis=axis, keepdims=True))
+    p, backward = kernels.softmax(np.moveaxis(x, axis, -1))
+    return np.moveaxis(p, -1, axis), lambda dp: np.moveaxis(backward(np.moveaxis(dp, axis, -1)), -1, axis)
 
 
 @differentiable(method="log_softmax")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import differentiable
 
 
@@ -20,13 +21,7 @@ def embedding(indices, weight, *, padding_idx=None):
         raise ValueError(f"embedding: indices lie in {indices.min()}…{indices.max()}, expected 0…{len(weight) - 1}")
 
     def vjp(dy):
-        dW = np.zeros(weight.shape, weight.dtype)
-        if indices.size:
-            # Sorted by index, the gradients of a row stand together and one pass sums them; np.add.at would be slower.
-            order = np.argsort(indices, axis=None, kind="stable")
-            ordered = indices.reshape(-1)[order]
-            starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-            dW[ordered[starts]] = np.add.reduceat(dy.reshape(indices.size, weight.shape[1])[order], starts, axis=0)
+        dW = kernels.embedding_gradient(indices.reshape(-1), dy.reshape(indices.size, weight.shape[1]), len(weight))
         if padding_idx is not None:
             dW[padding_idx] = 0
         return None, dW

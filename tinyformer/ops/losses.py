@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import differentiable
-from .activations import _sigmoid
+from ..kernels.reference import sigmoid
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -63,29 +64,16 @@ def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, re
         value = np.zeros(targets.shape, flat.dtype) if reduction == "none" else flat.dtype.type(0 if N else np.nan)
         return value, lambda dL: (np.zeros_like(logits), None)
 
-    label = np.where(counted, t, 0)
-    each = np.arange(len(t))
-    shifted = flat - flat.max(axis=1, keepdims=True)
-    p = np.exp(shifted)
-    total = p.sum(axis=1, keepdims=True)
-    logp = shifted[each, label] - np.log(total[:, 0])
-    if label_smoothing:
-        mean_logp = shifted.mean(axis=1) - np.log(total[:, 0])
-        logp = (1 - label_smoothing) * logp + label_smoothing * mean_logp
-    losses = np.where(counted, -logp, flat.dtype.type(0))
+    losses, backward = kernels.cross_entropy(flat, np.where(counted, t, -1), label_smoothing)
     if reduction == "none":
         value = losses.reshape(targets.shape)
     else:
         value = losses.sum() / flat.dtype.type(N) if N else flat.dtype.type(np.nan)
 
     def vjp(dL):
-        d = p / total
-        d[each, label] -= 1 - label_smoothing
-        if label_smoothing:
-            d -= label_smoothing / V
-        row = np.reshape(dL, (-1, 1)) / flat.dtype.type(N) if N else dL * np.nan
-        d *= np.where(counted[:, None], row, flat.dtype.type(0)).astype(flat.dtype, copy=False)
-        return d.reshape(logits.shape), None
+        each = np.broadcast_to(np.reshape(dL, -1) / flat.dtype.type(N) if N else dL * np.nan, t.shape)
+        dlogits = backward(np.where(counted, each, 0).astype(flat.dtype, copy=False))
+        return dlogits.reshape(logits.shape), None
 
     return value, vjp
 
@@ -104,6 +92,6 @@ def binary_cross_entropy_with_logits(x, target, *, reduction="mean"):
     N = max(losses.size, 1) if reduction == "mean" else 1
 
     def vjp(dL):
-        return (_sigmoid(x) - target) * (dL / N), -x * (dL / N)
+        return (sigmoid(x) - target) * (dL / N), -x * (dL / N)
 
     return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses, vjp

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import differentiable
 from .products import rows
-
-
-def _row_mean(x, y=None):
-    """The mean of each row of x, or of x ∘ y, as a column. (einsum makes no temporary for the product.)"""
-    total = np.einsum("nc->n", x) if y is None else np.einsum("nc,nc->n", x, y)
-    return (total / x.shape[-1]).astype(x.dtype, copy=False)[:, None]
 
 
 def _check_features(operation, x, weight, bias=None):
@@ -29,22 +24,11 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5):
     x (…, C)    weight γ (C,) or None    bias β (C,) or None.   Source: Ba et al. (2016).
     """
     _check_features("layer_norm", x, weight, bias)
-    flat = rows(x)                                                              # (N, C)
-    xhat = flat - _row_mean(flat)
-    inverse = 1 / np.sqrt(_row_mean(xhat, xhat) + x.dtype.type(eps))            # (N, 1): 1/σ
-    xhat *= inverse
-    y = xhat if weight is None else xhat * weight
-    if bias is not None:
-        y = y + bias
+    y, backward = kernels.layer_norm(rows(x), weight, bias, eps)
 
     def vjp(dy):
-        dy = rows(dy)
-        g = dy if weight is None else dy * weight
-        dx = g - _row_mean(g)
-        dx -= xhat * _row_mean(g, xhat)
-        dx *= inverse
-        dweight = None if weight is None else np.einsum("nc,nc->c", dy, xhat)
-        return dx.reshape(x.shape), dweight, None if bias is None else dy.sum(axis=0)
+        dx, dweight, dbias = backward(rows(dy))
+        return dx.reshape(x.shape), dweight, dbias
 
     return y.reshape(x.shape), vjp
 
@@ -58,17 +42,11 @@ def rms_norm(x, weight=None, *, eps=1e-5):
     x (…, C)    weight γ (C,) or None.   Source: Zhang and Sennrich (2019).
     """
     _check_features("rms_norm", x, weight)
-    flat = rows(x)                                                              # (N, C)
-    inverse = 1 / np.sqrt(_row_mean(flat, flat) + x.dtype.type(eps))            # (N, 1): 1/r
-    xhat = flat * inverse
-    y = xhat if weight is None else xhat * weight
+    y, backward = kernels.rms_norm(rows(x), weight, eps)
 
     def vjp(dy):
-        dy = rows(dy)
-        g = dy if weight is None else dy * weight
-        dx = g - xhat * _row_mean(g, xhat)
-        dx *= inverse
-        return dx.reshape(x.shape), None if weight is None else np.einsum("nc,nc->c", dy, xhat)
+        dx, dweight = backward(rows(dy))
+        return dx.reshape(x.shape), dweight
 
     return y.reshape(x.shape), vjp
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import Tensor, differentiable
-from ..kernels import matmul as mm
+from ..kernels import linear as rows_linear, linear_gelu as rows_linear_gelu, matmul as mm
 
 
 def rows(x):
@@ -43,17 +43,9 @@ def linear(x, weight, bias=None):
 
     x (…, in)    weight W (out, in)    bias b (out,) or None    y (…, out)
     """
-    if weight.ndim != 2:
-        raise ValueError(f"linear: weight has shape {weight.shape}, expected (out, in)")
-    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        have = "no axis" if x.ndim == 0 else f"{x.shape[-1]} features in its last axis"
-        raise ValueError(f"linear: x has {have}, but weight is {weight.shape}: expected {weight.shape[1]}")
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"linear: bias has shape {bias.shape}, but weight is {weight.shape}: expected {weight.shape[:1]}")
+    _check_linear("linear", x, weight, bias)
     flat = rows(x)                                                              # (N, in)
-    y = mm(flat, weight.T)
-    if bias is not None:
-        y += bias
+    y = rows_linear(flat, weight, bias)
 
     def vjp(dy):
         dy = rows(dy)                                                           # (N, out)
@@ -63,6 +55,33 @@ def linear(x, weight, bias=None):
         return dx, dW, db
 
     return y.reshape(*x.shape[:-1], weight.shape[0]), vjp
+
+
+@differentiable
+def linear_gelu(x, weight, bias=None):
+    """y = GELU(u), u = x Wᵀ + b, in one pass: ``gelu(linear(x, W, b), approximate="tanh")`` without u's way through memory.
+
+    du = GELU′(u) dy, and dx, dW, db as for ``linear`` from du.   Shapes as there.
+    """
+    _check_linear("linear_gelu", x, weight, bias)
+    flat = rows(x)                                                              # (N, in)
+    y, gelu_backward = rows_linear_gelu(flat, weight, bias)
+
+    def vjp(dy):
+        du = gelu_backward(rows(dy))                                            # (N, out)
+        return mm(du, weight).reshape(x.shape), mm(du.T, flat), None if bias is None else du.sum(axis=0)
+
+    return y.reshape(*x.shape[:-1], weight.shape[0]), vjp
+
+
+def _check_linear(operation, x, weight, bias):
+    if weight.ndim != 2:
+        raise ValueError(f"{operation}: weight has shape {weight.shape}, expected (out, in)")
+    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        have = "no axis" if x.ndim == 0 else f"{x.shape[-1]} features in its last axis"
+        raise ValueError(f"{operation}: x has {have}, but weight is {weight.shape}: expected {weight.shape[1]}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"{operation}: bias has shape {bias.shape}, but weight is {weight.shape}: expected {weight.shape[:1]}")
 
 
 @differentiable

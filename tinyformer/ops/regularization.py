@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import differentiable
 from ..rng import generator
 
 
 def keep_mask(shape, p, dtype, rng=None):
     """An array of 1/(1 − p), each entry 0 with probability p: dropout's mask with its scale."""
+    return (_draws(shape, p, rng) >= p).astype(dtype) * dtype.type(1 / (1 - p))
+
+
+def _draws(shape, p, rng):
+    """A number in [0, 1) for each entry: it stays if its number is at least p."""
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p is {p}, expected 0 ≤ p < 1")
-    draws = generator(rng).random(shape, dtype=np.float32)
-    return (draws >= p).astype(dtype) * dtype.type(1 / (1 - p))
+    return generator(rng).random(shape, dtype=np.float32)
 
 
 @differentiable
@@ -23,5 +28,4 @@ def dropout(x, *, p=0.5, rng=None):
     The scale keeps the expected value, so nothing is to be done at evaluation. rng is a generator or a seed; by default
     the framework's generator.   Source: Srivastava et al. (2014).
     """
-    keep = keep_mask(x.shape, p, x.dtype, rng)
-    return x * keep, lambda dy: dy * keep
+    return kernels.dropout(x, _draws(x.shape, p, rng), p)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from .. import kernels
 from .optimizer import Optimizer
 
 
@@ -35,32 +34,17 @@ class Adam(Optimizer):
     def buffers(self, group):
         return {"exp_avg": 0.0, "exp_avg_sq": 0.0}          # m and v
 
-    def update(self, theta, g, state, group):
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * theta
-        self._move(theta, g, state, group)
+    decoupled = False                                       # is the weight decay apart from the gradient?
 
-    def _move(self, theta, g, state, group):
-        # One ufunc a line, all in place: every number passes here at every step,
-        # and temporaries would cost a third more.
-        (beta1, beta2), t = group["betas"], state["step"]
-        m, v, s = state["exp_avg"], state["exp_avg_sq"], self.scratch(theta)
-
-        np.subtract(g, m, out=s)                            # m ← m + (1 − β₁)(g − m)
-        s *= 1 - beta1
-        m += s
-
-        np.multiply(g, g, out=s)                            # v ← β₂ v + (1 − β₂) g²
-        s *= 1 - beta2
-        v *= beta2
-        v += s
-
-        np.sqrt(v, out=s)                                   # s = √v̂ + ε
-        s *= 1 / math.sqrt(1 - beta2 ** t)
-        s += group["eps"]
-        np.divide(m, s, out=s)                              # θ ← θ − η m̂ / s
-        s *= group["lr"] / (1 - beta1 ** t)
-        theta -= s
+    def update_all(self, moved):
+        parameters = []
+        for theta, g, state, group in moved:
+            (beta1, beta2), t, decay = group["betas"], state["step"], group["weight_decay"]
+            if decay and not self.decoupled:
+                g, decay = g + decay * theta, 0.0
+            parameters.append((theta, g, state["exp_avg"], state["exp_avg_sq"], group["lr"], decay, beta1, beta2, group["eps"],
+                               1 - beta1 ** t, 1 - beta2 ** t))
+        kernels.adamw(parameters)
 
 
 class AdamW(Adam):
@@ -73,13 +57,10 @@ class AdamW(Adam):
     algorithm 2, with the rate η on the decay as well, as in PyTorch.
     """
 
+    decoupled = True
+
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(parameters, lr, betas, eps, weight_decay)
-
-    def update(self, theta, g, state, group):
-        if group["weight_decay"]:
-            theta *= 1 - group["lr"] * group["weight_decay"]
-        self._move(theta, g, state, group)
 
 
 class RMSprop(Optimizer):

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .. import kernels
 from ..autograd import Tensor
 
 
@@ -19,7 +20,7 @@ def clip_grad_norm_(parameters, max_norm):
     """
     _expect_bound("clip_grad_norm_", "max_norm", max_norm)
     gradients = _gradients("clip_grad_norm_", parameters)
-    norm = _norm(gradients)
+    norm = math.sqrt(kernels.sum_of_squares(gradients))
     scale = float(max_norm) / (norm + 1e-6)
     if math.isfinite(norm) and scale < 1:
         for g in gradients:
@@ -32,16 +33,6 @@ def clip_grad_value_(parameters, clip_value):
     _expect_bound("clip_grad_value_", "clip_value", clip_value)
     for g in _gradients("clip_grad_value_", parameters):
         np.clip(g, -float(clip_value), float(clip_value), out=g)
-
-
-def _norm(gradients):
-    flat = [g.reshape(-1) for g in gradients]
-    with np.errstate(over="ignore", invalid="ignore"):
-        norm = math.sqrt(sum(float(g @ g) for g in flat))
-    if math.isfinite(norm):
-        return norm
-    # Finite float32 numbers above 10¹⁹ have squares that are not; one pass more tells them from true infinities.
-    return math.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in flat))
 
 
 def _gradients(operation, parameters):

@@ -46,9 +46,13 @@ class Muon(AdamW):
     def buffers(self, group):
         return {"momentum_buffer": 0.0} if group["use_muon"] else super().buffers(group)
 
+    def update_all(self, moved):
+        super().update_all([each for each in moved if not each[-1]["use_muon"]])
+        for each in moved:
+            if each[-1]["use_muon"]:
+                self.update(*each)
+
     def update(self, theta, g, state, group):
-        if not group["use_muon"]:
-            return super().update(theta, g, state, group)
         mu, m = group["momentum"], state["momentum_buffer"]
         m *= mu
         m += (1 - mu) * g

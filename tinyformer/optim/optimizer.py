@@ -27,13 +27,17 @@ class Optimizer:
         self.check(self.defaults)
         self.param_groups = self._grouped(parameters)
         self.state = [{} for _ in self._parameters()]       # one for each parameter: "step" and the arrays by name
-        self._memory = {}
 
     # -- what a subclass says
 
     def update(self, theta, g, state, group):
         """Move the array ``theta`` against its gradient ``g``, both as they are; ``state["step"]`` counts from 1."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its update is")
+
+    def update_all(self, moved):
+        """``update`` for each (theta, g, state, group) of a step; a rule that can move all parameters at once does it here."""
+        for each in moved:
+            self.update(*each)
 
     def buffers(self, group):
         """{name: value that it starts at} of the arrays of the parameter's shape that the rule keeps."""
@@ -52,17 +56,11 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}: {name} is {value!r}, expected a finite number of at least 0{limit}")
         group[name] = float(value)                          # a NumPy number would promote float32 arrays
 
-    def scratch(self, theta):
-        """An array like ``theta`` to compute in: the same memory for all parameters, so it stays in the cache."""
-        flat = self._memory.get(theta.dtype)
-        if flat is None or flat.size < theta.size:
-            flat = self._memory[theta.dtype] = np.empty(theta.size, theta.dtype)
-        return flat[:theta.size].reshape(theta.shape)
-
     # -- a step
 
     def step(self):
         """Apply one update to every parameter that has a gradient."""
+        moved = []
         for i, (group, parameter) in enumerate(self._parameters()):
             theta, g = parameter.data, parameter.grad
             if g is None:
@@ -75,7 +73,8 @@ class Optimizer:
                 state["step"] = 0
                 state.update((name, np.full_like(theta, start)) for name, start in self.buffers(group).items())
             state["step"] += 1
-            self.update(theta, g, state, group)
+            moved.append((theta, g, state, group))
+        self.update_all(moved)
 
     def zero_grad(self):
         """Forget the gradients of all parameters."""
