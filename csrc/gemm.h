@@ -224,12 +224,16 @@ template <class T> void pack_strip(int64_t K, int64_t n, const T *b, int64_t row
 template <class T> void pack_rows(int64_t K, int64_t m, const T *a, int64_t row, int64_t column, T *out) {
     constexpr int W = lanes<T>;
     int64_t k = 0;
-    if (column == 1 && m == W - 2) {        /* MR = 14 of 16 lanes: two rows are read twice, and written over by the next k */
-        for (; k + W <= K; k += W) {
-            T square[W * W];
-            for (int64_t i = 0; i < W; i++) store(square + i * W, load(a + smaller(i, m - 1) * row + k));
-            transpose_square<T>(square, W, out + k * m, m);
-        }
+    if (column == 1) {
+        /* Squares, as for a strip. A group of fewer rows than lanes writes into what follows: into the next k, which is
+         * written later, or into the first rows of it, and so the last group of rows goes first. */
+        const int64_t whole = K / W * W;
+        for (int64_t first = (m - 1) / W * W; first >= 0; first -= W)
+            for (k = 0; k < whole; k += W) {
+                T square[W * W];
+                for (int64_t i = 0; i < W; i++) store(square + i * W, load(a + smaller(first + i, m - 1) * row + k));
+                transpose_square<T>(square, W, out + k * m + first, m);
+            }
     }
     for (; k < K; k++)
         for (int64_t i = 0; i < m; i++) out[k * m + i] = a[i * row + k * column];
@@ -270,7 +274,7 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
             }
 
             /* Chunks of about a million multiply-adds: small enough to share evenly, large enough not to notice. */
-            const int64_t row_chunks = alone ? 1 : parts(M, MC), mc = parts(M, row_chunks);
+            const int64_t row_chunks = alone ? 1 : parts(M, smaller(MC, larger(2 * MR, M / 8))), mc = parts(M, row_chunks);
             const int64_t wide = rows_collide ? 8 : 1;
             const int64_t strips_each = alone ? strips : larger(1, wide * 1000000 / (mc * larger(k, 1) * NR<T>));
             const int64_t column_chunks = parts(strips, strips_each);
