@@ -69,6 +69,15 @@ void mask_row(const tf::Attention<T> &p, int64_t b, int64_t h, int64_t t, int64_
 /* Rows of this many numbers, in whole vectors. */
 template <class T> int64_t padded(int64_t width) { return up(width, lanes<T>); }
 
+/* n numbers to where row t of an output lies. */
+template <class T> void write_row(const tf::Heads<T> &out, int64_t b, int64_t h, int64_t t, int64_t n, const T *row) {
+    T *to = out.at(b, h, t);
+    int64_t j = 0;
+    if (out.stride[3] == 1)
+        for (; j + lanes<T> <= n; j += lanes<T>) store(to + j, load(row + j));
+    for (; j < n; j++) to[j * out.stride[3]] = row[j];
+}
+
 template <class T> void attention_forward(const tf::Attention<T> &p) {
     constexpr int W = lanes<T>;
     const int64_t wide = padded<T>(p.E), keys = up(p.S, NR<T>);
@@ -111,12 +120,12 @@ template <class T> void attention_forward(const tf::Attention<T> &p) {
                         total += e;
                         store(row + j, e);
                     }
-                    if (best != m[i]) {
-                        const T before = __builtin_exp(m[i] - shift);
+                    if (s && best != m[i]) {
+                        const T before = (T)__builtin_exp(m[i] - shift);
                         l[i] *= before;
-                        if (s) for (int64_t j = 0; j < wide; j += W) store(O + i * wide + j, load(O + i * wide + j) * before);
-                        m[i] = best;
+                        for (int64_t j = 0; j < wide; j += W) store(O + i * wide + j, load(O + i * wide + j) * before);
                     }
+                    m[i] = best;
                     l[i] += sum<T>(total);
                     if (p.keep.data) {
                         const T *keep = p.keep.at(b, h, t + i) + s * p.keep.stride[3];
@@ -128,8 +137,8 @@ template <class T> void attention_forward(const tf::Attention<T> &p) {
             for (int64_t i = 0; i < rows; i++) {
                 /* l is 0 if the query sees nothing. (It is NaN if a score was, and then so is all of the row.) */
                 const T inverse = l[i] == 0 ? T(0) : 1 / l[i];
-                T *out = p.O.at(b, h, t + i);
-                for (int64_t j = 0; j < p.E; j++) out[j * p.O.stride[3]] = O[i * wide + j] * inverse;
+                for (int64_t j = 0; j < wide; j += W) store(O + i * wide + j, load(O + i * wide + j) * inverse);
+                write_row(p.O, b, h, t + i, p.E, O + i * wide);
                 p.L[(b * p.H + h) * p.T + t + i] = l[i] == 0 ? -Constants<T>::infinity : m[i] + (T)__builtin_log(l[i]);
             }
         }
@@ -157,9 +166,12 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
         for (int64_t i = 0; i < p.T * wd; i++) dQ[i] = 0;
         for (int64_t t = 0; t < p.T; t++) {                     /* rowsum(dO ∘ O) */
             const T *o = p.O.at(b, h, t), *d = p.dO.at(b, h, t);
-            T total = 0;
-            for (int64_t j = 0; j < p.E; j++) total += o[j * p.O.stride[3]] * d[j * p.dO.stride[3]];
-            dot[t] = total;
+            vec<T> total{};
+            int64_t j = 0;
+            if (p.O.stride[3] == 1 && p.dO.stride[3] == 1)
+                for (; j + W <= p.E; j += W) total += load(o + j) * load(d + j);
+            dot[t] = sum<T>(total);
+            for (; j < p.E; j++) dot[t] += o[j * p.O.stride[3]] * d[j * p.dO.stride[3]];
         }
 
         const int64_t step = p.T <= 2 * BT_BACK ? BT : BT_BACK, blocks = parts(p.T, step);
@@ -210,15 +222,11 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
                 product<T>(rows, wd, n, T(p.scale), {dP, BS, 1}, skip_rows(K, s), true, dQ + t * wd, wd);
             }
             for (int64_t i = 0; i < width; i++) {
-                T *dk = p.dK.at(b, h, s + i), *dv = p.dV.at(b, h, s + i);
-                for (int64_t j = 0; j < p.D; j++) dk[j * p.dK.stride[3]] = dK[i * wd + j];
-                for (int64_t j = 0; j < p.E; j++) dv[j * p.dV.stride[3]] = dV[i * we + j];
+                write_row(p.dK, b, h, s + i, p.D, dK + i * wd);
+                write_row(p.dV, b, h, s + i, p.E, dV + i * we);
             }
         }
-        for (int64_t t = 0; t < p.T; t++) {
-            T *dq = p.dQ.at(b, h, t);
-            for (int64_t j = 0; j < p.D; j++) dq[j * p.dQ.stride[3]] = dQ[t * wd + j];
-        }
+        for (int64_t t = 0; t < p.T; t++) write_row(p.dQ, b, h, t, p.D, dQ + t * wd);
     });
 }
 

@@ -168,17 +168,6 @@ void tile_over(int64_t M, int64_t N, int64_t K, const Rows<T> &a, const Strips<T
 /* out[k·step + l] = in[l·stride + k] for a square of `lanes` by `lanes`. */
 #ifdef TF_SHUFFLE
 /* In log₂ steps: first the halves of two vectors change places, then the quarters, … Each is one shuffle. */
-template <int... I> struct Lanes {
-    template <int half, class V> static TF_INLINE void swap(V &a, V &b) {
-        constexpr int W = sizeof...(I);
-        const V low = __builtin_shufflevector(a, b, ((I & half) ? W + I - half : I)...);
-        b = __builtin_shufflevector(a, b, ((I & half) ? W + I : I + half)...);
-        a = low;
-    }
-};
-template <int n, int... I> struct LanesOf : LanesOf<n - 1, n - 1, I...> {};
-template <int... I> struct LanesOf<0, I...> : Lanes<I...> {};
-
 template <class T, int half> struct Steps {
     static TF_INLINE void run(vec<T> *v) {
         for (int l = 0; l < lanes<T>; l++)

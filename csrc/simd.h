@@ -69,7 +69,35 @@ template <class T> TF_INLINE void store_some(T *p, vec<T> v, int64_t n) {
 /* b where a is NaN: only arguments without NaN may be compared this way, or those whose NaN comes back in elsewhere. */
 template <class T> TF_INLINE vec<T> vmax(vec<T> a, vec<T> b) { return a > b ? a : b; }
 
+/* Shuffles, whose lane numbers must be constants: LanesOf<n> has 0 … n − 1 at hand as I. */
+#ifdef TF_SHUFFLE
+template <int... I> struct Lanes {
+    /* Blocks of `half` lanes change places: b's even ones with a's odd ones. */
+    template <int half, class V> static TF_INLINE void swap(V &a, V &b) {
+        constexpr int W = sizeof...(I);
+        const V low = __builtin_shufflevector(a, b, ((I & half) ? W + I - half : I)...);
+        b = __builtin_shufflevector(a, b, ((I & half) ? W + I : I + half)...);
+        a = low;
+    }
+    template <int by, class V> static TF_INLINE V rotate(V v) { return __builtin_shufflevector(v, v, (I + by) % sizeof...(I)...); }
+};
+template <int n, int... I> struct LanesOf : LanesOf<n - 1, n - 1, I...> {};
+template <int... I> struct LanesOf<0, I...> : Lanes<I...> {};
+
 /* Sum and maximum over the lanes, by halves: always in the same order. */
+template <class T, int half> struct Halves {
+    static TF_INLINE vec<T> sum(vec<T> v) { return Halves<T, half / 2>::sum(v + LanesOf<lanes<T>>::template rotate<half>(v)); }
+    static TF_INLINE vec<T> largest(vec<T> v) {
+        return Halves<T, half / 2>::largest(vmax<T>(v, LanesOf<lanes<T>>::template rotate<half>(v)));
+    }
+};
+template <class T> struct Halves<T, 0> {
+    static TF_INLINE vec<T> sum(vec<T> v) { return v; }
+    static TF_INLINE vec<T> largest(vec<T> v) { return v; }
+};
+template <class T> TF_INLINE T sum(vec<T> v) { return Halves<T, lanes<T> / 2>::sum(v)[0]; }
+template <class T> TF_INLINE T largest(vec<T> v) { return Halves<T, lanes<T> / 2>::largest(v)[0]; }
+#else
 template <class T> TF_INLINE T sum(vec<T> v) {
     T lane[lanes<T>];
     store(lane, v);
@@ -85,6 +113,7 @@ template <class T> TF_INLINE T largest(vec<T> v) {
         for (int i = 0; i < half; i++) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
     return lane[0];
 }
+#endif
 
 template <class T> struct Constants;
 template <> struct Constants<float> {
