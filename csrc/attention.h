@@ -121,7 +121,7 @@ template <class T> void attention_forward(const tf::Attention<T> &p) {
                         store(row + j, e);
                     }
                     if (s && best != m[i]) {
-                        const T before = (T)__builtin_exp(m[i] - shift);
+                        const T before = (T)exp(m[i] - shift);
                         l[i] *= before;
                         for (int64_t j = 0; j < wide; j += W) store(O + i * wide + j, load(O + i * wide + j) * before);
                     }
@@ -139,7 +139,7 @@ template <class T> void attention_forward(const tf::Attention<T> &p) {
                 const T inverse = l[i] == 0 ? T(0) : 1 / l[i];
                 for (int64_t j = 0; j < wide; j += W) store(O + i * wide + j, load(O + i * wide + j) * inverse);
                 write_row(p.O, b, h, t + i, p.E, O + i * wide);
-                p.L[(b * p.H + h) * p.T + t + i] = l[i] == 0 ? -Constants<T>::infinity : m[i] + (T)__builtin_log(l[i]);
+                p.L[(b * p.H + h) * p.T + t + i] = l[i] == 0 ? -Constants<T>::infinity : m[i] + (T)log(l[i]);
             }
         }
     });

@@ -47,24 +47,29 @@ template <class T> struct Target {
 };
 
 /* C[0:rows, 0:n] from the sums in `tile`, of NR columns a row. Away from the tile's registers, so that there is one copy of it. */
-template <class T> TF_NOINLINE void finish(const T *tile, int rows, int64_t n, const Target<T> &to, int64_t at,
-                                                         int64_t column) {
-    for (int i = 0; i < rows; i++)
-        for (int64_t j = 0; j < n; j += lanes<T>) {
-            const int64_t left = n - j, place = at + i * to.row + j;
-            const bool whole = left >= lanes<T>;
-            auto get = [&](const T *p) { return whole ? load(p) : load_some(p, left, T(0)); };
-            auto put = [&](T *p, vec<T> v) { if (whole) store(p, v); else store_some(p, v, left); };
-            vec<T> v = load(tile + i * NR<T> + j) * to.alpha;
-            if (to.beta != 0) v += get(to.c + place) * to.beta;
-            if (to.bias) v += get(to.bias + column + j);
-            if (to.preactivation) {
-                put(to.preactivation + place, v);
-                v *= gelu_gate<T>(v);
-            }
-            if (to.residual) v += get(to.residual + place);
-            put(to.c + place, v);
+template <class T> TF_NOINLINE void finish(const T *tile, int rows, int64_t n, const Target<T> &given, int64_t at, int64_t column) {
+    constexpr int W = lanes<T>;
+    const Target<T> to = given;                       /* a copy, which no store below can change */
+    auto vector = [&](int64_t i, int64_t j, auto get, auto put) TF_INLINE_LAMBDA {
+        const int64_t place = at + i * to.row + j;
+        vec<T> v = load(tile + i * NR<T> + j) * to.alpha;
+        if (to.beta != 0) v += get(to.c + place) * to.beta;
+        if (to.bias) v += get(to.bias + column + j);
+        if (to.preactivation) {
+            put(to.preactivation + place, v);
+            v *= gelu_gate<T>(v);
         }
+        if (to.residual) v += get(to.residual + place);
+        put(to.c + place, v);
+    };
+    for (int64_t j = 0; j + W <= n; j += W)
+        for (int64_t i = 0; i < rows; i++)
+            vector(i, j, [](const T *p) TF_INLINE_LAMBDA { return load(p); }, [](T *p, vec<T> v) TF_INLINE_LAMBDA { store(p, v); });
+    const int64_t j = n / W * W, left = n - j;
+    if (left)
+        for (int64_t i = 0; i < rows; i++)
+            vector(i, j, [=](const T *p) TF_INLINE_LAMBDA { return load_some(p, left, T(0)); },
+                   [=](T *p, vec<T> v) TF_INLINE_LAMBDA { store_some(p, v, left); });
 }
 
 /* The tile: rows × vectors sums over K. a: entry (i, k) at i·ar + k·ac. b: row k at k·bk. Columns beyond n are not stored. */

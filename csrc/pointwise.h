@@ -113,7 +113,7 @@ template <class T> void adamw(const tf::AdamW<T> &p) {
         T *theta = (T *)q.theta + first, *m = (T *)q.m + first, *v = (T *)q.v + first;
         const T *gradient = (const T *)q.gradient + first;
         const T shrink = T(1 - q.lr * q.decay), b1 = T(1 - q.beta1), b2 = T(q.beta2), c2 = T(1 - q.beta2);
-        const T root = T(1 / __builtin_sqrt(q.correction2)), rate = T(q.lr / q.correction1), eps = T(q.eps);
+        const T root = T(1 / sqrt(q.correction2)), rate = T(q.lr / q.correction1), eps = T(q.eps);
         along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
             const vec<T> g = get(gradient + j);
             const vec<T> m_now = get(m + j) + (g - get(m + j)) * b1, v_now = get(v + j) * b2 + g * g * c2;

@@ -52,7 +52,7 @@ template <class T> void norm_forward(const tf::Norm<T> &p) {
                 const vec<T> d = get(x + j) - mean;
                 squares += d * d;
             });
-            const T inverse = T(1) / (T)__builtin_sqrt(sum<T>(squares) / T(p.C) + p.eps);
+            const T inverse = T(1) / (T)sqrt(sum<T>(squares) / T(p.C) + p.eps);
             p.inverse[i] = inverse;
             along<T>(p.C, T(0), [&](int64_t j, auto get, auto put) {
                 vec<T> v = (get(x + j) - mean) * inverse;
@@ -90,14 +90,15 @@ template <class T> void norm_backward(const tf::Norm<T> &p) {
             });
         }
     });
-    for (int64_t piece = 0; piece < larger(1, pieces); piece++) {
-        const T *dweight = partial + 2 * wide * piece, *dbias = dweight + wide;
+    auto total = [&](T *to, const T *from) {                       /* over the pieces, in their order */
+        if (!to) return;
         for (int64_t j = 0; j < p.C; j++) {
-            const T before_weight = piece ? p.dweight[j] : T(0), before_bias = piece && p.dbias ? p.dbias[j] : T(0);
-            if (p.dweight) p.dweight[j] = pieces ? before_weight + dweight[j] : T(0);
-            if (p.dbias) p.dbias[j] = pieces ? before_bias + dbias[j] : T(0);
+            to[j] = 0;
+            for (int64_t piece = 0; piece < pieces; piece++) to[j] += from[2 * wide * piece + j];
         }
-    }
+    };
+    total(p.dweight, partial);
+    total(p.dbias, partial + wide);
 }
 
 /* ---------------------------------------------------------------- softmax */
@@ -154,7 +155,7 @@ template <class T> void cross_entropy_forward(const tf::CrossEntropy<T> &p) {
             const T *x = p.logits + i * p.V;
             const T top = row_max(x, p.V);
             const T total = row_exp<T>(x, nullptr, p.V, top);
-            const T lse = p.lse[i] = top + (T)__builtin_log(total);
+            const T lse = p.lse[i] = top + (T)log(total);
             T loss = 0;
             if (p.targets[i] >= 0) {
                 loss = (1 - p.smoothing) * (lse - x[p.targets[i]]);

@@ -28,16 +28,26 @@ template <class T> using vec = typename Types<T>::vec;
 template <class T> using ivec = typename Types<T>::ivec;
 
 template <class To, class From> inline To as_bits(From v) { return (To)v; }
+
+/* Lane by lane: a where the comparison held, else b. */
+template <class Mask, class V> inline V choose(Mask mask, V a, V b) { return mask ? a : b; }
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #define TF_SHUFFLE 1
 #endif
 #endif
+#else
+#include "vector_fallback.h"
+#endif
+
+#ifdef __GNUC__
 #define TF_INLINE inline __attribute__((always_inline))
 #define TF_NOINLINE __attribute__((noinline))
 #define TF_INLINE_LAMBDA __attribute__((always_inline))
 #else
-#include "vector_fallback.h"
+#define TF_INLINE __forceinline
+#define TF_NOINLINE __declspec(noinline)
+#define TF_INLINE_LAMBDA
 #endif
 
 /* How many numbers a vector holds. */
@@ -67,7 +77,7 @@ template <class T> TF_INLINE void store_some(T *p, vec<T> v, int64_t n) {
 }
 
 /* b where a is NaN: only arguments without NaN may be compared this way, or those whose NaN comes back in elsewhere. */
-template <class T> TF_INLINE vec<T> vmax(vec<T> a, vec<T> b) { return a > b ? a : b; }
+template <class T> TF_INLINE vec<T> vmax(vec<T> a, vec<T> b) { return choose(a > b, a, b); }
 
 /* Shuffles, whose lane numbers must be constants: LanesOf<n> has 0 … n − 1 at hand as I. */
 #ifdef TF_SHUFFLE
@@ -117,7 +127,7 @@ template <class T> TF_INLINE T largest(vec<T> v) {
 
 template <class T> struct Constants;
 template <> struct Constants<float> {
-    static constexpr float infinity = __builtin_huge_valf();
+    static constexpr float infinity = float(HUGE_VAL);
     /* Adding 1.5 · 2²³ leaves no bits behind the point: it rounds, and the integer stands in the low bits. */
     static constexpr float round = 12582912.0f, log2e = 1.44269504f;
     static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
@@ -125,7 +135,7 @@ template <> struct Constants<float> {
     static constexpr int mantissa = 23, exponent_bias = 127, taylor = 7;
 };
 template <> struct Constants<double> {
-    static constexpr double infinity = __builtin_huge_val();
+    static constexpr double infinity = HUGE_VAL;
     static constexpr double round = 6755399441055744.0, log2e = 1.4426950408889634074;
     static constexpr double ln2_high = 0.693145751953125, ln2_low = 1.42860682030941723212e-6;
     static constexpr double exp_smallest = -708.04, exp_largest = 709.782712893384;
@@ -138,8 +148,8 @@ template <> struct Constants<double> {
 template <class T> TF_INLINE vec<T> vexp(vec<T> x) {
     using C = Constants<T>;
     vec<T> low = splat(C::exp_smallest), high = splat(C::exp_largest);
-    vec<T> inside = x < low ? low : x;
-    inside = inside > high ? high : inside;
+    vec<T> inside = choose(x < low, low, x);
+    inside = choose(inside > high, high, inside);
     vec<T> shifted = inside * C::log2e + C::round;
     vec<T> n = shifted - C::round;
     vec<T> r = inside - n * C::ln2_high;
@@ -152,14 +162,14 @@ template <class T> TF_INLINE vec<T> vexp(vec<T> x) {
     ivec<T> bits = as_bits<ivec<T>>(shifted) + (C::exponent_bias - 1);
     vec<T> power = as_bits<vec<T>>(bits << C::mantissa);
     vec<T> y = p * power * T(2);
-    y = x < low ? splat(T(0)) : y;
-    return x > high ? splat(C::infinity) : y;
+    y = choose(x < low, splat(T(0)), y);
+    return choose(x > high, splat(C::infinity), y);
 }
 
 template <class T> TF_INLINE vec<T> vsqrt(vec<T> v) {
     T lane[lanes<T>];
     store(lane, v);
-    for (int i = 0; i < lanes<T>; i++) lane[i] = (T)(sizeof(T) == 4 ? __builtin_sqrtf((float)lane[i]) : __builtin_sqrt(lane[i]));
+    for (int i = 0; i < lanes<T>; i++) lane[i] = (T)(sizeof(T) == 4 ? sqrtf((float)lane[i]) : sqrt((double)lane[i]));
     return load(lane);
 }
 

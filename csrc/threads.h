@@ -1,5 +1,6 @@
 /* Work shared among threads, and memory to work in. The kernels see these functions alone. */
 #pragma once
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 

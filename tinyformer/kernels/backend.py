@@ -37,7 +37,7 @@ def live():
     if _live is None:
         use(os.environ.get("TINYFORMER_BACKEND") or next(name for name in BACKENDS if _load(name)[0]))
         if _live[0] == "numpy" and "TINYFORMER_BACKEND" not in os.environ:
-            warnings.warn(f"tinyformer: the C++ kernels are not available ({_load('native')[1]}); computing with NumPy. "
+            warnings.warn(f"tinyformer computes with NumPy, without its C++ kernels: {_load('native')[1]}. "
                           f"TINYFORMER_BACKEND=numpy chooses that without a warning.", stacklevel=3)
     return _live[1]
 
@@ -50,7 +50,9 @@ def function(name):
 
 def info():
     """{"live": name, "backends": {name: "live" | "available" | why it is not}, "threads": n}."""
-    live()
+    with warnings.catch_warnings():                         # what live() would warn of is said here
+        warnings.simplefilter("ignore")
+        live()
     state = {}
     for name, (_, what) in BACKENDS.items():
         module, reason = _load(name)

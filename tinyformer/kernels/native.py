@@ -7,8 +7,8 @@ from .compiled import functions
 try:
     from .. import _native
 except ImportError as error:
-    raise ImportError(f"tinyformer._native was not built or does not load: {error}; installing with "
-                      f"TINYFORMER_REQUIRE_NATIVE=1 shows the compiler's errors") from None
+    reason = "tinyformer._native was not built" if "cannot import name" in str(error) else f"it does not load: {error}"
+    raise ImportError(f"{reason}; installing with TINYFORMER_REQUIRE_NATIVE=1 shows what the compiler says") from None
 
 library = _native
 globals().update(functions(library))
