@@ -21,8 +21,8 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
 
 
 @pytest.mark.parametrize("command, says", (
-    ("train", ("[RECIPE]", "--out DIR", "--resume", "--set section.key=value …", "runs/RECIPE")),
-    ("generate", ("[PROMPT]", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed")),
+    ("train", ("RECIPE", "--out DIR", "--resume", "--set section.key=value …", "runs/RECIPE")),
+    ("generate", ("PROMPT", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed")),
     ("evaluate", ("--model DIR", "--json")),
     ("doctor", ()),
 ))
