@@ -4,6 +4,7 @@ Dropout and accumulation are on, so that the random state and the place in the d
 """
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -99,9 +100,29 @@ def test_killed_at_any_time(tmp_path, tiny, train, outcome, lines, optimizer):
     assert outcome(folder) == outcome(tmp_path / "whole") and not litter(folder)
 
 
-def start(folder, *settings):
-    return subprocess.Popen([sys.executable, "-m", "tinyformer", "train", "--out", str(folder), "--set", *settings],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.mark.slow
+def test_killed_again_and_again(tmp_path, tiny, train, outcome):
+    """Thirty times in a row, each time after a random while: the run that is left ends as one never stopped."""
+    settings = (*DROPOUT, "train.max_steps=3000", "train.checkpoint_every=20", "train.eval_every=500")
+    train(tmp_path / "whole", *settings)
+    folder, kills, rng = tmp_path / "killed", 0, random.Random(0)
+    while kills < 30:
+        process = start(folder, *tiny, *settings, resume=True)
+        try:
+            process.wait(rng.uniform(0.2, 3))
+            break                                           # it came to its end before it could be killed
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+    assert kills > 3
+    train(folder, *settings, resume=True)
+    assert outcome(folder) == outcome(tmp_path / "whole") and not litter(folder)
+
+
+def start(folder, *settings, resume=False):
+    command = [sys.executable, "-m", "tinyformer", "train", "--out", str(folder), *["--resume"] * resume, "--set", *settings]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(process, folder, lines):
