@@ -61,8 +61,8 @@ def test_byte_pairs_come_out_whole(cli, tiny, tmp_path):
     """Characters of several bytes and tokens are shown once they are complete, and an incomplete end as U+FFFD."""
     text = "žluťoučký kůň úpěl ďábelské ódy " * 60
     (tmp_path / "czech.txt").write_text(text, encoding="utf-8")
-    settings = (*tiny, f"data.corpus={tmp_path / 'czech.txt'}", "data.tokenizer=bpe", "data.vocab_size=258", "train.max_steps=30",
-                "train.lr=0.01")
+    settings = (*tiny, f"data.corpus={tmp_path / 'czech.txt'}", "data.tokenizer=bpe", "data.vocab_size=258",
+                "train.max_steps=30", "train.lr=0.01")
     assert cli("train", "--set", *settings).code == 0
     model, tokenizer = load_model("runs/pydocs-char"), load_tokenizer("runs/pydocs-char/tokenizer.json")
     for seed in range(3):

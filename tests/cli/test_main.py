@@ -21,8 +21,8 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
 
 
 @pytest.mark.parametrize("command, says", (
-    ("train", ("[RECIPE]", "--out DIR", "--resume", "--set section.key=value …", "runs/RECIPE")),
-    ("generate", ("[PROMPT]", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed")),
+    ("train", ("RECIPE", "--out DIR", "--resume", "--set section.key=value …", "runs/RECIPE")),
+    ("generate", ("PROMPT", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed")),
     ("evaluate", ("--model DIR", "--json")),
     ("doctor", ()),
 ))
@@ -39,7 +39,7 @@ def test_help_of_each_command(cli, command, says):
     (("train", "--out"), "'--out' requires an argument"),
     (("train", "one", "two"), "got 2 recipes, one and two; expected one"),
     (("generate", "one", "two"), "unexpected extra argument"),
-    (("evaluate", "one"), "unexpected extra argument"),
+    (("evaluate", "one", "two"), "unexpected extra argument"),
     (("doctor", "one"), "unexpected extra argument"),
 ))
 def test_asked_wrongly(refused, arguments, message):

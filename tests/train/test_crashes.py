@@ -4,6 +4,7 @@ Dropout and accumulation are on, so that the random state and the place in the d
 """
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -83,10 +84,10 @@ def test_killed_at_any_file(tmp_path, tiny, train, outcome, whole):
         assert not litter(folder), folder.name
 
 
-@pytest.mark.parametrize("lines", (1, 7, 30))
-def test_killed_at_any_time(tmp_path, tiny, train, outcome, lines):
+@pytest.mark.parametrize("lines, optimizer", ((1, "adamw"), (7, "muon"), (30, "adamw")))
+def test_killed_at_any_time(tmp_path, tiny, train, outcome, lines, optimizer):
     """By the system, at a random place soon after so many steps; a checkpoint at each step keeps it busy with writing."""
-    settings = (*DROPOUT, "train.max_steps=40", "train.checkpoint_every=1", "train.eval_every=7")
+    settings = (*DROPOUT, "train.max_steps=100", "train.checkpoint_every=1", "train.eval_every=7", f"train.optimizer={optimizer}")
     train(tmp_path / "whole", *settings)
     folder = tmp_path / "killed"
     process = start(folder, *tiny, *settings)
@@ -94,14 +95,34 @@ def test_killed_at_any_time(tmp_path, tiny, train, outcome, lines):
     process.kill()
     assert process.wait() != 0
     done = len(read_metrics(folder / "metrics.jsonl"))
-    assert lines <= done < 40
+    assert lines <= done < 100
     train(folder, *settings, resume=True)
     assert outcome(folder) == outcome(tmp_path / "whole") and not litter(folder)
 
 
-def start(folder, *settings):
-    return subprocess.Popen([sys.executable, "-m", "tinyformer", "train", "--out", str(folder), "--set", *settings],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.mark.slow
+def test_killed_again_and_again(tmp_path, tiny, train, outcome):
+    """Thirty times in a row, each time after a random while: the run that is left ends as one never stopped."""
+    settings = (*DROPOUT, "train.max_steps=3000", "train.checkpoint_every=20", "train.eval_every=500")
+    train(tmp_path / "whole", *settings)
+    folder, kills, rng = tmp_path / "killed", 0, random.Random(0)
+    while kills < 30:
+        process = start(folder, *tiny, *settings, resume=True)
+        try:
+            process.wait(rng.uniform(0.2, 3))
+            break                                           # it came to its end before it could be killed
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+    assert kills > 3
+    train(folder, *settings, resume=True)
+    assert outcome(folder) == outcome(tmp_path / "whole") and not litter(folder)
+
+
+def start(folder, *settings, resume=False):
+    command = [sys.executable, "-m", "tinyformer", "train", "--out", str(folder), *["--resume"] * resume, "--set", *settings]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(process, folder, lines):
@@ -119,14 +140,14 @@ def wait_for(process, folder, lines):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 @pytest.mark.parametrize("name", ("SIGINT", "SIGTERM"))
 def test_interrupted_from_outside(tmp_path, tiny, train, outcome, name):
-    settings = (*DROPOUT, "train.max_steps=60", "train.eval_every=7", "train.checkpoint_every=1000")
+    settings = (*DROPOUT, "train.max_steps=300", "train.eval_every=7", "train.checkpoint_every=1000")
     folder = tmp_path / "run"
     process = start(folder, *tiny, *settings)
     wait_for(process, folder, 5)
     process.send_signal(getattr(signal, name))
     out, error = process.communicate()
     step = len(read_metrics(folder / "metrics.jsonl"))
-    assert process.returncode == 130 and 5 <= step < 60
+    assert process.returncode == 130 and 5 <= step < 300
     assert error == f"tinyformer: stopped at step {step}, saved in {folder}; the same command with --resume goes on\n"
     assert outcome(folder).checkpoints == [f"step-{step:08d}.safetensors"]
     train(folder, *settings, resume=True)

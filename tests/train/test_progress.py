@@ -56,7 +56,8 @@ def test_which_one_depends_on_where_the_output_goes(monkeypatch):
     assert isinstance(progress.progress(10), TerminalProgress)
 
 
-@pytest.mark.parametrize("val_loss, says", ((None, "train 2.5000  12,345 tokens/s"), (2.25, "train 2.5000  val 2.2500  12,345")))
+@pytest.mark.parametrize("val_loss, says", ((None, "train 2.5000  12,345 tokens/s"),
+                                            (2.25, "train 2.5000  val 2.2500  12,345 tokens/s")))
 def test_the_bar_fits_eighty_columns(monkeypatch, val_loss, says):
     from rich.console import Console
     bar = TerminalProgress(total=20000, start=0)

@@ -41,7 +41,8 @@ def main():
         if isinstance(error, Interrupted):
             fail(str(error), 130)
         known = isinstance(error, (ValueError, TypeError, OSError, RuntimeError, ArithmeticError))
-        fail(describe(error) if known else f"{type(error).__name__}: {describe(error)}", 2 if isinstance(error, RecipeError) else 1)
+        kind = "" if known else f"{type(error).__name__}: "
+        fail(f"{kind}{describe(error)}", 2 if isinstance(error, RecipeError) else 1)
     if code == 130:                                         # typer turns Ctrl-C into this
         fail("stopped", code)
 

@@ -12,6 +12,7 @@ import typer
 
 
 def command(
+    folder: Annotated[Optional[Path], typer.Argument(metavar="[DIR]", help="The same as --model DIR.")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ):
@@ -20,7 +21,7 @@ def command(
     from ..train.evaluate import bigram_loss, evaluate_loss, uniform_loss
     from ..train.run import Corpus
     from .runs import newest_run, open_run
-    folder = model or newest_run()
+    folder = folder or model or newest_run()
     trained, tokenizer = open_run(folder)
     corpus = Corpus(load_recipe(folder / "recipe.toml").data, tokenizer)
     corpus.check_length(trained.config.block_size)

@@ -9,17 +9,20 @@ import typer
 
 
 def command(
-    prompt: Annotated[Optional[str], typer.Argument(metavar="PROMPT", help="The text to go on from. Default: a new line.")] = None,
+    prompt: Annotated[Optional[str], typer.Argument(metavar="PROMPT", help="The text to go on from. "
+                                                                           "Default: a new line.")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=0, help="How many tokens to add.")] = 300,
     temperature: Annotated[float, typer.Option(min=0.0, help="0: always the likeliest; above 1: wilder.")] = 0.8,
     top_k: Annotated[Optional[int], typer.Option(min=1, help="Draw from the k likeliest only.")] = None,
-    top_p: Annotated[Optional[float], typer.Option(min=0.0, max=1.0, help="Draw from the likeliest that together reach p.")] = None,
+    top_p: Annotated[Optional[float], typer.Option(min=0.0, max=1.0,
+                                                   help="Draw from the likeliest that together reach p.")] = None,
     seed: Annotated[Optional[int], typer.Option(min=0, help="The same seed gives the same text.")] = None,
 ):
     """Continue a text with a trained model."""
     from .runs import newest_run, open_run
-    write(*open_run(model or newest_run()), prompt, max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, rng=seed)
+    write(*open_run(model or newest_run()), prompt, max_new_tokens,
+          temperature=temperature, top_k=top_k, top_p=top_p, rng=seed)
 
 
 def write(model, tokenizer, prompt, max_new_tokens, **how):

@@ -14,7 +14,8 @@ def command(
                                                                            "Default: pydocs-char.")] = None,
     out: Annotated[Optional[Path], typer.Option(metavar="DIR", file_okay=False,
                                                 help="Where the run goes. Default: runs/RECIPE.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in DIR, with the recipe there.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in DIR, with the recipe "
+                                                          "there.")] = False,
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value …",
         help="Change values of the recipe, such as train.max_steps=500 or data.corpus=path/to/file.txt.")] = None,

@@ -154,25 +154,6 @@ class Module:
         return ""
 
 
-class Sequential(Module):
-    """Modules one after the other: y = fₙ(… f₂(f₁(x)))."""
-
-    def __init__(self, *modules):
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
-
-    def forward(self, x):
-        for _, module in self.named_children():
-            x = module(x)
-        return x
-
-    def __len__(self):
-        return len(self.named_children())
-
-    def __getitem__(self, i):
-        return self.named_children()[i][1]
-
-
 class ModuleList(Module):
     """A list of modules whose parameters count as the holder's. It has no forward pass of its own."""
 
@@ -192,3 +173,15 @@ class ModuleList(Module):
 
     def __iter__(self):
         return iter(module for _, module in self.named_children())
+
+
+class Sequential(ModuleList):
+    """Modules one after the other: y = fₙ(… f₂(f₁(x)))."""
+
+    def __init__(self, *modules):
+        super().__init__(modules)
+
+    def forward(self, x):
+        for module in self:
+            x = module(x)
+        return x

@@ -37,8 +37,10 @@ class TrainSettings:
     batch_size: int = 12                # windows in one forward pass
     accumulate: int = 1                 # forward passes whose gradients make one step
     seed: int = 1
+    optimizer: str = "adamw"            # "adamw", or "muon" for the matrices of hidden layers and AdamW for the rest
     lr: float = 1e-3                    # the highest; warmed up to, then down along a cosine
     min_lr: float = 1e-4
+    muon_lr: float = 0.02               # Muon's own highest rate, warmed up and brought down like the other
     warmup_steps: int = 100
     weight_decay: float = 0.1           # not on vectors (biases, norms)
     beta1: float = 0.9
@@ -162,7 +164,7 @@ def _assign(recipe, key, value):
 def _validate(recipe):
     train, data = recipe.train, recipe.data
     limits = {"max_steps": 1, "batch_size": 1, "accumulate": 1, "eval_every": 1, "eval_windows": 1, "checkpoint_every": 1,
-              "warmup_steps": 0, "seed": 0, "lr": 0, "min_lr": 0, "weight_decay": 0, "clip": 0}
+              "warmup_steps": 0, "seed": 0, "lr": 0, "min_lr": 0, "muon_lr": 0, "weight_decay": 0, "clip": 0}
     for key, least in limits.items():
         if not least <= getattr(train, key) < float("inf"):
             raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected a finite number of at least {least}")
@@ -171,6 +173,8 @@ def _validate(recipe):
             raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least 0 and less than 1")
     if train.min_lr > train.lr:
         raise RecipeError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
+    if train.optimizer not in ("adamw", "muon"):
+        raise RecipeError(f"train.optimizer: got {train.optimizer!r}, expected 'adamw' or 'muon'")
     if data.tokenizer not in ("char", "bpe"):
         raise RecipeError(f"data.tokenizer: got {data.tokenizer!r}, expected 'char' or 'bpe'")
     if not 0 < data.train_fraction < 1:

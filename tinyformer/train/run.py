@@ -16,7 +16,8 @@ from .. import rng as randomness
 from ..data import random_windows, split
 from ..files import remove_unfinished, replace_file
 from ..models import ARCHITECTURES
-from ..optim import AdamW, CosineSchedule, param_groups_by_decay
+from ..nn import Linear
+from ..optim import AdamW, CosineSchedule, Muon, param_groups_by_decay, param_groups_for_muon
 from ..text import load_corpus, load_tokenizer, train_tokenizer
 from ..viz import draw_losses
 from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
@@ -82,8 +83,7 @@ class Run:
         config = recipe.model_config(corpus.tokenizer.vocab_size)
         corpus.check_length(config.block_size)
         self.model = ARCHITECTURES[recipe.model["architecture"]][0](config)
-        self.optimizer = AdamW(param_groups_by_decay(self.model.parameters(), settings.weight_decay), lr=settings.lr,
-                               betas=(settings.beta1, settings.beta2))
+        self.optimizer = _optimizer(self.model, settings)
         self.schedule = CosineSchedule(self.optimizer, min(settings.warmup_steps, settings.max_steps), settings.max_steps,
                                        settings.lr, settings.min_lr)
         self.batches = np.random.default_rng(settings.seed)                     # where the windows of the batches start
@@ -135,6 +135,16 @@ class Run:
             reason = f"its state has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"cannot resume from {path}: {reason}; go on with the recipe that it was made by, "
                              f"or start anew without --resume") from None
+
+
+def _optimizer(model, settings):
+    """The optimiser that the settings name, with no decay on vectors."""
+    betas = (settings.beta1, settings.beta2)
+    if settings.optimizer == "muon":
+        hidden = [module.weight for _, module in model.named_modules() if isinstance(module, Linear)]
+        groups = param_groups_for_muon(model.parameters(), hidden, settings.muon_lr, settings.weight_decay)
+        return Muon(groups, lr=settings.lr, betas=betas)
+    return AdamW(param_groups_by_decay(model.parameters(), settings.weight_decay), lr=settings.lr, betas=betas)
 
 
 def train(recipe, folder, resume=False):
