@@ -109,7 +109,7 @@ def test_the_last_setting_counts_and_the_rest_stays():
     ("train.lr=nan", "train.lr: got nan, expected a finite number"),
     ("train.lr=inf", "train.lr: got inf, expected a finite number"),
     ("train.lr=-1", "train.lr: got -1.0"),
-    ("train.min_lr=1", "train.min_lr: got 1.0, expected at most train.lr, which is 0.001"),
+    ("train.min_lr=1", "train.min_lr: got 1.0, expected at most train.lr, which is 0.003"),
     ("train.beta2=1", "train.beta2: got 1.0, expected at least 0 and less than 1"),
     ("train.optimizer=sgd", "train.optimizer: got 'sgd', expected 'adamw' or 'muon'"),
     ("data.tokenizer=words", "data.tokenizer: got 'words', expected 'char' or 'bpe'"),

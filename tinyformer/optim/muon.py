@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..kernels import matmul
 from .adaptive import AdamW
 from .optimizer import Optimizer, param_groups_by_decay
 
@@ -74,8 +75,8 @@ def orthogonalise(matrix):
     X = matrix.T if tall else matrix                        # G is then the smaller of the two squares
     X = X / (np.linalg.norm(X) + X.dtype.type(1e-7))
     for _ in range(STEPS):
-        G = X @ X.T
-        X = A * X + (B * G + C * (G @ G)) @ X
+        G = matmul(X, X.T)
+        X = A * X + matmul(B * G + C * matmul(G, G), X)
     return X.T if tall else X
 
 
