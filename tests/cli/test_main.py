@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "generate", "evaluate", "doctor")
+COMMANDS = ("train", "generate", "evaluate", "doctor", "learn")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
