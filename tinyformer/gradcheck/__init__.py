@@ -6,5 +6,6 @@
 
 from .compare import check
 from .report import Finding, InputReport, Report
+from .samples import sample
 
-__all__ = ["Finding", "InputReport", "Report", "check"]
+__all__ = ["Finding", "InputReport", "Report", "check", "sample"]

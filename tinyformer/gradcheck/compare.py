@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ..autograd import unbroadcast
 from .comparison import Comparison
+from .diagnose import Doctor
 from .numeric import Probe
 from .report import Finding, InputReport, Report
 from .subject import Unreadable, copies, open_subject
@@ -53,7 +56,7 @@ def _check(subject, rtol, rng):
             if run.gradients is None:
                 report.error, report.agrees = np.inf, False
             else:
-                _judge(report, run.gradients[i], run.eps, subject.sums, lambda: run.probe(i), rtol, rng)
+                _judge(report, run.gradients[i], run, i, rtol, rng)
             if run.eps > DOUBLE:
                 report.findings.append(Finding("float32", "the value is float32: compared to its few digits only"))
         if subject.given[i]:
@@ -128,6 +131,11 @@ class _Run:
         for i in which or [i for i, wanted in enumerate(self.subject.wanted) if wanted]:
             self.findings[i].append(Finding(code, message))
 
+    @functools.cached_property
+    def doctor(self):
+        """Who says what is wrong; asked only where something is."""
+        return Doctor(self.subject, self.cotangents, self.eps)
+
     def probe(self, i):
         """The numeric side of input i."""
         subject, rng = self.subject, np.random.default_rng(i)
@@ -155,31 +163,32 @@ def _same(these, those):
 
 # ------------------------------------------------------------------------------------------------ one input
 
-def _judge(report, gradient, eps, sums, probe, rtol, rng):
+def _judge(report, gradient, run, i, rtol, rng):
     """Hold ``gradient`` against the numeric one and write the outcome into ``report``."""
     def refuse(code, message, **evidence):
         report.error, report.agrees = np.inf, False
         report.findings.append(Finding(code, message, evidence))
 
-    name, shape = report.name, report.shape
+    name, shape, eps = report.name, report.shape, run.eps
     missing = gradient is None
     try:
         gradient = np.zeros(shape) if missing else np.asarray(gradient)
     except ValueError:
         return refuse("returns", f"the gradient of {name} is no array")
-    if sums and unbroadcast(gradient, shape) is not None:
+    if run.subject.sums and unbroadcast(gradient, shape) is not None:
         gradient = unbroadcast(gradient, shape)
     if gradient.dtype.kind != "f" or gradient.dtype != np.float64 and eps == DOUBLE:
         return refuse("dtype", f"the gradient of {name} is {gradient.dtype}, expected float64 as its input")
     if gradient.shape != shape:
-        return refuse("shape", f"the gradient of {name} has shape {gradient.shape}, expected {shape}",
-                      came=gradient.shape, expected=shape)
+        report.error, report.agrees = np.inf, False
+        report.findings += run.doctor.shape(i, gradient.shape)
+        return None
     report.analytic = gradient = gradient.astype(np.float64)
     if not np.isfinite(gradient).all():
         index = _index(np.flatnonzero(~np.isfinite(gradient))[0], shape)
         return refuse("nonfinite", f"the gradient of {name} is {gradient[index]} at {list(index)}", index=index)
 
-    comparison = Comparison(probe(), gradient, rtol, rng)
+    comparison = Comparison(run.probe(i), gradient, rtol, rng)
     report.error, report.agrees, report.compared = comparison.error, comparison.agrees, comparison.compared
     report.numeric = comparison.numeric.reshape(shape)
     if comparison.kinks:
@@ -190,7 +199,10 @@ def _judge(report, gradient, eps, sums, probe, rtol, rng):
         report.findings.append(Finding("missing", f"vjp gives None for {name}, but the value depends on it"))
     elif not report.agrees:
         worst = [(_index(i, shape), float(gradient.flat[i]), float(comparison.numeric[i])) for i in comparison.worst[:SHOWN]]
-        report.findings.append(Finding(comparison.code, comparison.reason, {"worst": worst}))
+        findings = run.doctor.explain(i, report.numeric) if comparison.code == "unexplained" else []
+        for finding in findings:
+            finding.evidence.setdefault("worst", worst)
+        report.findings += findings or [Finding(comparison.code, comparison.reason, {"worst": worst})]
 
 
 def _index(i, shape):
