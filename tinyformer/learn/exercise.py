@@ -111,6 +111,7 @@ class Exercise:
         wanted = self.wanted(inputs)
 
         def g(*arrays):
+            __tracebackhide__ = True                        # the lines that the doctor points at are the learner's
             arguments = [a.copy() if isinstance(a, np.ndarray) else a for a in inputs]
             for i, array in zip(wanted, arrays):
                 arguments[i] = array

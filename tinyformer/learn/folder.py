@@ -78,9 +78,11 @@ class Folder:
         progress = self._load()
         entry = {**NEW, **progress.get(verdict.name, {})}
         attempted = verdict.state != "not attempted"
-        seen = source and hashlib.sha256(source).hexdigest()[:16]
+        seen = None if source is None else hashlib.sha256(source).hexdigest()[:16]
         if attempted and (seen is None or seen != entry["seen"]):
             entry["tries"] += 1
+        if verdict.hint != entry["hint"]:                   # another mistake: the next hint is the one about it
+            entry["hints"] = min(entry["hints"], 1)
         entry.update(state=verdict.state, code=verdict.code, hint=verdict.hint, seen=seen,
                      passed=entry["passed"] or verdict.ok)
         progress[verdict.name] = entry

@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import io
 import os
+import re
 import threading
 import traceback
 from dataclasses import asdict, dataclass
@@ -119,16 +120,28 @@ def explain(error, file=None):
         pointer = " " * (4 + min(error.offset or 1, len(line) + 1) - 1) + "^" if line else ""
         return "\n".join(filter(None, [f"line {error.lineno}: {what}", f"    {line}" if line else "", pointer]))
     frame = learners_frame(error.__traceback__, file)
-    return f"{what}\n  {at(frame)}" if frame else what
+    return f"{what}\n  {at(frame)}{_shapes(error, frame)}" if frame else what
+
+
+def _shapes(error, frame):
+    """The shapes of the arrays on the learner's line, if it is shapes that do not fit."""
+    if not isinstance(error, (ValueError, IndexError)):
+        return ""
+    names = next(f.f_locals for f, line in traceback.walk_tb(error.__traceback__)
+                 if (f.f_code.co_filename, line) == (frame.filename, frame.lineno))
+    arrays = {name: names[name] for name in re.findall(r"\w+", frame.line or "") if isinstance(names.get(name), np.ndarray)}
+    return arrays and "\n  where " + ", ".join(f"{name} is {array.shape}" for name, array in arrays.items()) or ""
 
 
 def learners_frame(tb, file=None):
-    """The innermost frame that is neither ours nor a library's."""
-    frames = [f for f in traceback.extract_tb(tb) if (f.filename == file if file else not f.filename.startswith(FOREIGN))]
+    """The innermost frame that is neither ours nor a library's, or the innermost of ``file``."""
+    frames = [f for f in traceback.extract_tb(tb)
+              if (f.filename == file if file else not f.filename.startswith(FOREIGN))]
     return frames[-1] if frames else None
 
 
 def at(frame):
+    """Where a frame is, with its text if that is known."""
     return f"in line {frame.lineno}: {frame.line}" if frame.line else f"in line {frame.lineno}"
 
 
@@ -182,10 +195,13 @@ def _try_once(exercise, function):
     if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
         raise Refused("returns", f"{exercise.name} returned {_what(returned)}, expected (value, vjp): a value and a function")
     value, vjp = returned
-    if not _alike([_as_tuple(value)], [_as_tuple(_call(function, *_copies(inputs))[0])]):
-        raise Wrong("nondeterministic", "two calls with the same inputs give two values: draw nothing at random, keep nothing "
-                                          "from call to call")
-    _value(value, reference[0])
+    try:
+        _value(value, reference[0])
+    except Wrong as wrong:
+        if wrong.code == "forward" and not _alike([_as_tuple(value)], [_as_tuple(_call(function, *_copies(inputs))[0])]):
+            raise Wrong("nondeterministic", "two calls with the same inputs give two values: draw nothing at random, keep nothing "
+                                            "from call to call") from None
+        raise
     wanted = exercise.wanted(inputs)
     names = [exercise.parameters[i] for i in wanted]
     expected = "one array" if len(names) == 1 else f"{len(names)} arrays, one for each of {', '.join(names)}"
@@ -210,6 +226,8 @@ def _try_once(exercise, function):
         raise Refused("returns", f"vjp returned {len(several)} gradient{'s' * (len(several) != 1)} "
                                  f"({', '.join(map(_what, several))}), expected {expected}")
     for name, gradient in zip(names, several):
+        if not (gradient is None or isinstance(gradient, np.ndarray) or np.isscalar(gradient)) or isinstance(gradient, str):
+            raise Refused("returns", f"the gradient of {name} is {_what(gradient)}, expected an array")
         kind = getattr(gradient, "dtype", np.dtype(type(gradient)) if np.isscalar(gradient) else None)
         if kind is not None and kind.kind in "iub":
             raise Wrong("dtype", f"the gradient of {name} is made of {kind}, expected float64: whole numbers lose what "
@@ -315,7 +333,7 @@ def _examine(exercise, function):
             parts += [str(refused)] * (not square)
             continue
         if not report.ok:
-            parts += ["With all sizes equal:" if square else "", str(report)]
+            parts += ["With all sizes equal it runs:" if fault else "With all sizes equal:" if square else "", str(report)]
             found += [finding.code for one in report.inputs for finding in one.findings if finding.is_mistake]
     if found:
         codes = tuple(dict.fromkeys([code for code in found if code not in GENERAL] or found))

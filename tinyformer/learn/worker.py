@@ -76,7 +76,11 @@ def main():
     limit, *rest = sys.argv[1:]
     out, sys.stdout = sys.stdout, io.StringIO()
     for name, path in zip(rest[::2], rest[1::2]):
-        print(json.dumps(check_file(EXERCISES[name], Path(path), float(limit)).as_dict()), file=out, flush=True)
+        try:
+            verdict = check_file(EXERCISES[name], Path(path), float(limit))
+        except Exception as error:
+            verdict = Verdict(name, "broken", "checker", f"the checker itself failed, which is not your doing: {error!r}")
+        print(json.dumps(verdict.as_dict()), file=out, flush=True)
 
 
 def check_file(exercise, path, limit):
