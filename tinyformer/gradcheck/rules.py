@@ -38,7 +38,7 @@ SLOPES = {
     np.logaddexp: lambda z, x, y: (np.exp(x - z), np.exp(y - z)),
 }
 CONSTANT = {np.sign, np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan, np.isfinite, np.isinf,
-            np.floor, np.ceil, np.logical_not}
+            np.floor, np.ceil, np.rint, np.trunc, np.logical_not, np.heaviside, np.signbit, np.logical_and, np.logical_or}
 
 
 def _parents(operands):
@@ -58,10 +58,19 @@ def ufunc_rule(tape, ufunc, method, inputs, given):
         return ufunc(*values)
     if ufunc is np.matmul:
         return matmul(tape, *inputs)
-    if ufunc not in SLOPES:
-        raise Unrecorded(ufunc.__name__)
     z = np.asarray(ufunc(*values))
+    if ufunc not in SLOPES:
+        if len(values) != 1 or z.dtype.kind != "f":
+            raise Unrecorded(ufunc.__name__)
+        return unknown(tape, ufunc.__name__, ufunc, inputs[0])
     return elementwise(tape, ufunc.__name__, inputs, z, SLOPES[ufunc](z, *values))
+
+
+def unknown(tape, kind, f, x):
+    """An elementwise function without a rule of ours, such as SciPy's erf: its slope is measured."""
+    X = _value(x)
+    h = 6e-6 * np.maximum(1, np.abs(X))
+    return elementwise(tape, kind, (x,), np.asarray(f(X)), ((f(X + h) - f(X - h)) / (2 * h),))
 
 
 def elementwise(tape, kind, inputs, z, slopes):
@@ -97,7 +106,9 @@ def matmul(tape, x, y):
 def einsum(tape, equation, *operands):
     left, arrow, out = equation.replace(" ", "").partition("->")
     terms = left.split(",")
-    if not arrow or "." in equation or any(len(set(t)) < len(t) for t in terms):
+    if not arrow:
+        out = "".join(sorted(a for a in set(left) - {","} if left.count(a) == 1))
+    if "." in equation or any(len(set(t)) < len(t) for t in terms):
         raise Unrecorded("einsum")
     values = [_value(x) for x in operands]
     sizes = {a: n for t, v in zip(terms, values) for a, n in zip(t, v.shape)}
@@ -150,15 +161,22 @@ def cumsum(tape, x, axis=None, **_):
                           [lambda dz: np.flip(np.cumsum(np.flip(dz, axis), axis), axis)], axis=axis))
 
 
-def moved(tape, kind, move, x, **extra):
-    """``move`` does no more than place entries of x, perhaps several times."""
+def moved(tape, kind, move, x, value=None, **extra):
+    """``move`` does no more than place entries of x, perhaps several times (−1: not one of them)."""
     X = _value(x)
     source = move(np.arange(X.size).reshape(X.shape))
 
     def back(dz):
-        return np.bincount(source.reshape(-1), np.broadcast_to(dz, source.shape).reshape(-1), X.size).reshape(X.shape)
+        inside = source.reshape(-1) >= 0                    # what a padding put beside the entries comes from none of them
+        return np.bincount(source.reshape(-1)[inside], np.broadcast_to(dz, source.shape).reshape(-1)[inside], X.size).reshape(X.shape)
 
-    return tape.note(Node(kind, _parents([x]), [X], np.asarray(move(X)), [back], source=source, **extra))
+    return tape.note(Node(kind, _parents([x]), [X], np.asarray(move(X) if value is None else value), [back], source=source, **extra))
+
+
+def pad(tape, x, widths, mode="constant", **given):
+    if mode != "constant":
+        raise Unrecorded("pad")
+    return moved(tape, "pad", lambda a: np.pad(a, widths, constant_values=-1), x, np.pad(_value(x), widths, **given))
 
 
 def getitem(tape, x, index):
@@ -216,7 +234,8 @@ def _split(tape, x, parts, axis=0):
 
 MOVES = {f: f.__name__ for f in (np.reshape, np.transpose, np.moveaxis, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to,
                                  np.flip, np.roll, np.repeat, np.tile, np.take, np.atleast_2d, np.ravel, np.rollaxis, np.flipud,
-                                 np.fliplr, np.rot90, np.diagonal)}
+                                 np.fliplr, np.rot90, np.diagonal, np.take_along_axis,
+                                 np.lib.stride_tricks.sliding_window_view)}
 OTHERS = {
     np.sum: lambda tape, *a, **k: reduce(tape, "sum", *a, **k),
     np.mean: lambda tape, *a, **k: reduce(tape, "mean", *a, **k),
@@ -229,6 +248,8 @@ OTHERS = {
     np.tril: lambda tape, x, k=0: x * np.tril(np.ones(x.shape), k), np.triu: lambda tape, x, k=0: x * np.triu(np.ones(x.shape), k),
     np.vstack: lambda tape, arrays: concatenate(tape, [np.atleast_2d(a) for a in arrays], 0),
     np.hstack: lambda tape, arrays: concatenate(tape, arrays, 0 if arrays[0].ndim == 1 else 1),
+    np.pad: pad, np.inner: lambda tape, x, y: _dot(tape, x, np.swapaxes(y, -1, -2) if y.ndim > 1 else y),
+    np.diff: lambda tape, x, axis=-1: np.take(x, np.arange(1, x.shape[axis]), axis) - np.take(x, np.arange(x.shape[axis] - 1), axis),
     np.copy: lambda tape, x, **_: x * 1.0,
     np.trace: lambda tape, x: np.sum(np.diagonal(x)),
     np.linalg.norm: lambda tape, x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)),
@@ -251,6 +272,6 @@ def function_rule(tape, function, args, given):
     if function in OTHERS:
         return OTHERS[function](tape, *args, **given)
     if function in (np.argmax, np.argmin, np.argsort, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.any, np.all, np.zeros_like,
-                    np.ones_like, np.empty_like, np.full_like, np.array_equal):
+                    np.ones_like, np.empty_like, np.full_like, np.array_equal, np.nonzero, np.argwhere, np.argpartition, np.unique):
         return function(*map(_value, args), **given)
     raise Unrecorded(function.__name__)

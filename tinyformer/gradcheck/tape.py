@@ -128,7 +128,7 @@ def _within(fn, tape, depth=0):
     if not isinstance(fn, types.FunctionType) or fn.__code__.co_filename.startswith(NUMPY) or depth > 3:
         return fn
     proxies = {name: _followed(value, tape, depth) for name, value in fn.__globals__.items()
-               if name in fn.__code__.co_names and value is not fn}
+               if name in _names(fn.__code__) and value is not fn}
     cells = tuple(types.CellType(_within(cell.cell_contents, tape, depth + 1))
                   if _filled(cell) and isinstance(cell.cell_contents, types.FunctionType) else cell for cell in fn.__closure__ or ())
     copy = types.FunctionType(fn.__code__, {**fn.__globals__, **proxies}, fn.__name__, fn.__defaults__, cells or None)
@@ -136,17 +136,25 @@ def _within(fn, tape, depth=0):
     return copy
 
 
+def _names(code):
+    """The global names in a piece of code and in the functions and comprehensions within it."""
+    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+
+
 def _followed(value, tape, depth):
     """What stands in the place of a name that a forward pass refers to."""
     def lifted(operation):
         return Lifted(operation, Traced, lambda operation, args, options: _opaque(tape, operation, args, options))
 
+    from .rules import unknown
     if value is np:
         return _Numpy(tape)
     if hasattr(value, "raw") and hasattr(value, "input_name"):
         return lifted(value)
     if isinstance(value, types.ModuleType) and value.__name__ == f"{__package__.partition('.')[0]}.ops":
         return Library(value, lifted)
+    if isinstance(value, np.vectorize):
+        return lambda x: unknown(tape, "vectorize", value, x) if isinstance(x, Traced) else value(x)
     return _within(value, tape, depth + 1)
 
 
@@ -202,6 +210,15 @@ class _Numpy:
 
     def ones_like(self, x, **given):
         return self._new(np.ones_like(_value(x), **given))
+
+    def full(self, *args, **given):
+        return self._new(np.full(*args, **given))
+
+    def full_like(self, x, *args, **given):
+        return self._new(np.full_like(_value(x), *args, **given))
+
+    def vectorize(self, *args, **given):
+        return _followed(np.vectorize(*args, **given), self._tape, 0)
 
     def array(self, x, *args, **given):
         return self.asarray(x.copy() if isinstance(x, Traced) else x, *args, **given)
@@ -314,6 +331,9 @@ class Traced:
     def cumsum(self, *args, **given): return np.cumsum(self, *args, **given)
     def clip(self, *args, **given): return np.clip(self, *args, **given)
     def argmax(self, *args, **given): return np.argmax(_value(self), *args, **given)
+    def any(self, *args, **given): return np.any(_value(self), *args, **given)
+    def all(self, *args, **given): return np.all(_value(self), *args, **given)
+    def argsort(self, *args, **given): return np.argsort(_value(self), *args, **given)
     def argmin(self, *args, **given): return np.argmin(_value(self), *args, **given)
     def reshape(self, *shape, **_): return np.reshape(self, shape[0] if len(shape) == 1 else shape)
     def ravel(self): return np.reshape(self, -1)

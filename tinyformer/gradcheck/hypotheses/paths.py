@@ -124,17 +124,13 @@ def _told(e, hits):
     k_differs, codes, says, number, k = hits[0]
     evidence = {"line": record.line(number), "step": record.tapes[0].nodes[number].kind}
     where = f" ({evidence['line']})" if evidence["line"] else ""
-    findings = [Finding(code, f"the gradient of {e.name} is what comes out if {_lower(says)}{where}", dict(evidence)) for code in codes]
+    findings = [Finding(code, says + where, dict(evidence)) for code in codes]
     if k < 0 and "sign" not in codes:
         findings.append(Finding("sign", f"besides, the gradient of {e.name} has the wrong sign", {"factor": k}))
     if abs(abs(k) - 1) > 1e-5:
         findings.append(Finding("factor", f"besides, the gradient of {e.name} is {abs(k):.6g} times what it should be",
                                 {"factor": abs(k), "name": name_of(abs(k), e)}))
     return findings
-
-
-def _lower(text):
-    return "this holds: " + text
 
 
 def _edits(record, point, numbers, operand, key, tables=None, pool=None):
@@ -248,6 +244,10 @@ def uses(e):
         times = f"{len(kept)} times" if len(sites) > 1 or len(kept) > 1 else "several times"
         return [Finding("overwrite", f"{e.name} is used {times} and its gradient is the sum over the uses; {len(lost)} not counted "
                                      f"(= instead of +=?): {lines}", evidence)]
+    off = [v for v in c if abs(v - 1) > 1e-5]
+    if len(off) == 1 and off[0] > 0 and name_of(float(off[0]), e):
+        return [Finding("factor", f"{e.name} is used {len(kept)} times; in the gradient of one use ({lines}) there is a factor "
+                                  f"{off[0]:.6g} = {name_of(float(off[0]), e)}", {**evidence, "factor": float(off[0]), "name": name_of(float(off[0]), e)})]
     return [Finding("missing-term", f"the gradient of {e.name} is a sum over its uses; one has the wrong sign or weight: {lines}", evidence)]
 
 
@@ -274,6 +274,51 @@ def _diagonal(e):
         return False
     right = e.jacobians()[1]
     return right.shape[0] == right.shape[1] and np.max(np.abs(right - np.diag(np.diag(right)))) <= 1e-8 * np.max(np.abs(right))
+
+
+def overwritten(e):
+    """An array that is cut into overlapping parts: the gradient of one part is written over that of another."""
+    record = record_of(e)
+    if record is None:
+        return []
+    for number in sorted(record.reached):
+        used = [(n.number, k) for n in record.tapes[0].nodes for k, p in enumerate(n.parents)
+                if p is not None and p.number == number and n.number in record.reached]
+        if not 2 <= len(used) <= 24 or not any(record.tapes[0].nodes[n].kind in ("getitem", "take") for n, _ in used):
+            continue
+        for order in (used, used[::-1]):
+            for once in (False, True):
+                candidates = [record.gradient(point, _written_over(record.tapes[point], order, once)) for point in range(len(e.points))]
+                if e.fits(candidates):
+                    line = record.line(order[0][0])
+                    return [Finding("overwrite", f"the gradients of overlapping parts are written over each other (= instead of +=): {line}",
+                                    {"line": line})]
+    return []
+
+
+def _written_over(tape, order, once):
+    """Rules under which each use in turn puts its gradient in the place of what the uses before it have put there."""
+    edits, covered = {}, None
+    for n, k in reversed(order):
+        node = tape.nodes[n]
+        shape, source = node.operands[k].shape, node.extra.get("source")
+        free = np.ones(shape, bool) if covered is None else ~covered
+        if source is None:
+            edits[n, k] = lambda dz, pull=node.pulls[k], free=free: pull(dz) * free
+            covered = np.ones(shape, bool)
+            continue
+
+        def put(dz, source=source.reshape(-1), shape=shape, free=free, pull=node.pulls[k]):
+            dx = pull(dz)
+            if once:
+                dx = np.zeros(free.size)
+                dx[source] = np.ravel(dz)
+            return dx.reshape(shape) * free
+        edits[n, k] = put
+        reached = np.zeros(free.size, bool)
+        reached[source.reshape(-1)] = True
+        covered = reached.reshape(shape) | (~free)
+    return edits
 
 
 def lost_path(e):

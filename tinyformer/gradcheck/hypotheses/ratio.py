@@ -63,7 +63,7 @@ def _name(e, ratios, seen, shape):
 
 def _local(e, name):
     inverse = name.startswith("1/") or name.startswith("1 / ")
-    text = (f"the gradient of {e.name} lacks the factor {name.split('/', 1)[1].strip()}" if inverse
+    text = (f"the gradient of {e.name} lacks the factor {name.split('/', 1)[1].strip().removeprefix('(').removesuffix(')') if name.startswith('1 / (') else name[2:]}" if inverse
             else f"the gradient of {e.name} is {name} times what it should be")
     return [Finding("local-derivative", f"{text}: is the derivative of a step wrong, or multiplied in twice?", {"name": name})]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 
-import numpy as np
-
 from .evidence import WIDE, Evidence, points
 from .hypotheses import layout, paths, ratio, support, whole
 from .report import Finding
 
 RAISE = False                   # tests set it: a suspicion that fails must not be taken for one that does not fit
 
-# In this order; the first that fits decisively is told.
-HYPOTHESES = (whole.zero, whole.upstream, whole.factor, layout.swapped, layout.permuted, support.masks, layout.rearranged,
-              ratio.named_factor, paths.wrong_step, layout.averaged, ratio.difference, paths.uses, paths.lost_path, paths.wrong_step_scaled,
-               ratio.output_factor, ratio.row_scale,
-              support.reaches, ratio.elementwise)
+# In this order, each with how sure it may be; the first that fits decisively is told.
+HYPOTHESES = (
+    (whole.zero, 1.0), (whole.upstream, 1.0), (whole.factor, 1.0), (layout.swapped, 0.95), (layout.permuted, 0.95), (support.masks, 0.95),
+    (layout.rearranged, 0.9), (support.diagonal, 0.95), (ratio.named_factor, 0.9), (paths.wrong_step, 0.9), (layout.averaged, 0.85),
+    (ratio.difference, 0.85), (paths.uses, 0.9), (paths.overwritten, 0.9), (paths.lost_path, 0.85), (support.one_place, 0.85),
+    (paths.wrong_step_scaled, 0.8), (ratio.output_factor, 0.7), (ratio.row_scale, 0.8), (whole.varying_factor, 0.8), (support.reaches, 0.7),
+    (ratio.elementwise, 0.7))
 
 
 class Doctor:
@@ -36,10 +36,12 @@ class Doctor:
     def explain(self, i, numeric):
         """Findings about the gradient of input i, of the right shape and wrong; none where nothing fits decisively."""
         small = self.subject.arrays[i].size <= WIDE
-        e = self._evidence(i, self.places if small else self.places[:1], None if small else numeric)
-        for suspect in HYPOTHESES if e else ():
+        e = self._evidence(i, self.places, None if small else numeric)
+        for suspect, confidence in HYPOTHESES if e else ():
             findings = self._asked(suspect, e)
             if findings:
+                for finding in findings:
+                    finding.confidence = confidence
                 return findings
         return []
 
