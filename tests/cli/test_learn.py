@@ -74,8 +74,8 @@ def test_help(cli):
 def test_from_the_stub_to_the_pass(cli, desk, refused):
     result = cli("learn", "check", "mse")
     assert result.code == 1
-    assert result.lines[0] == (f"mse: not attempted yet. Write the body of vjp in {os.path.join('exercises', '01_mse.py')}: it still has "
-                               f"raise NotImplementedError.")
+    file = os.path.join("exercises", "01_mse.py")
+    assert result.lines[0] == f"mse: not attempted yet. Write the body of vjp in {file}: it still raises NotImplementedError."
     assert "after a pass or 3 tries; 3 to go" in refused(1, "", "learn", "solution", "mse").errors[0]
 
     desk("mse", with_vjp("return difference * dL / x.size, -difference * dL / x.size"))

@@ -79,7 +79,7 @@ def changes_cotangent(dL, x, target):
     (of_value(lambda x, t: None), "returns", "the value is None, expected an array of shape ()"),
     (of_value(lambda x, t: [1.0]), "returns", "the value is a list, expected an array of shape (): keep it a NumPy array"),
     (of_value(lambda x, t: np.array("a")), "returns", "expected numbers"),
-    (lambda x, target: np.mean((x - target) ** 2), "returns", "mse returned a float64, expected (value, vjp): a value and a function"),
+    (lambda x, target: np.mean((x - target) ** 2), "returns", "mse returned a float64, expected (value, vjp): a value, a function"),
     (lambda x, target: None, "returns", "mse returned None, expected (value, vjp)"),
     (lambda x: x, "signature", "your function is mse(x), expected mse(x, target)"),
     (lambda x, target, more: x, "signature", "your function is mse(x, target, more), expected mse(x, target)"),

@@ -58,9 +58,11 @@ def wrong_answers():
 
 
 def outcome(wrong, verdict):
-    """What the doctor made of a wrong answer: "accepted" (it must not be), "named", "unnamed", or "misnamed"."""
-    if verdict.ok:
-        return "accepted"
-    if set(wrong.code.split("/")) & set(verdict.codes):
-        return "named"
-    return "unnamed" if set(verdict.codes) <= set(GENERAL) else "misnamed"
+    """What the doctor made of a wrong answer: "accepted" (it must never be), "named", "unnamed", or "misnamed".
+
+    Misnamed is what got any code that it does not deserve, though it may have got the right one too.
+    """
+    codes = set(verdict.codes) - set(GENERAL) or set(verdict.codes) & {wrong.code}
+    if verdict.ok or not codes:
+        return "accepted" if verdict.ok else "unnamed"
+    return "named" if codes <= set(wrong.code.split("/")) else "misnamed"

@@ -1,4 +1,4 @@
-"""What an exercise is: its solution, in real code, and what is said beside it. Stub and wrong answers are made from the solution."""
+"""What an exercise is: its solution, in real code, and what is said of it. Stub and wrong answers are made from the solution."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ROUNDS = ("coprime", "square")          # a stray factor names itself in the first; no transpose hides behind a shape in the second
-SQUARE = 4                              # every size of the second
+# The inputs of the first round have coprime sizes, so that a stray factor names itself; those of the second this one size,
+# so that a transpose cannot hide behind an error of shapes.
+SQUARE = 3
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Exercise:
     def draw(self, seed=0, square=False):
         """Arguments for the function, in its order."""
         sizes = [p.name for p in inspect.signature(self.inputs).parameters.values() if p.default is not p.empty]
-        rng = np.random.default_rng([seed, square, 2])      # a stream that neither check nor a learner's default_rng(0) draws from
+        rng = np.random.default_rng([seed, square, 2])      # not the stream that check draws the gradient of the value from
         return self.inputs(rng, **(dict.fromkeys(sizes, SQUARE) if square else {}))
 
     def wanted(self, inputs):
@@ -127,7 +128,7 @@ class Exercise:
         for old in wrong.edits:
             if self.source.count(old) != 1:
                 raise ValueError(f"{self.name}, {wrong.name}: {old!r} stands {self.source.count(old)} times in the solution, "
-                                 f"expected once")
+                                 "expected once")
         source = re.sub("|".join(map(re.escape, wrong.edits)), lambda found: wrong.edits[found[0]], self.source)
         names = dict(self.function.__globals__)
         exec(compile(source, f"<{self.name}: {wrong.name}>", "exec"), names)

@@ -27,8 +27,8 @@ prediction = ...            # put your answer in place of the dots
 
 
 '''
-TASK = """Write the body of vjp, below. It is handed the gradient of the value (of some loss L: how fast L grows with each entry),
-and returns the gradients of the arguments, arrays of the arguments' shapes. The way forward is given."""
+TASK = """Write the body of vjp, below. It is handed the gradient of the value: for each entry, how fast some loss L grows with it.
+It returns the gradients of the arguments in the same sense, arrays of the arguments' shapes. The way forward is given."""
 WHOLE = "Write the body of the function, below, from the formula in its docstring."
 
 
@@ -62,7 +62,7 @@ class Folder:
         replace_file(self.file(name), text(name))
 
     def reset(self, name):
-        """Put the exercise back to its start; what was there is kept beside it. Its path, None if there was nothing to keep."""
+        """Put the exercise back to its start, and keep what was there: where that is, None if there was nothing to keep."""
         path, kept = self.file(name), None
         if path.exists() and path.read_bytes() != text(name).encode():
             kept = path.with_name(path.name + ".old")

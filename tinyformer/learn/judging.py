@@ -19,10 +19,11 @@ import tinyformer
 
 from ..gradcheck import check
 from .advice import ADVICE
-from .exercise import ROUNDS
 
 LIMIT = 10                                          # seconds that a check of one exercise may take
-FOREIGN = (*(str(Path(place).parent) + os.sep for place in (tinyformer.__file__, Path(np.__file__).parent, inspect.__file__)), "<frozen")
+# Files under these are not the learner's: the package, what is installed beside NumPy, the standard library.
+FOREIGN = (*(str(Path(file).parent) + os.sep for file in (tinyformer.__file__, Path(np.__file__).parent, inspect.__file__)),
+           "<frozen")
 GENERAL = ("shape", "error", "unexplained", "returns")      # what the second round may name more closely
 
 
@@ -92,7 +93,7 @@ def judge(exercise, function, prediction=..., limit=None):
                 verdict.hint = wrong.hint if wrong else ADVICE.get(refused.code, "")
                 raise
     except Refused as refused:
-        verdict.state, verdict.code, verdict.message, verdict.codes = refused.state, refused.code, str(refused), refused.codes
+        verdict.state, verdict.code, verdict.codes, verdict.message = refused.state, refused.code, refused.codes, str(refused)
     return verdict
 
 
@@ -147,7 +148,7 @@ def at(frame):
 
 @contextlib.contextmanager
 def time_limit(seconds):
-    """Stop what runs in the main thread after so long, wherever it is. (A Ctrl-C that a timer sends: works on Windows too.)"""
+    """Stop what runs in the main thread after so long, wherever it is: a timer sends it a Ctrl-C, as works on every system."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -193,14 +194,14 @@ def _try_once(exercise, function):
         return _value(returned, reference)
 
     if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
-        raise Refused("returns", f"{exercise.name} returned {_what(returned)}, expected (value, vjp): a value and a function")
+        raise Refused("returns", f"{exercise.name} returned {_what(returned)}, expected (value, vjp): a value, a function")
     value, vjp = returned
     try:
         _value(value, reference[0])
     except Wrong as wrong:
         if wrong.code == "forward" and not _alike([_as_tuple(value)], [_as_tuple(_call(function, *_copies(inputs))[0])]):
-            raise Wrong("nondeterministic", "two calls with the same inputs give two values: draw nothing at random, keep nothing "
-                                            "from call to call") from None
+            raise Wrong("nondeterministic", "two calls with the same inputs give two values: draw nothing at random, "
+                                            "keep nothing from call to call") from None
         raise
     wanted = exercise.wanted(inputs)
     names = [exercise.parameters[i] for i in wanted]
@@ -209,7 +210,7 @@ def _try_once(exercise, function):
         gradients = _call(vjp, _cotangent(value))
     except Refused as refused:
         if refused.code == "error":
-            return                                          # perhaps only where sizes differ: the doctor's second round will see
+            return                                          # perhaps only where sizes differ: see the doctor's second round
         raise
     if gradients is None and len(names) >= 1:
         raise Refused("returns", f"vjp returned nothing (None), expected {expected}: is its return missing?")
@@ -221,7 +222,7 @@ def _try_once(exercise, function):
     several = list(gradients) if isinstance(gradients, (tuple, list)) else [gradients]
     for gradient in several:
         if isinstance(gradient, (list, tuple)) or isinstance(gradients, list) and np.isscalar(gradient):
-            raise Refused("returns", f"vjp returned a list of numbers, expected {expected}: keep them NumPy arrays (no .tolist())")
+            raise Refused("returns", f"vjp returned a list of numbers, expected {expected}: keep NumPy arrays (no .tolist())")
     if len(several) != len(names):
         raise Refused("returns", f"vjp returned {len(several)} gradient{'s' * (len(several) != 1)} "
                                  f"({', '.join(map(_what, several))}), expected {expected}")
@@ -274,7 +275,8 @@ def _one_value(name, value, expected):
     if value.shape != expected.shape:
         raise Wrong("forward", f"{name} has shape {value.shape}, expected {expected.shape}")
     if value.dtype.kind != "f":
-        raise Wrong("dtype", f"{name} is made of {value.dtype}, expected float64: whole numbers lose what stands behind the point")
+        raise Wrong("dtype", f"{name} is made of {value.dtype}, expected float64: whole numbers lose what stands behind the "
+                             "point")
     close = 1e-4 if value.dtype == np.float32 else 1e-8
     off = np.abs(value - expected)
     if not np.all(off <= close * np.max(np.abs(expected), initial=1e-300)):
@@ -353,8 +355,8 @@ def _named_mistake(exercise, function):
 def _behaviour(exercise, function):
     """In each round: the inputs afterwards, the value, the gradients; or the name of the error."""
     rounds = []
-    for square in range(len(ROUNDS)):
-        inputs = _copies(exercise.draw(square=bool(square)))
+    for square in (False, True):
+        inputs = _copies(exercise.draw(square=square))
         try:
             value = function(*inputs)
             gradients = ()

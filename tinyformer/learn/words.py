@@ -25,7 +25,8 @@ def find(name):
     if bare in EXERCISES:
         return EXERCISES[bare]
     close = difflib.get_close_matches(bare, names, 1, 0.5)
-    raise ValueError(f"no exercise {str(name)!r}; " + (f"did you mean {close[0]}?" if close else "`tinyformer learn list` names them"))
+    instead = f"did you mean {close[0]}?" if close else "`tinyformer learn list` names them"
+    raise ValueError(f"no exercise {str(name)!r}; {instead}")
 
 
 def tell(exercise, verdict, entry, file="", following="", ask=SHELL):
@@ -46,7 +47,7 @@ def tell(exercise, verdict, entry, file="", following="", ask=SHELL):
         lines += [f"{name}: passed. {_afterwards(exercise, verdict)}", following]
     elif verdict.state == "not attempted":
         what = "the body of vjp" if exercise.has_vjp else "the body of the function"
-        lines += [f"{name}: not attempted yet. Write {what}{file and f' in {file}'}: it still has raise NotImplementedError.",
+        lines += [f"{name}: not attempted yet. Write {what}{file and f' in {file}'}: it still raises NotImplementedError.",
                   *_prediction(exercise, verdict), f"No idea how to begin? {ask.format('hint', name)}"]
     else:
         code = f"  [{verdict.code}]"
@@ -79,14 +80,15 @@ def answer(exercise):
 
 
 def hint(exercise, folder, ask=SHELL):
-    """The next hint, and ``folder`` notes that it was given: a general one, one by what the last check has found, the rest."""
+    """The next hint, which ``folder`` notes as given: a general one, one by what the last check has found, the rest."""
     entry = folder.entry(exercise.name)
     stages = [exercise.hints[0], *([entry["hint"]] if entry["hint"] else []), *exercise.hints[1:]]
     given = entry["hints"]
     if given < len(stages):
         folder.hinted(exercise.name)
         text = f"{exercise.name}, hint {given + 1} of {len(stages)}: {stages[given]}"
-        return text if entry["hint"] else f"{text}\nAfter {ask.format('check', exercise.name)} there is one about your own attempt."
+        after = f"\nAfter {ask.format('check', exercise.name)} there is one about your own attempt."
+        return text if entry["hint"] else text + after
     shown = "\n".join(f"  {i}. {stage}" for i, stage in enumerate(stages, 1))
     when = "" if entry["passed"] or entry["tries"] >= TRIES else f", after {TRIES} tries"
     return f"{exercise.name}, all hints:\n{shown}\nThe solution{when}: {ask.format('solution', exercise.name)}"
@@ -97,7 +99,8 @@ def solution(exercise, entry):
     if not entry["passed"] and entry["tries"] < TRIES:
         left = TRIES - entry["tries"]
         raise ValueError(f"the solution of {exercise.name} opens after a pass or {TRIES} tries; {left} to go")
-    return f"{exercise.source.rstrip()}\n\nMore: chapter {exercise.chapter}. The question: {exercise.question} {answer(exercise)}."
+    question = f"The question: {exercise.question} {answer(exercise)}."
+    return f"{exercise.source.rstrip()}\n\nMore: chapter {exercise.chapter}. {question}"
 
 
 def line(number, exercise, entry):

@@ -58,8 +58,8 @@ def _next_verdict(name, lines, limit):
         try:
             line = lines.get(timeout=limit + GRACE)
         except queue.Empty:
-            return Verdict(name, "broken", "time", f"still running after {limit:g} seconds, and it could not be stopped from inside: "
-                                                   f"is there a loop without an end?")
+            return Verdict(name, "broken", "time", f"still running after {limit:g} seconds, and it does not stop when asked to: "
+                                                   "is there a loop without an end?")
         if line is None:
             return Verdict(name, "broken", "stopped", f"your code ended Python itself{last_words and f': {last_words}'}")
         try:
@@ -72,7 +72,7 @@ def _next_verdict(name, lines, limit):
 
 def main():
     """LIMIT NAME PATH NAME PATH …: a line of JSON for each."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)        # the time limit comes as one; a shell may have it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)        # the time limit is one, and a shell may have it ignored
     limit, *rest = sys.argv[1:]
     out, sys.stdout = sys.stdout, io.StringIO()
     for name, path in zip(rest[::2], rest[1::2]):
@@ -90,7 +90,7 @@ def check_file(exercise, path, limit):
         with time_limit(limit), contextlib.redirect_stdout(printed):
             names = _run(path)
         if exercise.name not in names:
-            functions = [name for name, value in names.items() if callable(value) and getattr(value, "__module__", "") == names["__name__"]]
+            functions = [name for name, value in names.items() if getattr(value, "__module__", "") == names["__name__"]]
             has = f"; it has {', '.join(functions)}" if functions else ""
             raise Refused("name", f"{path.name} has no function {exercise.name}{has}. Keep its name: "
                                   f"def {exercise.name}({', '.join(exercise.parameters)})")

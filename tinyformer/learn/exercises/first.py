@@ -30,7 +30,8 @@ MSE = Exercise(
     question="x is larger than the target everywhere and dL = 1. Which sign has every entry of dx: 1 or -1?",
     answer=lambda f: np.sign(f(np.ones((2, 3)), np.zeros((2, 3)))[1](1.0)[0][0, 0]),
     hints=("Write the mean as a sum over all entries times one number, and differentiate a single term of it.",
-           "The outer function is a square, the inner a difference; each gives a factor. What does the target's side give?"),
+           "The outer function is a square, the inner a difference; each gives a factor. What does the target's side "
+           "give?"),
     wrong=(
         Wrong("factor", "the 2 of the square forgotten", "What is the derivative of u²?", {"2 * difference": "difference"}),
         Wrong("factor", "the mean taken for a sum", "The value is a mean: each entry has only a share in it.",
@@ -39,8 +40,8 @@ MSE = Exercise(
               {"x.size": "len(x)"}),
         Wrong("sign", "the difference the wrong way round", "A prediction that is too large must get a positive gradient.",
               {"dx = 2 *": "dx = -2 *"}),
-        Wrong("sign", "the target's gradient with the prediction's sign",
-              "The target enters the difference with a minus.", {"return dx, -dx": "return dx, dx"}),
+        Wrong("sign", "the target's gradient with the prediction's sign", "The target enters the difference with a minus.",
+              {"return dx, -dx": "return dx, dx"}),
         Wrong("upstream", "dL ignored", "L need not be the end: what comes after it is all in dL.", {" * dL": ""}),
         Wrong("missing", "no gradient for the target", "The target is an input like x: moving it changes L.",
               {"return dx, -dx": "return dx, None"}),
@@ -79,8 +80,6 @@ LINEAR_WEIGHT = Exercise(
               {"return dy.T": "return -dy.T"}),
         Wrong("upstream", "dy taken for ones", "Each output has a gradient of its own, in dy.",
               {"dy.T @ x": "np.ones_like(dy).T @ x"}),
-        Wrong("permuted/unexplained", "the rows of x turned round", "Row n of dy belongs to row n of x.",
-              {"dy.T @ x": "dy.T @ x[::-1]"}),
         Wrong("zero", "left at zeros", "Nothing was added to the zeros.", {"dy.T @ x": "np.zeros_like(weight)"}),
     ))
 
@@ -112,11 +111,11 @@ LINEAR_BIAS = Exercise(
               {"dy.sum(axis=0)": "dy"}),
         Wrong("reduction/factor", "the mean over the rows", "Every row uses all of b: the gradients add up.",
               {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
-        Wrong("reduction/shape", "the wrong axis", "Sum over the axis that b does not have.", {"axis=0": "axis=1"}),
-        Wrong("keepdims/shape", "an axis kept", "(1, out) is not (out,).", {"axis=0": "axis=0, keepdims=True"}),
-        Wrong("unbroadcast/overwrite/reduction/dropped", "the first row only", "b is used in every row, not only in the first.",
+        Wrong("reduction", "the wrong axis", "Sum over the axis that b does not have.", {"axis=0": "axis=1"}),
+        Wrong("keepdims", "an axis kept", "(1, out) is not (out,).", {"axis=0": "axis=0, keepdims=True"}),
+        Wrong("unbroadcast/reduction", "the first row only", "b is used in every row, not only in the first.",
               {"dy.sum(axis=0)": "dy[0]"}),
-        Wrong("reduction/upstream", "everything summed into each", "Each bias belongs to one column.",
+        Wrong("reduction", "everything summed into each", "Each bias belongs to one column.",
               {"dy.sum(axis=0)": "np.full_like(bias, dy.sum())"}),
     ))
 
@@ -147,12 +146,13 @@ LINEAR = Exercise(
     hints=("Two of the three you have already. For dx: input xₙᵢ goes into every output o, with the weight Wₒᵢ.",
            "dxₙᵢ = Σₒ dyₙₒ Wₒᵢ. Which matrix product sums over o? Its shape must be x's."),
     wrong=(
-        Wrong("operand/transpose", "Wᵀ where W belongs", "Where all sizes are equal the shape does not warn you: follow the indices.",
+        Wrong("operand", "Wᵀ where W belongs", "Where all sizes are equal the shape does not warn you: follow the indices.",
               {"dy @ weight": "dy @ weight.T"}),
         Wrong("transpose", "xᵀ dy for the weight", "The weight is (out, in): so is its gradient.", {"dy.T @ x": "x.T @ dy"}),
         Wrong("unbroadcast", "dy for the bias", "The bias was repeated over the rows.", {"dy.sum(axis=0)": "dy"}),
-        Wrong("reduction/factor", "the bias averaged", "Sum over the rows; no mean was taken.", {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
-        Wrong("swapped/shape", "x and weight in the wrong order", "Gradients come back in the order of the arguments.",
+        Wrong("reduction/factor", "the bias averaged", "Sum over the rows; no mean was taken.",
+              {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
+        Wrong("swapped", "x and weight in the wrong order", "Gradients come back in the order of the arguments.",
               {"return dx, dweight": "return dweight, dx"}),
         Wrong("factor", "the weight averaged over the batch", "The division by N belongs to the loss.",
               {"dy.T @ x": "dy.T @ x / len(x)"}),
