@@ -85,7 +85,7 @@ def changes_cotangent(dL, x, target):
     (lambda x, target, more: x, "signature", "your function is mse(x, target, more), expected mse(x, target)"),
     (lambda x, target: exit(), "error", "your code leaves Python (exit); a function returns instead"),
     (lambda x, target: (_ for _ in ()).throw(KeyError("lost")), "error", "KeyError: 'lost'"),
-    (3, "name", "mse is a int, expected a function: def mse(x, target)"),
+    (3, "name", "mse is an int, expected a function: def mse(x, target)"),
     (None, "name", "mse is None, expected a function"),
 ))
 def test_bad_answers(function, code, message):

@@ -298,7 +298,8 @@ def _what(value):
         return f"a tuple of {len(value)}"
     if callable(value):
         return "a function"
-    return f"a {type(value).__name__}"
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _copies(values):
