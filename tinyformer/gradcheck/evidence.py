@@ -89,11 +89,13 @@ class Evidence:
     """All about the gradient of input ``i``.
 
     got, true       what came and what is right, an array for each point
+    known           mistakes that were found in the gradients of other inputs
     tol             how close two gradients must be, relative to the largest entry, to be the same
     """
 
-    def __init__(self, subject, i, points, eps, numeric=None):
+    def __init__(self, subject, i, points, eps, numeric=None, known=None):
         self.subject, self.i, self.points = subject, i, points
+        self.known = set() if known is None else known
         self.name, self.shape = subject.names[i], subject.arrays[i].shape
         self.tol = max(1e-6, 30 * eps ** (2 / 3))
         self.got = [np.asarray(p.analytic[i], np.float64) for p in points]

@@ -82,7 +82,10 @@ def elementwise(tape, kind, inputs, z, slopes):
 
 def scaled(slope, shape):
     """dz ↦ slope ∘ dz, summed to ``shape``."""
-    return lambda dz: unbroadcast(np.asarray(dz * slope), shape)
+    def pull(dz):
+        dx = np.asarray(dz * slope)
+        return dx if dx.shape == shape else unbroadcast(dx, shape)
+    return pull
 
 
 def matmul(tape, x, y):
@@ -166,7 +169,14 @@ def moved(tape, kind, move, x, value=None, **extra):
     X = _value(x)
     source = move(np.arange(X.size).reshape(X.shape))
 
+    flat = source.reshape(-1)
+    once = flat.size == 0 or flat.min() >= 0 and len(np.unique(flat)) == flat.size
+
     def back(dz):
+        if once:
+            dx = np.zeros(X.size)
+            dx[flat] = dz.reshape(-1) if dz.shape == source.shape else np.broadcast_to(dz, source.shape).reshape(-1)
+            return dx.reshape(X.shape)
         inside = source.reshape(-1) >= 0                    # what a padding put beside the entries comes from none of them
         return np.bincount(source.reshape(-1)[inside], np.broadcast_to(dz, source.shape).reshape(-1)[inside], X.size).reshape(X.shape)
 

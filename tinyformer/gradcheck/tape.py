@@ -56,10 +56,11 @@ class Tape:
         self.nodes.append(node)
         return Traced(node, self)
 
-    def gradients(self, cotangents, edits=None):
+    def gradients(self, cotangents, edits=None, only=None):
         """{node number: gradient} for every node that the outputs depend on.
 
         edits       {(node number, operand): function of the gradient}, rules to be used instead
+        only        numbers of the nodes whose gradients matter; None: all
         """
         edits = edits or {}
         arrived = {}
@@ -71,17 +72,17 @@ class Tape:
             if dz is None:
                 continue
             for i, parent in enumerate(node.parents):
-                if parent is not None:
+                if parent is not None and (only is None or parent.number in only):
                     pull = edits.get((node.number, i), node.pulls[i])
                     if pull is not None:
                         dx = pull(dz)
                         arrived[parent.number] = arrived[parent.number] + dx if parent.number in arrived else dx
         return arrived
 
-    def gradient(self, i, cotangents, edits=None):
+    def gradient(self, i, cotangents, edits=None, only=None):
         """The gradient of argument i."""
         leaf = self.leaves[i]
-        found = self.gradients(cotangents, edits).get(leaf.number)
+        found = self.gradients(cotangents, edits, only).get(leaf.number)
         return np.zeros(leaf.value.shape) if found is None else np.broadcast_to(found, leaf.value.shape)
 
 

@@ -45,21 +45,35 @@ class Record:
                     if parent is not None and parent.number in self.reached:
                         groups.setdefault((node.kind, node.site, k), []).append(node.number)
         self.groups = groups                                # (kind, site, operand) → numbers of nodes
+        sites = {}
+        for node in first.nodes:
+            if node.kind not in ("input", "constant") and node.number in needed:
+                sites.setdefault((node.kind, node.site), []).append(node.number)
+        self.sites = list(sites.values())
 
     def gradient(self, point, edits):
-        return self.tapes[point].gradient(self.e.i, self.e.points[point].dys, edits)
+        return self.tapes[point].gradient(self.e.i, self.e.points[point].dys, edits, self.reached)
 
     def alike(self):
         """Whether all points recorded the same steps."""
         return all([n.kind for n in t.nodes] == [n.kind for n in self.tapes[0].nodes] for t in self.tapes)
 
-    def pool(self, point):
-        """All arrays of the forward pass at a point: of nodes and of constants."""
-        arrays = []
-        for node in self.tapes[point].nodes:
-            if node.number in self.reached or node.kind == "input" or any(p is not None for p in node.parents):
-                arrays.append(node.value)
-        return arrays
+    def pool(self, point, numbers):
+        """For each of these nodes, the other arrays at hand there: of the same turn, where they are the turns of a loop."""
+        nodes = self.tapes[point].nodes
+        columns = [[n.value] * len(numbers) for n in nodes if n.kind == "input"]
+        for group in self.sites:
+            if len(group) == len(numbers):
+                columns.append([nodes[n].value for n in group])
+                for k in range(len(nodes[group[0]].operands)):
+                    if isinstance(nodes[group[0]].operands[k], np.ndarray):
+                        columns.append([nodes[n].operands[k] for n in group])
+        seen, kept = [], []
+        for column in columns:
+            if column[-1].dtype.kind == "f" and not any(column[-1] is s for s in seen):
+                seen.append(column[-1])
+                kept.append(column)
+        return [[column[j] for column in kept] for j in range(len(numbers))]
 
     def line(self, number):
         """The learner's line at which a node was made."""
@@ -100,17 +114,29 @@ def _hits(e):
     record = record_of(e)
     if record is None:
         return hits
-    pools = [record.pool(k) for k in range(len(e.points))]
-    for (kind, site, operand), numbers in record.groups.items():
-        tables = [[{key: (codes, says, pull) for key, codes, says, pull in mistakes(record.tapes[k].nodes[n], operand, pools[k])}
-                   for n in numbers] for k in range(1)]
-        for key, (codes, says, _) in tables[0][0].items():
-            edits = _edits(record, 0, numbers, operand, key, tables[0])
-            if edits is not None:
-                _try(e, record, edits, lambda k: _edits(record, k, numbers, operand, key, None, pools[k]), codes, says, numbers[0], hits)
-    for edits_at, codes, says, number in _families(record):
-        _try(e, record, edits_at(0), edits_at, codes, says, number, hits)
+    composite = [*_families(record), *_exchanged(record), *_skipped(record)]
+    for first in (True, False):                             # what was found for another input is tried before all else
+        for group, numbers in record.groups.items():
+            tables = _tables(record, 0, numbers, group[2])
+            for key, (codes, says, _) in tables[0].items():
+                if ((group, key) in e.known) == first:
+                    edits = _edits(numbers, group[2], key, tables)
+                    if edits is not None and _try(e, record, edits, lambda k: _edits(numbers, group[2], key, _tables(
+                            record, k, numbers, group[2])), codes, says, numbers[0], hits):
+                        e.known.add((group, key))
+        for k, (edits_at, codes, says, number) in enumerate(composite):
+            if (("composite", k) in e.known) == first and _try(e, record, edits_at(0), edits_at, codes, says, number, hits):
+                e.known.add(("composite", k))
+        if first and any(not hit[0] for hit in hits):
+            return hits
     return hits
+
+
+def _tables(record, point, numbers, operand):
+    """For each of the nodes, {key: (codes, what it is, rule)}."""
+    pools = record.pool(point, numbers)
+    return [{key: (codes, says, pull) for key, codes, says, pull in mistakes(record.tapes[point].nodes[n], operand, pool)}
+            for n, pool in zip(numbers, pools)]
 
 
 def _told(e, hits):
@@ -133,39 +159,37 @@ def _told(e, hits):
     return findings
 
 
-def _edits(record, point, numbers, operand, key, tables=None, pool=None):
-    edits = {}
-    for place, n in enumerate(numbers):
-        table = tables[place] if tables is not None else {
-            k: (codes, says, pull) for k, codes, says, pull in mistakes(record.tapes[point].nodes[n], operand, pool)}
-        if key not in table:
-            return None
-        edits[n, operand] = table[key][2]
-    return edits
+def _edits(numbers, operand, key, tables):
+    """The rules of one mistake, made at all of these nodes."""
+    if not all(key in table for table in tables):
+        return None
+    return {(n, operand): table[key][2] for n, table in zip(numbers, tables)}
 
 
 def _try(e, record, edits, edits_at, codes, says, number, hits):
-    """Note a mistake whose gradient is the learner's, up to a number that has a name."""
+    """Note a mistake whose gradient is the learner's, up to a number that has a name; whether it is."""
     try:
         first = record.gradient(0, edits)
-        if np.shape(first) != e.shape or e.same([first], [record.right[0]]):
-            return
+        if np.shape(first) != e.shape:
+            return False
         scale = np.vdot(first, e.got[0]) / max(np.vdot(first, first), 1e-300)
-        if np.max(np.abs(e.got[0] - scale * first)) > e.tol * np.max(np.abs(e.got[0])):
-            return
+        if np.max(np.abs(e.got[0] - scale * first)) > e.tol * np.max(np.abs(e.got[0])) or e.same([first], [record.right[0]]):
+            return False
         candidates = [first]
         for point in range(1, len(e.points)):
             at = edits_at(point)
             if at is None:
-                return
+                return False
             candidates.append(record.gradient(point, at))
     except ValueError:                                      # shapes that do not go together
-        return
+        return False
     k = multiple(e, e.got, candidates)
     if k is None and e.got[0].size == 1 and e.fits(candidates):
         k = 1.0
     if k is not None and (abs(k - 1) < 1e-5 or e.got[0].size > 2 and name_of(abs(k), e)):
         hits.append((abs(k - 1) > 1e-5, codes, says, number, k if abs(k - 1) > 1e-5 else 1.0))
+        return True
+    return False
 
 
 def _families(record):
@@ -189,6 +213,31 @@ def _families(record):
                 return {(f[a].number, 0): nodes[f[b].number].pulls[0] for f in alike for a, b in enumerate(order)}
             code = "gate-order" if gates and followed else "permuted"
             yield edits_at, (code,), f"the parts stand in the order {list(order)}", alike[0][0].number
+
+
+def _skipped(record):
+    """A normalisation and its scale, both left out on the way back."""
+    for node in record.tapes[0].nodes:
+        after = [(n, k) for n in record.tapes[0].nodes for k, p in enumerate(n.parents) if p is node]
+        if node.kind == "normalised" and node.number in record.reached and len(after) == 1 and after[0][0].kind == "multiply":
+            def edits_at(k, first=node.number, second=after[0][0].number, operand=after[0][1]):
+                return {(first, 0): lambda dz: dz, (second, operand): lambda dz: dz}
+            yield edits_at, ("local-derivative",), "the derivative of the normalisation is missing", node.number
+
+
+def _exchanged(record):
+    """Two products with matrices of one shape: each takes the other's on the way back."""
+    products = [(group, numbers) for group, numbers in record.groups.items() if group[0] == "matmul"]
+    for (a, these), (b, those) in itertools.combinations(products, 2):
+        nodes = record.tapes[0].nodes
+        if a[2] != b[2] or len(these) != len(those) or a[1] == b[1] or \
+                [np.shape(o) for o in nodes[these[0]].operands] != [np.shape(o) for o in nodes[those[0]].operands]:
+            continue
+
+        def edits_at(k, these=these, those=those, operand=a[2]):
+            nodes = record.tapes[k].nodes
+            return {(n, operand): nodes[m].pulls[operand] for n, m in (*zip(these, those), *zip(those, these))}
+        yield edits_at, ("operand",), "two products take each other's matrix on the way back", these[0]
 
 
 # ------------------------------------------------------------------------------------------------ paths
@@ -321,7 +370,12 @@ def _written_over(tape, order, once):
     return edits
 
 
-def lost_path(e):
+def lost_before(e):
+    """The path that was found to be left out in the gradient of another input."""
+    return lost_path(e, known=True) if any(len(k) == 4 for k in e.known) else []
+
+
+def lost_path(e, known=False):
     """A path between two steps that is left out, or counted with another weight: through time, or through a branch."""
     record = record_of(e)
     if record is None:
@@ -334,8 +388,10 @@ def lost_path(e):
                 children[p.number] = children.get(p.number, 0) + 1
     leaf = tape.leaves[e.i].number
     for (kind, site, operand), numbers in record.groups.items():
-        for chosen in (numbers, [n for n in numbers if tape.nodes[n].parents[operand].kind != "input"],
-                       [n for n in numbers if tape.nodes[n].parents[operand].number != leaf], numbers[1:], numbers[:-1]):
+        for which, chosen in enumerate((numbers, [n for n in numbers if tape.nodes[n].parents[operand].kind != "input"],
+                       [n for n in numbers if tape.nodes[n].parents[operand].number != leaf], numbers[1:], numbers[:-1])):
+            if known and (kind, site, operand, which) not in e.known:
+                continue
             parents = [tape.nodes[n].parents[operand].number for n in chosen]
             if not chosen or not any(children[p] > 1 for p in parents):
                 continue
@@ -351,6 +407,7 @@ def lost_path(e):
                 continue
             if not lost and not any(abs(b - v) < 1e-5 for v in (-1, 2, 0.5, -2)) and not name_of(abs(b), e):
                 continue
+            e.known.add((kind, site, operand, which))
             line = record.line(chosen[0])
             code = "missing-term" if _diagonal(e) or not lost else "lost-path"
             how = "is left out" if lost else f"is counted {b:.4g} times"

@@ -145,12 +145,21 @@ def _rotated(node):
         dx[..., first], dx[..., second] = z.real, z.imag
         return dx
 
+    def mixed(dz, one, two):
+        first, second = own
+        dx = np.empty(dz.shape)
+        dx[..., first] = turn.real * dz[..., first] + one * turn.imag * dz[..., second]
+        dx[..., second] = turn.real * dz[..., second] + two * turn.imag * dz[..., first]
+        return dx
+
     own, other = (halves, neighbours) if layout == "halves" else (neighbours, halves)
     code = ("rotation",)
     yield "forward", code, "the gradient is rotated on, where it must be rotated back", lambda dz: turned(dz, turn, own)
     yield "none", code, "the gradient is not rotated back", lambda dz: dz
     yield "other", code, "the gradient is rotated back with the features paired in another way", lambda dz: turned(dz, np.conj(turn), other)
     yield "other forward", code, "the gradient is rotated with the features paired in another way", lambda dz: turned(dz, turn, other)
+    for name, signs in (("both plus", (1, 1)), ("both minus", (-1, -1))):
+        yield name, code, "one of the two sines in the gradient of the rotation has the wrong sign", lambda dz, signs=signs: mixed(dz, *signs)
     yield "cos", code, "the part of the rotation with the sine is missing in the gradient", lambda dz: turned(dz, turn.real, own)
 
 
@@ -182,7 +191,10 @@ def _matmul(node, operand, pool):
         product = (a[-2], b[-1])[::-1] if turn else (a[-2], b[-1])
         return product == plain[-2:]
 
-    others = [(n, a) for n, a in enumerate(pool) if a.ndim == factor.ndim and sorted(a.shape) == sorted(factor.shape)
+    forward = node.operands[1 - operand]
+    others = [(n, a.reshape(factor.shape) if a.shape == forward.shape else a) for n, a in enumerate(pool)
+              if a.ndim == forward.ndim and sorted(a.shape) == sorted(forward.shape)]
+    others = [(n, a) for n, a in others if a.ndim == factor.ndim and sorted(a.shape) == sorted(factor.shape)
               and a is not factor and not np.array_equal(a, factor)]
     for n, a in enumerate(pool):
         if a.size == factor.size and a.shape != factor.shape and a.ndim >= 3 and factor.ndim == 2:
