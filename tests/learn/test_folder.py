@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyformer.learn import EXERCISES
+from tinyformer.learn import EXERCISES, words
 from tinyformer.learn.folder import PROGRESS, Folder, text
 from tinyformer.learn.judging import Verdict
 
@@ -42,11 +42,14 @@ def test_tries_count_changed_answers_only(folder):
     assert folder.record(Verdict("mse", "not attempted", "not attempted"), b"c")["tries"] == 4
 
 
-def test_a_pass_stays_though_the_file_is_changed_again(folder):
+def test_a_pass_is_remembered_though_the_file_is_changed_again(folder):
     assert folder.next() == "mse"
     folder.record(Verdict("mse"), b"a")
     entry = folder.record(WRONG, b"b")
     assert entry["passed"] and entry["state"] == "wrong"
+    assert words.state(entry) == "passed once, now factor"
+    assert folder.next() == "mse"                           # it is to be mended
+    assert folder.record(Verdict("mse"), b"c")["tries"] == 3
     assert folder.next() == "linear_weight"
 
 

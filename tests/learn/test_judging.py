@@ -61,7 +61,7 @@ def changes_cotangent(dL, x, target):
     (mse_with(lambda dL, x, t: "dx"), "returns", "vjp returned a str, expected 2 arrays"),
     (mse_with(lambda dL, x, t: ("dx", "dt")), "returns", "the gradient of x is a str, expected an array"),
     (mse_with(lambda dL, x, t: (right(dL, x, t)[0], None)), "missing", "None for target"),
-    (mse_with(lambda dL, x, t: tuple(g.astype(np.float32) for g in right(dL, x, t))), "float32", "the gradient of x is float32"),
+    (mse_with(lambda dL, x, t: tuple(g.astype(np.float32) for g in right(dL, x, t))), "float32", "the gradient of x is float32, but the inputs are float64"),
     (mse_with(lambda dL, x, t: tuple(g.astype(int) for g in right(dL, x, t))), "dtype", "the gradient of x is made of int64"),
     (mse_with(lambda dL, x, t: (0, 0)), "dtype", "the gradient of x is made of int64"),
     (mse_with(lambda dL, x, t: tuple(np.random.random() * g for g in right(dL, x, t))), "nondeterministic|stale", "second|random"),
@@ -205,3 +205,16 @@ def test_syntax_errors_show_the_line():
     text = explain(caught.value)
     assert text.startswith("line 2: SyntaxError: ") and "return (x" in text and text.splitlines()[-1].strip() == "^"
     assert learners_frame(None) is None
+
+
+def test_what_is_right_for_some_sizes_only_is_refused():
+    def forward(x, target):
+        return np.sum((x - target) ** 2) / 15, lambda dL: right(dL, x, target)
+    verdict = judge(MSE, forward)
+    assert verdict.code == "forward"
+
+    def backward(dL, x, target):
+        if x.shape[0] == x.shape[1]:
+            raise NotImplementedError
+        return right(dL, x, target)
+    assert judge(MSE, mse_with(backward)).state == "not attempted"

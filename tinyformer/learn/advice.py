@@ -32,7 +32,7 @@ ADVICE = {
     "gate-order": "The gates come back in the order in which they stand on the way forward.",
     "rotation": "A rotation is undone by the opposite angle, on the same pairs.",
     "mutates": "Your code writes into an array that it was given. Work on a copy, or write a = a * b and not a *= b.",
-    "stale": "A value kept from another call is used. vjp should use only what its own call has computed.",
+    "stale": "Asked again, vjp answers otherwise. It should use only what its own call has computed, and draw nothing at random.",
     "nondeterministic": "Two calls with the same input differ. Draw nothing at random here.",
     "forward": "First the value: compare it with the formula in the docstring, on a small example by hand.",
     "dtype": "The inputs are float64: keep that type. Look for astype, dtype=, and arrays made without a type.",

@@ -90,7 +90,7 @@ class Folder:
         return entry
 
     def entry(self, name):
-        """What is noted of an exercise: passed, state, code, tries, hints (how many were shown), hint, seen."""
+        """What is noted of an exercise: passed (once), state and code and hint (of the last check), tries, hints (shown)."""
         return {**NEW, **self._load().get(name, {})}
 
     def hinted(self, name):
@@ -101,9 +101,9 @@ class Folder:
         self._save(progress)
 
     def next(self):
-        """The first exercise that is not passed, or None."""
+        """The first exercise that does not pass, or None."""
         progress = self._load()
-        return next((name for name in EXERCISES if not progress.get(name, {}).get("passed")), None)
+        return next((name for name in EXERCISES if progress.get(name, {}).get("state") != "passed"), None)
 
     def _load(self):
         if self.path is None:

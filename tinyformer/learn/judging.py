@@ -203,39 +203,45 @@ def _try_once(exercise, function):
             raise Wrong("nondeterministic", "two calls with the same inputs give two values: draw nothing at random, "
                                             "keep nothing from call to call") from None
         raise
-    wanted = exercise.wanted(inputs)
-    names = [exercise.parameters[i] for i in wanted]
-    expected = "one array" if len(names) == 1 else f"{len(names)} arrays, one for each of {', '.join(names)}"
     try:
         gradients = _call(vjp, _cotangent(value))
     except Refused as refused:
         if refused.code == "error":
             return                                          # perhaps only where sizes differ: see the doctor's second round
         raise
-    if gradients is None and len(names) >= 1:
+    _gradients(gradients, [exercise.parameters[i] for i in exercise.wanted(inputs)])
+
+
+def _gradients(gradients, names):
+    """Refuse what is not one array of float64, or None, for each of ``names``."""
+    expected = "one array" if len(names) == 1 else f"{len(names)} arrays, one for each of {', '.join(names)}"
+    if gradients is None:
         raise Refused("returns", f"vjp returned nothing (None), expected {expected}: is its return missing?")
     if isinstance(gradients, dict):
         raise Refused("returns", f"vjp returned a dict, expected {expected}, in this order and without names: return "
                                  f"{', '.join('d' + name for name in names)}")
     if isinstance(gradients, (set, str)) or callable(gradients):
         raise Refused("returns", f"vjp returned {_what(gradients)}, expected {expected}")
-    several = list(gradients) if isinstance(gradients, (tuple, list)) else [gradients]
-    for gradient in several:
-        if isinstance(gradient, (list, tuple)) or isinstance(gradients, list) and np.isscalar(gradient):
-            raise Refused("returns", f"vjp returned a list of numbers, expected {expected}: keep NumPy arrays (no .tolist())")
+    several = _as_tuple(gradients)
+    if any(isinstance(one, (list, tuple)) or isinstance(gradients, list) and np.isscalar(one) for one in several):
+        raise Refused("returns", f"vjp returned a list of numbers, expected {expected}: keep NumPy arrays (no .tolist())")
     if len(several) != len(names):
         raise Refused("returns", f"vjp returned {len(several)} gradient{'s' * (len(several) != 1)} "
                                  f"({', '.join(map(_what, several))}), expected {expected}")
     for name, gradient in zip(names, several):
-        if not (gradient is None or isinstance(gradient, np.ndarray) or np.isscalar(gradient)) or isinstance(gradient, str):
+        if gradient is None:
+            continue                                        # the doctor says whether it may be
+        if not isinstance(gradient, np.ndarray) and not np.isscalar(gradient) or isinstance(gradient, str):
             raise Refused("returns", f"the gradient of {name} is {_what(gradient)}, expected an array")
-        kind = getattr(gradient, "dtype", np.dtype(type(gradient)) if np.isscalar(gradient) else None)
-        if kind is not None and kind.kind in "iub":
-            raise Wrong("dtype", f"the gradient of {name} is made of {kind}, expected float64: whole numbers lose what "
-                                   f"stands behind the point")
-        if kind == np.float32:
-            raise Wrong("float32", f"the gradient of {name} is float32, but its input is float64: half of the digits are "
-                                     f"lost. Where do you write float32?")
+        _float64(f"the gradient of {name}", np.asarray(gradient).dtype)
+
+
+def _float64(name, dtype):
+    if dtype.kind in "iub":
+        raise Wrong("dtype", f"{name} is made of {dtype}, expected float64: whole numbers lose what stands behind the point")
+    if dtype == np.float32:
+        raise Wrong("float32", f"{name} is float32, but the inputs are float64: half of the digits are lost. "
+                               "Where do you write float32?")
 
 
 def _signature(exercise, function, inputs):
@@ -275,17 +281,14 @@ def _one_value(name, value, expected):
     if value.shape != expected.shape:
         raise Wrong("forward", f"{name} has shape {value.shape}, expected {expected.shape}")
     if value.dtype.kind != "f":
-        raise Wrong("dtype", f"{name} is made of {value.dtype}, expected float64: whole numbers lose what stands behind the "
-                             "point")
+        _float64(name, value.dtype)
     close = 1e-4 if value.dtype == np.float32 else 1e-8
     off = np.abs(value - expected)
     if not np.all(off <= close * np.max(np.abs(expected), initial=1e-300)):
-        index = tuple(map(int, np.unravel_index(np.nanargmax(np.where(np.isnan(off), np.inf, off)), off.shape)))
+        index = tuple(map(int, np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)))
         where = f" at {list(index)}" if index else ""
         raise Wrong("forward", f"{name} is wrong: {value[index]:.6g}{where}, expected {expected[index]:.6g}")
-    if value.dtype == np.float32:
-        raise Wrong("float32", f"{name} is float32, but the inputs are float64: half of the digits are lost. "
-                                 f"Where do you write float32?")
+    _float64(name, value.dtype)
 
 
 def _what(value):
@@ -319,16 +322,20 @@ def _examine(exercise, function):
     """Both rounds of the gradient check, or the value again where there is no gradient. The second where it may say more."""
     found, parts, fault = [], [], None
     for square in (False, True):
-        inputs = exercise.draw(square=square)
-        if not exercise.has_vjp:
-            _value(_call(function, *_copies(inputs)), exercise.function(*_copies(inputs)))
-            continue
         if not set(found) <= set(GENERAL):
             break
+        inputs = exercise.draw(square=square)
+        returned, reference = _call(function, *_copies(inputs)), exercise.function(*_copies(inputs))
+        if not exercise.has_vjp:
+            _value(returned, reference)
+            continue
+        _value(returned[0], reference[0])
         g, arrays = exercise.subject(function, inputs)
         try:
             report = _call(check, g, *arrays)
         except Refused as refused:
+            if refused.code != "error":
+                raise
             if learners_frame(refused.__cause__.__traceback__) is None:
                 raise refused.__cause__ from None           # not the learner's doing
             fault = fault or refused
@@ -365,7 +372,7 @@ def _behaviour(exercise, function):
                 value, vjp = value
                 gradients = vjp(_cotangent(value))
             rounds.append([*inputs, *_as_tuple(value), *_as_tuple(gradients)])
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             rounds.append(type(error).__name__)
     return rounds
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 import textwrap
 
-import numpy as np
-
 from .exercises import EXERCISES
 
 TRIES = 3                               # so many, or a pass, open the solution
@@ -111,12 +109,12 @@ def line(number, exercise, entry):
 def state(entry):
     """How far an exercise is, in a word or two."""
     if entry["passed"]:
-        return "passed" if entry["state"] == "passed" else f"passed, now {entry['state']}"
+        return "passed" if entry["state"] == "passed" else f"passed once, now {entry['code'] or entry['state']}"
     if not entry["tries"]:
         return "open"
     return f"{entry['tries']} {'try' if entry['tries'] == 1 else 'tries'}, {entry['code'] or entry['state']}"
 
 
 def count(entries):
-    """How many are passed."""
-    return f"{np.sum([entry['passed'] for entry in entries])} of {len(EXERCISES)} passed."
+    """How many passed their last check."""
+    return f"{sum(entry['state'] == 'passed' for entry in entries)} of {len(EXERCISES)} passed."
