@@ -33,7 +33,7 @@ def start(folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to
     following = desk.next()
     if following:
         inside = "" if folder == Path("exercises") else f" (in {folder}, or in the folder that holds it)"
-        print(f"Open {desk.file(following)} in an editor, answer the question in it, write the missing part, then{inside}:\n\n"
+        print(f"Open {desk.file(following)} in an editor, answer its question, write the missing part, then{inside}:\n\n"
               f"    tinyformer learn check {following}\n\n"
               f"`tinyformer learn watch` checks whenever you save; `tinyformer learn list` shows how far you are.")
 

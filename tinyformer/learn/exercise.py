@@ -1,4 +1,4 @@
-"""What an exercise is: its solution, in real code, and what is said of it. Stub and wrong answers are made from the solution."""
+"""What an exercise is: a solution in real code, from which stub and wrong answers are made, and what is said of it."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def at(frame):
 
 @contextlib.contextmanager
 def time_limit(seconds):
-    """Stop what runs in the main thread after so long, wherever it is: a timer sends it a Ctrl-C, as works on every system."""
+    """Stop what runs in the main thread after so long, wherever it is. A timer sends it a Ctrl-C: that works everywhere."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

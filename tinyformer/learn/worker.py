@@ -58,8 +58,8 @@ def _next_verdict(name, lines, limit):
         try:
             line = lines.get(timeout=limit + GRACE)
         except queue.Empty:
-            return Verdict(name, "broken", "time", f"still running after {limit:g} seconds, and it does not stop when asked to: "
-                                                   "is there a loop without an end?")
+            return Verdict(name, "broken", "time", f"still running after {limit:g} seconds, and it does not stop when asked "
+                                                   "to: is there a loop without an end?")
         if line is None:
             return Verdict(name, "broken", "stopped", f"your code ended Python itself{last_words and f': {last_words}'}")
         try:
