@@ -27,7 +27,8 @@ def command(
         raise LearnerError(f"expected FILE.py or FILE.py:FUNCTION, not {target}")
     report = within(seconds, lambda: _checked(load_function(path, name or None), path, seed))
     print(report)
-    raise typer.Exit(0 if report.ok else 1)
+    if not report.ok:
+        raise SystemExit(1)
 
 
 def _checked(function, path, seed):

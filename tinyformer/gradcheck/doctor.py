@@ -32,7 +32,7 @@ class Doctor:
 
     @functools.cached_property
     def places(self):
-        return points(self.subject, self.cotangents)
+        return points(self.subject, self.cotangents, self.eps)
 
     def explain(self, i, numeric):
         """Findings about the gradient of input i, of the right shape and wrong; none where nothing fits decisively."""

@@ -18,7 +18,7 @@ class LearnerError(ValueError):
 
 def load_function(path, name=None):
     """The function ``name`` of the Python file ``path``; without a name, the only one that it defines."""
-    path = Path(path)
+    path = Path(path).resolve()
     if not path.is_file():
         raise LearnerError(f"{path}: no such file")
     spec = importlib.util.spec_from_file_location(path.stem.replace("-", "_"), path)
@@ -48,7 +48,7 @@ def load_function(path, name=None):
 def own_words(error, path):
     """What ``error`` says, and the last line of ``path`` that led to it."""
     name = type(error).__name__
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == Path(path)]
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == Path(path).resolve()]
     where = f" (line {lines[-1].lineno}: {lines[-1].line})" if lines else ""
     return f"{name}: {' '.join(str(error).split())}{where}"
 
