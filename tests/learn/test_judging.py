@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinyformer.learn import EXERCISES, judge
-from tinyformer.learn.judging import explain, learners_frame
+from tinyformer.learn.calling import explain, learners_frame
 
 MSE, SOFTMAX, LSTM, ADAM = (EXERCISES[name] for name in ("mse", "softmax", "lstm_cell", "adam"))
 

@@ -14,7 +14,7 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Of the random inputs.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="How long it may take.")] = SECONDS,
 ):
-    """Check a gradient that you wrote, and be told what is probably wrong with it.
+    """Check a gradient that you wrote. Where it is wrong, be told what is probably the mistake.
 
     Say the inputs' shapes by a letter for each axis, as in `def linear(x: "BI", weight: "OI", bias: "O")`; "C+" is positive,
     "BT<V" integers below V, "TS?" booleans. Or write a function inputs() in the file that returns the arrays. With letters the

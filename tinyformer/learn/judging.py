@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import inspect
 import io
-import os
-import re
-import threading
-import traceback
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
-import tinyformer
-
 from ..gradcheck import check
 from .advice import ADVICE
+from .calling import Refused, Wrong, call, learners_frame, time_limit
 
 LIMIT = 10                                          # seconds that a check of one exercise may take
-# Files under these are not the learner's: the package, what is installed beside NumPy, the standard library.
-FOREIGN = (*(str(Path(file).parent) + os.sep for file in (tinyformer.__file__, Path(np.__file__).parent, inspect.__file__)),
-           "<frozen")
 GENERAL = ("shape", "error", "unexplained", "returns")      # what the second round may name more closely
 
 
@@ -61,21 +51,6 @@ class Verdict:
         return f"<{self.name}: {self.state}{f' ({self.code})' if self.code else ''}>"
 
 
-class Refused(Exception):
-    """The check ends here. ``codes`` are the doctor's; without any the code could not be examined."""
-
-    def __init__(self, code, message, state="broken", codes=()):
-        super().__init__(message)
-        self.code, self.state, self.codes = code, "wrong" if codes else state, codes
-
-
-class Wrong(Refused):
-    """It can be run, and it is not right."""
-
-    def __init__(self, code, message):
-        super().__init__(code, message, codes=(code,))
-
-
 def judge(exercise, function, prediction=..., limit=None):
     """The ``Verdict`` on ``function``."""
     verdict = Verdict(exercise.name, predicted=exercise.predicted(prediction))
@@ -97,87 +72,6 @@ def judge(exercise, function, prediction=..., limit=None):
     return verdict
 
 
-# ------------------------------------------------------------------------------------------------ the learner's code, called
-
-def _call(function, *arguments):
-    """``function`` called; whatever it raises becomes a sentence with the learner's own line."""
-    try:
-        return function(*arguments)
-    except NotImplementedError:
-        raise Refused("not attempted", "not attempted yet", "not attempted") from None
-    except (Exception, SystemExit) as error:
-        raise Refused("error", explain(error)) from error
-
-
-def explain(error, file=None):
-    """``error`` with the learner's line, and nothing of ours."""
-    text = " ".join(str(error).split())
-    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    if isinstance(error, SystemExit):
-        what = "your code leaves Python (exit); a function returns instead"
-    if isinstance(error, SyntaxError) and error.lineno:
-        what = f"{type(error).__name__}: {error.msg}"
-        line = (error.text or "").rstrip()
-        pointer = " " * (4 + min(error.offset or 1, len(line) + 1) - 1) + "^" if line else ""
-        return "\n".join(filter(None, [f"line {error.lineno}: {what}", f"    {line}" if line else "", pointer]))
-    frame = learners_frame(error.__traceback__, file)
-    return f"{what}\n  {at(frame)}{_shapes(error, frame)}" if frame else what
-
-
-def _shapes(error, frame):
-    """The shapes of the arrays on the learner's line, if it is shapes that do not fit."""
-    if not isinstance(error, (ValueError, IndexError)):
-        return ""
-    names = next(f.f_locals for f, line in traceback.walk_tb(error.__traceback__)
-                 if (f.f_code.co_filename, line) == (frame.filename, frame.lineno))
-    arrays = {name: names[name] for name in re.findall(r"\w+", frame.line or "") if isinstance(names.get(name), np.ndarray)}
-    return arrays and "\n  where " + ", ".join(f"{name} is {array.shape}" for name, array in arrays.items()) or ""
-
-
-def learners_frame(tb, file=None):
-    """The innermost frame that is neither ours nor a library's, or the innermost of ``file``."""
-    frames = [f for f in traceback.extract_tb(tb)
-              if (f.filename == file if file else not f.filename.startswith(FOREIGN))]
-    return frames[-1] if frames else None
-
-
-def at(frame):
-    """Where a frame is, with its text if that is known."""
-    return f"in line {frame.lineno}: {frame.line}" if frame.line else f"in line {frame.lineno}"
-
-
-@contextlib.contextmanager
-def time_limit(seconds):
-    """Stop what runs in the main thread after so long, wherever it is. A timer sends it a Ctrl-C: that works everywhere."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    lock, state = threading.Lock(), {"expired": False, "done": False}
-
-    def expire():
-        with lock:
-            if not state["done"]:
-                state["expired"] = True
-                _thread.interrupt_main()
-
-    timer = threading.Timer(seconds, expire)
-    timer.daemon = True
-    timer.start()
-    try:
-        try:
-            yield
-        finally:
-            with lock:
-                state["done"] = True
-            timer.cancel()
-    except KeyboardInterrupt as interrupt:
-        if not state["expired"]:
-            raise
-        frame = learners_frame(interrupt.__traceback__)
-        where = f"; it was {at(frame)}" if frame else ""
-        raise Refused("time", f"still running after {seconds:g} seconds: is there a loop without an end?{where}") from None
-
-
 # ------------------------------------------------------------------------------------------------ one plain call
 
 def _try_once(exercise, function):
@@ -186,7 +80,7 @@ def _try_once(exercise, function):
     _signature(exercise, function, inputs)
     reference = exercise.function(*_copies(inputs))
     given = _copies(inputs)
-    returned = _call(function, *given)
+    returned = call(function, *given)
     for name, before, after in zip(exercise.parameters, inputs, given):
         if isinstance(before, np.ndarray) and not np.array_equal(before, after):
             raise Wrong("mutates", f"your function changes its input {name}: make a new array in place of writing into it")
@@ -199,12 +93,12 @@ def _try_once(exercise, function):
     try:
         _value(value, reference[0])
     except Wrong as wrong:
-        if wrong.code == "forward" and not _alike([_as_tuple(value)], [_as_tuple(_call(function, *_copies(inputs))[0])]):
+        if wrong.code == "forward" and not _alike([_as_tuple(value)], [_as_tuple(call(function, *_copies(inputs))[0])]):
             raise Wrong("nondeterministic", "two calls with the same inputs give two values: draw nothing at random, "
                                             "keep nothing from call to call") from None
         raise
     try:
-        gradients = _call(vjp, _cotangent(value))
+        gradients = call(vjp, _cotangent(value))
     except Refused as refused:
         if refused.code == "error":
             return                                          # perhaps only where sizes differ: see the doctor's second round
@@ -325,14 +219,14 @@ def _examine(exercise, function):
         if not set(found) <= set(GENERAL):
             break
         inputs = exercise.draw(square=square)
-        returned, reference = _call(function, *_copies(inputs)), exercise.function(*_copies(inputs))
+        returned, reference = call(function, *_copies(inputs)), exercise.function(*_copies(inputs))
         if not exercise.has_vjp:
             _value(returned, reference)
             continue
         _value(returned[0], reference[0])
         g, arrays = exercise.subject(function, inputs)
         try:
-            report = _call(check, g, *arrays)
+            report = call(check, g, *arrays)
         except Refused as refused:
             if refused.code != "error":
                 raise

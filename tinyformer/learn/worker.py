@@ -17,8 +17,9 @@ import tokenize
 from pathlib import Path
 
 from . import judging
+from .calling import Refused, explain, time_limit
 from .exercises import EXERCISES
-from .judging import Refused, Verdict, explain, judge, time_limit
+from .judging import Verdict, judge
 
 GRACE = 10                              # seconds beyond the limit, for starting Python and for what the limit cannot stop
 
