@@ -55,17 +55,18 @@ class Node:
     A node outlives neither the tensors made by it nor the backward pass through it: ``free`` drops what it holds.
     """
 
-    __slots__ = ("operation", "inputs", "vjp", "outputs", "retained")
+    __slots__ = ("operation", "inputs", "vjp", "outputs", "retained", "call")
 
-    def __init__(self, operation, inputs, vjp, outputs):
+    def __init__(self, operation, inputs, vjp, outputs, call):
         self.operation = operation          # the lifted function: its name and those of its inputs
         self.inputs = inputs                # a Tensor for each positional argument, None where it was no Tensor
         self.vjp = vjp
         self.outputs = outputs              # (shape, dtype) of each output
+        self.call = call                    # (arrays, options) that it was applied to: gradcheck.trace applies it again
         self.retained = []                  # (slot, weak reference) of outputs that asked to keep their gradient
 
     def free(self):
-        self.vjp = self.inputs = None
+        self.vjp = self.inputs = self.call = None
 
     def pull_back(self, gradients):
         """The gradients of the inputs from those of the outputs (None: that output was not used), checked."""
@@ -341,7 +342,7 @@ def differentiable(function=None, *, method=None):
         several = isinstance(value, tuple)
         outputs = tuple(map(Tensor, value)) if several else (Tensor(value),)
         if _recording.on and any(t is not None and t.requires_grad for t in tensors):
-            node = Node(operation, tensors, vjp, tuple((t.shape, t.dtype) for t in outputs))
+            node = Node(operation, tensors, vjp, tuple((t.shape, t.dtype) for t in outputs), (arrays, given))
             for slot, tensor in enumerate(outputs):
                 if tensor.dtype in FLOATS:
                     tensor.requires_grad, tensor.node, tensor.slot = True, node, slot

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "generate", "evaluate", "doctor")
+COMMANDS = ("train", "generate", "evaluate", "doctor", "check", "learn")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))

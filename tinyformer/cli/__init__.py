@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import typer
 
-from . import doctor, evaluate, generate, train
+from . import check, doctor, evaluate, generate, learn, train
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.")
@@ -16,6 +16,8 @@ app.command("train", context_settings={"allow_extra_args": True})(train.command)
 app.command("generate")(generate.command)
 app.command("evaluate")(evaluate.command)
 app.command("doctor")(doctor.command)
+app.command("check")(check.command)
+app.add_typer(learn.app, name="learn")
 
 UsageError = typer.BadParameter.__base__        # of whichever click typer stands on: its own, or the package
 

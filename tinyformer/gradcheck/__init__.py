@@ -4,7 +4,9 @@
 >>> print(check(ops.softmax, x, axis=1))
 """
 
-from .compare import check
+from .compare import check, diagnose
 from .report import Finding, InputReport, Report
+from .samples import sample
+from .trace import Trace, trace
 
-__all__ = ["Finding", "InputReport", "Report", "check"]
+__all__ = ["Finding", "InputReport", "Report", "Trace", "check", "diagnose", "sample", "trace"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-from ..autograd import unbroadcast
+from ..autograd import Tensor, unbroadcast
 from .comparison import Comparison
+from .doctor import Doctor
 from .numeric import Probe
 from .report import Finding, InputReport, Report
 from .subject import Unreadable, copies, open_subject
@@ -14,16 +17,17 @@ SHOWN = 5                               # entries that a report names
 DOUBLE = np.finfo(np.float64).eps
 
 
-def check(fn, *inputs, rtol=1e-5, seed=0, **options):
+def check(fn, *inputs, reference=None, rtol=1e-5, seed=0, **options):
     """Compare the gradients of ``fn`` at ``inputs`` with numeric ones, in float64.
 
     fn          arrays → (value, vjp); or a lifted operation; or a function of tensors to a tensor or a tuple of them; or a
                 module, whose parameters then count as inputs
     inputs      floating-point arrays and tensors are differentiated (as float64 copies); integers, booleans, None, strings,
                 lists and Python numbers are passed on
+    reference   a function of the same inputs that is known to be right (its value, or (value, vjp)): the values are compared too
     rtol        the relative error up to which a gradient is right
     seed        of the random gradient of the output, which is never ones: those hide a softmax whose vjp gives zeros
-    options     passed on to fn; where it has options named ``rtol`` or ``seed``, wrap it in a lambda
+    options     passed on to fn; where it has options named ``reference``, ``rtol`` or ``seed``, wrap it in a lambda
 
     Returns a ``Report``: ``report.ok``, ``report.inputs[i].error``, ``.ok`` and ``.findings``, and ``print(report)``.
     A raw function gives one gradient for each positional parameter, of exactly its shape. An error in fn itself is raised.
@@ -35,15 +39,17 @@ def check(fn, *inputs, rtol=1e-5, seed=0, **options):
     with np.errstate(all="ignore"):                         # NaN and infinity are reported, as findings
         subject = open_subject(fn, inputs, options)
         try:
-            return _check(subject, rtol, rng)
+            return _check(subject, reference, rtol, rng)
         finally:
             subject.close()
 
 
-def _check(subject, rtol, rng):
+def _check(subject, reference, rtol, rng):
     if not any(subject.wanted):
         raise ValueError(f"check: {subject.name} was given no floating-point array to differentiate")
     run = _Run(subject, rng)
+    if reference is not None:
+        run.compare_values(reference, rtol)
     reports = []
     for i, name in enumerate(subject.names):
         value = subject.arrays[i]
@@ -53,12 +59,26 @@ def _check(subject, rtol, rng):
             if run.gradients is None:
                 report.error, report.agrees = np.inf, False
             else:
-                _judge(report, run.gradients[i], run.eps, subject.sums, lambda: run.probe(i), rtol, rng)
+                _judge(report, run.gradients[i], run, i, rtol, rng)
             if run.eps > DOUBLE:
                 report.findings.append(Finding("float32", "the value is float32: compared to its few digits only"))
+        for finding in report.findings:
+            finding.evidence.setdefault("input", name)
         if subject.given[i]:
             reports.append(report)
     return Report(subject.name, rtol, reports)
+
+
+def diagnose(fn, *inputs, **options):
+    """What is probably wrong with the gradients of ``fn`` at ``inputs``: a list of findings, the surest first; empty where all is right.
+
+    Takes what ``check`` takes, or a ``Report`` that it gave. ``finding.evidence["input"]`` says which input it is about.
+
+    >>> [finding.code for finding in diagnose(my_softmax, x)]
+    ['softmax-diagonal']
+    """
+    report = fn if isinstance(fn, Report) else check(fn, *inputs, **options)
+    return sorted((finding for one in report.inputs for finding in one.findings if finding.is_mistake), key=lambda f: -f.confidence)
 
 
 # ------------------------------------------------------------------------------------------------ what fn does
@@ -123,10 +143,30 @@ class _Run:
     def _changed(self, inputs):
         return [i for i, (now, was) in enumerate(zip(inputs, self.subject.arrays)) if not _same([now], [was])]
 
-    def _add(self, code, message, *which):
+    def _add(self, code, message, *which, evidence=()):
         """Note a finding on the inputs ``which``, or on all that are differentiated."""
         for i in which or [i for i, wanted in enumerate(self.subject.wanted) if wanted]:
-            self.findings[i].append(Finding(code, message))
+            self.findings[i].append(Finding(code, message, dict(evidence)))
+
+    def compare_values(self, reference, rtol):
+        """Hold the value against that of a function that is known to be right."""
+        values = self.subject.values(copies(self.subject.arrays))
+        right = _values_of(reference, self.subject)
+        if len(values) != len(right) or any(np.shape(v) != np.shape(r) for v, r in zip(values, right)):
+            came, expected = (", ".join(str(np.shape(v)) for v in several) for several in (values, right))
+            return self._add("forward", f"the value has shape {came}, expected {expected}")
+        for v, r in zip(values, right):
+            off = np.abs(v - r)
+            off = np.where(np.isnan(off), np.where(np.isnan(v) & np.isnan(r), 0, np.inf), off)
+            if np.max(off, initial=0) > max(rtol, 100 * self.eps) * np.max(np.abs(r), initial=0):
+                worst = _index(int(np.argmax(off)), off.shape)
+                return self._add("forward", f"the value is wrong, whatever its gradient: at {list(worst)} it is {v[worst]:.6g}, expected "
+                                            f"{r[worst]:.6g}", evidence={"index": worst, "came": float(v[worst]), "expected": float(r[worst])})
+
+    @functools.cached_property
+    def doctor(self):
+        """Who says what is wrong; asked only where something is."""
+        return Doctor(self.subject, self.cotangents, self.eps)
 
     def probe(self, i):
         """The numeric side of input i."""
@@ -138,6 +178,17 @@ class _Run:
 
         c = np.concatenate([np.ravel(dy) for dy in self.cotangents]).astype(np.float64)
         return Probe(at, subject.arrays[i], c, self.eps, rng)
+
+
+def _values_of(reference, subject):
+    """The values of a function that is known to be right: arrays, tensors, or (value, vjp)."""
+    try:
+        result = reference(*copies(subject.arrays), **subject.options)
+    except (TypeError, AttributeError):                     # it takes tensors
+        result = reference(*(Tensor(a) if isinstance(a, np.ndarray) else a for a in copies(subject.arrays)), **subject.options)
+    if isinstance(result, tuple) and len(result) == 2 and callable(result[1]):
+        result = result[0]
+    return tuple(np.asarray(getattr(v, "data", v) if isinstance(v, Tensor) else v) for v in (result if isinstance(result, tuple) else (result,)))
 
 
 def _same(these, those):
@@ -155,31 +206,32 @@ def _same(these, those):
 
 # ------------------------------------------------------------------------------------------------ one input
 
-def _judge(report, gradient, eps, sums, probe, rtol, rng):
+def _judge(report, gradient, run, i, rtol, rng):
     """Hold ``gradient`` against the numeric one and write the outcome into ``report``."""
     def refuse(code, message, **evidence):
         report.error, report.agrees = np.inf, False
         report.findings.append(Finding(code, message, evidence))
 
-    name, shape = report.name, report.shape
+    name, shape, eps = report.name, report.shape, run.eps
     missing = gradient is None
     try:
         gradient = np.zeros(shape) if missing else np.asarray(gradient)
     except ValueError:
         return refuse("returns", f"the gradient of {name} is no array")
-    if sums and unbroadcast(gradient, shape) is not None:
+    if run.subject.sums and unbroadcast(gradient, shape) is not None:
         gradient = unbroadcast(gradient, shape)
     if gradient.dtype.kind != "f" or gradient.dtype != np.float64 and eps == DOUBLE:
         return refuse("dtype", f"the gradient of {name} is {gradient.dtype}, expected float64 as its input")
     if gradient.shape != shape:
-        return refuse("shape", f"the gradient of {name} has shape {gradient.shape}, expected {shape}",
-                      came=gradient.shape, expected=shape)
+        report.error, report.agrees = np.inf, False
+        report.findings += run.doctor.shape(i, gradient.shape)
+        return None
     report.analytic = gradient = gradient.astype(np.float64)
     if not np.isfinite(gradient).all():
         index = _index(np.flatnonzero(~np.isfinite(gradient))[0], shape)
         return refuse("nonfinite", f"the gradient of {name} is {gradient[index]} at {list(index)}", index=index)
 
-    comparison = Comparison(probe(), gradient, rtol, rng)
+    comparison = Comparison(run.probe(i), gradient, rtol, rng)
     report.error, report.agrees, report.compared = comparison.error, comparison.agrees, comparison.compared
     report.numeric = comparison.numeric.reshape(shape)
     if comparison.kinks:
@@ -190,7 +242,12 @@ def _judge(report, gradient, eps, sums, probe, rtol, rng):
         report.findings.append(Finding("missing", f"vjp gives None for {name}, but the value depends on it"))
     elif not report.agrees:
         worst = [(_index(i, shape), float(gradient.flat[i]), float(comparison.numeric[i])) for i in comparison.worst[:SHOWN]]
-        report.findings.append(Finding(comparison.code, comparison.reason, {"worst": worst}))
+        if any(finding.code in ("mutates", "stale", "nondeterministic") for finding in report.findings):
+            return None                                     # said already, and what else is wrong may come of it
+        findings = run.doctor.explain(i, report.numeric) if comparison.code == "unexplained" else []
+        for finding in findings:
+            finding.evidence.setdefault("worst", worst)
+        report.findings += findings or [Finding(comparison.code, comparison.reason, {"worst": worst}, confidence=0.0)]
 
 
 def _index(i, shape):

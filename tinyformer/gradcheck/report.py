@@ -28,6 +28,11 @@ class Finding:
     def is_mistake(self):
         return self.code not in NOTES
 
+    @property
+    def page(self):
+        """Where the documentation says how this comes about, and how it is mended."""
+        return f"chapters/doctor.md#{self.code}"
+
 
 @dataclass
 class InputReport:
@@ -68,8 +73,8 @@ class Report:
         return all(one.ok for one in self.inputs)
 
     def __str__(self):
-        wrong = [one.name for one in self.inputs if not one.ok]
-        head = (f"{self.name}: wrong in {', '.join(wrong)}" if wrong
+        wrong = [one for one in self.inputs if not one.ok]
+        head = (f"{self.name}: wrong in {', '.join(one.name for one in wrong)}" if wrong
                 else f"{self.name}: every gradient agrees with the numeric one")
         rows = [("input", "shape", "compared", "error", "")]
         rows += [(one.name, str(one.shape), one.compared, f"{one.error:.1e}", "ok" if one.ok else "wrong")
@@ -80,11 +85,28 @@ class Report:
         lines += ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         for one in self.inputs:
             for finding in one.findings:
-                lines += ["", f"  {one.name}: {finding.message}  [{finding.code}]"]
-                lines += [f"      {line}" for line in _worst(finding.evidence.get("worst", ()))]
+                lines += ["", f"  {one.name}: {_sentence(finding)}  [{finding.code}]"]
+            worst = next((finding.evidence["worst"] for finding in one.findings if "worst" in finding.evidence), ())
+            lines += [f"      {line}" for line in _worst(worst)]
+        codes = dict.fromkeys(finding.code for one in wrong for finding in one.findings if finding.is_mistake)
+        if codes:
+            lines += ["", f"  {', '.join(codes)}: how this comes about and is mended is in chapters/doctor.md"]
         lines += ["", f"  error: the largest difference from the numeric gradient, over the largest entry of either; "
                       f"right below {self.rtol:g}"]
         return "\n".join(lines)
+
+
+    def _repr_html_(self):
+        from .html import as_html
+        return as_html(self)
+
+
+GUESSED = 0.999                              # a finding that is surer is a fact: a shape, a zero, a changed input
+
+
+def _sentence(finding):
+    """What is found, said as surely as it is known."""
+    return f"probably {finding.message}" if 0 < finding.confidence < GUESSED else finding.message
 
 
 def _worst(entries):

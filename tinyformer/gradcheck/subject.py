@@ -131,6 +131,7 @@ class RawFunction(Subject):
 
     def linearise(self, arrays):
         value, vjp = self.fn(*arrays, **self.options)
+        self.last_vjp = vjp                                 # the doctor asks what it refers to
         values = tuple(map(np.asarray, value)) if isinstance(value, tuple) else (np.asarray(value),)
 
         def pull_back(dys):
@@ -167,6 +168,7 @@ class Operation(_OnTensors):
         def pull_back(dys):
             gradients = [None] * len(arrays)
             if node is not None:
+                self.last_vjp = node.vjp
                 result = self._counted(_as_list(node.vjp(tuple(dys) if len(dys) > 1 else dys[0])), len(node.inputs))
                 for i, tensor in enumerate(tensors):
                     gradients[i] = next((dx for source, dx in zip(node.inputs, result)

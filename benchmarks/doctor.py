@@ -1,0 +1,180 @@
+"""How well the gradient doctor names mistakes, and whether it ever accuses correct code.
+
+    python benchmarks/doctor.py [--full]
+
+Prints, for each collection of wrong answers, how many are refused, named rightly, left unexplained and misnamed; a table of what
+was found where another code was expected; and the false alarms over correct operations. --full prints the whole confusion table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import runpy
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tinyformer import ops
+from tinyformer.gradcheck import check
+
+TESTS = Path(__file__).parent.parent / "tests"
+PLANTED = runpy.run_path(str(TESTS / "gradcheck" / "mistakes.py"))
+
+
+def exercises():
+    """(what, expected codes, codes found or None if it passed) of each wrong answer of each exercise that has a vjp."""
+    from tinyformer import learn
+    for exercise, wrong, function in learn.wrong_answers():
+        verdict = learn.judge(exercise, function)
+        yield f"{exercise.name}: {wrong.name}", wrong.code.split("/"), None if verdict.ok else list(verdict.codes)
+
+
+def planted(held_out):
+    for mistake in PLANTED["MISTAKES"]:
+        if mistake.held_out == held_out:
+            report = check(mistake.function(), *mistake.operation.draw(square=mistake.square))
+            yield repr(mistake), " ".join(mistake.codes).split(), _codes(report, mistake.which)
+
+
+def _codes(report, which):
+    one = report.inputs[which]
+    return None if one.ok else [finding.code for finding in one.findings]
+
+
+# What may befall any gradient g, whatever the operation: code, and the wrong gradient; None where it would change nothing.
+WHOLE = [
+    ("sign", lambda g, x, dy: -g),
+    ("factor", lambda g, x, dy: 2 * g),
+    ("factor", lambda g, x, dy: g / 2),
+    ("factor", lambda g, x, dy: g / len(x) if x.ndim and len(x) > 1 else None),
+    ("factor", lambda g, x, dy: g * np.sqrt(x.shape[-1]) if x.ndim and x.shape[-1] > 1 else None),
+    ("factor", lambda g, x, dy: g * 0.9),
+    ("sign factor", lambda g, x, dy: -3 * g),
+    ("zero", lambda g, x, dy: 0 * g),
+    ("missing", lambda g, x, dy: None),
+    ("nonfinite", lambda g, x, dy: g / 0.0),
+    ("upstream", lambda g, x, dy: g + 0.1),
+    ("upstream", lambda g, x, dy: g * np.sum(dy ** 2)),
+    ("upstream", lambda g, x, dy: g + x),
+    ("transpose", lambda g, x, dy: g.T if g.ndim == 2 and 1 not in g.shape else None),
+    ("keepdims", lambda g, x, dy: g[None]),
+    ("shape", lambda g, x, dy: np.concatenate([g, g]) if g.ndim else None),
+    ("permuted", lambda g, x, dy: g[::-1] if g.ndim and len(g) > 2 else None),
+    ("permuted gate-order", lambda g, x, dy: np.roll(g, 1, axis=0) if g.ndim and len(g) > 2 else None),
+    ("dropped", lambda g, x, dy: g * (np.arange(g.size).reshape(g.shape) % 3 != 0) if g.size > 4 else None),
+    ("row-scale local-derivative", lambda g, x, dy: g * np.arange(1.0, len(g) + 1).reshape(-1, *(1,) * (g.ndim - 1)) if g.ndim > 1 and min(g.shape) > 2 else None),
+    ("local-derivative", lambda g, x, dy: g * x if x.size > 3 else None),
+    ("local-derivative", lambda g, x, dy: g * np.exp(x) if x.size > 3 else None),
+    ("dtype", lambda g, x, dy: g.astype(np.float32)),
+]
+
+
+def generated():
+    """Each of ``WHOLE`` done to each gradient of each planted operation, and the gradient of another input in its place."""
+    for operation in PLANTED["OPERATIONS"]:
+        function, inputs = operation.function(), operation.draw(seed=1)
+        for i, x in enumerate(inputs):
+            if x.dtype.kind == "f":
+                for code, spoil in WHOLE:
+                    codes = _spoiled(function, inputs, i, spoil)
+                    if codes != "same":
+                        yield f"{operation.name}: d{operation.names[i]} spoiled by {code}", code.split(), codes
+
+
+def _spoiled(function, inputs, i, spoil):
+    same = False
+
+    def wrong(*arrays):
+        value, vjp = function(*arrays)
+
+        def spoiled(dy):
+            nonlocal same
+            gradients = list(vjp(dy))
+            with np.errstate(all="ignore"):
+                changed = spoil(gradients[i] * 1.0, arrays[i], dy)
+            same = changed is not None and np.shape(changed) == np.shape(gradients[i]) and changed.dtype == np.float64 \
+                and np.array_equal(changed, gradients[i])
+            gradients[i] = changed
+            return tuple(gradients)
+        return value, spoiled
+
+    value, vjp = function(*inputs)
+    probe = spoil(vjp(np.ones(np.shape(value)))[i] * 1.0, inputs[i], np.ones(np.shape(value)))
+    if probe is None and spoil is not WHOLE[8][1]:
+        return "same"
+    report = check(wrong, *inputs)
+    return "same" if same else _codes(report, i)
+
+
+def table(title, outcomes, full):
+    """Print what came of a collection."""
+    began = time.perf_counter()
+    counts, pairs, misses = collections.Counter(), collections.Counter(), []
+    for what, expected, found in outcomes:
+        if found is None:
+            outcome = "accepted"
+        elif set(found) & set(expected):
+            outcome = "named"
+        else:
+            outcome = "unexplained" if set(found) <= {"unexplained"} else "misnamed"
+        counts[outcome] += 1
+        pairs[expected[0], "+".join(found or ["accepted"])] += 1
+        if outcome != "named":
+            misses.append((what, "/".join(expected), outcome, "+".join(found or [])))
+    total = max(sum(counts.values()), 1)
+    print(f"\n{title}: {total} in {time.perf_counter() - began:.0f} s")
+    for outcome in ("named", "unexplained", "misnamed", "accepted"):
+        print(f"  {outcome:<12}{counts[outcome]:>5}  {100 * counts[outcome] / total:5.1f} %")
+    for what, expected, outcome, found in misses:
+        print(f"    {outcome}: {what}: expected {expected}, found {found}")
+    if full:
+        for (expected, found), n in sorted(pairs.items()):
+            print(f"    {expected:<18}{found:<36}{n:>4}")
+
+
+def false_alarms(wanted):
+    """(checks, alarms) over correct operations, random shapes, float64; and over the same in float32, which is to be noted."""
+    cases = runpy.run_path(str(TESTS / "ops" / "conftest.py"))
+    all_cases = [cases["Case"](name, i) for name, rows in cases["CASES"].items() for i in range(len(rows))]
+    alarms, checks, seed = [], 0, 0
+    while checks < wanted:
+        for case in all_cases:
+            inputs, options = case.draw(100 + seed)
+            if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in inputs):
+                checks += 1
+                if not check(case.operation.raw, *inputs, **options).ok:
+                    alarms.append(f"{case!r}, seed {100 + seed}")
+        seed += 1
+    narrow = 0
+    for operation in PLANTED["OPERATIONS"]:
+        function, inputs = operation.function(), operation.draw()
+
+        def in_float32(*arrays):
+            value, vjp = function(*(a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays))
+            return np.asarray(value, np.float32), lambda dy: tuple(None if g is None else np.asarray(g, np.float32) for g in vjp(dy))
+        report = check(in_float32, *inputs)
+        narrow += 1
+        if not report.ok or any("float32" not in [f.code for f in one.findings] for one in report.inputs if one.differentiated):
+            alarms.append(f"{operation.name} in float32: {[f.code for one in report.inputs for f in one.findings]}")
+    return checks, narrow, alarms
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--checks", type=int, default=1000, help="how many of correct operations")
+    options = parser.parse_args()
+    table("wrong answers of the exercises", exercises(), options.full)
+    table("planted mistakes, tuned on", planted(False), options.full)
+    table("planted mistakes, held out", planted(True), options.full)
+    table("generated mistakes", generated(), options.full)
+    checks, narrow, alarms = false_alarms(options.checks)
+    print(f"\nfalse alarms: {len(alarms)} in {checks} checks of correct operations and {narrow} in float32", *alarms, sep="\n    ")
+    return bool(alarms)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""tinyformer check"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+GOOD = 'import numpy as np\ndef exp(x: "BC"):\n    y = np.exp(x)\n    return y, lambda dy: dy * y\n'
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(text, target="mine.py", *words):
+        (tmp_path / "mine.py").write_text(text, encoding="utf-8")
+        done = subprocess.run([sys.executable, "-m", "tinyformer", "check", target, *words], cwd=tmp_path, capture_output=True, text=True,
+                              encoding="utf-8", timeout=120)
+        return done.returncode, done.stdout, done.stderr
+    return run
+
+
+def test_right_and_wrong(run):
+    code, out, err = run(GOOD)
+    assert code == 0 and "every gradient agrees" in out and err == ""
+    code, out, err = run(GOOD.replace("dy * y", "dy"), "mine.py:exp")
+    assert code == 1 and "[local-derivative]" in out and err == ""
+
+
+def test_a_transpose_of_a_square_matrix(run):
+    code, out, _ = run('def linear(x: "BI", w: "OI"):\n    return x @ w.T, lambda dy: (dy @ w.T, dy.T @ x)\n')
+    assert code == 1 and "[operand]" in out
+
+
+def test_inputs_of_their_own(run):
+    code, out, _ = run("import numpy as np\ndef inputs():\n    return np.ones((2, 3)), np.array([0, 1, 1])\n"
+                       "def take(x, i):\n    return x[:, i], lambda dy: (dy @ np.eye(3)[i], None)\n")
+    assert code == 0 and "(2, 3)" in out
+
+
+@pytest.mark.parametrize("text, says", [
+    ("def f(x):\n    return x\n", "what are its inputs"), (GOOD.replace("np.exp", "np.expp"), "np.expp"), ("import nothing_here\n", "line 1"),
+    (GOOD.replace("lambda dy: dy * y", "None"), "expected"),
+    ('def f(x: "B"):\n    def vjp(dy):\n        raise NotImplementedError\n    return x, vjp\n', "not written yet")])
+def test_bad_files_are_one_line(run, text, says):
+    code, out, err = run(text)
+    assert code == 1 and says in err and len(err.splitlines()) == 1 and out == ""
+
+
+def test_an_endless_loop(run):
+    code, _, err = run('def f(x: "B"):\n    while True:\n        pass\n', "mine.py", "--seconds", "1")
+    assert code == 1 and "still running after 1 seconds" in err and "line" in err

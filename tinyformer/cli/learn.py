@@ -1,0 +1,169 @@
+"""tinyformer learn …: the exercises, in a folder of the learner's."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=False,
+                  help="Learn by writing gradients, which are checked.")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An exercise: its name, number or file.")]
+PAUSE = 0.5                             # seconds between two looks at the files
+
+
+@app.callback(invoke_without_command=True)
+def overview(context: typer.Context):
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("start")
+def start(folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write them.")] = Path("exercises")):
+    """Write the exercises into a folder. What is there already stays as it is."""
+    from ..learn.exercises import EXERCISES
+    from ..learn.folder import Folder
+    desk = Folder(folder)
+    written = desk.start()
+    kept = len(EXERCISES) - len(written)
+    print(f"{len(written)} exercises written to {folder}{kept and f', {kept} left as they were' or ''}.")
+    following = desk.next()
+    if following:
+        inside = "" if folder == Path("exercises") else f" (in {folder}, or in the folder that holds it)"
+        print(f"Open {desk.file(following)} in an editor, answer its question, write the missing part, then{inside}:\n\n"
+              f"    tinyformer learn check {following}\n\n"
+              f"`tinyformer learn watch` checks whenever you save; `tinyformer learn list` shows how far you are.")
+
+
+@app.command("list")
+def list_all():
+    """Show all exercises and how far you are."""
+    from ..learn import words
+    from ..learn.exercises import EXERCISES
+    from ..learn.folder import Folder
+    desk = Folder.find()
+    entries = [desk.entry(name) for name in EXERCISES]
+    for number, (exercise, entry) in enumerate(zip(EXERCISES.values(), entries), 1):
+        print(words.line(number, exercise, entry))
+    print(f"\n{words.count(entries)} {_next(desk)}")
+
+
+@app.command("check")
+def check(name: Annotated[Optional[str], typer.Argument(metavar="[NAME]", help="One exercise; without it, all.")] = None):
+    """Check one exercise, or all. Exit code 1 if one is not passed."""
+    from ..learn import words
+    from ..learn.folder import Folder
+    if name is not None:
+        exercise, desk = words.find(name), Folder.find()
+        sys.exit(0 if _check_one(desk, exercise) else 1)
+    sys.exit(0 if _check_all(Folder.find()) else 1)
+
+
+@app.command("watch")
+def watch(rounds: Annotated[Optional[int], typer.Option(hidden=True)] = None):
+    """Check an exercise whenever you save it. Ctrl-C ends it."""
+    from ..learn.exercises import EXERCISES
+    from ..learn.folder import Folder
+    desk = Folder.find()
+    following = desk.next()
+    print(f"Watching {desk.path.resolve()}; Ctrl-C ends it. {_next(desk)}", flush=True)
+    seen = _times(desk)
+    try:
+        while rounds is None or rounds > 0:
+            time.sleep(PAUSE)
+            now = _times(desk)
+            for following in [name for name in EXERCISES if now[name] not in (None, seen[name])]:
+                print(f"\n{'-' * 20} {time.strftime('%H:%M:%S')} {following}", flush=True)
+                _check_one(desk, EXERCISES[following])
+            seen, rounds = now, rounds and rounds - 1
+    except KeyboardInterrupt:
+        print(f"\n{_next(desk)}")
+
+
+@app.command("hint")
+def hint(name: Name):
+    """Give the next hint. The second one goes by what the last check has found."""
+    from ..learn import words
+    from ..learn.folder import Folder
+    print(words.hint(words.find(name), Folder.find()))
+
+
+@app.command("solution")
+def solution(name: Name):
+    """Show the solution, after a pass or three tries."""
+    from ..learn import words
+    from ..learn.folder import Folder
+    exercise = words.find(name)
+    print(words.solution(exercise, Folder.find().entry(exercise.name)))
+
+
+@app.command("reset")
+def reset(name: Name):
+    """Put an exercise back to its start. Your text is kept beside it."""
+    from ..learn import words
+    from ..learn.folder import Folder
+    exercise, desk = words.find(name), Folder.find()
+    kept = desk.reset(exercise.name)
+    print(f"{desk.file(exercise.name)} is as at the start{kept and f'; what you had is in {kept}' or ''}.")
+
+
+# ------------------------------------------------------------------------------------------------ the parts
+
+def _check_one(desk, exercise):
+    """Check, note and print one. Whether it is passed."""
+    from ..learn import words
+    from ..learn.worker import check_files
+    path = desk.file(exercise.name)
+    verdict = next(check_files({exercise.name: path}))
+    entry = desk.record(verdict, _source(path))
+    print(words.tell(exercise, verdict, entry, path, _next(desk)), flush=True)
+    return verdict.ok
+
+
+def _check_all(desk):
+    """Check, note and print all, in a line each, and the first that is wrong whole. Whether all are passed."""
+    from ..learn import words
+    from ..learn.exercises import EXERCISES
+    from ..learn.worker import check_files
+    first, entries = None, []
+    for number, verdict in enumerate(check_files({name: desk.file(name) for name in EXERCISES}), 1):
+        exercise = EXERCISES[verdict.name]
+        entry = desk.record(verdict, _source(desk.file(verdict.name)))
+        entries.append(entry)
+        if verdict.state != "not attempted" or entry["passed"]:
+            print(words.line(number, exercise, entry), flush=True)
+        if first is None and verdict.state in ("wrong", "broken"):
+            first = exercise, verdict, entry
+    if first:
+        exercise, verdict, entry = first
+        print("\n" + words.tell(exercise, verdict, entry, desk.file(exercise.name)))
+    attempted = sum(entry["tries"] > 0 for entry in entries)
+    print(f"\n{words.count(entries)} {len(EXERCISES) - attempted} not attempted. {_next(desk)}")
+    return all(entry["state"] == "passed" for entry in entries)
+
+
+def _next(desk):
+    following = desk.next()
+    return f"Next: {following}, in {desk.file(following)}" if following else "All exercises are passed."
+
+
+def _source(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _times(desk):
+    """When each file was written last; None where there is none."""
+    from ..learn.exercises import EXERCISES
+    times = {}
+    for name in EXERCISES:
+        try:
+            times[name] = desk.file(name).stat().st_mtime_ns
+        except OSError:
+            times[name] = None
+    return times

@@ -1,0 +1,62 @@
+"""A report as HTML for a notebook: the table, the findings, and maps of both gradients and of their difference. No script."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from .report import _sentence
+
+MOST = 24                                    # rows and columns of a map
+CELL = "width:14px;height:14px;padding:0;border:1px solid #fff"
+
+
+def as_html(report):
+    """The whole report."""
+    wrong = [one.name for one in report.inputs if not one.ok]
+    head = f"wrong in {', '.join(wrong)}" if wrong else "every gradient agrees with the numeric one"
+    rows = "".join(f"<tr><td>{escape(one.name)}</td><td>{one.shape}</td><td>{one.compared}</td>"
+                   f"<td>{f'{one.error:.1e}' if one.differentiated else ''}</td><td>{_verdict(one)}</td></tr>" for one in report.inputs)
+    parts = [f"<p><b>{escape(report.name)}</b>: {escape(head)}</p>",
+             f"<table><tr><th>input</th><th>shape</th><th>compared</th><th>error</th><th></th></tr>{rows}</table>"]
+    for one in report.inputs:
+        parts += [f"<p>{escape(one.name)}: {escape(_sentence(finding))} <code>{finding.code}</code></p>" for finding in one.findings]
+        if not one.ok and one.analytic is not None and one.numeric is not None:
+            parts.append(_maps(one))
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _verdict(one):
+    if one.ok:
+        return "ok" if one.differentiated else "no gradient wanted"
+    return '<b style="color:#D55E00">wrong</b>'
+
+
+def _maps(one):
+    """Yours, the numeric gradient and the difference, side by side on one scale of colours."""
+    known = np.where(np.isfinite(one.numeric), one.analytic, np.nan)
+    scale = max(np.max(np.abs(a), initial=0, where=np.isfinite(a)) for a in (known, one.numeric))
+    maps = "".join(f"<td style='vertical-align:top;padding:4px 12px'>{title}{_map(array, scale)}</td>" for title, array in (
+        ("yours", known), ("numeric", one.numeric), ("difference", known - one.numeric)))
+    return f"<table><tr>{maps}</tr></table><p>blue is negative, orange positive, up to ±{scale:.3g}</p>"
+
+
+def _map(array, scale):
+    flat = np.atleast_2d(array).reshape(-1, array.shape[-1] if array.ndim else 1)
+    rows = ""
+    for i, row in enumerate(flat[:MOST]):
+        cells = "".join(f"<td title='[{i}, {j}] {value:.6g}' style='{CELL};background:{_colour(value / scale if scale else 0)}'></td>"
+                        for j, value in enumerate(row[:MOST]))
+        rows += f"<tr>{cells}</tr>"
+    more = f"<p>the first {min(MOST, flat.shape[0])} × {min(MOST, flat.shape[1])} of {flat.shape[0]} × {flat.shape[1]}</p>"
+    return f"<table style='border-collapse:collapse'>{rows}</table>{more if max(flat.shape) > MOST else ''}"
+
+
+def _colour(t):
+    """White at 0, blue at −1, orange at 1; grey where nothing was measured. Told apart by the colour-blind too."""
+    if not np.isfinite(t):
+        return "#ccc"
+    end = np.array([0x00, 0x72, 0xB2] if t < 0 else [0xD5, 0x5E, 0x00])
+    r, g, b = (255 + min(abs(t), 1) * (end - 255)).astype(int)
+    return f"#{r:02x}{g:02x}{b:02x}"

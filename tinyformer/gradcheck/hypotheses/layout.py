@@ -1,0 +1,187 @@
+"""The right numbers in the wrong place: transposed, flipped, another input's, not summed, in another order."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from ...autograd import unbroadcast
+from ..report import Finding
+
+
+def shape(e):
+    """The gradient does not have the input's shape: what would mend that?"""
+    came = e.got
+    text = f"the gradient of {e.name} has shape {came[0].shape}, expected {e.shape}"
+    evidence = {"came": came[0].shape, "expected": e.shape}
+
+    def found(code, why):
+        return [Finding(code, f"{text}: {why}", evidence)]
+
+    def is_true(mended):
+        return all(m is not None for m in mended) and e.same(mended, e.true)
+
+    if came[0].size == math.prod(e.shape) and [n for n in came[0].shape if n != 1] == [n for n in e.shape if n != 1] \
+            and is_true([g.reshape(e.shape) for g in came]):
+        return found("keepdims", "the numbers are right, with an axis of length one too many or too few (keepdims?)")
+    if is_true([unbroadcast(g, e.shape) for g in came]):
+        return found("unbroadcast", "it was broadcast on the way, so its gradient must be summed over those axes")
+    for axes in _choices(range(came[0].ndim)):                  # summed over these, it is right: a bias, a batch of matrices
+        if came[0].ndim > len(e.shape) and is_true([_reshaped(g.sum(axis=axes), e.shape) for g in came]):
+            return found("unbroadcast", f"it is used once for each place along axis {axes[0]}, so its gradient is the sum over it")
+    for axes in itertools.permutations(range(came[0].ndim)):
+        turned = [g.transpose(axes) for g in came]
+        if turned[0].shape == e.shape and is_true(turned):
+            two = sum(a != i for i, a in enumerate(axes)) == 2
+            return found("transpose" if two else "permuted", "transposed, it is right" if two
+                         else f"with its axes in the order {axes} it is right")
+    if came[0].size == math.prod(e.shape) and is_true([g.reshape(e.shape) for g in came]):
+        return found("shape", "in that shape it is right: reshape it")
+    for j, other in _others(e, same_shape=False):
+        if other[0].shape == came[0].shape and e.same(came, other):
+            return found("swapped", f"it is the gradient of {e.subject.names[j]}: are the returned gradients in the order of the inputs?")
+    return [Finding("shape", text, evidence)]
+
+
+def _reshaped(array, shape):
+    return array.reshape(shape) if array.size == math.prod(shape) else None
+
+
+def _choices(axes):
+    axes = list(axes)
+    for n in range(1, len(axes) + 1):
+        yield from itertools.combinations(axes, n)
+
+
+def _others(e, same_shape=True):
+    for j, wanted in enumerate(e.subject.wanted):
+        if wanted and j != e.i and (not same_shape or e.subject.arrays[j].shape == e.shape):
+            yield j, [p.true(j) for p in e.points]
+
+
+def swapped(e):
+    for j, other in _others(e):
+        if e.fits(other):
+            return [Finding("swapped", f"the gradient of {e.name} is that of {e.subject.names[j]}: were they interchanged?",
+                            {"array": f"the gradient of {e.subject.names[j]}"})]
+    return []
+
+
+def permuted(e):
+    """The true gradient with its axes swapped, flipped, rolled by one, in blocks, or read in another order."""
+    ndim = len(e.shape)
+
+    def found(code, why, **evidence):
+        return [Finding(code, f"the gradient of {e.name} {why}", evidence)]
+
+    def fits(move):
+        return e.fits([move(t) for t in e.true])
+
+    for axes in itertools.permutations(range(ndim)):
+        if axes != tuple(range(ndim)) and tuple(e.shape[a] for a in axes) == e.shape and fits(lambda t: t.transpose(axes)):
+            if sum(a != i for i, a in enumerate(axes)) == 2 and axes[-1] == ndim - 2:
+                return found("transpose", "is transposed", axes=axes)
+            return found("permuted", f"has its axes in the order {axes}", axes=axes)
+    for axes in _choices(range(ndim)):
+        if fits(lambda t: np.flip(t, axes)):
+            return found("permuted", f"runs backwards along axis {', '.join(map(str, axes))}", flipped=axes)
+    for axis in range(ndim):
+        for parts in (4, 3, 2):
+            if e.shape[axis] % parts == 0 and e.shape[axis] > parts:
+                for order in itertools.permutations(range(parts)):
+                    if order != tuple(range(parts)) and fits(lambda t: _blocks(t, axis, order)):
+                        code = _kind_of_block(e, parts)
+                        ask = {"gate-order": ": are gates interchanged?", "head-order": ": are heads interchanged?"}.get(code, "")
+                        return found(code, f"has its {parts} blocks along axis {axis} in the order {list(order)}{ask}", axis=axis, order=order)
+        for by in (1, -1):
+            if e.shape[axis] > 2 and fits(lambda t: np.roll(t, by, axis)):
+                return found("permuted", f"is shifted by one along axis {axis}", rolled=by, axis=axis)
+    return []
+
+
+def _kind_of_block(e, parts):
+    """What equal blocks along an axis are: gates where the forward pass squashes them, heads where it makes an axis of them."""
+    tape = e.points[0].tape
+    if tape is None:
+        return "gate-order" if parts > 2 else "permuted"
+    kinds = {node.kind for node in tape.nodes}
+    if "tanh" in kinds and "getitem" in kinds:
+        return "gate-order"
+    return "head-order" if any(node.value.ndim > len(e.shape) for node in tape.nodes) and "reshape" in kinds else "permuted"
+
+
+def averaged(e):
+    """The true gradient's sum or mean over an axis, in every place: a sum too many."""
+    for axes in _choices(range(len(e.shape))):
+        if all(e.shape[a] > 1 for a in axes):
+            for name, f in (("sum", np.sum), ("mean", np.mean)):
+                if e.fits([np.broadcast_to(f(t, axis=axes, keepdims=True), t.shape) for t in e.true]):
+                    return [Finding("reduction", f"the gradient of {e.name} is the {name} of the right one over axis "
+                                                 f"{', '.join(map(str, axes))}: a reduction too many, or along the wrong axis", {"axes": axes})]
+    return []
+
+
+def _blocks(array, axis, order):
+    parts = np.split(array, len(order), axis)
+    return np.concatenate([parts[i] for i in order], axis)
+
+
+def rearranged(e):
+    """All numbers are right and each stands elsewhere: a reshape where a transpose was meant, or the like."""
+    if not e.small:
+        return []
+    learner, right = e.jacobians()
+    if learner.shape != right.shape or learner.shape[1] < 2:
+        return []
+    if learner.shape[0] == learner.shape[1] and not _close(e, right, right.T) and _close(e, learner, right.T):
+        if _orthogonal(right) and not _is_permutation(right):
+            return [Finding("rotation", f"the gradient of {e.name} is rotated on, where it must be rotated back (the angle's sign)")]
+        if _is_permutation(right):
+            return [Finding("permuted", f"the gradient of {e.name} goes the way of the forward pass, not back: the inverse order was meant")]
+    if learner.shape[0] == learner.shape[1] and _orthogonal(right) and not _is_permutation(right):
+        if _orthogonal(learner) or _close(e, learner, np.where(np.eye(len(learner)), right, 0)):
+            return [Finding("rotation", f"the value is a rotation of {e.name}, but its gradient is not rotated back by the same angles "
+                                        f"in the same pairs")]
+    for axis in range(len(e.shape)):                            # the gradient of a reversed output, reversed
+        if all(v.shape == e.shape for v in e.points[0].values):
+            if e.fits([np.flip(p.true(e.i, [np.flip(d, axis) for d in p.dys]), axis) for p in e.points]):
+                return [Finding("permuted", f"the gradient of {e.name} runs the wrong way along axis {axis}")]
+    if not all(_is_permutation(np.abs(m) > 0) or _one_to_one(m) for m in (learner, right)):
+        return []
+    if (np.abs(learner) > 1e-6).tolist() == (np.abs(right) > 1e-6).tolist():
+        return []                                           # nothing stands elsewhere
+    if sorted(np.round(np.abs(learner[learner != 0]), 6)) != sorted(np.round(np.abs(right[np.abs(right) > 1e-6]), 6)):
+        return []
+    values = e.points[0].values
+    heads = len(e.shape) >= 2 and any(v.ndim > len(e.shape) or v.ndim >= 3 for v in values) or any(v.ndim < len(e.shape) for v in values)
+    code = "head-order" if heads and any(v.shape != e.shape for v in values) and not _only_turned(e) else "permuted"
+    why = ("the entries of its gradient stand in another order: axes split or merged in the wrong order"
+           if code == "head-order" else "the entries of its gradient are right, but stand in other places")
+    return [Finding(code, f"{e.name}: {why}")]
+
+
+def _only_turned(e):
+    """Whether the value is the input with its axes in another order."""
+    v = e.points[0].values[0]
+    return v.ndim == len(e.shape) and sorted(v.shape) == sorted(e.shape)
+
+
+def _close(e, a, b):
+    return np.max(np.abs(a - b)) <= e.tol * np.max(np.abs(b))
+
+
+def _orthogonal(m):
+    return m.shape[0] == m.shape[1] and np.max(np.abs(m @ m.T - np.eye(len(m)))) < 1e-5
+
+
+def _is_permutation(m):
+    m = np.abs(m) > 1e-6
+    return m.shape[0] == m.shape[1] and (m.sum(axis=0) == 1).all() and (m.sum(axis=1) == 1).all()
+
+
+def _one_to_one(m):
+    """Whether each output leads to one entry of the input at most, and back, and some do."""
+    m = np.abs(m) > 1e-6
+    return m.any() and (m.sum(axis=0) <= 1).all() and (m.sum(axis=1) <= 1).all()

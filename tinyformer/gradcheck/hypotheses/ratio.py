@@ -1,0 +1,206 @@
+"""A factor or a term that has a name: the gradient over the true one, and what is left between them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..report import Finding
+from .names import quantities, terms
+
+
+def named_factor(e):
+    """got = true · r entry by entry, with r a quantity that has a name, or one over it."""
+    ratios, seen = _ratios(e)
+    if ratios is None:
+        return []
+    if all(_constant(r[s], e.tol) for r, s in zip(ratios, seen)):
+        return []
+    name = _name(e, ratios, seen, e.shape)
+    return _local(e, name) if name else []
+
+
+def _ratios(e):
+    ratios, seen = [], []
+    for g, t in zip(e.got, e.true):
+        use = np.isfinite(t) & (np.abs(t) > 1e-6 * np.max(np.abs(t), initial=0, where=np.isfinite(t)))
+        if use.sum() < 3 or np.max(np.abs(g), initial=0, where=~use & np.isfinite(t)) > 1e-5 * np.max(np.abs(g), initial=0):
+            return None, None
+        with np.errstate(all="ignore"):
+            ratios.append(np.where(use, g / np.where(use, t, 1), 1))
+        seen.append(use)
+    return ratios, seen
+
+
+def _constant(r, tol):
+    return np.max(np.abs(r - r.flat[0]), initial=0) <= tol * np.max(np.abs(r), initial=0)
+
+
+def _name(e, ratios, seen, shape):
+    """The name of the array that equals the ratios at every point, with a plain number before it or none."""
+    each = [dict(quantities(e, k, shape)) for k in range(len(ratios))]
+    scales = [np.max(np.abs(r), initial=0, where=s) for r, s in zip(ratios, seen)]
+    hits = []
+    for name in each[0]:
+        if not all(name in one for one in each):
+            continue
+        for form, inverse in ((name, False), (f"1 / ({name})" if " " in name else f"1/{name}", True)):
+            k = None
+            for one, r, s, scale in zip(each, ratios, seen, scales):
+                v = one[name][s]
+                with np.errstate(all="ignore"):
+                    v = 1 / v if inverse else v
+                if not np.isfinite(v).all() or _constant(v, 1e-9) and v.size > 1 and len(ratios) < 2:
+                    break
+                norm = v @ v
+                k = float(v @ r[s] / norm) if k is None and norm else k
+                if k is None or np.max(np.abs(k * v - r[s]), initial=0) > 10 * e.tol * scale:
+                    break
+            else:
+                if k is not None and min(abs(abs(k) - plain) for plain in (1, 2, 0.5)) < 1e-4:
+                    hits.append((abs(abs(k) - 1) > 1e-4, len(form), form if abs(k - 1) < 1e-4 else f"{k:.3g} · {form}"))
+    return min(hits)[2] if hits else None
+
+
+def _local(e, name):
+    inverse = name.startswith("1/") or name.startswith("1 / ")
+    text = (f"the gradient of {e.name} lacks the factor {name.split('/', 1)[1].strip().removeprefix('(').removesuffix(')') if name.startswith('1 / (') else name[2:]}" if inverse
+            else f"the gradient of {e.name} is {name} times what it should be")
+    return [Finding("local-derivative", f"{text}: is the derivative of a step wrong, or multiplied in twice?", {"name": name})]
+
+
+def output_factor(e):
+    """got = Jᵀ (r ∘ dy): the incoming gradient is multiplied by r, or lacks r, before anything else."""
+    if not e.small or len(e.points[0].values) > 1:
+        return []
+    ratios = []
+    for k in range(len(e.points)):
+        learner, right = e.jacobians(k)
+        if learner.shape != right.shape or right.shape[1] < 3 or right.shape[0] < 2:
+            return []
+        norms = np.einsum("io,io->o", right, right)
+        if (np.count_nonzero(np.abs(right) > 1e-8, axis=0) < 2).any() or not norms.all():
+            return []                                       # an output that one entry reaches: any ratio would fit
+        r = np.einsum("io,io->o", learner, right) / norms
+        if np.max(np.abs(learner - right * r)) > 10 * e.tol * np.max(np.abs(right)):
+            return []
+        ratios.append(r.reshape(e.points[k].values[0].shape))
+    if _constant(ratios[0].ravel(), 1e-6):
+        return []
+    name = _name(e, ratios, [np.ones(r.shape, bool) for r in ratios], ratios[0].shape)
+    if name:
+        return _local(e, name)
+    if set(np.round(ratios[0].ravel(), 6)) <= {0.0, 1.0}:
+        return [Finding("lost-path", f"the gradient of {e.name} leaves out some of the outputs: a path is missing")]
+    for axis in range(ratios[0].ndim):
+        if ratios[0].ndim > 1 and all(np.ptp(r, axis=axis).max() <= 10 * e.tol * np.abs(r).max() for r in ratios):
+            return [Finding("row-scale", f"the gradient of {e.name} is scaled by another number for each row of the output",
+                            {"factors": ratios[0].take(0, axis).ravel()[:5].tolist()})]
+    return [Finding("local-derivative", f"the gradient of {e.name} is right but for a factor on each entry of the incoming gradient: "
+                                        f"the derivative of the last step is wrong")]
+
+
+def row_scale(e):
+    """got = true · r with r the same along all axes but one (or all but the last)."""
+    ratios, seen = _ratios(e)
+    if ratios is None or ratios[0].ndim < 2 or not _whatever_comes(e):
+        return []
+    for axis in range(ratios[0].ndim):
+        if e.shape[axis] < 3:
+            continue
+        if all(_flat_along(r, s, axis, 10 * e.tol) for r, s in zip(ratios, seen)) and not _constant(ratios[0][seen[0]], 1e-4):
+            factors = [float(f) for f in np.moveaxis(ratios[0], axis, 0)[0].ravel()[:5]]
+            return [Finding("row-scale", f"the gradient of {e.name} is off by a factor that is one for each row: "
+                                         f"{', '.join(f'{f:.4g}' for f in factors)}, …", {"axis": axis, "factors": factors})]
+    return []
+
+
+def _whatever_comes(e):
+    """Whether the ratio is the same for every gradient of the output."""
+    if not e.small:
+        return False
+    learner, right = e.jacobians()
+    if learner.shape != right.shape:
+        return False
+    r = np.sum(learner * right, axis=1, keepdims=True) / np.maximum(np.sum(right * right, axis=1, keepdims=True), 1e-300)
+    return np.max(np.abs(learner - r * right)) <= 10 * e.tol * np.max(np.abs(learner))
+
+
+def _flat_along(r, seen, axis, tol):
+    low = np.min(np.where(seen, r, np.inf), axis=axis)
+    high = np.max(np.where(seen, r, -np.inf), axis=axis)
+    used = seen.sum(axis=axis) > 1
+    return used.any() and np.max((high - low)[used]) <= tol * np.max(np.abs(r[seen]))
+
+
+def elementwise(e):
+    """Each entry of the value depends on one entry of the input, and so it does in the learner's: then its factor is wrong."""
+    if not e.small:
+        return []
+    p = e.points[0]
+    if any(v.shape != e.shape for v in p.values) or len(p.values) != 1 or p.values[0].size < 3:
+        return []
+    learner, right = e.jacobians()
+    off = ~np.eye(len(right), dtype=bool)
+    scale = np.max(np.abs(right))
+    if np.max(np.abs(right[off])) > 1e-8 * scale or np.max(np.abs(learner[off])) > 1e-8 * scale:
+        return []
+    return [Finding("local-derivative", f"each entry of the gradient of {e.name} is multiplied by the wrong derivative",
+                    {"ratios": [float(r) for r in (np.diag(learner) / np.diag(right))[:5]]})]
+
+
+def difference(e):
+    """got = true + c · B with B an array that has a name, c one number or one for each row; or + c alone, constant along an axis."""
+    if len(e.shape) == 0 or e.got[0].size < 4 or not all(np.isfinite(t).all() for t in e.true):
+        return []
+    D = [g - t for g, t in zip(e.got, e.true)]
+    scale = max(np.max(np.abs(g)) for g in e.got)
+    term = _term(e, D, scale)
+    if term:
+        return term
+    for axis in reversed(range(len(e.shape))):
+        if e.shape[axis] > 2 and all(_even(d, axis, e.tol * scale) and np.max(np.abs(d)) > 1e3 * e.tol * scale for d in D) \
+                and not all(_even(t, axis, 1e-3 * scale) for t in e.true) and e.got[0].size > e.shape[axis]:
+            return [Finding("mean-term", f"the gradient of {e.name} is off by a constant along axis {axis}: is the term with the mean "
+                                         f"missing or wrong?", {"axis": axis})]
+    return []
+
+
+def _term(e, D, scale):
+    """D as a multiple of an array that has a name."""
+    for p_terms in _together(e):
+        name, arrays, code = p_terms
+        if _proportional(D, arrays, e.tol * scale) and not _proportional(e.true, arrays, e.tol * scale):
+            if name == "the incoming gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d, b in zip(D, arrays)):
+                return [Finding("lost-path", f"the gradient of {e.name} lacks the incoming gradient itself: a skip connection's path is "
+                                             f"missing", {"array": name})]
+            return [Finding(code, f"the gradient of {e.name} is off by a multiple of {name}: is a term with it missing, or too much?",
+                            {"array": name})]
+    return []
+
+
+def _even(d, axis, tol):
+    return np.max(np.ptp(d, axis=axis)) <= 10 * tol
+
+
+def _together(e):
+    each = [{(name, code): array for name, array, code in terms(e, k, e.shape)} for k in range(len(e.points))]
+    for k, p in enumerate(e.points):
+        for d in p.dys:
+            if d.shape == e.shape:
+                each[k]["the incoming gradient", "missing-term"] = d
+    for name, code in each[0]:
+        if all((name, code) in one for one in each):
+            yield name, [one[name, code] for one in each], code
+
+
+def _proportional(D, B, tol):
+    """Whether D = c B with one c, or one for each row."""
+    rows = []
+    for d, b in zip(D, B):
+        if not np.isfinite(b).all() or not b.any():
+            return False
+        c = np.sum(d * b, axis=-1, keepdims=True) / np.maximum(np.sum(b * b, axis=-1, keepdims=True), 1e-300)
+        if np.max(np.abs(d - c * b)) > 10 * tol or np.max(np.abs(d)) < 1e3 * tol:
+            return False
+        rows.append(d.shape[-1])
+    return rows[0] > 2

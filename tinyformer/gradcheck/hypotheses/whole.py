@@ -1,0 +1,148 @@
+"""Wrong as a whole: nothing comes, the incoming gradient is misused, everything is off by one number."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..report import Finding
+from ..subject import copies
+
+
+def zero(e):
+    if all(not g.any() for g in e.got):
+        return [Finding("zero", f"the gradient of {e.name} is zero everywhere, but the value depends on it")]
+    return []
+
+
+def upstream(e):
+    """A vjp is linear in the gradient that it is given: twice as much in, twice as much out."""
+    p = e.points[0]
+
+    def given(dys):
+        return np.asarray(p.pull(copies(dys))[e.i], np.float64)
+
+    def same(a, b, scale):
+        return a.shape == b.shape and np.max(np.abs(a - b), initial=0) <= 1e-7 * scale
+
+    rng = np.random.default_rng(0)
+    others = [rng.standard_normal(d.shape) for d in p.dys]
+    g, none = e.got[0], given([0 * d for d in p.dys])
+    twice, other = given([2.5 * d for d in p.dys]), given(others)
+    both = given([d + o for d, o in zip(p.dys, others)])
+    scale = np.max(np.abs([g, twice, other, both]), initial=0)
+    dy = "the incoming gradient"
+    if same(none, 0 * g, scale) and same(twice, 2.5 * g, scale) and same(both, g + other, scale):
+        return []
+    if same(none, g, scale) and same(twice, g, scale) and same(other, g, scale):
+        how, what = "ignored", f"does not depend on {dy}: the chain rule multiplies by it"
+    elif same(twice, 6.25 * g, scale):
+        how, what = "squared", f"grows with the square of {dy}: it seems to be multiplied in twice"
+    elif same(twice - none, 2.5 * (g - none), scale) and same(both - none, g + other - 2 * none, scale):
+        how, what = "added", f"has something added that does not scale with {dy}"
+    else:
+        how, what = "not linear", f"is not linear in {dy}: twice as much in does not give twice as much out"
+    findings = [Finding("upstream", f"the gradient of {e.name} {what}", {"how": how})]
+    if how == "not linear" and any((g != 0).any() and np.any((g != 0) & (t == 0)) for g, t in zip(e.got, e.true)):
+        findings.append(Finding("mask", f"it looks as if the gradient of {e.name} were masked by the sign of {dy}, not of the input"))
+    return findings
+
+
+def factor(e):
+    """One number between the gradient and the true one, the same at every point."""
+    k = multiple(e, e.got, e.true)
+    if k is None:
+        return []
+    findings = []
+    if k < 0:
+        findings.append(Finding("sign", f"the gradient of {e.name} has the wrong sign", {"factor": round(k, 9)}))
+    if abs(abs(k) - 1) > 1e-5:
+        name = name_of(abs(k), e)
+        called = f"{abs(k):.6g}" + (f" = {name}" if name else "")
+        findings.append(Finding("factor", f"the gradient of {e.name} is {called} times what it should be",
+                                {"factor": abs(k), "name": name}))
+        if abs(k) < 0.6 and abs(1 / abs(k) - round(1 / abs(k))) < 1e-5 and _summed(e, round(1 / abs(k))):
+            findings.append(Finding("reduction", f"a mean instead of a sum would do that: {e.name} was used {round(1 / abs(k))} "
+                                                 f"times, and its gradient is the sum over them", {"factor": abs(k)}))
+    return findings
+
+
+def varying_factor(e):
+    """One number between the gradient and the true one at each point, but another at each."""
+    if e.got[0].size < 3:
+        return []
+    each = []
+    for g, t in zip(e.got, e.true):
+        k = float(np.vdot(g, t) / max(np.vdot(t, t), 1e-300))
+        if not np.isfinite(t).all() or not g.any() or np.max(np.abs(g - k * t)) > e.tol * np.max(np.abs(g)):
+            return []
+        each.append(k)
+    sums = [{f"{word} {name}": f(v) for name, v in e.named(n).items() if v.size > 1
+             for word, f in (("the sum of", np.sum), ("the mean of", np.mean), ("the norm of", np.linalg.norm))} for n in range(len(e.points))]
+    for name in sums[0]:
+        for power in (1, -1):
+            if all(name in s and s[name] and abs(s[name] ** power - k) <= 1e-5 * abs(k) for s, k in zip(sums, each)):
+                how = "times what it should be" if power == 1 else "too small"
+                return [Finding("local-derivative", f"the gradient of {e.name} is {name} {how}", {"name": name, "factor": each[0]})]
+    return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; the factor changes with the inputs",
+                    {"factor": each[0], "name": None})]
+
+
+def multiple(e, these, those):
+    """k where these = k · those at every point, else None."""
+    a, b = (np.concatenate([np.ravel(v) for v in values]) for values in (these, those))
+    seen = np.isfinite(b)
+    a, b = a[seen], b[seen]
+    if not b.any() or not a.any() or len(b) < 2:
+        return None
+    k = float(a @ b / (b @ b))
+    return k if np.max(np.abs(a - k * b)) <= e.tol * np.max(np.abs(a)) else None
+
+
+def _summed(e, n):
+    """Whether the input is smaller than the output that it was broadcast into, n times over; or the forward is a plain sum."""
+    values = e.points[0].values
+    return any(v.size == n * math.prod(e.shape) and v.ndim >= len(e.shape) for v in values) or \
+        len(values) == 1 and math.prod(e.shape) == n * values[0].size
+
+
+def name_of(k, e):
+    """What the number is likely to be: a size, or a constant of the function, in words; None if nothing fits."""
+    sizes = {}
+    arrays = [a for a in e.points[0].arrays if isinstance(a, np.ndarray)] + e.points[0].values
+    for a in arrays:
+        for n in a.shape:
+            sizes.setdefault(n, str(n))
+    for a in arrays:
+        sizes.setdefault(a.size, str(a.size))
+        for m in a.shape:
+            sizes.setdefault(a.size // max(m, 1), str(a.size // max(m, 1)))
+    sizes = {n: text for n, text in sizes.items() if n > 1}
+    names = [("2", 2), ("1/2", 1 / 2)]
+    for n, text in sizes.items():
+        names += [(f"1/{text}", 1 / n), (text, n), (f"√{text}", math.sqrt(n)), (f"1/√{text}", 1 / math.sqrt(n))]
+    for n, text in sizes.items():
+        names += [(f"{text}/{n - 1}", n / (n - 1)), (f"{n - 1}/{text}", (n - 1) / n), (f"√({text}/{n - 1})", math.sqrt(n / (n - 1))),
+                  (f"√({n - 1}/{text})", math.sqrt((n - 1) / n)), (f"2/{text}", 2 / n), (f"{text}/2", n / 2), (f"{text}²", n * n),
+                  (f"1/{text}²", 1 / n / n)]
+    numbers = {**{n: v for n, v in e.points[0].names.items()}, **e.subject.options}
+    for n, v in numbers.items():
+        if isinstance(v, (float, int, np.floating)) and not isinstance(v, bool) and v not in (0, 1):
+            names += [(n, v), (f"1/{n}", 1 / v), (f"1 − {n}", 1 - v), (f"1/(1 − {n})", 1 / (1 - v)), (f"{n}²", v * v), (f"√{n}", math.sqrt(abs(v)))]
+    for a in _masks(e):
+        names += [("the mask's scale", a), ("1 over the mask's scale", 1 / a)]
+    for m in sizes:
+        for n in sizes:
+            names += [(f"{m}/{n}", m / n), (f"√({m}/{n})", math.sqrt(m / n)), (f"1/({m}·{n})", 1 / m / n), (f"{m}·{n}", m * n)]
+    names += [(str(n), n) for n in (3, 4)] + [(f"1/{n}", 1 / n) for n in (3, 4)]
+    names += [(f"1 − {p / 20:g}", 1 - p / 20) for p in range(1, 20)] + [(f"1/(1 − {p / 20:g})", 1 / (1 - p / 20)) for p in range(1, 20)]
+    return next((text for text, value in names if abs(value - k) <= 1e-6 * k), None)
+
+
+def _masks(e):
+    """The scale of each array that is 0 or one other number, as dropout's."""
+    for a in e.named(0).values():
+        parts = np.unique(a)
+        if len(parts) == 2 and parts[0] == 0 and parts[1] not in (0, 1):
+            yield float(parts[1])

@@ -1,0 +1,97 @@
+"""The library's operations in plain NumPy steps, so that a tape can follow a forward pass that calls ``ops.NAME.raw``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def _softmax(x, axis=-1):
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def _log_softmax(x, axis=-1):
+    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
+
+
+def _linear(x, weight, bias=None):
+    y = x @ weight.T
+    return y if bias is None else y + bias
+
+
+def _affine(xhat, weight, bias):
+    y = xhat if weight is None else xhat * weight
+    return y if bias is None else y + bias
+
+
+def _layer_norm(x, weight=None, bias=None, eps=1e-5):
+    centred = x - np.mean(x, axis=-1, keepdims=True)
+    return _affine(centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + eps), weight, bias)
+
+
+def _rms_norm(x, weight=None, eps=1e-5):
+    return _affine(x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps), weight, None)
+
+
+def _attention(q, k, v, mask=None, is_causal=False, scale=None):
+    scores = q @ np.swapaxes(k, -1, -2) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    if is_causal:
+        scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -1e30)
+    if mask is not None:
+        scores = np.where(mask, scores, -1e30)
+    return _softmax(scores) @ v
+
+
+def _cross_entropy(logits, targets):
+    picked = np.reshape(_log_softmax(logits), (-1, logits.shape[-1]))[np.arange(targets.size), targets.reshape(-1)]
+    return -np.mean(picked)
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+PLAIN = {
+    "linear": _linear, "matmul": lambda x, y: x @ y, "softmax": _softmax, "log_softmax": _log_softmax,
+    "relu": lambda x: np.maximum(x, 0), "sigmoid": _sigmoid, "tanh": np.tanh, "silu": lambda x: x * _sigmoid(x), "exp": np.exp,
+    "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "negative": np.negative, "add": np.add, "subtract": np.subtract,
+    "multiply": np.multiply, "divide": np.divide, "maximum": np.maximum, "minimum": np.minimum, "where": np.where,
+    "sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "layer_norm": _layer_norm, "rms_norm": _rms_norm,
+    "scaled_dot_product_attention": _attention, "cross_entropy": _cross_entropy, "embedding": lambda i, w: w[i],
+    "mse_loss": lambda x, t: np.mean((x - t) ** 2), "transpose": lambda x, axes=None: np.transpose(x, axes),
+    "reshape": lambda x, shape: np.reshape(x, shape), "getitem": lambda x, i: x[i], "cumsum": np.cumsum,
+    "softplus": lambda x: np.log(1 + np.exp(x)), "einsum": np.einsum,
+}
+
+
+class Lifted:
+    """An operation of the library on a tape: its plain steps where it has such, else one step with its own vjp."""
+
+    def __init__(self, operation, traced, opaque):
+        self._operation, self._traced, self._opaque = operation, traced, opaque
+        self.raw = self._raw
+        self.__name__ = operation.__name__
+
+    def _raw(self, *args, **options):
+        if not any(isinstance(a, self._traced) for a in args):
+            return self._operation.raw(*args, **options)
+        plain = PLAIN.get(self.__name__)
+        if plain is not None:
+            try:
+                return plain(*args, **options), None
+            except TypeError:                               # an option that the plain form lacks
+                pass
+        return self._opaque(self._operation, args, options), None
+
+
+class Library:
+    """``tinyformer.ops`` on a tape."""
+
+    def __init__(self, module, lifted):
+        self._module, self._lifted = module, lifted
+
+    def __getattr__(self, name):
+        value = getattr(self._module, name)
+        return self._lifted(value) if hasattr(value, "raw") else value

@@ -1,0 +1,68 @@
+"""Exercises: write a gradient, have it checked, be told what is probably wrong.
+
+On the command line ``tinyformer learn start``; in a notebook
+
+>>> from tinyformer.learn import check, hint, solution
+>>> check("softmax", my_softmax)
+"""
+
+from __future__ import annotations
+
+from . import words
+from .exercises import EXERCISES
+from .folder import Folder
+from .judging import GENERAL, judge
+
+__all__ = ["EXERCISES", "check", "hint", "judge", "outcome", "solution", "wrong_answers"]
+
+_unnoted = Folder()                     # progress, while there is no folder of exercises
+
+
+def check(name, function, prediction=...):
+    """Print what is to be said of ``function`` as an answer to the exercise ``name``, and return the ``Verdict``.
+
+    Progress is kept in the folder that ``tinyformer learn start`` has made, if we stand in it or beside it.
+    """
+    exercise, folder = words.find(name), _folder()
+    verdict = judge(exercise, function, prediction)
+    entry, following = folder.record(verdict), folder.next()
+    after = f"Next: {following}, {EXERCISES[following].title.lower()}." if following else "That was the last one."
+    print(words.tell(exercise, verdict, entry, "", after, words.NOTEBOOK))
+    return verdict
+
+
+def hint(name):
+    """Print the next hint of an exercise; the second one goes by what the last check has found."""
+    exercise, folder = words.find(name), _folder()
+    print(words.hint(exercise, folder, words.NOTEBOOK))
+
+
+def solution(name):
+    """Print the solution of an exercise, after a pass or three tries."""
+    exercise = words.find(name)
+    print(words.solution(exercise, _folder().entry(exercise.name)))
+
+
+def _folder():
+    try:
+        return Folder.find()
+    except FileNotFoundError:
+        return _unnoted
+
+
+def wrong_answers():
+    """Yield (exercise, wrong, function) for every named wrong answer."""
+    for exercise in EXERCISES.values():
+        for wrong in exercise.wrong:
+            yield exercise, wrong, exercise.build(wrong)
+
+
+def outcome(wrong, verdict):
+    """What the doctor made of a wrong answer: "accepted" (it must never be), "named", "unnamed", or "misnamed".
+
+    Misnamed is what got any code that it does not deserve, though it may have got the right one too.
+    """
+    codes = set(verdict.codes) - set(GENERAL) or set(verdict.codes) & {wrong.code}
+    if verdict.ok or not codes:
+        return "accepted" if verdict.ok else "unnamed"
+    return "named" if codes <= set(wrong.code.split("/")) else "misnamed"

@@ -1,0 +1,151 @@
+"""What an exercise is: a solution in real code, from which stub and wrong answers are made, and what is said of it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+# The inputs of the first round have coprime sizes, so that a stray factor names itself; those of the second this one size,
+# so that a transpose cannot hide behind an error of shapes.
+SQUARE = 3
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A mistake that people make: what the solution becomes when each old text in ``edits`` is replaced by the new one.
+
+    code        what the doctor must find; "a/b" where either name is right
+    name        what was done, in a few words
+    hint        what to think about, without the answer
+    edits       {old: new}; each old text stands in the solution exactly once
+    """
+
+    code: str
+    name: str
+    hint: str
+    edits: dict
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function to write.
+
+    function    the solution: returns ``(value, vjp)``, and the learner writes vjp; or returns values, and the learner
+                writes all of it. The first line of its docstring is the title; the rest has formula and shapes
+    chapter     of the book, as "01 Linear model"
+    inputs      (rng, N=5, C=3, …) → the arguments; the sizes are replaced by equal ones for the second round
+    question    to be answered before writing; ``answer(function)`` works the answer out from the solution
+    hints       general ones, the first first
+    wrong       named wrong answers
+    constant    names of the arguments that get no gradient; what is no floating-point array gets none anyway
+    """
+
+    function: callable
+    chapter: str
+    inputs: callable
+    question: str
+    answer: callable
+    hints: tuple
+    wrong: tuple
+    constant: str = ""
+
+    @property
+    def name(self):
+        return self.function.__name__
+
+    @property
+    def title(self):
+        return inspect.getdoc(self.function).splitlines()[0].rstrip(".")
+
+    @functools.cached_property
+    def source(self):
+        return inspect.getsource(self.function)
+
+    @property
+    def parameters(self):
+        return list(inspect.signature(self.function).parameters)
+
+    @property
+    def has_vjp(self):
+        return self._vjp is not None
+
+    @functools.cached_property
+    def _vjp(self):
+        tree = ast.parse(self.source).body[0]
+        return next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "vjp"), None)
+
+    @property
+    def stub(self):
+        """The source that the learner gets: the body of vjp, or of the whole function, is left to write."""
+        lines = self.source.splitlines()
+        if self._vjp is not None:
+            first, last = self._vjp.body[0], self._vjp.body[-1]
+        else:
+            body = ast.parse(self.source).body[0].body
+            first, last = body[1], body[-1]                 # after the docstring
+        lines[first.lineno - 1:last.end_lineno] = [" " * first.col_offset + "raise NotImplementedError"]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def imports(self):
+        """The import lines that the source needs."""
+        return "import numpy as np\n" + ("\nfrom tinyformer import ops\n" if "ops." in self.source else "")
+
+    def draw(self, seed=0, square=False):
+        """Arguments for the function, in its order."""
+        sizes = [p.name for p in inspect.signature(self.inputs).parameters.values() if p.default is not p.empty]
+        rng = np.random.default_rng([seed, square, 2])      # not the stream that check draws the gradient of the value from
+        return self.inputs(rng, **(dict.fromkeys(sizes, SQUARE) if square else {}))
+
+    def wanted(self, inputs):
+        """The positions of the arguments that get a gradient."""
+        return [i for i, (name, value) in enumerate(zip(self.parameters, inputs))
+                if name not in self.constant.split() and isinstance(value, np.ndarray) and value.dtype.kind == "f"]
+
+    def subject(self, function, inputs):
+        """(g, arrays): ``function`` as one of the arguments that get a gradient alone, under the exercise's names."""
+        wanted = self.wanted(inputs)
+
+        def g(*arrays):
+            __tracebackhide__ = True                        # the lines that the doctor points at are the learner's
+            arguments = [a.copy() if isinstance(a, np.ndarray) else a for a in inputs]
+            for i, array in zip(wanted, arrays):
+                arguments[i] = array
+            return function(*arguments)
+
+        g.__name__ = self.name
+        g.__signature__ = inspect.Signature([inspect.Parameter(self.parameters[i], inspect.Parameter.POSITIONAL_ONLY)
+                                             for i in wanted])
+        return g, [inputs[i] for i in wanted]
+
+    def build(self, wrong):
+        """The function that a wrong answer is."""
+        for old in wrong.edits:
+            if self.source.count(old) != 1:
+                raise ValueError(f"{self.name}, {wrong.name}: {old!r} stands {self.source.count(old)} times in the solution, "
+                                 "expected once")
+        source = re.sub("|".join(map(re.escape, wrong.edits)), lambda found: wrong.edits[found[0]], self.source)
+        names = dict(self.function.__globals__)
+        exec(compile(source, f"<{self.name}: {wrong.name}>", "exec"), names)
+        return names[self.name]
+
+    def run_stub(self):
+        """The function that the stub is."""
+        names = {}
+        exec(compile(self.imports + self.stub, f"<{self.name}: stub>", "exec"), names)
+        return names[self.name]
+
+    def predicted(self, prediction):
+        """Whether ``prediction`` is the answer to the question; None where there is none yet."""
+        if prediction is ...:
+            return None
+        answer = self.answer(self.function)
+        try:
+            return np.shape(answer) == np.shape(prediction) and bool(np.allclose(answer, prediction, atol=1e-6))
+        except (TypeError, ValueError):
+            return False

@@ -1,0 +1,9 @@
+"""The exercises, a file a theme, in the order in which they are met. None needs a later one."""
+
+from __future__ import annotations
+
+from ..exercise import Exercise
+from . import activations, attention, classification, first, normalization, optimizers, recurrence, tensors, transformer
+
+THEMES = (first, activations, tensors, classification, normalization, optimizers, recurrence, attention, transformer)
+EXERCISES = {e.name: e for theme in THEMES for e in vars(theme).values() if isinstance(e, Exercise)}

@@ -1,0 +1,288 @@
+"""Attention, piece by piece: scores, mask, a head, heads side by side, and a decoder's look at an encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..exercise import Exercise, Wrong
+
+
+def scores(q, k):
+    """Scores of attention.
+
+        S = Q Kᵀ / √D
+
+    q (T, D)    k (S, D)    scores (T, S).    vjp(dscores) returns dq, dk.
+    """
+    scale = 1 / np.sqrt(q.shape[1])
+    y = q @ k.T * scale
+
+    def vjp(dscores):
+        dq = dscores @ k * scale
+        dk = dscores.T @ q * scale
+        return dq, dk
+
+    return y, vjp
+
+
+SCORES = Exercise(
+    scores, "09 Attention",
+    inputs=lambda rng, T=3, S=5, D=7: (rng.normal(size=(T, D)), rng.normal(size=(S, D))),
+    question="q is (3, 7) and k is (5, 7). What is the shape of dk? Write it as (a, b).",
+    answer=lambda f: f(np.ones((3, 7)), np.ones((5, 7)))[1](np.ones((3, 5)))[1].shape,
+    hints=("A matrix product with its second factor transposed, times a constant.",
+           "dq sums over the keys, dk over the queries; both keep the constant."),
+    wrong=(
+        Wrong("factor", "the scale forgotten in dq", "The constant belongs to both gradients.",
+              {"dscores @ k * scale": "dscores @ k"}),
+        Wrong("factor", "the scale forgotten in dk", "The constant belongs to both gradients.",
+              {"dscores.T @ q * scale": "dscores.T @ q"}),
+        Wrong("factor", "divided by D in place of √D", "The constant is the one of the way forward.",
+              {"dq = dscores @ k * scale": "dq = dscores @ k * scale ** 2"}),
+        Wrong("factor", "multiplied with √D", "Forward it made smaller: so it does on the way back.",
+              {"dscores.T @ q * scale": "dscores.T @ q / scale"}),
+        Wrong("operand", "the scores not transposed for dk", "dk sums over the queries, the first axis of the scores.",
+              {"dscores.T @ q": "dscores @ q"}),
+        Wrong("swapped", "dq and dk exchanged", "Gradients come back in the order of the arguments.",
+              {"return dq, dk": "return dk, dq"}),
+        Wrong("sign", "a minus in dk", "A product has no minus.", {"dk = dscores.T": "dk = -dscores.T"}),
+    ))
+
+
+def causal_softmax(x):
+    """Softmax under a causal mask.
+
+        P = softmax along each row of x, where row t sees the columns 0 … t only
+
+    x, P (T, T).    vjp(dP) returns dx.
+    """
+    T = len(x)
+    visible = np.tril(np.ones((T, T), bool))
+    e = np.where(visible, np.exp(x - x.max(axis=1, keepdims=True)), 0)
+    P = e / e.sum(axis=1, keepdims=True)
+
+    def vjp(dP):
+        return P * (dP - (P * dP).sum(axis=1, keepdims=True))
+
+    return P, vjp
+
+
+CAUSAL_SOFTMAX = Exercise(
+    causal_softmax, "09 Attention",
+    inputs=lambda rng, T=5: (rng.normal(size=(T, T)),),
+    question="What is the first row of P's only visible entry, P[0, 0]?",
+    answer=lambda f: f(np.random.default_rng(0).normal(size=(3, 3)))[0][0, 0],
+    hints=("The softmax's gradient, as you have written it. What does the mask change about it?",
+           "P is 0 where the mask is, and P stands in front of everything."),
+    wrong=(
+        Wrong("mask", "1 where the mask is", "A masked score moves nothing: its gradient is 0.",
+              {"return P * (dP": "return np.where(visible, P, 1) * (dP"}),
+        Wrong("inverted-mask/mask/dropped", "the mask on the wrong side", "Row t sees what came before it: the lower triangle.",
+              {"return P * (dP - (P * dP).sum(axis=1, keepdims=True))":
+               "return np.triu(np.ones((T, T))) * P.T * (dP - (P * dP).sum(axis=1, keepdims=True))"}),
+        Wrong("softmax-diagonal", "the diagonal of the Jacobian alone", "Visible scores of a row share one sum.",
+              {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
+        Wrong("missing-term/local-derivative", "masked entries counted in the sum",
+              "Weigh each dP with its P: masked ones then count 0.", {"(P * dP).sum": "dP.sum"}),
+        Wrong("reduction", "the sum down the columns", "Rows are normalised, not columns.",
+              {"(P * dP).sum(axis=1, keepdims=True)": "(P * dP).sum(axis=0, keepdims=True)"}),
+        Wrong("dropped", "the diagonal masked too", "A token sees itself.",
+              {"return P * (dP - (P * dP).sum(axis=1, keepdims=True))":
+               "return np.tril(P * (dP - (P * dP).sum(axis=1, keepdims=True)), -1)"}),
+    ))
+
+
+def attention(q, k, v):
+    """One head of attention.
+
+        O = P V,   P = softmax(S) along the rows,   S = Q Kᵀ / √D
+
+    q (T, D)    k (S, D)    v (S, E)    O (T, E).    vjp(dO) returns dq, dk, dv.
+    """
+    scale = 1 / np.sqrt(q.shape[1])
+    e = np.exp(q @ k.T * scale)
+    P = e / e.sum(axis=1, keepdims=True)
+    out = P @ v
+
+    def vjp(dO):
+        dv = P.T @ dO
+        dP = dO @ v.T
+        dS = P * (dP - (P * dP).sum(axis=1, keepdims=True))
+        dq = dS @ k * scale
+        dk = dS.T @ q * scale
+        return dq, dk, dv
+
+    return out, vjp
+
+
+def _qkv(rng, T=3, S=5, D=7, E=2):
+    return rng.normal(size=(T, D)), rng.normal(size=(S, D)), rng.normal(size=(S, E))
+
+
+ATTENTION = Exercise(
+    attention, "09 Attention", inputs=_qkv,
+    question="All values are equal (every row of v is the same). What is every entry of dq?",
+    answer=lambda f: abs(np.round(f(np.eye(2), np.eye(2), np.ones((2, 3)))[1](np.arange(6.0).reshape(2, 3))[0], 9)).max(),
+    hints=("Three steps back: the product P V, the softmax, the scores. You have written each.",
+           "dv = Pᵀ dO and dP = dO Vᵀ; then dS by the softmax's rule; then dq and dk with the scale."),
+    wrong=(
+        Wrong("operand", "P not transposed for dv", "dv sums over the queries.", {"P.T @ dO": "P @ dO"}),
+        Wrong("factor", "the scale forgotten", "S is Q Kᵀ over √D: so are dq and dk.",
+              {"dq = dS @ k * scale": "dq = dS @ k", "dk = dS.T @ q * scale": "dk = dS.T @ q"}),
+        Wrong("softmax-diagonal/missing-term", "the softmax's sum forgotten",
+              "Raising one score lowers all other weights of its row.",
+              {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
+        Wrong("softmax-diagonal", "the diagonal of the softmax's Jacobian",
+              "P ∘ (1 − P) ∘ dP leaves out how weights of a row share their sum.",
+              {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
+        Wrong("local-derivative/softmax-diagonal", "the softmax skipped", "Between P and S stands the softmax.",
+              {"dS = P * (dP - (P * dP).sum(axis=1, keepdims=True))": "dS = dP"}),
+        Wrong("missing", "no gradient for the keys", "A key moves the scores as a query does.",
+              {"dk = dS.T @ q * scale": "dk = None"}),
+        Wrong("swapped", "dq and dk exchanged", "The order is q, k, v.", {"return dq, dk": "return dk, dq"}),
+        Wrong("reduction", "the sum along the queries", "P's rows sum to 1: the sum is along the keys.",
+              {"(P * dP).sum(axis=1, keepdims=True)": "(P * dP).sum(axis=0, keepdims=True)"}),
+    ))
+
+
+def split_heads(x, H):
+    """Splitting into heads.
+
+        x_t = [head 0 | head 1 | …],   y_h,t = part h of x_t
+
+    x (T, H·D)    H the number of heads    y (H, T, D).    vjp(dy) returns dx.
+    """
+    T, C = x.shape
+    y = x.reshape(T, H, C // H).transpose(1, 0, 2)
+
+    def vjp(dy):
+        return dy.transpose(1, 0, 2).reshape(T, C)
+
+    return y, vjp
+
+
+SPLIT_HEADS = Exercise(
+    split_heads, "09 Attention",
+    inputs=lambda rng, T=5, H=2, D=3: (rng.normal(size=(T, H * D)), H),
+    question="x is (5, 6), H is 2. What is the shape of y? Write it as (a, b, c).",
+    answer=lambda f: f(np.ones((5, 6)), 2)[0].shape,
+    hints=("No number is changed, each only moves: the gradient moves back the same way.",
+           "Undo the steps in the opposite order: first the transposition, then the reshape."),
+    wrong=(
+        Wrong("head-order", "reshaped without transposing",
+              "A reshape keeps the order in memory: after it heads and times are mixed.",
+              {"dy.transpose(1, 0, 2).reshape(T, C)": "dy.reshape(T, C)"}),
+        Wrong("head-order", "heads and features interleaved", "Head h owns D columns that stand together.",
+              {"dy.transpose(1, 0, 2)": "dy.transpose(1, 2, 0)"}),
+        Wrong("head-order/permuted", "the heads in reverse", "The first D columns are head 0.",
+              {"dy.transpose": "dy[::-1].transpose"}),
+        Wrong("shape", "the heads left apart", "x has no axis for heads.", {".reshape(T, C)": ""}),
+        Wrong("factor", "averaged over the heads", "Each column belongs to one head.",
+              {"dy.transpose(1, 0, 2).reshape(T, C)": "dy.transpose(1, 0, 2).reshape(T, C) / H"}),
+        Wrong("permuted", "times reversed", "Time t stays time t.", {"dy.transpose": "dy[:, ::-1].transpose"}),
+    ))
+
+
+def multi_head(q, k, v, H):
+    """Attention with several heads.
+
+        split q, k, v into H heads of width D;   O_h = softmax(Q_h K_hᵀ / √D) V_h;   O = [O_0 | O_1 | …]
+
+    q, k, v, O (T, H·D)    H the number of heads.    vjp(dO) returns dq, dk, dv.
+    """
+    T, C = q.shape
+    D = C // H
+    Q, K, V = (x.reshape(T, H, D).transpose(1, 0, 2) for x in (q, k, v))        # (H, T, D)
+    e = np.exp(Q @ K.transpose(0, 2, 1) / np.sqrt(D))
+    P = e / e.sum(axis=2, keepdims=True)                                        # (H, T, T)
+    out = (P @ V).transpose(1, 0, 2).reshape(T, C)
+
+    def vjp(dO):
+        dO = dO.reshape(T, H, D).transpose(1, 0, 2)
+        dV = P.transpose(0, 2, 1) @ dO
+        dP = dO @ V.transpose(0, 2, 1)
+        dS = P * (dP - (P * dP).sum(axis=2, keepdims=True)) / np.sqrt(D)
+        dQ = dS @ K
+        dK = dS.transpose(0, 2, 1) @ Q
+        return tuple(dx.transpose(1, 0, 2).reshape(T, C) for dx in (dQ, dK, dV))
+
+    return out, vjp
+
+
+MULTI_HEAD = Exercise(
+    multi_head, "09 Attention",
+    inputs=lambda rng, T=5, H=2, D=3: (*(rng.normal(size=(T, H * D)) for _ in range(3)), H),
+    question="Width 6, 2 heads, and dO is 0 but in its first column. How many columns of dk are not 0?",
+    answer=lambda f: np.count_nonzero(np.round(f(*np.random.default_rng(0).normal(size=(3, 5, 6)), 2)[1](
+        np.eye(6)[0] * np.arange(5.0)[:, None])[1], 9).any(axis=0)),
+    hints=("Split dO as q was split; each head then is the exercise before; merge at the end.",
+           "On arrays (H, T, D) the same formulas hold, if only the last two axes are transposed."),
+    wrong=(
+        Wrong("factor", "√C in place of √D", "Each head divides by the root of its own width.",
+              {"keepdims=True)) / np.sqrt(D)": "keepdims=True)) / np.sqrt(C)"}),
+        Wrong("factor", "the scale forgotten", "The scores were divided by √D.",
+              {"keepdims=True)) / np.sqrt(D)": "keepdims=True))"}),
+        Wrong("head-order", "dO reshaped without transposing", "Split dO exactly as q was split.",
+              {"dO = dO.reshape(T, H, D).transpose(1, 0, 2)": "dO = dO.reshape(H, T, D)"}),
+        Wrong("head-order", "merged without transposing", "Times first, then heads, then the reshape.",
+              {"dx.transpose(1, 0, 2).reshape(T, C)": "dx.reshape(T, C)"}),
+        Wrong("operand", "P in place of Pᵀ for dV", "dV sums over the queries.", {"P.transpose(0, 2, 1) @ dO": "P @ dO"}),
+        Wrong("operand", "dS in place of its transpose for dK", "dK sums over the queries.",
+              {"dS.transpose(0, 2, 1) @ Q": "dS @ Q"}),
+        Wrong("softmax-diagonal", "the softmax's sum forgotten", "Weights of a row share one sum.",
+              {"(dP - (P * dP).sum(axis=2, keepdims=True))": "dP"}),
+        Wrong("swapped", "dk and dv exchanged", "The order is q, k, v.", {"(dQ, dK, dV)": "(dQ, dV, dK)"}),
+    ))
+
+
+def cross_attention(x, memory, Wq, Wk, Wv):
+    """Cross-attention, from one sequence to another.
+
+    The queries come from x, keys and values from the memory:
+
+        Q = x Wqᵀ,   K = m Wkᵀ,   V = m Wvᵀ,   O = softmax(Q Kᵀ / √D) V
+
+    x (T, C)    memory m (S, C)    Wq, Wk, Wv (D, C)    O (T, D).    vjp(dO) returns dx, dmemory, dWq, dWk, dWv.
+    """
+    Q, K, V = x @ Wq.T, memory @ Wk.T, memory @ Wv.T
+    scale = 1 / np.sqrt(Q.shape[1])
+    e = np.exp(Q @ K.T * scale)
+    P = e / e.sum(axis=1, keepdims=True)
+    out = P @ V
+
+    def vjp(dO):
+        dV = P.T @ dO
+        dP = dO @ V.T
+        dS = P * (dP - (P * dP).sum(axis=1, keepdims=True)) * scale
+        dQ = dS @ K
+        dK = dS.T @ Q
+        dx = dQ @ Wq
+        dmemory = dK @ Wk + dV @ Wv
+        return dx, dmemory, dQ.T @ x, dK.T @ memory, dV.T @ memory
+
+    return out, vjp
+
+
+CROSS_ATTENTION = Exercise(
+    cross_attention, "10 The Transformer",
+    inputs=lambda rng, T=3, S=5, C=7, D=2: (rng.normal(size=(T, C)), rng.normal(size=(S, C)),
+                                            *(rng.normal(size=(D, C)) / 2 for _ in range(3))),
+    question="Wv is 0, so all values are 0. What is every entry of dWk?",
+    answer=lambda f: abs(f(*[np.eye(2)] * 4, np.zeros((2, 2)))[1](np.array([[1.0, 2.0], [3.0, 5.0]]))[3]).max(),
+    hints=("First the head alone (dQ, dK, dV), then three linear layers.",
+           "memory is used twice. What happens to the gradients of a tensor that is used twice?"),
+    wrong=(
+        Wrong("overwrite/lost-path", "the values' path to memory only", "memory makes the keys too.",
+              {"dK @ Wk + dV @ Wv": "dV @ Wv"}),
+        Wrong("overwrite/lost-path", "the keys' path to memory only", "memory makes the values too.",
+              {"dK @ Wk + dV @ Wv": "dK @ Wk"}),
+        Wrong("operand", "the weights of keys and values exchanged", "Each gradient goes back through its own weight.",
+              {"dK @ Wk + dV @ Wv": "dK @ Wv + dV @ Wk"}),
+        Wrong("swapped", "dWk and dWv exchanged", "The order is Wq, Wk, Wv.",
+              {"dK.T @ memory, dV.T @ memory": "dV.T @ memory, dK.T @ memory"}),
+        Wrong("factor/missing-term", "the scale forgotten", "The scores were divided by √D.",
+              {"keepdims=True)) * scale": "keepdims=True))"}),
+        Wrong("softmax-diagonal/missing-term", "the softmax's sum forgotten", "Weights of a row share one sum.",
+              {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
+        Wrong("transpose", "dWq transposed", "Wq is (D, C).", {"dQ.T @ x": "x.T @ dQ"}),
+    ))

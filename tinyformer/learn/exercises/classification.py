@@ -1,0 +1,171 @@
+"""Choosing among classes: softmax, cross-entropy, the embedding table, dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..exercise import Exercise, Wrong
+
+
+def softmax(x):
+    """The softmax of each row.
+
+        pᵢ = e^{xᵢ} / Σⱼ e^{xⱼ}
+
+    x, p (N, C).    vjp(dp) returns dx.
+    """
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+
+    def vjp(dp):
+        return p * (dp - (p * dp).sum(axis=1, keepdims=True))
+
+    return p, vjp
+
+
+SOFTMAX = Exercise(
+    softmax, "03 Neural networks",
+    inputs=lambda rng, N=5, C=3: (rng.normal(size=(N, C)),),
+    question="Whatever dp is: what does each row of dx sum to?",
+    answer=lambda f: f(np.array([[0.3, -1.0, 2.0]]))[1](np.array([[1.0, -2.0, 0.5]])).sum(),
+    hints=("Every pᵢ depends on every xⱼ of its row, through the sum below the fraction. ∂pᵢ/∂xⱼ = pᵢ (δᵢⱼ − pⱼ).",
+           "Multiply by dpᵢ, sum over i, and take pⱼ out of both terms: you need one sum for each row, kept as a column."),
+    wrong=(
+        Wrong("softmax-diagonal", "the diagonal of the Jacobian alone", "x₁ moves p₂ as well: the row sums to 1.",
+              {"p * (dp - (p * dp).sum(axis=1, keepdims=True))": "p * (1 - p) * dp"}),
+        Wrong("softmax-diagonal/missing-term", "the sum forgotten", "That is the slope of eˣ over a fixed sum.",
+              {"(dp - (p * dp).sum(axis=1, keepdims=True))": "dp"}),
+        Wrong("missing-term/local-derivative", "the sum without p", "The sum weighs each dpⱼ with its pⱼ.",
+              {"(p * dp).sum": "dp.sum"}),
+        Wrong("reduction", "the sum over the columns", "The softmax goes along a row: so does its sum.",
+              {"(p * dp).sum(axis=1, keepdims=True)": "(p * dp).sum(axis=0, keepdims=True)"}),
+        Wrong("local-derivative", "the p in front forgotten", "Each entry moves in proportion to its own p.",
+              {"p * (dp - (p": "(dp - (p"}),
+        Wrong("sign", "the sign turned", "More of xᵢ gives more of pᵢ.", {"return p * (dp - (p": "return -p * (dp - (p"}),
+        Wrong("reduction", "the mean for the sum", "The sum comes from Σⱼ pⱼ dpⱼ, with no 1/C.",
+              {"(p * dp).sum": "(p * dp).mean"}),
+    ))
+
+
+def cross_entropy(logits, targets):
+    """Softmax and cross-entropy in one.
+
+        L = −(1/N) Σₙ ln pₙ,ₜ₍ₙ₎,   p = softmax(logits) along the rows
+
+    logits (N, V)    targets integers (N,)    L one number.    vjp(dL) returns dlogits.
+    """
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    each = np.arange(len(targets))
+    L = -np.mean(np.log(p[each, targets]))
+
+    def vjp(dL):
+        dlogits = p.copy()
+        dlogits[each, targets] -= 1
+        return dlogits * dL / len(targets)
+
+    return L, vjp
+
+
+CROSS_ENTROPY = Exercise(
+    cross_entropy, "03 Neural networks",
+    inputs=lambda rng, N=5, V=7: (rng.normal(size=(N, V)), rng.integers(V, size=N)),
+    question="What does each row of dlogits sum to?",
+    answer=lambda f: f(np.array([[0.3, -1.0, 2.0]]), np.array([1]))[1](1.0).sum(),
+    hints=("ln p = logit − ln Σ e^{logits}: differentiate that, not the fraction.",
+           "The first term gives a 1 at the target; the second gives the softmax everywhere. Mind the minus and the mean."),
+    wrong=(
+        Wrong("missing-term", "the target's 1 forgotten", "At the target the logit must be pushed up.",
+              {"        dlogits[each, targets] -= 1\n": ""}),
+        Wrong("factor", "not divided by N", "The loss is the mean over the rows.", {" * dL / len(targets)": " * dL"}),
+        Wrong("factor", "divided by all entries", "The mean is over the N rows, not over the V classes too.",
+              {"/ len(targets)": "/ p.size"}),
+        Wrong("sign", "one-hot minus p", "A logit that is too high must get a positive gradient.",
+              {"dlogits * dL": "-dlogits * dL"}),
+        Wrong("missing-term/sign", "the 1 added", "The derivative of −logit is −1.", {"-= 1": "+= 1"}),
+        Wrong("upstream", "dL ignored", "Something may come after the loss: a weight, an average.", {" * dL /": " /"}),
+        Wrong("missing-term/mask", "the 1 taken from every row's column", "In row n only the column targets[n].",
+              {"dlogits[each, targets] -= 1": "dlogits[:, targets] -= 1"}),
+        Wrong("local-derivative", "softmax's slope once more", "p − onehot is already through the softmax.",
+              {"return dlogits * dL": "return p * (1 - p) * dlogits * dL"}),
+    ))
+
+
+def embedding(indices, weight):
+    """Rows of a table by their numbers.
+
+        y = W[indices]
+
+    indices integers (N,)    weight W (V, C)    y (N, C).    vjp(dy) returns dweight.
+    """
+    y = weight[indices]
+
+    def vjp(dy):
+        dweight = np.zeros_like(weight)
+        np.add.at(dweight, indices, dy)
+        return dweight
+
+    return y, vjp
+
+
+EMBEDDING = Exercise(
+    embedding, "07 Tokens and embeddings",
+    inputs=lambda rng, N=7, V=5, C=3: (np.append(rng.integers(V - 1, size=N - 1), 0), rng.normal(size=(V, C))),
+    question="The table has 5 rows, indices are [1, 3, 1], dy has no zero. How many rows of dW are not zero?",
+    answer=lambda f: np.count_nonzero(f(np.array([1, 3, 1]), np.ones((5, 2)))[1](np.ones((3, 2))).any(axis=1)),
+    hints=("A row that was taken out several times gets the sum of all its gradients; one that was not taken gets 0.",
+           "dweight[indices] += dy writes a repeated row once only: NumPy reads first, then writes. Look for a function "
+           "that adds at places."),
+    wrong=(
+        Wrong("duplicate-index", "dweight[indices] += dy, or =", "With repeated indices += keeps the last one only.",
+              {"np.add.at(dweight, indices, dy)": "dweight[indices] += dy"}),
+        Wrong("factor", "averaged over the tokens", "Each use counts in full.",
+              {"indices, dy)": "indices, dy / len(indices))"}),
+        Wrong("permuted", "the indices one off", "Row v was taken for index v.",
+              {"np.add.at(dweight, indices, dy)": "np.add.at(dweight, indices - 1, dy)"}),
+        Wrong("upstream", "the uses counted", "It is dy that is added, not 1.", {"indices, dy)": "indices, 1)"}),
+        Wrong("sign", "subtracted", "Taking the step is the optimiser's business: add.", {"np.add.at": "np.subtract.at"}),
+        Wrong("row-scale/duplicate-index", "averaged over the repetitions", "Repeated uses are summed.",
+              {"        return dweight":
+               "        return dweight / np.maximum(np.bincount(indices, minlength=len(weight)), 1)[:, None]"}),
+        Wrong("local-derivative", "multiplied by the table", "Taking a row out is linear, with slope 1.",
+              {"return dweight": "return dweight * weight"}),
+    ))
+
+
+def dropout(x, keep, p):
+    """Dropout.
+
+        y = x ∘ keep / (1 − p)
+
+    x, y (N, C)    keep booleans (N, C), True where x is kept    p the probability to drop.    vjp(dy) returns dx.
+    """
+    y = x * keep / (1 - p)
+
+    def vjp(dy):
+        return dy * keep / (1 - p)
+
+    return y, vjp
+
+
+DROPOUT = Exercise(
+    dropout, "03 Neural networks",
+    inputs=lambda rng, N=7, C=5: (rng.normal(size=(N, C)), rng.random((N, C)) > 0.3, 0.3),
+    question="p = 0.5, an entry is kept, and dy = 1 there. What is dx?",
+    answer=lambda f: f(np.ones(1), np.array([True]), 0.5)[1](np.ones(1))[0],
+    hints=("keep and p are constants here: what is the slope of y in x where x is kept, and where it is dropped?",
+           "The same mask as on the way forward, with the same factor."),
+    wrong=(
+        Wrong("factor", "the scale forgotten", "What was kept has been made larger, by how much?",
+              {"dy * keep / (1 - p)": "dy * keep"}),
+        Wrong("factor", "divided by p", "1 − p is the probability to keep.", {"dy * keep / (1 - p)": "dy * keep / p"}),
+        Wrong("factor", "multiplied by the keep probability", "Forward the kept entries grew: so does their gradient.",
+              {"dy * keep / (1 - p)": "dy * keep * (1 - p)"}),
+        Wrong("mask", "the mask forgotten", "A dropped entry does not move y.", {"dy * keep / (1 - p)": "dy / (1 - p)"}),
+        Wrong("inverted-mask", "the mask turned round", "Which entries moved y?",
+              {"dy * keep / (1 - p)": "dy * ~keep / (1 - p)"}),
+        Wrong("nondeterministic/stale", "a new mask drawn", "The way back must use the mask of the way forward.",
+              {"dy * keep / (1 - p)": "dy * (np.random.random(x.shape) > p) / (1 - p)"}),
+        Wrong("local-derivative", "y used for the mask", "The slope is the mask and its factor, not the value.",
+              {"dy * keep / (1 - p)": "dy * y"}),
+    ))

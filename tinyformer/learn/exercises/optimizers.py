@@ -1,0 +1,123 @@
+"""What to do with a gradient: one step of SGD with momentum, of Adam and of AdamW. Here the whole function is to write."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..exercise import Exercise, Wrong
+
+
+def sgd_momentum(param, grad, velocity, lr, momentum):
+    """A step of SGD with momentum.
+
+        v ← m v + g,   θ ← θ − lr v
+
+    param θ, grad g, velocity v (N, C)    lr, momentum m numbers.
+    Returns the new param and velocity; the old stay as they are.
+    """
+    velocity = momentum * velocity + grad
+    param = param - lr * velocity
+    return param, velocity
+
+
+def _state(rng, N, C):
+    return rng.normal(size=(N, C)), rng.normal(size=(N, C)), rng.normal(size=(N, C))
+
+
+SGD_MOMENTUM = Exercise(
+    sgd_momentum, "05 Optimisation",
+    inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), 0.2, 0.9),
+    question="θ = 1, g = 2, v = 0, lr = 0.1, m = 0.9. What is the new θ?",
+    answer=lambda f: f(np.array(1.0), 2.0, 0.0, 0.1, 0.9)[0],
+    hints=("Two lines, in the order of the formula.",
+           "The step uses the new velocity, not the old one; += would change the caller's array."),
+    wrong=(
+        Wrong("forward", "uphill", "To make the loss smaller, go against the gradient.", {"param - lr": "param + lr"}),
+        Wrong("forward", "the learning rate inside the velocity twice", "lr stands once, in the step.",
+              {"+ grad": "+ lr * grad"}),
+        Wrong("forward", "momentum forgotten", "The old velocity lives on, times m.",
+              {"momentum * velocity + grad": "grad"}),
+        Wrong("forward", "an average", "PyTorch's SGD adds g in full, without 1 − m.",
+              {"velocity + grad": "velocity + (1 - momentum) * grad"}),
+        Wrong("forward", "the step with the gradient alone", "The step follows the velocity.",
+              {"lr * velocity": "lr * grad"}),
+        Wrong("mutates", "the caller's array changed", "-= works in place: make a new array.",
+              {"    param = param - lr * velocity": "    param -= lr * velocity"}),
+    ))
+
+
+def adam(param, grad, m, v, step, lr):
+    """A step of Adam.
+
+        m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
+        θ ← θ − lr m̂ / (√v̂ + ε),   m̂ = m/(1 − β₁ᵗ),   v̂ = v/(1 − β₂ᵗ)
+
+    with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.    param θ, grad g, m, v (N, C)    step t = 1, 2, …    lr a number.
+    Returns the new param, m and v; the old stay as they are.
+    """
+    m = 0.9 * m + 0.1 * grad
+    v = 0.999 * v + 0.001 * grad ** 2
+    mhat = m / (1 - 0.9 ** step)
+    vhat = v / (1 - 0.999 ** step)
+    param = param - lr * mhat / (np.sqrt(vhat) + 1e-8)
+    return param, m, v
+
+
+ADAM = Exercise(
+    adam, "05 Optimisation",
+    inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1),
+    question="First step (t = 1), m = v = 0, g = 1000, lr = 0.1. By how much, to three decimals, does θ fall?",
+    answer=lambda f: np.round(-f(np.zeros(1), np.full(1, 1000.0), np.zeros(1), np.zeros(1), 1, 0.1)[0][0], 3),
+    hints=("Four lines before the step, one for each letter of the formula.",
+           "m and v that you return are the uncorrected ones."),
+    wrong=(
+        Wrong("forward", "no bias correction", "At the first steps m and v are still close to the zeros they started from.",
+              {"m / (1 - 0.9 ** step)": "m", "v / (1 - 0.999 ** step)": "v"}),
+        Wrong("forward", "ε below the root", "ε is added to the root.", {"(np.sqrt(vhat) + 1e-8)": "np.sqrt(vhat + 1e-4)"}),
+        Wrong("forward", "no square root", "v̂ is a mean of squares.", {"np.sqrt(vhat)": "vhat"}),
+        Wrong("forward", "the gradient not squared", "v averages g².", {"grad ** 2": "grad"}),
+        Wrong("forward", "β₁ and β₂ exchanged", "m forgets fast (0.9), v slowly (0.999).",
+              {"0.9 * m + 0.1 * grad": "0.999 * m + 0.001 * grad"}),
+        Wrong("forward", "corrected averages returned", "The next step goes on from the uncorrected m and v.",
+              {"return param, m, v": "return param, mhat, vhat"}),
+        Wrong("mutates", "the average updated in place", "*= changes the caller's m.",
+              {"    m = 0.9 * m + 0.1 * grad": "    m *= 0.9\n    m += 0.1 * grad"}),
+    ))
+
+
+def adamw(param, grad, m, v, step, lr, weight_decay):
+    """A step of AdamW.
+
+        θ ← θ − lr λ θ, and then a step of Adam with g alone
+
+    as in the exercise before, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.    weight_decay λ a number.
+    Returns the new param, m and v; the old stay as they are.
+    """
+    m = 0.9 * m + 0.1 * grad
+    v = 0.999 * v + 0.001 * grad ** 2
+    mhat = m / (1 - 0.9 ** step)
+    vhat = v / (1 - 0.999 ** step)
+    param = param - lr * weight_decay * param - lr * mhat / (np.sqrt(vhat) + 1e-8)
+    return param, m, v
+
+
+ADAMW = Exercise(
+    adamw, "05 Optimisation",
+    inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1, 0.5),
+    question="g = m = v = 0, θ = 2, lr = 0.1, λ = 0.5. What is the new θ?",
+    answer=lambda f: f(np.array(2.0), 0.0, 0.0, 0.0, 1, 0.1, 0.5)[0],
+    hints=("Adam, and one term more.", "The decay is decoupled: it does not pass through m and v."),
+    wrong=(
+        Wrong("forward", "L2 in the gradient",
+              "That is Adam with L2: there λ is divided by √v̂ too. The decay stands apart.",
+              {"    m = 0.9 * m + 0.1 * grad\n": "    grad = grad + weight_decay * param\n    m = 0.9 * m + 0.1 * grad\n",
+               " - lr * weight_decay * param": ""}),
+        Wrong("forward", "no decay", "θ shrinks by lr λ θ in each step.", {" - lr * weight_decay * param": ""}),
+        Wrong("forward", "the decay without lr", "The decay is scaled with lr.",
+              {"lr * weight_decay * param": "weight_decay * param"}),
+        Wrong("forward", "growth", "Decay makes weights smaller.", {"- lr * weight_decay": "+ lr * weight_decay"}),
+        Wrong("forward", "no bias correction of v", "v̂ = v/(1 − β₂ᵗ).", {"v / (1 - 0.999 ** step)": "v"}),
+        Wrong("forward", "decay after the step", "The decay takes its share of the old θ.",
+              {"param - lr * weight_decay * param - lr * mhat / (np.sqrt(vhat) + 1e-8)":
+               "(param - lr * mhat / (np.sqrt(vhat) + 1e-8)) * (1 - lr * weight_decay)"}),
+    ))
