@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyformer import ops
 from tinyformer.gradcheck import check
 
 TESTS = Path(__file__).parent.parent / "tests"
@@ -65,7 +64,8 @@ WHOLE = [
     ("permuted", lambda g, x, dy: g[::-1] if g.ndim and len(g) > 2 else None),
     ("permuted gate-order", lambda g, x, dy: np.roll(g, 1, axis=0) if g.ndim and len(g) > 2 else None),
     ("dropped", lambda g, x, dy: g * (np.arange(g.size).reshape(g.shape) % 3 != 0) if g.size > 4 else None),
-    ("row-scale local-derivative", lambda g, x, dy: g * np.arange(1.0, len(g) + 1).reshape(-1, *(1,) * (g.ndim - 1)) if g.ndim > 1 and min(g.shape) > 2 else None),
+    ("row-scale local-derivative", lambda g, x, dy: g * np.arange(1.0, len(g) + 1).reshape(-1, *(1,) * (g.ndim - 1))
+     if g.ndim > 1 and min(g.shape) > 2 else None),
     ("local-derivative", lambda g, x, dy: g * x if x.size > 3 else None),
     ("local-derivative", lambda g, x, dy: g * np.exp(x) if x.size > 3 else None),
     ("dtype", lambda g, x, dy: g.astype(np.float32)),
@@ -154,10 +154,12 @@ def false_alarms(wanted):
 
         def in_float32(*arrays):
             value, vjp = function(*(a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays))
-            return np.asarray(value, np.float32), lambda dy: tuple(None if g is None else np.asarray(g, np.float32) for g in vjp(dy))
+            return np.asarray(value, np.float32), lambda dy: tuple(None if g is None else np.asarray(g, np.float32)
+                                                                   for g in vjp(dy))
         report = check(in_float32, *inputs)
         narrow += 1
-        if not report.ok or any("float32" not in [f.code for f in one.findings] for one in report.inputs if one.differentiated):
+        if not report.ok or any("float32" not in [f.code for f in one.findings] for one in report.inputs
+                                if one.differentiated):
             alarms.append(f"{operation.name} in float32: {[f.code for one in report.inputs for f in one.findings]}")
     return checks, narrow, alarms
 
@@ -172,7 +174,8 @@ def main():
     table("planted mistakes, held out", planted(True), options.full)
     table("generated mistakes", generated(), options.full)
     checks, narrow, alarms = false_alarms(options.checks)
-    print(f"\nfalse alarms: {len(alarms)} in {checks} checks of correct operations and {narrow} in float32", *alarms, sep="\n    ")
+    print(f"\nfalse alarms: {len(alarms)} in {checks} checks of correct operations and {narrow} in float32", *alarms,
+          sep="\n    ")
     return bool(alarms)
 
 

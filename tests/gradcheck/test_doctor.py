@@ -171,7 +171,8 @@ def test_the_value_against_a_reference():
     report = check(lambda x: (2 * np.sin(x), lambda dy: 2 * np.cos(x) * dy), x, reference=np.sin)
     assert not report.ok and codes(report) == ["forward"] and report.inputs[0].error < 1e-9
     assert check(ops.softmax.raw, x, reference=ops.softmax).ok and check(ops.softmax.raw, x, reference=ops.softmax.raw).ok
-    assert codes(check(lambda x: (x[0], lambda dy: np.concatenate([dy[None], 0 * x[1:]])), x, reference=lambda x: x)) == ["forward"]
+    assert codes(check(lambda x: (x[0], lambda dy: np.concatenate([dy[None], 0 * x[1:]])), x,
+                       reference=lambda x: x)) == ["forward"]
 
 
 def test_float32_is_a_note_even_where_something_is_wrong():
@@ -186,7 +187,8 @@ def test_every_code_has_its_page():
     text = (Path(__file__).parents[2] / "chapters" / "doctor.md").read_text(encoding="utf-8")
     pages = set(re.findall(r"^### (\S+)$", text, re.MULTILINE))
     source = "".join(p.read_text(encoding="utf-8") for p in (Path(check.__code__.co_filename).parent).rglob("*.py"))
-    used = set(re.findall(r'(?:Finding|found|_add|refuse)\(\s*"([a-z][a-z0-9-]+)"', source)) | set(re.findall(r'\("([a-z]+(?:-[a-z]+)*)",\)', source))
+    used = set(re.findall(r'(?:Finding|found|_add|refuse)\(\s*"([a-z][a-z0-9-]+)"',
+                          source)) | set(re.findall(r'\("([a-z]+(?:-[a-z]+)*)",\)', source))
     assert len(used) > 30 and used <= pages, used - pages
     assert Finding("zero", "").page == "chapters/doctor.md#zero"
 

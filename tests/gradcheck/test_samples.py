@@ -53,7 +53,8 @@ def test_a_function_is_loaded(file):
 @pytest.mark.parametrize("text, name, says", [
     ("import no_such_module\n", "f", r"does not import: ModuleNotFoundError.*\(line 1: import no_such_module\)"),
     ("def f(x:\n", "f", "line 1.*never closed"), ("x = 1\n", "f", "it defines no function"),
-    ("def g(x):\n    pass\n", "f", "has no function f; it has g"), ("def g(): pass\ndef h(): pass\n", None, "say which function")])
+    ("def g(x):\n    pass\n", "f", "has no function f; it has g"), ("def g(): pass\ndef h(): pass\n", None,
+                                                                    "say which function")])
 def test_what_is_wrong_with_a_file_is_said(file, text, name, says):
     with pytest.raises(LearnerError, match=says):
         load_function(file(text), name)

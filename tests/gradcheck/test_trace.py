@@ -68,7 +68,8 @@ def test_no_graph():
 
 
 def test_boxes_do_not_overlap_and_arrows_go_down():
-    svg = xml.fromstring(draw_graph({k: (k, "<&>") for k in "abcdef"}, [("a", "c"), ("b", "c"), ("c", "e"), ("d", "e"), ("c", "f"), ("e", "f")], "e"))
+    svg = xml.fromstring(draw_graph({k: (k, "<&>") for k in "abcdef"},
+                                    [("a", "c"), ("b", "c"), ("c", "e"), ("d", "e"), ("c", "f"), ("e", "f")], "e"))
     rects = [(float(r.get("x")), float(r.get("y"))) for r in svg.iter("{http://www.w3.org/2000/svg}rect")]
     assert len(set(rects)) == 6
     for path in svg.iter("{http://www.w3.org/2000/svg}path"):

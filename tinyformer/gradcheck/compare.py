@@ -78,7 +78,8 @@ def diagnose(fn, *inputs, **options):
     ['softmax-diagonal']
     """
     report = fn if isinstance(fn, Report) else check(fn, *inputs, **options)
-    return sorted((finding for one in report.inputs for finding in one.findings if finding.is_mistake), key=lambda f: -f.confidence)
+    return sorted((finding for one in report.inputs for finding in one.findings if finding.is_mistake),
+                  key=lambda f: -f.confidence)
 
 
 # ------------------------------------------------------------------------------------------------ what fn does
@@ -160,8 +161,10 @@ class _Run:
             off = np.where(np.isnan(off), np.where(np.isnan(v) & np.isnan(r), 0, np.inf), off)
             if np.max(off, initial=0) > max(rtol, 100 * self.eps) * np.max(np.abs(r), initial=0):
                 worst = _index(int(np.argmax(off)), off.shape)
-                return self._add("forward", f"the value is wrong, whatever its gradient: at {list(worst)} it is {v[worst]:.6g}, expected "
-                                            f"{r[worst]:.6g}", evidence={"index": worst, "came": float(v[worst]), "expected": float(r[worst])})
+                return self._add("forward", f"the value is wrong, whatever its gradient: at {list(worst)} it is "
+                                            f"{v[worst]:.6g}, expected "
+                                            f"{r[worst]:.6g}", evidence={"index": worst, "came": float(v[worst]),
+                                                                         "expected": float(r[worst])})
 
     @functools.cached_property
     def doctor(self):
@@ -188,7 +191,8 @@ def _values_of(reference, subject):
         result = reference(*(Tensor(a) if isinstance(a, np.ndarray) else a for a in copies(subject.arrays)), **subject.options)
     if isinstance(result, tuple) and len(result) == 2 and callable(result[1]):
         result = result[0]
-    return tuple(np.asarray(getattr(v, "data", v) if isinstance(v, Tensor) else v) for v in (result if isinstance(result, tuple) else (result,)))
+    return tuple(np.asarray(getattr(v, "data", v) if isinstance(v, Tensor) else v)
+                 for v in (result if isinstance(result, tuple) else (result,)))
 
 
 def _same(these, those):

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..autograd import unbroadcast
 from .subject import RawFunction, copies
-from .tape import Unrecorded, record
+from .recording import record
+from .tape import Unrecorded
 
 POINTS = 3                      # the inputs given, and so many less one of the same shapes beside them
 JACOBIAN = 40_000               # the largest Jacobian that is built, in entries
@@ -31,7 +32,8 @@ class Point:
         def pulled(dys):
             gradients = pull(dys)
             if subject.sums:                                # the engine would sum them
-                gradients = [g if g is None or unbroadcast(np.asarray(g), np.shape(a)) is None else unbroadcast(np.asarray(g), np.shape(a))
+                gradients = [g if g is None or unbroadcast(np.asarray(g), np.shape(a)) is None
+                             else unbroadcast(np.asarray(g), np.shape(a))
                              for g, a in zip(gradients, arrays)]
             return gradients
 
@@ -77,7 +79,8 @@ class Point:
 def closure(function):
     """{name: what a function refers to from around it}."""
     names = {}
-    for name, cell in zip(getattr(getattr(function, "__code__", None), "co_freevars", ()), getattr(function, "__closure__", None) or ()):
+    for name, cell in zip(getattr(getattr(function, "__code__", None), "co_freevars", ()),
+                          getattr(function, "__closure__", None) or ()):
         try:
             names[name] = cell.cell_contents
         except ValueError:                                  # never bound
@@ -122,8 +125,8 @@ class Evidence:
     @property
     def small(self):
         """Whether Jacobians can be built."""
-        outputs = sum(v.size for v in self.points[0].values)
-        return self.points[0].arrays[self.i].size * outputs <= JACOBIAN and outputs <= WIDE and len(self.points) > 1 and self.points[0].arrays[self.i].size <= WIDE
+        inputs, outputs = self.points[0].arrays[self.i].size, sum(v.size for v in self.points[0].values)
+        return len(self.points) > 1 and inputs * outputs <= JACOBIAN and max(inputs, outputs) <= WIDE
 
     def jacobians(self, point=0):
         """(learner's, true): (entries of the input, entries of the outputs), by one-hot gradients of the outputs."""
@@ -169,7 +172,8 @@ def points(subject, cotangents, eps):
     for seed in range(1, POINTS):
         rng = np.random.default_rng([seed, 3])
         try:
-            beside = [a * rng.uniform(0.8, 1.2, a.shape) if wanted else a for a, wanted in zip(copies(subject.arrays), subject.wanted)]
+            beside = [a * rng.uniform(0.8, 1.2, a.shape) if wanted else a for a,
+                      wanted in zip(copies(subject.arrays), subject.wanted)]
             point = Point(subject, beside, eps, rng=rng)
         except Exception:                                   # the function may not take it, or be a closure over fixed arrays
             continue

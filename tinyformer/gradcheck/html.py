@@ -17,11 +17,13 @@ def as_html(report):
     wrong = [one.name for one in report.inputs if not one.ok]
     head = f"wrong in {', '.join(wrong)}" if wrong else "every gradient agrees with the numeric one"
     rows = "".join(f"<tr><td>{escape(one.name)}</td><td>{one.shape}</td><td>{one.compared}</td>"
-                   f"<td>{f'{one.error:.1e}' if one.differentiated else ''}</td><td>{_verdict(one)}</td></tr>" for one in report.inputs)
+                   f"<td>{f'{one.error:.1e}' if one.differentiated else ''}</td><td>{_verdict(one)}</td></tr>"
+                   for one in report.inputs)
     parts = [f"<p><b>{escape(report.name)}</b>: {escape(head)}</p>",
              f"<table><tr><th>input</th><th>shape</th><th>compared</th><th>error</th><th></th></tr>{rows}</table>"]
     for one in report.inputs:
-        parts += [f"<p>{escape(one.name)}: {escape(_sentence(finding))} <code>{finding.code}</code></p>" for finding in one.findings]
+        parts += [f"<p>{escape(one.name)}: {escape(_sentence(finding))} <code>{finding.code}</code></p>"
+                  for finding in one.findings]
         if not one.ok and one.analytic is not None and one.numeric is not None:
             parts.append(_maps(one))
     return f"<div>{''.join(parts)}</div>"
@@ -46,7 +48,8 @@ def _map(array, scale):
     flat = np.atleast_2d(array).reshape(-1, array.shape[-1] if array.ndim else 1)
     rows = ""
     for i, row in enumerate(flat[:MOST]):
-        cells = "".join(f"<td title='[{i}, {j}] {value:.6g}' style='{CELL};background:{_colour(value / scale if scale else 0)}'></td>"
+        cells = "".join(f"<td title='[{i}, {j}] {value:.6g}' "
+                        f"style='{CELL};background:{_colour(value / scale if scale else 0)}'></td>"
                         for j, value in enumerate(row[:MOST]))
         rows += f"<tr>{cells}</tr>"
     more = f"<p>the first {min(MOST, flat.shape[0])} × {min(MOST, flat.shape[1])} of {flat.shape[0]} × {flat.shape[1]}</p>"

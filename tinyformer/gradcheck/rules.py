@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import unbroadcast
-from .tape import Node, Traced, Unrecorded, _value
+from .tape import Node, Unrecorded
+from .traced import Traced, note, value_of
 
 # The slope of each elementwise operation in its operands: f(value, x, …) → ∂z/∂x, …
 SLOPES = {
@@ -37,7 +38,8 @@ SLOPES = {
     np.fabs: lambda z, x: (np.sign(x),),
     np.logaddexp: lambda z, x, y: (np.exp(x - z), np.exp(y - z)),
 }
-CONSTANT = {np.sign, np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan, np.isfinite, np.isinf,
+CONSTANT = {np.sign, np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan, np.isfinite,
+            np.isinf,
             np.floor, np.ceil, np.rint, np.trunc, np.logical_not, np.heaviside, np.signbit, np.logical_and, np.logical_or}
 
 
@@ -49,7 +51,7 @@ def ufunc_rule(tape, ufunc, method, inputs, given):
     given = {k: v for k, v in given.items() if k in ("axis", "keepdims") or k == "where" and v is not True}
     if method == "reduce" and ufunc in (np.add, np.maximum, np.minimum):
         return reduce(tape, {np.add: "sum", np.maximum: "max", np.minimum: "min"}[ufunc], *inputs, **given)
-    values = [_value(x) for x in inputs]
+    values = [value_of(x) for x in inputs]
     if method == "accumulate" and ufunc is np.add:
         return cumsum(tape, *inputs, **given)
     if method != "__call__" or given:
@@ -68,15 +70,15 @@ def ufunc_rule(tape, ufunc, method, inputs, given):
 
 def unknown(tape, kind, f, x):
     """An elementwise function without a rule of ours, such as SciPy's erf: its slope is measured."""
-    X = _value(x)
+    X = value_of(x)
     h = 6e-6 * np.maximum(1, np.abs(X))
     return elementwise(tape, kind, (x,), np.asarray(f(X)), ((f(X + h) - f(X - h)) / (2 * h),))
 
 
 def elementwise(tape, kind, inputs, z, slopes):
     """A node whose gradient is dz times a slope, entry by entry, summed over broadcast axes."""
-    values = [_value(x) for x in inputs]
-    return tape.note(Node(kind, _parents(inputs), values, z, [scaled(s, np.shape(x)) for s, x in zip(slopes, values)],
+    values = [value_of(x) for x in inputs]
+    return note(tape, Node(kind, _parents(inputs), values, z, [scaled(s, np.shape(x)) for s, x in zip(slopes, values)],
                           slopes=list(slopes)))
 
 
@@ -89,7 +91,7 @@ def scaled(slope, shape):
 
 
 def matmul(tape, x, y):
-    X, Y = _value(x), _value(y)
+    X, Y = value_of(x), value_of(y)
 
     def for_x(dz, Y=Y):
         dZ = dz[..., None] if Y.ndim == 1 else dz
@@ -103,7 +105,7 @@ def matmul(tape, x, y):
         dy = (X[None, :] if X.ndim == 1 else X).swapaxes(-1, -2) @ dZ
         return unbroadcast(dy[..., 0] if Y.ndim == 1 else dy, Y.shape)
 
-    return tape.note(Node("matmul", _parents((x, y)), [X, Y], np.asarray(X @ Y), [for_x, for_y]))
+    return note(tape, Node("matmul", _parents((x, y)), [X, Y], np.asarray(X @ Y), [for_x, for_y]))
 
 
 def einsum(tape, equation, *operands):
@@ -113,7 +115,7 @@ def einsum(tape, equation, *operands):
         out = "".join(sorted(a for a in set(left) - {","} if left.count(a) == 1))
     if "." in equation or any(len(set(t)) < len(t) for t in terms):
         raise Unrecorded("einsum")
-    values = [_value(x) for x in operands]
+    values = [value_of(x) for x in operands]
     sizes = {a: n for t, v in zip(terms, values) for a, n in zip(t, v.shape)}
 
     def pull(i):
@@ -126,7 +128,7 @@ def einsum(tape, equation, *operands):
             return np.broadcast_to(dx.reshape([sizes[a] if a in seen else 1 for a in terms[i]]), values[i].shape)
         return back
 
-    return tape.note(Node("einsum", _parents(operands), values, np.asarray(np.einsum(equation, *values)),
+    return note(tape, Node("einsum", _parents(operands), values, np.asarray(np.einsum(equation, *values)),
                           [pull(i) for i in range(len(terms))]))
 
 
@@ -137,7 +139,7 @@ def _expanded(y, x, axis):
 def reduce(tape, kind, x, axis=None, keepdims=False, ddof=0, **rest):
     if any(v is not None for v in rest.values()):
         raise Unrecorded(kind)
-    X = _value(x)
+    X = value_of(x)
     value = np.asarray(getattr(np, kind)(X, axis=axis, keepdims=keepdims))
     n = X.size / max(value.size, 1)
     if kind in ("sum", "mean"):
@@ -145,7 +147,8 @@ def reduce(tape, kind, x, axis=None, keepdims=False, ddof=0, **rest):
     else:
         chosen = X == _expanded(value, X, axis)
         slope = chosen / chosen.sum(axis=axis, keepdims=True)
-    return tape.note(Node(kind, _parents([x]), [X], value, [lambda dz: slope * _expanded(dz, X, axis)], slopes=[slope], axis=axis))
+    return note(tape, Node(kind, _parents([x]), [X], value, [lambda dz: slope * _expanded(dz, X, axis)], slopes=[slope],
+                           axis=axis))
 
 
 def variance(tape, x, axis=None, keepdims=False, ddof=0, correction=None, **rest):
@@ -159,14 +162,14 @@ def variance(tape, x, axis=None, keepdims=False, ddof=0, correction=None, **rest
 def cumsum(tape, x, axis=None, **_):
     if axis is None:
         x, axis = np.reshape(x, -1), 0
-    X = _value(x)
-    return tape.note(Node("cumsum", _parents([x]), [X], np.cumsum(X, axis),
+    X = value_of(x)
+    return note(tape, Node("cumsum", _parents([x]), [X], np.cumsum(X, axis),
                           [lambda dz: np.flip(np.cumsum(np.flip(dz, axis), axis), axis)], axis=axis))
 
 
 def moved(tape, kind, move, x, value=None, **extra):
     """``move`` does no more than place entries of x, perhaps several times (−1: not one of them)."""
-    X = _value(x)
+    X = value_of(x)
     source = move(np.arange(X.size).reshape(X.shape))
 
     flat = source.reshape(-1)
@@ -178,15 +181,17 @@ def moved(tape, kind, move, x, value=None, **extra):
             dx[flat] = dz.reshape(-1) if dz.shape == source.shape else np.broadcast_to(dz, source.shape).reshape(-1)
             return dx.reshape(X.shape)
         inside = source.reshape(-1) >= 0                    # what a padding put beside the entries comes from none of them
-        return np.bincount(source.reshape(-1)[inside], np.broadcast_to(dz, source.shape).reshape(-1)[inside], X.size).reshape(X.shape)
+        return np.bincount(source.reshape(-1)[inside], np.broadcast_to(dz, source.shape).reshape(-1)[inside],
+                           X.size).reshape(X.shape)
 
-    return tape.note(Node(kind, _parents([x]), [X], np.asarray(move(X) if value is None else value), [back], source=source, **extra))
+    return note(tape, Node(kind, _parents([x]), [X], np.asarray(move(X) if value is None else value), [back], source=source,
+                           **extra))
 
 
 def pad(tape, x, widths, mode="constant", **given):
     if mode != "constant":
         raise Unrecorded("pad")
-    return moved(tape, "pad", lambda a: np.pad(a, widths, constant_values=-1), x, np.pad(_value(x), widths, **given))
+    return moved(tape, "pad", lambda a: np.pad(a, widths, constant_values=-1), x, np.pad(value_of(x), widths, **given))
 
 
 def getitem(tape, x, index):
@@ -194,7 +199,7 @@ def getitem(tape, x, index):
 
 
 def setitem(tape, x, index, value):
-    X, V = _value(x), _value(value)
+    X, V = value_of(x), value_of(value)
     changed = X.copy()
     changed[index] = V
 
@@ -203,17 +208,17 @@ def setitem(tape, x, index, value):
         dx[index] = 0
         return dx
 
-    return tape.note(Node("setitem", _parents([x, value]), [X, V], changed,
+    return note(tape, Node("setitem", _parents([x, value]), [X, V], changed,
                           [around, lambda dz: unbroadcast(np.asarray(dz[index]), np.shape(V))]))
 
 
 def concatenate(tape, arrays, axis=0, **_):
-    values = [np.asarray(_value(a)) for a in arrays]
+    values = [np.asarray(value_of(a)) for a in arrays]
     ends = np.cumsum([0] + [v.shape[axis] for v in values])
 
     def part(i):
         return lambda dz: np.moveaxis(np.moveaxis(dz, axis, 0)[ends[i]:ends[i + 1]], 0, axis)
-    return tape.note(Node("concatenate", _parents(arrays), values, np.concatenate(values, axis),
+    return note(tape, Node("concatenate", _parents(arrays), values, np.concatenate(values, axis),
                           [part(i) for i in range(len(values))], axis=axis))
 
 
@@ -222,14 +227,14 @@ def stack(tape, arrays, axis=0, **_):
 
 
 def where(tape, condition, x, y):
-    condition, X, Y = _value(condition), _value(x), _value(y)
+    condition, X, Y = value_of(condition), value_of(x), value_of(y)
     z = np.where(condition, X, Y)
     return elementwise(tape, "where", (x, y), z, (np.where(condition, 1.0, 0.0), np.where(condition, 0.0, 1.0)))
 
 
 def clip(tape, x, low=None, high=None, **given):
     low, high = given.get("min", given.get("a_min", low)), given.get("max", given.get("a_max", high))
-    X = _value(x)
+    X = value_of(x)
     inside = np.ones(X.shape, bool) if low is None else X >= low
     inside = inside if high is None else inside & (X <= high)
     return elementwise(tape, "clip", (x,), np.clip(X, low, high), (inside * 1.0,))
@@ -242,8 +247,10 @@ def _split(tape, x, parts, axis=0):
     return [x[(*index, slice(a, b))] for a, b in zip([0, *ends], [*ends, n])]
 
 
-MOVES = {f: f.__name__ for f in (np.reshape, np.transpose, np.moveaxis, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to,
-                                 np.flip, np.roll, np.repeat, np.tile, np.take, np.atleast_2d, np.ravel, np.rollaxis, np.flipud,
+MOVES = {f: f.__name__ for f in (np.reshape, np.transpose, np.moveaxis, np.swapaxes, np.expand_dims, np.squeeze,
+                                 np.broadcast_to,
+                                 np.flip, np.roll, np.repeat, np.tile, np.take, np.atleast_2d, np.ravel, np.rollaxis,
+                                 np.flipud,
                                  np.fliplr, np.rot90, np.diagonal, np.take_along_axis,
                                  np.lib.stride_tricks.sliding_window_view)}
 OTHERS = {
@@ -254,12 +261,15 @@ OTHERS = {
     np.var: variance,
     np.std: lambda tape, *a, **k: np.sqrt(variance(tape, *a, **k)),
     np.cumsum: cumsum, np.clip: clip, np.concatenate: concatenate, np.stack: stack, np.split: _split, np.array_split: _split,
-    np.einsum: einsum, np.dot: lambda tape, x, y: _dot(tape, x, y), np.outer: lambda tape, x, y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)),
-    np.tril: lambda tape, x, k=0: x * np.tril(np.ones(x.shape), k), np.triu: lambda tape, x, k=0: x * np.triu(np.ones(x.shape), k),
+    np.einsum: einsum, np.dot: lambda tape, x, y: _dot(tape, x, y), np.outer: lambda tape, x,
+    y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)),
+    np.tril: lambda tape, x, k=0: x * np.tril(np.ones(x.shape), k), np.triu: lambda tape, x,
+    k=0: x * np.triu(np.ones(x.shape), k),
     np.vstack: lambda tape, arrays: concatenate(tape, [np.atleast_2d(a) for a in arrays], 0),
     np.hstack: lambda tape, arrays: concatenate(tape, arrays, 0 if arrays[0].ndim == 1 else 1),
     np.pad: pad, np.inner: lambda tape, x, y: _dot(tape, x, np.swapaxes(y, -1, -2) if y.ndim > 1 else y),
-    np.diff: lambda tape, x, axis=-1: np.take(x, np.arange(1, x.shape[axis]), axis) - np.take(x, np.arange(x.shape[axis] - 1), axis),
+    np.diff: lambda tape, x, axis=-1: np.take(x, np.arange(1, x.shape[axis]), axis) - np.take(x, np.arange(x.shape[axis] - 1),
+                                                                                              axis),
     np.copy: lambda tape, x, **_: x * 1.0,
     np.trace: lambda tape, x: np.sum(np.diagonal(x)),
     np.linalg.norm: lambda tape, x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)),
@@ -267,9 +277,9 @@ OTHERS = {
 
 
 def _dot(tape, x, y):
-    if np.ndim(_value(x)) == 0 or np.ndim(_value(y)) == 0:
+    if np.ndim(value_of(x)) == 0 or np.ndim(value_of(y)) == 0:
         return x * y
-    if np.ndim(_value(y)) > 2:
+    if np.ndim(value_of(y)) > 2:
         raise Unrecorded("dot")
     return matmul(tape, x, y)
 
@@ -281,7 +291,9 @@ def function_rule(tape, function, args, given):
         return where(tape, *args)
     if function in OTHERS:
         return OTHERS[function](tape, *args, **given)
-    if function in (np.argmax, np.argmin, np.argsort, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.any, np.all, np.zeros_like,
-                    np.ones_like, np.empty_like, np.full_like, np.array_equal, np.nonzero, np.argwhere, np.argpartition, np.unique):
-        return function(*map(_value, args), **given)
+    if function in (np.argmax, np.argmin, np.argsort, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.any, np.all,
+                    np.zeros_like,
+                    np.ones_like, np.empty_like, np.full_like, np.array_equal, np.nonzero, np.argwhere, np.argpartition,
+                    np.unique):
+        return function(*map(value_of, args), **given)
     raise Unrecorded(function.__name__)

@@ -10,7 +10,7 @@ import inspect
 
 import numpy as np
 
-from ..autograd import FLOATS, Tensor, no_grad, topological_order
+from ..autograd import Tensor, no_grad, topological_order
 
 
 class Unreadable(Exception):

@@ -60,9 +60,11 @@ def _softmax(node, source):
         return False
     for axis in _axes(p.ndim):
         if len(axis) == 1 and p.shape[axis[0]] > 1 and np.allclose(p.sum(axis=axis), 1, rtol=1e-12):
-            e = np.exp(u - np.max(u, axis=axis, keepdims=True, initial=-np.inf, where=p > 0)) * (p > 0)      # masked places stay 0
+            e = np.exp(u - np.max(u, axis=axis, keepdims=True, initial=-np.inf,
+                                  where=p > 0)) * (p > 0)      # masked places stay 0
             if np.allclose(p, e / e.sum(axis=axis, keepdims=True), rtol=1e-10, atol=1e-14):
-                return _become(node, source, "softmax", lambda dz: p * (dz - (p * dz).sum(axis=axis, keepdims=True)), axis=axis)
+                return _become(node, source, "softmax", lambda dz: p * (dz - (p * dz).sum(axis=axis, keepdims=True)),
+                               axis=axis)
     return False
 
 
@@ -96,8 +98,10 @@ def _normalised(node, source):
             square = (c * c).mean(axis=axis, keepdims=True)
             for a in (1, n / (n - 1)) if mean else (1, n):
                 eps = s * s - a * square
-                if np.ptp(eps) < 1e-9 * np.max(s * s) and -1e-9 * np.max(s * s) < np.mean(eps) < 0.2 and (s.size > 1 or abs(np.mean(eps)) < 2e-3):
-                    return _become(node, source, "normalised", lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis, s=s, mean=mean, a=a)
+                if np.ptp(eps) < 1e-9 * np.max(s * s) and -1e-9 * np.max(s * s) < np.mean(eps) < 0.2 and (s.size > 1
+                                                                                                          or abs(np.mean(eps)) < 2e-3):
+                    return _become(node, source, "normalised", lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis, s=s,
+                                   mean=mean, a=a)
     return False
 
 
@@ -112,11 +116,13 @@ def norm_rule(g, v, s, axis, mean, a, m=1.0, b=1.0, scale=None, about=None):
 def _rotated(node, source):
     """A rotation of pairs along the last axis: v = R u, |v| = |u| in every row, linear, the same pairs in every row."""
     v, u = node.value, source.value
-    if node.kind not in ("concatenate", "reshape", "add", "setitem", "subtract") or v.ndim < 2 or v.shape[-1] % 2 or v.shape[-2] < 2 \
+    if node.kind not in ("concatenate", "reshape", "add", "setitem",
+                         "subtract") or v.ndim < 2 or v.shape[-1] % 2 or v.shape[-2] < 2 \
             or np.allclose(v, u) or not np.allclose((v * v).sum(-1), (u * u).sum(-1), rtol=1e-10):
         return False
     h = v.shape[-1] // 2
-    for layout, first, second in (("halves", slice(0, h), slice(h, None)), ("neighbours", slice(0, None, 2), slice(1, None, 2))):
+    for layout, first, second in (("halves", slice(0, h), slice(h, None)),
+                                  ("neighbours", slice(0, None, 2), slice(1, None, 2))):
         z, w = u[..., first] + 1j * u[..., second], v[..., first] + 1j * v[..., second]
         if not np.allclose(abs(z), abs(w), rtol=1e-9):
             continue

@@ -30,7 +30,8 @@ def shape(e):
         return found("unbroadcast", "it was broadcast on the way, so its gradient must be summed over those axes")
     for axes in _choices(range(came[0].ndim)):                  # summed over these, it is right: a bias, a batch of matrices
         if came[0].ndim > len(e.shape) and is_true([_reshaped(g.sum(axis=axes), e.shape) for g in came]):
-            return found("unbroadcast", f"it is used once for each place along axis {axes[0]}, so its gradient is the sum over it")
+            return found("unbroadcast", f"it is used once for each place along axis {axes[0]}, so its gradient is the sum "
+                                        f"over it")
     for axes in itertools.permutations(range(came[0].ndim)):
         turned = [g.transpose(axes) for g in came]
         if turned[0].shape == e.shape and is_true(turned):
@@ -41,7 +42,8 @@ def shape(e):
         return found("shape", "in that shape it is right: reshape it")
     for j, other in _others(e, same_shape=False):
         if other[0].shape == came[0].shape and e.same(came, other):
-            return found("swapped", f"it is the gradient of {e.subject.names[j]}: are the returned gradients in the order of the inputs?")
+            return found("swapped", f"it is the gradient of {e.subject.names[j]}: are the returned gradients in the order of "
+                                    f"the inputs?")
     return [Finding("shape", text, evidence)]
 
 
@@ -64,8 +66,13 @@ def _others(e, same_shape=True):
 def swapped(e):
     for j, other in _others(e):
         if e.fits(other):
-            return [Finding("swapped", f"the gradient of {e.name} is that of {e.subject.names[j]}: were they interchanged?",
-                            {"array": f"the gradient of {e.subject.names[j]}"})]
+            inverted = []
+            if all(not np.any((g != 0) & (t != 0)) and np.any(t == 0) for g, t in zip(e.got, e.true)):
+                inverted = [Finding("inverted-mask", f"the gradient of {e.name} is zero just where it should not be: is the "
+                                                     f"mask inverted?")]
+            other = e.subject.names[j]
+            return [*inverted, Finding("swapped", f"the gradient of {e.name} is that of {other}: were they interchanged?",
+                                       {"array": f"the gradient of {other}"})]
     return []
 
 
@@ -93,8 +100,10 @@ def permuted(e):
                 for order in itertools.permutations(range(parts)):
                     if order != tuple(range(parts)) and fits(lambda t: _blocks(t, axis, order)):
                         code = _kind_of_block(e, parts)
-                        ask = {"gate-order": ": are gates interchanged?", "head-order": ": are heads interchanged?"}.get(code, "")
-                        return found(code, f"has its {parts} blocks along axis {axis} in the order {list(order)}{ask}", axis=axis, order=order)
+                        ask = {"gate-order": ": are gates interchanged?", "head-order": ": are heads interchanged?"}.get(code,
+                                                                                                                         "")
+                        return found(code, f"has its {parts} blocks along axis {axis} in the order {list(order)}{ask}",
+                                     axis=axis, order=order)
         for by in (1, -1):
             if e.shape[axis] > 2 and fits(lambda t: np.roll(t, by, axis)):
                 return found("permuted", f"is shifted by one along axis {axis}", rolled=by, axis=axis)
@@ -119,7 +128,8 @@ def averaged(e):
             for name, f in (("sum", np.sum), ("mean", np.mean)):
                 if e.fits([np.broadcast_to(f(t, axis=axes, keepdims=True), t.shape) for t in e.true]):
                     return [Finding("reduction", f"the gradient of {e.name} is the {name} of the right one over axis "
-                                                 f"{', '.join(map(str, axes))}: a reduction too many, or along the wrong axis", {"axes": axes})]
+                                                 f"{', '.join(map(str, axes))}: a reduction too many, or along the wrong axis",
+                                                 {"axes": axes})]
     return []
 
 
@@ -137,12 +147,15 @@ def rearranged(e):
         return []
     if learner.shape[0] == learner.shape[1] and not _close(e, right, right.T) and _close(e, learner, right.T):
         if _orthogonal(right) and not _is_permutation(right):
-            return [Finding("rotation", f"the gradient of {e.name} is rotated on, where it must be rotated back (the angle's sign)")]
+            return [Finding("rotation", f"the gradient of {e.name} is rotated on, where it must be rotated back (the angle's "
+                                        f"sign)")]
         if _is_permutation(right):
-            return [Finding("permuted", f"the gradient of {e.name} goes the way of the forward pass, not back: the inverse order was meant")]
+            return [Finding("permuted", f"the gradient of {e.name} goes the way of the forward pass, not back: the inverse "
+                                        f"order was meant")]
     if learner.shape[0] == learner.shape[1] and _orthogonal(right) and not _is_permutation(right):
         if _orthogonal(learner) or _close(e, learner, np.where(np.eye(len(learner)), right, 0)):
-            return [Finding("rotation", f"the value is a rotation of {e.name}, but its gradient is not rotated back by the same angles "
+            return [Finding("rotation", f"the value is a rotation of {e.name}, but its gradient is not rotated back by the "
+                                        f"same angles "
                                         f"in the same pairs")]
     for axis in range(len(e.shape)):                            # the gradient of a reversed output, reversed
         if all(v.shape == e.shape for v in e.points[0].values):
@@ -155,7 +168,8 @@ def rearranged(e):
     if sorted(np.round(np.abs(learner[learner != 0]), 6)) != sorted(np.round(np.abs(right[np.abs(right) > 1e-6]), 6)):
         return []
     values = e.points[0].values
-    heads = len(e.shape) >= 2 and any(v.ndim > len(e.shape) or v.ndim >= 3 for v in values) or any(v.ndim < len(e.shape) for v in values)
+    heads = len(e.shape) >= 2 and any(v.ndim > len(e.shape) or v.ndim >= 3 for v in values) or any(v.ndim < len(e.shape)
+                                                                                                   for v in values)
     code = "head-order" if heads and any(v.shape != e.shape for v in values) and not _only_turned(e) else "permuted"
     why = ("the entries of its gradient stand in another order: axes split or merged in the wrong order"
            if code == "head-order" else "the entries of its gradient are right, but stand in other places")

@@ -63,7 +63,9 @@ def _name(e, ratios, seen, shape):
 
 def _local(e, name):
     inverse = name.startswith("1/") or name.startswith("1 / ")
-    text = (f"the gradient of {e.name} lacks the factor {name.split('/', 1)[1].strip().removeprefix('(').removesuffix(')') if name.startswith('1 / (') else name[2:]}" if inverse
+    text = (f"the gradient of {e.name} lacks the factor "
+            f"{name.split('/', 1)[1].strip().removeprefix('(').removesuffix(')') if name.startswith('1 / (') else name[2:]}"
+            if inverse
             else f"the gradient of {e.name} is {name} times what it should be")
     return [Finding("local-derivative", f"{text}: is the derivative of a step wrong, or multiplied in twice?", {"name": name})]
 
@@ -95,7 +97,8 @@ def output_factor(e):
         if ratios[0].ndim > 1 and all(np.ptp(r, axis=axis).max() <= 10 * e.tol * np.abs(r).max() for r in ratios):
             return [Finding("row-scale", f"the gradient of {e.name} is scaled by another number for each row of the output",
                             {"factors": ratios[0].take(0, axis).ravel()[:5].tolist()})]
-    return [Finding("local-derivative", f"the gradient of {e.name} is right but for a factor on each entry of the incoming gradient: "
+    return [Finding("local-derivative", f"the gradient of {e.name} is right but for a factor on each entry of the incoming "
+                                        f"gradient: "
                                         f"the derivative of the last step is wrong")]
 
 
@@ -160,7 +163,8 @@ def difference(e):
     for axis in reversed(range(len(e.shape))):
         if e.shape[axis] > 2 and all(_even(d, axis, e.tol * scale) and np.max(np.abs(d)) > 1e3 * e.tol * scale for d in D) \
                 and not all(_even(t, axis, 1e-3 * scale) for t in e.true) and e.got[0].size > e.shape[axis]:
-            return [Finding("mean-term", f"the gradient of {e.name} is off by a constant along axis {axis}: is the term with the mean "
+            return [Finding("mean-term", f"the gradient of {e.name} is off by a constant along axis {axis}: is the term with "
+                                         f"the mean "
                                          f"missing or wrong?", {"axis": axis})]
     return []
 
@@ -171,9 +175,11 @@ def _term(e, D, scale):
         name, arrays, code = p_terms
         if _proportional(D, arrays, e.tol * scale) and not _proportional(e.true, arrays, e.tol * scale):
             if name == "the incoming gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d, b in zip(D, arrays)):
-                return [Finding("lost-path", f"the gradient of {e.name} lacks the incoming gradient itself: a skip connection's path is "
+                return [Finding("lost-path", f"the gradient of {e.name} lacks the incoming gradient itself: a skip "
+                                             f"connection's path is "
                                              f"missing", {"array": name})]
-            return [Finding(code, f"the gradient of {e.name} is off by a multiple of {name}: is a term with it missing, or too much?",
+            return [Finding(code, f"the gradient of {e.name} is off by a multiple of {name}: is a term with it missing, or "
+                                  f"too much?",
                             {"array": name})]
     return []
 

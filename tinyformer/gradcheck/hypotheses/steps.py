@@ -10,157 +10,34 @@ import itertools
 import numpy as np
 
 from ...autograd import unbroadcast
-from .fused import norm_rule
-
-LOCAL = ("local-derivative",)
+from .fused_steps import LOCAL, log_softmax, normalised, rotated, softmax
 
 
 def mistakes(node, operand, pool):
     """Wrong rules for one operand of a node. ``pool`` has all arrays of the forward pass."""
     kind = node.kind
     if kind == "softmax":
-        yield from _softmax(node)
+        yield from softmax(node)
     elif kind == "log_softmax":
-        yield from _log_softmax(node)
+        yield from log_softmax(node)
     elif kind == "normalised":
-        yield from _normalised(node)
+        yield from normalised(node)
     elif kind == "rotated":
-        yield from _rotated(node)
+        yield from rotated(node)
     elif kind == "matmul":
         yield from _matmul(node, operand, pool)
     elif kind in ("getitem", "take"):
         yield from _getitem(node)
     elif kind == "cumsum":
         axis = node.extra["axis"]
-        yield "forward", ("permuted",), "summed from the front, where it must be from the back", lambda dz: np.cumsum(dz, axis)
+        yield "forward", ("permuted",), "summed from the front, where it must be from the back", \
+            lambda dz: np.cumsum(dz, axis)
     elif kind in ("max", "min"):
         yield from _extreme(node)
     elif "slopes" in node.extra and kind not in ("sum", "mean"):
         yield from _elementwise(node, operand, pool)
     elif "source" in node.extra:
         yield from _moved(node)
-
-
-def _softmax(node):
-    p, axis = node.value, node.extra["axis"]
-
-    def along(x, axis=axis):
-        return x.sum(axis=axis, keepdims=True)
-
-    says = "the softmax's Jacobian is diag(p) − p pᵀ; here only its diagonal is used"
-    yield "diagonal", ("softmax-diagonal",), says, lambda dz: p * dz
-    yield "diagonal2", ("softmax-diagonal",), says, lambda dz: p * (1 - p) * dz
-    for other in (*((a,) for a in range(p.ndim)), tuple(range(p.ndim))):
-        if other != axis:
-            yield f"axis{other}", ("reduction",), "the sum of the softmax's gradient runs along the wrong axis", \
-                lambda dz, other=other: p * (dz - along(p * dz, other))
-    yield "mean", ("reduction",), "a mean in the softmax's gradient, where it is a sum", \
-        lambda dz: p * (dz - (p * dz).mean(axis=axis, keepdims=True))
-    yield "no inner p", ("missing-term",), "the sum in the softmax's gradient is that of p ∘ dp, not of dp", lambda dz: p * (dz - along(dz))
-    yield "plus", ("missing-term",), "the sum in the softmax's gradient is subtracted, not added", lambda dz: p * (dz + along(p * dz))
-    yield "no outer p", LOCAL, "the factor p of the softmax's gradient is missing", lambda dz: dz - along(p * dz)
-    yield "no last p", LOCAL, "the sum in the softmax's gradient lacks its factor p", lambda dz: p * dz - along(p * dz)
-    yield "outer p twice", LOCAL, "the factor p of the softmax's gradient is there twice", lambda dz: p * p * (dz - along(p * dz))
-    yield "identity", LOCAL, "the softmax's derivative is missing", lambda dz: dz
-    yield "square", LOCAL, "a square in the sum of the softmax's gradient", lambda dz: p * (dz - along(p * p * dz))
-
-
-def _log_softmax(node):
-    y, axis = node.value, node.extra["axis"]
-    p = np.exp(y)
-
-    def rule(q, axis=axis, f=np.sum):
-        return lambda dz: dz - q * f(dz, axis=axis, keepdims=True)
-    for other in (*((a,) for a in range(p.ndim)), tuple(range(p.ndim))):
-        if other != axis:
-            yield f"axis{other}", ("reduction",), "the sum of the log-softmax's gradient runs along the wrong axis", rule(p, other)
-    yield "mean", ("reduction",), "a mean in the log-softmax's gradient, where it is a sum", rule(p, f=np.mean)
-    yield "identity", ("missing-term",), "the term p Σ dy of the log-softmax's gradient is missing", lambda dz: dz
-    yield "plus", ("missing-term",), "the term p Σ dy is subtracted, not added", lambda dz: dz + p * np.sum(dz, axis=axis, keepdims=True)
-    for name, q in (("no p", np.ones_like(p)), ("y", y), ("u", node.operands[0]), ("p²", p * p)):
-        yield name, LOCAL, "the sum in the log-softmax's gradient lacks its factor p", rule(q)
-    yield "softmax", LOCAL, "that is the gradient of the softmax, not of its logarithm", lambda dz: p * (dz - np.sum(p * dz, axis=axis, keepdims=True))
-
-
-def _normalised(node):
-    x, v = node.operands[0], node.value
-    axis, s, mean, a = (node.extra[k] for k in ("axis", "s", "mean", "a"))
-
-    def rule(m=1.0, b=1.0, scale=None, about=None, axis=axis):
-        return lambda dz: norm_rule(dz, v, s, axis, mean, a, m, b, scale, about)
-
-    var = "the term of the normalisation's gradient that comes from the variance is missing or wrong"
-    if mean:
-        yield "both", ("mean-term", "variance-term"), "the mean and the variance depend on the input too: two terms are missing", rule(0, 0)
-        yield "mean", ("mean-term",), "the term of the normalisation's gradient that comes from the mean is missing", rule(0, 1)
-        yield "mean+", ("mean-term",), "the term with the mean is subtracted, not added", rule(-1, 1)
-    else:
-        yield "extra mean", ("mean-term",), "a mean is subtracted that this normalisation does not have", \
-            lambda dz: norm_rule(dz, v, s, axis, True, a)
-    yield "variance", ("variance-term",), var, rule(1, 0)
-    yield "variance+", ("variance-term",), var, rule(1, -1)
-    for name, about in (("x", x), ("centred", x - x.mean(axis=axis, keepdims=True))):
-        yield f"variance {name}", ("variance-term",), var, rule(1, 1, None, about)
-
-        def mixed(dz, about=about, first=True):
-            g = dz - (dz.mean(axis=axis, keepdims=True) if mean else 0)
-            one, two = (about, v) if first else (v, about)
-            return (g - a * one * (dz * two).mean(axis=axis, keepdims=True)) / s
-        yield f"variance {name} outside", ("variance-term",), var, mixed
-        yield f"variance {name} inside", ("variance-term",), var, lambda dz, about=about: mixed(dz, about, False)
-    yield "variance no x̂", ("variance-term",), var, lambda dz: rule(1, 0)(dz) - a * (dz * v).mean(axis=axis, keepdims=True) / s
-    yield "variance no x̂ inside", ("variance-term",), var, lambda dz: rule(1, 0)(dz) - a * v * dz.mean(axis=axis, keepdims=True) / s
-    if a != 1:
-        yield "unbiased", ("variance-term",), var, rule(1, 1 / a)
-    n = v.size // s.size
-    yield "biased", ("variance-term",), var, rule(1, n / (n - 1))
-    yield "sums", ("reduction",), "sums in the normalisation's gradient, where they are means", rule(n, n)
-    yield "sum 1", ("reduction", "mean-term"), "a sum in the term with the mean, where it is a mean", rule(n, 1)
-    yield "sum 2", ("reduction", "variance-term"), "a sum in the term with the variance, where it is a mean", rule(1, n)
-    for name, scale in (("no 1/σ", np.ones_like(s)), ("1/σ²", 1 / s ** 2), ("1/σ³", 1 / s ** 3), ("σ", s)):
-        yield name, LOCAL, "the factor 1/σ of the normalisation's gradient is missing or wrong", rule(1, 1, scale)
-    yield "identity", LOCAL, "the normalisation's derivative is missing", lambda dz: dz
-    for other in (*((k,) for k in range(v.ndim)), tuple(range(v.ndim))):
-        if other != axis:
-            yield f"axis{other}", ("reduction",), "the means of the normalisation's gradient run along the wrong axis", rule(axis=other)
-
-            def only_mean(dz, other=other):
-                return (dz - dz.mean(axis=other, keepdims=True) - a * v * (dz * v).mean(axis=axis, keepdims=True)) / s
-
-            def only_variance(dz, other=other):
-                return ((dz - dz.mean(axis=axis, keepdims=True) if mean else dz) - a * v * (dz * v).mean(axis=other, keepdims=True)) / s
-            for name, pull in (("mean", only_mean), ("variance", only_variance)):
-                yield f"{name} axis{other}", ("reduction",), f"the mean in the {name}'s term of the normalisation's gradient runs along the wrong axis", pull
-
-
-def _rotated(node):
-    turn, layout = node.extra["turn"], node.extra["layout"]
-    h = turn.shape[-1]
-    halves, neighbours = (slice(0, h), slice(h, None)), (slice(0, None, 2), slice(1, None, 2))
-
-    def turned(dz, by, pairs):
-        first, second = pairs
-        z = (dz[..., first] + 1j * dz[..., second]) * by
-        dx = np.empty(dz.shape)
-        dx[..., first], dx[..., second] = z.real, z.imag
-        return dx
-
-    def mixed(dz, one, two):
-        first, second = own
-        dx = np.empty(dz.shape)
-        dx[..., first] = turn.real * dz[..., first] + one * turn.imag * dz[..., second]
-        dx[..., second] = turn.real * dz[..., second] + two * turn.imag * dz[..., first]
-        return dx
-
-    own, other = (halves, neighbours) if layout == "halves" else (neighbours, halves)
-    code = ("rotation",)
-    yield "forward", code, "the gradient is rotated on, where it must be rotated back", lambda dz: turned(dz, turn, own)
-    yield "none", code, "the gradient is not rotated back", lambda dz: dz
-    yield "other", code, "the gradient is rotated back with the features paired in another way", lambda dz: turned(dz, np.conj(turn), other)
-    yield "other forward", code, "the gradient is rotated with the features paired in another way", lambda dz: turned(dz, turn, other)
-    for name, signs in (("both plus", (1, 1)), ("both minus", (-1, -1))):
-        yield name, code, "one of the two sines in the gradient of the rotation has the wrong sign", lambda dz, signs=signs: mixed(dz, *signs)
-    yield "cos", code, "the part of the rotation with the sine is missing in the gradient", lambda dz: turned(dz, turn.real, own)
 
 
 def _flat2(a, left):
@@ -204,13 +81,15 @@ def _matmul(node, operand, pool):
     right = (operand == 0, )                                # dX = dZ Yᵀ, dY = Xᵀ dZ
     for n, M in [(-1, factor), *others]:
         for turn_m, turn_z, z_first, turn in itertools.product((False, True), repeat=4):
-            if n == -1 and (turn_m, turn_z, z_first, turn) in ((True, False, right[0], False), (False, True, not right[0], True)):
+            if n == -1 and (turn_m, turn_z, z_first, turn) in ((True, False, right[0], False),
+                                                               (False, True, not right[0], True)):
                 continue                                    # the true rule, and its transpose taken twice
             if turn and n != -1:
                 continue
             N = M.swapaxes(-1, -2) if turn_m else M
             if sizes(N, turn_z, z_first, turn):
-                code = ("transpose",) if n == -1 and (turn_m, turn_z, z_first, turn) == (True, False, right[0], True) else ("operand",)
+                code = ("transpose",) if n == -1 and (turn_m, turn_z, z_first, turn) == (True, False, right[0],
+                                                                                         True) else ("operand",)
                 says = "a matrix in the product is transposed, or not, where it should not be" if n == -1 else \
                     "the product takes another matrix than the forward pass did"
                 yield f"{n}{turn_m}{turn_z}{z_first}{turn}", code, says, rule(N, turn_z, z_first, turn)
@@ -223,12 +102,14 @@ def _getitem(node):
             dx = np.zeros(X.size)
             dx[source] = np.ravel(dz)
             return dx.reshape(X.shape)
-        yield "once", ("duplicate-index",), "rows that were taken several times get the last of their gradients, not the sum (np.add.at)", once
+        yield "once", ("duplicate-index",), "rows that were taken several times get the last of their gradients, not the sum (np.add.at)", \
+            once
 
         def meaned(dz):
             counts = np.maximum(np.bincount(source, minlength=X.size), 1).reshape(X.shape)
             return node.pulls[0](dz) / counts
-        yield "mean", ("duplicate-index",), "rows that were taken several times get the mean of their gradients, not the sum", meaned
+        yield "mean", ("duplicate-index",), "rows that were taken several times get the mean of their gradients, not the sum", \
+            meaned
 
 
 def _extreme(node):
@@ -237,8 +118,10 @@ def _extreme(node):
 
     def spread(dz):
         return np.expand_dims(dz, tuple(range(X.ndim)) if axis is None else axis) if np.ndim(dz) != X.ndim else dz
-    yield "all", ("mask",), f"the gradient of {node.kind} goes to the chosen entry alone", lambda dz: np.broadcast_to(spread(dz), X.shape)
-    yield "others", ("inverted-mask",), f"the gradient of {node.kind} goes to the chosen entry, not to the others", lambda dz: (slope == 0) * spread(dz)
+    yield "all", ("mask",), f"the gradient of {node.kind} goes to the chosen entry alone", \
+        lambda dz: np.broadcast_to(spread(dz), X.shape)
+    yield "others", ("inverted-mask",), f"the gradient of {node.kind} goes to the chosen entry, not to the others", \
+        lambda dz: (slope == 0) * spread(dz)
 
 
 def _moved(node):
@@ -272,18 +155,24 @@ def _elementwise(node, operand, pool):
     if len(levels) == 2 and levels[0] == 0 or kind in ("maximum", "minimum", "where", "clip"):
         top = levels[-1]
         yield "mask", ("mask",), f"the gradient passes {kind} where it must not: a mask is missing", by(top)
-        yield "inverted", ("inverted-mask",), f"the gradient of {kind} passes just where it must not: the mask is inverted", by(top * (slope == 0))
+        yield "inverted", ("inverted-mask",), f"the gradient of {kind} passes just where it must not: the mask is inverted", \
+            by(top * (slope == 0))
         yield "mask 1", ("mask",), f"the gradient passes {kind} where it must not: a mask is missing", by(1.0)
         return
     if len(levels) < 2 and slope.size > 2:
         return
     says = f"the derivative of the step {kind} is missing or wrong"
     with np.errstate(all="ignore"):
-        forms = {"1": np.ones(z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope, "z": z, "1 − z": 1 - z, "1 + z": 1 + z, "z²": z * z,
-                 "1 − z²": 1 - z * z, "z(1 − z)": z * (1 - z), "u": u, "1 − u": 1 - u, "u²": u * u, "1 − u²": 1 - u * u, "u(1 − u)": u * (1 - u),
-                 "u·slope": u * slope, "z·slope": z * slope, "slope/u": slope / u, "slope/z": slope / z, "1/u": 1 / u, "|slope|": np.abs(slope),
-                 "1 − slope": 1 - slope, "1 + slope": 1 + slope, "2 slope": 2 * slope, "slope/2": slope / 2, "√slope": np.sqrt(np.abs(slope)),
-                 "exp(u)": np.exp(u), "1 − tanh²u": 1 - np.tanh(u) ** 2, "σ'": np.exp(-np.abs(u)) / (1 + np.exp(-np.abs(u))) ** 2,
+        forms = {"1": np.ones(z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope, "z": z, "1 − z": 1 - z,
+                 "1 + z": 1 + z, "z²": z * z,
+                 "1 − z²": 1 - z * z, "z(1 − z)": z * (1 - z), "u": u, "1 − u": 1 - u, "u²": u * u, "1 − u²": 1 - u * u,
+                 "u(1 − u)": u * (1 - u),
+                 "u·slope": u * slope, "z·slope": z * slope, "slope/u": slope / u, "slope/z": slope / z, "1/u": 1 / u,
+                 "|slope|": np.abs(slope),
+                 "1 − slope": 1 - slope, "1 + slope": 1 + slope, "2 slope": 2 * slope, "slope/2": slope / 2,
+                 "√slope": np.sqrt(np.abs(slope)),
+                 "exp(u)": np.exp(u), "1 − tanh²u": 1 - np.tanh(u) ** 2,
+                 "σ'": np.exp(-np.abs(u)) / (1 + np.exp(-np.abs(u))) ** 2,
                  "σ": 1 / (1 + np.exp(-u)), "cos": np.cos(u), "sin": np.sin(u)}
     for name, form in forms.items():
         if np.isfinite(form).all() and not (np.shape(form) == np.shape(slope) and np.allclose(form, slope, rtol=1e-6)):
@@ -307,8 +196,10 @@ def _broadcast(whole, shape, slope):
     for other in itertools.combinations(range(len(whole)), len(axes)):
         rest = tuple(n for k, n in enumerate(whole) if k not in other)
         if other != axes and int(np.prod(rest)) == int(np.prod(shape)) and rest == tuple(n for n in shape if n != 1):
-            yield f"sum{other}", ("reduction",), says + "other axes than these", lambda dz, other=other: full(dz).sum(axis=other).reshape(shape)
-            yield f"mean{other}", ("reduction",), says + "other axes than these", lambda dz, other=other: full(dz).mean(axis=other).reshape(shape)
+            yield f"sum{other}", ("reduction",), says + "other axes than these", \
+                lambda dz, other=other: full(dz).sum(axis=other).reshape(shape)
+            yield f"mean{other}", ("reduction",), says + "other axes than these", \
+                lambda dz, other=other: full(dz).mean(axis=other).reshape(shape)
 
 
 def _take(array, axes, place):

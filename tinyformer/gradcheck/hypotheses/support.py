@@ -20,17 +20,21 @@ def masks(e):
     count = int(extra[0].sum()), int(lost[0].sum())
     where = {"entries": [tuple(int(n) for n in i) for i in np.argwhere(extra[0] | lost[0])[:5]]}
     if all(x.any() and not b.any() for x, b in zip(extra, both)) and all(map(np.any, lost)) and right[0].mean() < 1:
-        return [Finding("inverted-mask", f"the gradient of {e.name} is zero just where it should not be, and the other way round: "
+        return [Finding("inverted-mask", f"the gradient of {e.name} is zero just where it should not be, and the other way "
+                                         f"round: "
                                          f"is the mask inverted?", where)]
     if not agree or not all(b.any() for b in both):
         return []
     if all(map(np.any, extra)) and not any(map(np.any, lost)):
-        return [Finding("mask", f"the gradient of {e.name} is not zero at {count[0]} entries where it must be: is a mask missing?", where)]
+        return [Finding("mask", f"the gradient of {e.name} is not zero at {count[0]} entries where it must be: is a mask "
+                                f"missing?", where)]
     if all(map(np.any, extra)) and all(map(np.any, lost)):
         return [Finding("mask", f"the gradient of {e.name} is not zero at {count[0]} entries where it must be", where),
-                Finding("dropped", f"and it is zero at {count[1]} entries where it must not be: another mask than the forward pass's?", where)]
+                Finding("dropped", f"and it is zero at {count[1]} entries where it must not be: another mask than the "
+                                   f"forward pass's?", where)]
     if all(map(np.any, lost)) and not any(map(np.any, extra)):
-        return [Finding("dropped", f"the gradient of {e.name} is zero at {count[1]} entries where it must not be; the others are right", where)]
+        return [Finding("dropped", f"the gradient of {e.name} is zero at {count[1]} entries where it must not be; the others "
+                                   f"are right", where)]
     return []
 
 
@@ -53,7 +57,8 @@ def one_place(e):
                     kept[index] = dy[index]
                     return kept
                 if e.fits([p.true(e.i, [only(p.dys[0])]) for p in e.points]):
-                    return [Finding("unbroadcast", f"{e.name} is used at every place along axis {axis} of the value, but its gradient is that "
+                    return [Finding("unbroadcast", f"{e.name} is used at every place along axis {axis} of the value, but its "
+                                                   f"gradient is that "
                                                    f"of one place: sum over them", {"axis": axis})]
     return []
 
@@ -69,7 +74,8 @@ def diagonal(e):
             or np.max(np.abs(right.sum(axis=0))) > 1e-6 * scale or np.max(np.abs(np.diag(right) - p * (1 - p))) > 1e-6:
         return []
     if any(np.max(np.abs(np.diag(learner) - d)) <= 1e-6 for d in (p, p * (1 - p))):
-        return [Finding("softmax-diagonal", f"the value is a softmax, whose Jacobian is diag(p) − p pᵀ; the gradient of {e.name} uses its "
+        return [Finding("softmax-diagonal", f"the value is a softmax, whose Jacobian is diag(p) − p pᵀ; the gradient of "
+                                            f"{e.name} uses its "
                                             f"diagonal alone")]
     return []
 
@@ -89,10 +95,13 @@ def reaches(e):
     if stray:
         axis, how, (i, j) = stray
         place = tuple(int(n) for n in np.unravel_index(i, e.shape))
-        return [Finding("leak", f"the gradient of {e.name} depends on what it must not: entry {list(place)} gets a gradient from an "
-                                f"output that it has no influence on, {how} along axis {axis}", {"input": place, "output": j, "axis": axis})]
+        return [Finding("leak", f"the gradient of {e.name} depends on what it must not: entry {list(place)} gets a gradient "
+                                f"from an "
+                                f"output that it has no influence on, {how} along axis {axis}",
+                                {"input": place, "output": j, "axis": axis})]
     if lost.any() and not extra.any() and agree and (came & should).any():
-        return [Finding("lost-path", f"the gradient of {e.name} comes from some of the outputs that it reaches only: a path is missing")]
+        return [Finding("lost-path", f"the gradient of {e.name} comes from some of the outputs that it reaches only: a path "
+                                     f"is missing")]
     return []
 
 

@@ -45,7 +45,8 @@ def upstream(e):
         how, what = "not linear", f"is not linear in {dy}: twice as much in does not give twice as much out"
     findings = [Finding("upstream", f"the gradient of {e.name} {what}", {"how": how})]
     if how == "not linear" and any((g != 0).any() and np.any((g != 0) & (t == 0)) for g, t in zip(e.got, e.true)):
-        findings.append(Finding("mask", f"it looks as if the gradient of {e.name} were masked by the sign of {dy}, not of the input"))
+        findings.append(Finding("mask", f"it looks as if the gradient of {e.name} were masked by the sign of {dy}, not of "
+                                        f"the input"))
     return findings
 
 
@@ -63,7 +64,8 @@ def factor(e):
         findings.append(Finding("factor", f"the gradient of {e.name} is {called} times what it should be",
                                 {"factor": abs(k), "name": name}))
         if abs(k) < 0.6 and abs(1 / abs(k) - round(1 / abs(k))) < 1e-5 and _summed(e, round(1 / abs(k))):
-            findings.append(Finding("reduction", f"a mean instead of a sum would do that: {e.name} was used {round(1 / abs(k))} "
+            findings.append(Finding("reduction", f"a mean instead of a sum would do that: {e.name} was used "
+                                                 f"{round(1 / abs(k))} "
                                                  f"times, and its gradient is the sum over them", {"factor": abs(k)}))
     return findings
 
@@ -79,13 +81,16 @@ def varying_factor(e):
             return []
         each.append(k)
     sums = [{f"{word} {name}": f(v) for name, v in e.named(n).items() if v.size > 1
-             for word, f in (("the sum of", np.sum), ("the mean of", np.mean), ("the norm of", np.linalg.norm))} for n in range(len(e.points))]
+             for word, f in (("the sum of", np.sum), ("the mean of", np.mean), ("the norm of", np.linalg.norm))}
+             for n in range(len(e.points))]
     for name in sums[0]:
         for power in (1, -1):
             if all(name in s and s[name] and abs(s[name] ** power - k) <= 1e-5 * abs(k) for s, k in zip(sums, each)):
                 how = "times what it should be" if power == 1 else "too small"
-                return [Finding("local-derivative", f"the gradient of {e.name} is {name} {how}", {"name": name, "factor": each[0]})]
-    return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; the factor changes with the inputs",
+                return [Finding("local-derivative", f"the gradient of {e.name} is {name} {how}",
+                                {"name": name, "factor": each[0]})]
+    return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; the factor changes with "
+                              f"the inputs",
                     {"factor": each[0], "name": None})]
 
 
@@ -123,20 +128,24 @@ def name_of(k, e):
     for n, text in sizes.items():
         names += [(f"1/{text}", 1 / n), (text, n), (f"√{text}", math.sqrt(n)), (f"1/√{text}", 1 / math.sqrt(n))]
     for n, text in sizes.items():
-        names += [(f"{text}/{n - 1}", n / (n - 1)), (f"{n - 1}/{text}", (n - 1) / n), (f"√({text}/{n - 1})", math.sqrt(n / (n - 1))),
-                  (f"√({n - 1}/{text})", math.sqrt((n - 1) / n)), (f"2/{text}", 2 / n), (f"{text}/2", n / 2), (f"{text}²", n * n),
+        names += [(f"{text}/{n - 1}", n / (n - 1)), (f"{n - 1}/{text}", (n - 1) / n),
+                  (f"√({text}/{n - 1})", math.sqrt(n / (n - 1))),
+                  (f"√({n - 1}/{text})", math.sqrt((n - 1) / n)), (f"2/{text}", 2 / n), (f"{text}/2", n / 2),
+                  (f"{text}²", n * n),
                   (f"1/{text}²", 1 / n / n)]
     numbers = {**{n: v for n, v in e.points[0].names.items()}, **e.subject.options}
     for n, v in numbers.items():
         if isinstance(v, (float, int, np.floating)) and not isinstance(v, bool) and v not in (0, 1):
-            names += [(n, v), (f"1/{n}", 1 / v), (f"1 − {n}", 1 - v), (f"1/(1 − {n})", 1 / (1 - v)), (f"{n}²", v * v), (f"√{n}", math.sqrt(abs(v)))]
+            names += [(n, v), (f"1/{n}", 1 / v), (f"1 − {n}", 1 - v), (f"1/(1 − {n})", 1 / (1 - v)), (f"{n}²", v * v),
+                      (f"√{n}", math.sqrt(abs(v)))]
     for a in _masks(e):
         names += [("the mask's scale", a), ("1 over the mask's scale", 1 / a)]
     for m in sizes:
         for n in sizes:
             names += [(f"{m}/{n}", m / n), (f"√({m}/{n})", math.sqrt(m / n)), (f"1/({m}·{n})", 1 / m / n), (f"{m}·{n}", m * n)]
     names += [(str(n), n) for n in (3, 4)] + [(f"1/{n}", 1 / n) for n in (3, 4)]
-    names += [(f"1 − {p / 20:g}", 1 - p / 20) for p in range(1, 20)] + [(f"1/(1 − {p / 20:g})", 1 / (1 - p / 20)) for p in range(1, 20)]
+    names += [(f"1 − {p / 20:g}", 1 - p / 20) for p in range(1, 20)] + [(f"1/(1 − {p / 20:g})", 1 / (1 - p / 20))
+                                                                        for p in range(1, 20)]
     return next((text for text, value in names if abs(value - k) <= 1e-6 * k), None)
 
 

@@ -1,0 +1,88 @@
+"""The records of the forward pass at all points, ready for suspicions to be tried on."""
+
+from __future__ import annotations
+
+import linecache
+
+import numpy as np
+
+from .fused import fuse
+
+
+class Record:
+    """The tapes of all points, their known operations made one node each; and the steps that input i passes through."""
+
+    def __init__(self, e):
+        self.e, self.tapes = e, [p.tape for p in e.points]
+        for tape in self.tapes:
+            if not getattr(tape, "fused", False):
+                fuse(tape)
+                tape.fused = True
+        self.right = [t.gradient(e.i, p.dys) for t, p in zip(self.tapes, e.points)]
+        first = self.tapes[0]
+        reached = {first.leaves[e.i].number}
+        for node in first.nodes:
+            if any(p is not None and p.number in reached for p in node.parents):
+                reached.add(node.number)
+        needed, stack = set(), [n for n in first.outputs if n is not None]
+        while stack:
+            node = stack.pop()
+            if node.number not in needed:
+                needed.add(node.number)
+                stack += [p for p in node.parents if p is not None]
+        self.reached = reached & needed
+        groups = {}
+        for node in first.nodes:
+            if node.number in self.reached:
+                for k, parent in enumerate(node.parents):
+                    if parent is not None and parent.number in self.reached:
+                        groups.setdefault((node.kind, node.site, k), []).append(node.number)
+        self.groups = groups                                # (kind, site, operand) → numbers of nodes
+        sites = {}
+        for node in first.nodes:
+            if node.kind not in ("input", "constant") and node.number in needed:
+                sites.setdefault((node.kind, node.site), []).append(node.number)
+        self.sites = list(sites.values())
+
+    def gradient(self, point, edits):
+        return self.tapes[point].gradient(self.e.i, self.e.points[point].dys, edits, self.reached)
+
+    def alike(self):
+        """Whether all points recorded the same steps."""
+        return all([n.kind for n in t.nodes] == [n.kind for n in self.tapes[0].nodes] for t in self.tapes)
+
+    def pool(self, point, numbers):
+        """For each of these nodes, the other arrays at hand there: of the same turn, where they are the turns of a loop."""
+        nodes = self.tapes[point].nodes
+        columns = [[n.value] * len(numbers) for n in nodes if n.kind == "input"]
+        for group in self.sites:
+            if len(group) == len(numbers):
+                columns.append([nodes[n].value for n in group])
+                for k in range(len(nodes[group[0]].operands)):
+                    if isinstance(nodes[group[0]].operands[k], np.ndarray):
+                        columns.append([nodes[n].operands[k] for n in group])
+        seen, kept = [], []
+        for column in columns:
+            if column[-1].dtype.kind == "f" and not any(column[-1] is s for s in seen):
+                seen.append(column[-1])
+                kept.append(column)
+        return [[column[j] for column in kept] for j in range(len(numbers))]
+
+    def line(self, number):
+        """The learner's line at which a node was made."""
+        site = self.tapes[0].nodes[number].site
+        for code, _, lineno in site[-1:]:
+            text = linecache.getline(code.co_filename, lineno).strip()
+            return f"line {lineno}" + (f": {text}" if text else "")
+        return ""
+
+
+def record_of(e):
+    """The Record, or None where the forward pass could not be followed."""
+    if not hasattr(e, "_record"):
+        e._record = None
+        if len(e.points) > 1 and all(p.tape is not None for p in e.points):
+            record = Record(e)
+            if record.alike() and e.same(record.right, e.true):
+                e._record = record
+    return e._record

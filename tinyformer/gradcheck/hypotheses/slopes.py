@@ -1,0 +1,82 @@
+"""A step that works entry by entry, whatever its derivative: the slopes that the learner must have used are solved for.
+
+    got = rest + L (s ∘ a)        a the gradient that arrives at the step, L the way from it to the input, s unknown
+
+There are more equations than unknowns, as the way on is known: if they have a solution, all else is right, and s is wrong.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..report import Finding
+from ..subject import copies
+from .record import record_of
+
+MOST = 64                               # entries of a step
+
+
+def solved_slopes(e):
+    """local-derivative, where one elementwise step's slopes alone explain the gradient."""
+    record = record_of(e)
+    if record is None:
+        return []
+    tape = record.tapes[0]
+    for node in tape.nodes:
+        if node.number in record.reached and node.kind != "input" and 2 < node.value.size <= MOST:
+            for source in _entry_by_entry(node):
+                if source.number in record.reached and _solve(e, record, node, source):
+                    line = record.line(node.number)
+                    return [Finding("local-derivative", f"all is right but the derivative of one step, entry by entry ({line})", {"line": line})]
+    return []
+
+
+def _entry_by_entry(node):
+    """The nodes that this one is an elementwise function of, the farthest first."""
+    found, layer = {}, [node]
+    while layer:
+        above = []
+        for n in layer:
+            if "slopes" not in n.extra or n.kind in ("sum", "mean", "max", "min") or n.value.shape != node.value.shape:
+                continue
+            for p in n.parents:
+                if p is not None and p.value.shape == node.value.shape and p.number not in found:
+                    found[p.number] = p
+                    above.append(p)
+        layer = above
+    return [found[n] for n in sorted(found)]
+
+
+def _solve(e, record, node, source):
+    tape, p, m = record.tapes[0], e.points[0], node.value.size
+    zero = {(node.number, k): None for k in range(len(node.parents))}
+    equations = []
+    ways = np.array([np.ravel(_from(tape, source, e.i, one.reshape(node.value.shape)))
+                     for one in np.eye(m)]).T         # (input, m)
+    rng = np.random.default_rng(0)
+    for _ in range(2 + 2 * m // ways.shape[0]):
+        dys = [rng.standard_normal(d.shape) for d in p.dys]
+        arrived = tape.gradients(dys).get(node.number)
+        if arrived is None:
+            return False
+        cut = tape.gradient(e.i, dys, {key: (lambda dz, shape=node.operands[key[1]].shape: np.zeros(shape))
+                                       for key in zero if node.parents[key[1]] is not None})
+        got = np.asarray(p.pull(copies(dys))[e.i], np.float64)
+        equations.append((ways * np.ravel(np.broadcast_to(arrived, node.value.shape)), np.ravel(got - cut)))
+    left, right = np.concatenate([a for a, _ in equations]), np.concatenate([b for _, b in equations])
+    s, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
+    return rank == m and len(right) >= 1.5 * m and np.max(np.abs(left @ s - right)) <= e.tol * np.max(np.abs(right)) and _elsewhere(left)
+
+
+def _from(tape, source, i, gradient):
+    """The gradient of argument i from one of a node in between."""
+    outputs, tape.outputs = tape.outputs, [source]
+    try:
+        return tape.gradient(i, [gradient])
+    finally:
+        tape.outputs = outputs
+
+
+def _elsewhere(left):
+    """Whether the equations bind each unknown to several entries: otherwise any gradient would do."""
+    return (np.count_nonzero(np.abs(left) > 1e-12, axis=1) > 1).mean() > 0.5

@@ -1,0 +1,162 @@
+"""A wrong rule for one step of the forward pass, tried at every step of its record."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from ..report import Finding
+from .record import record_of
+from .steps import mistakes
+from .whole import multiple, name_of
+
+# Where several explanations fit alike, the one with the more telling name is given.
+TELLING = ("softmax-diagonal", "mean-term", "variance-term", "rotation", "duplicate-index", "gate-order", "mask",
+           "inverted-mask",
+           "unbroadcast", "head-order", "transpose", "permuted", "operand", "reduction", "sign", "missing-term",
+           "local-derivative")
+
+
+def wrong_step(e):
+    """One step's rule exchanged for each mistake that can be made there."""
+    return _told(e, [hit for hit in _hits(e) if not hit[0]])
+
+
+def wrong_step_scaled(e):
+    """The same, and a constant factor or sign besides."""
+    return _told(e, _hits(e))
+
+
+def _hits(e):
+    """Every mistake in a step whose gradient is the learner's: (scaled, codes, what it is, number of the node, factor)."""
+    if hasattr(e, "_found"):
+        return e._found
+    e._found = hits = []
+    record = record_of(e)
+    if record is None:
+        return hits
+    composite = [*_families(record), *_exchanged(record), *_skipped(record)]
+    for first in (True, False):                             # what was found for another input is tried before all else
+        for group, numbers in record.groups.items():
+            tables = _tables(record, 0, numbers, group[2])
+            for key, (codes, says, _) in tables[0].items():
+                if ((group, key) in e.known) == first:
+                    edits = _edits(numbers, group[2], key, tables)
+                    if edits is not None and _try(e, record, edits, lambda k: _edits(numbers, group[2], key, _tables(
+                            record, k, numbers, group[2])), codes, says, numbers[0], hits):
+                        e.known.add((group, key))
+        for k, (edits_at, codes, says, number) in enumerate(composite):
+            if (("composite", k) in e.known) == first and _try(e, record, edits_at(0), edits_at, codes, says, number, hits):
+                e.known.add(("composite", k))
+        if first and any(not hit[0] for hit in hits):
+            return hits
+    return hits
+
+
+def _tables(record, point, numbers, operand):
+    """For each of the nodes, {key: (codes, what it is, rule)}."""
+    pools = record.pool(point, numbers)
+    return [{key: (codes, says, pull) for key, codes, says, pull in mistakes(record.tapes[point].nodes[n], operand, pool)}
+            for n, pool in zip(numbers, pools)]
+
+
+def _told(e, hits):
+    """Findings from the most telling of the hits."""
+    record = record_of(e)
+    if e.got[0].ndim and (np.count_nonzero(e.got[0], axis=-1) <= 1).all():
+        hits = [hit for hit in hits if "softmax-diagonal" not in hit[1]]     # of −ln p alone p ∘ dp is the one-hot row: said better below
+    if not hits:
+        return []
+    hits.sort(key=lambda hit: (hit[0], min(TELLING.index(c) for c in hit[1])))
+    k_differs, codes, says, number, k = hits[0]
+    evidence = {"line": record.line(number), "step": record.tapes[0].nodes[number].kind}
+    where = f" ({evidence['line']})" if evidence["line"] else ""
+    findings = [Finding(code, says + where, dict(evidence)) for code in codes]
+    if k < 0 and "sign" not in codes:
+        findings.append(Finding("sign", f"besides, the gradient of {e.name} has the wrong sign", {"factor": k}))
+    if abs(abs(k) - 1) > 1e-5:
+        findings.append(Finding("factor", f"besides, the gradient of {e.name} is {abs(k):.6g} times what it should be",
+                                {"factor": abs(k), "name": name_of(abs(k), e)}))
+    return findings
+
+
+def _edits(numbers, operand, key, tables):
+    """The rules of one mistake, made at all of these nodes."""
+    if not all(key in table for table in tables):
+        return None
+    return {(n, operand): table[key][2] for n, table in zip(numbers, tables)}
+
+
+def _try(e, record, edits, edits_at, codes, says, number, hits):
+    """Note a mistake whose gradient is the learner's, up to a number that has a name; whether it is."""
+    try:
+        first = record.gradient(0, edits)
+        if np.shape(first) != e.shape:
+            return False
+        scale = np.vdot(first, e.got[0]) / max(np.vdot(first, first), 1e-300)
+        if np.max(np.abs(e.got[0] - scale * first)) > e.tol * np.max(np.abs(e.got[0])) or e.same([first], [record.right[0]]):
+            return False
+        candidates = [first]
+        for point in range(1, len(e.points)):
+            at = edits_at(point)
+            if at is None:
+                return False
+            candidates.append(record.gradient(point, at))
+    except ValueError:                                      # shapes that do not go together
+        return False
+    k = multiple(e, e.got, candidates)
+    if k is None and e.got[0].size == 1 and e.fits(candidates):
+        k = 1.0
+    if k is not None and (abs(k - 1) < 1e-5 or e.got[0].size > 2 and name_of(abs(k), e)):
+        hits.append((abs(k - 1) > 1e-5, codes, says, number, k if abs(k - 1) > 1e-5 else 1.0))
+        return True
+    return False
+
+
+def _families(record):
+    """Parts cut out of one array, of the same shape, interchanged: gates, or halves."""
+    families = {}
+    for node in record.tapes[0].nodes:
+        if node.kind == "getitem" and node.number in record.reached and node.parents[0] is not None:
+            families.setdefault((node.parents[0].number, node.value.shape), []).append(node)
+    families = [f for f in families.values() if 2 <= len(f) <= 4 and len(np.unique(np.concatenate(
+        [n.extra["source"].ravel() for n in f]))) == sum(n.value.size for n in f)]
+    followed = {p.number: n.kind for n in record.tapes[0].nodes for p in n.parents if p is not None}
+    for size in {len(f) for f in families}:
+        alike = [f for f in families if len(f) == size]
+        gates = any(n.kind in ("sigmoid", "tanh") for n in record.tapes[0].nodes) and size >= 2
+        for order in itertools.permutations(range(size)):
+            if order == tuple(range(size)):
+                continue
+
+            def edits_at(k, alike=alike, order=order):
+                nodes = record.tapes[k].nodes
+                return {(f[a].number, 0): nodes[f[b].number].pulls[0] for f in alike for a, b in enumerate(order)}
+            code = "gate-order" if gates and followed else "permuted"
+            yield edits_at, (code,), f"the parts stand in the order {list(order)}", alike[0][0].number
+
+
+def _skipped(record):
+    """A normalisation and its scale, both left out on the way back."""
+    for node in record.tapes[0].nodes:
+        after = [(n, k) for n in record.tapes[0].nodes for k, p in enumerate(n.parents) if p is node]
+        if node.kind == "normalised" and node.number in record.reached and len(after) == 1 and after[0][0].kind == "multiply":
+            def edits_at(k, first=node.number, second=after[0][0].number, operand=after[0][1]):
+                return {(first, 0): lambda dz: dz, (second, operand): lambda dz: dz}
+            yield edits_at, ("local-derivative",), "the derivative of the normalisation is missing", node.number
+
+
+def _exchanged(record):
+    """Two products with matrices of one shape: each takes the other's on the way back."""
+    products = [(group, numbers) for group, numbers in record.groups.items() if group[0] == "matmul"]
+    for (a, these), (b, those) in itertools.combinations(products, 2):
+        nodes = record.tapes[0].nodes
+        if a[2] != b[2] or len(these) != len(those) or a[1] == b[1] or \
+                [np.shape(o) for o in nodes[these[0]].operands] != [np.shape(o) for o in nodes[those[0]].operands]:
+            continue
+
+        def edits_at(k, these=these, those=those, operand=a[2]):
+            nodes = record.tapes[k].nodes
+            return {(n, operand): nodes[m].pulls[operand] for n, m in (*zip(these, those), *zip(those, these))}
+        yield edits_at, ("operand",), "two products take each other's matrix on the way back", these[0]

@@ -1,0 +1,143 @@
+"""Running a function on traced arrays: ``record``, and what stands in the place of NumPy and of the library meanwhile."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+
+from ..autograd import unbroadcast
+from .plain import Library, Lifted
+from .rules import unknown
+from .tape import NUMPY, Node, Tape, Unrecorded
+from .traced import Traced, note, value_of
+
+
+def record(fn, arrays, wanted, options):
+    """The tape of fn run on the arrays, of which those ``wanted`` are followed."""
+    tape = Tape()
+    arguments = []
+    for array, follow in zip(arrays, wanted):
+        leaf = tape.note(Node("input", [], [], array.copy(), [])) if follow else None
+        tape.leaves.append(leaf)
+        arguments.append(Traced(leaf, tape) if follow else array)
+    try:
+        value, _ = _within(fn, tape)(*arguments, **options)
+    except Unrecorded:
+        raise
+    except Exception as error:
+        raise Unrecorded(str(error)) from None
+    for y in value if isinstance(value, tuple) else (value,):
+        tape.outputs.append(y._node if isinstance(y, Traced) else None)
+    if not any(tape.outputs):
+        raise Unrecorded("no value was followed")
+    return tape
+
+
+def _within(fn, tape, depth=0):
+    """fn with a NumPy whose new arrays are followed too, in the functions that it calls as well: ``y = np.zeros(…); y[t] = h`` would
+    lose h otherwise."""
+    if not isinstance(fn, types.FunctionType) or fn.__code__.co_filename.startswith(NUMPY) or depth > 3:
+        return fn
+    proxies = {name: _followed(value, tape, depth) for name, value in fn.__globals__.items()
+               if name in _names(fn.__code__) and value is not fn}
+    cells = tuple(types.CellType(_within(cell.cell_contents, tape, depth + 1))
+                  if _filled(cell) and isinstance(cell.cell_contents, types.FunctionType) else cell
+                  for cell in fn.__closure__ or ())
+    copy = types.FunctionType(fn.__code__, {**fn.__globals__, **proxies}, fn.__name__, fn.__defaults__, cells or None)
+    copy.__kwdefaults__ = fn.__kwdefaults__
+    return copy
+
+
+def _names(code):
+    """The global names in a piece of code and in the functions and comprehensions within it."""
+    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+
+
+def _followed(value, tape, depth):
+    """What stands in the place of a name that a forward pass refers to."""
+    def lifted(operation):
+        return Lifted(operation, Traced, lambda operation, args, options: _opaque(tape, operation, args, options))
+
+    if value is np:
+        return _Numpy(tape)
+    if hasattr(value, "raw") and hasattr(value, "input_name"):
+        return lifted(value)
+    if isinstance(value, types.ModuleType) and value.__name__ == f"{__package__.partition('.')[0]}.ops":
+        return Library(value, lifted)
+    if isinstance(value, np.vectorize):
+        return lambda x: unknown(tape, "vectorize", value, x) if isinstance(x, Traced) else value(x)
+    return _within(value, tape, depth + 1)
+
+
+def _opaque(tape, operation, args, options):
+    """An operation of the library as one step, with its own vjp."""
+    values = [value_of(a) for a in args]
+    value, vjp = operation.raw(*values, **options)
+    if isinstance(value, tuple):
+        raise Unrecorded(operation.__name__)
+
+    def pull(i):
+        def back(dz):
+            gradients = vjp(np.asarray(dz))
+            return unbroadcast(np.asarray(gradients[i] if isinstance(gradients, tuple) else gradients), np.shape(values[i]))
+        return back
+    parents = [a._node if isinstance(a, Traced) else None for a in args]
+    return note(tape, Node(operation.__name__, parents, values, np.asarray(value), [pull(i) for i in range(len(args))]))
+
+
+def _filled(cell):
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+class _Numpy:
+    """numpy, but for the functions that make arrays out of nothing or out of lists."""
+
+    def __init__(self, tape):
+        self._tape = tape
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def _new(self, array):
+        return Traced(self._tape.note(Node("constant", [], [], array, [])), self._tape) if array.dtype.kind == "f" else array
+
+    def zeros(self, *args, **given):
+        return self._new(np.zeros(*args, **given))
+
+    def empty(self, *args, **given):
+        return self._new(np.zeros(*args, **given))
+
+    def ones(self, *args, **given):
+        return self._new(np.ones(*args, **given))
+
+    def zeros_like(self, x, **given):
+        return self._new(np.zeros_like(value_of(x), **given))
+
+    def empty_like(self, x, **given):
+        return self.zeros_like(x, **given)
+
+    def ones_like(self, x, **given):
+        return self._new(np.ones_like(value_of(x), **given))
+
+    def full(self, *args, **given):
+        return self._new(np.full(*args, **given))
+
+    def full_like(self, x, *args, **given):
+        return self._new(np.full_like(value_of(x), *args, **given))
+
+    def vectorize(self, *args, **given):
+        return _followed(np.vectorize(*args, **given), self._tape, 0)
+
+    def array(self, x, *args, **given):
+        return self.asarray(x.copy() if isinstance(x, Traced) else x, *args, **given)
+
+    def asarray(self, x, *args, **given):
+        if isinstance(x, Traced):
+            return x
+        if isinstance(x, (list, tuple)) and any(isinstance(v, Traced) for v in x):
+            return np.stack([np.asarray(v) if not isinstance(v, Traced) else v for v in x])
+        return np.asarray(x, *args, **given)
