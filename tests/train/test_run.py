@@ -26,7 +26,7 @@ def test_what_a_run_leaves(tmp_path, train, tiny):
     assert [p.name for p in sorted((folder / "checkpoints").iterdir())] == [f"step-{s:08d}.safetensors" for s in (8, 12)]
     assert result.checkpoint == folder / "checkpoints" / "step-00000012.safetensors"
     assert load_recipe(folder / "recipe.toml") == load_recipe("pydocs-char", tiny)
-    assert tomlkit.parse((folder / "recipe.toml").read_text())["train"]["weight_decay"] == 0.1       # a default, filled in
+    assert tomlkit.parse((folder / "recipe.toml").read_text())["train"]["accumulate"] == 1           # a default, filled in
 
     records = read_metrics(folder / "metrics.jsonl")
     assert [list(r) for r in records] == [["step", "train_loss", "val_loss", "lr", "grad_norm", "tokens_per_s"]] * 12
