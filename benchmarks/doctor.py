@@ -54,7 +54,7 @@ WHOLE = [
     ("sign factor", lambda g, x, dy: -3 * g),
     ("zero", lambda g, x, dy: 0 * g),
     ("missing", lambda g, x, dy: None),
-    ("nonfinite", lambda g, x, dy: g / 0.0),
+    ("nonfinite", lambda g, x, dy: g * np.nan),
     ("upstream", lambda g, x, dy: g + 0.1),
     ("upstream", lambda g, x, dy: g * np.sum(dy ** 2)),
     ("upstream", lambda g, x, dy: g + x),

@@ -1,7 +1,12 @@
-"""Numeric gradients: ``check(fn, *inputs)`` says whether a gradient is right, entry by entry, and what else is wrong.
+"""Numeric gradients, and a doctor that names the mistake.
 
->>> from tinyformer.gradcheck import check
->>> print(check(ops.softmax, x, axis=1))
+    check       hold the gradients of a function against numeric ones, entry by entry; what is wrong is probably this
+    diagnose    only what is wrong, as a list of findings
+    trace       the first operation of a graph whose own gradient is wrong
+    sample      inputs to check at, in which a mistake has nowhere to hide
+
+>>> from tinyformer.gradcheck import check, sample
+>>> print(check(ops.linear, *sample("BI", "OI", "O")))
 """
 
 from .compare import check, diagnose

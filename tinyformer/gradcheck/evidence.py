@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd import unbroadcast
+from ..autograd import topological_order, unbroadcast
 from .subject import RawFunction, copies
 from .recording import record
 from .tape import Unrecorded
@@ -49,6 +49,9 @@ class Point:
             except Unrecorded:
                 pass
             self.names = closure(getattr(subject, "last_vjp", None))
+        else:                                               # a function of tensors: what its operations gave
+            self.names = {f"the value of {t.node.operation.__name__}": t.data for node in topological_order(*subject.last_outputs)
+                          for t in node.inputs if t is not None and t.node is not None}
         self.analytic = copies(self.pull(copies(self.dys)))
         self._jacobians = {}
 

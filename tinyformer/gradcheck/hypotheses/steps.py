@@ -78,21 +78,18 @@ def _matmul(node, operand, pool):
             N = a.reshape(factor.shape).swapaxes(-1, -2)
             yield f"heads{n}", ("head-order",), "the product takes an array whose axes were merged in the wrong order", \
                 rule(N, False, operand == 0, False)
-    right = (operand == 0, )                                # dX = dZ Yᵀ, dY = Xᵀ dZ
+    first = operand == 0                                    # dX = dZ Yᵀ, dY = Xᵀ dZ: whether dZ stands on the left
     for n, M in [(-1, factor), *others]:
         for turn_m, turn_z, z_first, turn in itertools.product((False, True), repeat=4):
-            if n == -1 and (turn_m, turn_z, z_first, turn) in ((True, False, right[0], False),
-                                                               (False, True, not right[0], True)):
+            own, form = n == -1, (turn_m, turn_z, z_first, turn)
+            if own and form in ((True, False, first, False), (False, True, not first, True)) or turn and not own:
                 continue                                    # the true rule, and its transpose taken twice
-            if turn and n != -1:
-                continue
             N = M.swapaxes(-1, -2) if turn_m else M
             if sizes(N, turn_z, z_first, turn):
-                code = ("transpose",) if n == -1 and (turn_m, turn_z, z_first, turn) == (True, False, right[0],
-                                                                                         True) else ("operand",)
-                says = "a matrix in the product is transposed, or not, where it should not be" if n == -1 else \
-                    "the product takes another matrix than the forward pass did"
-                yield f"{n}{turn_m}{turn_z}{z_first}{turn}", code, says, rule(N, turn_z, z_first, turn)
+                code = ("transpose",) if own and form == (True, False, first, True) else ("operand",)
+                says = ("a matrix in the product is transposed, or not, where it should not be" if own else
+                        "the product takes another matrix than the forward pass did")
+                yield f"{n}{form}", code, says, rule(N, turn_z, z_first, turn)
 
 
 def _getitem(node):
