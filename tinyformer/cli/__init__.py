@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import numpy as np
 import typer
@@ -30,6 +31,7 @@ def main():
     for stream in (sys.stdout, sys.stderr):                 # Windows consoles may not know every character
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")     # `tinyformer doctor` says it
     from ..train import Interrupted, RecipeError
     try:
         with np.errstate(all="ignore"):                     # a loss that is not finite is reported where it matters

@@ -7,11 +7,12 @@ shows what each has to say. cffi lets go of the GIL around every call.
 
 from __future__ import annotations
 
-import cffi
-import numpy as np
+from .native import library as _native          # first: where it was not built, cffi is not needed either
 
-from .compiled import functions
-from .native import library as _native
+import cffi  # noqa: E402
+import numpy as np  # noqa: E402
+
+from .compiled import functions  # noqa: E402
 
 ffi = cffi.FFI()
 ffi.cdef(_native.declarations.partition("from here */")[2].partition("/* to here")[0].replace("TF_EXPORT", ""))

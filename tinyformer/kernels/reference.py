@@ -173,7 +173,7 @@ def gelu_tanh(x):
     # Written in place: on a laptop this layer is bound by memory, and each temporary is another pass over it.
     a, c = math.sqrt(2 / math.pi), 0.044715
     square = x * x
-    half = square * (a * c)                     # becomes h
+    half = np.asarray(square * (a * c))         # becomes h; NumPy makes plain numbers of arrays without axes
     half += a
     half *= x
     np.tanh(half, out=half)
