@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 from gemm import turns
+from measure import pytorch
 from native_peak import fma_gflops
 
 import tinyformer as tfm
@@ -55,12 +56,7 @@ def main():
         print(f"8,192 positions, one head of width 64, forward and backward: {float(grown):.1f} MB beyond inputs and outputs")
         return
     tfm.backend.set_num_threads(arguments.threads)
-    try:
-        import torch
-        from torch.nn.functional import scaled_dot_product_attention
-        torch.set_num_threads(arguments.threads)
-    except ModuleNotFoundError:
-        torch = None
+    torch = pytorch(arguments.threads)
     peak = fma_gflops(arguments.threads)
     print(f"{native.library.isa()}, {arguments.threads} threads, multiply-add peak {peak:.0f} GFLOP/s\n")
     print(f"{'(B, H, T, D)':<20}{'':<10}{'ours ms':>9}{'% peak':>8}{'NumPy':>9}{'PyTorch':>9}{'/NumPy':>8}{'/PyTorch':>10}   medians, ms")
@@ -71,12 +67,13 @@ def main():
         runs = {"ours": lambda: native.attention(q, k, v, **options), "NumPy": lambda: reference.attention(q, k, v, **options)}
         forward, full = dict(runs), {name: both(run, do) for name, run in runs.items()}
         if torch:
+            sdpa = torch.nn.functional.scaled_dot_product_attention
             tq, tk, tv, tdo = (torch.from_numpy(a) for a in (q, k, v, do))
             gq, gk, gv = (t.clone().requires_grad_() for t in (tq, tk, tv))
-            forward["PyTorch"] = lambda: scaled_dot_product_attention(tq, tk, tv, is_causal=True)
+            forward["PyTorch"] = lambda: sdpa(tq, tk, tv, is_causal=True)
 
             def torch_full():
-                torch.autograd.grad(scaled_dot_product_attention(gq, gk, gv, is_causal=True), (gq, gk, gv), tdo)
+                torch.autograd.grad(sdpa(gq, gk, gv, is_causal=True), (gq, gk, gv), tdo)
             full["PyTorch"] = torch_full
         products = B * H * T * T * D / 1e9                      # GFLOP of one product, its masked half left out
         for what, rivals, flops in (("forward", forward, 2 * products), ("both", full, 7 * products)):

@@ -14,7 +14,7 @@ import statistics
 import time
 
 import numpy as np
-from measure import PAUSE
+from measure import PAUSE, pytorch
 from native_peak import fma_gflops, triad_gbytes
 
 import tinyformer as tfm
@@ -57,11 +57,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     tfm.backend.set_num_threads(arguments.threads)
-    try:
-        import torch
-        torch.set_num_threads(arguments.threads)
-    except ModuleNotFoundError:
-        torch = None
+    torch = pytorch(arguments.threads)
     peak = fma_gflops(arguments.threads)
     print(f"{native.library.isa()}, {arguments.threads} threads by {native.library.threading()}, multiply-add peak {peak:.0f} "
           f"GFLOP/s, triad {triad_gbytes():.1f} GB/s\n")

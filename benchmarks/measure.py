@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 
-
 PAUSE = 0.06            # seconds; OpenBLAS's and OpenMP's idle threads keep a core busy for tens of milliseconds after the last call
 
 
@@ -37,3 +36,13 @@ def peak_gflops(n=1536, rounds=5):
     a, b = np.random.default_rng(0).random((2, n, n), dtype=np.float32)
     best = min(interleave({"matmul": lambda: a @ b}, rounds)["matmul"])
     return 2 * n ** 3 / best / 1e9
+
+
+def pytorch(threads):
+    """PyTorch, held to so many threads; None where it is not installed."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return None
+    torch.set_num_threads(threads)
+    return torch
