@@ -252,7 +252,7 @@ int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits
 
 int tf_activation_forward(int type, int kind, int64_t n, const void *x, void *y) {
     if (n < 0) return TF_BAD_SHAPE;
-    if (kind != TF_GELU && kind != TF_SILU) return TF_BAD_VALUE;
+    if (kind != TF_GELU_TANH && kind != TF_SILU && kind != TF_GELU) return TF_BAD_VALUE;
     if (n && !there(x, y)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
@@ -263,7 +263,7 @@ int tf_activation_forward(int type, int kind, int64_t n, const void *x, void *y)
 
 int tf_activation_backward(int type, int kind, int64_t n, const void *x, const void *dy, void *dx) {
     if (n < 0) return TF_BAD_SHAPE;
-    if (kind != TF_GELU && kind != TF_SILU) return TF_BAD_VALUE;
+    if (kind != TF_GELU_TANH && kind != TF_SILU && kind != TF_GELU) return TF_BAD_VALUE;
     if (n && !there(x, dy, dx)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);

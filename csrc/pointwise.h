@@ -16,11 +16,43 @@ template <class F> void over_pieces(int64_t n, F f) {
 
 /* ---------------------------------------------------------------- activations: x · gate(x) */
 
+/* Chebyshev coefficients of e^{z²} erfc(z)/t with t = 3/(3 + z), s = 2t − 1, for z ≥ 0; float needs the first 12. They are those
+ * of tinyformer/kernels/special.py, which says more. */
+constexpr double chebyshev[] = {
+    0.47114607466029065, 0.37715894969156579, 0.11803603344749545, 0.028362346699695152, 0.0048717577576055464,
+    0.00045985238787654428, -2.1430222381053152e-5, -1.3014473699241349e-5, -8.8092835828535136e-7, 2.7464800479702845e-7,
+    4.4159918992237855e-8, -6.3984083855754828e-9, -1.6768357212484644e-9, 1.9473354700890024e-10, 6.2474413034693895e-11,
+    -8.1245575522444957e-12, -2.3303146132225657e-12, 4.191038539225333e-13, 8.1933352688130299e-14, -2.3352472107929263e-14,
+    -2.2442585649165364e-15, 1.2811435298050506e-15, 1.1054582965396302e-18, -6.4457951356490397e-17};
+
+/* The standard normal distribution: Φ(x) = erfc(−x/√2)/2 and its density φ(x). */
+template <class T> struct Normal {
+    vec<T> cdf, density;
+};
+
+template <class T> TF_INLINE Normal<T> normal(vec<T> x) {
+    constexpr int terms = sizeof(T) == 4 ? 12 : 24;
+    const vec<T> zero{}, e = vexp<T>(x * x * T(-0.5));
+    const vec<T> t = T(3) / (choose(x < zero, -x, x) * T(0.70710678118654752) + T(3)), s2 = t * T(4) - T(2);
+    vec<T> b{}, after{};                                  /* Clenshaw's recurrence */
+    for (int i = terms - 1; i > 0; i--) {
+        const vec<T> next = s2 * b - (after - T(chebyshev[i]));
+        after = b, b = next;
+    }
+    const vec<T> tail = t * T(0.5) * (s2 * b * T(0.5) - (after - T(chebyshev[0]))) * e;
+    return {choose(x < zero, tail, T(1) - tail), e * T(0.39894228040143268)};
+}
+
 template <class T> void activation_forward(const tf::Pointwise<T> &p) {
     over_pieces(p.n, [&](int64_t first, int64_t n) {
         const T *x = p.x + first;
         T *y = p.y + first;
         if (p.kind == TF_GELU) {
+            along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
+                const vec<T> v = get(x + j);
+                put(y + j, v * normal<T>(v).cdf);
+            });
+        } else if (p.kind == TF_GELU_TANH) {
             along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
                 const vec<T> v = get(x + j);
                 put(y + j, v * gelu_gate<T>(v));
@@ -34,13 +66,19 @@ template <class T> void activation_forward(const tf::Pointwise<T> &p) {
     });
 }
 
-/* GELU: h + 2 x h (1 − h) u′ with u′ = √(2/π) (1 + 3 · 0.044715 x²).   SiLU: s (1 + x (1 − s)). */
+/* GELU: Φ + x φ.   Its tanh form: h + 2 x h (1 − h) u′ with u′ = √(2/π) (1 + 3 · 0.044715 x²).   SiLU: s (1 + x (1 − s)). */
 template <class T> void activation_backward(const tf::Pointwise<T> &p) {
     constexpr T a = T(2 * 0.7978845608028654), c = T(0.044715);
     over_pieces(p.n, [&](int64_t first, int64_t n) {
         const T *x = p.x + first, *dy = p.dy + first;
         T *dx = p.dx + first;
         if (p.kind == TF_GELU) {
+            along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
+                const vec<T> v = get(x + j);
+                const Normal<T> at = normal<T>(v);
+                put(dx + j, get(dy + j) * (v * at.density + at.cdf));
+            });
+        } else if (p.kind == TF_GELU_TANH) {
             along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
                 const vec<T> v = get(x + j), h = gelu_gate<T>(v);
                 put(dx + j, get(dy + j) * (h * (v * (T(1) - h) * (v * v * (3 * a * c) + a) + T(1))));

@@ -143,7 +143,7 @@ TF_EXPORT int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const voi
 TF_EXPORT int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets,
                                         double smoothing, const void *lse, const void *weights, void *dlogits);
 
-enum { TF_GELU = 0, TF_SILU = 1 };   /* GELU in its tanh form */
+enum { TF_GELU_TANH = 0, TF_SILU = 1, TF_GELU = 2 };   /* GELU in its tanh form, and the exact one, with the error function */
 
 /* n numbers; TF_BAD_VALUE: no such kind. */
 TF_EXPORT int tf_activation_forward(int type, int kind, int64_t n, const void *x, void *y);

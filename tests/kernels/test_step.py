@@ -7,6 +7,7 @@ import pytest
 
 from tinyformer import kernels
 from tinyformer.kernels import backend, reference
+from tinyformer.kernels.special import normal
 
 RTOL = {"f": 2e-5, "d": 1e-12}
 SIZES = [(1, 1), (3, 7), (5, 16), (2, 17), (70, 33), (300, 65), (513, 128)]
@@ -73,11 +74,21 @@ def test_cross_entropy(isa, rng, shape, dtype, smoothing):
 
 
 @pytest.mark.parametrize("dtype", "fd")
-@pytest.mark.parametrize("name", ["gelu_tanh", "silu"])
+@pytest.mark.parametrize("name", ["gelu", "gelu_tanh", "silu"])
 def test_activations(isa, rng, name, dtype):
     x = np.concatenate([np.linspace(-100, 100, 999), rng.standard_normal(20001), [0, 1e-30, -1e-30, 1e4]]).astype(dtype)
     assert_twins(isa, name, (x,), array(rng, x.shape, dtype))
     assert_twins(isa, name, (array(rng, (3, 4, 5), dtype),), array(rng, (3, 4, 5), dtype))
+
+
+@pytest.mark.parametrize("dtype", "fd")
+def test_gelu_is_accurate_in_its_tail_too(isa, dtype):
+    x = np.linspace(-12 if dtype == "f" else -36, 12, 5001).astype(dtype)
+    (y, vjp), wide_x = isa.gelu(x), x.astype(np.float64)
+    cdf, density = normal(wide_x)
+    units = np.finfo(dtype).eps * (6 + wide_x ** 2)                             # e^{−x²/2} magnifies the rounding of x² by x²/2
+    assert (np.abs(y - wide_x * cdf) <= units * np.abs(wide_x) * cdf).all()
+    assert (np.abs(vjp(np.ones_like(x)) - (cdf + wide_x * density)) <= units * (cdf + np.abs(wide_x) * density)).all()
 
 
 @pytest.mark.parametrize("dtype", "fd")
@@ -135,7 +146,7 @@ def test_sum_of_squares(isa, rng):
 @pytest.mark.parametrize("name, args", [
     ("layer_norm", (np.ones((3, 4), "f"), np.ones(4, "f"), None, 1e-5)), ("rms_norm", (np.ones((3, 4), "f"), None, 1e-5)),
     ("softmax", (np.ones((3, 4), "f"),)), ("cross_entropy", (np.ones((3, 4), "f"), np.array([0, 3, -1]), 0.1)),
-    ("gelu_tanh", (np.ones((3, 4), "f"),)), ("silu", (np.ones((3, 4), "f"),)), ("linear_gelu", (np.ones((3, 4), "f"), np.ones((2, 4), "f"), None)),
+    ("gelu", (np.ones((3, 4), "f"),)), ("gelu_tanh", (np.ones((3, 4), "f"),)), ("silu", (np.ones((3, 4), "f"),)), ("linear_gelu", (np.ones((3, 4), "f"), np.ones((2, 4), "f"), None)),
     ("dropout", (np.ones((3, 4), "f"), np.linspace(0, 0.9, 12, dtype="f").reshape(3, 4), 0.5))])
 def test_both_bindings_agree(binding, rng, name, args):
     value, vjp = getattr(binding, name)(*args)

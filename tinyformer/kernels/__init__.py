@@ -13,8 +13,8 @@ import numpy as np
 from . import backend
 from .memory import keep_freed_memory
 
-__all__ = ["adamw", "attention", "backend", "cross_entropy", "dropout", "embedding_gradient", "gelu_tanh", "layer_norm", "linear",
-           "linear_gelu", "matmul", "rms_norm", "silu", "softmax", "sum_of_squares"]
+__all__ = ["adamw", "attention", "backend", "cross_entropy", "dropout", "embedding_gradient", "gelu", "gelu_tanh", "layer_norm",
+           "linear", "linear_gelu", "matmul", "rms_norm", "silu", "softmax", "sum_of_squares"]
 
 keep_freed_memory()
 
@@ -68,6 +68,11 @@ def softmax(x):
 def cross_entropy(logits, targets, smoothing=0.0):
     """The loss of each row, as ``(losses, vjp)``."""
     return backend.function("cross_entropy")(logits, targets, smoothing)
+
+
+def gelu(x):
+    """x Φ(x), as ``(value, vjp)``."""
+    return backend.function("gelu")(x)
 
 
 def gelu_tanh(x):

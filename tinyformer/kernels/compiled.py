@@ -13,7 +13,7 @@ from . import reference
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 MAX_AXES = 8                    # TF_MAX_AXES batch axes and the matrix
-GELU, SILU = 0, 1               # TF_GELU, TF_SILU
+GELU_TANH, SILU, GELU = 0, 1, 2      # TF_GELU_TANH, TF_SILU, TF_GELU
 
 
 class Compiled:
@@ -77,7 +77,7 @@ class Compiled:
         y = np.empty((len(x), len(weight)), x.dtype)
         u = np.empty_like(y)
         self.library.matmul(aligned(x), aligned(weight).T, y, 1.0, 0.0, None if bias is None else whole(bias), u)
-        return y, lambda dy: self._activation_gradient(GELU, u, dy)
+        return y, lambda dy: self._activation_gradient(GELU_TANH, u, dy)
 
     def layer_norm(self, x, weight, bias, eps):
         if x.dtype not in FLOATS or x.size == 0:
@@ -132,8 +132,11 @@ class Compiled:
 
         return losses, vjp
 
+    def gelu(self, x):
+        return self._activation(GELU, x) if x.dtype in FLOATS else reference.gelu(x)
+
     def gelu_tanh(self, x):
-        return self._activation(GELU, x) if x.dtype in FLOATS else reference.gelu_tanh(x)
+        return self._activation(GELU_TANH, x) if x.dtype in FLOATS else reference.gelu_tanh(x)
 
     def silu(self, x):
         return self._activation(SILU, x) if x.dtype in FLOATS else reference.silu(x)

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from .special import normal
+
 matmul = np.matmul
 
 
@@ -166,6 +168,12 @@ def silu(x):
     """y = x σ(x), as ``(y, vjp)``: dx = σ(x) (1 + x (1 − σ(x))) dy."""
     s = sigmoid(x)
     return x * s, lambda dy: dy * (s * (1 + x * (1 - s)))
+
+
+def gelu(x):
+    """y = x Φ(x), with Φ the standard normal distribution function, φ its density, as ``(y, vjp)``: dx = (Φ(x) + x φ(x)) dy."""
+    cdf, density = normal(x)
+    return x * cdf, lambda dy: dy * (cdf + x * density)
 
 
 def gelu_tanh(x):

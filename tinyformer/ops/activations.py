@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .. import kernels
 from ..autograd import differentiable
 from ..kernels.reference import sigmoid as stable_sigmoid
-from ..kernels.special import normal_cdf
 
 
 @differentiable(method="relu")
@@ -62,13 +59,7 @@ def gelu(x, *, approximate="none"):
         return kernels.gelu_tanh(x)
     if approximate != "none":
         raise ValueError(f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'")
-    cdf = normal_cdf(x)
-
-    def vjp(dy):
-        density = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
-        return dy * (cdf + x * density)
-
-    return x * cdf, vjp
+    return kernels.gelu(x)
 
 
 @differentiable(method="softmax")
