@@ -13,7 +13,7 @@ from .exercises import EXERCISES
 from .folder import Folder
 from .judging import GENERAL, judge
 
-__all__ = ["EXERCISES", "check", "hint", "judge", "outcome", "solution", "wrong_answers"]
+__all__ = ["EXERCISES", "Unsolved", "check", "hint", "judge", "outcome", "require", "solution", "wrong_answers"]
 
 _unnoted = Folder()                     # progress, while there is no folder of exercises
 
@@ -29,6 +29,20 @@ def check(name, function, prediction=...):
     after = f"Next: {following}, {EXERCISES[following].title.lower()}." if following else "That was the last one."
     print(words.tell(exercise, verdict, entry, "", after, words.NOTEBOOK))
     return verdict
+
+
+class Unsolved(Exception):
+    """An exercise of a notebook is not solved yet. Jupyter shows the sentence alone, without a traceback."""
+
+    def _render_traceback_(self):
+        return [str(self)]
+
+
+def require(name, function, prediction=...):
+    """``check``, and stop the notebook here (``Unsolved``) until the exercise is passed."""
+    verdict = check(name, function, prediction)
+    if not verdict.ok:
+        raise Unsolved(f"The notebook stops here until {name} is passed; hint({name!r}) helps.")
 
 
 def hint(name):

@@ -1,0 +1,74 @@
+"""The site builds without a warning, and its pages ask nothing of the network and lead nowhere that is not there."""
+
+from __future__ import annotations
+
+import urllib.request
+from html.parser import HTMLParser
+from threading import Thread
+from urllib.parse import unquote, urldefrag
+
+import pytest
+
+from tinyformer.book import Book
+from tinyformer.book.site import build, serve, show_stubs
+
+
+def test_a_cell_with_a_solution_is_shown_as_a_stub_and_a_fold():
+    text = "A\n\n```{code-cell}\n### BEGIN SOLUTION\nx = 1\n### END SOLUTION\n```\n\n```{code-cell}\ny = 2\n```\n"
+    assert show_stubs(text) == ("A\n\n```python\nraise NotImplementedError\n```\n\n```{code-cell}\n:tags: [hide-input]\n\nx = 1\n```\n\n"
+                                "```{code-cell}\ny = 2\n```\n")
+
+
+def test_the_server_serves_this_machine_alone(tmp_path):
+    (tmp_path / "index.html").write_text("<p>here</p>")
+    server = serve(tmp_path, port=0)
+    assert server.server_address[0] == "127.0.0.1"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/") as answer:
+            assert answer.read() == b"<p>here</p>"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Page(HTMLParser):
+    """What a page loads, where it leads, and its anchors."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.loads, self.leads, self.anchors = [], [], set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.anchors.update(filter(None, (given.get("id"), given.get("name"))))
+        if tag in ("script", "img", "iframe", "source") and given.get("src"):
+            self.loads.append(given["src"])
+        if tag == "link" and given.get("rel") not in ("canonical", "next", "prev", "search", "index"):
+            self.loads.append(given["href"])
+        if tag == "a" and given.get("href"):
+            self.leads.append(given["href"])
+
+
+@pytest.mark.slow
+def test_the_site(tmp_path):
+    for needed in ("sphinx", "myst_nb", "sphinx_book_theme"):
+        pytest.importorskip(needed, reason="the site is made with the extra [book]")
+    out = build(Book(), tmp_path / "book", fresh=True).parent
+    pages = {path.resolve(): Page(path) for path in out.rglob("*.html") if "_static" not in path.parts}
+    assert len(pages) >= len(Book().sources()) + 5
+    for path, page in pages.items():
+        for loaded in page.loads:
+            assert not loaded.startswith(("http:", "https:", "//")), f"{path.name} loads {loaded}"
+            if not loaded.startswith("data:"):
+                assert (path.parent / unquote(loaded.split("?")[0])).is_file(), f"{path.name} loads {loaded}, which is not there"
+        for link in page.leads:
+            if link.startswith(("http:", "https:", "mailto:")):
+                continue
+            file, anchor = urldefrag(unquote(link))
+            target = (path.parent / file).resolve() if file else path
+            assert target.is_file(), f"{path.name} leads to {link}, which is not there"
+            if anchor and target in pages:
+                assert anchor in pages[target].anchors, f"{path.name} leads to {link}: no such place"
+        assert "MathJax" not in path.read_text(encoding="utf-8") or "tex-svg.js" in path.read_text(encoding="utf-8")
