@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "generate", "evaluate", "doctor", "check", "learn")
+COMMANDS = ("train", "generate", "evaluate", "doctor", "check", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 import typer
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=False,
-                  help="Make the book's notebooks and its site. Needs a checkout and pip install tinyformer[book].")
+                  help="Make the book's notebooks and its site.")
 OUT = Annotated[Optional[Path], typer.Option("--out", metavar="DIR", help="Where the site goes; build/book in the checkout.")]
 
 
