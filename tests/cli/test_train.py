@@ -179,16 +179,16 @@ def test_damaged_files_beside_the_checkpoint(refused, trained, name, content, co
 
 
 def test_ctrl_c_before_the_first_step(refused, tiny, monkeypatch):
-    from tinyformer.train import run
-    load = run.load_corpus
-    monkeypatch.setattr(run, "load_corpus", lambda name: signal.raise_signal(signal.SIGINT) or load(name))
+    from tinyformer.train.tasks import language
+    load = language.load_corpus
+    monkeypatch.setattr(language, "load_corpus", lambda name: signal.raise_signal(signal.SIGINT) or load(name))
     refused(130, "tinyformer: stopped", "train", "--set", *tiny)
     assert not os.path.exists("runs")
 
 
 def test_ctrl_c_while_training(cli, refused, tiny, monkeypatch):
-    from tinyformer.train import run
-    windows, calls = run.random_windows, []
+    from tinyformer.train.tasks import language
+    windows, calls = language.random_windows, []
 
     def interrupted(*arguments):
         calls.append(1)
@@ -196,7 +196,7 @@ def test_ctrl_c_while_training(cli, refused, tiny, monkeypatch):
             signal.raise_signal(signal.SIGINT)
         return windows(*arguments)
 
-    monkeypatch.setattr(run, "random_windows", interrupted)
+    monkeypatch.setattr(language, "random_windows", interrupted)
     error = refused(130, "stopped at step 6, saved in", "train", "--set", *tiny).errors[0]
     assert error.endswith("the same command with --resume goes on")
     assert cli("train", "--resume", "--set", *tiny).lines[0].endswith("at step 6 of 12")

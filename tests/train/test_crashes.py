@@ -16,6 +16,7 @@ from tinyformer.train import Interrupted
 from tinyformer.train import evaluate as evaluation
 from tinyformer.train import run as running
 from tinyformer.train.metrics import read_metrics
+from tinyformer.train.tasks import language
 
 DROPOUT = ("model.dropout=0.2", "train.accumulate=2")
 
@@ -171,11 +172,11 @@ def interrupt_at(monkeypatch, module, name, call, times=1):
 
 
 @pytest.mark.parametrize("module, name, call, step", (
-    (running, "random_windows", 1, 1),                      # in the first step
-    (running, "random_windows", 9, 5),                      # two batches a step; this one is measured too
+    (language, "random_windows", 1, 1),                      # in the first step
+    (language, "random_windows", 9, 5),                      # two batches a step; this one is measured too
     (evaluation, "windows", 1, 5),                          # while the model is measured
     (running, "save_checkpoint", 1, 5),                     # while it is saved: the next step is still done
-    (running, "random_windows", 22, 11),
+    (language, "random_windows", 22, 11),
 ))
 def test_interrupted_between_two_steps(tmp_path, train, outcome, whole, monkeypatch, module, name, call, step):
     folder, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
@@ -190,7 +191,7 @@ def test_interrupted_between_two_steps(tmp_path, train, outcome, whole, monkeypa
 
 
 def test_interrupted_in_the_last_step_it_ends_as_usual(tmp_path, train, outcome, whole, monkeypatch):
-    interrupt_at(monkeypatch, running, "random_windows", 24)
+    interrupt_at(monkeypatch, language, "random_windows", 24)
     assert train(tmp_path / "run", *DROPOUT).step == 12
     assert outcome(tmp_path / "run") == whole
 
@@ -206,7 +207,7 @@ def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_stands(tmp_path, 
 
 def test_interrupted_again_and_again(tmp_path, train, outcome, whole, monkeypatch):
     folder, resume = tmp_path / "run", False
-    interrupt_at(monkeypatch, running, "random_windows", 1)
+    interrupt_at(monkeypatch, language, "random_windows", 1)
     while True:
         try:
             train(folder, *DROPOUT, resume=resume)
@@ -215,7 +216,7 @@ def test_interrupted_again_and_again(tmp_path, train, outcome, whole, monkeypatc
             resume = True
             monkeypatch.undo()
             monkeypatch.setattr(running, "draw_losses", lambda *_, **__: None)
-            interrupt_at(monkeypatch, running, "random_windows", 3)     # the second step of each part
+            interrupt_at(monkeypatch, language, "random_windows", 3)     # the second step of each part
     assert (outcome(folder).model, outcome(folder).records) == (whole.model, whole.records)
 
 

@@ -13,7 +13,7 @@ from tinyformer.text import load_tokenizer
 from tinyformer.train import load_recipe
 from tinyformer.train.evaluate import evaluate_loss
 from tinyformer.train.metrics import read_metrics
-from tinyformer.train.run import Corpus
+from tinyformer.train.tasks import Language
 
 DROPOUT = ("model.dropout=0.2", "train.accumulate=2")
 
@@ -39,10 +39,10 @@ def test_what_a_run_leaves(tmp_path, train, tiny):
 def test_the_result_is_about_the_whole_validation_split(tmp_path, train):
     folder = tmp_path / "run"
     result = train(folder, "train.eval_windows=1")
-    corpus = Corpus(load_recipe(folder / "recipe.toml").data, load_tokenizer(folder / "tokenizer.json"))
+    corpus = Language(load_recipe(folder / "recipe.toml").data, folder)
     whole = evaluate_loss(load_model(folder), corpus.validation)
     assert result.val_loss == read_metrics(folder / "metrics.jsonl")[-1]["val_loss"] == whole
-    assert result.uniform == pytest.approx(np.log(corpus.tokenizer.vocab_size))
+    assert result.baselines["uniform"] == pytest.approx(np.log(corpus.tokenizer.vocab_size))
     assert result.val_loss != pytest.approx(evaluate_loss(load_model(folder), corpus.validation, at_most=1), rel=1e-6)
 
 
@@ -55,7 +55,7 @@ def test_the_picture_is_drawn_with_both_baselines(tmp_path, train, monkeypatch):
     monkeypatch.setattr("tinyformer.train.run.draw_losses", draw)
     result = train(tmp_path / "run")
     assert drawn == {"n": 12, "path": tmp_path / "run" / "loss.png", "title": "pydocs-char", "final": (12, result.val_loss),
-                     "levels": {"uniform": result.uniform, "bigram": result.bigram}}
+                     "levels": result.baselines, "unit": "nats per token"}
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_others(tmp_path, train, outcome):
@@ -126,7 +126,7 @@ def test_a_finished_run_says_that_it_is_done(tmp_path, train, outcome, capsys):
     before = outcome(folder)
     again = train(folder, resume=True)
     assert "at step 12 of 12; nothing is left to train" in capsys.readouterr().out
-    assert (again.step, again.val_loss, again.bigram) == (first.step, first.val_loss, first.bigram)
+    assert (again.step, again.val_loss, again.baselines) == (first.step, first.val_loss, first.baselines)
     assert outcome(folder) == before
 
 
@@ -136,7 +136,7 @@ def test_fewer_steps_than_were_done_are_done_too_and_the_loss_is_whole(tmp_path,
     train(folder, "train.max_steps=20", "train.checkpoint_every=10")
     (folder / "checkpoints" / "step-00000020.safetensors").unlink()
     result = train(folder, "train.max_steps=5", resume=True)
-    corpus = Corpus(load_recipe(folder / "recipe.toml").data, load_tokenizer(folder / "tokenizer.json"))
+    corpus = Language(load_recipe(folder / "recipe.toml").data, folder)
     assert result.step == 10 and result.val_loss == evaluate_loss(load_model(folder), corpus.validation)
 
 
@@ -190,7 +190,7 @@ def rewrite(folder, change):
     (("model.n_embd=32",), None, r"wte.weight has shape \(\d+, 16\), expected \(\d+, 32\)"),
     (("model.n_layer=2",), None, "missing: h.1"),
     (("model.bias=true",), None, "missing: .*bias"),
-    (("data.train_fraction=0.5",), None, "trained on other data: the corpus .*, its tokenizer or its split changed"),
+    (("data.train_fraction=0.5",), None, "trained on other data: the text, its tokenizer or its split changed"),
     ((), lambda arrays, state: state.pop("schedule"), "its state has no 'schedule'"),
     ((), lambda arrays, state: state.pop("data_sha256"), "its state has no 'data_sha256'"),
     ((), lambda arrays, state: state.update(optimizer=[1]), "list"),
@@ -251,3 +251,28 @@ def test_a_run_that_diverges_stops_and_keeps_what_was_good(tmp_path, train, outc
         json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} in metrics.jsonl"))
     train(folder, "train.max_steps=12", resume=True)        # and a sound rate goes on
     assert outcome(folder).checkpoints[-1] == "step-00000012.safetensors"
+
+
+# ------------------------------------------------------------------------------------------------ patience
+
+PATIENT = ("train.max_steps=60", "train.eval_every=2", "train.patience=2", "train.lr=0.1", "train.warmup_steps=0")
+
+
+def test_patience_ends_a_run_and_keeps_its_best_model(tmp_path, train):
+    folder = tmp_path / "run"
+    result = train(folder, *PATIENT)
+    looks = {r["step"]: r["val_loss"] for r in read_metrics(folder / "metrics.jsonl") if r["val_loss"] is not None}
+    best = min(looks, key=looks.get)
+    assert max(looks) == best + 4 < 60                      # two looks without a lower loss
+    assert (result.step, result.val_loss) == (best, looks[best])
+    assert evaluate_loss(load_model(folder), Language(load_recipe(folder / "recipe.toml").data, folder).validation) == looks[best]
+
+
+def test_a_patient_run_that_is_resumed_ends_alike(tmp_path, train, outcome, capsys):
+    train(tmp_path / "whole", *PATIENT)
+    whole = outcome(tmp_path / "whole")
+    train(tmp_path / "parts", *PATIENT, "train.patience=1")
+    for _ in range(2):
+        train(tmp_path / "parts", *PATIENT, resume=True)
+        assert (outcome(tmp_path / "parts").model, outcome(tmp_path / "parts").records) == (whole.model, whole.records)
+    assert "nothing is left to train" in capsys.readouterr().out

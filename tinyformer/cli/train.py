@@ -43,6 +43,6 @@ def command(
     print("\na sample:\n")
     write(*open_run(folder), prompt=None, max_new_tokens=300, temperature=0.8, rng=1)
     print(f"\ncheckpoint  {result.checkpoint}\nloss curve  {folder / 'loss.png'}\n")
-    for name, loss in (("uniform", result.uniform), ("bigram", result.bigram), ("this model", result.val_loss)):
-        print(f"{name:<12}{loss:.4f} nats per token on the same split")
+    for name, loss in {**result.baselines, "this model": result.val_loss}.items():
+        print(f"{name:<12}{loss:.4f} {chosen.task.unit} on the same split")
     print(f"val loss {result.val_loss:.4f} (whole validation split) · {result.step} steps · {result.seconds:.0f} s · {folder}")

@@ -11,9 +11,12 @@ from ..nn import Module
 
 
 class Pretrained(Module):
-    """A model that can be saved to a folder and made again from it. A subclass names its ``architecture`` and ``Config``."""
+    """A model that can be saved to a folder and made again from it.
 
-    architecture = ""
+    A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that it is trained for.
+    """
+
+    architecture, task = "", "language"
     Config = None
 
     def save_pretrained(self, folder):

@@ -10,6 +10,7 @@ from pathlib import Path
 import tomlkit
 
 from ..models import ARCHITECTURES
+from .tasks import TASKS
 
 FOLDER = Path(__file__).parent.parent / "recipes"
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -17,16 +18,6 @@ KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 class RecipeError(ValueError):
     """A recipe, or a setting of one, that cannot be used."""
-
-
-@dataclass
-class DataSettings:
-    """What is learned from."""
-
-    corpus: str = "pydocs"              # a name that `tinyformer.text.CORPORA` has, or the path of a text file
-    tokenizer: str = "char"             # "char" or "bpe"
-    vocab_size: int = 1024              # of the BPE; the characters count themselves
-    train_fraction: float = 0.9         # the first part is trained on, the rest is for validation
 
 
 @dataclass
@@ -49,6 +40,7 @@ class TrainSettings:
     eval_every: int = 250               # steps between looks at the validation loss
     eval_windows: int = 200             # windows in such a look; the last one is over the whole split
     checkpoint_every: int = 250
+    patience: int = 0                   # so many looks without a lower validation loss end the run, whose best model is kept
 
 
 @dataclass
@@ -59,14 +51,23 @@ class Recipe:
     about: str = ""
     minutes: float = 0.0                # what to expect on two cores of a laptop
     expected_loss: float = 0.0          # validation loss in nats a token
-    data: DataSettings = field(default_factory=DataSettings)
     model: dict = field(default_factory=lambda: {"architecture": "gpt"})
+    data: object = None                 # of the class that the task of the model's architecture has
     train: TrainSettings = field(default_factory=TrainSettings)
 
-    def model_config(self, vocab_size):
-        """The config of the model for a vocabulary of that size."""
+    def __post_init__(self):
+        if self.data is None:
+            self.data = self.task.Data()
+
+    @property
+    def task(self):
+        """What is learned, a class of ``train.tasks``: the architecture knows."""
+        return TASKS[ARCHITECTURES[self.model["architecture"]][0].task]
+
+    def model_config(self, **sizes):
+        """The config of the model for data of those sizes."""
         settings = dict(self.model)
-        return ARCHITECTURES[settings.pop("architecture")][1](vocab_size=vocab_size, **settings)
+        return ARCHITECTURES[settings.pop("architecture")][1](**sizes, **settings)
 
     def to_toml(self):
         """The recipe, every value filled in, as TOML."""
@@ -91,7 +92,10 @@ def load_recipe(name, settings=()):
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path}: {error}") from None
     table.setdefault("name", path.stem)
-    recipe = Recipe()
+    model = table.get("model")
+    architecture = model.get("architecture") if isinstance(model, dict) else None
+    known = isinstance(architecture, str) and architecture in ARCHITECTURES
+    recipe = Recipe(model={"architecture": architecture if known else "gpt"})
     for key, value in table.items():
         if isinstance(value, dict):
             for inner, item in value.items():
@@ -122,7 +126,7 @@ def _nearest(word, known):
 
 
 def _fields(recipe):
-    """{dotted key: type} of all that can be set. A model's keys are its config's, without the vocabulary's size."""
+    """{dotted key: type} of all that can be set. A model's keys are its config's, without the sizes that the data decide."""
     known = {key: type(getattr(recipe, key)) for key in ("name", "about", "minutes", "expected_loss")}
     for section in ("data", "train"):
         settings = getattr(recipe, section)
@@ -130,7 +134,7 @@ def _fields(recipe):
     known["model.architecture"] = str
     kinds = {"int": int, "float": float, "bool": bool, "str": str}
     for f in dataclasses.fields(ARCHITECTURES[recipe.model["architecture"]][1]):
-        if f.name != "vocab_size":
+        if f.name not in recipe.task.Sizes:
             known[f"model.{f.name}"] = kinds[f.type]
     return known
 
@@ -154,6 +158,9 @@ def _assign(recipe, key, value):
         raise RecipeError(f"{key}: got {value!r}, expected {KINDS[kind]}")
     if key == "model.architecture" and value not in ARCHITECTURES:
         raise RecipeError(f"{key}: got {value!r}, expected one of {', '.join(ARCHITECTURES)}")
+    if key == "model.architecture" and ARCHITECTURES[value][0].task != recipe.task.name:
+        raise RecipeError(f"{key}: got {value!r}, which is for the task {ARCHITECTURES[value][0].task!r}; expected one for the "
+                          f"recipe's task {recipe.task.name!r}")
     section, _, inner = key.rpartition(".")
     if section == "model":
         recipe.model[inner] = value
@@ -162,9 +169,10 @@ def _assign(recipe, key, value):
 
 
 def _validate(recipe):
-    train, data = recipe.train, recipe.data
+    train = recipe.train
     limits = {"max_steps": 1, "batch_size": 1, "accumulate": 1, "eval_every": 1, "eval_windows": 1, "checkpoint_every": 1,
-              "warmup_steps": 0, "seed": 0, "lr": 0, "min_lr": 0, "muon_lr": 0, "weight_decay": 0, "clip": 0}
+              "warmup_steps": 0, "seed": 0, "lr": 0, "min_lr": 0, "muon_lr": 0, "weight_decay": 0, "clip": 0,
+              "patience": 0}
     for key, least in limits.items():
         if not least <= getattr(train, key) < float("inf"):
             raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected a finite number of at least {least}")
@@ -175,11 +183,8 @@ def _validate(recipe):
         raise RecipeError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
     if train.optimizer not in ("adamw", "muon"):
         raise RecipeError(f"train.optimizer: got {train.optimizer!r}, expected 'adamw' or 'muon'")
-    if data.tokenizer not in ("char", "bpe"):
-        raise RecipeError(f"data.tokenizer: got {data.tokenizer!r}, expected 'char' or 'bpe'")
-    if not 0 < data.train_fraction < 1:
-        raise RecipeError(f"data.train_fraction: got {data.train_fraction}, expected more than 0 and less than 1")
     try:
-        recipe.model_config(vocab_size=1)
+        recipe.data.check()
+        recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
     except ValueError as error:
         raise RecipeError(str(error)) from None

@@ -1,11 +1,12 @@
-"""A run: a recipe carried out in a folder, from text to a model that writes text.
+"""A run: a recipe carried out in a folder, from data to a model that can be used.
 
-    text → tokens → batches → model → loss → backward → optimiser → checkpoint
+    data → batches → model → loss → backward → optimiser → checkpoint
+
+What is learned (``train.tasks``) supplies the batches and what is measured; all else is the same for every model.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from .. import rng as randomness
-from ..data import random_windows, split
 from ..files import remove_unfinished, replace_file
 from ..models import ARCHITECTURES
 from ..nn import Linear
 from ..optim import AdamW, CosineSchedule, Muon, param_groups_by_decay, param_groups_for_muon
-from ..text import load_corpus, load_tokenizer, train_tokenizer
 from ..viz import draw_losses
 from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from .evaluate import bigram_loss, evaluate_loss, uniform_loss
 from .interrupt import Interruptible
 from .loop import ADVICE, broken_parameter, fit
 from .metrics import Metrics
@@ -30,14 +28,16 @@ from .progress import progress
 
 @dataclass
 class Result:
-    """How a run ended. Losses in nats a token on the whole validation split; ``seconds`` of training."""
+    """How a run ended: ``step`` is that of the model that it leaves, losses are on the whole validation split.
+
+    ``baselines`` {name: loss} of those that have learned little; ``seconds`` of training.
+    """
 
     folder: Path
     checkpoint: Path
     step: int
     val_loss: float
-    uniform: float
-    bigram: float
+    baselines: dict
     seconds: float
 
 
@@ -48,59 +48,55 @@ class Interrupted(Exception):
         super().__init__(f"stopped at step {step}, saved in {folder}; the same command with --resume goes on")
 
 
-class Corpus:
-    """The tokens of a recipe's text, split, and the tokenizer that made them: a new one, unless one is given."""
-
-    def __init__(self, settings, tokenizer=None):
-        text = load_corpus(settings.corpus)
-        if tokenizer is None:
-            # The characters are those of the whole text, so that the validation part can be written in them; merges are
-            # learned from the training part alone.
-            seen = text if settings.tokenizer == "char" else text[:int(settings.train_fraction * len(text))]
-            tokenizer = train_tokenizer(settings.tokenizer, seen, settings.vocab_size)
-        self.name, self.tokenizer = settings.corpus, tokenizer
-        self.train, self.validation = split(tokenizer.encode(text), settings.train_fraction)
-
-    def sha256(self):
-        """A number that is another one when text, tokenizer or split is."""
-        return hashlib.sha256(self.train.tobytes() + b"|" + self.validation.tobytes()).hexdigest()
-
-    def check_length(self, block_size):
-        """An error unless each part holds a window and the token after it."""
-        for part, tokens in (("training", self.train), ("validation", self.validation)):
-            if len(tokens) <= block_size:
-                raise ValueError(f"corpus {self.name}: its {part} part has {len(tokens)} tokens, expected more than "
-                                 f"model.block_size = {block_size}")
-
-
 class Run:
     """The moving parts of a run: what is saved in a checkpoint and put back from it."""
 
-    def __init__(self, recipe, corpus):
+    def __init__(self, recipe, task):
         settings = recipe.train
         randomness.seed(settings.seed)
-        self.recipe, self.corpus = recipe, corpus
-        config = recipe.model_config(corpus.tokenizer.vocab_size)
-        corpus.check_length(config.block_size)
+        self.recipe, self.task = recipe, task
+        config = recipe.model_config(**task.sizes())
+        task.check(config)
         self.model = ARCHITECTURES[recipe.model["architecture"]][0](config)
         self.optimizer = _optimizer(self.model, settings)
         self.schedule = CosineSchedule(self.optimizer, min(settings.warmup_steps, settings.max_steps), settings.max_steps,
                                        settings.lr, settings.min_lr)
-        self.batches = np.random.default_rng(settings.seed)                     # where the windows of the batches start
+        self.batches = np.random.default_rng(settings.seed)                     # which examples make a batch
         self.step, self.seconds = 0, 0.0
+        self.best = None                                    # with patience: (the lowest validation loss, its step) …
+        self.worse = 0                                      # … and the looks since then
+
+    @property
+    def finished(self):
+        """Whether it is at its last step, or has waited for a lower validation loss as long as it should."""
+        settings = self.recipe.train
+        return self.step >= settings.max_steps or 0 < settings.patience <= self.worse
 
     def next_batch(self):
-        return random_windows(self.corpus.train, self.recipe.train.batch_size, self.model.config.block_size, self.batches)
+        return self.task.batch(self.model.config, self.recipe.train.batch_size, self.batches)
 
     def measure(self, at_most=None):
-        """The validation loss; see ``evaluate_loss``."""
+        """Figures on the validation part; see ``Task.measure``."""
         try:
-            return evaluate_loss(self.model, self.corpus.validation, at_most=at_most)
+            return self.task.measure(self.model, at_most)
         except FloatingPointError as error:
             raise FloatingPointError(f"step {self.step}: {error}") from None
 
+    def look(self, folder):
+        """``measure``, whole where it counts, and keep the model if the recipe has patience and it is the best so far."""
+        settings = self.recipe.train
+        whole = settings.patience or self.step == settings.max_steps
+        figures = self.measure(None if whole else settings.eval_windows)
+        if settings.patience:
+            if self.best is None or figures["val_loss"] < self.best[0]:
+                self.best, self.worse = (figures["val_loss"], self.step), 0
+                self.model.save_pretrained(folder)
+            else:
+                self.worse += 1
+        return figures
+
     def save(self, folder):
-        """Write a checkpoint, and the model as it now is for ``generate`` and ``evaluate``."""
+        """Write a checkpoint, and the model as it now is (with patience, the best one stands there already)."""
         if broken := broken_parameter(self.model):
             raise FloatingPointError(f"step {self.step}: the update left the parameter {broken} not finite, so it was not saved; "
                                      f"{ADVICE}")
@@ -108,10 +104,11 @@ class Run:
         arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
         arrays.update((f"optimizer.{name}", array) for name, array in optimizer.pop("arrays").items())
         save_checkpoint(folder / "checkpoints", self.step, arrays, {
-            "step": self.step, "seconds": self.seconds, "data_sha256": self.corpus.sha256(), "optimizer": optimizer,
-            "schedule": self.schedule.state_dict(), "batches": self.batches.bit_generator.state,
-            "random": randomness.generator().bit_generator.state})
-        self.model.save_pretrained(folder)
+            "step": self.step, "seconds": self.seconds, "data_sha256": self.task.sha256(), "optimizer": optimizer,
+            "best": self.best, "worse": self.worse, "schedule": self.schedule.state_dict(),
+            "batches": self.batches.bit_generator.state, "random": randomness.generator().bit_generator.state})
+        if not self.best:
+            self.model.save_pretrained(folder)
 
     def load(self, path):
         """Put everything back as it was when the checkpoint at ``path`` was written. Options of the optimiser, such as the
@@ -122,8 +119,8 @@ class Run:
             return {key.removeprefix(name): array for key, array in arrays.items() if key.startswith(name)}
 
         try:
-            if state["data_sha256"] != self.corpus.sha256():
-                raise ValueError(f"it was trained on other data: the corpus {self.corpus.name}, its tokenizer or its split changed")
+            if state["data_sha256"] != self.task.sha256():
+                raise ValueError("it was trained on other data: the text, its tokenizer or its split changed")
             self.model.load_state_dict(part("model."))
             self.optimizer.load_state_dict({**state["optimizer"], "arrays": part("optimizer."),
                                             "param_groups": self.optimizer.state_dict()["param_groups"]})
@@ -131,6 +128,8 @@ class Run:
             self.batches.bit_generator.state = state["batches"]
             randomness.generator().bit_generator.state = state["random"]
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            if self.recipe.train.patience and state.get("best"):
+                self.best, self.worse = tuple(state["best"]), int(state["worse"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"its state has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"cannot resume from {path}: {reason}; go on with the recipe that it was made by, "
@@ -154,18 +153,16 @@ def train(recipe, folder, resume=False):
     """
     folder, settings = Path(folder), recipe.train
     saved = checkpoints(folder / "checkpoints") if resume else []
-    corpus = Corpus(recipe.data, load_tokenizer(folder / "tokenizer.json") if saved else None)
-    run = Run(recipe, corpus)
+    run = Run(recipe, recipe.task(recipe.data, folder if saved else None))
     if saved:
         run.load(saved[-1])
-        done = "; nothing is left to train, but a larger train.max_steps goes further" * (run.step >= settings.max_steps)
+        done = "; nothing is left to train, but a larger train.max_steps goes further" * run.finished
         print(f"resuming {folder} at step {run.step} of {settings.max_steps}{done}")
     else:
         if resume:
             print(f"{folder} holds no checkpoint to resume from: starting anew")
         _set_aside(folder)
-    print(f"{recipe.data.corpus}: {len(corpus.train):,} tokens to train on, {len(corpus.validation):,} to validate, "
-          f"vocabulary {corpus.tokenizer.vocab_size:,}; {type(run.model).__name__} of {run.model.num_parameters():,} parameters")
+    print(f"{run.task.describe()}; {type(run.model).__name__} of {run.model.num_parameters():,} parameters")
     _prepare(folder, run)
     metrics = Metrics(folder / "metrics.jsonl", run.step)
     try:
@@ -173,12 +170,11 @@ def train(recipe, folder, resume=False):
     finally:
         metrics.close()
     if val_loss is None:                                    # there was nothing left to train
-        val_loss = run.measure()
-    V = corpus.tokenizer.vocab_size
-    result = Result(folder, checkpoints(folder / "checkpoints")[-1], run.step, val_loss, uniform_loss(V),
-                    bigram_loss(corpus.train, corpus.validation, V), run.seconds)
-    draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(run.step, val_loss),
-                levels={"uniform": result.uniform, "bigram": result.bigram})
+        val_loss = run.measure()["val_loss"]
+    val_loss, step = run.best or (val_loss, run.step)
+    result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds)
+    draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss), levels=result.baselines,
+                unit=run.task.unit)
     return result
 
 
@@ -201,34 +197,36 @@ def _prepare(folder, run):
         place.mkdir(parents=True, exist_ok=True)
         remove_unfinished(place)
     replace_file(folder / "recipe.toml", run.recipe.to_toml())
-    run.corpus.tokenizer.save(folder / "tokenizer.json")
-    if run.step:                                            # it may have been killed between a checkpoint and these
+    run.task.save(folder)
+    if run.step and not run.best:                           # it may have been killed between a checkpoint and these
         run.model.save_pretrained(folder)
 
 
 def _loop(run, folder, settings, metrics):
     """Train to the last step: measure, show, save. Returns the loss on the whole validation split; None if no step was left."""
     began = time.monotonic() - run.seconds
-    measured, val_loss = None, next((r["val_loss"] for r in reversed(metrics.records) if r["val_loss"] is not None), None)
+    figures, val_loss = {}, next((r["val_loss"] for r in reversed(metrics.records) if r["val_loss"] is not None), None)
     with Interruptible() as stop, progress(settings.max_steps, run.step) as bar:
         run.model.train()
         last = time.monotonic()
         steps = fit(run.model, run.optimizer, run.schedule, run.next_batch, start=run.step, max_steps=settings.max_steps,
                     accumulate=settings.accumulate, clip=settings.clip)
-        for done in steps:
-            run.step, measured = done.step, None
+        for done in () if run.finished else steps:
+            run.step, figures = done.step, {"val_loss": None}
             tokens_per_s = done.tokens / max(time.monotonic() - last, 1e-9)
-            finished = run.step == settings.max_steps
-            if finished or run.step % settings.eval_every == 0:
-                measured = val_loss = run.measure(at_most=None if finished else settings.eval_windows)
-            metrics.add(step=run.step, train_loss=done.loss, val_loss=measured, lr=done.lr, grad_norm=done.grad_norm,
-                        tokens_per_s=round(tokens_per_s, 1))
+            if run.step == settings.max_steps or run.step % settings.eval_every == 0:
+                figures = run.look(folder)
+                val_loss = figures["val_loss"]
+            metrics.add(**{"step": run.step, "train_loss": done.loss, "val_loss": None, "lr": done.lr,
+                           "grad_norm": done.grad_norm, "tokens_per_s": round(tokens_per_s, 1), **figures})
             bar.update(run.step, done.loss, val_loss, tokens_per_s)
             run.seconds = time.monotonic() - began
             stopping = stop.asked                           # asked once: Ctrl-C may come between the next two lines
-            if finished or stopping or run.step % settings.checkpoint_every == 0:
+            if run.finished or stopping or run.step % settings.checkpoint_every == 0:
                 run.save(folder)
-            if stopping and not finished:
+            if run.finished:
+                break
+            if stopping:
                 raise Interrupted(folder, run.step)
             last = time.monotonic()
-    return measured
+    return figures.get("val_loss")

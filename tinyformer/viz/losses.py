@@ -11,11 +11,12 @@ from ..files import replace_file
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6b6b6b"       # told apart by the colour-blind too (Okabe and Ito)
 
 
-def draw_losses(records, path, title, levels=None, final=None):
+def draw_losses(records, path, title, levels=None, final=None, unit="nats per token"):
     """Draw the metrics of a run (``train.metrics``) into the PNG file ``path``.
 
     levels      {name: loss} drawn as horizontal lines, such as baselines
     final       (step, loss) on the whole validation split
+    unit        of the loss
     """
     # The object-oriented interface: no window system is asked for, and no state is left for a notebook's own plots.
     from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ def draw_losses(records, path, title, levels=None, final=None):
                       textcoords="offset points", ha="right", color=GREY, fontsize=9)
     if final is not None:
         axes.annotate(f"{final[1]:.3f}", final, xytext=(0, 8), textcoords="offset points", ha="right", color=ORANGE)
-    axes.set(xlabel="step", ylabel="cross-entropy (nats per token)", title=title)
+    axes.set(xlabel="step", ylabel=f"cross-entropy ({unit})", title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     picture = io.BytesIO()

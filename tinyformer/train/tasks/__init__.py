@@ -1,0 +1,8 @@
+"""What can be learned, a task a file. The architecture of a recipe's model says which one it is."""
+
+from .base import Task
+from .language import Language
+
+TASKS = {task.name: task for task in (Language,)}
+
+__all__ = ["TASKS", "Language", "Task"]

@@ -1,0 +1,57 @@
+"""What a run asks of the thing that it learns. The loop, the checkpoints and the command line are the same for all."""
+
+from __future__ import annotations
+
+
+class Task:
+    """The data of a recipe, in the form that its models are trained on.
+
+    name        what a model's class calls it by, as its ``task``
+    unit        of the loss
+    Data        dataclass of a recipe's section [data]; its ``check()`` raises ValueError for what cannot be used
+    Sizes       names of the fields of a model's config that the data decide
+    """
+
+    name = unit = ""
+    Data = None
+    Sizes = ()
+
+    def __init__(self, data, folder=None):
+        """Load what ``data``, a ``Data``, names; what was learned from it before (a tokenizer) comes from ``folder``."""
+
+    def sizes(self):
+        """{name: value} of ``Sizes``."""
+        raise NotImplementedError
+
+    def check(self, config):
+        """ValueError unless models of that config can be trained and measured on the data."""
+
+    def batch(self, config, size, rng):
+        """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``; x.size counts the tokens."""
+        raise NotImplementedError
+
+    def measure(self, model, at_most=None):
+        """{"val_loss": …, more figures by name} on the validation part, or on an estimate from ``at_most`` windows of it.
+
+        FloatingPointError for a loss that is not finite.
+        """
+        raise NotImplementedError
+
+    def evaluate(self, model):
+        """{name: figure} of all that is to be said about a trained model."""
+        raise NotImplementedError
+
+    def baselines(self):
+        """{name: loss} on the validation part of those that have learned little."""
+        raise NotImplementedError
+
+    def describe(self):
+        """What is learned from, in words."""
+        raise NotImplementedError
+
+    def save(self, folder):
+        """Write beside the model what is needed to use it."""
+
+    def sha256(self):
+        """A number that is another one when the data or their split are."""
+        raise NotImplementedError
