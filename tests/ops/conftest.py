@@ -84,6 +84,15 @@ def _of(*axes, draw=Draw.__call__, **options):
     return lambda d: (tuple(draw(d, a) if isinstance(a, str) else a for a in axes), options)
 
 
+def _recurrent(gates, states, bias=True, lengths=None, **options):
+    def build(d):
+        d.lengths["G"] = gates * d["H"]
+        inputs = d("TBI"), *(d("BH") for _ in range(states)), d("GI"), d("GH"), *((d("G"), d("G")) if bias else ())
+        given = {} if lengths is None else {"lengths": np.append(d.integers("B", d["T"] + 1)[1:], d["T"])}
+        return inputs, {**given, **options}
+    return build
+
+
 def _targets(d, ignored=False):
     targets = d.integers("BT", d["V"])
     if ignored:
@@ -167,6 +176,10 @@ CASES = {
         _attention("BG", lambda d: np.zeros(d.shape("TS"), bool)), _attention("BG", lambda d: d("TS")),
         _attention("BG", lambda d: d("B1TS"), group=2), _attention("BG", lambda d: d("1S"), is_causal=True),
         _attention("BG", _minus_infinity, group=2), _attention("", lambda d: d("TS"))],
+    # recurrence
+    **{name: [_recurrent(gates, states, bias=bias, **options) for options in (
+        {}, {"reverse": True}, {"lengths": "T"}, {"lengths": "T", "reverse": True}) for bias in (True, False)]
+       for name, gates, states in (("rnn", 1, 1), ("gru", 3, 1), ("lstm", 4, 2))},
     # losses
     "mse_loss": [_of("BT", "BT"), _of("BT", "BT", reduction="sum"), _of("BT", "BT", reduction="none"), _of("", "")],
     "cross_entropy": [

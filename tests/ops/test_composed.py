@@ -35,6 +35,14 @@ def _boolean_attention(rng):
     return _normal(rng, (2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 3)), [mask]
 
 
+def _recurrent(gates, states=1):
+    def draw(rng):
+        T, B, I, H = 5, 4, 3, 6
+        weights = [(gates * H, I), (gates * H, H), (gates * H,), (gates * H,)]
+        return _normal(rng, (T, B, I), *[(B, H)] * states, *weights), []
+    return draw
+
+
 # name: (what draws ([differentiated arrays], [constants after them]), options of both, options of the derived one alone), …
 EXAMPLES = [
     *((name, lambda rng: (_normal(rng, (3, 5)), []), {}, {}) for name in ("sigmoid", "silu", "softplus")),
@@ -54,6 +62,10 @@ EXAMPLES = [
     ("scaled_dot_product_attention", _attention(mask=(5, 7)), {}, {}),
     ("scaled_dot_product_attention", _attention(mask=(2, 1, 1, 7)), {"is_causal": True}, {}),
     ("scaled_dot_product_attention", _boolean_attention, {}, {}),
+    *((name, _recurrent(gates, states), options, {})
+      for name, gates, states, extra in (("rnn", 1, 1, {}), ("rnn", 1, 1, {"nonlinearity": "relu"}), ("gru", 3, 1, {}), ("lstm", 4, 2, {}))
+      for options in (extra, {**extra, "reverse": True}, {**extra, "lengths": [3, 5, 0, 1]},
+                      {**extra, "lengths": [3, 5, 0, 1], "reverse": True})),
     ("mse_loss", lambda rng: (_normal(rng, (3, 5), (3, 5)), []), {}, {}),
     *(("cross_entropy", lambda rng: (_normal(rng, (6, 5)), [rng.integers(0, 5, 6)]), {"label_smoothing": smoothing}, {})
       for smoothing in (0.0, 0.2)),
@@ -74,9 +86,10 @@ def test_derived_is_composed(rng, name, draw, options, extra):
     results = []
     for operation in (lambda *a, **o: derived(*a, **o, **extra), getattr(composed, name)):
         inputs = [Tensor(a.copy(), requires_grad=True) if a.dtype == np.float64 else a for a in arrays]
-        y = operation(*inputs, *constants, **options)
-        y.backward(np.random.default_rng(1).standard_normal(y.shape))
-        results.append([y.data, *(x.grad for x in inputs if isinstance(x, Tensor))])
+        values, draw_cotangent = operation(*inputs, *constants, **options), np.random.default_rng(1)
+        values = values if isinstance(values, tuple) else (values,)
+        ops.stack([(y * draw_cotangent.standard_normal(y.shape)).sum() for y in values]).sum().backward()
+        results.append([*(y.data for y in values), *(x.grad for x in inputs if isinstance(x, Tensor))])
     for ours, oracle in zip(*results, strict=True):
         assert np.abs(oracle).max() > 1e-3
         np.testing.assert_allclose(ours, oracle, rtol=1e-12, atol=1e-12)

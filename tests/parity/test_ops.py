@@ -368,6 +368,26 @@ def cut(rng, op):
             lambda t, x: t.split(x, 6 // sections if isinstance(sections, int) else sections, dim=axis))
 
 
+# ------------------------------------------------------------------------------------------------ recurrence
+
+@case("rnn", "gru", "lstm")
+def through_time(rng, op):
+    T, B, I, H = (int(n) for n in rng.integers(1, 6, 4))
+    gates, states = {"rnn": (1, 1), "gru": (3, 1), "lstm": (4, 2)}[op.__name__]
+    bias, reverse, relu = (bool(b) for b in rng.integers(2, size=3))
+    shapes = [(T, B, I), *[(B, H)] * states, (gates * H, I), (gates * H, H), *[(gates * H,)] * 2 * bias]
+    options = {"nonlinearity": "relu" if relu else "tanh"} if op.__name__ == "rnn" else {}
+
+    def theirs(t, x, *rest):
+        state = tuple(h[None] for h in rest[:states])
+        name = {"rnn": "rnn_relu" if relu else "rnn_tanh"}.get(op.__name__, op.__name__)
+        y, *last = getattr(t, name)(x.flip(0) if reverse else x, state if states == 2 else state[0], list(rest[states:]), bias, 1,
+                                    0.0, False, False, False)
+        return y.flip(0) if reverse else y, *(h[0] for h in last)
+
+    return [rng.standard_normal(shape) for shape in shapes], lambda *xs: op(*xs, reverse=reverse, **options), theirs
+
+
 # ------------------------------------------------------------------------------------------------ products
 
 # Vectors on either side, leading axes that broadcast, and nothing to sum over.

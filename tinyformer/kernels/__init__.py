@@ -14,7 +14,7 @@ from . import backend
 from .memory import keep_freed_memory
 
 __all__ = ["adamw", "attention", "backend", "cross_entropy", "dropout", "embedding_gradient", "gelu", "gelu_tanh", "layer_norm",
-           "linear", "linear_gelu", "matmul", "rms_norm", "silu", "softmax", "sum_of_squares"]
+           "linear", "linear_gelu", "lstm", "matmul", "rms_norm", "silu", "softmax", "sum_of_squares"]
 
 keep_freed_memory()
 
@@ -93,6 +93,11 @@ def dropout(x, draws, p):
 def embedding_gradient(indices, dy, V):
     """The sums of the rows of dy that share an index."""
     return backend.function("embedding_gradient")(indices, dy, V)
+
+
+def lstm(a, h0, c0, weight, lengths=None, reverse=False):
+    """The recurrent part of an LSTM, as ``((h, c), vjp)``; ``a`` is overwritten. The contract stands in ``recurrence``."""
+    return backend.function("lstm")(a, h0, c0, weight, lengths, reverse)
 
 
 def adamw(parameters):

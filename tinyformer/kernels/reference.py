@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from .special import normal
+from .recurrence import lstm
+from .special import normal, sigmoid
 
 matmul = np.matmul
 
@@ -157,12 +158,6 @@ def cross_entropy(logits, targets, smoothing=0.0):
 
 
 # ------------------------------------------------------------------------------------------------ entry by entry
-
-def sigmoid(x):
-    """1 / (1 + e⁻ˣ), from e^{−|x|}, which cannot overflow."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
-
 
 def silu(x):
     """y = x σ(x), as ``(y, vjp)``: dx = σ(x) (1 + x (1 − σ(x))) dy."""

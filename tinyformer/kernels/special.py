@@ -1,10 +1,16 @@
-"""The normal distribution, for which NumPy lacks the error function."""
+"""Functions that NumPy lacks: the logistic one, and those of the normal distribution."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+
+def sigmoid(x):
+    """1 / (1 + e⁻ˣ), from e^{−|x|}, which cannot overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
+
 
 # Chebyshev coefficients of e^{z²} erfc(z)/t with t = 3/(3 + z), s = 2t − 1, for z ≥ 0: a function so smooth that the series falls
 # below float32's resolution after 12 terms and float64's after 24. tests/kernels/test_special.py computes them anew; csrc/pointwise.h

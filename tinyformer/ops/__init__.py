@@ -13,6 +13,7 @@ from .lookup import embedding
 from .normalization import batch_norm, layer_norm, rms_norm
 from .positions import rotary, rotary_tables, sinusoidal
 from .products import einsum, linear, linear_gelu, matmul
+from .recurrence import gru, lstm, rnn
 from .reductions import cumsum, logsumexp, max, mean, min, sum, var
 from .regularization import dropout
 from .shapes import broadcast_to, concatenate, flip, getitem, pad, reshape, split, stack, transpose

@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 
-from .activations import softmax as derived_softmax, tanh
+from .activations import relu, softmax as derived_softmax, tanh
 from .arithmetic import exp, log, sqrt, where
 from .products import matmul
 from .reductions import max, mean, sum
-from .shapes import broadcast_to, concatenate, reshape, transpose
+from .shapes import broadcast_to, concatenate, reshape, stack, transpose
 
 
 def sigmoid(x):
@@ -118,3 +118,51 @@ def binary_cross_entropy_with_logits(x, target):
     """−mean (t ln σ(x) + (1 − t) ln(1 − σ(x)))."""
     p = sigmoid(x)
     return -mean(target * log(p) + (1 - target) * log(1 - p))
+
+
+def rnn(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh", lengths=None, reverse=False):
+    """h ← φ(x_t Wᵢᵀ + bᵢ + h Wₕᵀ + bₕ), time by time."""
+    phi = {"tanh": tanh, "relu": relu}[nonlinearity]
+
+    def step(x_t, h):
+        return [phi(linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh))]
+
+    return _through_time(step, x, [h0], lengths, reverse)
+
+
+def gru(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False):
+    """h ← (1 − z) n + z h, time by time."""
+    H = h0.shape[1]
+
+    def step(x_t, h):
+        a, u = linear(x_t, weight_ih, bias_ih), linear(h, weight_hh, bias_hh)
+        r, z = sigmoid(a[:, :H] + u[:, :H]), sigmoid(a[:, H:2 * H] + u[:, H:2 * H])
+        n = tanh(a[:, 2 * H:] + r * u[:, 2 * H:])
+        return [(1 - z) * n + z * h]
+
+    return _through_time(step, x, [h0], lengths, reverse)
+
+
+def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False):
+    """c ← f c + i g, h ← o tanh c, time by time."""
+    H = h0.shape[1]
+
+    def step(x_t, h, c):
+        gates = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+        i, f, g, o = (gates[:, k * H:(k + 1) * H] for k in range(4))
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        return [sigmoid(o) * tanh(c), c]
+
+    return _through_time(step, x, [h0, c0], lengths, reverse)
+
+
+def _through_time(step, x, state, lengths, reverse):
+    """(y, *last state): the state moves only in sequences that have not ended, and y is 0 in the others."""
+    T = len(x)
+    y = [None] * T
+    for t in reversed(range(T)) if reverse else range(T):
+        new = step(x[t], *state)
+        going = np.array(True) if lengths is None else (t < np.asarray(lengths))[:, None]
+        state = [where(going, after, before) for after, before in zip(new, state)]
+        y[t] = where(going, new[0], 0.0)
+    return stack(y), *state
