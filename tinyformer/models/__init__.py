@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from .gpt import GPT, GPTConfig
+from .ngram import NGram, NGramConfig
 
-__all__ = ["GPT", "GPTConfig", "ARCHITECTURES", "load_model"]
+__all__ = ["ARCHITECTURES", "GPT", "GPTConfig", "NGram", "NGramConfig", "load_model"]
 
 # The name that config.json and recipes call an architecture by.
-ARCHITECTURES = {"gpt": (GPT, GPTConfig)}
+ARCHITECTURES = {"gpt": (GPT, GPTConfig), "ngram": (NGram, NGramConfig)}
 
 
 def load_model(folder):

@@ -16,12 +16,14 @@ def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
 
     at_most     windows to look at, evenly spread; None for every token but the first
 
+    A model that says ``whole_text`` reads the tokens in one piece: it slides along them and costs no more that way.
     FloatingPointError if the loss is not finite.
     """
     was_training, _ = model.training, model.eval()
     total, count = 0.0, 0
+    T = len(tokens) - 1 if getattr(model, "whole_text", False) else model.config.block_size
     try:
-        for x, y in windows(tokens, batch_size, model.config.block_size, at_most):
+        for x, y in windows(tokens, batch_size, T, at_most):
             with no_grad():
                 loss = model.loss(x, y).item()
             if not math.isfinite(loss):

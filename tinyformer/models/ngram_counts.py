@@ -1,0 +1,121 @@
+"""Counts of all n-grams of a text, kept as a tree in sorted arrays.
+
+A node of level m is an m-gram that occurs, w₁…wₘ. Its key is made from the number of its parent w₁…wₘ₋₁ and its last token:
+
+    key = parent · V + wₘ              a node's number is the place of its key among the sorted keys of its level
+
+so the children of a node stand side by side, a key never outgrows 64 bits whatever V and m are, and everything below is a
+sort or a binary search over whole arrays. Level 1 holds every token of the vocabulary, whether it occurs or not.
+
+The first token of a sequence is given, never predicted: the count of an m-gram is how often its last token was predicted
+after the others. No n-gram reaches from one sequence into the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+UNSEEN, SHORT = -1, -2                  # instead of a node: it does not occur; it would begin before the text does
+
+
+@dataclass
+class Level:
+    """The m-grams of one m, in the order of their keys: U of them.
+
+    keys        int64 (U,)
+    counts      how often each occurs
+    neighbours  how many different tokens stand before it somewhere, each beginning of a sequence being one more: (U,).
+                Level 1 does not count beginnings, where nothing is predicted; the last level has None
+    """
+
+    keys: np.ndarray
+    counts: np.ndarray
+    neighbours: np.ndarray = None
+
+
+class Counts:
+    """The n-grams up to ``n`` of ``sequences``.
+
+    sequences   the ids of one text, integers (T,), or a list of such
+    vocab_size  V: the ids are 0…V−1
+    """
+
+    def __init__(self, sequences, n, vocab_size):
+        self.n, self.vocab_size = n, vocab_size
+        ids, ends = _joined(sequences, vocab_size)
+        firsts = np.concatenate([[0], ends[:-1]])
+        last = np.repeat(ends, ends - firsts)                                   # for each token the end of its sequence
+        predicted = np.ones(len(ids), bool)
+        predicted[firsts] = False
+        self.levels = [Level(np.arange(vocab_size), np.bincount(ids[predicted], minlength=vocab_size))]
+        self.suffixes = [np.zeros(vocab_size, np.int64)]                        # for each node the one without its first token
+        starts, node = np.arange(len(ids)), ids.copy()                          # where m-grams begin, and their nodes
+        for m in range(2, n + 1):
+            starts = starts[last[starts] - starts >= m]
+            keys, which, counts = _distinct(node[starts] * vocab_size + ids[starts + m - 1],
+                                            len(self.levels[-1].keys) * vocab_size, number=m < n)
+            self.levels.append(Level(keys, counts))
+            parent, token = np.divmod(keys, vocab_size)
+            suffix = token if m == 2 else find(self.levels[m - 2].keys, self.suffixes[-1][parent], token, vocab_size)
+            self.suffixes.append(suffix)
+            below = self.levels[m - 2]
+            below.neighbours = np.bincount(suffix, minlength=len(below.keys))
+            if m > 2:
+                below.neighbours += np.bincount(node[firsts[ends - firsts >= m - 1]], minlength=len(below.keys))
+            node[starts] = which
+
+    def parents(self, m):
+        """(numbers of the parents, last tokens) of the nodes of level m."""
+        if m == 1:
+            return np.zeros(self.vocab_size, np.int64), np.arange(self.vocab_size)
+        return np.divmod(self.levels[m - 1].keys, self.vocab_size)
+
+
+def find(keys, parent, token, vocab_size):
+    """The nodes of the children ``token`` of the nodes ``parent``, which broadcast: UNSEEN where there is none, SHORT where
+    the parent is."""
+    wanted = parent * vocab_size + token
+    if len(keys) == 0:
+        return np.where(np.broadcast_to(parent, wanted.shape) == SHORT, SHORT, UNSEEN)
+    place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+    return np.where(parent == SHORT, SHORT, np.where((keys[place] == wanted) & (parent >= 0), place, UNSEEN))
+
+
+def _distinct(keys, limit, number):
+    """(the distinct ``keys`` in ascending order, with ``number`` the place among them of each key, how often each occurs).
+
+    The keys are below ``limit``. Where that is not large, counting in a table takes a fifth of the time of sorting.
+    """
+    if limit > 4 * len(keys):
+        distinct, *which, counts = np.unique(keys, return_inverse=number, return_counts=True)
+        return distinct, which[0] if number else -1, counts
+    table = np.bincount(keys, minlength=limit)
+    distinct = np.flatnonzero(table)
+    place = np.zeros(limit, np.int64)
+    place[distinct] = np.arange(len(distinct))
+    return distinct, place[keys], table[distinct]
+
+
+def _joined(sequences, vocab_size):
+    """(ids of all sequences one after the other, the end of each), checked."""
+    sequences = sequences if isinstance(sequences, (list, tuple)) and np.ndim(sequences[0] if sequences else 0) else [sequences]
+    sequences = [checked_ids(ids, vocab_size) for ids in sequences]
+    sequences = [ids for ids in sequences if len(ids)]
+    if not any(len(ids) > 1 for ids in sequences):
+        raise ValueError("ngram: the text has no token that follows another one, expected a sequence of at least two")
+    return np.concatenate(sequences), np.cumsum([len(ids) for ids in sequences])
+
+
+def checked_ids(ids, vocab_size, ndim=1):
+    """``ids`` as int64 with so many axes, each in 0…V−1."""
+    ids = np.asarray(ids)
+    if ids.ndim != ndim:
+        raise ValueError(f"ngram: ids have shape {ids.shape}, expected {ndim} {'axis' if ndim == 1 else 'axes'}")
+    if ids.size and ids.dtype.kind not in "iu":
+        raise TypeError(f"ngram: ids are {ids.dtype}, expected integers")
+    if ids.size and not (0 <= ids.min() and ids.max() < vocab_size):
+        strange = ids[(ids < 0) | (ids >= vocab_size)][0]
+        raise ValueError(f"ngram: an id is {strange}, expected 0…{vocab_size - 1}")
+    return ids.astype(np.int64, copy=False)
