@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "products.h"
+
 namespace tf {
 namespace {
 
@@ -55,5 +57,12 @@ bool use_isa(const char *name) {
     if (isa) live = isa;
     return isa != nullptr;
 }
+
+template <> void run_matmul(const Matmul<float> &call) { isa().f32.matmul(call); }
+template <> void run_matmul(const Matmul<double> &call) { isa().f64.matmul(call); }
+template <> void run_attention_forward(const Attention<float> &call) { isa().f32.attention_forward(call); }
+template <> void run_attention_forward(const Attention<double> &call) { isa().f64.attention_forward(call); }
+template <> void run_attention_backward(const Attention<float> &call) { isa().f32.attention_backward(call); }
+template <> void run_attention_backward(const Attention<double> &call) { isa().f64.attention_backward(call); }
 
 }  // namespace tf

@@ -35,7 +35,8 @@ enum {
     TF_BAD_POINTER = -3, /* NULL where entries are to be read or written */
     TF_BAD_STRIDE = -4,  /* an output whose entries would share memory */
     TF_BAD_VALUE = -5,   /* an index or another argument out of range */
-    TF_NO_MEMORY = -6
+    TF_NO_MEMORY = -6,
+    TF_CUDA = -100       /* TF_CUDA − e: CUDA's error e (cuda/) */
 };
 
 /* What a code means, in English; never NULL. */

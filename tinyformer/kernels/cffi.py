@@ -21,26 +21,11 @@ C = ffi.dlopen(_native.__file__)
 TYPES = {np.dtype(np.float32): C.TF_FLOAT32, np.dtype(np.float64): C.TF_FLOAT64}
 
 
-class Library:
-    """The functions of ``tinyformer._native``, called through cffi."""
+class Products:
+    """The matrix product and attention of ``C``, a library opened by cffi."""
 
-    def isa(self):
-        return _text(C.tf_isa())
-
-    def use_isa(self, name):
-        _check(f"use_isa {name}", C.tf_use_isa(name.encode()))
-
-    def set_num_threads(self, n):
-        _check("set_num_threads", C.tf_set_num_threads(n))
-
-    def get_num_threads(self):
-        return C.tf_get_num_threads()
-
-    def threading(self):
-        return _text(C.tf_threading())
-
-    def peak(self, type, rounds):
-        return C.tf_peak(type, rounds)
+    def __init__(self, C):
+        self.C = C
 
     def matmul(self, a, b, c, alpha=1.0, beta=0.0, bias=None, preactivation=None, residual=None):
         type, batch = _type(a), a.shape[:-2]
@@ -66,24 +51,52 @@ class Library:
                 row, column = row if M > 1 else N, column if N > 1 else 1
             alive.append(ffi.new("int64_t[]", lead or 1))
             matrices.append(ffi.new("tf_matrices *", (_pointer(name, array, type, array is c), row, column, alive[-1])))
-        _check("matmul", C.tf_matmul(type, len(batch), ffi.new("int64_t[]", batch or 1), M, N, K, alpha, matrices[0], matrices[1],
-                                     beta, matrices[2], epilogue))
+        self._check("matmul", self.C.tf_matmul(type, len(batch), ffi.new("int64_t[]", batch or 1), M, N, K, alpha, matrices[0],
+                                               matrices[1], beta, matrices[2], epilogue))
 
     def attention_forward(self, q, k, v, bias, keep, o, L, scale, is_causal):
         type, a = _type(q), _sizes(q, k, v, scale, is_causal)
         scores = (a.B, a.H, a.T, a.S)
-        _check("attention", C.tf_attention_forward(
+        self._check("attention", self.C.tf_attention_forward(
             type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
             _tensor4("keep", keep, type, scores), _tensor4("o", o, type, (a.B, a.H, a.T, a.E), True), _row_sums(a, type, L)))
 
     def attention_backward(self, q, k, v, bias, keep, o, L, do, dq, dk, dv, ds, scale, is_causal):
         type, a = _type(q), _sizes(q, k, v, scale, is_causal)
         scores, out = (a.B, a.H, a.T, a.S), (a.B, a.H, a.T, a.E)
-        _check("attention", C.tf_attention_backward(
+        self._check("attention", self.C.tf_attention_backward(
             type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
             _tensor4("keep", keep, type, scores), _tensor4("o", o, type, out), _row_sums(a, type, L), _tensor4("dO", do, type, out),
             _tensor4("dq", dq, type, (a.B, a.H, a.T, a.D), True), _tensor4("dk", dk, type, (a.B, a.H, a.S, a.D), True),
             _tensor4("dv", dv, type, (a.B, a.H, a.S, a.E), True), _tensor4("ds", ds, type, scores, True)))
+
+    def _check(self, what, code):
+        _check(what, code, self.C)
+
+
+class Library(Products):
+    """The functions of ``tinyformer._native``, called through cffi."""
+
+    def __init__(self):
+        super().__init__(C)
+
+    def isa(self):
+        return _text(C.tf_isa())
+
+    def use_isa(self, name):
+        _check(f"use_isa {name}", C.tf_use_isa(name.encode()))
+
+    def set_num_threads(self, n):
+        _check("set_num_threads", C.tf_set_num_threads(n))
+
+    def get_num_threads(self):
+        return C.tf_get_num_threads()
+
+    def threading(self):
+        return _text(C.tf_threading())
+
+    def peak(self, type, rounds):
+        return C.tf_peak(type, rounds)
 
     def norm_forward(self, x, weight, bias, eps, y, mean, inverse):
         type, (N, C_) = _type(x), _matrix(x)
@@ -169,11 +182,11 @@ def _text(chars):
     return ffi.string(chars).decode()
 
 
-def _check(what, code):
+def _check(what, code, library=C):
     if code == C.TF_NO_MEMORY:
         raise MemoryError
     if code:
-        raise ValueError(f"{what}: {_text(C.tf_message(code))}")
+        raise (ValueError if code > C.TF_CUDA else RuntimeError)(f"{what}: {_text(library.tf_message(code))}")
 
 
 def _type(a):
