@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+
 def sigmoid(x):
     """1 / (1 + e⁻ˣ), from e^{−|x|}, which cannot overflow."""
     e = np.exp(-np.abs(x))
