@@ -72,33 +72,50 @@ template <class T> TF_NOINLINE void finish(const T *tile, int rows, int64_t n, c
                    [=](T *p, vec<T> v) TF_INLINE_LAMBDA { store_some(p, v, left); });
 }
 
-/* The tile: rows × vectors sums over K. a: entry (i, k) at i·ar + k·ac. b: row k at k·bk. Columns beyond n are not stored. */
+/* The tile: rows × vectors sums over K. a: entry (i, k) at i·ar + k·ac. b: row k at k·bk. Columns beyond n are not stored.
+ *
+ * In training, operands come from beyond the second cache, and a tile that waited for each line would lose a fifth of its
+ * time. So it asks for lines in advance, a few at a time between its multiply-adds: for C, and for the rows of A that the next
+ * tile will read, which begin at `next`. (If A lies transposed, each step reads a line far from the last: then for its own,
+ * AHEAD steps before.) */
 template <class T, int rows, int vectors>
-void tile(int64_t K, const T *a, int64_t ar, int64_t ac, const T *b, int64_t bk, const Target<T> &to, int64_t at,
+void tile(int64_t K, const T *a, int64_t ar, int64_t ac, const T *next, const T *b, int64_t bk, const Target<T> &to, int64_t at,
           int64_t column, int64_t n) {
+    constexpr int64_t AHEAD = 24;
     vec<T> sums[rows][vectors];
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) sums[i][j] = vec<T>{};
 
-    if (ar == 1) {
-        for (int64_t k = 0; k < K; k++, a += ac, b += bk) {
-            vec<T> bv[vectors];
-            for (int j = 0; j < vectors; j++) bv[j] = load(b + j * lanes<T>);
-            for (int i = 0; i < rows; i++)
-                for (int j = 0; j < vectors; j++) sums[i][j] += a[i] * bv[j];
-        }
-    } else {
-        /* Three rows to a pointer: an address may be pointer + stride or pointer + 2·stride, and registers are few. */
-        const T *third[(rows + 2) / 3];
-        for (int i = 0; i < rows; i += 3) third[i / 3] = a + i * ar;
-        for (int64_t k = 0; k < K; k++, b += bk) {
-            vec<T> bv[vectors];
-            for (int j = 0; j < vectors; j++) bv[j] = load(b + j * lanes<T>);
-            for (int i = 0; i < rows; i++) {
-                const T x = third[i / 3][i % 3 * ar];
-                for (int j = 0; j < vectors; j++) sums[i][j] += x * bv[j];
+    /* As many stretches as rows, each with one row's lines. */
+    const int64_t stretch = larger(1, parts(K, rows));
+    const T *c = to.c + at;
+    for (int64_t k = 0, i = 0; k < K; i++, c += to.row) {
+        const int64_t end = smaller(K, k + stretch);
+        for (int j = 0; j <= vectors; j++) prefetch_to_write(c + j * lanes<T>);
+        if (ar != 1) for (int64_t q = 0; q < K; q += lanes<T>) prefetch(next + i * ar + q * ac);
+
+        if (ar == 1) {
+            for (; k < end; k++, a += ac, b += bk) {
+                prefetch(a + AHEAD * ac);
+                prefetch(a + AHEAD * ac + rows - 1);
+                vec<T> bv[vectors];
+                for (int j = 0; j < vectors; j++) bv[j] = load(b + j * lanes<T>);
+                for (int r = 0; r < rows; r++)
+                    for (int j = 0; j < vectors; j++) sums[r][j] += a[r] * bv[j];
             }
-            for (int i = 0; i < rows; i += 3) third[i / 3] += ac;
+        } else {
+            /* Three rows to a pointer: an address may be pointer + stride or pointer + 2·stride, and registers are few. */
+            const T *third[(rows + 2) / 3];
+            for (int r = 0; r < rows; r += 3) third[r / 3] = a + r * ar + k * ac;
+            for (; k < end; k++, b += bk) {
+                vec<T> bv[vectors];
+                for (int j = 0; j < vectors; j++) bv[j] = load(b + j * lanes<T>);
+                for (int r = 0; r < rows; r++) {
+                    const T x = third[r / 3][r % 3 * ar];
+                    for (int j = 0; j < vectors; j++) sums[r][j] += x * bv[j];
+                }
+                for (int r = 0; r < rows; r += 3) third[r / 3] += ac;
+            }
         }
     }
 
@@ -120,8 +137,8 @@ void tile(int64_t K, const T *a, int64_t ar, int64_t ac, const T *b, int64_t bk,
 }
 
 /* The tile of the right size: table[rows − 1][vectors − 1]. */
-template <class T> using TileOf = void (*)(int64_t, const T *, int64_t, int64_t, const T *, int64_t, const Target<T> &, int64_t,
-                                           int64_t, int64_t);
+template <class T> using TileOf = void (*)(int64_t, const T *, int64_t, int64_t, const T *, const T *, int64_t,
+                                           const Target<T> &, int64_t, int64_t, int64_t);
 template <class T, int rows> struct Fill {
     static constexpr void row(TileOf<T> (*table)[NV]) {
         table[rows - 1][0] = tile<T, rows, 1>;
@@ -162,8 +179,9 @@ void tile_over(int64_t M, int64_t N, int64_t K, const Rows<T> &a, const Strips<T
         const int64_t n = smaller(N - j, NR<T>), vectors = parts(n, lanes<T>);
         for (int64_t t = 0; t < count; t++) {
             const int64_t i = t * M / count, rows = (t + 1) * M / count - i;
-            tiles<T>.of[rows - 1][vectors - 1](K, a.data + i * a.row, a.row, a.column, strip, b.row, to, at + i * to.row + j,
-                                               column + j, n);
+            const T *next = a.data + (t + 1 < count ? i + rows : 0) * a.row;
+            tiles<T>.of[rows - 1][vectors - 1](K, a.data + i * a.row, a.row, a.column, next, strip, b.row, to,
+                                               at + i * to.row + j, column + j, n);
         }
     }
 }
@@ -205,7 +223,10 @@ template <class T> void pack_strip(int64_t K, int64_t n, const T *b, int64_t row
         const T *from = b + v * W * column;
         int64_t k = 0;
         if (have == W && column == 1) {
-            for (; k < K; k++) store(out + k * NR<T>, load(from + k * row));
+            for (; k < K; k++) {
+                prefetch(from + (k + 16) * row);
+                store(out + k * NR<T>, load(from + k * row));
+            }
         } else if (have == W && row == 1) {
             for (; k + W <= K; k += W) transpose_square<T>(from + k, column, out + k * NR<T>, NR<T>);
         }
@@ -273,8 +294,8 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
             const int64_t strips_each = alone ? strips : larger(1, wide * 1000000 / (mc * larger(k, 1) * NR<T>));
             const int64_t column_chunks = parts(strips, strips_each);
             auto chunk = [&](int64_t c) {
-                const int64_t i = c % row_chunks * M / row_chunks, m = (c % row_chunks + 1) * M / row_chunks - i;
-                const int64_t s = c / row_chunks * strips_each, j = s * NR<T>;
+                const int64_t r = c / column_chunks, i = r * M / row_chunks, m = (r + 1) * M / row_chunks - i;
+                const int64_t s = c % column_chunks * strips_each, j = s * NR<T>;
                 const int64_t n = smaller(nc - j, strips_each * NR<T>);
                 Rows<T> rows{A + i * p.a_row + pc * p.a_column, p.a_row, p.a_column};
                 const Strips<T> strip{packed.data + s * packed.strip, packed.strip, packed.row};

@@ -76,6 +76,15 @@ template <class T> TF_INLINE void store_some(T *p, vec<T> v, int64_t n) {
     for (int i = 0; i < n; i++) p[i] = lane[i];
 }
 
+/* Ask for the line of memory at p, to be read or to be written soon. p may point anywhere: nothing comes of a wrong one. */
+#ifdef __GNUC__
+TF_INLINE void prefetch(const void *p) { __builtin_prefetch(p, 0); }
+TF_INLINE void prefetch_to_write(const void *p) { __builtin_prefetch(p, 1); }
+#else
+TF_INLINE void prefetch(const void *) {}
+TF_INLINE void prefetch_to_write(const void *) {}
+#endif
+
 /* b where a is NaN: only arguments without NaN may be compared this way, or those whose NaN comes back in elsewhere. */
 template <class T> TF_INLINE vec<T> vmax(vec<T> a, vec<T> b) { return choose(a > b, a, b); }
 

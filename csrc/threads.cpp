@@ -10,9 +10,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <thread>
+#include <vector>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
@@ -71,15 +73,19 @@ public:
         if (wanted > n - 1) wanted = (int)(n - 1);
         while (started_ < wanted) std::thread(&Pool::work, this, started_++).detach();
 
-        body_ = body, context_ = context, n_ = n, helpers_ = wanted;
-        next_.store(0, std::memory_order_relaxed);
+        body_ = body, context_ = context, helpers_ = wanted;
+        while ((int)shares_.size() <= wanted) shares_.emplace_back(new Share);
+        for (int t = 0; t <= wanted; t++) {
+            shares_[t]->next.store(n * t / (wanted + 1), std::memory_order_relaxed);
+            shares_[t]->end = n * (t + 1) / (wanted + 1);
+        }
         gate_.store((gate_.load(std::memory_order_relaxed) | low_bits) + 1 + open);      /* next job, nobody in, open */
         if (asleep_.load() > 0) {
             std::lock_guard<std::mutex> lock(sleep_);
             wake_.notify_all();
         }
         working = true;
-        take();
+        take(0);
         working = false;
         gate_.fetch_and(~open);                                                          /* nobody else may come in */
         for (int look = 0; gate_.load(std::memory_order_acquire) & count; look++)
@@ -91,8 +97,18 @@ private:
     /* The gate: which job (high bits), whether one may come in (one bit), how many are in (low bits). */
     static constexpr uint64_t open = 1 << 16, count = open - 1, low_bits = 2 * open - 1;
 
-    void take() {
-        for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < n_;) body_(context_, i);
+    /* Everyone begins with a share of their own, the same part of each job: what a thread wrote in one job it reads in the next,
+     * and finds in its own cache. Then they help the others. */
+    struct alignas(64) Share {
+        std::atomic<int64_t> next{0};
+        int64_t end = 0;
+    };
+
+    void take(int me) {
+        for (int t = 0; t <= helpers_; t++) {
+            Share &share = *shares_[(me + t) % (helpers_ + 1)];
+            for (int64_t i; (i = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) body_(context_, i);
+        }
     }
 
     void work(int me) {
@@ -111,7 +127,7 @@ private:
             }
             if (!gate_.compare_exchange_weak(gate, gate + 1)) continue;
             seen = gate / (2 * open);
-            if (me < helpers_) take();
+            if (me < helpers_) take(me + 1);
             gate_.fetch_sub(1, std::memory_order_release);
         }
     }
@@ -123,10 +139,9 @@ private:
     int started_ = 0;
     std::atomic<int> asleep_{0};
     std::atomic<uint64_t> gate_{0};
-    std::atomic<int64_t> next_{0};
+    std::vector<std::unique_ptr<Share>> shares_;
     Body body_ = nullptr;
     void *context_ = nullptr;
-    int64_t n_ = 0;
     int helpers_ = 0;
 };
 
