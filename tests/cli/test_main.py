@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "generate", "evaluate", "doctor", "check", "learn", "book")
+COMMANDS = ("train", "generate", "evaluate", "doctor", "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import typer
 
-from . import book, check, doctor, evaluate, generate, learn, train
+from . import book, check, data, doctor, evaluate, generate, learn, train
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.")
@@ -18,6 +18,7 @@ app.command("generate")(generate.command)
 app.command("evaluate")(evaluate.command)
 app.command("doctor")(doctor.command)
 app.command("check")(check.command)
+app.add_typer(data.app, name="data")
 app.add_typer(learn.app, name="learn")
 app.add_typer(book.app, name="book")
 

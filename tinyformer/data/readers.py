@@ -1,0 +1,88 @@
+"""Reading the user's own examples: a CSV file, and IMDb in the folders that it comes in."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from .dataset import Dataset, Examples, by_content, tenth
+
+
+def read_csv(path, text="text", label="label", classes=None):
+    """The data set in a CSV file (or, named .tsv, with tabs) in UTF-8, whose first line names the columns.
+
+    text, label     the columns of the texts and of their labels
+    classes         the labels that may occur, in the order of their numbers; without it, those that occur, sorted
+
+    It is split by content, as ``by_content`` does. ValueError for a column that is not there, bytes that are not UTF-8, a
+    text or a label that is empty, a label that is not one of ``classes``, and fewer than two classes.
+    """
+    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter="\t" if Path(path).suffix == ".tsv" else ",",
+                        strict=True)
+    texts, labels = [], []
+    try:
+        header = next(reader, [])
+        columns = [_column(path, header, name) for name in (text, label)]
+        for row in reader:
+            if row:                                     # an empty line is no row
+                if len(row) != len(header):
+                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: {len(row)} fields, expected {len(header)}")
+                fields = [row[column].strip() for column in columns]
+                for name, field in zip((text, label), fields):
+                    if not field:
+                        raise ValueError(f"read_csv: {path}, line {reader.line_num}: the column {name!r} is empty")
+                if classes is not None and fields[1] not in classes:
+                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: unknown label {fields[1]!r}, "
+                                     f"expected one of {', '.join(classes)}")
+                texts.append(fields[0])
+                labels.append(fields[1])
+    except csv.Error as error:
+        raise ValueError(f"read_csv: {path}, line {reader.line_num}: {error}") from None
+    occurring = sorted(set(labels))
+    if len(occurring) < 2:
+        found = f"only the class {occurring[0]!r}" if occurring else "no rows"
+        raise ValueError(f"read_csv: {path} has {found}, expected at least two classes")
+    classes = tuple(occurring if classes is None else classes)
+    return by_content(Path(path).stem, texts, [classes.index(label) for label in labels], classes)
+
+
+def read_imdb(folder):
+    """IMDb's film reviews (Maas et al. 2011) from ``folder``, as it is unpacked: {train,test}/{neg,pos}/*.txt.
+
+    The test split is its own; of its training part the texts of tenth 1 are for validation.
+    """
+    folder = Path(folder)
+    parts = {part: _reviews(folder, part) for part in ("train", "test")}
+    held_out = [tenth(text) == 1 for text in parts["train"].x]
+    chosen = [[i for i, held in enumerate(held_out) if held == wanted] for wanted in (False, True)]
+    splits = [Examples([parts["train"].x[i] for i in places], parts["train"].y[places]) for places in chosen]
+    return Dataset("imdb", *splits, parts["test"], ("negative", "positive"))
+
+
+def _reviews(folder, part):
+    texts, labels = [], []
+    for label, kind in enumerate(("neg", "pos")):
+        files = sorted((folder / part / kind).glob("*.txt"))
+        if not files:
+            raise ValueError(f"read_imdb: no texts in {folder / part / kind}, expected the folder aclImdb with train/neg, "
+                             f"train/pos, test/neg and test/pos")
+        texts += [_text(file) for file in files]
+        labels += [label] * len(files)
+    return Examples(texts, np.array(labels, np.int64))
+
+
+def _column(path, header, name):
+    if name not in header:
+        raise ValueError(f"read_csv: {path} has no column {name!r}, it has {', '.join(map(repr, header)) or 'no columns'}")
+    return header.index(name)
+
+
+def _text(path):
+    data = Path(path).read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}") from None

@@ -1,0 +1,100 @@
+"""From a fetched file to a data set: what is read, what is left out."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+
+import numpy as np
+
+from .dataset import Dataset, Examples, by_content
+from .download import card, fetch, read
+
+
+def load(name):
+    """The data set ``name``, fetched if it is not there yet: a ``Dataset``, or a str where it is running text.
+
+    >>> texts, labels = load("movie-snippets").train                                            # doctest: +SKIP
+
+    Raises ValueError for an unknown name and a file that has changed, OSError where it cannot be had.
+    """
+    card(name)
+    if name not in READERS:
+        raise ValueError(f"load: {name} is no data set but files of a model; fetch({name!r}) gives their folder")
+    fetch(name)
+    return READERS[name]()
+
+
+def _movie_snippets():
+    rows = [line.split("\t") for line in read("movie-snippets", "snippets.tsv").decode().splitlines()[1:]]
+    labels = {text: int(float(score) > 0) for _, score, text in rows if abs(float(score)) > 0.5}
+    return by_content("movie-snippets", labels, labels.values(), ("negative", "positive"))
+
+
+def _chinese_reviews():
+    negative, positive = (dict.fromkeys(filter(None, map(str.strip, read("chinese-reviews", file).decode().split("\n"))))
+                          for file in ("negative.txt", "positive.txt"))
+    labels = {text: label for label, texts in enumerate((negative, positive)) for text in texts
+              if not (text in negative and text in positive)}
+    return by_content("chinese-reviews", labels, labels.values(), ("negative", "positive"))
+
+
+def _sms_spam():
+    rows = csv.DictReader(io.StringIO(read("sms-spam", "sms.csv").decode(), newline=""))
+    labels = {row["text"]: int(row["spam"]) for row in rows}
+    return by_content("sms-spam", labels, labels.values(), ("ham", "spam"))
+
+
+def _names():
+    """A line is the name, its frequency, the sum of those so far, and its rank."""
+    female, male = ({line.split()[0].lower() for line in read("names", file).decode().splitlines()}
+                    for file in ("female.txt", "male.txt"))
+    names = sorted(female | male)
+    labels = [(name in female) + 2 * (name in male) - 1 for name in names]
+    return by_content("names", names, labels, ("female", "male", "both"))
+
+
+def _cmudict():
+    """A line is ``word P H O N E S # where the word is from``; a second pronunciation's word ends in (2)."""
+    lines = [line.partition("#")[0].split(" ", 1) for line in read("cmudict", "cmudict.dict").decode().splitlines()]
+    return by_content("cmudict", [re.sub(r"\(\d+\)$", "", word) for word, _ in lines],
+                      [phones.strip() for _, phones in lines])
+
+
+def _opencc_phrases():
+    """A line is ``simplified⇥traditional other-choice …``."""
+    lines = [line.split("\t") for line in read("opencc-phrases", "phrases.txt").decode().splitlines()
+             if line and not line.startswith("#")]
+    return by_content("opencc-phrases", [simplified for simplified, _ in lines],
+                      [traditional.split()[0] for _, traditional in lines])
+
+
+def _mnist_5k():
+    """Rows of 784 grey values and the digit, ordered by digit: every 5th row is for testing, and of each ten the 2nd for
+    validation."""
+    text = gzip.decompress(read("mnist-5k", "mnist_5k.csv.gz")).decode()
+    rows = np.array(text.replace("\n", ",").rstrip(",").split(","), np.uint8).reshape(-1, 785)
+    x, y, place = rows[:, :784].astype(np.float32) / 255, rows[:, 784].astype(np.int64), np.arange(len(rows))
+    test, validation = place % 5 == 0, place % 10 == 1
+    return Dataset("mnist-5k", *(Examples(x[part], y[part]) for part in (~(test | validation), validation, test)),
+                   tuple("0123456789"))
+
+
+def _shakespeare_plays():
+    """Markdown without its marks: ``#`` before headings, stars around speakers, ``_`` around directions, ``\\`` escapes."""
+    text = read("shakespeare-plays", "plays.md").decode()
+    text = re.sub(r"^# ", "\n", text, flags=re.MULTILINE)                      # a play begins: an empty line before it
+    text = re.sub(r"^#+ |[*_\\]| +$", "", text, flags=re.MULTILINE)
+    return text.lstrip("\n")
+
+
+def _sanguo():
+    return "\n".join(json.loads(read("sanguo", "sanguo.json")))                # 120 chapters
+
+
+READERS = {"movie-snippets": _movie_snippets, "chinese-reviews": _chinese_reviews, "sms-spam": _sms_spam, "names": _names,
+           "cmudict": _cmudict, "opencc-phrases": _opencc_phrases, "mnist-5k": _mnist_5k,
+           "shakespeare-plays": _shakespeare_plays, "sanguo": _sanguo}

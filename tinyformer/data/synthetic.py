@@ -1,0 +1,63 @@
+"""Examples made up by rule: small tasks that show what a model can and cannot learn.
+
+Each function takes how many are wanted and ``rng``, a Generator, a seed, or None for the framework's own; it gives
+(x, y). Points are float32 (N, 2) with int64 labels (N,), sequences int64 (N, T) on both sides.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..rng import generator
+
+
+def xor(n, rng=None, noise=0.1):
+    """Points around the corners of a square; the label is 1 where exactly one coordinate is high. No line separates them."""
+    rng = generator(rng)
+    corners = rng.integers(0, 2, (n, 2))
+    x = corners + noise * rng.standard_normal((n, 2))
+    return x.astype(np.float32), corners[:, 0] ^ corners[:, 1]
+
+
+def spirals(n, rng=None, arms=2, turns=1.0, noise=0.02):
+    """Points along ``arms`` spirals that start at the middle and go round ``turns`` times; the label is the arm."""
+    rng = generator(rng)
+    y = rng.integers(0, arms, n)
+    radius = np.sqrt(rng.random(n))                     # the root spreads the points evenly over the disc
+    angle = 2 * np.pi * (turns * radius + y / arms)
+    x = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1) + noise * rng.standard_normal((n, 2))
+    return x.astype(np.float32), y
+
+
+def copy(n, rng=None, length=10, symbols=10):
+    """Rows of symbols 0 … ``symbols`` − 1, and the same rows."""
+    x = generator(rng).integers(0, symbols, (n, length))
+    return x, x.copy()
+
+
+def reverse(n, rng=None, length=10, symbols=10):
+    """Rows of symbols, and the same from right to left."""
+    x, _ = copy(n, rng, length, symbols)
+    return x, x[:, ::-1].copy()
+
+
+def sort(n, rng=None, length=10, symbols=10):
+    """Rows of symbols, and the same in ascending order."""
+    x, _ = copy(n, rng, length, symbols)
+    return x, np.sort(x, axis=1)
+
+
+PLUS = 10                                               # the symbol of the sign in ``add``
+
+
+def add(n, rng=None, digits=3):
+    """Sums of two numbers of ``digits`` digits: x is a + b as 2 ``digits`` + 1 symbols, where 10 is the plus; y is the sum in
+    ``digits`` + 1 digits, the ones first, as one adds by hand: a carry then goes where the eye goes."""
+    a, b = generator(rng).integers(0, 10 ** digits, (2, n))
+    x = np.concatenate([_digits(a, digits), np.full((n, 1), PLUS), _digits(b, digits)], axis=1)
+    return x, _digits(a + b, digits + 1)[:, ::-1].copy()
+
+
+def _digits(numbers, width):
+    """The decimal digits of whole numbers, the highest first: (N, width)."""
+    return numbers[:, None] // 10 ** np.arange(width - 1, -1, -1) % 10
