@@ -40,8 +40,8 @@ def test_once_cached_it_needs_neither_pip_nor_network(index, toys, monkeypatch, 
 def test_of_a_source_distribution_no_code_runs(index, toys, tmp_path):
     mark = tmp_path / "ran"
     evil = f"open({str(mark)!r}, 'w')\nfrom setuptools import setup\nsetup(name='toy-words', version='1.0')\n".encode()
-    package = index({"setup.py": evil, "words.txt": WORDS, "pyproject.toml": b"[build-system]\nrequires = ['no-such-thing']\n"
-                     b"build-backend = 'setuptools.build_meta'\n"}, sdist=True)
+    project = b"[build-system]\nrequires = ['no-such-thing']\nbuild-backend = 'setuptools.build_meta'\n"
+    package = index({"setup.py": evil, "words.txt": WORDS, "pyproject.toml": project}, sdist=True)
     toys(words=(package, {"words.txt": ("toy-words-1.0/words.txt", WORDS)}))
     fetch("words")
     assert read("words", "words.txt") == WORDS
@@ -67,7 +67,7 @@ def test_an_archive_that_is_not_the_pinned_one(index, toys, data):
     package = index({"w": WORDS})
     toys(words=(package, {"words.txt": ("w", WORDS)}))
     index({"w": WORDS, "more": b"something else"})                              # under the same name and version
-    with pytest.raises(ValueError, match=rf"toy-words 1.0: the archive .* has SHA-256 \w{{64}}, expected {package.sha256}; "):
+    with pytest.raises(ValueError, match=rf"toy-words 1.0: the archive .* SHA-256 \w{{64}}, expected {package.sha256}; "):
         fetch("words")
     assert not data.exists()
 

@@ -14,8 +14,12 @@ def need(name):
     return load(name)
 
 
+def parts(data):
+    return data.train, data.validation, data.test
+
+
 def whole(data):
-    return [text for part in (data.train, data.validation, data.test) for text in part.x]
+    return [text for part in parts(data) for text in part.x]
 
 
 def test_the_split_hangs_on_the_text():
@@ -28,8 +32,8 @@ def test_the_split_hangs_on_the_text():
         assert [int(text.split()[1]) % 2 for text in part.x] == part.y.tolist()
         assert part.y.dtype == np.int64
     assert 240 < len(data.test.x) < 360 and sorted(whole(data)) == sorted(texts)
-    assert str(data) == (f"made up: {len(data.train.x):,} train, {len(data.validation.x)} validation, {len(data.test.x)} test; "
-                         f"even, odd")
+    n = [len(part.x) for part in parts(data)]
+    assert str(data) == f"made up: {n[0]:,} train, {n[1]} validation, {n[2]} test; even, odd"
 
 
 @pytest.mark.parametrize("name, sizes, counts, classes", [
@@ -40,8 +44,8 @@ def test_the_split_hangs_on_the_text():
 ])
 def test_labelled_texts(name, sizes, counts, classes):
     data = need(name)
-    assert tuple(len(part.x) for part in (data.train, data.validation, data.test)) == sizes
-    assert np.bincount(np.concatenate([part.y for part in (data.train, data.validation, data.test)])).tolist() == list(counts)
+    assert tuple(len(part.x) for part in parts(data)) == sizes
+    assert np.bincount(np.concatenate([part.y for part in parts(data)])).tolist() == list(counts)
     assert data.classes == classes
     texts = whole(data)
     assert len(set(texts)) == len(texts) and all(text.strip() for text in texts)
@@ -52,7 +56,7 @@ def test_labels_stand_with_their_texts():
     texts, labels = data.test
     assert labels[next(i for i, text in enumerate(texts) if text.startswith("The Rock is destined"))] == 1
     names = need("names")
-    kinds = {name: names.classes[label] for part in (names.train, names.validation, names.test) for name, label in zip(*part)}
+    kinds = {name: names.classes[label] for part in parts(names) for name, label in zip(*part)}
     assert tuple(map(kinds.get, ("abigail", "zachary", "leslie"))) == ("female", "male", "both")
 
 
@@ -60,10 +64,10 @@ def test_pairs():
     data = need("cmudict")
     assert len(whole(data)) == 135_166 and len(set(whole(data))) == 126_052
     assert not set(data.train.x) & set(data.test.x)
-    said = [phones for part in (data.train, data.validation, data.test) for word, phones in zip(*part) if word == "read"]
+    said = [phones for part in parts(data) for word, phones in zip(*part) if word == "read"]
     assert said == ["R EH1 D", "R IY1 D"]
     phrases = need("opencc-phrases")
-    pairs = [pair for part in (phrases.train, phrases.validation, phrases.test) for pair in zip(*part)]
+    pairs = [pair for part in parts(phrases) for pair in zip(*part)]
     assert len(pairs) == 49_238 and all(len(x) == len(y) for x, y in pairs)
     assert sum(x == y for x, y in pairs) == 10_689
 
@@ -71,7 +75,7 @@ def test_pairs():
 def test_digits():
     data = need("mnist-5k")
     assert data.train.x.shape == (3500, 784) and data.validation.x.shape == (500, 784) and data.test.x.shape == (1000, 784)
-    for part in (data.train, data.validation, data.test):
+    for part in parts(data):
         assert part.x.dtype == np.float32 and part.x.min() == 0 and part.x.max() == 1
         assert len(set(np.bincount(part.y))) == 1                               # as many of each digit
     zero, one = (data.train.x[data.train.y == digit].mean(axis=0).reshape(28, 28)[14, 14] for digit in (0, 1))

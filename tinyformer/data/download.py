@@ -201,7 +201,7 @@ def _failure(package, said):
         return ValueError(f"{package}: the archive on the package index has SHA-256 {got.group(1) if got else 'of another'}, "
                           f"expected {package.sha256}; nothing was saved")
     if any(sign in said for sign in NO_CONNECTION):
-        return OSError(f"{package} cannot be downloaded: no connection to the package index. What has been fetched before "
-                       f"works without one")
+        return OSError(f"{package} cannot be downloaded: no connection to the package index; what has been fetched "
+                       f"before works without one")
     errors = [line.strip() for line in said.splitlines() if line.strip().lower().startswith("error:")]
     return OSError(f"{package} cannot be downloaded: pip says {errors[-1][6:].strip() if errors else said.strip()[-300:]!r}")

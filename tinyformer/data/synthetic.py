@@ -51,7 +51,7 @@ PLUS = 10                                               # the symbol of the sign
 
 
 def add(n, rng=None, digits=3):
-    """Sums of two numbers of ``digits`` digits: x is a + b as 2 ``digits`` + 1 symbols, where 10 is the plus; y is the sum in
+    """Sums of two numbers of ``digits`` digits: x is a + b, 2 ``digits`` + 1 symbols of which 10 is the plus; y is the sum,
     ``digits`` + 1 digits, the ones first, as one adds by hand: a carry then goes where the eye goes."""
     a, b = generator(rng).integers(0, 10 ** digits, (2, n))
     x = np.concatenate([_digits(a, digits), np.full((n, 1), PLUS), _digits(b, digits)], axis=1)
