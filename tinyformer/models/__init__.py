@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from .gpt import GPT, GPTConfig
+from .hmm import HMM, HMMConfig
 from .ngram import NGram, NGramConfig
 
-__all__ = ["ARCHITECTURES", "GPT", "GPTConfig", "NGram", "NGramConfig", "load_model"]
+__all__ = ["ARCHITECTURES", "GPT", "GPTConfig", "HMM", "HMMConfig", "NGram", "NGramConfig", "load_model"]
 
 # The name that config.json and recipes call an architecture by.
 ARCHITECTURES = {"gpt": (GPT, GPTConfig), "ngram": (NGram, NGramConfig)}
