@@ -35,7 +35,7 @@ def test_shakespeare_is_nanogpts_published_recipe():
 
 @pytest.mark.parametrize("name", names())
 def test_to_toml_round_trip(tmp_path, name):
-    recipe = load_recipe(name, ["train.lr=0.5", "data.corpus=some \"file\" – ü.txt", "model.bias=true", "train.seed=7"])
+    recipe = load_recipe(name, ["train.lr=0.5", "data.corpus=some \"file\" – ü.txt", "minutes=2", "train.seed=7"])
     (tmp_path / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
     again = load_recipe(tmp_path / "recipe.toml")
     assert again == recipe and again.to_toml() == recipe.to_toml()
@@ -124,7 +124,7 @@ def test_settings_that_cannot_be_used(setting, message):
 
 
 @pytest.mark.parametrize("name, message", (
-    ("nosuch", "unknown recipe 'nosuch'; expected one of pydocs-char, shakespeare-char-cpu"),
+    ("nosuch", "unknown recipe 'nosuch'; expected one of .*pydocs-char, shakespeare-char-cpu"),
     ("shakespear-char-cpu", r"unknown recipe 'shakespear-char-cpu' \(did you mean shakespeare-char-cpu\?\)"),
     ("", "unknown recipe ''"),
     (".", r"unknown recipe '\.'"),

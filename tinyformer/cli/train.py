@@ -42,7 +42,8 @@ def command(
     from .runs import open_run
     print("\na sample:\n")
     write(*open_run(folder), prompt=None, max_new_tokens=300, temperature=0.8, rng=1)
-    print(f"\ncheckpoint  {result.checkpoint}\nloss curve  {folder / 'loss.png'}\n")
+    picture = f"\nloss curve  {folder / 'loss.png'}" * (folder / "loss.png").is_file()         # counting has no curve
+    print(f"\ncheckpoint  {result.checkpoint}{picture}\n")
     for name, loss in {**result.baselines, "this model": result.val_loss}.items():
         print(f"{name:<12}{loss:.4f} {chosen.task.unit} on the same split")
     print(f"val loss {result.val_loss:.4f} (whole validation split) · {result.step} steps · {result.seconds:.0f} s · {folder}")

@@ -65,7 +65,7 @@ class NGram(Pretrained):
     It is used as the neural models are: ``logits = model(ids)``, ``model.loss(ids, targets)``, ``generate``, ``save_pretrained``.
     """
 
-    architecture, Config = "ngram", NGramConfig
+    architecture, Config, counted = "ngram", NGramConfig, True
     whole_text = True                   # a loss is read over the text in one piece: windows would cut contexts off
 
     def __init__(self, config):

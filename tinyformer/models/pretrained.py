@@ -13,10 +13,11 @@ from ..nn import Module
 class Pretrained(Module):
     """A model that can be saved to a folder and made again from it.
 
-    A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that it is trained for.
+    A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that it is trained for. One
+    that is ``counted`` has ``fit(data)`` and no gradients.
     """
 
-    architecture, task = "", "language"
+    architecture, task, counted = "", "language", False
     Config = None
 
     def save_pretrained(self, folder):

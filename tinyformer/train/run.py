@@ -152,6 +152,8 @@ def train(recipe, folder, resume=False):
     A run that stands there already and is not resumed is moved aside, never overwritten.
     """
     folder, settings = Path(folder), recipe.train
+    if ARCHITECTURES[recipe.model["architecture"]][0].counted:
+        return _count(recipe, folder)
     saved = checkpoints(folder / "checkpoints") if resume else []
     run = Run(recipe, recipe.task(recipe.data, folder if saved else None))
     if saved:
@@ -176,6 +178,24 @@ def train(recipe, folder, resume=False):
     draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss), levels=result.baselines,
                 unit=run.task.unit)
     return result
+
+
+def _count(recipe, folder):
+    """A run of a model that is counted, not descended: one look at all of the data, so no steps and nothing to resume."""
+    task = recipe.task(recipe.data)
+    config = recipe.model_config(**task.sizes())
+    task.check(config)
+    print(f"{task.describe()}; counting")
+    began = time.monotonic()
+    model = ARCHITECTURES[recipe.model["architecture"]][0](config).fit(task.train)
+    seconds, figures = time.monotonic() - began, task.measure(model)
+    _set_aside(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / "recipe.toml", recipe.to_toml())
+    task.save(folder)
+    model.save_pretrained(folder)
+    print(f"{type(model).__name__} of {model.num_parameters():,} numbers")
+    return Result(folder, folder / "model.safetensors", 0, figures["val_loss"], task.baselines(), seconds)
 
 
 def _set_aside(folder):
