@@ -11,6 +11,13 @@ template <class... P> bool there(P... pointers) { return (... && (pointers != nu
 
 int check_type(int type) { return type == TF_FLOAT32 || type == TF_FLOAT64 ? TF_OK : TF_BAD_TYPE; }
 
+int check_lstm(const tf_lstm *p) {
+    if (!p) return TF_BAD_POINTER;
+    if (p->T < 0 || p->B < 0 || p->H < 0) return TF_BAD_SHAPE;
+    for (int64_t i = 0; p->lengths && i < p->B; i++) if (p->lengths[i] < 0 || p->lengths[i] > p->T) return TF_BAD_VALUE;
+    return TF_OK;
+}
+
 }  // namespace
 
 extern "C" {
@@ -144,6 +151,36 @@ int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, const int64
     return with_type(type, [&](auto number) {
         using T = decltype(number);
         kernels<T>().embedding_gradient({V, C, N, indices, (const T *)dy, (T *)dweight});
+        return TF_OK;
+    });
+}
+
+int tf_lstm_forward(int type, const tf_lstm *p, const void *weight, void *gates, void *h, void *c) {
+    if (int code = check_lstm(p)) return code;
+    if (p->T == 0 || p->B == 0 || p->H == 0) return check_type(type);
+    if (!there(weight, gates, h, c)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        Lstm<T> call{};
+        static_cast<tf_lstm &>(call) = *p;
+        call.weight = (const T *)weight, call.gates = (T *)gates, call.h = (T *)h, call.c = (T *)c;
+        kernels<T>().lstm_forward(call);
+        return TF_OK;
+    });
+}
+
+int tf_lstm_backward(int type, const tf_lstm *p, const void *weight, const void *gates, const void *c, const void *dy, void *da,
+                     void *dh, void *dc) {
+    if (int code = check_lstm(p)) return code;
+    if (p->T == 0 || p->B == 0 || p->H == 0) return check_type(type);
+    if (!there(weight, gates, c, dy, da, dh, dc)) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        Lstm<T> call{};
+        static_cast<tf_lstm &>(call) = *p;
+        call.weight = (const T *)weight, call.gates = (T *)gates, call.c = (T *)c, call.dy = (const T *)dy;
+        call.da = (T *)da, call.dh = (T *)dh, call.dc = (T *)dc;
+        kernels<T>().lstm_backward(call);
         return TF_OK;
     });
 }

@@ -75,6 +75,11 @@ template <class T> struct Embedding {
     T *dweight;
 };
 
+template <class Number> struct Lstm : tf_lstm {
+    const Number *weight, *dy;
+    Number *gates, *h, *c, *da, *dh, *dc;
+};
+
 template <class T> struct AdamW {
     int64_t count;
     const tf_parameter *parameters;
@@ -100,6 +105,8 @@ template <class T> struct Kernels {
     void (*activation_backward)(const Pointwise<T> &);
     void (*dropout)(const Dropout<T> &);
     void (*embedding_gradient)(const Embedding<T> &);
+    void (*lstm_forward)(const Lstm<T> &);
+    void (*lstm_backward)(const Lstm<T> &);
     void (*adamw)(const AdamW<T> &);
     double (*sum_of_squares)(const Arrays<T> &);
     int64_t (*peak)(int64_t rounds);

@@ -302,6 +302,33 @@ void embedding_gradient(const Array &places, const Array &dy, const Array &dweig
     call("embedding_gradient", [&] { return tf_embedding_gradient(type, V, C, N, i, d, out); });
 }
 
+tf_lstm lstm_of(const Array &gates, const Optional &lengths, bool reverse) {
+    if (gates.ndim() != 3 || gates.shape(2) % 4) fail("gates do not have the shape (T, B, 4H)");
+    const int64_t B = gates.shape(1);
+    return {gates.shape(0), B, gates.shape(2) / 4, lengths.is_none() ? nullptr : indices("lengths", py::cast<Array>(lengths), B),
+            reverse};
+}
+
+void lstm_forward(const Array &gates, const Array &weight, const Optional &lengths, bool reverse, const Array &h, const Array &c) {
+    const int type = type_of(gates);
+    const tf_lstm p = lstm_of(gates, lengths, reverse);
+    const void *w = whole("weight", weight, type, {4 * p.H, p.H});
+    void *g = whole("gates", gates, type, {p.T, p.B, 4 * p.H}, true), *hidden = whole("h", h, type, {p.T + 1, p.B, p.H}, true),
+         *cell = whole("c", c, type, {p.T + 1, p.B, p.H}, true);
+    call("lstm", [&] { return tf_lstm_forward(type, &p, w, g, hidden, cell); });
+}
+
+void lstm_backward(const Array &gates, const Array &c, const Array &weight, const Optional &lengths, bool reverse, const Array &dy,
+                   const Array &da, const Array &dh, const Array &dc) {
+    const int type = type_of(gates);
+    const tf_lstm p = lstm_of(gates, lengths, reverse);
+    const void *w = whole("weight", weight, type, {4 * p.H, p.H}), *g = whole("gates", gates, type, {p.T, p.B, 4 * p.H}),
+               *cell = whole("c", c, type, {p.T + 1, p.B, p.H}), *d = whole("dy", dy, type, {p.T, p.B, p.H});
+    void *out = whole("da", da, type, {p.T, p.B, 4 * p.H}, true), *hidden = whole("dh", dh, type, {p.B, p.H}, true),
+         *last = whole("dc", dc, type, {p.B, p.H}, true);
+    call("lstm", [&] { return tf_lstm_backward(type, &p, w, g, cell, d, out, hidden, last); });
+}
+
 /* parameters: (theta, gradient, m, v, lr, decay, beta1, beta2, eps, correction1, correction2) of each. */
 void adamw(const py::list &parameters) {
     if (parameters.empty()) return;
@@ -372,6 +399,8 @@ PYBIND11_MODULE(_native, module) {
     module.def("activation_backward", &activation_backward);
     module.def("dropout", &dropout);
     module.def("embedding_gradient", &embedding_gradient);
+    module.def("lstm_forward", &lstm_forward);
+    module.def("lstm_backward", &lstm_backward);
     module.def("adamw", &adamw);
     module.def("sum_of_squares", &sum_of_squares);
 }

@@ -158,6 +158,25 @@ TF_EXPORT int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, c
                                     void *dweight);
 
 typedef struct {
+    int64_t T, B, H;                 /* times, sequences, width of the state */
+    const int64_t *lengths;          /* (B), 0 ≤ length ≤ T, how far each sequence goes; NULL: all to T */
+    int reverse;                     /* walk from the last time to the first */
+} tf_lstm;
+
+/* The recurrent part of an LSTM. gates (T, B, 4H) comes with what the inputs give to the gates i, f, g, o, and is replaced by the
+ * gates themselves:
+ *     [i, f, g, o] = gates_t + h₋ Wᵀ,  σ of i, f, o, tanh of g        c = f ∘ c₋ + i ∘ g        h = o ∘ tanh c
+ * h and c (T + 1, B, H) stand between the times: h[t] before time t, h[t + 1] after it; with reverse the other way round. The first
+ * of them, h[0] or with reverse h[T], is given, the rest is written. weight W (4H, H). Beyond its length a sequence keeps its
+ * state, and its gates are of no meaning. TF_BAD_VALUE: a length out of range. */
+TF_EXPORT int tf_lstm_forward(int type, const tf_lstm *p, const void *weight, void *gates, void *h, void *c);
+
+/* da (T, B, 4H), the gradient of what the inputs gave, from dy (T, B, H), that of the state that each time makes (not read beyond
+ * the lengths). dh and dc (B, H) come with the gradients of the last states and are replaced by those of the first. */
+TF_EXPORT int tf_lstm_backward(int type, const tf_lstm *p, const void *weight, const void *gates, const void *c, const void *dy,
+                               void *da, void *dh, void *dc);
+
+typedef struct {
     int64_t size;
     void *theta, *m, *v;             /* size numbers each, changed in place */
     const void *gradient;

@@ -153,6 +153,19 @@ class Library(Products):
             type, V, width, N, _indices("indices", indices, N), _whole("dy", dy, type, (N, width)),
             _whole("dweight", dweight, type, (V, width), True)))
 
+    def lstm_forward(self, gates, weight, lengths, reverse, h, c):
+        type, (p, T, B, H) = _type(gates), _lstm(gates, lengths, reverse)
+        _check("lstm", C.tf_lstm_forward(
+            type, p, _whole("weight", weight, type, (4 * H, H)), _whole("gates", gates, type, (T, B, 4 * H), True),
+            _whole("h", h, type, (T + 1, B, H), True), _whole("c", c, type, (T + 1, B, H), True)))
+
+    def lstm_backward(self, gates, c, weight, lengths, reverse, dy, da, dh, dc):
+        type, (p, T, B, H) = _type(gates), _lstm(gates, lengths, reverse)
+        _check("lstm", C.tf_lstm_backward(
+            type, p, _whole("weight", weight, type, (4 * H, H)), _whole("gates", gates, type, (T, B, 4 * H)),
+            _whole("c", c, type, (T + 1, B, H)), _whole("dy", dy, type, (T, B, H)), _whole("da", da, type, (T, B, 4 * H), True),
+            _whole("dh", dh, type, (B, H), True), _whole("dc", dc, type, (B, H), True)))
+
     def adamw(self, parameters):
         if not parameters:
             return
@@ -236,6 +249,13 @@ def _row_sums(a, type, L):
     _expect("L", L, (a.B, a.H, a.T))
     _expect_contiguous("L", L)
     return _pointer("L", L, type, True)
+
+
+def _lstm(gates, lengths, reverse):
+    if gates.ndim != 3 or gates.shape[2] % 4:
+        raise ValueError("gates do not have the shape (T, B, 4H)")
+    T, B, H = gates.shape[0], gates.shape[1], gates.shape[2] // 4
+    return ffi.new("tf_lstm *", (T, B, H, ffi.NULL if lengths is None else _indices("lengths", lengths, B), reverse)), T, B, H
 
 
 def _matrix(a):

@@ -172,6 +172,22 @@ class Compiled:
         self.library.embedding_gradient(whole(indices.astype(np.int64, copy=False)), whole(dy), dW)
         return dW
 
+    def lstm(self, a, h0, c0, weight, lengths=None, reverse=False):
+        if a.dtype not in FLOATS or not a.dtype == h0.dtype == c0.dtype == weight.dtype:
+            return reference.lstm(a, h0, c0, weight, lengths, reverse)
+        gates, weight, T = whole(a), whole(weight), len(a)
+        h, c = np.empty((2, T + 1, *h0.shape), a.dtype)
+        h[T if reverse else 0], c[T if reverse else 0] = h0, c0
+        lengths = None if lengths is None else whole(lengths.astype(np.int64, copy=False))
+        self.library.lstm_forward(gates, weight, lengths, reverse, h, c)
+
+        def vjp(dy, dh, dc):
+            da, dh, dc = np.empty_like(gates), np.array(dh, order="C"), np.array(dc, order="C")
+            self.library.lstm_backward(gates, c, weight, lengths, reverse, whole(dy), da, dh, dc)
+            return da, dh, dc
+
+        return (h, c), vjp
+
     def adamw(self, parameters):
         for dtype in {theta.dtype for theta, *_ in parameters}:
             known, other = [], []

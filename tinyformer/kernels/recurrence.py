@@ -29,8 +29,8 @@ def lstm(a, h0, c0, weight, lengths=None, reverse=False):
     The subscript − is the time before, or with ``reverse`` the time after. h[t] stands before time t and h[t + 1] after it,
     with ``reverse`` the other way round. A sequence beyond its length keeps its state.
 
-    vjp(dy, dh, dc), with dy (T, B, H) for the state that each time makes (None: nothing; not read beyond the lengths) and
-    dh, dc (B, H) for the last states, returns (da, dh0, dc0). With dh and dc what has arrived at h and c:
+    vjp(dy, dh, dc), with dy (T, B, H) for the state that each time makes (not read beyond the lengths) and dh, dc (B, H) for
+    the last states, returns (da, dh0, dc0). With dh and dc what has arrived at h and c:
 
         do = dh ∘ tanh c        dc += dh ∘ o ∘ (1 − tanh² c)        di = dc ∘ g        df = dc ∘ c₋        dg = dc ∘ i
         da = [di i(1 − i), df f(1 − f), dg (1 − g²), do o(1 − o)]        dh₋ = da W        dc₋ = dc ∘ f
@@ -58,7 +58,7 @@ def lstm(a, h0, c0, weight, lengths=None, reverse=False):
             gates, slopes = a[t].reshape(B, 4, H), da[t].reshape(B, 4, H)
             i, f, g, o = gates.swapaxes(0, 1)
             tanh_c = np.tanh(c[after])
-            dh_now = dh if dy is None else dh + dy[t]
+            dh_now = dh + dy[t]
             dc_now = dc + dh_now * o * (1 - tanh_c * tanh_c)
             slopes[:, 0] = dc_now * g * i * (1 - i)
             slopes[:, 1] = dc_now * c[before] * f * (1 - f)
