@@ -41,10 +41,12 @@ def native():
     class BuildNative(build_ext):
         def build_extensions(self):
             # The header as a string in the library: cffi reads there what it calls.
-            text = (HERE / "csrc" / "tinyformer.h").read_text(encoding="utf-8")
+            # (A literal for each line: MSVC takes no more than 16,380 bytes in one.)
+            lines = (HERE / "csrc" / "tinyformer.h").read_text(encoding="utf-8").splitlines(keepends=True)
+            text = "".join(f'R"-({line})-"\n' for line in lines)
             folder = Path(self.build_temp)
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "declarations.h").write_text(f'const char tf_declarations[] = R"-({text})-";\n', encoding="utf-8")
+            (folder / "declarations.h").write_text(f"const char tf_declarations[] =\n{text};\n", encoding="utf-8")
             for extension in self.extensions:
                 extension.include_dirs.append(str(folder))
             super().build_extensions()

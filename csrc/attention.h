@@ -25,7 +25,7 @@
 
 namespace {
 
-constexpr int64_t BS = 128;                           /* keys of a block */
+constexpr int64_t BS = 128 / NR<float> * NR<float>;   /* keys of a block: whole strips, of floats and so of doubles */
 constexpr int64_t BT = 2 * MR, BT_BACK = 64;          /* queries of a block: few, so that a causal mask skips much */
 constexpr int64_t CHUNK = 8 * BT;                     /* queries that a thread takes at a time, with K packed once */
 

@@ -1,0 +1,238 @@
+/* The kernels through their C interface against plain loops in double: for machines and compilers that Python's tests do not
+ * reach. Prints the instruction set and what failed; test_other_machines.py builds it and runs it. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <random>
+#include <vector>
+
+#include "tinyformer.h"
+
+static int failures = 0;
+static std::mt19937 generator(1);
+
+static void fail(const char *what, const char *type, int64_t a = 0, int64_t b = 0, int64_t c = 0) {
+    if (failures++ < 20) printf("FAILED %s (%s) at %d, %d, %d\n", what, type, (int)a, (int)b, (int)c);
+}
+
+template <class T> struct Type;
+template <> struct Type<float> {
+    static constexpr int code = TF_FLOAT32;
+    static constexpr double unit = 5.9604644775390625e-8, bound = 4e-6;
+    static constexpr const char *name = "float";
+};
+template <> struct Type<double> {
+    static constexpr int code = TF_FLOAT64;
+    static constexpr double unit = 1.1102230246251565e-16, bound = 1e-13;
+    static constexpr const char *name = "double";
+};
+
+/* n numbers between guards, one number off the address that a vector would like. */
+template <class T> struct Array {
+    static constexpr int64_t guard = 67;
+    int64_t n;
+    std::vector<T> memory;
+    explicit Array(int64_t n, double spread = 0) : n(n), memory(n + 2 * guard, T(1e30)) {
+        std::normal_distribution<double> normal(0, 1);
+        for (int64_t i = 0; i < n; i++) at()[i] = spread ? T(spread * normal(generator)) : T(1e30);
+    }
+    T *at() { return memory.data() + guard; }
+    T &operator[](int64_t i) { return at()[i]; }
+    operator void *() { return at(); }
+    void near(const char *what, const std::vector<double> &want, double bound = Type<T>::bound) {
+        for (int64_t i = 0; i < guard; i++)
+            if (memory[i] != T(1e30) || memory[guard + n + i] != T(1e30)) return fail(what, "guard", i);
+        for (int64_t i = 0; i < n; i++)
+            if (!(fabs((*this)[i] - want[i]) <= bound * fmax(1, fabs(want[i])))) return fail(what, Type<T>::name, i, n);
+    }
+};
+
+#define OK(call) do { if (int code = (call)) fail(tf_message(code), #call); } while (0)
+
+/* ---------------------------------------------------------------- the matrix product */
+
+template <class T> void matmul(int64_t M, int64_t N, int64_t K, bool ta, bool tb) {
+    Array<T> a(M * K, 1), b(K * N, 1), c(M * N);
+    const tf_matrices A{a, ta ? 1 : K, ta ? M : 1, nullptr}, B{b, tb ? 1 : N, tb ? K : 1, nullptr}, C{c, N, 1, nullptr};
+    OK(tf_matmul(Type<T>::code, 0, nullptr, M, N, K, 1, &A, &B, 0, &C, nullptr));
+    std::vector<double> want(M * N);
+    for (int64_t i = 0; i < M; i++)
+        for (int64_t j = 0; j < N; j++) {
+            double sum = 0, size = 0;
+            for (int64_t k = 0; k < K; k++) {
+                const double x = a[i * A.row + k * A.column], y = b[k * B.row + j * B.column];
+                sum += x * y, size += fabs(x * y);
+            }
+            want[i * N + j] = sum;
+            const double units = sizeof(T) == 4 ? K + 2 : 2 * (K + 2);                       /* a sum in double rounds too */
+            if (!(fabs(c[i * N + j] - sum) <= units * Type<T>::unit * size)) return fail("matmul", Type<T>::name, M, N, K);
+        }
+    c.near("matmul", want, 1e-3);                     /* for the guards */
+}
+
+/* ---------------------------------------------------------------- attention */
+
+template <class T> void attention(int64_t n, int64_t m, int64_t D, int64_t E, int causal) {
+    const int64_t H = 2;                              /* two query heads, one key head */
+    const tf_attention sizes{1, H, 1, n, m, D, E, 1 / sqrt((double)D), causal};
+    Array<T> q(H * n * D, 1), k(m * D, 1), v(m * E, 1), o(H * n * E), L(H * n), d(H * n * E, 1), dq(H * n * D), dk(H * m * D), dv(H * m * E);
+    const tf_tensor4 Q{q, {0, n * D, D, 1}}, K{k, {0, 0, D, 1}}, V{v, {0, 0, E, 1}}, O{o, {0, n * E, E, 1}}, dO{d, {0, n * E, E, 1}},
+        dQ{dq, {0, n * D, D, 1}}, dK{dk, {0, m * D, D, 1}}, dV{dv, {0, m * E, E, 1}};
+    OK(tf_attention_forward(Type<T>::code, &sizes, &Q, &K, &V, nullptr, nullptr, &O, L));
+    OK(tf_attention_backward(Type<T>::code, &sizes, &Q, &K, &V, nullptr, nullptr, &O, L, &dO, &dQ, &dK, &dV, nullptr));
+    std::vector<double> out(H * n * E), sums(H * n), gq(H * n * D), gk(H * m * D), gv(H * m * E), p(m), dp(m);
+    for (int64_t h = 0; h < H; h++)
+        for (int64_t t = 0; t < n; t++) {
+            const int64_t row = h * n + t, seen = causal && t + 1 < m ? t + 1 : m;
+            double total = 0, dot = 0;
+            for (int64_t s = 0; s < seen; s++) {
+                double score = 0;
+                for (int64_t i = 0; i < D; i++) score += (double)q[row * D + i] * k[s * D + i];
+                total += p[s] = exp(score * sizes.scale);
+            }
+            sums[row] = log(total);
+            for (int64_t s = 0; s < seen; s++) {
+                p[s] /= total, dp[s] = 0;
+                for (int64_t i = 0; i < E; i++) {
+                    out[row * E + i] += p[s] * v[s * E + i];
+                    gv[(h * m + s) * E + i] += p[s] * d[row * E + i];
+                    dp[s] += (double)d[row * E + i] * v[s * E + i];
+                }
+                dot += p[s] * dp[s];
+            }
+            for (int64_t s = 0; s < seen; s++)
+                for (int64_t i = 0; i < D; i++) {
+                    const double ds = sizes.scale * p[s] * (dp[s] - dot);
+                    gq[row * D + i] += ds * k[s * D + i];
+                    gk[(h * m + s) * D + i] += ds * q[row * D + i];
+                }
+        }
+    o.near("attention O", out), L.near("attention L", sums), dq.near("attention dQ", gq), dk.near("attention dK", gk);
+    dv.near("attention dV", gv);
+}
+
+/* ---------------------------------------------------------------- the rest of a training step */
+
+template <class T> void norms(int64_t N, int64_t C, bool rms) {
+    const double eps = 1e-3;
+    Array<T> x(N * C, 2), w(C, 1), b(C, 1), dy(N * C, 1), y(N * C), mean(N), inverse(N), dx(N * C), dw(C), db(C);
+    void *const means = rms ? nullptr : (void *)mean;
+    OK(tf_norm_forward(Type<T>::code, N, C, x, w, b, eps, y, means, inverse));
+    OK(tf_norm_backward(Type<T>::code, N, C, x, w, means, inverse, dy, dx, dw, db));
+    std::vector<double> out(N * C), gx(N * C), gw(C), gb(C);
+    for (int64_t i = 0; i < N; i++) {
+        double mu = 0, square = 0, g_mean = 0, gx_mean = 0;
+        for (int64_t j = 0; j < C; j++) mu += rms ? 0 : x[i * C + j] / (double)C;
+        for (int64_t j = 0; j < C; j++) square += (x[i * C + j] - mu) * (x[i * C + j] - mu) / C;
+        const double r = 1 / sqrt(square + eps);
+        auto hat = [&](int64_t j) { return (x[i * C + j] - mu) * r; };
+        for (int64_t j = 0; j < C; j++) {
+            const double d = dy[i * C + j];
+            out[i * C + j] = hat(j) * w[j] + b[j], gw[j] += d * hat(j), gb[j] += d;
+            g_mean += rms ? 0 : d * w[j] / C, gx_mean += d * w[j] * hat(j) / C;
+        }
+        for (int64_t j = 0; j < C; j++) gx[i * C + j] = (dy[i * C + j] * w[j] - g_mean - hat(j) * gx_mean) * r;
+    }
+    const double bound = 20 * Type<T>::bound;         /* 1/√eps magnifies */
+    y.near("norm", out, bound), dx.near("norm dx", gx, bound), dw.near("norm dweight", gw, bound), db.near("norm dbias", gb, bound);
+}
+
+template <class T> void softmax_and_cross_entropy(int64_t N, int64_t V) {
+    Array<T> x(N * V, 3), dy(N * V, 1), w(N, 1), y(N * V), dx(N * V), losses(N), lse(N), dl(N * V);
+    std::vector<int64_t> targets(N);
+    for (int64_t i = 0; i < N; i++) targets[i] = (int64_t)(generator() % (V + 1)) - 1;
+    const double smoothing = 0.1;
+    OK(tf_softmax_forward(Type<T>::code, N, V, x, y));
+    OK(tf_softmax_backward(Type<T>::code, N, V, y, dy, dx));
+    OK(tf_cross_entropy_forward(Type<T>::code, N, V, x, targets.data(), smoothing, losses, lse));
+    OK(tf_cross_entropy_backward(Type<T>::code, N, V, x, targets.data(), smoothing, lse, w, dl));
+    std::vector<double> p(N * V), gx(N * V), loss(N), gl(N * V);
+    for (int64_t i = 0; i < N; i++) {
+        double total = 0, dot = 0;
+        for (int64_t j = 0; j < V; j++) total += p[i * V + j] = exp((double)x[i * V + j]);
+        for (int64_t j = 0; j < V; j++) p[i * V + j] /= total, dot += p[i * V + j] * dy[i * V + j];
+        for (int64_t j = 0; j < V; j++) {
+            const double t = targets[i] < 0 ? 0 : smoothing / V + (j == targets[i] ? 1 - smoothing : 0);
+            gx[i * V + j] = p[i * V + j] * (dy[i * V + j] - dot);
+            loss[i] -= t ? t * log(p[i * V + j]) : 0;
+            gl[i * V + j] = targets[i] < 0 ? 0 : w[i] * (p[i * V + j] - t);
+        }
+    }
+    y.near("softmax", p), dx.near("softmax dx", gx), losses.near("cross-entropy", loss), dl.near("cross-entropy dlogits", gl);
+}
+
+template <class T> void pointwise(int64_t n) {
+    Array<T> x(n, 3), dy(n, 1), y(n), dx(n);
+    std::vector<double> out(n), gx(n);
+    const double a = 0.7978845608028654, c = 0.044715;
+    for (int kind : {TF_GELU_TANH, TF_SILU, TF_GELU}) {
+        OK(tf_activation_forward(Type<T>::code, kind, n, x, y));
+        OK(tf_activation_backward(Type<T>::code, kind, n, x, dy, dx));
+        for (int64_t i = 0; i < n; i++) {
+            const double v = x[i], t = tanh(a * (v + c * v * v * v)), s = 1 / (1 + exp(-v)), cdf = erfc(-v * sqrt(0.5)) / 2;
+            const double gate = kind == TF_GELU ? cdf : kind == TF_SILU ? s : (1 + t) / 2;
+            const double slope = kind == TF_GELU ? exp(-v * v / 2) * 0.3989422804014327 : kind == TF_SILU ? s * (1 - s)
+                                 : (1 - t * t) / 2 * a * (1 + 3 * c * v * v);
+            out[i] = v * gate, gx[i] = dy[i] * (gate + v * slope);
+        }
+        y.near("activation", out), dx.near("activation dx", gx);
+    }
+    Array<float> draws(n);
+    for (int64_t i = 0; i < n; i++) draws[i] = (generator() >> 8) * (1.0f / (1 << 24)), out[i] = draws[i] >= 0.3f ? x[i] / 0.7 : 0;
+    OK(tf_dropout(Type<T>::code, n, x, draws.at(), 0.3, y));
+    y.near("dropout", out);
+
+    Array<T> theta(n, 1), m(n, 1), v(n, 1);
+    std::vector<double> want(n), moment(n);
+    double squares = 0;
+    for (int64_t i = 0; i < n; i++) {
+        v[i] = fabs(v[i]);
+        const double g = dy[i], one = m[i] + 0.1 * (g - m[i]), two = 0.99 * v[i] + 0.01 * g * g;
+        moment[i] = one, want[i] = (1 - 0.1 * 0.01) * theta[i] - 0.1 * (one / 0.5) / (sqrt(two / 0.25) + 1e-8), squares += g * g;
+    }
+    const tf_parameter all[2] = {{0, nullptr, nullptr, nullptr, nullptr, 0.1, 0, 0.9, 0.99, 1e-8, 0.5, 0.25},
+                                 {n, theta, m, v, dy, 0.1, 0.01, 0.9, 0.99, 1e-8, 0.5, 0.25}};
+    OK(tf_adamw(Type<T>::code, 2, all));
+    m.near("adamw m", moment), theta.near("adamw", want, 100 * Type<T>::bound);
+    const void *arrays[2] = {nullptr, dy.at()};
+    const int64_t sizes[2] = {0, n};
+    double found = 0;
+    OK(tf_sum_of_squares(Type<T>::code, 2, arrays, sizes, &found));
+    if (!(fabs(found - squares) <= 1e-12 * squares)) fail("sum_of_squares", Type<T>::name, n);
+}
+
+template <class T> void table(int64_t V, int64_t C, int64_t N) {
+    Array<T> dy(N * C, 1), dw(V * C);
+    std::vector<int64_t> indices(N);
+    std::vector<double> want(V * C);
+    for (int64_t i = 0; i < N; i++) {
+        indices[i] = generator() % V;
+        for (int64_t j = 0; j < C; j++) want[indices[i] * C + j] += dy[i * C + j];
+    }
+    OK(tf_embedding_gradient(Type<T>::code, V, C, N, indices.data(), dy, dw));
+    dw.near("embedding_gradient", want, 4 * Type<T>::bound);
+}
+
+template <class T> void everything() {
+    const int64_t sizes[] = {0, 1, 2, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 24, 25, 37};
+    for (int64_t M : sizes) for (int64_t N : sizes) for (int64_t K : {0, 1, 7, 33}) matmul<T>(M, N, K, (M + K) % 2, N % 2);
+    for (int transposes = 0; transposes < 4; transposes++)
+        matmul<T>(65, 50, 385, transposes & 1, transposes & 2), matmul<T>(100, 97, 780, transposes & 1, transposes & 2);
+    for (int causal : {0, 1}) {
+        for (int64_t n : {1, 7, 8, 9, 17, 64, 65}) attention<T>(n, n, 8, 8, causal), attention<T>(n, n + 3, 5, 13, causal);
+        attention<T>(150, 140, 32, 32, causal);
+    }
+    for (int64_t N : {1, 3, 64, 65}) for (int64_t C : {1, 3, 4, 5, 8, 31, 33}) {
+        norms<T>(N, C, false), norms<T>(N, C, true), softmax_and_cross_entropy<T>(N, C), table<T>(C, N, 40);
+    }
+    norms<T>(300, 70, false), softmax_and_cross_entropy<T>(300, 65), table<T>(65, 130, 500);
+    for (int64_t n : {1, 3, 4, 5, 15, 17, 8192, 8193, 20001}) pointwise<T>(n);
+}
+
+int main() {
+    tf_set_num_threads(3);
+    everything<float>(), everything<double>();
+    printf("%s %s: %d failures\n", tf_isa(), tf_threading(), failures);
+    return failures != 0;
+}
