@@ -8,7 +8,9 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -59,9 +61,13 @@ void pause() {
 #endif
 }
 
-/* How long a worker looks for the next job before it sleeps. Waking a thread costs more than a small job takes, and in
- * training the next job comes within microseconds; but a loop that waits is time stolen from other programs. */
-constexpr int looks = 1500;
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+
+/* How long a worker looks for the next job before it sleeps. To wake a thread takes longer than a small job, and in training
+ * the next one comes after some 50 µs of Python; but a loop that waits is time stolen from other programs. So whoever was off
+ * its core while it looked, since another program was on it, sleeps at once, and looks only briefly until that pays again. */
+constexpr auto longest_look = microseconds(250), shortest_look = microseconds(5), off_core = microseconds(30);
 
 class Pool {
 public:
@@ -89,7 +95,7 @@ public:
         working = false;
         gate_.fetch_and(~open);                                                          /* nobody else may come in */
         for (int look = 0; gate_.load(std::memory_order_acquire) & count; look++)
-            if (look < looks) pause(); else std::this_thread::yield();
+            if (look < 1500) pause(); else std::this_thread::yield();
         return true;
     }
 
@@ -113,12 +119,9 @@ private:
 
     void work(int me) {
         working = true;
+        Clock::duration patience = longest_look;
         for (uint64_t seen = 0;;) {
-            uint64_t gate = gate_.load(std::memory_order_acquire);
-            for (int look = 0; look < looks && !news(gate, seen); look++) {
-                pause();
-                gate = gate_.load(std::memory_order_acquire);
-            }
+            uint64_t gate = look_for_news(seen, patience);
             if (!news(gate, seen)) {
                 std::unique_lock<std::mutex> lock(sleep_);
                 asleep_.fetch_add(1);               /* first say that we sleep, then look once more: no wake-up is lost */
@@ -129,6 +132,26 @@ private:
             seen = gate / (2 * open);
             if (me < helpers_) take(me + 1);
             gate_.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    /* The gate, with news or without. */
+    uint64_t look_for_news(uint64_t seen, Clock::duration &patience) {
+        const auto began = Clock::now();
+        for (auto last = began;;) {
+            uint64_t gate = 0;
+            for (int look = 0; look < 32; look++) {
+                gate = gate_.load(std::memory_order_acquire);
+                if (news(gate, seen)) {
+                    patience = std::min<Clock::duration>(2 * patience, longest_look);
+                    return gate;
+                }
+                pause();
+            }
+            const auto now = Clock::now();
+            if (now - last > off_core) patience = shortest_look;
+            if (now - began > patience) return gate;
+            last = now;
         }
     }
 
