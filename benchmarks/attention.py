@@ -15,8 +15,7 @@ import sys
 
 import numpy as np
 from gemm import turns
-from measure import pytorch
-from native_peak import fma_gflops
+from measure import expect_steady, machine, pytorch, roof
 
 import tinyformer as tfm
 from tinyformer.kernels import native, reference
@@ -57,9 +56,10 @@ def main():
         return
     tfm.backend.set_num_threads(arguments.threads)
     torch = pytorch(arguments.threads)
-    peak = fma_gflops(arguments.threads)
-    print(f"{native.library.isa()}, {arguments.threads} threads, multiply-add peak {peak:.0f} GFLOP/s\n")
-    print(f"{'(B, H, T, D)':<20}{'':<10}{'ours ms':>9}{'% peak':>8}{'NumPy':>9}{'PyTorch':>9}{'/NumPy':>8}{'/PyTorch':>10}   medians, ms")
+    limits = peak, bandwidth = machine(arguments.threads)
+    print(f"{native.library.isa()}, {arguments.threads} threads, multiply-add peak {peak:.0f} GFLOP/s, "
+          f"triad {bandwidth:.1f} GB/s\n")
+    print(f"{'(B, H, T, D)':<20}{'':<10}{'ours ms':>9}{'% roof':>8}{'NumPy':>9}{'PyTorch':>9}{'/NumPy':>8}{'/PyTorch':>10}   medians, ms")
     for B, H, T, D in SHAPES:
         rng = np.random.default_rng(0)
         q, k, v, do = (rng.standard_normal((B, T, H, D), dtype=np.float32).swapaxes(1, 2) for _ in range(4))
@@ -76,14 +76,17 @@ def main():
                 torch.autograd.grad(sdpa(gq, gk, gv, is_causal=True), (gq, gk, gv), tdo)
             full["PyTorch"] = torch_full
         products = B * H * T * T * D / 1e9                      # GFLOP of one product, its masked half left out
-        for what, rivals, flops in (("forward", forward, 2 * products), ("both", full, 7 * products)):
+        # Moved at least: q, k, v and the output; then these again, the output's gradient and the three of q, k, v.
+        for what, rivals, flops, arrays in (("forward", forward, 2 * products, 4), ("both", full, 7 * products, 12)):
             calls = max(1, round(2e-3 * peak / 2 / flops))
             times = turns({name: (run, 1 if name == "NumPy" else calls) for name, run in rivals.items()}, arguments.rounds)
             best = {name: min(seconds) for name, seconds in times.items()}
             theirs = best.get("PyTorch", float("nan"))
-            print(f"{str((B, H, T, D)):<20}{what:<10}{best['ours'] * 1e3:9.2f}{100 * flops / best['ours'] / peak:8.1f}"
+            of_roof = 100 * flops / best["ours"] / roof(limits, flops * 1e9, arrays * q.nbytes)
+            print(f"{str((B, H, T, D)):<20}{what:<10}{best['ours'] * 1e3:9.2f}{of_roof:8.1f}"
                   f"{best['NumPy'] * 1e3:9.2f}{theirs * 1e3:9.2f}{best['NumPy'] / best['ours']:8.2f}{theirs / best['ours']:10.2f}   "
                   + ", ".join(f"{name} {statistics.median(seconds) * 1e3:.2f}" for name, seconds in times.items()))
+    expect_steady(limits, arguments.threads)
 
 
 if __name__ == "__main__":

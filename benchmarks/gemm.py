@@ -3,7 +3,8 @@
     python benchmarks/gemm.py [--rounds 15] [--threads 2]
 
 Results are written into arrays that are there already. Rivals take turns, each as many calls as take about a millisecond.
-"best" is the fastest turn, which a busy machine disturbs least; ratios above 1 say that ours is faster.
+"best" is the fastest turn, which a busy machine disturbs least; ratios above 1 say that ours is faster. "% roof" is ours against
+the least of the machine's multiply-add peak and what its memory bandwidth allows if every operand is moved once.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import statistics
 import time
 
 import numpy as np
-from measure import PAUSE, pytorch
-from native_peak import fma_gflops, triad_gbytes
+from measure import PAUSE, expect_steady, machine, pytorch, roof
 
 import tinyformer as tfm
 from tinyformer.kernels import native
@@ -58,10 +58,10 @@ def main():
     arguments = parser.parse_args()
     tfm.backend.set_num_threads(arguments.threads)
     torch = pytorch(arguments.threads)
-    peak = fma_gflops(arguments.threads)
+    limits = peak, bandwidth = machine(arguments.threads)
     print(f"{native.library.isa()}, {arguments.threads} threads by {native.library.threading()}, multiply-add peak {peak:.0f} "
-          f"GFLOP/s, triad {triad_gbytes():.1f} GB/s\n")
-    print(f"{'M × K × N':<26}{'ours':>8}{'% peak':>8}{'NumPy':>8}{'PyTorch':>9}{'/NumPy':>9}{'/best':>8}   GFLOP/s, best of turns; medians")
+          f"GFLOP/s, triad {bandwidth:.1f} GB/s\n")
+    print(f"{'M × K × N':<26}{'ours':>8}{'% roof':>8}{'NumPy':>8}{'PyTorch':>9}{'/NumPy':>9}{'/best':>8}   GFLOP/s, best of turns; medians")
     ratios, medians = [], []
     for batch, M, K, N, transposed in SHAPES:
         a, b, c = operands(batch, M, K, N, transposed)
@@ -77,12 +77,14 @@ def main():
         rate = {name: work / seconds for name, seconds in best.items()}
         ratios.append(min(best[name] for name in best if name != "ours") / best["ours"])
         medians.append(min(middle[name] for name in middle if name != "ours") / middle["ours"])
+        of_roof = 100 * rate["ours"] / roof(limits, work * 1e9, a.nbytes + b.nbytes + c.nbytes)
         label = f"{f'{batch[0]} × ' if batch else ''}{M}×{K}×{N}" + (f" ({transposed}ᵀ)" if transposed else "")
-        print(f"{label:<26}{rate['ours']:8.1f}{100 * rate['ours'] / peak:8.1f}{rate['NumPy']:8.1f}"
+        print(f"{label:<26}{rate['ours']:8.1f}{of_roof:8.1f}{rate['NumPy']:8.1f}"
               f"{rate.get('PyTorch', math.nan):9.1f}{best['NumPy'] / best['ours']:9.2f}{ratios[-1]:8.2f}   "
               + ", ".join(f"{name} {work / seconds:.0f}" for name, seconds in middle.items()))
     print(f"\ngeometric mean against the best rival: {statistics.geometric_mean(ratios):.3f} by best turns, "
-          f"{statistics.geometric_mean(medians):.3f} by medians; peak afterwards {fma_gflops(arguments.threads):.0f} GFLOP/s")
+          f"{statistics.geometric_mean(medians):.3f} by medians")
+    expect_steady(limits, arguments.threads)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,27 @@ def peak_gflops(n=1536, rounds=5):
     return 2 * n ** 3 / best / 1e9
 
 
+def machine(threads):
+    """(multiply-adds, bandwidth): what the machine can do at most, in GFLOP/s with so many threads and in GB/s."""
+    from native_peak import fma_gflops, triad_gbytes        # they need the C++ kernels
+    return fma_gflops(threads), triad_gbytes()
+
+
+def roof(limits, flops, nbytes):
+    """The most GFLOP/s that work of so many operations on so many bytes can reach: by arithmetic, or by what must be moved."""
+    peak, bandwidth = limits
+    return min(peak, flops / nbytes * bandwidth)
+
+
+def expect_steady(before, threads):
+    """Measure the peak again and refuse the run if it drifted: then the machine had other things to do."""
+    after, _ = machine(threads)
+    drift = abs(after / before[0] - 1)
+    print(f"multiply-add peak before {before[0]:.0f}, after {after:.0f} GFLOP/s")
+    if drift > 0.05:
+        raise SystemExit(f"the peak drifted by {drift:.0%}: the machine was not ours alone, discard these figures")
+
+
 def pytorch(threads):
     """PyTorch, held to so many threads; None where it is not installed."""
     try:

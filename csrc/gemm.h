@@ -35,6 +35,7 @@ constexpr int MR = 6, NV = 2;
 template <class T> constexpr int NR = NV * lanes<T>;
 
 constexpr int64_t KC = 384, NC = 4096, MC = 8 * MR;
+constexpr int64_t FEW = 3;            /* rows or columns that are better done as dot products */
 
 /* Where a tile's sums go. */
 template <class T> struct Target {
@@ -186,6 +187,47 @@ void tile_over(int64_t M, int64_t N, int64_t K, const Rows<T> &a, const Strips<T
     }
 }
 
+/* ---------------------------------------------------------------- dot products */
+
+/* out[r·step] = Σₖ x[r·stride + k] y[k] for r < count ≤ 8. */
+template <class T> void eight_dots(int64_t K, int64_t count, const T *x, int64_t stride, const T *y, T *out, int64_t step) {
+    constexpr int W = lanes<T>;
+    const T *row[8];
+    vec<T> sums[8];
+    for (int r = 0; r < 8; r++) row[r] = x + smaller(r, count - 1) * stride, sums[r] = vec<T>{};
+    int64_t k = 0;
+    for (; k + W <= K; k += W) {
+        const vec<T> v = load(y + k);
+        for (int r = 0; r < 8; r++) sums[r] += load(row[r] + k) * v;
+    }
+    if (k < K) {
+        const vec<T> v = load_some(y + k, K - k, T(0));
+        for (int r = 0; r < 8; r++) sums[r] += load_some(row[r] + k, K - k, T(0)) * v;
+    }
+    for (int r = 0; r < count; r++) out[r * step] = sum<T>(sums[r]);
+}
+
+/* C[0:M, 0:N] of a few rows, or of a few columns, where rows of A and columns of B are contiguous: as dot products. A tile
+ * would have B copied first, more work than one row makes of it, or would fill a vector with one column. */
+template <class T>
+void by_dots(int64_t M, int64_t N, int64_t K, const T *A, int64_t a_row, const T *B, int64_t b_column, const Target<T> &to,
+             int64_t at, int64_t column) {
+    T kept[8 * NR<T>];
+    for (int64_t i = 0; i < M; i += 8)
+        for (int64_t j = 0; j < N; j += NR<T>) {
+            const int64_t m = smaller(8, M - i), n = smaller(NR<T>, N - j);
+            if (m < n)
+                for (int64_t r = 0; r < m; r++)
+                    for (int64_t q = 0; q < n; q += 8)
+                        eight_dots<T>(K, smaller(8, n - q), B + (j + q) * b_column, b_column, A + (i + r) * a_row,
+                                      kept + r * NR<T> + q, 1);
+            else
+                for (int64_t q = 0; q < n; q++)
+                    eight_dots<T>(K, m, A + i * a_row, a_row, B + (j + q) * b_column, kept + q, NR<T>);
+            finish<T>(kept, (int)m, n, to, at + i * to.row + j, column + j);
+        }
+}
+
 /* ---------------------------------------------------------------- packing */
 
 /* out[k·step + l] = in[l·stride + k] for a square of `lanes` by `lanes`. */
@@ -262,6 +304,26 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
     if (M == 0 || N == 0) return;
     /* Products of fewer multiply-adds than this are over before a second thread is awake. */
     const bool alone = M * N * K < 400000;
+    /* Whole, if it has few rows; or its last columns, if they are too few for a tile. */
+    const bool dots = p.a_column == 1 && p.b_row == 1;
+    const int64_t columns = !dots ? 0 : M <= FEW ? N : N % NR<T> <= FEW ? N % NR<T> : 0, first_column = N - columns;
+    if (columns) {
+        if (first_column) {
+            tf::Matmul<T> others = p;
+            others.N = first_column;
+            matmul_one<T>(others, A, B, C, preactivation, residual);
+        }
+        const Target<T> to{C, p.c_row, p.alpha, p.beta, p.bias, residual, preactivation, false};
+        const int64_t each = larger(NR<T>, 100000 / larger(1, M * K)), wide = parts(columns, each), tall = parts(M, MC);
+        auto piece = [&](int64_t c) {
+            const int64_t i = c / wide * MC, j = first_column + c % wide * each;
+            by_dots<T>(smaller(MC, M - i), smaller(each, N - j), K, A + i * p.a_row, p.a_row, B + j * p.b_column, p.b_column, to,
+                       i * p.c_row + j, j);
+        };
+        if (alone) for (int64_t c = 0; c < wide * tall; c++) piece(c);
+        else parallel_for(wide * tall, piece);
+        return;
+    }
     const bool as_it_lies = p.b_column == 1 && M < 4 * MR && K <= KC;
     /* Rows a multiple of 1024 bytes apart share the same few places of a first cache. */
     const bool rows_collide = p.a_row != 1 && ((p.a_row * (int64_t)sizeof(T)) % 1024 == 0 || K > KC) && N > 4 * NR<T>;

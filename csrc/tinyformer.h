@@ -81,7 +81,8 @@ typedef struct {
 /* C ← epilogue(alpha A B + beta C) for each matrix of a batch.   A (M, K), B (K, N), C (M, N).
  *
  * batch_shape has batch_axes ≤ TF_MAX_AXES lengths. A and B have any strides, so a transpose is a swap of two numbers. C has
- * column stride 1 and row stride ≥ N. beta = 0 does not read C. Sums run over k in order, in the type of the entries:
+ * column stride 1 and row stride ≥ N. beta = 0 does not read C. Sums are in the type of the entries, in an order that
+ * depends on shapes and strides alone:
  * the error of an entry is at most (K + 2) u Σ|a||b| with u = 2⁻²⁴ (2⁻⁵³). epilogue may be NULL. */
 TF_EXPORT int tf_matmul(int type, int batch_axes, const int64_t *batch_shape, int64_t M, int64_t N, int64_t K,
                         double alpha, const tf_matrices *A, const tf_matrices *B, double beta, const tf_matrices *C,

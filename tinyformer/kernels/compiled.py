@@ -50,8 +50,11 @@ class Compiled:
 
         def vjp(do):
             do4 = four_axes(do)
-            dq, dk, dv = (heads_last(B, H, n, width, q.dtype)
-                          for n, width in ((T, q4.shape[3]), (S, q4.shape[3]), (S, v4.shape[3])))
+            if q4.shape == k4.shape == v4.shape:                        # side by side, for a projection that made all three
+                dq, dk, dv = np.empty((B, T, 3, H, q4.shape[3]), q.dtype).transpose(2, 0, 3, 1, 4)
+            else:
+                dq, dk, dv = (heads_last(B, H, n, width, q.dtype)
+                              for n, width in ((T, q4.shape[3]), (S, q4.shape[3]), (S, v4.shape[3])))
             ds = np.empty((B, H, T, S), q.dtype) if bias_gradient and bias is not None else None
             self.library.attention_backward(q4, k4, v4, bias4, keep4, o, L, do4, dq, dk, dv, ds, scale, is_causal)
             if H != G:                                                  # query heads that share a key head
@@ -225,7 +228,7 @@ def whole(a):
 
 def aligned(a):
     """``a``, or a copy of it where its entries do not lie at multiples of their size, as C wants them."""
-    return a if a.flags.aligned else a.copy()
+    return a if a.flags.aligned else a.copy(order="K")
 
 
 def four_axes(a):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 
 import numpy as np
 
@@ -69,7 +70,23 @@ def split(x, *, sections, axis=0):
     parts = tuple(np.split(x, np.cumsum(lengths)[:-1], axis))
     if len(parts) == 1:                                     # one output: the vjp is given one gradient
         return parts, lambda dy: dy
-    return parts, lambda dys: np.concatenate(dys, axis)
+    return parts, lambda dys: _joined(dys, axis)
+
+
+def _joined(parts, axis):
+    """``np.concatenate(parts, axis)``; where they lie side by side in one array already, that array, without a copy.
+
+    The gradients of q, k and v do: the attention kernel writes them so, since it is from here that they go on.
+    """
+    whole = parts[0].base
+    shape = list(parts[0].shape)
+    shape[axis] = builtins.sum(part.shape[axis] for part in parts)
+    if isinstance(whole, np.ndarray) and whole.size == math.prod(shape) and whole.flags.c_contiguous:
+        views = np.split(whole.reshape(shape), np.cumsum([part.shape[axis] for part in parts])[:-1], axis)
+        if all(part.base is whole and part.dtype == whole.dtype and part.strides == view.strides
+               and part.ctypes.data == view.ctypes.data for part, view in zip(parts, views)):
+            return whole.reshape(shape)
+    return np.concatenate(parts, axis)
 
 
 @differentiable(method="pad")
