@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyformer.text import BytePairTokenizer
-from tinyformer.text.bpe import apply_merges, learn_merges, pieces
+from tinyformer.text import BytePairTokenizer, bpe
+from tinyformer.text.bpe import apply_merges, pieces
 
 A, B, C, D = b"abcd"
 TEXT = ("It's the cat's pyjamas; we'll see, they've 2,000 of them.\n\n    def f(x_1):\n\treturn x²+１  \r\n"
@@ -63,6 +63,11 @@ def test_every_character_of_unicode_is_cut_by_its_category():
 
 
 # ------------------------------------------------------------------------------------------------ merges
+
+def learn_merges(counts, n):
+    """The merges for {piece of text: how often}."""
+    return bpe.learn_merges({piece.encode(): count for piece, count in counts.items()}, n)
+
 
 def test_merges_worked_by_hand():
     # Sennrich, Haddow & Birch's example: low ×5, lower ×2, newest ×6, widest ×3.
@@ -140,7 +145,7 @@ def test_encoding_is_applying_the_merges_one_after_the_other(counts, text):
     expected = list(text.encode())
     for rank, pair in enumerate(merges):
         expected = rewritten(expected, pair, 256 + rank)
-    assert apply_merges(text.encode(), {pair: rank for rank, pair in enumerate(merges)}) == expected
+    assert apply_merges(text.encode(), {pair: rank for rank, pair in enumerate(merges)}, range(256, 286)) == expected
 
 
 # ------------------------------------------------------------------------------------------------ the tokenizer

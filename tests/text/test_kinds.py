@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from tinyformer.text import BytePairTokenizer, CharTokenizer, load_tokenizer, train_tokenizer
+from tinyformer.text import (BytePairTokenizer, CharTokenizer, WordPieceTokenizer, WordTokenizer, load_tokenizer,
+                             train_tokenizer)
 
 TEXT = "\x00\t\n\r \"\\ hello hello, 今天天气很好 🍌\u2028\ufeff\U0010ffff"
 
@@ -21,11 +22,23 @@ def test_a_saved_tokenizer_is_the_same_when_loaded(tokenizer, tmp_path):
     assert loaded.decode(loaded.encode(TEXT)) == TEXT
 
 
+@pytest.mark.parametrize("tokenizer", [WordTokenizer.train(TEXT, 9), WordTokenizer.train(TEXT, 9, False, ("今天",)),
+                                       WordPieceTokenizer.train(TEXT, 30), WordPieceTokenizer.train(TEXT, 30, False)],
+                         ids=repr)
+def test_so_is_one_that_does_not_keep_the_text_whole(tokenizer, tmp_path):
+    tokenizer.save(tmp_path / "tokenizer.json")
+    loaded = load_tokenizer(tmp_path / "tokenizer.json")
+    assert type(loaded) is type(tokenizer) and loaded.to_dict() == tokenizer.to_dict()
+    np.testing.assert_array_equal(loaded.encode(TEXT), tokenizer.encode(TEXT))
+
+
 def test_a_tokenizer_is_trained_by_the_name_of_its_kind():
     assert train_tokenizer("char", "abcab").to_dict() == {"type": "char", "characters": "abc", "unk": False}
     assert train_tokenizer("bpe", "abcab", 257).to_dict() == {"type": "bpe", "merges": [[97, 98]]}
-    with pytest.raises(ValueError, match="unknown kind 'word', expected one of char, bpe"):
-        train_tokenizer("word", "abc", 300)
+    with pytest.raises(ValueError, match="unknown kind 'words', expected one of char, bpe, word, wordpiece"):
+        train_tokenizer("words", "abc", 300)
+    assert type(train_tokenizer("word", "abc", 9)) is WordTokenizer
+    assert type(train_tokenizer("wordpiece", "abc", 9)) is WordPieceTokenizer
     with pytest.raises(TypeError, match="vocab_size is None"):
         train_tokenizer("bpe", "abc")
 
@@ -40,11 +53,15 @@ CHAR = {"type": "char", "characters": "abc", "unk": False}
     (b"[" * 100_000, "is not JSON"),
     ([CHAR], "has the type None, expected one of char, bpe"),
     ({}, "has the type None"),
-    ({**CHAR, "type": "word"}, "has the type 'word'"),
+    ({**CHAR, "type": "words"}, "has the type 'words'"),
     ({**CHAR, "type": ["char"]}, r"has the type \['char'\]"),
     ({"type": "char", "unk": False}, "has no field 'characters'"),
     ({"type": "char", "characters": "abc"}, "has no field 'unk'"),
     ({"type": "bpe"}, "has no field 'merges'"),
+    ({"type": "word", "words": "abc", "lexicon": [], "lowercase": True}, "is damaged: .*words is str, expected a list"),
+    ({"type": "wordpiece", "vocabulary": {}}, "is damaged: .*vocabulary is dict, expected a list"),
+    ({"type": "published-bpe", "tokenizer": {}}, "has no field 'model'"),
+    ({"model": {"type": "BPE", "vocab": []}}, "has no field"),
     ({**CHAR, "characters": "aab"}, r"is damaged: .*'a' \(U\+0061\) stands twice"),
     ({**CHAR, "characters": "ba"}, "is damaged: .* ascending order"),
     ({**CHAR, "characters": "a\ud800"}, r"is damaged: .*lone surrogate"),

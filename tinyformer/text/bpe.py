@@ -65,7 +65,8 @@ class BytePairTokenizer(Tokenizer):
         if vocab_size < 256:
             raise ValueError(f"BytePairTokenizer.train: vocab_size is {vocab_size}, expected at least 256, "
                              f"one for each byte")
-        return cls(learn_merges(Counter(pieces(text)), vocab_size - 256))
+        counts = {piece.encode(): count for piece, count in Counter(pieces(text)).items()}
+        return cls(learn_merges(counts, vocab_size - 256))
 
     @property
     def vocab_size(self):
@@ -83,7 +84,7 @@ class BytePairTokenizer(Tokenizer):
         if ids is None:
             if len(self._cache) >= CACHED:
                 self._cache.clear()
-            ids = self._cache[piece] = apply_merges(piece.encode(), self._ranks)
+            ids = self._cache[piece] = apply_merges(piece.encode(), self._ranks, range(256, self.vocab_size))
         return ids
 
     def decode(self, ids):
@@ -134,8 +135,10 @@ def _pattern():
 EDGE = -1                   # stands for no token: around each piece, and where a token was merged into its left neighbour
 
 
-def learn_merges(counts, n):
-    """The first ``n`` merges, as pairs of ids, for ``counts``, {piece: how often}.
+def learn_merges(counts, n, first=256):
+    """The first ``n`` merges, as pairs of ids, for ``counts``, {ids of a piece (bytes are that too): how often}.
+
+    Merge r makes the id ``first`` + r.
 
     All pieces stand in one row, linked to their neighbours, and the count and places of every pair are kept up to date: a
     merge costs time only where its pair stands. No pair's count grows after the merge that made its newer token, so an
@@ -143,7 +146,7 @@ def learn_merges(counts, n):
     """
     row, weight = [EDGE], [0]
     for piece, count in counts.items():
-        row += [*piece.encode(), EDGE]
+        row += [*piece, EDGE]
         weight += [count] * (len(row) - len(weight))
     links = Links(row)
     occurs, places = Counter(), defaultdict(list)           # of a pair: how often in the text; where its left token stands
@@ -162,7 +165,7 @@ def learn_merges(counts, n):
             continue
         if occurs[pair] < 2:
             break
-        new = 256 + len(merges)
+        new = first + len(merges)
         merges.append(pair)
         made = set()                                        # pairs with the new token
         for i in sorted(places.pop(pair)):                  # from left to right: of three equal tokens the first two merge
@@ -183,8 +186,12 @@ def learn_merges(counts, n):
     return merges
 
 
-def apply_merges(piece, ranks):
-    """The ids of ``piece``, bytes: of all neighbours that are a merge, the highest-ranked, leftmost pair merges first."""
+def apply_merges(piece, ranks, made):
+    """What the ids of ``piece`` merge to: of all neighbours that are a merge, the highest-ranked, leftmost pair goes first.
+
+    ranks       {pair of ids: rank}
+    made        the id that the merge of each rank makes
+    """
     row = [EDGE, *piece, EDGE]
     links = Links(row)
     heap = [(ranks[pair], i, pair) for i, pair in enumerate(zip(row, row[1:])) if pair in ranks]
@@ -193,7 +200,7 @@ def apply_merges(piece, ranks):
         rank, i, pair = heappop(heap)
         if links.holds(i, pair):
             left, right = links.neighbours(i)
-            links.merge(i, 256 + rank)
+            links.merge(i, made[rank])
             for place, new_pair in ((left, (row[left], row[i])), (i, (row[i], row[right]))):
                 if new_pair in ranks:
                     heappush(heap, (ranks[new_pair], place, new_pair))

@@ -1,0 +1,170 @@
+"""WordPiece: words are cut into the longest pieces that the vocabulary has, from left to right. BERT's tokenizer.
+
+A piece that goes on with a word bears ``##``: unaffable → un ##aff ##able. A word that cannot be cut becomes ``[UNK]``.
+
+Source: Schuster & Nakajima (2012), "Japanese and Korean voice search"; Devlin et al. (2019), BERT.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from .added import AddedTokens, template
+from .base import Tokenizer, check_text, checked_ids
+from .basic import split_words
+from .bpe import CACHED, learn_merges
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+LONGEST = 100               # a word of more characters is unknown
+
+
+class WordPieceTokenizer(Tokenizer):
+    """BERT's tokenizer: ``split_words``, then WordPiece.
+
+    vocabulary      the tokens by id; the five of ``SPECIAL`` among them, which are found in a text as they stand
+    lowercase       make letters small first; with ``strip_accents`` None that also takes accents off
+    chinese         let each Chinese character stand alone
+    """
+
+    kind = "wordpiece"
+
+    def __init__(self, vocabulary, lowercase=True, strip_accents=None, chinese=True):
+        self.tokens = list(vocabulary)
+        if not all(isinstance(token, str) for token in self.tokens):
+            raise TypeError("WordPieceTokenizer: the vocabulary holds something else than text")
+        self.ids = {token: id for id, token in enumerate(self.tokens)}
+        if len(self.ids) < len(self.tokens):
+            twice, _ = Counter(self.tokens).most_common(1)[0]
+            raise ValueError(f"WordPieceTokenizer: {twice!r} stands twice in the vocabulary, expected each token once")
+        missing = [token for token in SPECIAL if token not in self.ids]
+        if missing:
+            raise ValueError(f"WordPieceTokenizer: the vocabulary lacks {', '.join(missing)}")
+        self.lowercase, self.strip_accents, self.chinese = lowercase, strip_accents, chinese
+        self.pad, self.unk, self.cls, self.sep, self.mask = (self.ids[token] for token in SPECIAL)
+        self._added = AddedTokens([{"content": token, "id": self.ids[token]} for token in SPECIAL])
+        self._cache = {}
+
+    @classmethod
+    def train(cls, text, vocab_size, lowercase=True):
+        """Learn at most ``vocab_size`` tokens from ``text``: its characters, then what merging neighbours makes.
+
+        Merged is the pair that occurs most often, as in byte-pair encoding. Where there are more characters than room,
+        the most frequent stay.
+        """
+        check_text("WordPieceTokenizer.train", text)
+        if isinstance(vocab_size, bool) or not isinstance(vocab_size, int):
+            raise TypeError(f"WordPieceTokenizer.train: vocab_size is {vocab_size!r}, expected a whole number")
+        if vocab_size <= len(SPECIAL):
+            raise ValueError(f"WordPieceTokenizer.train: vocab_size is {vocab_size}, expected more than the "
+                             f"{len(SPECIAL)} special tokens")
+        words = Counter(split_words(text, lowercase))
+        if not words:
+            raise ValueError("WordPieceTokenizer.train: text has no words, expected at least one")
+        occurs = Counter()
+        for word, count in words.items():
+            for piece in _characters(word):
+                occurs[piece] += count
+        alphabet = sorted(sorted(occurs, key=lambda piece: (-occurs[piece], piece))[:vocab_size - len(SPECIAL)])
+        number = {piece: id for id, piece in enumerate(alphabet)}
+        rows = {tuple(map(number.get, _characters(word))): count for word, count in words.items()
+                if number.keys() >= set(_characters(word))}
+        tokens = list(alphabet)
+        for left, right in learn_merges(rows, vocab_size - len(SPECIAL) - len(alphabet), first=len(alphabet)):
+            tokens.append(tokens[left] + tokens[right].removeprefix("##"))
+        return cls(dict.fromkeys((*SPECIAL, *tokens)), lowercase)       # two merges may make the same token: one stays
+
+    @classmethod
+    def from_vocab(cls, path, lowercase=True):
+        """BERT's vocab.txt: a token a line, the line's number its id."""
+        return cls(Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n"), lowercase)
+
+    @classmethod
+    def from_huggingface(cls, fields):
+        """The WordPiece of a tokenizer.json, ``fields``. Padding and truncation are left aside; ValueError for what differs."""
+        model, normalizer = fields["model"], fields["normalizer"] or {}
+        expected = {"model.continuing_subword_prefix": (model.get("continuing_subword_prefix"), "##"),
+                    "model.unk_token": (model.get("unk_token"), "[UNK]"),
+                    "model.max_input_chars_per_word": (model.get("max_input_chars_per_word"), LONGEST),
+                    "normalizer.type": (normalizer.get("type"), "BertNormalizer"),
+                    "normalizer.clean_text": (normalizer.get("clean_text"), True),
+                    "pre_tokenizer.type": ((fields["pre_tokenizer"] or {}).get("type"), "BertPreTokenizer")}
+        for key, (found, wanted) in expected.items():
+            if found != wanted:
+                raise ValueError(f"WordPieceTokenizer: {key} is {found!r}, expected {wanted!r}")
+        vocab = sorted(model["vocab"], key=model["vocab"].get)
+        if [model["vocab"][token] for token in vocab] != list(range(len(vocab))):
+            raise ValueError(f"WordPieceTokenizer: the ids of the vocabulary are not 0…{len(vocab) - 1}, each once")
+        tokenizer = cls(vocab, normalizer["lowercase"], normalizer["strip_accents"], normalizer["handle_chinese_chars"])
+        around = template(fields["post_processor"])
+        if fields["post_processor"] and tuple(map(list, around)) != ([tokenizer.cls], [tokenizer.sep]):
+            raise ValueError(f"WordPieceTokenizer: the post_processor puts {around} around a text, expected [CLS] and [SEP]")
+        return tokenizer
+
+    @property
+    def vocab_size(self):
+        """How many ids there are."""
+        return len(self.tokens)
+
+    def encode(self, text, special=False):
+        """The ids of ``text``: int64 (T,). ``special`` puts [CLS] before it and [SEP] after it."""
+        check_text("WordPieceTokenizer.encode", text)
+        ids = [self.cls] if special else []
+        for piece, id in self._added.cut(text):
+            if id is not None:
+                ids.append(id)
+                continue
+            for word in split_words(piece, self.lowercase, self.strip_accents, self.chinese):
+                ids += self._word_ids(word)
+        return np.array(ids + [self.sep] * special, np.int64)
+
+    def encode_pair(self, first, second):
+        """([CLS] first [SEP] second [SEP], and which of the two each token belongs to: 0 or 1), each int64 (T,)."""
+        first, second = self.encode(first, special=True), self.encode(second, special=True)[1:]
+        return np.concatenate([first, second]), np.repeat(np.arange(2), [len(first), len(second)])
+
+    def _word_ids(self, word):
+        """The ids of one word, remembered."""
+        ids = self._cache.get(word)
+        if ids is None:
+            if len(self._cache) >= CACHED:
+                self._cache.clear()
+            ids = self._cache[word] = self._longest_pieces(word)
+        return ids
+
+    def _longest_pieces(self, word):
+        if len(word) > LONGEST:
+            return [self.unk]
+        ids, start = [], 0
+        while start < len(word):
+            mark = "##" if start else ""
+            end = next((end for end in range(len(word), start, -1) if mark + word[start:end] in self.ids), None)
+            if end is None:
+                return [self.unk]
+            ids.append(self.ids[mark + word[start:end]])
+            start = end
+        return ids
+
+    def decode(self, ids):
+        """The tokens of ``ids``, integers (T,), with spaces between words: those of the text, and its capitals, are lost."""
+        tokens = map(self.tokens.__getitem__, checked_ids("WordPieceTokenizer.decode", ids, self.vocab_size))
+        return "".join(token[2:] if token.startswith("##") else f" {token}" for token in tokens).removeprefix(" ")
+
+    def to_dict(self):
+        """What is saved."""
+        return {"type": self.kind, "vocabulary": self.tokens, "lowercase": self.lowercase,
+                "strip_accents": self.strip_accents, "chinese": self.chinese}
+
+    @classmethod
+    def from_dict(cls, fields):
+        """The tokenizer of such a dict. KeyError for a missing field, ValueError or TypeError for a damaged one."""
+        if not isinstance(fields["vocabulary"], list):
+            raise TypeError(f"WordPieceTokenizer: vocabulary is {type(fields['vocabulary']).__name__}, expected a list")
+        return cls(fields["vocabulary"], fields["lowercase"], fields["strip_accents"], fields["chinese"])
+
+
+def _characters(word):
+    """The pieces of one character each: w ##o ##r ##d."""
+    return [word[0], *("##" + character for character in word[1:])]
