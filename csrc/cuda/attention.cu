@@ -59,7 +59,7 @@ template <class T> __device__ T keep(const Call<T> &call, const Place &at, int64
 }
 
 /* Of each of the thread's rows: what `join` makes of the numbers of all threads that have a part in that row. They meet in
- * shared memory. */
+ * shared memory. (Before it is written again there is a product, and with that a barrier.) */
 template <class T, class F> __device__ void across_row(T (&mine_alone)[MINE<T>], T (&part)[TILE<T>][SIDE + 1], F join) {
     for (int i = 0; i < MINE<T>; i++) part[mine(i, threadIdx.y)][threadIdx.x] = mine_alone[i];
     __syncthreads();
@@ -68,7 +68,6 @@ template <class T, class F> __device__ void across_row(T (&mine_alone)[MINE<T>],
         for (int x = 1; x < SIDE; x++) all = join(all, part[mine(i, threadIdx.y)][x]);
         mine_alone[i] = all;
     }
-    __syncthreads();                                                /* all have read before part is used again */
 }
 
 /* m and l are the largest score so far and Σ exp(score − m). The threads of a row share m, but each sums its own columns in
@@ -162,7 +161,7 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) queries_kernel
         T qk[MINE<T>][MINE<T>] = {}, dov[MINE<T>][MINE<T>] = {};
         product(qk, chunks, Q, K.from(first, 0).transposed());
         product(dov, chunks, dO, V.from(first, 0).transposed());
-        #pragma unroll                                              /* registers have no index: each pass names its own */
+        #pragma unroll
         for (int i = 0; i < MINE<T>; i++)
             #pragma unroll
             for (int j = 0; j < MINE<T>; j++) {

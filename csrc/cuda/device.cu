@@ -21,6 +21,12 @@ int tf_cuda_device(char *name, int64_t size) {
     });
 }
 
-const char *tf_message(int code) { return code < TF_CUDA ? cudaGetErrorString(cudaError_t(TF_CUDA - code)) : message(code); }
+const char *tf_message(int code) {
+    if (code >= TF_CUDA) return message(code);
+    const cudaError_t error = cudaError_t(TF_CUDA - code);
+    if (error == cudaErrorNoDevice) return "no CUDA device";
+    if (error == cudaErrorInsufficientDriver) return "no CUDA device: its driver is missing, or older than this library needs";
+    return cudaGetErrorString(error);
+}
 
 }  // extern "C"

@@ -48,7 +48,9 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) matmul_kernel(
     product(sums, chunks, A.from(m, 0), B.from(0, n));
 
     const int64_t start = offset(call.axes, call.shape, call.c_batch, batch);
+    #pragma unroll                                                  /* registers have no index: each pass names its own */
     for (int i = 0; i < MINE<T>; i++)
+        #pragma unroll
         for (int j = 0; j < MINE<T>; j++) {
             const int64_t row = m + mine(i, threadIdx.y), column = n + mine(j, threadIdx.x);
             if (row >= M || column >= N) continue;

@@ -37,7 +37,9 @@ struct dim3 {
 };
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorInsufficientDriver = 35, cudaErrorNoDevice = 100, cudaErrorLaunchFailure = 719 };
+enum cudaError_t {
+    cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorInsufficientDriver = 35, cudaErrorNoDevice = 100, cudaErrorLaunchFailure = 719
+};
 
 namespace shim {
 
@@ -55,6 +57,7 @@ inline size_t current;
 inline std::function<void()> kernel;
 inline std::string error;
 inline int order = 0;                       /* 0 forward, 1 backward, else the seed of a shuffle */
+inline bool present = true;                 /* false: as if there were no card */
 
 /* All ones, which is NaN in any precision, over the thread-local memory of this library: that is where __shared__ lies. */
 inline void poison() {
@@ -125,7 +128,9 @@ inline void launch(std::function<void()> body, unsigned blocks, dim3 threads) {
 
 }  // namespace shim
 
-extern "C" __attribute__((visibility("default"), used)) inline void shim_order(int order) { shim::order = order; }
+#define SHIM_EXPORT extern "C" __attribute__((visibility("default"), used)) inline
+SHIM_EXPORT void shim_order(int order) { shim::order = order; }
+SHIM_EXPORT void shim_present(int present) { shim::present = present; }
 
 inline void __syncthreads(int line = __builtin_LINE()) {
     shim::Fiber &fiber = shim::fibers[shim::current];
@@ -148,7 +153,7 @@ inline cudaError_t cudaFree(void *data) { return free(data), cudaSuccess; }
 inline cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind) { return memcpy(to, from, bytes), cudaSuccess; }
 inline cudaError_t cudaGetLastError() { return shim::error.empty() ? cudaSuccess : cudaErrorLaunchFailure; }
 inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
-inline cudaError_t cudaGetDeviceCount(int *count) { return *count = 1, cudaSuccess; }
+inline cudaError_t cudaGetDeviceCount(int *count) { return *count = shim::present, *count ? cudaSuccess : cudaErrorNoDevice; }
 inline cudaError_t cudaGetDevice(int *device) { return *device = 0, cudaSuccess; }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
     return strcpy(properties->name, "this processor, as a graphics card"), cudaSuccess;
