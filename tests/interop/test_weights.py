@@ -24,7 +24,7 @@ def test_round_trip_keeps_values_shapes_types_and_metadata(tmp_path):
     for found, metadata in (read_weights(tmp_path / "w.safetensors"), (load_file(tmp_path / "w.safetensors"), None)):
         assert set(found) == set(ARRAYS)
         for name, array in ARRAYS.items():
-            assert found[name].dtype == array.dtype
+            assert found[name].dtype == array.dtype and found[name].shape == array.shape
             np.testing.assert_array_equal(found[name], array)
         assert metadata in ({"state": "ein Käse"}, None)
 

@@ -13,7 +13,7 @@ from ..files import replace_file
 
 def write_weights(path, arrays, metadata=None):
     """Write {name: array} and {name: text} to ``path``, whole or not at all."""
-    replace_file(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
+    replace_file(path, save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata))
 
 
 def read_weights(path):

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from .gpt import GPT, GPTConfig
 from .hmm import HMM, HMMConfig
+from .linear import LinearConfig, LinearRegression, LogisticConfig, LogisticRegression
+from .mlp import MLP, MLPConfig
 from .ngram import NGram, NGramConfig
 
-__all__ = ["ARCHITECTURES", "GPT", "GPTConfig", "HMM", "HMMConfig", "NGram", "NGramConfig", "load_model"]
+__all__ = ["ARCHITECTURES", "GPT", "GPTConfig", "HMM", "HMMConfig", "LinearConfig", "LinearRegression", "LogisticConfig",
+           "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "load_model"]
 
 # The name that config.json and recipes call an architecture by.
 ARCHITECTURES = {"gpt": (GPT, GPTConfig), "ngram": (NGram, NGramConfig)}

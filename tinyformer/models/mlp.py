@@ -1,0 +1,102 @@
+"""MLP: layers of a matrix, an activation and what keeps them honest, for vectors that have a class.
+
+    h = x;   h = dropout(activation(norm(W h + b)))   n_layer times;   logits = W h + b
+
+Source: Rumelhart, Hinton and Williams (1986).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .. import nn, ops
+from ..nn import init
+from .pretrained import Pretrained
+
+ACTIVATIONS = {"relu": nn.ReLU, "leaky-relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh,
+               "sigmoid": nn.Sigmoid, "softplus": nn.Softplus}
+INITS = {                                                   # of the matrices; biases start at 0 but for "default"
+    "default": None,                                        # nn.Linear's own
+    "kaiming": init.kaiming_normal_,
+    "xavier": init.xavier_normal_,
+    "normal": lambda weight: init.normal_(weight, std=0.01),
+    "zeros": init.zeros_,                                   # every unit of a layer stays equal to the others: it must fail
+}
+
+
+@dataclass(frozen=True)
+class MLPConfig:
+    """x has n_features numbers; n_layer hidden layers of n_hidden units; one of n_classes.
+
+    activation      relu, leaky-relu, gelu, silu, tanh, sigmoid or softplus
+    init            kaiming, xavier, normal (0.01²), zeros, or default, nn.Linear's own
+    l1, l2          weigh Σ |W| and ½ Σ W² over the matrices, added to the loss in training
+    """
+
+    n_features: int
+    n_classes: int
+    n_layer: int = 2
+    n_hidden: int = 256
+    activation: str = "relu"
+    batch_norm: bool = False
+    dropout: float = 0.0
+    init: str = "kaiming"
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __post_init__(self):
+        for name in ("n_features", "n_classes", "n_layer", "n_hidden"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"MLPConfig: {name} is {value!r}, expected a whole number of at least 1")
+        for name, known in (("activation", ACTIVATIONS), ("init", INITS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"MLPConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"MLPConfig: dropout is {self.dropout!r}, expected 0 ≤ dropout < 1")
+        for name in ("l1", "l2"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"MLPConfig: {name} is {getattr(self, name)!r}, expected a finite number of at least 0")
+
+
+class MLP(Pretrained):
+    """``logits = model(x)``: x (N, n_features), logits (N, n_classes). ``model.loss(x, y)`` is one number."""
+
+    architecture, Config = "mlp", MLPConfig
+
+    def __init__(self, config):
+        self.config = config
+        layers, width = [], config.n_features
+        for _ in range(config.n_layer):
+            layers.append(nn.Linear(width, config.n_hidden))
+            if config.batch_norm:
+                layers.append(nn.BatchNorm1d(config.n_hidden))
+            layers.append(ACTIVATIONS[config.activation]())
+            if config.dropout:
+                layers.append(nn.Dropout(config.dropout))
+            width = config.n_hidden
+        self.layers = nn.Sequential(*layers, nn.Linear(width, config.n_classes))
+        if INITS[config.init]:
+            for matrix in self._matrices():
+                INITS[config.init](matrix.weight)
+                init.zeros_(matrix.bias)
+
+    def _matrices(self):
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    def forward(self, x):
+        return self.layers(x)
+
+    def loss(self, x, y):
+        """The mean cross-entropy in nats of the classes ``y``, integers (N,); in training the penalties besides."""
+        loss = ops.cross_entropy(self(x), y)
+        if self.training and self.config.l1:
+            loss = loss + self.config.l1 * sum(ops.sum(ops.abs(matrix.weight)) for matrix in self._matrices())
+        if self.training and self.config.l2:
+            loss = loss + 0.5 * self.config.l2 * sum(ops.sum(matrix.weight * matrix.weight) for matrix in self._matrices())
+        return loss
+
+    def predict(self, x):
+        """The likeliest class of each row of x: (N,)."""
+        return self(x).data.argmax(axis=1)
