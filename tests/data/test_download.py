@@ -7,7 +7,7 @@ import pytest
 
 from tinyformer.data import cached, card, fetch
 from tinyformer.data.cards import SETS
-from tinyformer.data.download import read
+from tinyformer.data.download import _failure, read
 from tinyformer.data.sets import READERS
 
 README = Path(__file__).parents[2] / "chapters" / "README.md"
@@ -107,6 +107,17 @@ def test_without_a_network(index, toys, data, monkeypatch):
     with pytest.raises(OSError, match="toy-words 1.0 cannot be downloaded: no connection to the package index"):
         fetch("words")
     assert not data.exists()
+
+
+@pytest.mark.parametrize("said", [
+    "WARNING: Retrying (Retry(total=1)) after connection broken by 'NameResolutionError(\"Failed to resolve 'pypi.org'\")'\n"
+    "ERROR: No matching distribution found",
+    "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='pypi.org', port=443): Read timed out.",
+    "ERROR: Could not install packages due to an OSError: HTTPSConnectionPool(host='pypi.org'): Max retries exceeded with url",
+])
+def test_other_ways_of_having_no_network(said):
+    error = _failure(SETS["names"].package, said)
+    assert isinstance(error, OSError) and "no connection to the package index" in str(error)
 
 
 def test_an_index_that_does_not_have_it(index, toys, tmp_path):

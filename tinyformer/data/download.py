@@ -43,8 +43,7 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 __legacy__ = types.SimpleNamespace(get_requires_for_build_wheel=get_requires_for_build_wheel,
                                    prepare_metadata_for_build_wheel=prepare_metadata_for_build_wheel)
 """
-NO_CONNECTION = ("ConnectionError", "Failed to establish a new connection", "ConnectTimeout", "ReadTimeout", "ProxyError",
-                 "Max retries exceeded", "Connection broken", "connection timed out")
+NO_CONNECTION = "connection broken", "max retries exceeded", "timed out", "connectionerror"       # in what pip says
 
 
 def card(name):
@@ -200,7 +199,7 @@ def _failure(package, said):
         got = re.search(r"Got\s+([0-9a-f]{64})", said)
         return ValueError(f"{package}: the archive on the package index has SHA-256 {got.group(1) if got else 'of another'}, "
                           f"expected {package.sha256}; nothing was saved")
-    if any(sign in said for sign in NO_CONNECTION):
+    if any(sign in said.lower() for sign in NO_CONNECTION):
         return OSError(f"{package} cannot be downloaded: no connection to the package index; what has been fetched "
                        f"before works without one")
     errors = [line.strip() for line in said.splitlines() if line.strip().lower().startswith("error:")]
