@@ -1,4 +1,4 @@
-"""Recurrence: a step of an RNN, a cell of an LSTM, and both through time."""
+"""Recurrence: a step of an RNN, cells of a GRU and an LSTM, and all through time."""
 
 from __future__ import annotations
 
@@ -47,6 +47,56 @@ RNN_STEP = Exercise(
         Wrong("reduction/factor", "db averaged", "Sum over the batch.", {"da.sum(axis=0)": "da.mean(axis=0)"}),
         Wrong("zero/lost-path", "no gradient to the old state", "Without dh the past never learns.",
               {"dh = da @ U": "dh = np.zeros_like(h)"}),
+    ))
+
+
+def gru_cell(x, u, h):
+    """The cell of a GRU.
+
+        r = σ(xʳ + uʳ),   z = σ(xᶻ + uᶻ),   n = tanh(xⁿ + r ∘ uⁿ),   h′ = (1 − z) ∘ n + z ∘ h
+
+    x = [xʳ, xᶻ, xⁿ] side by side, what the input gives, and u = [uʳ, uᶻ, uⁿ], what the state gives: (B, 3H) each.
+    h, h′ (B, H).    vjp(dnew) returns dx, du, dh.
+    """
+    (x_r, x_z, x_n), (u_r, u_z, u_n) = np.split(x, 3, axis=1), np.split(u, 3, axis=1)
+    r, z = 1 / (1 + np.exp(-x_r - u_r)), 1 / (1 + np.exp(-x_z - u_z))
+    n = np.tanh(x_n + r * u_n)
+    new = (1 - z) * n + z * h
+
+    def vjp(dnew):
+        dn = dnew * (1 - z) * (1 - n ** 2)                  # before the tanh
+        dz = dnew * (h - n) * z * (1 - z)                   # before the σ
+        dr = dn * u_n * r * (1 - r)
+        dx = np.concatenate([dr, dz, dn], axis=1)
+        du = np.concatenate([dr, dz, dn * r], axis=1)
+        return dx, du, dnew * z
+
+    return new, vjp
+
+
+GRU_CELL = Exercise(
+    gru_cell, "08 Recurrence",
+    inputs=lambda rng, B=5, H=2: (rng.normal(size=(B, 3 * H)), rng.normal(size=(B, 3 * H)), rng.normal(size=(B, H))),
+    question="The update gate is wide open (z = 1), and dnew = 1. What is dh?",
+    answer=lambda f: np.round(f(np.array([[0.0, 50.0, 0.0]]), np.zeros((1, 3)), np.ones((1, 1)))[1](np.ones((1, 1)))[2][0, 0], 6),
+    hints=("Begin at the end: dn, dz and the direct way to h come from the last formula. Then dr comes from dn.",
+           "r and z see x and u alike; n sees x as it is, but u through the reset gate."),
+    wrong=(
+        Wrong("gate-order", "gates in another order", "The order is r, z, n on the way back as well.",
+              {"dx = np.concatenate([dr, dz, dn]": "dx = np.concatenate([dz, dr, dn]"}),
+        Wrong("local-derivative", "the reset gate left out of du", "uⁿ is multiplied by r.", {"[dr, dz, dn * r]": "[dr, dz, dn]"}),
+        Wrong("sign", "n − h for h − n", "How does h′ move when z grows? Towards h.", {"dnew * (h - n)": "dnew * (n - h)"}),
+        Wrong("lost-path/missing-term", "the candidate left out of dz", "z stands twice in h′: (1 − z) ∘ n and z ∘ h.",
+              {"dnew * (h - n)": "dnew * h"}),
+        Wrong("local-derivative", "z for 1 − z at the candidate", "Which factor does n have in h′?",
+              {"dnew * (1 - z) * (1 - n ** 2)": "dnew * z * (1 - n ** 2)"}),
+        Wrong("local-derivative", "the tanh's slope left out", "Between n and what is in its brackets stands a tanh.",
+              {"dnew * (1 - z) * (1 - n ** 2)": "dnew * (1 - z)"}),
+        Wrong("local-derivative", "the reset gate's slope left out", "r is a σ: r (1 − r).", {"dn * u_n * r * (1 - r)": "dn * u_n"}),
+        Wrong("local-derivative", "the update gate left out of dh", "How much of the old state was kept?",
+              {"du, dnew * z": "du, dnew"}),
+        Wrong("zero/lost-path", "the gradient of r forgotten", "r decides how much of uⁿ the candidate sees.",
+              {"dr = dn * u_n * r * (1 - r)": "dr = np.zeros_like(r)"}),
     ))
 
 
@@ -216,4 +266,58 @@ LSTM = Exercise(
               {"[di, df, dg, do]": "[di, df, do, dg]"}),
         Wrong("operand", "dU from the new states", "U meets the state before time t.",
               {"np.outer(dx[t], h[t])": "np.outer(dx[t], h[t + 1])"}),
+    ))
+
+
+def masked_rnn(x, h0, U, lengths):
+    """An RNN over sequences of several lengths.
+
+        h_t = tanh(x_t + h_{t−1} Uᵀ) where t < length, else h_{t−1};   y_t = h_t where t < length, else 0;   t = 0 … T − 1
+
+    x (T, B, H)    h0 (B, H)    U (H, H)    lengths (B,), integers.    The value is the pair (y, last): y (T, B, H), and the
+    state (B, H) at the end of each sequence. vjp((dy, dlast)) returns dx, dh0, dU.
+    """
+    T = len(x)
+    going = np.arange(T)[:, None, None] < lengths[:, None]  # (T, B, 1)
+    h = [h0]                                                # h[t] is the state before time t
+    for t in range(T):
+        h.append(np.where(going[t], np.tanh(x[t] + h[t] @ U.T), h[t]))
+
+    def vjp(dys):
+        dy, dlast = dys
+        dx, dU = np.zeros_like(x), np.zeros_like(U)
+        dh = dlast                                          # what arrives from the next time
+        for t in reversed(range(T)):
+            da = (dh + dy[t]) * (1 - h[t + 1] ** 2) * going[t]
+            dx[t] = da
+            dU += da.T @ h[t]
+            dh = np.where(going[t], da @ U, dh)
+        return dx, dh, dU
+
+    return (np.where(going, np.stack(h[1:]), 0.0), h[T]), vjp
+
+
+MASKED_RNN = Exercise(
+    masked_rnn, "08 Recurrence",
+    inputs=lambda rng, T=5, B=4, H=3: (rng.normal(size=(T, B, H)), rng.normal(size=(B, H)), rng.normal(size=(H, H)) / 2,
+                                       np.resize([2, T, 1, T - 1], B)),
+    question="Two sequences have the lengths 2 and 5, T = 5, and dy is all ones. How many rows of dx, of 10, are not zero?",
+    answer=lambda f: np.count_nonzero(f(np.ones((5, 2, 2)) / 9, np.ones((2, 2)) / 9, np.ones((2, 2)) / 9, np.array([2, 5]))[1](
+        (np.ones((5, 2, 2)), np.zeros((2, 2))))[0].any(axis=2)),
+    hints=("Where a sequence has ended nothing is computed: dx is 0, and the gradient of its state goes through as it is.",
+           "dlast of a short sequence waits, unchanged, until the walk back reaches its last time."),
+    wrong=(
+        Wrong("mask/leak", "the padding computed with", "Beyond its length a sequence gets no gradient.",
+              {" * (1 - h[t + 1] ** 2) * going[t]": " * (1 - h[t + 1] ** 2)"}),
+        Wrong("lost-path/dropped", "the gradient lost in the padding", "What arrives at a state that was only kept goes on as it is.",
+              {"np.where(going[t], da @ U, dh)": "da @ U"}),
+        Wrong("lost-path/overwrite", "nothing handed back in time", "h_t goes into h_{t+1}: that gradient must come back.",
+              {"da = (dh + dy[t])": "da = dy[t]"}),
+        Wrong("lost-path/overwrite", "the outputs' gradient forgotten", "Every state is an output of its own.",
+              {"(dh + dy[t])": "dh"}),
+        Wrong("lost-path/dropped", "the last state's gradient forgotten", "The value is a pair: both gradients count.",
+              {"dh = dlast ": "dh = np.zeros_like(dlast) "}),
+        Wrong("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += da": "dU = da"}),
+        Wrong("operand", "Uᵀ for U", "h Uᵀ forward, da U back.", {"da @ U, dh": "da @ U.T, dh"}),
+        Wrong("operand", "dU from the new states", "U meets the state before time t.", {"da.T @ h[t]": "da.T @ h[t + 1]"}),
     ))
