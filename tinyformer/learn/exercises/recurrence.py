@@ -84,7 +84,7 @@ GRU_CELL = Exercise(
     wrong=(
         Wrong("gate-order", "gates in another order", "The order is r, z, n on the way back as well.",
               {"dx = np.concatenate([dr, dz, dn]": "dx = np.concatenate([dz, dr, dn]"}),
-        Wrong("local-derivative", "the reset gate left out of du", "uⁿ is multiplied by r.", {"[dr, dz, dn * r]": "[dr, dz, dn]"}),
+        Wrong("local-derivative/swapped", "the reset gate left out of du", "uⁿ is multiplied by r.", {"[dr, dz, dn * r]": "[dr, dz, dn]"}),
         Wrong("sign", "n − h for h − n", "How does h′ move when z grows? Towards h.", {"dnew * (h - n)": "dnew * (n - h)"}),
         Wrong("lost-path/missing-term", "the candidate left out of dz", "z stands twice in h′: (1 − z) ∘ n and z ∘ h.",
               {"dnew * (h - n)": "dnew * h"}),
@@ -92,10 +92,10 @@ GRU_CELL = Exercise(
               {"dnew * (1 - z) * (1 - n ** 2)": "dnew * z * (1 - n ** 2)"}),
         Wrong("local-derivative", "the tanh's slope left out", "Between n and what is in its brackets stands a tanh.",
               {"dnew * (1 - z) * (1 - n ** 2)": "dnew * (1 - z)"}),
-        Wrong("local-derivative", "the reset gate's slope left out", "r is a σ: r (1 − r).", {"dn * u_n * r * (1 - r)": "dn * u_n"}),
+        Wrong("local-derivative", "the reset gate's slope half left out", "r is a σ: r (1 − r).", {"dn * u_n * r * (1 - r)": "dn * u_n * r"}),
         Wrong("local-derivative", "the update gate left out of dh", "How much of the old state was kept?",
               {"du, dnew * z": "du, dnew"}),
-        Wrong("zero/lost-path", "the gradient of r forgotten", "r decides how much of uⁿ the candidate sees.",
+        Wrong("dropped/lost-path", "the gradient of r forgotten", "r decides how much of uⁿ the candidate sees.",
               {"dr = dn * u_n * r * (1 - r)": "dr = np.zeros_like(r)"}),
     ))
 
@@ -311,7 +311,7 @@ MASKED_RNN = Exercise(
               {" * (1 - h[t + 1] ** 2) * going[t]": " * (1 - h[t + 1] ** 2)"}),
         Wrong("lost-path/dropped", "the gradient lost in the padding", "What arrives at a state that was only kept goes on as it is.",
               {"np.where(going[t], da @ U, dh)": "da @ U"}),
-        Wrong("lost-path/overwrite", "nothing handed back in time", "h_t goes into h_{t+1}: that gradient must come back.",
+        Wrong("lost-path/local-derivative", "nothing handed back in time", "h_t goes into h_{t+1}: that gradient must come back.",
               {"da = (dh + dy[t])": "da = dy[t]"}),
         Wrong("lost-path/overwrite", "the outputs' gradient forgotten", "Every state is an output of its own.",
               {"(dh + dy[t])": "dh"}),
@@ -319,5 +319,4 @@ MASKED_RNN = Exercise(
               {"dh = dlast ": "dh = np.zeros_like(dlast) "}),
         Wrong("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += da": "dU = da"}),
         Wrong("operand", "Uᵀ for U", "h Uᵀ forward, da U back.", {"da @ U, dh": "da @ U.T, dh"}),
-        Wrong("operand", "dU from the new states", "U meets the state before time t.", {"da.T @ h[t]": "da.T @ h[t + 1]"}),
     ))
