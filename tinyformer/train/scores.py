@@ -1,0 +1,179 @@
+"""How good is a classifier? Counts of right and wrong, and how sure one may be of them.
+
+    labels, predicted       integers (N,), each in 0 … K−1          probabilities   (N, K), rows that sum to one
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def confusion_matrix(labels, predicted, n_classes):
+    """(K, K) counts: row = true class, column = predicted class."""
+    labels, predicted = checked_labels("confusion_matrix", labels, n_classes), checked_labels(
+        "confusion_matrix", predicted, n_classes, "predicted")
+    if len(labels) != len(predicted):
+        raise ValueError(f"confusion_matrix: {len(labels)} labels and {len(predicted)} predicted, expected as many")
+    return np.bincount(labels * n_classes + predicted, minlength=n_classes ** 2).reshape(n_classes, n_classes)
+
+
+def precision_recall_f1(confusion):
+    """{"precision", "recall", "f1"} of a confusion matrix, each {"per_class": [K], "macro": mean of them, "micro": of all counts}.
+
+        precision = tp / (tp + fp)      recall = tp / (tp + fn)      F1 = 2 tp / (2 tp + fp + fn)
+
+    0 where nothing is to be divided by (a class that is never predicted, or never occurs), as scikit-learn has it.
+    """
+    confusion = np.asarray(confusion)
+    right, predicted, true = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    scores = {}
+    for name, top, bottom in (("precision", right, predicted), ("recall", right, true), ("f1", 2 * right, predicted + true)):
+        each = top / np.maximum(bottom, 1)
+        scores[name] = {"per_class": each.tolist(), "macro": float(each.mean()), "micro": float(top.sum() / max(bottom.sum(), 1))}
+    return scores
+
+
+def accuracy(labels, predicted):
+    """The share of labels that were predicted."""
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    if labels.shape != predicted.shape or not labels.size:
+        raise ValueError(f"accuracy: labels have shape {labels.shape} and predicted {predicted.shape}, expected one shape, not empty")
+    return float((labels == predicted).mean())
+
+
+def standard_error(share, n):
+    """√(p (1 − p)/n): how far a share that was counted on n examples lies from the true one, typically."""
+    return math.sqrt(share * (1 - share) / n)
+
+
+def roc_auc(positive, scores):
+    """P(a positive example's score is above a negative's), ties count half: the area under the ROC curve.
+
+        AUC = (Σ ranks of the positives − n₊(n₊ + 1)/2) / (n₊ n₋)
+
+    positive (N,) booleans    scores (N,), the higher the more positive. ValueError unless both kinds occur.
+    """
+    positive, scores = np.asarray(positive, bool), _finite("roc_auc", scores)
+    n, total = int(positive.sum()), len(positive)
+    if n in (0, total):
+        raise ValueError(f"roc_auc: {n} of {total} examples are positive, expected examples of both kinds")
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2                                # equal scores share their mean rank
+    return float((ranks[place][positive].sum() - n * (n + 1) / 2) / (n * (total - n)))
+
+
+def roc_auc_one_vs_rest(labels, probabilities):
+    """The mean over the classes of the AUC of each against all others; with two classes, simply that of class 1."""
+    probabilities = checked_probabilities("roc_auc_one_vs_rest", probabilities)
+    K = probabilities.shape[1]
+    labels = checked_labels("roc_auc_one_vs_rest", labels, K)
+    if K == 2:
+        return roc_auc(labels == 1, probabilities[:, 1])
+    return float(np.mean([roc_auc(labels == k, probabilities[:, k]) for k in range(K)]))
+
+
+def calibration(labels, probabilities, bins=10):
+    """Do things said with probability p come true p of the time? ({"confidence", "accuracy", "count"} of each bin, ECE).
+
+    Examples are sorted into ``bins`` equal parts of [0, 1] by the probability of the class that was chosen.
+
+        ECE = Σ over bins of (count/N) |accuracy − mean confidence|
+
+    Source: Guo et al. (2017), "On calibration of modern neural networks".
+    """
+    probabilities = checked_probabilities("calibration", probabilities)
+    labels = checked_labels("calibration", labels, probabilities.shape[1])
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bin = np.minimum((confidence * bins).astype(int), bins - 1)
+    curve, error = [], 0.0
+    for b in np.unique(bin):
+        inside = bin == b
+        curve.append({"confidence": float(confidence[inside].mean()), "accuracy": float(right[inside].mean()),
+                      "count": int(inside.sum())})
+        error += inside.mean() * abs(curve[-1]["accuracy"] - curve[-1]["confidence"])
+    return curve, float(error)
+
+
+# ------------------------------------------------------------------------------------------------ how sure
+
+def bootstrap(statistic, n, *, level=0.95, draws=1000, rng=0):
+    """(low, high): the middle ``level`` of ``statistic(chosen)`` when n examples are drawn anew from themselves, many times.
+
+    statistic       function of the indices (n,) that were drawn     Source: Efron (1979), percentile intervals.
+    """
+    if n < 1:
+        raise ValueError(f"bootstrap: got {n} examples, expected at least one")
+    rng = np.random.default_rng(rng)
+    values = [statistic(rng.integers(0, n, n)) for _ in range(draws)]
+    low, high = np.quantile(values, ((1 - level) / 2, (1 + level) / 2))
+    return float(low), float(high)
+
+
+def spread(values):
+    """{"mean", "sd", "se", "n"} of several runs: the sample's standard deviation, and that of the mean, sd/√n."""
+    values = _finite("spread", values)
+    sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": float(values.mean()), "sd": sd, "se": sd / math.sqrt(len(values)), "n": len(values)}
+
+
+def mcnemar(right_a, right_b):
+    """Do two classifiers differ, judged on the same examples? Only those count that one has right and the other wrong.
+
+    b = only a is right, c = only b is right. If neither is better, b is Binomial(b + c, ½): ``p_exact`` is its two-sided
+    probability of as uneven a split. ``chi2`` = (|b − c| − 1)²/(b + c) with ``p_chi2`` is the approximation for many.
+
+    Source: McNemar (1947); the correction is Edwards' (1948).
+    """
+    right_a, right_b = np.asarray(right_a, bool), np.asarray(right_b, bool)
+    if right_a.shape != right_b.shape or not right_a.size:
+        raise ValueError(f"mcnemar: got shapes {right_a.shape} and {right_b.shape}, expected one shape, not empty")
+    b, c = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    n = b + c
+    if n == 0:
+        return {"only_first": 0, "only_second": 0, "p_exact": 1.0, "chi2": 0.0, "p_chi2": 1.0}
+    log_terms = [math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2) for k in range(min(b, c) + 1)]
+    chi2 = max(abs(b - c) - 1, 0) ** 2 / n
+    return {"only_first": b, "only_second": c, "p_exact": min(1.0, 2 * sum(map(math.exp, log_terms))),
+            "chi2": chi2, "p_chi2": math.erfc(math.sqrt(chi2 / 2))}             # of one degree of freedom
+
+
+def k_fold(n, k, rng=0):
+    """k pairs (rest, held out) of indices of n examples: each is held out once, in parts whose sizes differ by at most one."""
+    if not 2 <= k <= n:
+        raise ValueError(f"k_fold: k is {k} for {n} examples, expected 2 ≤ k ≤ {n}")
+    parts = np.array_split(np.random.default_rng(rng).permutation(n), k)
+    return [(np.sort(np.concatenate(parts[:i] + parts[i + 1:])), np.sort(parts[i])) for i in range(k)]
+
+
+# ------------------------------------------------------------------------------------------------ checks
+
+def checked_labels(operation, labels, n_classes, name="labels"):
+    """``labels`` as int64 (N,), N ≥ 1, each in 0 … n_classes − 1."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not labels.size:
+        raise ValueError(f"{operation}: {name} have shape {labels.shape}, expected (N,) with N ≥ 1")
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"{operation}: {name} are {labels.dtype}, expected integers")
+    wrong = np.flatnonzero((labels < 0) | (labels >= n_classes))
+    if wrong.size:
+        raise ValueError(f"{operation}: {name}[{wrong[0]}] is {labels[wrong[0]]}, expected 0…{n_classes - 1}")
+    return labels.astype(np.int64)
+
+
+def checked_probabilities(operation, probabilities):
+    """``probabilities`` as float64 (N, K), each at least 0 and each row with the sum 1."""
+    probabilities = _finite(operation, probabilities, 2)
+    if probabilities.min() < 0 or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-4:
+        raise ValueError(f"{operation}: probabilities are below 0 or do not sum to one in each row")
+    return probabilities
+
+
+def _finite(operation, values, ndim=1):
+    values = np.asarray(values, np.float64)
+    if values.ndim != ndim or not values.size:
+        raise ValueError(f"{operation}: got shape {values.shape}, expected {'(N,)' if ndim == 1 else '(N, K)'}, not empty")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{operation}: entry {np.flatnonzero(~np.isfinite(values.reshape(-1)))[0]} is not finite")
+    return values
