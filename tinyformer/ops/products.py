@@ -112,3 +112,25 @@ def einsum(equation, *arrays):
         return (None, *gradients)
 
     return np.einsum(equation, *arrays), vjp
+
+
+@differentiable
+def sparse_linear(rows, columns, values, weight, bias, *, N):
+    """y = X Wᵀ + b for a matrix X (N, F) that is nearly all zeros: y[n] = b + Σ xᵢ W[:, columnᵢ] over the entries of row n.
+
+        dW[:, f] = Σ xᵢ dy[rowᵢ] over the entries of column f       db = Σ dy
+
+    rows, columns integers (entries,) and values (entries,): X has values[i] at (rows[i], columns[i]); the rest is 0 and costs
+    nothing. weight (K, F), bias (K,), y (N, K). X gets no gradient.
+    """
+    K, F = weight.shape
+    for name, places, end in (("rows", rows, N), ("columns", columns, F)):
+        if len(places) and not (0 <= places.min() and places.max() < end):
+            raise ValueError(f"sparse_linear: {name} lie in {places.min()}…{places.max()}, expected 0…{end - 1}")
+    y = np.stack([np.bincount(rows, values * weight[k, columns], N) for k in range(K)], axis=-1).astype(weight.dtype) + bias
+
+    def vjp(dy):
+        dW = np.stack([np.bincount(columns, values * dy[rows, k], F) for k in range(K)]).astype(weight.dtype)
+        return None, None, None, dW, dy.sum(axis=0)
+
+    return y, vjp
