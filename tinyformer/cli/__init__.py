@@ -9,12 +9,13 @@ import warnings
 import numpy as np
 import typer
 
-from . import book, check, data, doctor, evaluate, generate, learn, train
+from . import book, check, data, doctor, evaluate, generate, learn, predict, train
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.")
 app.command("train", context_settings={"allow_extra_args": True})(train.command)        # --set a=1 b=2 has one too many
 app.command("generate")(generate.command)
+app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
 app.command("doctor")(doctor.command)
 app.command("check")(check.command)

@@ -1,4 +1,4 @@
-"""tinyformer evaluate"""
+"""tinyformer evaluate [DIR …]"""
 
 from __future__ import annotations
 
@@ -10,20 +10,90 @@ import typer
 
 
 def command(
-    folder: Annotated[Optional[Path], typer.Argument(metavar="[DIR]", help="The same as --model DIR.")] = None,
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
+    folders: Annotated[Optional[list[Path]], typer.Argument(metavar="[DIR …]", help="A run's folder; several classifiers are "
+                                                                                   "compared. Default: the newest in runs/.")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The same as DIR.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw a classifier's figures into DIR/evaluation.png.")] = False,
 ):
-    """Measure a trained model. On the whole validation split of its corpus, beside two baselines."""
-    from ..train import load_recipe
-    from .runs import newest_run, open_run
-    folder = folder or model or newest_run()
-    trained, _ = open_run(folder)
-    recipe = load_recipe(folder / "recipe.toml")
-    figures = {"model": str(folder), **recipe.task(recipe.data, folder).evaluate(trained)}
+    """Measure a trained model beside its baselines, and save the figures as DIR/evaluation.json.
+
+    A language model on the whole validation split of its corpus, a classifier on the test split of its set.
+    """
+    from .runs import newest_run
+    folders = [*(folders or ()), *([model] if model else ())] or [newest_run()]
+    if len(folders) > 1:
+        compare(folders, as_json)
+        return
+    folder, = folders
+    figures = evaluate(folder)
     if as_json:
         print(json.dumps(figures))
+    elif "accuracy" in figures:
+        from .report import show
+        show(figures)
     else:
         for name, value in figures.items():
             print(f"{name:<20}{value:,.4f}" if isinstance(value, float) else f"{name:<20}{value:,}" if isinstance(value, int)
                   else f"{name:<20}{value}")
+    if plot:
+        if "accuracy" not in figures:
+            raise ValueError(f"--plot: {folder} is no classifier; its picture is {folder / 'loss.png'}")
+        from ..viz.evaluation import draw_evaluation
+        draw_evaluation(figures, folder / "evaluation.png")
+        if not as_json:
+            print(f"\npicture             {folder / 'evaluation.png'}")
+
+
+def evaluate(folder):
+    """The figures of the run in ``folder``, which are also saved there."""
+    from ..files import replace_file
+    task, trained = opened(folder)
+    figures = {"model": str(folder), **task.evaluate(trained)}
+    replace_file(folder / "evaluation.json", json.dumps(figures, indent=1) + "\n")
+    return figures
+
+
+def opened(folder):
+    """(task, model) of a run: its data as the recipe there names them."""
+    from ..train import load_recipe
+    from .runs import open_run
+    trained, _ = open_run(folder)
+    recipe = load_recipe(folder / "recipe.toml")
+    return recipe.task(recipe.data, folder), trained
+
+
+def compare(folders, as_json=False):
+    """Several classifiers: each one's accuracy, their mean and spread, and McNemar's test of the first against each other."""
+    from ..train import scores
+    rows, first = [], None
+    for folder in folders:
+        task, trained = opened(folder)
+        if task.name != "classification":
+            raise ValueError(f"{folder}: a language model; only classifiers can be compared")
+        right = task.probabilities(trained, "test").argmax(axis=1) == task.test.y
+        row = {"model": str(folder), "texts": len(right), "accuracy": float(right.mean()),
+               "standard_error": scores.standard_error(float(right.mean()), len(right))}
+        texts = list(task.test.x)
+        if first is None:
+            first = right, texts
+        elif texts == first[1]:
+            row["against_first"] = scores.mcnemar(first[0], right)
+        rows.append(row)
+    figures = {"models": rows, "accuracy": scores.spread([row["accuracy"] for row in rows])}
+    if as_json:
+        print(json.dumps(figures))
+        return
+    width = max(len(row["model"]) for row in rows) + 2
+    print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: right alone, p of McNemar's test")
+    for row in rows:
+        test = row.get("against_first")
+        beside = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}" if test else ""
+        print(f"{row['model']:<{width}}{row['accuracy']:.2%}    ± {row['standard_error']:.2%}    {beside}".rstrip())
+    print(summary(figures["accuracy"]))
+
+
+def summary(spread):
+    """The line of a mean of several runs."""
+    return (f"mean of {spread['n']} runs {spread['mean']:.2%} ± {spread['se']:.2%} (standard error), "
+            f"standard deviation {spread['sd']:.2%}")

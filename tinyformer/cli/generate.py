@@ -21,7 +21,11 @@ def command(
 ):
     """Continue a text with a trained model."""
     from .runs import newest_run, open_run
-    write(*open_run(model or newest_run()), prompt, max_new_tokens,
+    folder = model or newest_run("language")
+    trained, tokenizer = open_run(folder)
+    if not hasattr(trained, "generate"):
+        raise ValueError(f"{folder}: a {type(trained).__name__} writes no text; `tinyformer predict` asks a classifier")
+    write(trained, tokenizer, prompt, max_new_tokens,
           temperature=temperature, top_k=top_k, top_p=top_p, rng=seed)
 
 

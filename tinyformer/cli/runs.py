@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 
-def newest_run():
-    """The folder under runs/ whose model was written last."""
-    models = sorted(Path("runs").glob("*/model.safetensors"), key=lambda path: path.stat().st_mtime)
-    if not models:
-        raise FileNotFoundError("no trained model under runs/; run `tinyformer train` first, or name one with --model DIR")
-    return models[-1].parent
+def newest_run(task=None):
+    """The folder under runs/ (or in one of its folders) whose model, for ``task`` where that is given, was written last."""
+    models = sorted(Path("runs").glob("**/model.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for model in models:
+        if task is None or _task(model.parent) in (task, None):
+            return model.parent
+    kind, command = ("classifier", "tinyformer train bow-movie") if task == "classification" else ("model", "tinyformer train")
+    raise FileNotFoundError(f"no trained {kind} under runs/; run `{command}` first, or name one with "
+                            f"{'--run' if task == 'classification' else '--model'} DIR")
+
+
+def _task(folder):
+    """The task of the model in ``folder``; None where that cannot be told (opening it will say why)."""
+    from ..models import ARCHITECTURES
+    try:
+        return ARCHITECTURES[json.loads((folder / "config.json").read_text(encoding="utf-8"))["architecture"]][0].task
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def open_run(folder):
-    """(model, tokenizer) of the run in ``folder``."""
+    """(model, tokenizer) of the run in ``folder``, a Path."""
     from ..models import load_model
     from ..text import load_tokenizer
     model, tokenizer = load_model(folder), load_tokenizer(folder / "tokenizer.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -16,6 +17,10 @@ def command(
                                                 help="Where the run goes. Default: runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in DIR, with the recipe "
                                                           "there.")] = False,
+    seeds: Annotated[Optional[int], typer.Option(metavar="N", min=2, help="Train N times from different seeds, in "
+                                                                           "DIR/seed-…, and say mean and spread.")] = None,
+    folds: Annotated[Optional[int], typer.Option(metavar="K", min=3, help="Cross-validate a classifier: train K times, in "
+                                                                           "DIR/fold-…, each tested on another part.")] = None,
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value …",
         help="Change values of the recipe, such as train.max_steps=500 or data.corpus=path/to/file.txt.")] = None,
@@ -36,14 +41,48 @@ def command(
             raise RecipeError(f"{folder} holds a run of the recipe {chosen.name}, not of {recipe}; give it another --out")
     else:
         chosen = load_recipe(recipe, settings)
+    if seeds or folds:
+        several(chosen, folder, resume, seeds, folds)
+        return
     result = train(chosen, folder, resume)
-
-    from .generate import write
-    from .runs import open_run
-    print("\na sample:\n")
-    write(*open_run(folder), prompt=None, max_new_tokens=300, temperature=0.8, rng=1)
+    if chosen.task.name == "language":
+        from .generate import write
+        from .runs import open_run
+        print("\na sample:\n")
+        write(*open_run(folder), prompt=None, max_new_tokens=300, temperature=0.8, rng=1)
+    else:
+        from .evaluate import evaluate
+        from .report import show
+        print()
+        show(evaluate(folder))
     picture = f"\nloss curve  {folder / 'loss.png'}" * (folder / "loss.png").is_file()         # counting has no curve
     print(f"\ncheckpoint  {result.checkpoint}{picture}\n")
     for name, loss in {**result.baselines, "this model": result.val_loss}.items():
         print(f"{name:<12}{loss:.4f} {chosen.task.unit} on the same split")
     print(f"val loss {result.val_loss:.4f} (whole validation split) · {result.step} steps · {result.seconds:.0f} s · {folder}")
+
+
+def several(recipe, folder, resume, seeds, folds):
+    """The runs of one recipe from several seeds, or on several folds, and what they have come to."""
+    from ..train import RecipeError, scores, train
+    from .evaluate import evaluate, summary
+    if seeds and folds:
+        raise RecipeError("got --seeds and --folds; expected one of them")
+    if folds and recipe.task.name != "classification":
+        raise RecipeError(f"--folds: {recipe.name} is no classifier")
+    values, measure = [], "accuracy" if recipe.task.name == "classification" else "val_loss"
+    for n in range(1, (seeds or folds) + 1):
+        run = copy.deepcopy(recipe)
+        if seeds:
+            run.train.seed = recipe.train.seed + n - 1
+        else:
+            run.data.folds, run.data.fold = folds, n
+        place = folder / f"{'seed' if seeds else 'fold'}-{n}"
+        train(run, place, resume)
+        values.append(evaluate(place)[measure])
+        print(f"{place}: {measure} {values[-1]:.4f}\n")
+    spread = scores.spread(values)
+    if measure == "accuracy":
+        print(summary(spread))
+    else:
+        print(f"mean of {spread['n']} runs {spread['mean']:.4f} ± {spread['se']:.4f} (standard error)")

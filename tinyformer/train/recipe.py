@@ -50,7 +50,8 @@ class Recipe:
     name: str = "run"
     about: str = ""
     minutes: float = 0.0                # what to expect on two cores of a laptop
-    expected_loss: float = 0.0          # validation loss in nats a token
+    expected_loss: float = 0.0          # validation loss in nats a token (or text)
+    expected_accuracy: float = 0.0      # of a classifier, on the test split
     model: dict = field(default_factory=lambda: {"architecture": "gpt"})
     data: object = None                 # of the class that the task of the model's architecture has
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -127,7 +128,7 @@ def _nearest(word, known):
 
 def _fields(recipe):
     """{dotted key: type} of all that can be set. A model's keys are its config's, without the sizes that the data decide."""
-    known = {key: type(getattr(recipe, key)) for key in ("name", "about", "minutes", "expected_loss")}
+    known = {key: type(getattr(recipe, key)) for key in ("name", "about", "minutes", "expected_loss", "expected_accuracy")}
     for section in ("data", "train"):
         settings = getattr(recipe, section)
         known.update((f"{section}.{f.name}", type(getattr(settings, f.name))) for f in dataclasses.fields(settings))

@@ -73,7 +73,7 @@ class Run:
         return self.step >= settings.max_steps or 0 < settings.patience <= self.worse
 
     def next_batch(self):
-        return self.task.batch(self.model.config, self.recipe.train.batch_size, self.batches)
+        return self.task.batch(self.model, self.recipe.train.batch_size, self.batches)
 
     def measure(self, at_most=None):
         """Figures on the validation part; see ``Task.measure``."""

@@ -26,7 +26,7 @@ class Task:
     def check(self, config):
         """ValueError unless models of that config can be trained and measured on the data."""
 
-    def batch(self, config, size, rng):
+    def batch(self, model, size, rng):
         """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``; x.size counts the tokens."""
         raise NotImplementedError
 

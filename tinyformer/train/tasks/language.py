@@ -58,8 +58,8 @@ class Language(Task):
                 raise ValueError(f"corpus {self.corpus}: its {part} part has {len(tokens)} tokens, expected more than "
                                  f"model.block_size = {config.block_size}")
 
-    def batch(self, config, size, rng):
-        return random_windows(self.train, size, config.block_size, rng)
+    def batch(self, model, size, rng):
+        return random_windows(self.train, size, model.config.block_size, rng)
 
     def measure(self, model, at_most=None):
         return {"val_loss": evaluate_loss(model, self.validation, at_most=at_most)}

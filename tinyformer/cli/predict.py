@@ -1,0 +1,33 @@
+"""tinyformer predict "text" """
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def command(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to classify.")],
+    run: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A classifier's folder. Default: the newest in runs/.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many tokens to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+):
+    """Say which class a text belongs to, how likely that is, and what the model looked at."""
+    from ..train.predict import predict
+    from .runs import newest_run
+    found = predict(run or newest_run("classification"), text)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    print(f"{found['class']}  {found['probability']:.1%}")
+    print("   ".join(f"{name} {p:.1%}" for name, p in found["probabilities"].items()))
+    if found["unknown"]:
+        print(f"not in its vocabulary: {' '.join(found['unknown'])}")
+    print(f"\nwhat it looked at ({found['measure']}):\n")
+    parts = sorted(found["contributions"], key=lambda part: -abs(part["value"]))[:top]
+    scale = max((abs(part["value"]) for part in parts), default=1) or 1
+    for part in parts:
+        print(f"{part['value']:+8.3f}  {'█' * round(20 * abs(part['value']) / scale):<20}  {part['token']}")

@@ -1,0 +1,43 @@
+"""One text, its class, and what the model looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..data.sparse import SparseRows
+from ..models import load_model
+from ..text import load_tokenizer
+from ..text.base import check_text
+from ..text.ngrams import UNKNOWN, units
+from .classes import load_classes
+
+MEASURES = {"bow": "weight × value: what each adds to the log-odds", "attention-lstm": "attention weights",
+            None: "gradient · vector: what each adds to the log-odds, roughly"}
+
+
+def predict(folder, text):
+    """{"class", "probability", "probabilities", "measure", "contributions": [{"token", "value"}], "unknown"} of ``text`` by
+    the classifier in ``folder``. ValueError for a text without a word, and for a folder with another kind of model."""
+    folder = Path(folder)
+    check_text("predict", text)
+    model, classes = load_model(folder), load_classes(folder)
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    ids = tokenizer.encode(text)
+    if not ids.size:
+        raise ValueError("predict: the text is empty, expected at least one word")
+    if model.reads == "counts":
+        x = SparseRows.of([tokenizer.tf_idf(text)])
+        shown = x.columns
+    else:
+        x = ids[None, :model.config.block_size]
+        shown = x[0]
+    p = model.probabilities(x)[0]
+    label = int(p.argmax())
+    values = model.contributions(x, label)
+    return {"class": classes[label], "probability": float(p[label]), "probabilities": dict(zip(classes, map(float, p))),
+            "measure": MEASURES.get(model.architecture, MEASURES[None]),
+            "contributions": [{"token": tokenizer.tokens[id], "value": float(value)} for id, value in zip(shown, values)],
+            "unknown": [part for part, id in zip(units(text, tokenizer.unit), ids) if id == UNKNOWN],
+            "cut": bool(model.reads == "tokens" and len(ids) > model.config.block_size)}
