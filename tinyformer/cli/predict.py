@@ -26,6 +26,8 @@ def command(
     print("   ".join(f"{name} {p:.1%}" for name, p in found["probabilities"].items()))
     if found["unknown"]:
         print(f"not in its vocabulary: {' '.join(found['unknown'])}")
+    if found["cut"]:
+        print(f"the model reads the first {len(found['contributions'])} tokens of this text")
     print(f"\nwhat it looked at ({found['measure']}):\n")
     parts = sorted(found["contributions"], key=lambda part: -abs(part["value"]))[:top]
     scale = max((abs(part["value"]) for part in parts), default=1) or 1

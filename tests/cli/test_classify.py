@@ -1,0 +1,185 @@
+"""Training, measuring and asking classifiers of texts."""
+
+import csv
+import json
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyformer.data import read_csv
+from tinyformer.train import load_recipe, scores
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    """A table of texts that a good or a bad word decides, and settings of a run on it that takes a blink."""
+    draw = random.Random(0)
+    path = tmp_path / "reviews.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "review", "verdict"])
+        for i in range(400):
+            kind = draw.choice(["good", "bad"])
+            words = draw.choices("the film was very long and has an old actor in it".split(), k=draw.randint(2, 9))
+            words.insert(draw.randrange(len(words)), kind)
+            table.writerow([i, " ".join([*words, str(i)]), kind.upper()])
+    return path, [f"data.set={path}", "data.text=review", "data.label=verdict"]
+
+
+SMALL = {"bow-movie": ["train.max_steps=20"],
+         "average-movie": ["model.n_embd=8", "train.batch_size=16", "train.max_steps=40", "train.eval_every=10", "train.lr=0.05"],
+         "attention-lstm-movie": ["model.n_embd=8", "model.n_hidden=8", "train.batch_size=16", "train.max_steps=60",
+                                  "train.eval_every=20", "train.warmup_steps=5", "train.lr=0.02", "model.dropout=0.1"],
+         "transformer-movie": ["model.n_embd=8", "model.n_inner=8", "model.n_head=2", "train.batch_size=16", "train.max_steps=60",
+                               "train.eval_every=20", "train.warmup_steps=5", "train.lr=0.02", "model.dropout=0.0"]}
+
+
+@pytest.fixture
+def classifier(cli, reviews):
+    """A bag of words in runs/bow-movie."""
+    assert cli("train", "bow-movie", "--set", *reviews[1], *SMALL["bow-movie"]).code == 0
+    return "runs/bow-movie"
+
+
+@pytest.mark.parametrize("recipe", SMALL)
+def test_one_command_each(cli, reviews, recipe):
+    result = cli("train", recipe, "--set", *reviews[1], *SMALL[recipe])
+    assert result.code == 0 and result.errors == []
+    assert "classes" in result.lines[0] and result.lines[-1].startswith("val loss ")
+    figures = json.loads(cli("evaluate", f"runs/{recipe}", "--json").out)
+    assert figures["accuracy"] > 0.9 and figures["classes"] == ["BAD", "GOOD"]
+    assert set(os.listdir(f"runs/{recipe}")) >= {"classes.json", "evaluation.json", "loss.png", "model.safetensors"}
+    found = json.loads(cli("predict", "an old film that was GOOD", "--json").out)
+    assert found["class"] == "GOOD" and found["probability"] > 0.5 and found["unknown"] == ["that"]
+    assert max(found["contributions"], key=lambda part: part["value"])["token"] in ("good", "was good")
+
+
+def test_the_figures_are_right(cli, reviews, classifier):
+    figures = json.loads(cli("evaluate", "--json").out)
+    texts, labels = read_csv(reviews[0], "review", "verdict").test
+    assert figures == json.loads(Path(classifier, "evaluation.json").read_text()) | {"texts_per_s": figures["texts_per_s"]}
+    assert figures["texts"] == len(texts) and figures["bag_of_words_accuracy"] == figures["accuracy"]
+    assert figures["standard_error"] == pytest.approx(scores.standard_error(figures["accuracy"], len(texts)))
+    confusion = np.array(figures["confusion"])
+    assert confusion.sum(axis=1).tolist() == np.bincount(labels).tolist()
+    assert figures["accuracy"] == pytest.approx(np.trace(confusion) / len(texts)) == pytest.approx(figures["f1"]["micro"])
+    assert figures["roc_auc"] > 0.9 and 0 <= figures["calibration_error"] <= 1
+    low, high = figures["confidence_interval"]
+    assert low <= figures["accuracy"] <= high
+    table = cli("evaluate", classifier).out
+    assert f"{figures['accuracy']:.2%} ±" in table and "bag of words" in table and "the same answers" in table
+
+
+def test_a_picture(cli, classifier):
+    assert cli("evaluate", classifier, "--plot").lines[-1].endswith("evaluation.png")
+    assert Path(classifier, "evaluation.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_losing_to_the_baseline_is_said(cli, reviews):
+    result = cli("train", "average-movie", "--set", *reviews[1], *SMALL["average-movie"], "train.max_steps=1")
+    assert result.code == 0 and "this model LOSES to it by" in result.out
+
+
+def test_seeds_folds_and_comparing(cli, reviews):
+    result = cli("train", "average-movie", "--seeds", 2, "--out", "s", "--set", *reviews[1], *SMALL["average-movie"])
+    assert result.code == 0 and result.lines[-1].startswith("mean of 2 runs ")
+    assert [load_recipe(f"s/seed-{n}/recipe.toml").train.seed for n in (1, 2)] == [1, 2]
+    result = cli("train", "bow-movie", "--folds", 3, "--out", "f", "--set", *reviews[1], *SMALL["bow-movie"])
+    assert result.code == 0 and result.lines[-1].startswith("mean of 3 runs ")
+    sizes = [json.loads(Path(f"f/fold-{n}/evaluation.json").read_text())["texts"] for n in (1, 2, 3)]
+    data = read_csv(reviews[0], "review", "verdict")
+    assert sum(sizes) == len(data.train.y) + len(data.validation.y)             # each once, and none of the test split
+
+    found = json.loads(cli("evaluate", "s/seed-1", "s/seed-2", "--json").out)
+    assert found["accuracy"]["n"] == 2 and set(found["models"][1]["against_first"]) >= {"p_exact", "chi2"}
+    assert cli("evaluate", "s/seed-1", "s/seed-2").lines[-1].startswith("mean of 2 runs ")
+
+
+def test_resuming_ends_with_the_same_bits(cli, reviews):
+    settings = [*reviews[1], *SMALL["attention-lstm-movie"]]
+    assert cli("train", "attention-lstm-movie", "--out", "whole", "--set", *settings).code == 0
+    assert cli("train", "attention-lstm-movie", "--out", "parts", "--set", *settings, "train.max_steps=60",
+               "train.checkpoint_every=20").code == 0
+    for path in sorted(Path("parts/checkpoints").iterdir())[1:]:
+        path.unlink()
+    assert cli("train", "--resume", "--out", "parts").code == 0
+    assert Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+
+
+def test_a_text_longer_than_the_model_is_cut(cli, reviews):
+    settings = [*reviews[1], *SMALL["average-movie"], "model.block_size=6"]
+    assert cli("train", "average-movie", "--set", *settings).code == 0
+    result = cli("predict", "good " * 50)
+    assert result.code == 0 and "reads the first 6 tokens" in result.out
+
+
+def test_the_newest_model_that_fits(cli, tiny, classifier):
+    assert cli("train", "--set", *tiny).code == 0
+    assert cli("predict", "good").out.startswith("GOOD")
+    os.utime(f"{classifier}/model.safetensors", (2e9, 2e9))
+    assert cli("generate", "the", "--seed", 1).code == 0
+
+
+# ------------------------------------------------------------------------------------------------ bad input
+
+@pytest.mark.parametrize("content, message", (
+    (b"review,verdict\ncaf\xe9,GOOD\n", "is not UTF-8: byte 0xe9 at offset 18"),
+    (b"text,verdict\nfine,GOOD\n", "has no column 'review'"),
+    (b"review,verdict\nfine,GOOD\nfiner,GOOD\n", "has only the class 'GOOD', expected at least two classes"),
+    (b"review,verdict\n ,GOOD\n", "line 2: the column 'review' is empty"),
+    (b"review,verdict\nfine,GOOD\nbad,BAD\n", "expected more texts"),
+    (b"review,verdict\n", "no rows"),
+))
+def test_tables_that_cannot_be_used(refused, reviews, content, message):
+    reviews[0].write_bytes(content)
+    refused(1, message, "train", "bow-movie", "--set", *reviews[1])
+    assert not os.path.exists("runs")
+
+
+def test_a_label_that_the_model_does_not_know(refused, reviews, classifier):
+    reviews[0].write_text(reviews[0].read_text() + "1000,so so,UGLY\n")
+    refused(1, "unknown label 'UGLY', expected one of BAD, GOOD", "evaluate", classifier)
+
+
+@pytest.mark.parametrize("text, message", (("", "the text is empty"), ("  \n", "the text is empty")))
+def test_texts_without_a_word(refused, classifier, text, message):
+    refused(1, message, "predict", text)
+
+
+@pytest.mark.parametrize("settings, message", (
+    (["data.set=nosuch"], "data.set: 'nosuch' is neither a file or folder nor one of the sets"),
+    (["data.set=cmudict"], "data.set: cmudict has no texts with classes"),
+))
+def test_sets_that_cannot_be_used(refused, settings, message, monkeypatch):
+    from tinyformer.data import Dataset, Examples
+    from tinyformer.train.tasks import classification
+    none = Examples([], [])
+    monkeypatch.setattr(classification, "load", lambda name: Dataset(name, none, none, none))
+    refused(1, message, "train", "bow-movie", "--set", *settings)
+
+
+@pytest.mark.parametrize("settings, message", (
+    (["data.unit=letters"], "data.unit: got 'letters', expected 'words' or 'characters'"),
+    (["data.ngrams=0"], "data.ngrams: got 0, expected at least 1 and at most 9"),
+    (["data.folds=2"], "data.folds: got 2, expected at least 3"),
+    (["data.folds=4", "data.fold=5"], "data.fold: got 5, expected 1…4"),
+    (["data.corpus=x"], "unknown setting 'data.corpus'"),
+    (["model.architecture=gpt"], "which is for the task 'language'"),
+))
+def test_settings_that_cannot_be_used(refused, settings, message):
+    refused(2, message, "train", "bow-movie", "--set", *settings)
+
+
+def test_the_wrong_kind_of_model(cli, refused, tiny, classifier):
+    refused(1, "a BagOfWords writes no text", "generate", "the", "--model", classifier)
+    assert cli("train", "--set", *tiny, "train.max_steps=2").code == 0
+    refused(1, "classes.json: no such file; expected the folder of a trained classifier", "predict", "x", "--run", "runs/pydocs-char")
+    refused(1, "only classifiers can be compared", "evaluate", "runs/pydocs-char", classifier)
+    refused(2, "--folds: pydocs-char is no classifier", "train", "--folds", 3)
+
+
+def test_no_classifier_yet(refused):
+    refused(1, "no trained classifier under runs/; run `tinyformer train bow-movie` first", "predict", "x")
