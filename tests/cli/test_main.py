@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "generate", "evaluate", "doctor", "check", "data", "learn", "book")
+COMMANDS = ("train", "generate", "predict", "evaluate", "doctor", "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
@@ -23,7 +23,8 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
 @pytest.mark.parametrize("command, says", (
     ("train", ("RECIPE", "--out DIR", "--resume", "--set section.key=value …", "runs/RECIPE")),
     ("generate", ("PROMPT", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed")),
-    ("evaluate", ("--model DIR", "--json")),
+    ("predict", ("TEXT", "--run DIR", "--top", "--json")),
+    ("evaluate", ("--model DIR", "--json", "--plot")),
     ("doctor", ()),
 ))
 def test_help_of_each_command(cli, command, says):
