@@ -40,7 +40,7 @@ def test_help_of_each_command(cli, command, says):
     (("train", "--out"), "'--out' requires an argument"),
     (("train", "one", "two"), "got 2 recipes, one and two; expected one"),
     (("generate", "one", "two"), "unexpected extra argument"),
-    (("evaluate", "one", "two"), "unexpected extra argument"),
+    (("predict", "one", "two"), "unexpected extra argument"),
     (("doctor", "one"), "unexpected extra argument"),
 ))
 def test_asked_wrongly(refused, arguments, message):

@@ -16,9 +16,10 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw a classifier's figures into DIR/evaluation.png.")] = False,
 ):
-    """Measure a trained model beside its baselines, and save the figures as DIR/evaluation.json.
+    """Measure a trained model, and several beside each other.
 
-    A language model on the whole validation split of its corpus, a classifier on the test split of its set.
+    A language model on the whole validation split of its corpus, a classifier on the test split of its set, both beside their
+    baselines. The figures are saved as DIR/evaluation.json.
     """
     from .runs import newest_run
     folders = [*(folders or ()), *([model] if model else ())] or [newest_run()]

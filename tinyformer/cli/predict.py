@@ -15,7 +15,7 @@ def command(
     top: Annotated[int, typer.Option(min=1, help="How many tokens to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ):
-    """Say which class a text belongs to, how likely that is, and what the model looked at."""
+    """Classify a text, and show what the model looked at."""
     from ..train.predict import predict
     from .runs import newest_run
     found = predict(run or newest_run("classification"), text)
