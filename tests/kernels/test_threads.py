@@ -18,7 +18,17 @@ def work(module, rng_seed=0):
     q, k, v = rng.standard_normal((3, 2, 3, 100, 16)).astype("f")
     out, vjp = module.attention(q, k, v, is_causal=True)
     batch = rng.standard_normal((24, 40, 50)).astype("f")
-    return [module.matmul(x, W.T), module.matmul(x.T, x), module.matmul(batch, batch.swapaxes(1, 2)), out, *vjp(out)[:3]]
+    results = [module.matmul(x, W.T), module.matmul(x.T, x), module.matmul(batch, batch.swapaxes(1, 2)), out, *vjp(out)[:3]]
+
+    targets, draws = rng.integers(-1, 150, 400), rng.random(x.shape, dtype="f")
+    for y, back in (module.layer_norm(x, x[0], x[1], 1e-5), module.rms_norm(x, x[0], 1e-5), module.softmax(x), module.gelu(x),
+                    module.gelu_tanh(x), module.silu(x), module.dropout(x, draws, 0.1), module.linear_gelu(x, W, None),
+                    module.cross_entropy(x, targets, 0.1)):
+        gradients = back(np.cos(y))
+        results += [y, *(gradients if isinstance(gradients, tuple) else [gradients])]
+    theta, m, v = x.copy(), np.zeros_like(x), np.zeros_like(x)
+    module.adamw([(theta, x, m, v, 0.1, 0.01, 0.9, 0.99, 1e-8, 0.1, 0.01), (W, W.copy(), W.copy(), W * W, 0.1, 0, 0.9, 0.99, 1e-8, 1, 1)])
+    return [*results, theta, m, v, W, module.embedding_gradient(targets + 1, x, 151), module.sum_of_squares([x, W])]
 
 
 def assert_same(results, expected):
