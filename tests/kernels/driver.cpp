@@ -76,9 +76,10 @@ template <class T> void matmul(int64_t M, int64_t N, int64_t K, bool ta, bool tb
 template <class T> void attention(int64_t n, int64_t m, int64_t D, int64_t E, int causal) {
     const int64_t H = 2;                              /* two query heads, one key head */
     const tf_attention sizes{1, H, 1, n, m, D, E, 1 / sqrt((double)D), causal};
-    Array<T> q(H * n * D, 1), k(m * D, 1), v(m * E, 1), o(H * n * E), L(H * n), d(H * n * E, 1), dq(H * n * D), dk(H * m * D), dv(H * m * E);
-    const tf_tensor4 Q{q, {0, n * D, D, 1}}, K{k, {0, 0, D, 1}}, V{v, {0, 0, E, 1}}, O{o, {0, n * E, E, 1}}, dO{d, {0, n * E, E, 1}},
-        dQ{dq, {0, n * D, D, 1}}, dK{dk, {0, m * D, D, 1}}, dV{dv, {0, m * E, E, 1}};
+    Array<T> q(H * n * D, 1), k(m * D, 1), v(m * E, 1), d(H * n * E, 1);
+    Array<T> o(H * n * E), L(H * n), dq(H * n * D), dk(H * m * D), dv(H * m * E);
+    const tf_tensor4 Q{q, {0, n * D, D, 1}}, K{k, {0, 0, D, 1}}, V{v, {0, 0, E, 1}}, O{o, {0, n * E, E, 1}};
+    const tf_tensor4 dO{d, {0, n * E, E, 1}}, dQ{dq, {0, n * D, D, 1}}, dK{dk, {0, m * D, D, 1}}, dV{dv, {0, m * E, E, 1}};
     OK(tf_attention_forward(Type<T>::code, &sizes, &Q, &K, &V, nullptr, nullptr, &O, L));
     OK(tf_attention_backward(Type<T>::code, &sizes, &Q, &K, &V, nullptr, nullptr, &O, L, &dO, &dQ, &dK, &dV, nullptr));
     std::vector<double> out(H * n * E), sums(H * n), gq(H * n * D), gk(H * m * D), gv(H * m * E), p(m), dp(m);
@@ -135,7 +136,8 @@ template <class T> void norms(int64_t N, int64_t C, bool rms) {
         for (int64_t j = 0; j < C; j++) gx[i * C + j] = (dy[i * C + j] * w[j] - g_mean - hat(j) * gx_mean) * r;
     }
     const double bound = 20 * Type<T>::bound;         /* 1/√eps magnifies */
-    y.near("norm", out, bound), dx.near("norm dx", gx, bound), dw.near("norm dweight", gw, bound), db.near("norm dbias", gb, bound);
+    y.near("norm", out, bound), dx.near("norm dx", gx, bound);
+    dw.near("norm dweight", gw, bound), db.near("norm dbias", gb, bound);
 }
 
 template <class T> void softmax_and_cross_entropy(int64_t N, int64_t V) {
@@ -179,7 +181,10 @@ template <class T> void pointwise(int64_t n) {
         y.near("activation", out), dx.near("activation dx", gx);
     }
     Array<float> draws(n);
-    for (int64_t i = 0; i < n; i++) draws[i] = (generator() >> 8) * (1.0f / (1 << 24)), out[i] = draws[i] >= 0.3f ? x[i] / 0.7 : 0;
+    for (int64_t i = 0; i < n; i++) {
+        draws[i] = (generator() >> 8) * (1.0f / (1 << 24));
+        out[i] = draws[i] >= 0.3f ? x[i] / 0.7 : 0;
+    }
     OK(tf_dropout(Type<T>::code, n, x, draws.at(), 0.3, y));
     y.near("dropout", out);
 
@@ -189,7 +194,8 @@ template <class T> void pointwise(int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         v[i] = fabs(v[i]);
         const double g = dy[i], one = m[i] + 0.1 * (g - m[i]), two = 0.99 * v[i] + 0.01 * g * g;
-        moment[i] = one, want[i] = (1 - 0.1 * 0.01) * theta[i] - 0.1 * (one / 0.5) / (sqrt(two / 0.25) + 1e-8), squares += g * g;
+        moment[i] = one, want[i] = (1 - 0.1 * 0.01) * theta[i] - 0.1 * (one / 0.5) / (sqrt(two / 0.25) + 1e-8);
+        squares += g * g;
     }
     const tf_parameter all[2] = {{0, nullptr, nullptr, nullptr, nullptr, 0.1, 0, 0.9, 0.99, 1e-8, 0.5, 0.25},
                                  {n, theta, m, v, dy, 0.1, 0.01, 0.9, 0.99, 1e-8, 0.5, 0.25}};

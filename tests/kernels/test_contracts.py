@@ -1,4 +1,4 @@
-"""What csrc/tinyformer.h promises of every kernel: nothing written but the outputs, any address, any size, any number of threads."""
+"""What csrc/tinyformer.h promises of every kernel: only outputs are written; any address, any size, any number of threads."""
 
 from __future__ import annotations
 
@@ -107,23 +107,28 @@ def embedding_gradient(library, m, N, C):
 
 
 def lstm(library, m, N, C):
-    gates, weight, h, c = m.change(4, N, 4 * C), m.normal(4 * C, C), m.change(5, N, C), m.change(5, N, C)
+    gates, weight = m.change(4, N, 4 * C), m.normal(4 * C, C)
+    h, c = m.change(5, N, C), m.change(5, N, C)
     library.lstm_forward(gates, weight, None, False, h, c)
-    library.lstm_backward(gates, c, weight, None, False, m.normal(4, N, C), m.new(4, N, 4 * C), m.change(N, C), m.change(N, C))
+    library.lstm_backward(gates, c, weight, None, False, m.normal(4, N, C), m.new(4, N, 4 * C), m.change(N, C),
+                          m.change(N, C))
 
 
 def adamw(library, m, N, C):
-    library.adamw([(m.change(n), m.normal(n), m.change(n), m.change(n), 0.1, 0.01, 0.9, 0.99, 1e-8, 0.1, 0.01) for n in (N * C, 3, N)])
+    library.adamw([(m.change(n), m.normal(n), m.change(n), m.change(n), 0.1, 0.01, 0.9, 0.99, 1e-8, 0.1, 0.01)
+                   for n in (N * C, 3, N)])
 
 
 def sum_of_squares(library, m, N, C):
     m.new()[...] = library.sum_of_squares([m.normal(N * C), m.normal(3), m.normal(N)])
 
 
-EVERY = [matmul, attention, norm, softmax, cross_entropy, activation, dropout, embedding_gradient, lstm, adamw, sum_of_squares]
+EVERY = [matmul, attention, norm, softmax, cross_entropy, activation, dropout, embedding_gradient, lstm, adamw,
+         sum_of_squares]
 every_kernel = pytest.mark.parametrize("kernel", EVERY, ids=[kernel.__name__ for kernel in EVERY])
 # One number; a piece of rows ± 1; widths around the vectors of each instruction set.
-SIZES = [(1, 1), (3, 2), (2, 3), (5, 4), (3, 5), (7, 7), (4, 8), (3, 9), (9, 15), (2, 16), (13, 17), (63, 31), (64, 32), (65, 33)]
+SIZES = [(1, 1), (3, 2), (2, 3), (5, 4), (3, 5), (7, 7), (4, 8), (3, 9), (9, 15), (2, 16), (13, 17), (63, 31), (64, 32),
+         (65, 33)]
 
 
 def results(kernel, library, N, C, dtype, shift=0):
@@ -157,7 +162,8 @@ def test_both_bindings_reach_the_same_kernel(binding, kernel):
 def test_sizes_without_entries(binding, kernel, N, C):
     if kernel is cross_entropy and C == 0:
         with pytest.raises(ValueError, match="a length is negative"):           # a loss needs a class
-            binding.library.cross_entropy_forward(np.empty((N, 0), "f"), np.empty(N, np.int64), 0.0, np.empty(N, "f"), np.empty(N, "f"))
+            binding.library.cross_entropy_forward(np.empty((N, 0), "f"), np.empty(N, np.int64), 0.0, np.empty(N, "f"),
+                                                  np.empty(N, "f"))
     elif kernel is norm and C == 0:
         memory = Memory("f")                                                    # a mean of nothing is left alone
         binding.library.norm_forward(memory.new(N, 0), None, None, 1e-3, memory.new(N, 0), None, np.empty(N, "f"))
@@ -189,9 +195,10 @@ def with_values(rng, shape, dtype, *values):
 
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("name, more", [
-    ("layer_norm", (None, None, 1e-5)), ("rms_norm", (None, 1e-5)), ("softmax", ()), ("gelu", ()), ("gelu_tanh", ()), ("silu", ()),
-    ("cross_entropy", (np.arange(12) % 5, 0.0)), ("cross_entropy", (np.arange(12) % 5, 0.1)),
-    ("linear", (np.ones((3, 19)), np.ones(3))), ("dropout", (np.linspace(0, 0.99, 12 * 19, dtype="f").reshape(12, 19), 0.5))])
+    ("layer_norm", (None, None, 1e-5)), ("rms_norm", (None, 1e-5)), ("softmax", ()), ("gelu", ()), ("gelu_tanh", ()),
+    ("silu", ()), ("cross_entropy", (np.arange(12) % 5, 0.0)), ("cross_entropy", (np.arange(12) % 5, 0.1)),
+    ("linear", (np.ones((3, 19)), np.ones(3))),
+    ("dropout", (np.linspace(0, 0.99, 12 * 19, dtype="f").reshape(12, 19), 0.5))])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_nan_and_infinities_come_out_where_the_reference_has_them(isa, rng, name, more, dtype):
     x = with_values(rng, (12, 19), dtype, np.nan, np.inf, -np.inf, 0.0, 1e30, -1e30)
@@ -214,7 +221,8 @@ def test_nan_and_infinities_come_out_where_the_reference_has_them(isa, rng, name
 def test_nan_and_infinities_in_what_is_summed_or_moved(isa, rng):
     dy = with_values(rng, (12, 19), "f", np.nan, np.inf, -np.inf)
     places = np.arange(12) % 5
-    np.testing.assert_allclose(isa.embedding_gradient(places, dy, 6), reference.embedding_gradient(places, dy, 6), rtol=1e-5, atol=1e-6)
+    got, expected = isa.embedding_gradient(places, dy, 6), reference.embedding_gradient(places, dy, 6)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
     for value in (np.nan, np.inf):
         assert np.isnan(isa.sum_of_squares([np.array([1, value], "f")])) == np.isnan(value)
 

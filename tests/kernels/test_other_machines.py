@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow
 
 
 def run(command, folder, **variables):
-    environment = {"ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(folder / "zig"), **os.environ, **variables}
+    cache = {f"ZIG_{which}_CACHE_DIR": str(folder / "zig") for which in ("GLOBAL", "LOCAL")}
+    environment = {**cache, **os.environ, **variables}
     result = subprocess.run(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert result.returncode == 0, result.stdout
     return result.stdout
@@ -55,7 +56,8 @@ def test_other_systems_compile(tmp_path, zig, target, more):
 
 
 @pytest.mark.skipif(not shutil.which("g++") or sys.platform == "win32", reason="needs g++")
-@pytest.mark.parametrize("flags, expected", [([LIKE_MSVC], "portable pool"), (["-fopenmp", "-DTF_OPENMP"], "portable openmp")])
+@pytest.mark.parametrize("flags, expected", [([LIKE_MSVC], "portable pool"),
+                                             (["-fopenmp", "-DTF_OPENMP"], "portable openmp")])
 def test_other_builds(tmp_path, flags, expected):
     run(["g++", *FLAGS, *flags, DRIVER, *SOURCES, "-o", "driver", "-pthread"], tmp_path)
     assert run(["./driver"], tmp_path, TINYFORMER_ISA="portable") == f"{expected}: 0 failures\n"

@@ -27,7 +27,8 @@ def work(module, rng_seed=0):
         gradients = back(np.cos(y))
         results += [y, *(gradients if isinstance(gradients, tuple) else [gradients])]
     theta, m, v = x.copy(), np.zeros_like(x), np.zeros_like(x)
-    module.adamw([(theta, x, m, v, 0.1, 0.01, 0.9, 0.99, 1e-8, 0.1, 0.01), (W, W.copy(), W.copy(), W * W, 0.1, 0, 0.9, 0.99, 1e-8, 1, 1)])
+    module.adamw([(theta, x, m, v, 0.1, 0.01, 0.9, 0.99, 1e-8, 0.1, 0.01),
+                  (W, W.copy(), W.copy(), W * W, 0.1, 0, 0.9, 0.99, 1e-8, 1, 1)])
     return [*results, theta, m, v, W, module.embedding_gradient(targets + 1, x, 151), module.sum_of_squares([x, W])]
 
 
