@@ -350,14 +350,19 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
                 else parallel_for(strips, pack);
             }
 
-            /* Chunks of about a million multiply-adds: small enough to share evenly, large enough not to notice. */
-            const int64_t row_chunks = alone ? 1 : parts(M, smaller(MC, larger(2 * MR, M / 8))), mc = parts(M, row_chunks);
+            /* Chunks of about a million multiply-adds: small enough to share evenly, large enough not to notice. Rows first
+             * where there are many or they are copied, so that a thread keeps to its rows; else columns first, so that it
+             * finds the strips that it packed in its own cache. */
+            const bool tall = M > nc || rows_collide;
+            const int64_t rows_each = tall ? smaller(MC, larger(2 * MR, M / 8)) : MC;
+            const int64_t row_chunks = alone ? 1 : parts(M, rows_each), mc = parts(M, row_chunks);
             const int64_t wide = rows_collide ? 8 : 1;
             const int64_t strips_each = alone ? strips : larger(1, wide * 1000000 / (mc * larger(k, 1) * NR<T>));
             const int64_t column_chunks = parts(strips, strips_each);
             auto chunk = [&](int64_t c) {
-                const int64_t r = c / column_chunks, i = r * M / row_chunks, m = (r + 1) * M / row_chunks - i;
-                const int64_t s = c % column_chunks * strips_each, j = s * NR<T>;
+                const int64_t r = tall ? c / column_chunks : c % row_chunks;
+                const int64_t i = r * M / row_chunks, m = (r + 1) * M / row_chunks - i;
+                const int64_t s = (tall ? c % column_chunks : c / row_chunks) * strips_each, j = s * NR<T>;
                 const int64_t n = smaller(nc - j, strips_each * NR<T>);
                 Rows<T> rows{A + i * p.a_row + pc * p.a_column, p.a_row, p.a_column};
                 const Strips<T> strip{packed.data + s * packed.strip, packed.strip, packed.row};
