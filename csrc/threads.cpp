@@ -20,6 +20,7 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
+#include <sched.h>
 #define TF_HAVE_FORK 1
 #endif
 
@@ -77,7 +78,11 @@ public:
         std::lock_guard<std::mutex> owner(owner_, std::adopt_lock);
         int wanted = limit - 1;
         if (wanted > n - 1) wanted = (int)(n - 1);
-        while (started_ < wanted) std::thread(&Pool::work, this, started_++).detach();
+        while ((int)workers_.size() < wanted) {
+            std::thread worker(&Pool::work, this, (int)workers_.size());
+            workers_.push_back(worker.native_handle());
+            worker.detach();
+        }
 
         body_ = body, context_ = context, helpers_ = wanted;
         while ((int)shares_.size() <= wanted) shares_.emplace_back(new Share);
@@ -87,6 +92,7 @@ public:
         }
         gate_.store((gate_.load(std::memory_order_relaxed) | low_bits) + 1 + open);      /* next job, nobody in, open */
         if (asleep_.load() > 0) {
+            keep_off_this_core();
             std::lock_guard<std::mutex> lock(sleep_);
             wake_.notify_all();
         }
@@ -100,6 +106,21 @@ public:
     }
 
 private:
+    /* Linux likes to wake a thread on the core of whoever wakes it, above all if other programs are on the others. There it
+     * would wait until we are done. So where we are, no worker may be. */
+    void keep_off_this_core() {
+#ifdef __linux__
+        const int here = sched_getcpu();
+        if (here == kept_off_ && workers_.size() == told_) return;
+        cpu_set_t others;
+        if (here < 0 || sched_getaffinity(0, sizeof others, &others)) return;
+        CPU_CLR(here, &others);
+        if (CPU_COUNT(&others) == 0) return;
+        for (auto worker : workers_) pthread_setaffinity_np(worker, sizeof others, &others);
+        kept_off_ = here, told_ = workers_.size();
+#endif
+    }
+
     /* The gate: which job (high bits), whether one may come in (one bit), how many are in (low bits). */
     static constexpr uint64_t open = 1 << 16, count = open - 1, low_bits = 2 * open - 1;
 
@@ -159,7 +180,9 @@ private:
 
     std::mutex owner_, sleep_;
     std::condition_variable wake_;
-    int started_ = 0;
+    std::vector<std::thread::native_handle_type> workers_;
+    int kept_off_ = -1;             /* the core that no worker may use, and how many workers know it */
+    size_t told_ = 0;
     std::atomic<int> asleep_{0};
     std::atomic<uint64_t> gate_{0};
     std::vector<std::unique_ptr<Share>> shares_;
