@@ -30,16 +30,12 @@ def command(
     figures = evaluate(folder)
     if as_json:
         print(json.dumps(figures))
-    elif "accuracy" in figures:
+    else:
         from .report import show
         show(figures)
-    else:
-        for name, value in figures.items():
-            print(f"{name:<20}{value:,.4f}" if isinstance(value, float) else f"{name:<20}{value:,}" if isinstance(value, int)
-                  else f"{name:<20}{value}")
     if plot:
-        if "accuracy" not in figures:
-            raise ValueError(f"--plot: {folder} is no classifier; its picture is {folder / 'loss.png'}")
+        if "confusion" not in figures:
+            raise ValueError(f"--plot: {folder} is no classifier of texts; its picture is {folder / 'loss.png'}")
         from ..viz.evaluation import draw_evaluation
         draw_evaluation(figures, folder / "evaluation.png")
         if not as_json:

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 
 def show(figures):
+    """Print what a task's ``evaluate`` returned: a line each, or as tables where there is a confusion matrix."""
+    if "confusion" in figures:
+        show_classifier(figures)
+        return
+    width = max(19, *map(len, figures)) + 1
+    for name, value in figures.items():
+        print(f"{name:<{width}}{value:,.4f}" if isinstance(value, float) else f"{name:<{width}}{value:,}"
+              if isinstance(value, int) else f"{name:<{width}}{value}")
+
+
+def show_classifier(figures):
     """Print the figures of ``Classification.evaluate`` as tables."""
     low, high = figures["confidence_interval"]
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['texts']:,} texts\n")

@@ -27,10 +27,13 @@ def _task(folder):
 
 
 def open_run(folder):
-    """(model, tokenizer) of the run in ``folder``, a Path."""
+    """(model, tokenizer) of the run in ``folder``, a Path; None for the tokenizer of a model that reads no text."""
     from ..models import load_model
     from ..text import load_tokenizer
-    model, tokenizer = load_model(folder), load_tokenizer(folder / "tokenizer.json")
+    model = load_model(folder)
+    if not hasattr(model.config, "vocab_size"):
+        return model, None
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
     if tokenizer.vocab_size != model.config.vocab_size:
         raise ValueError(f"{folder / 'tokenizer.json'}: it has {tokenizer.vocab_size} tokens, expected "
                          f"{model.config.vocab_size}, those of the model in {folder / 'config.json'}")

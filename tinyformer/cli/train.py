@@ -70,7 +70,7 @@ def several(recipe, folder, resume, seeds, folds):
         raise RecipeError("got --seeds and --folds; expected one of them")
     if folds and recipe.task.name != "classification":
         raise RecipeError(f"--folds: {recipe.name} is no classifier")
-    values, measure = [], "accuracy" if recipe.task.name == "classification" else "val_loss"
+    values, measure = [], "val_loss" if recipe.task.name == "language" else "accuracy"
     for n in range(1, (seeds or folds) + 1):
         run = copy.deepcopy(recipe)
         if seeds:

@@ -21,7 +21,7 @@ __all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "Classifie
 # The name that config.json and recipes call an architecture by.
 ARCHITECTURES = {"gpt": (GPT, GPTConfig), "ngram": (NGram, NGramConfig)}
 ARCHITECTURES.update((model.architecture, (model, model.Config)) for model in (
-    BagOfWords, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier))
+    BagOfWords, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier, MLP))
 
 
 def load_model(folder):

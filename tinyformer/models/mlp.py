@@ -63,7 +63,7 @@ class MLPConfig:
 class MLP(Pretrained):
     """``logits = model(x)``: x (N, n_features), logits (N, n_classes). ``model.loss(x, y)`` is one number."""
 
-    architecture, Config = "mlp", MLPConfig
+    architecture, task, Config = "mlp", "pictures", MLPConfig
 
     def __init__(self, config):
         self.config = config

@@ -1,4 +1,4 @@
-"""The classical models: half the squared errors of a line, weights held small, a class from a line, a step through states."""
+"""The classical models: squared errors of a line, weights held small, a class from a line, a step between states."""
 
 from __future__ import annotations
 
@@ -148,10 +148,10 @@ HMM_STEP = Exercise(
            "share[b, i, j] says how much of α′ⱼ came from state i: it is what Baum and Welch count. α goes to all j, "
            "A serves all sequences."),
     wrong=(
-        Wrong("operand", "the shares of the arrivals", "α went to every j: sum over where it went, the last axis.",
+        Wrong("swapped/operand", "the shares of the arrivals", "α went to every j: sum over where it went, the last axis.",
               {"return dways.sum(axis=2), dways.sum(axis=0)": "return dways.sum(axis=1), dways.sum(axis=0)"}),
-        Wrong("local-derivative", "the shares forgotten", "Each way counts by how much of the sum it is.",
-              {"share * dnew[:, None]": "np.ones_like(share) * dnew[:, None]"}),
+        Wrong("local-derivative/row-scale", "not divided by the sum", "The shares of all ways to one j sum to one.",
+              {"share = np.exp(ways - top) / total[:, None]": "share = np.exp(ways - top)"}),
         Wrong("reduction/factor", "dlog_A averaged over the sequences", "A serves every sequence: sum.",
               {"dways.sum(axis=0), dnew": "dways.mean(axis=0), dnew"}),
         Wrong("transpose", "dlog_A from j to i", "The rows of A are where one comes from.",

@@ -3,7 +3,8 @@
 from .base import Task
 from .classification import Classification
 from .language import Language
+from .pictures import Pictures
 
-TASKS = {task.name: task for task in (Language, Classification)}
+TASKS = {task.name: task for task in (Language, Classification, Pictures)}
 
-__all__ = ["TASKS", "Classification", "Language", "Task"]
+__all__ = ["TASKS", "Classification", "Language", "Pictures", "Task"]

@@ -1,0 +1,68 @@
+"""A classifier of pictures goes through the same commands as the others."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from tinyformer.data import Dataset, Examples
+from tinyformer.train.tasks import pictures
+
+TINY = ("train.max_steps=60", "train.batch_size=20", "train.warmup_steps=2", "train.eval_every=20", "train.checkpoint_every=20",
+        "model.n_hidden=16", "train.lr=0.01")
+
+
+@pytest.fixture(autouse=True)
+def strokes(monkeypatch):
+    """Pictures of 4 × 4: a horizontal stroke or a vertical one, wherever, in noise. No test reads the real digits."""
+    rng = np.random.default_rng(0)
+
+    def draw(n):
+        x, y = 0.2 * rng.random((n, 4, 4)).astype(np.float32), rng.integers(0, 2, n)
+        for picture, kind in zip(x, y):
+            picture[(rng.integers(4), slice(None)) if kind else (slice(None), rng.integers(4))] += 1
+        return Examples(x.reshape(n, 16), y)
+
+    dataset = Dataset("mnist-5k", draw(400), draw(50), draw(100), ("vertical", "horizontal"))
+    monkeypatch.setattr(pictures, "load", lambda name: dataset)
+
+
+def test_train_and_evaluate(cli):
+    result = cli("train", "mlp-mnist", "--set", *TINY)
+    assert result.code == 0 and result.errors == []
+    assert "mnist-5k: 400 pictures to train on, 50 to validate, 100 to test, 2 classes" in result.out
+    assert "a sample" not in result.out and "nats per picture on the same split" in result.out
+    figures = json.loads(cli("evaluate", "runs/mlp-mnist", "--json").out)
+    assert figures["accuracy"] > 0.9 > figures["logistic_regression_accuracy"]              # no line tells strokes apart
+    assert figures["pictures"] == 100 and 0 <= figures["p_of_mcnemars_test"] < 0.05
+    assert f"{figures['accuracy']:.4f}" in cli("evaluate", "runs/mlp-mnist").out
+
+
+def test_resume_is_the_same_run(cli):
+    assert cli("train", "mlp-mnist", "--set", *TINY).code == 0
+    assert cli("train", "mlp-mnist", "--out", "half", "--set", *TINY, "train.max_steps=40").code == 0
+    assert cli("train", "mlp-mnist", "--out", "half", "--resume", "--set", "train.max_steps=60").code == 0
+    assert os.path.exists("half/checkpoints/step-00000060.safetensors")
+
+
+def test_seeds(cli):
+    result = cli("train", "mlp-mnist", "--seeds", 2, "--set", *TINY, "train.max_steps=20")
+    assert result.code == 0 and "mean of 2 runs" in result.lines[-1] and "%" in result.lines[-1]
+
+
+def test_what_it_cannot_do(cli, refused):
+    assert cli("train", "mlp-mnist", "--set", *TINY, "train.max_steps=2").code == 0
+    refused(1, "a MLP writes no text", "generate", "the", "--model", "runs/mlp-mnist")
+    refused(1, "is no classifier of texts", "evaluate", "runs/mlp-mnist", "--plot", "--json")
+
+
+@pytest.mark.parametrize("setting, message", (
+    ("data.set=movie-snippets", "data.set: got 'movie-snippets', expected mnist-5k, a set of pictures"),
+    ("data.shift=9", "data.shift: got 9"),
+    ("data.corpus=pydocs", "unknown setting 'data.corpus'"),
+    ("model.activation=step", "activation is 'step', expected one of relu"),
+    ("model.architecture=gpt", "which is for the task 'language'"),
+))
+def test_settings_that_cannot_be_used(refused, setting, message):
+    refused(2, message, "train", "mlp-mnist", "--set", setting)
