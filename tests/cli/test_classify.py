@@ -29,7 +29,7 @@ def reviews(tmp_path):
     return path, [f"data.set={path}", "data.text=review", "data.label=verdict"]
 
 
-SMALL = {"bow-movie": ["train.max_steps=20"],
+SMALL = {"bow-movie": ["train.max_steps=20"], "bayes-movie": ["train.max_steps=20"],
          "average-movie": ["model.n_embd=8", "train.batch_size=16", "train.max_steps=40", "train.eval_every=10", "train.lr=0.05"],
          "attention-lstm-movie": ["model.n_embd=8", "model.n_hidden=8", "train.batch_size=16", "train.max_steps=60",
                                   "train.eval_every=20", "train.warmup_steps=5", "train.lr=0.02", "model.dropout=0.1"],

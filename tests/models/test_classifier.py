@@ -6,7 +6,7 @@ import pytest
 import tinyformer as tfm
 from tinyformer import ops
 from tinyformer.data.sparse import SparseRows
-from tinyformer.models import ARCHITECTURES, BagOfWords, load_model
+from tinyformer.models import ARCHITECTURES, BagOfWords, BayesBag, load_model
 
 V, T = 12, 9
 SIZES = {"average": {}, "lstm": {"n_hidden": 6, "n_layer": 2}, "lstm-sigmoid": {"n_hidden": 6}, "lstm-vectors": {"n_hidden": 6},
@@ -152,3 +152,17 @@ def test_a_bags_contributions_add_up_to_the_log_odds(rng):
     one = x[np.array([4])]
     p = model.probabilities(one)[0]
     assert model.contributions(one, 1).sum() + model.bias.data[1] - model.bias.data[0] == pytest.approx(np.log(p[1] / p[0]), abs=1e-5)
+
+
+def test_naive_bayes_features_by_hand():
+    """Two texts of each class, three features: what occurs counts ln of its share in a class over that in the rest."""
+    x = SparseRows.of([([0, 1], [.5, .5]), ([0], [1.]), ([1, 2], [.3, .7]), ([2], [1.])])
+    model = BayesBag(BayesBag.Config(3, 2, smoothing=0.5)).eval()
+    model.prepare(x, np.array([0, 0, 1, 1]))
+    r = np.log((np.array([2.5, 1.5, 0.5]) / 4.5) / (np.array([0.5, 1.5, 2.5]) / 4.5))
+    np.testing.assert_allclose(model.ratio, [r, -r], rtol=1e-6)
+    model.weight.data[:], model.bias.data[:] = [[1, 2, 3], [4, 5, 6]], (0.5, 0.25)
+    value = r[:2] / np.hypot(*r[:2])
+    np.testing.assert_allclose(model(x[np.array([0])]).data, [[value @ [1, 2] + 0.5, -value @ [4, 5] + 0.25]], rtol=1e-5)
+    p = model.probabilities(x[np.array([0])])[0]
+    assert model.contributions(x[np.array([0])], 1).sum() - 0.25 == pytest.approx(np.log(p[1] / p[0]), abs=1e-5)

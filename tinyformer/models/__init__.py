@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .classifier import Average, BagOfWords, Classifier
+from .classifier import Average, BagOfWords, BayesBag, Classifier
 from .encoder import EncoderClassifier
 from .gpt import GPT, GPTConfig
 from .hmm import HMM, HMMConfig
@@ -14,14 +14,14 @@ from .lstm import AttentionLSTM, LSTMClassifier, SigmoidLSTM, VectorLSTM
 from .mlp import MLP, MLPConfig
 from .ngram import NGram, NGramConfig
 
-__all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "Classifier", "EncoderClassifier", "GPT", "GPTConfig",
+__all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Classifier", "EncoderClassifier", "GPT", "GPTConfig",
            "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "LogisticConfig", "LogisticRegression",
            "MLP", "MLPConfig", "NGram", "NGramConfig", "SigmoidLSTM", "VectorLSTM", "load_model"]
 
 # The name that config.json and recipes call an architecture by.
 ARCHITECTURES = {"gpt": (GPT, GPTConfig), "ngram": (NGram, NGramConfig)}
 ARCHITECTURES.update((model.architecture, (model, model.Config)) for model in (
-    BagOfWords, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier, MLP))
+    BagOfWords, BayesBag, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier, MLP))
 
 
 def load_model(folder):

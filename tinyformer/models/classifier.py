@@ -143,6 +143,54 @@ class BagOfWords(Pretrained):
 
 
 @dataclass(frozen=True)
+class BayesBagConfig(BagOfWordsConfig):
+    """As ``BagOfWordsConfig``; ``smoothing`` is added to every count."""
+
+    smoothing: float = 0.25
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.smoothing < float("inf"):
+            raise ValueError(f"BayesBagConfig: smoothing is {self.smoothing!r}, expected a number above 0")
+
+
+class BayesBag(BagOfWords):
+    """A bag of words whose features count as much as naive Bayes says that they tell a class from the others:
+
+        r(k, f) = ln p(f | k) − ln p(f | not k)      x(k) = r(k)[what occurs] / its norm      logit(k) = w(k) · x(k) + b(k)
+
+    Source: Wang & Manning (2012), "Baselines and bigrams: simple, good sentiment and topic classification" (NB-SVM).
+    """
+
+    architecture, Config = "bayes-bow", BayesBagConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.register_buffer("ratio", np.zeros_like(self.weight.data))
+
+    def prepare(self, x, labels):
+        """Count the features of texts, ``SparseRows``, in each class."""
+        K, F = self.weight.shape
+        counts = np.stack([np.bincount(x.columns[labels[x.rows] == k], minlength=F) for k in range(K)])
+        inside, outside = (part + self.config.smoothing for part in (counts, counts.sum(axis=0) - counts))
+        self.ratio[:] = np.log(inside / inside.sum(axis=1, keepdims=True)) - np.log(outside / outside.sum(axis=1, keepdims=True))
+
+    def forward(self, x):
+        rows = x.rows
+        return ops.concatenate(*(ops.sparse_linear(rows, x.columns, values, self.weight[k:k + 1], self.bias[k:k + 1], N=len(x))
+                                 for k, values in enumerate(self._values(x, rows))), axis=-1)
+
+    def _values(self, x, rows):
+        for ratio in self.ratio:
+            values = ratio[x.columns]
+            yield values / np.sqrt(np.bincount(rows, values * values, len(x))).clip(1e-12)[rows].astype(values.dtype)
+
+    def contributions(self, x, label):
+        each = np.stack([w[x.columns] * values for w, values in zip(self.weight.data, self._values(x, x.rows))])
+        return each[label] - np.delete(each, label, axis=0).mean(axis=0)
+
+
+@dataclass(frozen=True)
 class AverageConfig(ClassifierConfig):
     """As ``ClassifierConfig``; the embedding table starts with a deviation of ``init_std``."""
 

@@ -13,7 +13,8 @@ from ..text.base import check_text
 from ..text.ngrams import UNKNOWN, units
 from .classes import load_classes
 
-MEASURES = {"bow": "weight × value: what each adds to the log-odds", "attention-lstm": "attention weights",
+LINEAR = "weight × value: what each adds to the log-odds"
+MEASURES = {"bow": LINEAR, "bayes-bow": LINEAR, "attention-lstm": "attention weights",
             None: "gradient · vector: what each adds to the log-odds, roughly"}
 
 

@@ -58,6 +58,7 @@ class Run:
         config = recipe.model_config(**task.sizes())
         task.check(config)
         self.model = ARCHITECTURES[recipe.model["architecture"]][0](config)
+        task.prepare(self.model)
         self.optimizer = _optimizer(self.model, settings)
         self.schedule = CosineSchedule(self.optimizer, min(settings.warmup_steps, settings.max_steps), settings.max_steps,
                                        settings.lr, settings.min_lr)

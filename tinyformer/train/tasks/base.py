@@ -26,6 +26,9 @@ class Task:
     def check(self, config):
         """ValueError unless models of that config can be trained and measured on the data."""
 
+    def prepare(self, model):
+        """Give a new model what it counts on the training part before its first step, if it does."""
+
     def batch(self, model, size, rng):
         """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``; x.size counts the tokens."""
         raise NotImplementedError

@@ -82,6 +82,10 @@ class Classification(Task):
             self._encoded[part, model.reads] = self.encode(model, getattr(self, part).x)
         return self._encoded[part, model.reads]
 
+    def prepare(self, model):
+        if hasattr(model, "prepare"):
+            model.prepare(self.encoded(model, "train"), self.train.y)
+
     def batch(self, model, size, rng):
         """Texts that are about as long as each other: of a draw eight times as large, sorted by length, one eighth."""
         texts, labels = self.encoded(model, "train"), self.train.y
@@ -130,7 +134,7 @@ class Classification(Task):
                    "texts": n, "accuracy": scores.accuracy(labels, predicted)}
         figures["standard_error"] = scores.standard_error(figures["accuracy"], n)
         figures["confidence_interval"] = list(scores.bootstrap(lambda chosen: right[chosen].mean(), n))
-        baseline = right if isinstance(model, BagOfWords) else self.baseline == labels
+        baseline = right if type(model) is BagOfWords else self.baseline == labels
         figures["bag_of_words_accuracy"] = float(baseline.mean())
         figures["against_bag_of_words"] = scores.mcnemar(right, baseline)
         figures["commonest_class_accuracy"] = float((labels == np.bincount(self.train.y).argmax()).mean())
