@@ -5,8 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 
-import numpy as np
-
 PAUSE = 0.06            # seconds; OpenBLAS's and OpenMP's idle threads keep a core busy for tens of milliseconds after the last call
 
 
@@ -29,13 +27,6 @@ def interleave(rivals, rounds):
 def median_ratio(a, b):
     """The median over rounds of a/b."""
     return statistics.median(x / y for x, y in zip(a, b))
-
-
-def peak_gflops(n=1536, rounds=5):
-    """The most float32 arithmetic that this machine was seen to do, in GFLOP/s: the best of a few large matrix products."""
-    a, b = np.random.default_rng(0).random((2, n, n), dtype=np.float32)
-    best = min(interleave({"matmul": lambda: a @ b}, rounds)["matmul"])
-    return 2 * n ** 3 / best / 1e9
 
 
 def machine(threads):
