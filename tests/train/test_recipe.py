@@ -19,7 +19,8 @@ def test_every_shipped_recipe_is_whole(name):
     recipe.data.check()
     assert getattr(recipe.data, "corpus", "pydocs") in CORPORA and getattr(recipe.data, "set", "movie-snippets") in SETS
     config = recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
-    assert all(getattr(config, size) == 2 for size in recipe.task.Sizes) and type(config) is ARCHITECTURES[recipe.model["architecture"]][1]
+    assert all(getattr(config, size) == 2 for size in recipe.task.Sizes)
+    assert type(config) is ARCHITECTURES[recipe.model["architecture"]][1]
 
 
 def test_the_names_are_those_of_the_files():

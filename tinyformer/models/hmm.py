@@ -123,13 +123,13 @@ class HMM(Pretrained):
 
     # -- learning
 
-    def fit(self, sequences, iterations=100, tolerance=1e-6):
+    def fit(self, sequences, iterations=300, tolerance=1e-7):
         """Baum–Welch: expect the states from the model, then count as if they had been seen, and again.
 
             π(k) ∝ Σ γ₁(k)      A(i, j) ∝ Σ_t P(s_{t−1} = i, s_t = j | x)      B(k, v) ∝ Σ_{t: x_t = v} γ_t(k)
 
-        The likelihood never falls; where it leads depends on the start. Stops when it rises by less than ``tolerance`` a token.
-        Returns ln P of all sequences before each iteration.
+        The likelihood never falls; where it leads depends on the start, and it may rest on a plain for dozens of iterations.
+        Stops when it rises by less than ``tolerance`` a token. Returns ln P of all sequences before each iteration.
         """
         x, there = self._padded(sequences)
         history = []
@@ -185,7 +185,8 @@ def _pad(sequences, limit, what):
         raise ValueError("hmm: no sequences, expected at least one")
     for i, ids in enumerate(arrays):
         if ids.ndim != 1 or not ids.size:
-            raise ValueError(f"hmm: sequence {i} has shape {ids.shape}, expected (T,) with T ≥ 1; one sequence goes into a list")
+            raise ValueError(f"hmm: sequence {i} has shape {ids.shape}, expected (T,) with T ≥ 1; "
+                             f"one sequence goes into a list")
         if ids.dtype.kind not in "iu":
             raise TypeError(f"hmm: sequence {i} is {ids.dtype}, expected integers")
         if not (0 <= ids.min() and ids.max() < limit):

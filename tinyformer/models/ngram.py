@@ -32,7 +32,7 @@ class NGramConfig:
                 kneser-ney              interpolated, one discount.   Source: Kneser and Ney (1995)
                 modified-kneser-ney     three discounts.   Source: Chen and Goodman (1998)
 
-    With "none" and "stupid" a token of the vocabulary that was never seen at all has probability 0; with the others no token has.
+    With "none" and "stupid" a token that was never seen at all has probability 0; with the others none has.
     """
 
     vocab_size: int
@@ -62,7 +62,7 @@ class NGramConfig:
 class NGram(Pretrained):
     """``NGram(config).fit(ids)`` counts; ``model.log_prob(ids)``, ``model.next_distribution(context)`` tell.
 
-    It is used as the neural models are: ``logits = model(ids)``, ``model.loss(ids, targets)``, ``generate``, ``save_pretrained``.
+    It is used as the neural models are: ``model(ids)``, ``model.loss(ids, targets)``, ``generate``, ``save_pretrained``.
     """
 
     architecture, Config, counted = "ngram", NGramConfig, True
@@ -186,7 +186,7 @@ class NGram(Pretrained):
         return float(np.exp(-_mean(self.log_prob(ids))))
 
     def bits_per_character(self, ids, characters=None):
-        """−log₂ P of all tokens of ``ids`` but the first, divided by how many ``characters`` these stand for (None: one each)."""
+        """−log₂ P of the tokens of ``ids`` but the first, divided by the ``characters`` they stand for (None: one each)."""
         log_p = self.log_prob(ids)
         return float(-_mean(log_p) * log_p.size / math.log(2) / (log_p.size if characters is None else characters))
 
