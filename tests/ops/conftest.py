@@ -164,6 +164,7 @@ CASES = {
     "batch_norm": [_of("NC", "C", "C"), _of("NCT", "C", "C"), _of("NC"), _of("NCT", "C"), _of("NC", None, "C", eps=0.1),
                    lambda d: ((d("NCT"), d("C"), d("C")), {"mean": d("C"), "var": d.positive("C")})],
     # lookup, regularization, positions
+    "sparse_linear": [lambda d: ((d.integers("E", d["N"]), d.integers("E", d["F"]), d("E"), d("KF"), d("K")), {"N": d["N"]})],
     "embedding": [lambda d: ((d.integers("BT", d["V"]), d("VC")), {}), lambda d: ((np.array(1), d("VC")), {}),
                   lambda d: ((np.zeros(7, int), d("VC")), {})],
     "dropout": [_of("BTC", p=0.5, rng=3), _of("BTC", p=0.1, rng=1), _of("BTC", p=0.0)],

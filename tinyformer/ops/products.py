@@ -118,10 +118,10 @@ def einsum(equation, *arrays):
 def sparse_linear(rows, columns, values, weight, bias, *, N):
     """y = X Wᵀ + b for a matrix X (N, F) that is nearly all zeros: y[n] = b + Σ xᵢ W[:, columnᵢ] over the entries of row n.
 
-        dW[:, f] = Σ xᵢ dy[rowᵢ] over the entries of column f       db = Σ dy
+        dW[:, f] = Σ xᵢ dy[rowᵢ] over the entries of column f       db = Σ dy       dxᵢ = dy[rowᵢ] · W[:, columnᵢ]
 
-    rows, columns integers (entries,) and values (entries,): X has values[i] at (rows[i], columns[i]); the rest is 0 and costs
-    nothing. weight (K, F), bias (K,), y (N, K). X gets no gradient.
+    rows, columns integers (entries,) and values (entries,): X has values[i] at (rows[i], columns[i]); the rest is 0, costs
+    nothing and has no gradient. weight (K, F), bias (K,), y (N, K).
     """
     K, F = weight.shape
     for name, places, end in (("rows", rows, N), ("columns", columns, F)):
@@ -131,6 +131,7 @@ def sparse_linear(rows, columns, values, weight, bias, *, N):
 
     def vjp(dy):
         dW = np.stack([np.bincount(columns, values * dy[rows, k], F) for k in range(K)]).astype(weight.dtype)
-        return None, None, None, dW, dy.sum(axis=0)
+        dvalues = np.einsum("ik,ki->i", dy[rows], weight[:, columns])
+        return None, None, dvalues, dW, dy.sum(axis=0)
 
     return y, vjp
