@@ -11,7 +11,8 @@ import typer
 
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to classify.")],
-    run: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A classifier's folder. Default: the newest in runs/.")] = None,
+    run: Annotated[Optional[Path], typer.Option(metavar="DIR",
+                                                help="A classifier's folder. Default: the newest in runs/.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many tokens to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ):

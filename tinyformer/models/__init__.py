@@ -14,9 +14,9 @@ from .lstm import AttentionLSTM, LSTMClassifier, SigmoidLSTM, VectorLSTM
 from .mlp import MLP, MLPConfig
 from .ngram import NGram, NGramConfig
 
-__all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Classifier", "EncoderClassifier", "GPT", "GPTConfig",
-           "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "LogisticConfig", "LogisticRegression",
-           "MLP", "MLPConfig", "NGram", "NGramConfig", "SigmoidLSTM", "VectorLSTM", "load_model"]
+__all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Classifier", "EncoderClassifier", "GPT",
+           "GPTConfig", "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "LogisticConfig",
+           "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "SigmoidLSTM", "VectorLSTM", "load_model"]
 
 # The name that config.json and recipes call an architecture by.
 ARCHITECTURES = {"gpt": (GPT, GPTConfig), "ngram": (NGram, NGramConfig)}

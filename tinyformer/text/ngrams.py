@@ -48,7 +48,8 @@ class NGramTokenizer(Tokenizer):
         counts = Counter()
         for text in texts:
             counts.update(set(_ngrams(units(text, unit), n)))
-        kept = sorted(((count, token) for token, count in counts.items() if count >= min_count), key=lambda item: (-item[0], item[1]))
+        kept = sorted(((count, token) for token, count in counts.items() if count >= min_count),
+                      key=lambda item: (-item[0], item[1]))
         kept = kept[:None if vocab_size is None else max(vocab_size - len(SPECIAL), 0)]
         if not kept:
             raise ValueError(f"NGramTokenizer.train: no {unit[:-1]} stands in {min_count} texts; expected more texts")

@@ -40,7 +40,7 @@ class TrainSettings:
     eval_every: int = 250               # steps between looks at the validation loss
     eval_windows: int = 200             # windows in such a look; the last one is over the whole split
     checkpoint_every: int = 250
-    patience: int = 0                   # so many looks without a lower validation loss end the run, whose best model is kept
+    patience: int = 0                   # so many looks that are no better than the best end the run, whose best model is kept
 
 
 @dataclass

@@ -64,12 +64,12 @@ class Run:
                                        settings.lr, settings.min_lr)
         self.batches = np.random.default_rng(settings.seed)                     # which examples make a batch
         self.step, self.seconds = 0, 0.0
-        self.best = None                                    # with patience: (the lowest validation loss, its step) …
+        self.best = None                                    # with patience: (the lowest cost, its step and loss) …
         self.worse = 0                                      # … and the looks since then
 
     @property
     def finished(self):
-        """Whether it is at its last step, or has waited for a lower validation loss as long as it should."""
+        """Whether it is at its last step, or has waited for a better look as long as it should."""
         settings = self.recipe.train
         return self.step >= settings.max_steps or 0 < settings.patience <= self.worse
 
@@ -89,8 +89,9 @@ class Run:
         whole = settings.patience or self.step == settings.max_steps
         figures = self.measure(None if whole else settings.eval_windows)
         if settings.patience:
-            if self.best is None or figures["val_loss"] < self.best[0]:
-                self.best, self.worse = (figures["val_loss"], self.step), 0
+            cost = self.task.cost(figures)
+            if self.best is None or cost < self.best[0]:
+                self.best, self.worse = (cost, self.step, figures["val_loss"]), 0
                 self.model.save_pretrained(folder)
             else:
                 self.worse += 1
@@ -174,7 +175,7 @@ def train(recipe, folder, resume=False):
         metrics.close()
     if val_loss is None:                                    # there was nothing left to train
         val_loss = run.measure()["val_loss"]
-    val_loss, step = run.best or (val_loss, run.step)
+    _, step, val_loss = run.best or (None, run.step, val_loss)
     result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds)
     draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss), levels=result.baselines,
                 unit=run.task.unit)

@@ -20,7 +20,7 @@ def confusion_matrix(labels, predicted, n_classes):
 
 
 def precision_recall_f1(confusion):
-    """{"precision", "recall", "f1"} of a confusion matrix, each {"per_class": [K], "macro": mean of them, "micro": of all counts}.
+    """{"precision", "recall", "f1"} of a confusion matrix, each {"per_class": [K], "macro": their mean, "micro": of all}.
 
         precision = tp / (tp + fp)      recall = tp / (tp + fn)      F1 = 2 tp / (2 tp + fp + fn)
 
@@ -31,7 +31,8 @@ def precision_recall_f1(confusion):
     scores = {}
     for name, top, bottom in (("precision", right, predicted), ("recall", right, true), ("f1", 2 * right, predicted + true)):
         each = top / np.maximum(bottom, 1)
-        scores[name] = {"per_class": each.tolist(), "macro": float(each.mean()), "micro": float(top.sum() / max(bottom.sum(), 1))}
+        scores[name] = {"per_class": each.tolist(), "macro": float(each.mean()),
+                        "micro": float(top.sum() / max(bottom.sum(), 1))}
     return scores
 
 
@@ -39,7 +40,8 @@ def accuracy(labels, predicted):
     """The share of labels that were predicted."""
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape or not labels.size:
-        raise ValueError(f"accuracy: labels have shape {labels.shape} and predicted {predicted.shape}, expected one shape, not empty")
+        raise ValueError(f"accuracy: labels have shape {labels.shape} and predicted {predicted.shape}, expected one shape, "
+                         f"not empty")
     return float((labels == predicted).mean())
 
 
@@ -133,7 +135,8 @@ def mcnemar(right_a, right_b):
     n = b + c
     if n == 0:
         return {"only_first": 0, "only_second": 0, "p_exact": 1.0, "chi2": 0.0, "p_chi2": 1.0}
-    log_terms = [math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2) for k in range(min(b, c) + 1)]
+    log_terms = [math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2)
+                 for k in range(min(b, c) + 1)]
     chi2 = max(abs(b - c) - 1, 0) ** 2 / n
     return {"only_first": b, "only_second": c, "p_exact": min(1.0, 2 * sum(map(math.exp, log_terms))),
             "chi2": chi2, "p_chi2": math.erfc(math.sqrt(chi2 / 2))}             # of one degree of freedom

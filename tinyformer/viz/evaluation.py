@@ -19,13 +19,14 @@ def draw_evaluation(figures, path):
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     matrix.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (true, predicted), n in np.ndenumerate(confusion):
-        matrix.text(predicted, true, f"{n:,}", ha="center", va="center", color="white" if shares[true, predicted] > 0.5 else "black")
+        matrix.text(predicted, true, f"{n:,}", ha="center", va="center",
+                    color="white" if shares[true, predicted] > 0.5 else "black")
     places = range(len(classes))
     matrix.set(xticks=places, yticks=places, xticklabels=classes, yticklabels=classes, xlabel="predicted", ylabel="true",
                title="texts")
 
-    rows = [("commonest class", figures["commonest_class_accuracy"], GREY), ("bag of words", figures["bag_of_words_accuracy"], ORANGE),
-            ("this model", figures["accuracy"], BLUE)]
+    rows = [("commonest class", figures["commonest_class_accuracy"], GREY),
+            ("bag of words", figures["bag_of_words_accuracy"], ORANGE), ("this model", figures["accuracy"], BLUE)]
     low, high = figures["confidence_interval"]
     for i, (name, value, color) in enumerate(rows):
         error = [[value - low], [high - value]] if name == "this model" else None
@@ -36,8 +37,9 @@ def draw_evaluation(figures, path):
     bins = figures["reliability"]
     curve.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1)
     size = np.array([bin["count"] for bin in bins])
-    curve.plot([bin["confidence"] for bin in bins], [bin["accuracy"] for bin in bins], color=BLUE)
-    curve.scatter([bin["confidence"] for bin in bins], [bin["accuracy"] for bin in bins], s=10 + 150 * size / size.sum(), color=BLUE)
+    said, true = ([bin[name] for bin in bins] for name in ("confidence", "accuracy"))
+    curve.plot(said, true, color=BLUE)
+    curve.scatter(said, true, s=10 + 150 * size / size.sum(), color=BLUE)
     curve.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability that it gave", ylabel="share that was right",
               title=f"reliability, error {figures['calibration_error']:.3f}")
     for axes in (bars, curve):

@@ -40,6 +40,10 @@ class Task:
         """
         raise NotImplementedError
 
+    def cost(self, figures):
+        """What of ``measure`` says which of a run's models is the best: the lower, the better."""
+        return figures["val_loss"]
+
     def evaluate(self, model):
         """{name: figure} of all that is to be said about a trained model."""
         raise NotImplementedError

@@ -43,7 +43,8 @@ class TextSettings:
             raise ValueError(f"data.unit: got {self.unit!r}, expected {' or '.join(map(repr, UNITS))}")
         for name, least, most in (("ngrams", 1, 9), ("min_count", 1, math.inf), ("vocab_size", 0, math.inf)):
             if not least <= getattr(self, name) <= most:
-                raise ValueError(f"data.{name}: got {getattr(self, name)}, expected at least {least}" + f" and at most {most}" * (most < math.inf))
+                bound = f" and at most {most}" * (most < math.inf)
+                raise ValueError(f"data.{name}: got {getattr(self, name)}, expected at least {least}{bound}")
         if self.folds and self.folds < 3:
             raise ValueError(f"data.folds: got {self.folds}, expected at least 3 (or 0 for the set's own split)")
         if self.folds and not 1 <= self.fold <= self.folds:
@@ -118,8 +119,13 @@ class Classification(Task):
         p, labels = self.probabilities(model, "validation"), self.validation.y
         loss = float(-np.log(p[np.arange(len(labels)), labels].clip(1e-300)).mean())
         if not math.isfinite(loss):
-            raise FloatingPointError(f"the validation loss is {loss}: {why_not_finite(model, model.loss(*self.batch(model, 8, np.random.default_rng(0))))}")
+            batch = self.batch(model, 8, np.random.default_rng(0))
+            raise FloatingPointError(f"the validation loss is {loss}: {why_not_finite(model, model.loss(*batch))}")
         return {"val_loss": loss, "val_accuracy": scores.accuracy(labels, p.argmax(axis=1))}
+
+    def cost(self, figures):
+        """The share of wrong answers: the loss rises early, with the models' confidence, while they still learn."""
+        return 1 - figures["val_accuracy"]
 
     def evaluate(self, model):
         """All figures of the test part, and the accuracy of a bag of words on it."""
@@ -188,8 +194,8 @@ def load_texts(data, classes=None):
     if data.set in SETS:
         dataset = load(data.set)
         if not getattr(dataset, "classes", None) or not isinstance(dataset.train.x, list):
-            raise ValueError(f"data.set: {data.set} has no texts with classes; expected movie-snippets, chinese-reviews or sms-spam, "
-                             f"a .csv or .tsv file, or IMDb's folder")
+            raise ValueError(f"data.set: {data.set} has no texts with classes; expected movie-snippets, chinese-reviews or "
+                             f"sms-spam, a .csv or .tsv file, or IMDb's folder")
         return dataset
     path = Path(data.set)
     if path.is_dir():
