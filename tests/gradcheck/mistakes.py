@@ -261,7 +261,7 @@ op("batched_matmul", "a:BMK b:KN", [], "a @ b", ["dy @ b.T", "np.einsum('bmk,bmn
     ("b", "(a.swapaxes(1, 2) @ dy)[0]", "unbroadcast|lost-path|leak|reduction"),
     ("a", "np.broadcast_to((dy @ b.T).sum(axis=0), a.shape)", "leak|reduction")])
 op("outer", "a:M b:N", [], "np.outer(a, b)", ["dy @ b", "a @ dy"], [("a", "dy.sum(axis=1)", "local-derivative"), ("b",
-                                                                                                                  "dy.mean(axis=0)", "local-derivative|unexplained"), ("b", "2 * a @ dy", "factor")])
+                                                                                                                  "dy.mean(axis=0)", "local-derivative factor|unexplained"), ("b", "2 * a @ dy", "factor")])
 
 # ---------------------------------------------------------------------------------------------------- softmax and losses
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import numpy as np
 
 from ..autograd import topological_order, unbroadcast
@@ -12,6 +15,7 @@ from .tape import Unrecorded
 POINTS = 3                      # the inputs given, and so many less one of the same shapes beside them
 JACOBIAN = 40_000               # the largest Jacobian that is built, in entries
 WIDE = 600                      # inputs with more entries have only the gradient that check measured
+ENOUGH = 12                     # numbers to be sure from; an input with fewer has several gradients of the output at each point
 
 
 class Point:
@@ -55,6 +59,12 @@ class Point:
         self.analytic = copies(self.pull(copies(self.dys)))
         self._jacobians = {}
 
+    def pulled_by(self, dys):
+        """The same place with other gradients of the outputs."""
+        other = copy.copy(self)
+        other.dys, other.analytic = dys, copies(self.pull(copies(dys)))
+        return other
+
     def jacobian(self, i):
         """∂(all outputs, flat)/∂(input i, flat) by central differences, (inputs, outputs)."""
         if i not in self._jacobians:
@@ -95,6 +105,7 @@ class Evidence:
     """All about the gradient of input ``i``.
 
     got, true       what came and what is right, an array for each point
+    places          so many of the points are distinct; the others are the same with other gradients of the outputs
     known           mistakes that were found in the gradients of other inputs
     tol             how close two gradients must be, relative to the largest entry, to be the same
     """
@@ -104,6 +115,10 @@ class Evidence:
         self.known = set() if known is None else known
         self.name, self.shape = subject.names[i], subject.arrays[i].shape
         self.tol = max(1e-6, 30 * eps ** (2 / 3))
+        self.places, rng = len(points), np.random.default_rng(4)
+        for _ in range(math.ceil(ENOUGH / max(1, len(points) * subject.arrays[i].size)) - 1):
+            self.points = self.points + [p.pulled_by([rng.standard_normal(d.shape) for d in p.dys]) for p in points]
+        points = self.points
         self.got = [np.asarray(p.analytic[i], np.float64) for p in points]
         if numeric is not None and any(p.tape is None for p in points):                 # too large to measure again
             self.points, self.got, self.true = points[:1], self.got[:1], [numeric]

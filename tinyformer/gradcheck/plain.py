@@ -1,10 +1,13 @@
-"""The library's operations in plain NumPy steps, so that a tape can follow a forward pass that calls ``ops.NAME.raw``."""
+"""The library's operations and kernels in plain NumPy steps, so that a tape can follow a forward pass that calls them."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+
+from ..kernels.reference import normal
+from .rules import unknown
 
 
 def _softmax(x, axis=-1):
@@ -66,6 +69,48 @@ PLAIN = {
 }
 
 
+def _gelu_tanh(x):
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+
+
+def _losses(logits, targets, smoothing=0.0):
+    logp, counted = _log_softmax(logits), targets >= 0
+    losses = -logp[np.arange(len(targets)), np.where(counted, targets, 0)]
+    if smoothing:
+        losses = (1 - smoothing) * losses - smoothing * np.mean(logp, axis=1)
+    return losses * counted
+
+
+def _grouped_attention(q, k, v, bias=None, keep=None, is_causal=False, scale=1.0, **_):
+    if k.shape[-3] != q.shape[-3]:
+        k, v = (np.repeat(a, q.shape[-3] // k.shape[-3], axis=-3) for a in (k, v))
+    scores = q @ np.swapaxes(k, -1, -2) * scale
+    if bias is not None:
+        scores = scores + bias
+    if is_causal:
+        scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
+    p = _softmax(scores)
+    return (p if keep is None else p * keep) @ v
+
+
+# Kernels give (value, vjp), all but the products; the vjp is of no interest here.
+KERNELS = {
+    "matmul": lambda x, y: x @ y, "linear": _linear, "linear_gelu": lambda *a: (_gelu_tanh(_linear(*a)), None),
+    "softmax": lambda x: (_softmax(x), None), "layer_norm": lambda *a: (_layer_norm(*a), None),
+    "rms_norm": lambda x, weight, eps: (_rms_norm(x, weight, eps), None), "cross_entropy": lambda *a: (_losses(*a), None),
+    "silu": lambda x: (x * _sigmoid(x), None), "gelu_tanh": lambda x: (_gelu_tanh(x), None),
+    "gelu": lambda x: (x * unknown(x._tape, "Φ", lambda v: normal(v)[0], x), None),
+    "dropout": lambda x, draws, p: (x * ((draws >= p) / (1 - p)), None),
+    "attention": lambda *a, **given: (_grouped_attention(*a, **given), None),
+}
+
+
+def kernel(function, traced):
+    """A kernel on a tape."""
+    plain = KERNELS.get(function.__name__)
+    return plain and (lambda *args, **given: (plain if any(isinstance(a, traced) for a in args) else function)(*args, **given))
+
+
 class Lifted:
     """An operation of the library on a tape: its plain steps where it has such, else one step with its own vjp."""
 
@@ -87,11 +132,10 @@ class Lifted:
 
 
 class Library:
-    """``tinyformer.ops`` on a tape."""
+    """``tinyformer.ops`` or ``tinyformer.kernels`` on a tape."""
 
-    def __init__(self, module, lifted):
-        self._module, self._lifted = module, lifted
+    def __init__(self, module, followed):
+        self._module, self._followed = module, followed
 
     def __getattr__(self, name):
-        value = getattr(self._module, name)
-        return self._lifted(value) if hasattr(value, "raw") else value
+        return self._followed(getattr(self._module, name))

@@ -7,7 +7,7 @@ import types
 import numpy as np
 
 from ..autograd import unbroadcast
-from .plain import Library, Lifted
+from .plain import Library, Lifted, kernel
 from .rules import unknown
 from .tape import NUMPY, Node, Tape, Unrecorded
 from .traced import Traced, note, value_of
@@ -56,15 +56,15 @@ def _names(code):
 
 def _followed(value, tape, depth):
     """What stands in the place of a name that a forward pass refers to."""
-    def lifted(operation):
-        return Lifted(operation, Traced, lambda operation, args, options: _opaque(tape, operation, args, options))
-
+    library = __package__.partition(".")[0]
     if value is np:
         return _Numpy(tape)
     if hasattr(value, "raw") and hasattr(value, "input_name"):
-        return lifted(value)
-    if isinstance(value, types.ModuleType) and value.__name__ == f"{__package__.partition('.')[0]}.ops":
-        return Library(value, lifted)
+        return Lifted(value, Traced, lambda operation, args, options: _opaque(tape, operation, args, options))
+    if isinstance(value, types.ModuleType) and value.__name__ in (f"{library}.ops", f"{library}.kernels"):
+        return Library(value, lambda member: _followed(member, tape, depth))
+    if getattr(value, "__module__", None) == f"{library}.kernels" and kernel(value, Traced):
+        return kernel(value, Traced)
     if isinstance(value, np.vectorize):
         return lambda x: unknown(tape, "vectorize", value, x) if isinstance(x, Traced) else value(x)
     return _within(value, tape, depth + 1)
@@ -128,6 +128,9 @@ class _Numpy:
 
     def full_like(self, x, *args, **given):
         return self._new(np.full_like(value_of(x), *args, **given))
+
+    def ascontiguousarray(self, x, *args, **given):
+        return self.asarray(x, *args, **given)
 
     def vectorize(self, *args, **given):
         return _followed(np.vectorize(*args, **given), self._tape, 0)

@@ -52,8 +52,14 @@ def ufunc_rule(tape, ufunc, method, inputs, given):
     if method == "reduce" and ufunc in (np.add, np.maximum, np.minimum):
         return reduce(tape, {np.add: "sum", np.maximum: "max", np.minimum: "min"}[ufunc], *inputs, **given)
     values = [value_of(x) for x in inputs]
-    if method == "accumulate" and ufunc is np.add:
-        return cumsum(tape, *inputs, **given)
+    if method == "reduce" and ufunc is np.multiply:
+        return product(tape, *inputs, **given)
+    if method == "accumulate" and ufunc in (np.add, np.multiply):
+        return (cumsum if ufunc is np.add else cumprod)(tape, *inputs, **given)
+    if method == "at" and ufunc in (np.add, np.subtract) and isinstance(inputs[0], Traced):
+        return add_at(tape, inputs[0], inputs[1], inputs[2] if ufunc is np.add else np.negative(inputs[2]))
+    if method == "outer" and not given:
+        return ufunc(np.reshape(inputs[0], np.shape(values[0]) + (1,) * np.ndim(values[1])), inputs[1])
     if method != "__call__" or given:
         raise Unrecorded(f"{ufunc.__name__}.{method}")
     if ufunc in CONSTANT:
@@ -108,28 +114,82 @@ def matmul(tape, x, y):
     return note(tape, Node("matmul", _parents((x, y)), [X, Y], np.asarray(X @ Y), [for_x, for_y]))
 
 
-def einsum(tape, equation, *operands):
+def einsum(tape, equation, *operands, **_):
+    values = [value_of(x) for x in operands]
+    terms, out = einsum_terms(equation, [np.ndim(v) for v in values])
+    if any(len(set(t)) < len(t) for t in terms):
+        raise Unrecorded("einsum")
+    return note(tape, Node("einsum", _parents(operands), values, np.asarray(np.einsum(",".join(terms) + "->" + out, *values)),
+                          [einsum_pull(terms, out, values, i) for i in range(len(terms))], terms=terms, out=out))
+
+
+def einsum_terms(equation, ndims):
+    """The letters of each operand and of the result, those that "..." stands for written out."""
     left, arrow, out = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if not arrow:
-        out = "".join(sorted(a for a in set(left) - {","} if left.count(a) == 1))
-    if "." in equation or any(len(set(t)) < len(t) for t in terms):
-        raise Unrecorded("einsum")
-    values = [value_of(x) for x in operands]
-    sizes = {a: n for t, v in zip(terms, values) for a, n in zip(t, v.shape)}
+        out = "..." * ("." in left) + "".join(sorted(a for a in set(left) - {",", "."} if left.count(a) == 1))
+    spare = [a for a in "ZYXWVUTSRQPON" if a not in equation]
+    many = [n - len(t.replace("...", "")) for t, n in zip(terms, ndims)]
+    rest = "".join(spare[:max([n for n, t in zip(many, terms) if "." in t], default=0)])
+    return [t.replace("...", rest[len(rest) - n:]) for t, n in zip(terms, many)], out.replace("...", rest)
 
-    def pull(i):
-        others = [j for j in range(len(terms)) if j != i]
-        seen = set(out).union(*(terms[j] for j in others))
-        kept = "".join(a for a in terms[i] if a in seen)
 
-        def back(dz):
-            dx = np.einsum(",".join([out, *(terms[j] for j in others)]) + "->" + kept, dz, *(values[j] for j in others))
-            return np.broadcast_to(dx.reshape([sizes[a] if a in seen else 1 for a in terms[i]]), values[i].shape)
-        return back
+def einsum_pull(terms, out, values, i):
+    """dz ↦ the gradient of operand i."""
+    others = [j for j in range(len(terms)) if j != i]
+    seen = set(out).union(*(terms[j] for j in others))
+    kept = "".join(a for a in terms[i] if a in seen)
 
-    return note(tape, Node("einsum", _parents(operands), values, np.asarray(np.einsum(equation, *values)),
-                          [pull(i) for i in range(len(terms))]))
+    def back(dz):
+        dx = np.einsum(",".join([out, *(terms[j] for j in others)]) + "->" + kept, dz, *(values[j] for j in others))
+        return np.broadcast_to(dx.reshape([n if a in seen else 1 for a, n in zip(terms[i], values[i].shape)]), values[i].shape)
+    return back
+
+
+def tensordot(tape, x, y, axes=2):
+    m, n = np.ndim(value_of(x)), np.ndim(value_of(y))
+    one, two = ([*range(m - axes, m)], [*range(axes)]) if isinstance(axes, (int, np.integer)) else map(np.atleast_1d, axes)
+    first, second = "abcdefgh"[:m], list("ijklmnop"[:n])
+    for a, b in zip(one, two):
+        second[b] = first[a]
+    second = "".join(second)
+    out = [a for a in first + second if (first + second).count(a) == 1]
+    return einsum(tape, f"{first},{second}->{''.join(out)}", x, y)
+
+
+def product(tape, x, axis=None, keepdims=False, **_):
+    X = value_of(x)
+    value = np.asarray(np.prod(X, axis=axis, keepdims=keepdims))
+    if not X.all():
+        raise Unrecorded("prod")
+    slope = _expanded(value, X, axis) / X
+    return note(tape, Node("prod", _parents([x]), [X], value, [lambda dz: slope * _expanded(dz, X, axis)], slopes=[slope],
+                           axis=axis))
+
+
+def cumprod(tape, x, axis=None, **_):
+    if axis is None:
+        x, axis = np.reshape(x, -1), 0
+    X = value_of(x)
+    value = np.cumprod(X, axis)
+    if not X.all():
+        raise Unrecorded("cumprod")
+    return note(tape, Node("cumprod", _parents([x]), [X], value,
+                           [lambda dz: np.flip(np.cumsum(np.flip(dz * value, axis), axis), axis) / X], axis=axis))
+
+
+def add_at(tape, x, index, value):
+    """``np.add.at``: x itself is another node afterwards."""
+    X, V = value_of(x), value_of(value)
+    changed = X.copy()
+    np.add.at(changed, index, V)
+    x._node = note(tape, Node("add", _parents([x, value]), [X, V], changed,
+                              [lambda dz: dz, lambda dz: unbroadcast(np.asarray(dz[index]), np.shape(V))]))._node
+
+
+def sort(tape, x, axis=-1, **_):
+    return np.take_along_axis(x, np.argsort(value_of(x), axis=axis), axis)
 
 
 def _expanded(y, x, axis):
@@ -251,7 +311,7 @@ MOVES = {f: f.__name__ for f in (np.reshape, np.transpose, np.moveaxis, np.swapa
                                  np.broadcast_to,
                                  np.flip, np.roll, np.repeat, np.tile, np.take, np.atleast_2d, np.ravel, np.rollaxis,
                                  np.flipud,
-                                 np.fliplr, np.rot90, np.diagonal, np.take_along_axis,
+                                 np.fliplr, np.rot90, np.diagonal, np.take_along_axis, np.delete,
                                  np.lib.stride_tricks.sliding_window_view)}
 OTHERS = {
     np.sum: lambda tape, *a, **k: reduce(tape, "sum", *a, **k),
@@ -260,7 +320,7 @@ OTHERS = {
     np.min: lambda tape, *a, **k: reduce(tape, "min", *a, **k),
     np.var: variance,
     np.std: lambda tape, *a, **k: np.sqrt(variance(tape, *a, **k)),
-    np.cumsum: cumsum, np.clip: clip, np.concatenate: concatenate, np.stack: stack, np.split: _split, np.array_split: _split,
+    np.cumsum: cumsum, np.cumprod: cumprod, np.prod: product, np.sort: sort, np.tensordot: tensordot, np.clip: clip, np.concatenate: concatenate, np.stack: stack, np.split: _split, np.array_split: _split,
     np.einsum: einsum, np.dot: lambda tape, x, y: _dot(tape, x, y), np.outer: lambda tape, x,
     y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)),
     np.tril: lambda tape, x, k=0: x * np.tril(np.ones(x.shape), k), np.triu: lambda tape, x,

@@ -52,6 +52,9 @@ def log_softmax(node):
         lambda dz: dz + p * np.sum(dz, axis=axis, keepdims=True)
     for name, q in (("no p", np.ones_like(p)), ("y", y), ("u", node.operands[0]), ("p²", p * p)):
         yield name, LOCAL, "the sum in the log-softmax's gradient lacks its factor p", rule(q)
+    yield "no softmax", LOCAL, "the softmax's derivative is missing, or only that of the logarithm is there", lambda dz: dz / p
+    yield "diagonal", ("softmax-diagonal",), "the softmax's Jacobian is diag(p) − p pᵀ; here only its diagonal is used", \
+        lambda dz: (1 - p) * dz
     yield "softmax", LOCAL, "that is the gradient of the softmax, not of its logarithm", \
         lambda dz: p * (dz - np.sum(p * dz, axis=axis, keepdims=True))
 

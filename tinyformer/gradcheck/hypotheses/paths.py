@@ -9,6 +9,9 @@ from .record import record_of
 from .whole import multiple, name_of
 
 
+MOST = 24                               # uses whose weights are solved for
+
+
 def _through(tape, leaf):
     """The node whose uses count as the leaf's: behind a transpose or reshape that is all that is done to it."""
     while True:
@@ -26,7 +29,7 @@ def uses(e):
         return []
     _, first = _through(record.tapes[0], record.tapes[0].leaves[e.i])
     first = [(n, k) for n, k in first if n.number in record.reached]
-    if not 2 <= len(first) <= 24:
+    if not 2 <= len(first) <= MOST:
         return []
     columns = []
     for n, k in first:
@@ -53,6 +56,10 @@ def uses(e):
                                   if n in record.tapes[0].outputs or n.kind == "multiply")
     evidence = {"uses": counts, "line": lines}
     if lost and all(abs(v) < 1e-5 or abs(v - 1) < 1e-5 for v in c):
+        if lost == [n for n, _ in kept[:-1]]:               # only the last: a loop that goes backwards would have kept the first
+            through_time = lost_path(e, loops=True)
+            if through_time:
+                return through_time
         identity = [n for n in lost if _identity(record, n)]
         rest = [n for (n, _), v in zip(kept, c) if abs(v - 1) < 1e-5]
         sites = {n.site for n, _ in kept}
@@ -82,7 +89,7 @@ def empty_use(e):
         return []
     _, used = _through(record.tapes[0], record.tapes[0].leaves[e.i])
     used = [(n, k) for n, k in used if n.number in record.reached]
-    for n, k in used if 2 <= len(used) <= 24 else ():
+    for n, k in used if 2 <= len(used) <= MOST else ():
         others = {(m.number, j): None for m, j in used if (m.number, j) != (n.number, k)}
         if all(not np.any(_only(record, point, others)) for point in range(len(e.points))):
             line = record.line(n.number)
@@ -128,7 +135,7 @@ def overwritten(e):
     for number in sorted(record.reached):
         used = [(n.number, k) for n in record.tapes[0].nodes for k, p in enumerate(n.parents)
                 if p is not None and p.number == number and n.number in record.reached]
-        if not 2 <= len(used) <= 24 or not any(record.tapes[0].nodes[n].kind in ("getitem", "take") for n, _ in used):
+        if not 2 <= len(used) <= 10 * MOST or not any(record.tapes[0].nodes[n].kind in ("getitem", "take") for n, _ in used):
             continue
         for order in (used, used[::-1]):
             for once in (False, True):
@@ -167,12 +174,70 @@ def _written_over(tape, order, once):
     return edits
 
 
+def _of_a_product(tape, number, branch):
+    """Whether the way on from a branch by this node meets the other ways in a product."""
+    mine, others = {number}, {branch}
+    for n in tape.nodes[branch + 1:]:
+        above = {p.number for p in n.parents if p is not None}
+        if n.number != number and above & mine and above & others:
+            return n.kind in ("multiply", "divide", "power", "matmul", "einsum")
+        if above & mine:
+            mine.add(n.number)
+        elif above & others and n.number != number:
+            others.add(n.number)
+    return False
+
+
+def duplicated(e):
+    """Rows that are taken several times, by one look-up or by many: of some the gradient is counted once, or as a mean."""
+    record = record_of(e)
+    if record is None or not e.shape:
+        return []
+    leaf, width = record.tapes[0].leaves[e.i], e.got[0][0].size
+    taken = [n for n in record.tapes[0].nodes if n.kind in ("getitem", "take") and n.parents[0] is leaf and _looked_up(n, width)]
+    rows = [(n.number, place, row) for n in taken for place, row in
+            enumerate(n.extra["source"].reshape(-1, width)[:, 0] // width)]
+    if not rows or len({row for _, _, row in rows}) == len(rows):
+        return []
+    counts, lost = {row: sum(r == row for _, _, r in rows) for _, _, row in rows}, False
+    arrived = [tape.gradients(p.dys) for tape, p in zip(record.tapes, e.points)]
+    rest = [record.without(point, [(n.number, 0) for n in taken]) for point in range(len(e.points))]
+    for row, count in counts.items():
+        left, which, times = np.unique(np.array([np.concatenate([np.reshape(a[n], (-1, width))[place] for a in arrived])
+                                                 for n, place, r in rows if r == row]).round(12).T, axis=1, return_inverse=True,
+                                       return_counts=True)          # several places may get the same
+        right = np.concatenate([np.ravel((g - t)[row]) for g, t in zip(e.got, rest)])
+        c, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
+        off = np.max(np.abs(left @ c - right)) > e.tol * max(np.max(np.abs(g)) for g in e.got)
+        if rank < len(c) or len(right) <= len(c) or off:
+            return []
+        whole = np.round(c)
+        some = np.allclose(c, whole, atol=1e-5) and (whole >= 0).all() and (whole <= times).all() and whole[which.ravel()[-1]] > 0     # the last stays
+        if not some and not np.allclose(c, times / count, atol=1e-5):
+            return []
+        lost = lost or not np.allclose(c, times, atol=1e-5)
+    if not lost:
+        return []
+    return [Finding("duplicate-index", f"rows of {e.name} that were taken several times do not get the sum of the gradients "
+                                       f"(np.add.at): {record.line(taken[0].number)}", {"line": record.line(taken[0].number)})]
+
+
+def _looked_up(node, width):
+    """Whether whole rows were taken, by numbers out of an array."""
+    index = node.extra.get("index", node.extra.get("args", (None,))[0])
+    index = index[0] if isinstance(index, tuple) and index else index
+    source = node.extra["source"]
+    return isinstance(index, (np.ndarray, np.integer)) and np.asarray(index).dtype.kind in "iu" and source.size % width == 0 \
+        and (source.reshape(-1, width) == source.reshape(-1, width)[:, :1] + np.arange(width)).all() \
+        and (source.reshape(-1, width)[:, 0] % width == 0).all()
+
+
 def lost_before(e):
     """The path that was found to be left out in the gradient of another input."""
     return lost_path(e, known=True) if any(len(k) == 4 for k in e.known) else []
 
 
-def lost_path(e, known=False):
+def lost_path(e, known=False, loops=False):
     """A path between two steps that is left out, or counted with another weight: through time, or through a branch."""
     record = record_of(e)
     if record is None:
@@ -190,7 +255,7 @@ def lost_path(e, known=False):
             if known and (kind, site, operand, which) not in e.known:
                 continue
             parents = [tape.nodes[n].parents[operand].number for n in chosen]
-            if not chosen or not any(children[p] > 1 for p in parents):
+            if not chosen or not any(children[p] > 1 for p in parents) or loops and len(numbers) == 1:
                 continue
             cut = {(n, operand): (lambda dz, shape=tape.nodes[n].operands[operand].shape: np.zeros(shape)) for n in chosen}
             without = [record.gradient(point, cut) for point in range(len(e.points))]
@@ -206,7 +271,9 @@ def lost_path(e, known=False):
                 continue
             e.known.add((kind, site, operand, which))
             line = record.line(chosen[0])
-            code = "missing-term" if _diagonal(e) or not lost else "lost-path"
+            term = not lost or _diagonal(e) or len(numbers) == 1 and parents[0] != leaf and _of_a_product(
+                tape, chosen[0], parents[0])
+            code = "missing-term" if term else "lost-path"
             how = "is left out" if lost else f"is counted {b:.4g} times"
             return [Finding(code, f"in the gradient of {e.name} the path through {kind} {how} ({line})",
                             {"line": line, "step": kind})]

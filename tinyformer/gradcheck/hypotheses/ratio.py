@@ -6,6 +6,7 @@ import numpy as np
 
 from ..report import Finding
 from .names import quantities, terms
+from .support import written_over
 
 
 def named_factor(e):
@@ -75,7 +76,7 @@ def output_factor(e):
     if not e.small or len(e.points[0].values) > 1:
         return []
     ratios = []
-    for k in range(len(e.points)):
+    for k in range(e.places):
         learner, right = e.jacobians(k)
         if learner.shape != right.shape or right.shape[1] < 3 or right.shape[0] < 2:
             return []
@@ -92,6 +93,10 @@ def output_factor(e):
     if name:
         return _local(e, name)
     if set(np.round(ratios[0].ravel(), 6)) <= {0.0, 1.0}:
+        reached = np.abs(right) > 1e-7 * np.max(np.abs(right))
+        if written_over(e, reached & (np.round(ratios[-1].ravel(), 6) == 0), reached):
+            return [Finding("overwrite", f"each entry of {e.name} reaches several outputs, and its gradient comes from the last "
+                                         f"or the first of them alone (= instead of +=?)")]
         return [Finding("lost-path", f"the gradient of {e.name} leaves out some of the outputs: a path is missing")]
     for axis in range(ratios[0].ndim):
         if ratios[0].ndim > 1 and all(np.ptp(r, axis=axis).max() <= 10 * e.tol * np.abs(r).max() for r in ratios):
@@ -162,7 +167,7 @@ def difference(e):
         return term
     for axis in reversed(range(len(e.shape))):
         if e.shape[axis] > 2 and all(_even(d, axis, e.tol * scale) and np.max(np.abs(d)) > 1e3 * e.tol * scale for d in D) \
-                and not all(_even(t, axis, 1e-3 * scale) for t in e.true) and e.got[0].size > e.shape[axis]:
+                and all(np.max(np.abs(t.sum(axis=axis))) <= e.tol * scale for t in e.true) and e.got[0].size > e.shape[axis]:
             return [Finding("mean-term", f"the gradient of {e.name} is off by a constant along axis {axis}: is the term with "
                                          f"the mean "
                                          f"missing or wrong?", {"axis": axis})]
@@ -194,6 +199,13 @@ def _together(e):
         for d in p.dys:
             if d.shape == e.shape:
                 each[k]["the incoming gradient", "missing-term"] = d
+        arrays = {name: array for (name, _), array in each[k].items()}
+        steps = {n.number: n.value for n in p.tape.nodes if n.value.shape == e.shape} if p.tape else {}
+        for name in [name for name in arrays if name.startswith("the one-hot rows")]:
+            each[k].update({(f"{other} less {name}", "missing-term"): b - arrays[name] for other, b in arrays.items()
+                            if other != name})
+            each[k].update({(f"the value of step {other} less {name}", "missing-term"): b - arrays[name]
+                            for other, b in steps.items()})
     for name, code in each[0]:
         if all((name, code) in one for one in each):
             yield name, [one[name, code] for one in each], code

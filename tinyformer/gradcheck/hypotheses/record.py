@@ -47,6 +47,12 @@ class Record:
     def gradient(self, point, edits):
         return self.tapes[point].gradient(self.e.i, self.e.points[point].dys, edits, self.reached)
 
+    def without(self, point, ways):
+        """The gradient with these (node, operand) left out."""
+        nodes = self.tapes[point].nodes
+        return self.gradient(point, {(n, k): (lambda dz, shape=np.shape(nodes[n].operands[k]): np.zeros(shape))
+                                     for n, k in ways})
+
     def alike(self):
         """Whether all points recorded the same steps."""
         return all([n.kind for n in t.nodes] == [n.kind for n in self.tapes[0].nodes] for t in self.tapes)

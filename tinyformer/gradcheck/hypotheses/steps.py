@@ -10,6 +10,7 @@ import itertools
 import numpy as np
 
 from ...autograd import unbroadcast
+from ..rules import einsum_pull
 from .fused_steps import LOCAL, log_softmax, normalised, rotated, softmax
 
 
@@ -26,8 +27,12 @@ def mistakes(node, operand, pool):
         yield from rotated(node)
     elif kind == "matmul":
         yield from _matmul(node, operand, pool)
+    elif kind == "einsum":
+        yield from _einsum(node, operand, pool)
     elif kind in ("getitem", "take"):
         yield from _getitem(node)
+    elif kind in ("repeat", "tile", "broadcast_to"):
+        yield from _repeated(node)
     elif kind == "cumsum":
         axis = node.extra["axis"]
         yield "forward", ("permuted",), "summed from the front, where it must be from the back", \
@@ -78,6 +83,11 @@ def _matmul(node, operand, pool):
             N = a.reshape(factor.shape).swapaxes(-1, -2)
             yield f"heads{n}", ("head-order",), "the product takes an array whose axes were merged in the wrong order", \
                 rule(N, False, operand == 0, False)
+    for axis in range(-2, 0):
+        yield f"flip{axis}", ("operand",), "a matrix in the product runs backwards", rule(
+            np.flip(factor.swapaxes(-1, -2), axis), False, operand == 0, False)
+    yield "ones", LOCAL, "the other matrix of the product is left out", rule(
+        np.ones_like(factor).swapaxes(-1, -2), False, operand == 0, False)
     first = operand == 0                                    # dX = dZ Yᵀ, dY = Xᵀ dZ: whether dZ stands on the left
     for n, M in [(-1, factor), *others]:
         for turn_m, turn_z, z_first, turn in itertools.product((False, True), repeat=4):
@@ -90,6 +100,65 @@ def _matmul(node, operand, pool):
                 says = ("a matrix in the product is transposed, or not, where it should not be" if own else
                         "the product takes another matrix than the forward pass did")
                 yield f"{n}{form}", code, says, rule(N, turn_z, z_first, turn)
+
+
+def _einsum(node, operand, pool):
+    terms, out, values = node.extra["terms"], node.extra["out"], node.operands
+    sizes = {a: n for t, v in zip(terms, values) for a, n in zip(t, v.shape)}
+
+    def rule(j=None, other=None, letters=None):
+        """The true rule with ``other`` in the place of operand j, or with its letters in another order."""
+        changed = [other if k == j and other is not None else v for k, v in enumerate(values)]
+        named = [letters if k == j and letters is not None else t for k, t in enumerate(terms)]
+        return einsum_pull(named, out, changed, operand)
+
+    for j, value in enumerate(values):
+        if j == operand:
+            continue
+        yield f"no {j}", LOCAL, "one of the factors of the product is left out", rule(j, np.ones_like(value))
+        for axis in range(value.ndim):
+            yield f"flip {j} {axis}", ("operand",), "a factor of the product runs backwards", rule(j, np.flip(value, axis))
+        for n, other in enumerate(pool):
+            if other.shape == value.shape and not np.array_equal(other, value):
+                yield f"{j} {n}", ("operand",), "the product takes another array than the forward pass did", rule(j, other)
+        for order in _orders(terms[j], sizes):
+            yield f"{j} {order}", ("operand",), "a factor of the product has its axes in another order", rule(j, letters=order)
+    true = node.pulls[operand]
+    for order in _orders(terms[operand], sizes):
+        axes = [terms[operand].index(a) for a in order]
+        code = ("transpose",) if sum(a != k for k, a in enumerate(axes)) == 2 else ("permuted",)
+        yield f"own {order}", code, "the result of the product has its axes in another order", \
+            lambda dz, axes=axes: true(dz).transpose(axes)
+    for order in _orders(out, sizes):
+        axes = [out.index(a) for a in order]
+        yield f"out {order}", ("operand",), "the incoming gradient is multiplied with its axes in another order", \
+            lambda dz, axes=axes: true(np.asarray(dz).transpose(axes))
+
+
+def _orders(letters, sizes):
+    """The other orders of the letters in which each stands at a place of its length."""
+    return ["".join(order) for order in itertools.permutations(letters)
+            if "".join(order) != letters and all(sizes[a] == sizes[b] for a, b in zip(order, letters))]
+
+
+def _repeated(node):
+    """Entries that were repeated: their gradient is the sum over the copies."""
+    X, source = node.operands[0], node.extra["source"]
+    copies = source.size // max(X.size, 1)
+    if copies < 2 or source.size != copies * X.size or (np.bincount(source.reshape(-1), minlength=X.size) != copies).any():
+        return
+    firsts = np.unique(source.reshape(-1), return_index=True)[1]
+    says = "what was repeated gets the sum of the gradients of all copies"
+    yield "first", ("overwrite",), says + ", not that of one", lambda dz: np.ravel(dz)[firsts].reshape(X.shape)
+    lasts = source.size - 1 - np.unique(source.reshape(-1)[::-1], return_index=True)[1]
+    yield "last", ("overwrite",), says + ", not that of one", lambda dz: np.ravel(dz)[lasts].reshape(X.shape)
+    for axis in range(X.ndim):
+        if source.ndim == X.ndim and source.shape[axis] == copies * X.shape[axis]:
+            n = X.shape[axis]
+            lead, rest = X.shape[:axis], X.shape[axis + 1:]
+            for name, shape, summed in (("repeat", (*lead, n, copies, *rest), axis + 1), ("tile", (*lead, copies, n, *rest), axis)):
+                yield name, ("reduction",), "the copies are summed in other groups than they were made in", \
+                    lambda dz, shape=shape, summed=summed: np.asarray(dz).reshape(shape).sum(axis=summed)
 
 
 def _getitem(node):
@@ -146,7 +215,7 @@ def _elementwise(node, operand, pool):
 
     if np.shape(u) != z.shape and np.size(u) < z.size:          # it was broadcast
         yield from _broadcast(z.shape, shape, slope)
-    if np.ndim(slope) == 0:
+    if np.ndim(slope) == 0 and (abs(slope) == 1 or kind in ("add", "subtract")):
         return
     levels = np.unique(slope)
     if len(levels) == 2 and levels[0] == 0 or kind in ("maximum", "minimum", "where", "clip"):
@@ -156,9 +225,10 @@ def _elementwise(node, operand, pool):
             by(top * (slope == 0))
         yield "mask 1", ("mask",), f"the gradient passes {kind} where it must not: a mask is missing", by(1.0)
         return
-    if len(levels) < 2 and slope.size > 2:
+    if len(levels) < 2 and np.size(slope) > 2:
         return
-    says = f"the derivative of the step {kind} is missing or wrong"
+    code = ("factor",) if np.ndim(slope) == 0 and kind in ("multiply", "divide") and node.parents[1 - operand] is None else LOCAL
+    says = f"the derivative of the step {kind} is missing or wrong" if code == LOCAL else "the constant factor of a step is missing or wrong"
     with np.errstate(all="ignore"):
         forms = {"1": np.ones(z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope, "z": z, "1 − z": 1 - z,
                  "1 + z": 1 + z, "z²": z * z,
@@ -173,9 +243,9 @@ def _elementwise(node, operand, pool):
                  "σ": 1 / (1 + np.exp(-u)), "cos": np.cos(u), "sin": np.sin(u)}
     for name, form in forms.items():
         if np.isfinite(form).all() and not (np.shape(form) == np.shape(slope) and np.allclose(form, slope, rtol=1e-6)):
-            yield name, (("sign",) if name == "−" and kind not in ("multiply", "divide") else LOCAL), says, by(form)
+            yield name, (("sign",) if name == "−" and kind not in ("multiply", "divide") else code), says, by(form)
     for n, other in enumerate(pool):
-        if other.shape == slope.shape and other.size > 2:
+        if other.shape == np.shape(slope) and other.size > 2:
             yield f"pool{n}", LOCAL, f"the factor in the gradient of {kind} is another array than it should be", by(other)
 
 

@@ -19,7 +19,7 @@ def masks(e):
     agree = all(np.max(np.abs(g - t), initial=0, where=b) <= e.tol * np.max(np.abs(t)) for g, t, b in zip(e.got, e.true, both))
     count = int(extra[0].sum()), int(lost[0].sum())
     where = {"entries": [tuple(int(n) for n in i) for i in np.argwhere(extra[0] | lost[0])[:5]]}
-    if all(x.any() and not b.any() for x, b in zip(extra, both)) and all(map(np.any, lost)) and right[0].mean() < 1:
+    if not any(map(np.any, both)) and any(map(np.any, extra)) and any(map(np.any, lost)):
         return [Finding("inverted-mask", f"the gradient of {e.name} is zero just where it should not be, and the other way "
                                          f"round: "
                                          f"is the mask inverted?", where)]
@@ -100,9 +100,33 @@ def reaches(e):
                                 f"output that it has no influence on, {how} along axis {axis}",
                                 {"input": place, "output": j, "axis": axis})]
     if lost.any() and not extra.any() and agree and (came & should).any():
+        if written_over(e, lost, should):
+            return [Finding("overwrite", f"each entry of {e.name} reaches several outputs, and its gradient comes from the last "
+                                         f"or the first of them alone (= instead of +=?)")]
         return [Finding("lost-path", f"the gradient of {e.name} comes from some of the outputs that it reaches only: a path "
                                      f"is missing")]
     return []
+
+
+def written_over(e, lost, should):
+    """Whether of the outputs that an entry reaches, along some axis, one alone counts: the last everywhere, or the first.
+
+    Where an entry's own place along an axis is what is left, that is not it: then the way to the other places is lost. Nor is
+    it where only the first place of all is left: a loop that overwrites comes there first.
+    """
+    values = e.points[0].values
+    if len(values) > 1 or (should & ~lost).sum(axis=1).min(initial=1, where=should.any(axis=1)) < 1:
+        return False
+    outputs = np.indices(values[0].shape).reshape(values[0].ndim, -1)
+    inputs = np.indices(e.shape).reshape(len(e.shape), -1)
+    kept = should & ~lost
+    for axis, place in enumerate(outputs):
+        own = any(n == values[0].shape[axis] and not (kept & (inputs[a][:, None] != place)).any() for a, n in enumerate(e.shape))
+        last = np.where(should, place, -1).max(axis=1, keepdims=True)
+        first = np.where(should, place, len(place)).min(axis=1, keepdims=True)
+        if not own and (kept & (place > 0)).any() and any((kept == (should & (place == end))).all() for end in (last, first)):
+            return True
+    return False
 
 
 def _stray(e, should, extra):

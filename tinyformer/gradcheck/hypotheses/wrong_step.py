@@ -36,7 +36,7 @@ def _hits(e):
     record = record_of(e)
     if record is None:
         return hits
-    composite = [*_families(record), *_exchanged(record), *_skipped(record)]
+    composite = [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record), *_other_turns(record)]
     for first in (True, False):                             # what was found for another input is tried before all else
         for group, numbers in record.groups.items():
             tables = _tables(record, 0, numbers, group[2])
@@ -64,8 +64,8 @@ def _tables(record, point, numbers, operand):
 def _told(e, hits):
     """Findings from the most telling of the hits."""
     record = record_of(e)
-    if e.got[0].ndim and (np.count_nonzero(e.got[0], axis=-1) <= 1).all():
-        hits = [hit for hit in hits if "softmax-diagonal" not in hit[1]]     # of −ln p alone p ∘ dp is the one-hot row: said better below
+    if one_in_each_row(e.got[0]):
+        hits = [hit for hit in hits if "softmax-diagonal" not in hit[1]]
     if not hits:
         return []
     hits.sort(key=lambda hit: (hit[0], min(TELLING.index(c) for c in hit[1])))
@@ -79,6 +79,11 @@ def _told(e, hits):
         findings.append(Finding("factor", f"besides, the gradient of {e.name} is {abs(k):.6g} times what it should be",
                                 {"factor": abs(k), "name": name_of(abs(k), e)}))
     return findings
+
+
+def one_in_each_row(gradient):
+    """Of −ln p alone p ∘ dp is such an array, the one-hot rows: that is said better than by "softmax-diagonal"."""
+    return gradient.ndim > 0 and (np.count_nonzero(gradient, axis=-1) <= 1).all()
 
 
 def _edits(numbers, operand, key, tables):
@@ -105,6 +110,8 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
             candidates.append(record.gradient(point, at))
     except ValueError:                                      # shapes that do not go together
         return False
+    if _left_out(e, record, edits):
+        return False                                        # a path that is missing, which is said elsewhere
     k = multiple(e, e.got, candidates)
     if k is None and e.got[0].size == 1 and e.fits(candidates):
         k = 1.0
@@ -112,6 +119,41 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
         hits.append((abs(k - 1) > 1e-5, codes, says, number, k if abs(k - 1) > 1e-5 else 1.0))
         return True
     return False
+
+
+def _left_out(e, record, edits):
+    """Whether the learner's gradient is simply the one without these steps."""
+    nodes = record.tapes[0].nodes
+    whole = {(n, k) for n, _ in edits for k, parent in enumerate(nodes[n].parents) if parent is not None}
+    return any(e.fits([record.without(point, cut) for point in range(len(e.points))]) for cut in (set(edits), whole))
+
+
+def _inverted(record):
+    """A choice between two arrays, on the way back made the other way round for both."""
+    for node in record.tapes[0].nodes:
+        if node.kind in ("where", "maximum", "minimum") and node.number in record.reached and None not in node.parents \
+                and all(np.shape(o) == node.value.shape for o in node.operands[-2:]):
+            def edits_at(k, n=node.number):
+                one, two = record.tapes[k].nodes[n].extra["slopes"]
+                return {(n, 0): lambda dz: dz * two, (n, 1): lambda dz: dz * one}
+            yield edits_at, ("inverted-mask",), f"{node.kind} chooses, and on the way back the choice is the other one", node.number
+
+            def all_at(k, n=node.number):
+                return {(n, 0): lambda dz: dz, (n, 1): lambda dz: dz}
+            yield all_at, ("mask",), f"{node.kind} chooses: on the way back only what was chosen gets a gradient", node.number
+
+
+def _other_turns(record):
+    """In the turns of a loop, a product that takes its factor from another turn: the one before, the first, the last."""
+    for (kind, _, operand), numbers in record.groups.items():
+        if kind not in ("multiply", "matmul", "einsum") or len(numbers) < 2:
+            continue
+        for name, turn in (("the turn before", lambda j, n: j - 1), ("the next turn", lambda j, n: min(j + 1, n - 1)),
+                           ("the first turn", lambda j, n: 0), ("the last turn", lambda j, n: -1)):
+            def edits_at(k, numbers=numbers, operand=operand, turn=turn):
+                nodes = record.tapes[k].nodes
+                return {(n, operand): nodes[numbers[turn(j, len(numbers))]].pulls[operand] for j, n in enumerate(numbers)}
+            yield edits_at, ("operand",), f"a product takes its other factor from {name} of the loop", numbers[0]
 
 
 def _families(record):

@@ -1,0 +1,102 @@
+"""A rule that is a sum of terms, of which one has the wrong weight: left out, subtracted where it is added, halved.
+
+The weights are solved for, over all points together; they are believed where the learner's gradient is then explained whole and
+every wrong weight has a name.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..report import Finding
+from .record import record_of
+from .whole import name_of
+from .wrong_step import one_in_each_row
+
+PLAIN = (0.0, -1.0, 2.0, 0.5, -2.0)
+
+
+def wrong_weights(e):
+    """The terms of a softmax's, a normalisation's or a rotation's gradient, each with a weight of its own."""
+    record = record_of(e)
+    if record is None:
+        return []
+    for (kind, _, operand), numbers in record.groups.items():
+        if kind not in TERMS:
+            continue
+        count = len(TERMS[kind](record.tapes[0].nodes[numbers[0]]))
+        columns = []
+        for point, got in enumerate(e.got):
+            nodes = [record.tapes[point].nodes[n] for n in numbers]
+            rest = record.gradient(point, {(n.number, operand): _nothing(n) for n in nodes})
+            parts = [record.gradient(point, {(n.number, operand): TERMS[kind](n)[j][2] for n in nodes}) - rest
+                     for j in range(count)]
+            columns.append(np.stack([*(p.ravel() for p in parts), (got - rest).ravel()], axis=1))
+        findings = _told(e, record, numbers[0], np.concatenate(columns), TERMS[kind](record.tapes[0].nodes[numbers[0]]))
+        if findings:
+            return findings
+    return []
+
+
+def _nothing(node):
+    return lambda dz: np.zeros(node.operands[0].shape)
+
+
+def _told(e, record, number, equations, terms):
+    left, right = equations[:, :-1], equations[:, -1]
+    if len(right) < 4 * left.shape[1]:
+        return []
+    w, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
+    scale = max(np.max(np.abs(g)) for g in e.got)
+    if rank < left.shape[1] or np.max(np.abs(left @ w - right)) > e.tol * scale or not abs(w[0]) > 1e-5:
+        return []
+    k, w = w[0], w / w[0]
+    wrong = [j for j in range(1, len(w)) if abs(w[j] - 1) > 1e-5]
+    if not wrong or not all(min(abs(w[j] - v) for v in PLAIN) < 1e-5 or name_of(abs(w[j]), e) for j in wrong) \
+            or abs(abs(k) - 1) > 1e-5 and not name_of(abs(k), e):
+        return []
+    findings = {}
+    for j in wrong:
+        missing, other, _, words = terms[j]
+        how = "is missing" if abs(w[j]) < 1e-5 else f"is there {w[j]:.4g} times"
+        line = record.line(number)
+        code = missing if abs(w[j]) < 1e-5 else other
+        if code == "softmax-diagonal" and one_in_each_row(e.got[0]):
+            return []
+        findings.setdefault(code, Finding(code, f"{words} {how}" + (f" ({line})" if line else ""),
+                                          {"line": line, "weight": float(w[j])}))
+    if k < 0:
+        findings["sign"] = Finding("sign", f"besides, the gradient of {e.name} has the wrong sign", {"factor": float(k)})
+    if abs(abs(k) - 1) > 1e-5:
+        findings["factor"] = Finding("factor", f"besides, the gradient of {e.name} is {abs(k):.6g} times what it should be",
+                                     {"factor": abs(float(k)), "name": name_of(abs(k), e)})
+    return list(findings.values())
+
+
+# ------------------------------------------------------------------------ (code if missing, if misweighted, term, in words)
+
+def _softmax(node):
+    p, axis = node.value, node.extra["axis"]
+    return [("", "", lambda dz: p * dz, ""),
+            ("softmax-diagonal", "missing-term", lambda dz: -p * (p * dz).sum(axis=axis, keepdims=True),
+             "the sum over the row in the softmax's gradient")]
+
+
+def _log_softmax(node):
+    p, axis = np.exp(node.value), node.extra["axis"]
+    return [("", "", lambda dz: dz, ""),
+            ("missing-term", "missing-term", lambda dz: -p * dz.sum(axis=axis, keepdims=True),
+             "the term p Σ dy of the log-softmax's gradient")]
+
+
+def _normalised(node):
+    v, axis, s, mean, a = node.value, *(node.extra[k] for k in ("axis", "s", "mean", "a"))
+    terms = [("", "", lambda dz: dz / s, "")]
+    if mean:
+        terms.append(("mean-term", "mean-term", lambda dz: np.broadcast_to(-dz.mean(axis=axis, keepdims=True) / s, v.shape),
+                      "the term of the normalisation's gradient that comes from the mean"))
+    return [*terms, ("variance-term", "variance-term", lambda dz: -a * v * (dz * v).mean(axis=axis, keepdims=True) / s,
+                     "the term of the normalisation's gradient that comes from the variance")]
+
+
+TERMS = {"softmax": _softmax, "log_softmax": _log_softmax, "normalised": _normalised}
