@@ -112,7 +112,7 @@ class Evidence:
 
     def __init__(self, subject, i, points, eps, numeric=None, known=None):
         self.subject, self.i, self.points = subject, i, points
-        self.known = set() if known is None else known
+        self.known, self.records = set() if known is None else known, {}
         self.name, self.shape = subject.names[i], subject.arrays[i].shape
         self.tol = max(1e-6, 30 * eps ** (2 / 3))
         self.places, rng = len(points), np.random.default_rng(4)

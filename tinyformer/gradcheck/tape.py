@@ -52,6 +52,16 @@ class Tape:
         self.nodes.append(node)
         return node
 
+    def copy(self):
+        """The same nodes anew, to be changed."""
+        other, anew = Tape(), {None: None}
+        for n in self.nodes:
+            anew[n] = node = Node(n.kind, [anew[p] for p in n.parents], n.operands, n.value, n.pulls, **n.extra)
+            node.site, node.number = n.site, n.number
+            other.nodes.append(node)
+        other.leaves, other.outputs = [anew[n] for n in self.leaves], [anew[n] for n in self.outputs]
+        return other
+
     def gradients(self, cotangents, edits=None, only=None):
         """{node number: gradient} for every node that the outputs depend on.
 

@@ -12,13 +12,22 @@ DEPTH = 12                      # so many steps at most make one operation
 
 
 def fuse(tape):
-    """Make known operations single nodes, in place."""
+    """Make known operations single nodes, in place; the tape."""
+    softmaxes = {}
     for node in tape.nodes:
         if node.kind in ("input", "constant") or node.value.size < 2 or node.value.dtype.kind != "f":
             continue
         for source in _before(node):
             if any(form(node, source) for form in (_sigmoid, _softmax, _log_softmax, _normalised, _rotated)):
+                if node.kind == "softmax":
+                    softmaxes[node.site] = source.site
                 break
+    for node in tape.nodes:                                 # of a loop's softmaxes over 1, 2, … entries, the first
+        if node.site in softmaxes and node.kind == "divide" and node.value.shape == (1,):
+            for source in _before(node):
+                if source.site == softmaxes[node.site] and node.kind == "divide":
+                    _become(node, source, "softmax", lambda dz: 0 * dz, axis=(0,))
+    return tape
 
 
 def _before(node):

@@ -29,6 +29,10 @@ def softmax(node):
     yield "plus", ("missing-term",), "the sum in the softmax's gradient is subtracted, not added", \
         lambda dz: p * (dz + along(p * dz))
     yield "no outer p", LOCAL, "the factor p of the softmax's gradient is missing", lambda dz: dz - along(p * dz)
+    if (p == 0).any():
+        yield "no outer p but a mask", LOCAL, "the factor p of the softmax's gradient is missing", \
+            lambda dz: (p > 0) * (dz - along(p * dz))
+        yield "a mask alone", LOCAL, "the softmax's derivative is missing", lambda dz: (p > 0) * dz
     yield "no last p", LOCAL, "the sum in the softmax's gradient lacks its factor p", lambda dz: p * dz - along(p * dz)
     yield "outer p twice", LOCAL, "the factor p of the softmax's gradient is there twice", \
         lambda dz: p * p * (dz - along(p * dz))

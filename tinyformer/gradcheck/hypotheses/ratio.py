@@ -110,8 +110,14 @@ def output_factor(e):
 def row_scale(e):
     """got = true · r with r the same along all axes but one (or all but the last)."""
     ratios, seen = _ratios(e)
-    if ratios is None or ratios[0].ndim < 2 or not _whatever_comes(e):
+    if ratios is None or not e.shape or not _whatever_comes(e):
         return []
+    if len(e.shape) == 1:
+        alike = e.shape[0] > 2 and max(v.size for v in e.points[0].values) > 1 and all(
+            np.max(np.abs(r - ratios[0]), initial=0, where=s & seen[0]) <= 10 * e.tol for r, s in zip(ratios, seen))
+        return [Finding("row-scale", f"the gradient of {e.name} is off by a factor of its own for each entry: "
+                                     f"{', '.join(f'{f:.4g}' for f in ratios[0][:5])}, …", {"factors": ratios[0][:5].tolist()})
+                ] if alike and not all(v.shape == e.shape for v in e.points[0].values) else []
     for axis in range(ratios[0].ndim):
         if e.shape[axis] < 3:
             continue

@@ -12,12 +12,12 @@ from .fused import fuse
 class Record:
     """The tapes of all points, their known operations made one node each; and the steps that input i passes through."""
 
-    def __init__(self, e):
-        self.e, self.tapes = e, [p.tape for p in e.points]
-        for tape in self.tapes:
-            if not getattr(tape, "fused", False):
-                fuse(tape)
-                tape.fused = True
+    def __init__(self, e, fused):
+        self.e, self.tapes, self.tables = e, [p.tape for p in e.points], {}
+        for k, p in enumerate(e.points if fused else ()):
+            if not hasattr(p.tape, "fused"):
+                p.tape.fused = fuse(p.tape.copy())
+            self.tapes[k] = p.tape.fused
         self.right = [t.gradient(e.i, p.dys) for t, p in zip(self.tapes, e.points)]
         first = self.tapes[0]
         reached = {first.leaves[e.i].number}
@@ -69,10 +69,10 @@ class Record:
                         columns.append([nodes[n].operands[k] for n in group])
         seen, kept = [], []
         for column in columns:
-            if column[-1].dtype.kind == "f" and not any(column[-1] is s for s in seen):
+            if column[-1].dtype.kind in "fb" and not any(column[-1] is s for s in seen):
                 seen.append(column[-1])
                 kept.append(column)
-        return [[column[j] for column in kept] for j in range(len(numbers))]
+        return [[column[j] * 1.0 if column[j].dtype == bool else column[j] for column in kept] for j in range(len(numbers))]
 
     def line(self, number):
         """The learner's line at which a node was made."""
@@ -83,12 +83,13 @@ class Record:
         return ""
 
 
-def record_of(e):
-    """The Record, or None where the forward pass could not be followed."""
-    if not hasattr(e, "_record"):
-        e._record = None
+def record_of(e, fused=True):
+    """The Record, or None where the forward pass could not be followed; not ``fused``: with every step by itself."""
+    if fused not in e.records:
+        e.records[fused] = None
         if len(e.points) > 1 and all(p.tape is not None for p in e.points):
-            record = Record(e)
-            if record.alike() and e.same(record.right, e.true):
-                e._record = record
-    return e._record
+            record = Record(e, fused)
+            if record.alike() and e.same(record.right, e.true) and (fused or any(
+                    a.kind != b.kind for t in record.tapes for a, b in zip(t.nodes, t.fused.nodes))):
+                e.records[fused] = record
+    return e.records[fused]

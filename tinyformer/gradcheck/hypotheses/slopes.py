@@ -13,7 +13,7 @@ from ..report import Finding
 from ..subject import copies
 from .record import record_of
 
-MOST = 64                               # entries of a step
+MOST = 128                              # entries of a step
 
 
 def solved_slopes(e):
@@ -25,8 +25,16 @@ def solved_slopes(e):
     for node in tape.nodes:
         if node.number in record.reached and node.kind != "input" and 2 < node.value.size <= MOST:
             for source in _entry_by_entry(node):
-                if source.number in record.reached and _solve(e, record, node, source):
+                solved = _solve(e, record, node, source) if source.number in record.reached else None
+                if solved is not None:
                     line = record.line(node.number)
+                    right = _slope(tape, node, source)
+                    off = np.abs(solved - right) > 1e-5 * np.max(np.abs(solved))
+                    if off.any() and not right[off].any():
+                        return [Finding("mask", f"the gradient passes a step where its slope is 0: is a mask missing? ({line})",
+                                        {"line": line})]
+                    if off.any() and right[off].all() and np.max(np.abs(solved[off])) < 1e-9:
+                        return [Finding("dropped", f"the gradient of a step is 0 where its slope is not ({line})", {"line": line})]
                     return [Finding("local-derivative", f"all is right but the derivative of one step, entry by entry ({line})", {"line": line})]
     return []
 
@@ -58,14 +66,24 @@ def _solve(e, record, node, source):
         dys = [rng.standard_normal(d.shape) for d in p.dys]
         arrived = tape.gradients(dys).get(node.number)
         if arrived is None:
-            return False
+            return None
         cut = tape.gradient(e.i, dys, {key: (lambda dz, shape=node.operands[key[1]].shape: np.zeros(shape))
                                        for key in zero if node.parents[key[1]] is not None})
         got = np.asarray(p.pull(copies(dys))[e.i], np.float64)
         equations.append((ways * np.ravel(np.broadcast_to(arrived, node.value.shape)), np.ravel(got - cut)))
     left, right = np.concatenate([a for a, _ in equations]), np.concatenate([b for _, b in equations])
     s, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
-    return rank == m and len(right) >= 1.5 * m and np.max(np.abs(left @ s - right)) <= e.tol * np.max(np.abs(right)) and _elsewhere(left)
+    fits = rank == m and len(right) >= 1.5 * m and np.max(np.abs(left @ s - right)) <= e.tol * np.max(np.abs(right))
+    return s.reshape(node.value.shape) if fits and _elsewhere(left) else None
+
+
+def _slope(tape, node, source):
+    """The true slope of a node in one that it is an elementwise function of."""
+    outputs, tape.outputs = tape.outputs, [node]
+    try:
+        return np.broadcast_to(tape.gradients([np.ones(node.value.shape)]).get(source.number, 0.0), node.value.shape)
+    finally:
+        tape.outputs = outputs
 
 
 def _from(tape, source, i, gradient):

@@ -33,6 +33,8 @@ def mistakes(node, operand, pool):
         yield from _getitem(node)
     elif kind in ("repeat", "tile", "broadcast_to"):
         yield from _repeated(node)
+    elif kind == "sliding_window_view":
+        yield from _windows(node)
     elif kind == "cumsum":
         axis = node.extra["axis"]
         yield "forward", ("permuted",), "summed from the front, where it must be from the back", \
@@ -161,8 +163,27 @@ def _repeated(node):
                     lambda dz, shape=shape, summed=summed: np.asarray(dz).reshape(shape).sum(axis=summed)
 
 
+def _windows(node):
+    """Windows that overlap: the gradients of an entry's places in them are added."""
+    X, source = node.operands[0], node.extra["source"]
+    for axis in range(source.ndim):
+        for name, step in (("last", 1), ("first", -1)):
+            order = np.moveaxis(source, axis, 0)[::step].reshape(-1)
+
+            def written(dz, axis=axis, step=step, order=order):
+                dx = np.zeros(X.size)
+                dx[order] = np.moveaxis(np.asarray(dz), axis, 0)[::step].reshape(-1)
+                return dx.reshape(X.shape)
+            yield f"{name} {axis}", ("overwrite",), "the gradients of overlapping windows are written over each other (= instead of +=)", \
+                written
+
+
 def _getitem(node):
     X, source = node.operands[0], node.extra["source"].reshape(-1)
+    for axis in range(X.ndim):                              # one entry along an axis was taken
+        if X.shape[axis] > 1 and node.value.shape == X.shape[:axis] + X.shape[axis + 1:] and len(np.unique(source)) == len(source):
+            yield f"all {axis}", ("mask",), "the gradient goes to the entries that were taken alone", \
+                lambda dz, axis=axis: np.broadcast_to(np.expand_dims(dz, axis), X.shape)
     if len(np.unique(source)) < len(source):
         def once(dz):
             dx = np.zeros(X.size)
@@ -225,12 +246,12 @@ def _elementwise(node, operand, pool):
             by(top * (slope == 0))
         yield "mask 1", ("mask",), f"the gradient passes {kind} where it must not: a mask is missing", by(1.0)
         return
-    if len(levels) < 2 and np.size(slope) > 2:
+    if len(levels) < 2 and np.size(slope) > 2 and not (kind == "multiply" and node.parents[1 - operand] is not None):
         return
     code = ("factor",) if np.ndim(slope) == 0 and kind in ("multiply", "divide") and node.parents[1 - operand] is None else LOCAL
-    says = f"the derivative of the step {kind} is missing or wrong" if code == LOCAL else "the constant factor of a step is missing or wrong"
+    says = f"the derivative of the step {kind} is missing or wrong"
     with np.errstate(all="ignore"):
-        forms = {"1": np.ones(z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope, "z": z, "1 − z": 1 - z,
+        forms = {"1": np.ones(np.shape(slope) and z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope, "z": z, "1 − z": 1 - z,
                  "1 + z": 1 + z, "z²": z * z,
                  "1 − z²": 1 - z * z, "z(1 − z)": z * (1 - z), "u": u, "1 − u": 1 - u, "u²": u * u, "1 − u²": 1 - u * u,
                  "u(1 − u)": u * (1 - u),
@@ -240,10 +261,16 @@ def _elementwise(node, operand, pool):
                  "√slope": np.sqrt(np.abs(slope)),
                  "exp(u)": np.exp(u), "1 − tanh²u": 1 - np.tanh(u) ** 2,
                  "σ'": np.exp(-np.abs(u)) / (1 + np.exp(-np.abs(u))) ** 2,
-                 "σ": 1 / (1 + np.exp(-u)), "cos": np.cos(u), "sin": np.sin(u)}
+                 "σ": 1 / (1 + np.exp(-u)), "cos": np.cos(u), "sin": np.sin(u), "exp(slope)": np.exp(slope)}
+        squashed = {"tanh": lambda a: 1 - a * a, "sigmoid": lambda a: a * (1 - a)}.get(kind)
+        for n, other in enumerate(pool if squashed else ()):
+            if other.shape == np.shape(slope):
+                forms[f"slope at pool{n}"] = squashed(other)
     for name, form in forms.items():
         if np.isfinite(form).all() and not (np.shape(form) == np.shape(slope) and np.allclose(form, slope, rtol=1e-6)):
-            yield name, (("sign",) if name == "−" and kind not in ("multiply", "divide") else code), says, by(form)
+            scaled = code == ("factor",) and np.ndim(form) == 0
+            yield name, (("sign",) if name == "−" and kind not in ("multiply", "divide") else code if scaled else LOCAL), \
+                "the constant factor of a step is missing or wrong" if scaled else says, by(form)
     for n, other in enumerate(pool):
         if other.shape == np.shape(slope) and other.size > 2:
             yield f"pool{n}", LOCAL, f"the factor in the gradient of {kind} is another array than it should be", by(other)

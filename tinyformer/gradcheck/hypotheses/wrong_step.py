@@ -12,30 +12,37 @@ from .steps import mistakes
 from .whole import multiple, name_of
 
 # Where several explanations fit alike, the one with the more telling name is given.
-TELLING = ("softmax-diagonal", "mean-term", "variance-term", "rotation", "duplicate-index", "gate-order", "mask",
+TELLING = ("softmax-diagonal", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite", "gate-order", "mask",
            "inverted-mask",
            "unbroadcast", "head-order", "transpose", "permuted", "operand", "reduction", "sign", "missing-term",
-           "local-derivative")
+           "local-derivative", "factor")
 
 
 def wrong_step(e):
     """One step's rule exchanged for each mistake that can be made there."""
-    return _told(e, [hit for hit in _hits(e) if not hit[0]])
+    record = record_of(e)
+    return _told(e, record, [hit for hit in _hits(e, record) if not hit[0]])
+
+
+def wrong_step_within(e):
+    """The same, in the steps that known operations such as a normalisation are made of."""
+    record = record_of(e, fused=False)
+    return _told(e, record, [hit for hit in _hits(e, record) if not hit[0]])
 
 
 def wrong_step_scaled(e):
-    """The same, and a constant factor or sign besides."""
-    return _told(e, _hits(e))
-
-
-def _hits(e):
-    """Every mistake in a step whose gradient is the learner's: (scaled, codes, what it is, number of the node, factor)."""
-    if hasattr(e, "_found"):
-        return e._found
-    e._found = hits = []
+    """A step's rule exchanged, and a constant factor or sign besides."""
     record = record_of(e)
+    return _told(e, record, _hits(e, record))
+
+
+def _hits(e, record):
+    """Every mistake in a step whose gradient is the learner's: (scaled, codes, what it is, number of the node, factor)."""
     if record is None:
-        return hits
+        return []
+    if hasattr(record, "hits"):
+        return record.hits
+    record.hits = hits = []
     composite = [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record), *_other_turns(record)]
     for first in (True, False):                             # what was found for another input is tried before all else
         for group, numbers in record.groups.items():
@@ -56,14 +63,16 @@ def _hits(e):
 
 def _tables(record, point, numbers, operand):
     """For each of the nodes, {key: (codes, what it is, rule)}."""
-    pools = record.pool(point, numbers)
-    return [{key: (codes, says, pull) for key, codes, says, pull in mistakes(record.tapes[point].nodes[n], operand, pool)}
-            for n, pool in zip(numbers, pools)]
+    known = (point, numbers[0], operand)
+    if known not in record.tables:
+        record.tables[known] = [
+            {key: (codes, says, pull) for key, codes, says, pull in mistakes(record.tapes[point].nodes[n], operand, pool)}
+            for n, pool in zip(numbers, record.pool(point, numbers))]
+    return record.tables[known]
 
 
-def _told(e, hits):
+def _told(e, record, hits):
     """Findings from the most telling of the hits."""
-    record = record_of(e)
     if one_in_each_row(e.got[0]):
         hits = [hit for hit in hits if "softmax-diagonal" not in hit[1]]
     if not hits:
@@ -108,6 +117,8 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
             if at is None:
                 return False
             candidates.append(record.gradient(point, at))
+            if np.max(np.abs(e.got[point] - scale * candidates[-1])) > e.tol * np.max(np.abs(e.got[point])):
+                return False
     except ValueError:                                      # shapes that do not go together
         return False
     if _left_out(e, record, edits):
@@ -146,10 +157,12 @@ def _inverted(record):
 def _other_turns(record):
     """In the turns of a loop, a product that takes its factor from another turn: the one before, the first, the last."""
     for (kind, _, operand), numbers in record.groups.items():
-        if kind not in ("multiply", "matmul", "einsum") or len(numbers) < 2:
+        shapes = [[np.shape(o) for o in record.tapes[0].nodes[n].operands] for n in numbers]
+        if kind not in ("multiply", "matmul", "einsum") or len(numbers) < 2 or any(s != shapes[0] for s in shapes):
             continue
         for name, turn in (("the turn before", lambda j, n: j - 1), ("the next turn", lambda j, n: min(j + 1, n - 1)),
-                           ("the first turn", lambda j, n: 0), ("the last turn", lambda j, n: -1)):
+                           ("the first turn", lambda j, n: 0), ("the last turn", lambda j, n: -1),
+                           ("the turn as far from the end", lambda j, n: n - 1 - j)):
             def edits_at(k, numbers=numbers, operand=operand, turn=turn):
                 nodes = record.tapes[k].nodes
                 return {(n, operand): nodes[numbers[turn(j, len(numbers))]].pulls[operand] for j, n in enumerate(numbers)}
