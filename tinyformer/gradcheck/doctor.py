@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from .evidence import WIDE, Evidence, points
-from .hypotheses import layout, paths, ratio, slopes, support, weights, whole, wrong_step
+from .hypotheses import exchanged, layout, paths, ratio, slopes, support, weights, whole, wrong_step
 from .report import Finding
 
 RAISE = False                   # tests set it: a suspicion that fails must not be taken for one that does not fit
@@ -19,7 +19,7 @@ HYPOTHESES = (
     (layout.averaged, 0.85),
     (ratio.difference, 0.85), (paths.uses, 0.9), (paths.duplicated, 0.9), (paths.overwritten, 0.9), (paths.lost_path, 0.85), (support.one_place, 0.85),
     (wrong_step.wrong_step_scaled, 0.8), (ratio.output_factor, 0.7), (ratio.row_scale, 0.8), (whole.varying_factor, 0.8),
-    (slopes.solved_slopes, 0.8), (support.reaches, 0.7),
+    (slopes.solved_slopes, 0.8), (exchanged.other_input, 0.8), (support.reaches, 0.7),
     (ratio.elementwise, 0.7))
 
 

@@ -13,7 +13,7 @@ def sample(*shapes, seed=0, square=False):
 
     "BTC"       normal numbers of shape (B, T, C); "" is a single number
     "C+"        positive ones, between ½ and 2
-    "BT<V"      integers from 0 to V − 1, one of them twice
+    "BT<V"      integers from 0 to V − 1, one of them twice, not all the same
     "TS?"       booleans, some of either
 
     A letter has one length throughout: the lengths are pairwise coprime, 3, 5, 7, 4, 11, … in the order in which the letters
@@ -39,6 +39,8 @@ def sample(*shapes, seed=0, square=False):
         if end:
             values = rng.integers(0, length(end), shape)
             values.reshape(-1)[-1:] = values.reshape(-1)[:1]
+            if values.size > 2 and np.ptp(values) == 0:
+                values.reshape(-1)[1] = (values.reshape(-1)[0] + 1) % length(end)
         elif kind == "?":
             values = rng.random(shape) < 0.5
             values.reshape(-1)[:2] = [True, False][:values.size]

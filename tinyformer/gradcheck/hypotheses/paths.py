@@ -255,7 +255,7 @@ def lost_path(e, known=False, loops=False):
             if known and (kind, site, operand, which) not in e.known:
                 continue
             parents = [tape.nodes[n].parents[operand].number for n in chosen]
-            if not chosen or not any(children[p] > 1 for p in parents) or loops and len(numbers) == 1:
+            if not chosen or len(numbers) == 1 and not any(children[p] > 1 for p in parents) or loops and len(numbers) == 1:
                 continue
             cut = {(n, operand): (lambda dz, shape=tape.nodes[n].operands[operand].shape: np.zeros(shape)) for n in chosen}
             without = [record.gradient(point, cut) for point in range(len(e.points))]

@@ -13,11 +13,12 @@ class Record:
     """The tapes of all points, their known operations made one node each; and the steps that input i passes through."""
 
     def __init__(self, e, fused):
-        self.e, self.tapes, self.tables = e, [p.tape for p in e.points], {}
-        for k, p in enumerate(e.points if fused else ()):
+        self.e, self.tapes, self.tables, self.within = e, [p.tape for p in e.points], {}, not fused
+        for k, p in enumerate(e.points):
             if not hasattr(p.tape, "fused"):
-                p.tape.fused = fuse(p.tape.copy())
-            self.tapes[k] = p.tape.fused
+                p.tape.steps = _without_shifts(p.tape.copy(), e.i, p.dys)
+                p.tape.fused = fuse(p.tape.steps.copy())
+            self.tapes[k] = p.tape.fused if fused else p.tape.steps
         self.right = [t.gradient(e.i, p.dys) for t, p in zip(self.tapes, e.points)]
         first = self.tapes[0]
         reached = {first.leaves[e.i].number}
@@ -43,6 +44,12 @@ class Record:
             if node.kind not in ("input", "constant") and node.number in needed:
                 sites.setdefault((node.kind, node.site), []).append(node.number)
         self.sites = list(sites.values())
+
+    def tried(self, numbers):
+        """Whether these steps stand in the fused tape too, as they are."""
+        fused = self.e.records[True] if self.within else None
+        return fused is not None and all(n in fused.reached and fused.tapes[0].nodes[n].kind == self.tapes[0].nodes[n].kind
+                                         for n in numbers)
 
     def gradient(self, point, edits):
         return self.tapes[point].gradient(self.e.i, self.e.points[point].dys, edits, self.reached)
@@ -83,6 +90,17 @@ class Record:
         return ""
 
 
+def _without_shifts(tape, i, dys):
+    """The tape with each maximum that is subtracted for safety alone, as in a softmax, made a constant: it has no gradient."""
+    right = tape.gradient(i, dys)
+    for node in tape.nodes:
+        if node.kind == "max" and node.parents[0] is not None:
+            kept, node.parents = node.parents, [None]
+            if np.max(np.abs(tape.gradient(i, dys) - right), initial=0) > 1e-12 * np.max(np.abs(right), initial=0):
+                node.parents = kept
+    return tape
+
+
 def record_of(e, fused=True):
     """The Record, or None where the forward pass could not be followed; not ``fused``: with every step by itself."""
     if fused not in e.records:
@@ -90,6 +108,6 @@ def record_of(e, fused=True):
         if len(e.points) > 1 and all(p.tape is not None for p in e.points):
             record = Record(e, fused)
             if record.alike() and e.same(record.right, e.true) and (fused or any(
-                    a.kind != b.kind for t in record.tapes for a, b in zip(t.nodes, t.fused.nodes))):
+                    a.kind != b.kind for t, p in zip(record.tapes, e.points) for a, b in zip(t.nodes, p.tape.fused.nodes))):
                 e.records[fused] = record
     return e.records[fused]

@@ -33,6 +33,8 @@ def solved_slopes(e):
                     if off.any() and not right[off].any():
                         return [Finding("mask", f"the gradient passes a step where its slope is 0: is a mask missing? ({line})",
                                         {"line": line})]
+                    if np.max(np.abs(solved)) < 1e-9 * max(1, np.max(np.abs(right))):
+                        return [Finding("lost-path", f"the way through one step is left out ({line})", {"line": line})]
                     if off.any() and right[off].all() and np.max(np.abs(solved[off])) < 1e-9:
                         return [Finding("dropped", f"the gradient of a step is 0 where its slope is not ({line})", {"line": line})]
                     return [Finding("local-derivative", f"all is right but the derivative of one step, entry by entry ({line})", {"line": line})]
@@ -96,5 +98,6 @@ def _from(tape, source, i, gradient):
 
 
 def _elsewhere(left):
-    """Whether the equations bind each unknown to several entries: otherwise any gradient would do."""
-    return (np.count_nonzero(np.abs(left) > 1e-12, axis=1) > 1).mean() > 0.5
+    """Whether the equations bind the unknowns to each other, or each many times: otherwise any gradient would do."""
+    used = np.abs(left) > 1e-12
+    return (used.sum(axis=1) > 1).mean() > 0.5 or used.sum(axis=0).min() >= 4

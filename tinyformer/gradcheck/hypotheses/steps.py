@@ -217,7 +217,10 @@ def _moved(node):
         return
     code = ("head-order",) if max(X.ndim, source.ndim) >= 3 else ("transpose",)
     says = "axes are split, merged or moved back in the wrong order"
-    yield "reshape", code, says, lambda dz: dz.reshape(X.shape)
+    yield "reshape", ("permuted",) if code == ("transpose",) else code, says, lambda dz: dz.reshape(X.shape)
+    for axes in itertools.permutations(range(X.ndim)):
+        if X.ndim > 2 and axes != tuple(range(X.ndim)) and tuple(X.shape[a] for a in axes) == X.shape:
+            yield f"own{axes}", code, says, lambda dz, axes=axes: node.pulls[0](dz).transpose(axes)
     for axes in itertools.permutations(range(source.ndim)):
         if axes != tuple(range(source.ndim)):
             yield f"transpose{axes}", code, says, lambda dz, axes=axes: dz.transpose(axes).reshape(X.shape)
@@ -272,7 +275,7 @@ def _elementwise(node, operand, pool):
             yield name, (("sign",) if name == "−" and kind not in ("multiply", "divide") else code if scaled else LOCAL), \
                 "the constant factor of a step is missing or wrong" if scaled else says, by(form)
     for n, other in enumerate(pool):
-        if other.shape == np.shape(slope) and other.size > 2:
+        if other.shape == np.shape(slope):
             yield f"pool{n}", LOCAL, f"the factor in the gradient of {kind} is another array than it should be", by(other)
 
 

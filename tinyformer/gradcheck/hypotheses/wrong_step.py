@@ -43,9 +43,10 @@ def _hits(e, record):
     if hasattr(record, "hits"):
         return record.hits
     record.hits = hits = []
-    composite = [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record), *_other_turns(record)]
+    groups = {group: numbers for group, numbers in record.groups.items() if not record.tried(numbers)}
+    composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record), *_other_turns(record)]
     for first in (True, False):                             # what was found for another input is tried before all else
-        for group, numbers in record.groups.items():
+        for group, numbers in groups.items():
             tables = _tables(record, 0, numbers, group[2])
             for key, (codes, says, _) in tables[0].items():
                 if ((group, key) in e.known) == first:
@@ -133,10 +134,12 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
 
 
 def _left_out(e, record, edits):
-    """Whether the learner's gradient is simply the one without these steps."""
-    nodes = record.tapes[0].nodes
-    whole = {(n, k) for n, _ in edits for k, parent in enumerate(nodes[n].parents) if parent is not None}
-    return any(e.fits([record.without(point, cut) for point in range(len(e.points))]) for cut in (set(edits), whole))
+    """Whether the learner's gradient is simply the one without these steps, or without the steps after them."""
+    nodes, edited = record.tapes[0].nodes, {n for n, _ in edits}
+    after = {n.number for n in nodes if any(p is not None and p.number in edited for p in n.parents)}
+    whole, beyond = ({(n, k) for n in numbers for k, parent in enumerate(nodes[n].parents) if parent is not None}
+                     for numbers in (edited, after))
+    return any(e.fits([record.without(point, cut) for point in range(len(e.points))]) for cut in (set(edits), whole, beyond))
 
 
 def _inverted(record):

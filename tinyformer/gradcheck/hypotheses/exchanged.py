@@ -1,0 +1,49 @@
+"""The right gradient, but of a function of other inputs: another input was flipped, transposed or left out on the way back.
+
+It needs no record of the forward pass: the true gradient is taken anew with that input changed.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from ..evidence import Point
+from ..report import Finding
+from ..subject import copies
+
+
+def other_input(e):
+    """The gradient that would be right if another input were another array of the same shape."""
+    if not e.small:
+        return []
+    for j, wanted in enumerate(e.subject.wanted):
+        if not wanted or j == e.i or not e.subject.arrays[j].shape:
+            continue
+        name = e.subject.names[j]
+        for code, how, change in _changes(e.subject.arrays[j].shape):
+            if _fits(e, j, change):
+                return [Finding(code, f"the gradient of {e.name} would be right if {name} were {how}: is that what stands in "
+                                      f"the backward pass?", {"array": name})]
+    return []
+
+
+def _changes(shape):
+    for axes in (axes for n in (1, 2) for axes in itertools.combinations(range(len(shape)), n)):
+        yield "operand", "flipped", lambda a, axes=axes: np.flip(a, axes)
+    for axes in itertools.permutations(range(len(shape))):
+        if axes != tuple(range(len(shape))) and tuple(shape[a] for a in axes) == shape:
+            yield "operand", "transposed", lambda a, axes=axes: a.transpose(axes).copy()
+    yield "local-derivative", "all ones (that is, left out)", np.ones_like
+
+
+def _fits(e, j, change):
+    for k in range(e.places):
+        p = e.points[k]
+        arrays = copies(p.arrays)
+        arrays[j] = np.ascontiguousarray(change(arrays[j]))
+        candidate = Point(e.subject, arrays, p.eps, copies(p.dys)).true(e.i)
+        if not np.isfinite(candidate).all() or not e.same([candidate], [e.got[k]]):
+            return False
+    return True
