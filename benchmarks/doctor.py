@@ -20,7 +20,7 @@ import numpy as np
 from tinyformer.gradcheck import check
 
 TESTS = Path(__file__).parent.parent / "tests"
-PLANTED = runpy.run_path(str(TESTS / "gradcheck" / "mistakes.py"))
+PLANTED, UNSEEN, WRITTEN = (runpy.run_path(str(TESTS / "gradcheck" / f"{name}.py")) for name in ("mistakes", "unseen", "written"))
 
 
 def exercises():
@@ -36,6 +36,15 @@ def planted(held_out):
         if mistake.held_out == held_out:
             report = check(mistake.function(), *mistake.operation.draw(square=mistake.square))
             yield repr(mistake), " ".join(mistake.codes).split(), _codes(report, mistake.which)
+
+
+def written(functions):
+    """Of each edit of each function; here the first code found must be right."""
+    for function in functions:
+        for which, old, new, names in function.mistakes:
+            report = check(function.build(old, new), *function.draw())
+            found = _codes(report, function.names.index(which))
+            yield f"{function.name}: d{which} with {new!r}", names.split("|"), found and found[:1]
 
 
 def _codes(report, which):
@@ -172,6 +181,9 @@ def main():
     table("wrong answers of the exercises", exercises(), options.full)
     table("planted mistakes, tuned on", planted(False), options.full)
     table("planted mistakes, held out", planted(True), options.full)
+    table("in functions as learners write them, tuned on", written(WRITTEN["FUNCTIONS"]), options.full)
+    table("in functions as learners write them, held out (of first contact: see tests/gradcheck/unseen.py)",
+          written(UNSEEN["FUNCTIONS"]), options.full)
     table("generated mistakes", generated(), options.full)
     checks, narrow, alarms = false_alarms(options.checks)
     print(f"\nfalse alarms: {len(alarms)} in {checks} checks of correct operations and {narrow} in float32", *alarms,

@@ -1,4 +1,4 @@
-"""The table of planted mistakes, for tests that take ``operation`` or ``mistake``."""
+"""The collections of mistakes, for tests that take ``operation``, ``mistake``, ``written`` or ``unseen``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PLANTED = runpy.run_path(str(Path(__file__).with_name("mistakes.py")))
+PLANTED, UNSEEN, WRITTEN = (runpy.run_path(str(Path(__file__).with_name(f"{name}.py")))
+                            for name in ("mistakes", "unseen", "written"))
 
 
 def pytest_generate_tests(metafunc):
@@ -22,6 +23,18 @@ def pytest_generate_tests(metafunc):
 def held_out():
     """The mistakes that the doctor was not tuned on."""
     return [m for m in PLANTED["MISTAKES"] if m.held_out]
+
+
+@pytest.fixture(params=UNSEEN["FUNCTIONS"] + WRITTEN["FUNCTIONS"], ids=lambda function: function.name)
+def written(request):
+    """A function of the sets that a learner might have written."""
+    return request.param
+
+
+@pytest.fixture
+def unseen():
+    """Of the sets of written functions the one that is held out."""
+    return UNSEEN["FUNCTIONS"]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from tinyformer import ops
 from tinyformer.autograd import differentiable
 from tinyformer.gradcheck import Finding, check, diagnose, sample
+from tinyformer.gradcheck.pages import page, pages
 
 
 def codes(report, i=0):
@@ -42,6 +43,20 @@ def test_mistakes_that_it_was_not_tuned_on(held_out, outspoken):
     rightly = sum(right for _, right in outcomes) / len(outcomes)
     wrongly = sum(not right and found != ["unexplained"] for found, right in outcomes) / len(outcomes)
     assert len(held_out) > 100 and rightly >= 0.95 and wrongly <= 0.02, (rightly, wrongly)
+
+
+def test_what_is_right_and_written_freely_is_not_accused(written):
+    report = check(written.build(), *written.draw())
+    assert report.ok and not diagnose(report), report
+
+
+@pytest.mark.slow
+def test_mistakes_in_functions_that_it_was_not_tuned_on(unseen, outspoken):
+    found = [(codes(check(function.build(old, new), *function.draw()), function.names.index(which)), names.split("|"))
+             for function in unseen for which, old, new, names in function.mistakes]
+    rightly = sum(bool(came) and came[0] in names for came, names in found) / len(found)
+    unexplained = sum(came == ["unexplained"] for came, _ in found) / len(found)
+    assert len(found) >= 120 and rightly >= 0.85 and rightly + unexplained >= 0.98, (rightly, unexplained)
 
 
 # ------------------------------------------------------------------------------------------------ what a finding says
@@ -184,13 +199,17 @@ def test_float32_is_a_note_even_where_something_is_wrong():
 
 
 def test_every_code_has_its_page():
-    text = (Path(__file__).parents[2] / "chapters" / "doctor.md").read_text(encoding="utf-8")
-    pages = set(re.findall(r"^### (\S+)$", text, re.MULTILINE))
     source = "".join(p.read_text(encoding="utf-8") for p in (Path(check.__code__.co_filename).parent).rglob("*.py"))
     used = set(re.findall(r'(?:Finding|found|_add|refuse)\(\s*"([a-z][a-z0-9-]+)"',
                           source)) | set(re.findall(r'\("([a-z]+(?:-[a-z]+)*)",\)', source))
-    assert len(used) > 30 and used <= pages, used - pages
-    assert Finding("zero", "").page == "chapters/doctor.md#zero"
+    assert len(used) > 30 and used <= set(pages()), used - set(pages())
+    assert "instead of" in Finding("zero", "").page and "### " not in Finding("zero", "").page
+    with pytest.raises(ValueError, match="did you mean softmax-diagonal"):
+        page("softmax-diag")
+
+
+def test_the_report_says_how_its_codes_are_looked_up():
+    assert "tinyformer doctor local-derivative" in str(check(lambda x: (np.exp(x), lambda dy: dy), *sample("BC")))
 
 
 def test_html(rng):

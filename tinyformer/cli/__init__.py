@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from . import book, check, data, doctor, evaluate, generate, learn, predict, train
+from .console import settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.")
@@ -32,8 +33,7 @@ def main():
     Exit codes: 0 done, 1 it could not be done, 2 it was asked for wrongly, 130 stopped by Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):                 # Windows consoles may not know every character
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+        settle(stream)
     warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")     # `tinyformer doctor` says it
     from ..train import Interrupted, RecipeError
     try:

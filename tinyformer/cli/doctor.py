@@ -1,4 +1,4 @@
-"""tinyformer doctor"""
+"""tinyformer doctor [CODE …]"""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
 
 
-def command():
-    """Say what this installation runs on. Python, NumPy and its BLAS, threads, backends, folders."""
+def command(codes: Annotated[Optional[list[str]], typer.Argument(metavar="[CODE …]", help="Of the gradient doctor.")] = None):
+    """Say what this installation runs on, or what a code of the gradient doctor means, how it comes about and is mended."""
+    if codes:
+        from ..gradcheck.pages import page
+        print("\n\n".join(f"{code}\n\n{page(code)}" for code in codes))
+    else:
+        _installation()
+
+
+def _installation():
+    """Python, NumPy and its BLAS, threads, backends, folders."""
     import numpy as np
 
     from .. import __version__, backend

@@ -30,8 +30,9 @@ class Finding:
 
     @property
     def page(self):
-        """Where the documentation says how this comes about, and how it is mended."""
-        return f"chapters/doctor.md#{self.code}"
+        """How this comes about, and how it is mended: a section of the documentation, as Markdown."""
+        from .pages import page
+        return page(self.code)
 
 
 @dataclass
@@ -90,7 +91,7 @@ class Report:
             lines += [f"      {line}" for line in _worst(worst)]
         codes = dict.fromkeys(finding.code for one in wrong for finding in one.findings if finding.is_mistake)
         if codes:
-            lines += ["", f"  {', '.join(codes)}: how this comes about and is mended is in chapters/doctor.md"]
+            lines += ["", f"  How this comes about and is mended: tinyformer doctor {' '.join(codes)}"]
         lines += ["", f"  error: the largest difference from the numeric gradient, over the largest entry of either; "
                       f"right below {self.rtol:g}"]
         return "\n".join(lines)

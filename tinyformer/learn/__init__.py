@@ -76,7 +76,7 @@ def outcome(wrong, verdict):
 
     Misnamed is what got any code that it does not deserve, though it may have got the right one too.
     """
-    codes = set(verdict.codes) - set(GENERAL) or set(verdict.codes) & {wrong.code}
+    codes = set(verdict.codes) - set(GENERAL) or set(verdict.codes) & set(wrong.code.split("/"))
     if verdict.ok or not codes:
         return "accepted" if verdict.ok else "unnamed"
     return "named" if codes <= set(wrong.code.split("/")) else "misnamed"

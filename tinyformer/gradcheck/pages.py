@@ -1,0 +1,26 @@
+"""What each code means, how it comes about and is mended: a section each of ``codes.md``, which is a page of the book too."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+FILE = Path(__file__).with_name("codes.md")
+
+
+def pages():
+    """{code: its section, as Markdown}, in the order of the page."""
+    text = FILE.read_text(encoding="utf-8")
+    sections = re.split(r"^\(([a-z0-9-]+)\)=\n### \S+\n", text, flags=re.MULTILINE)
+    return {code: re.split(r"^## ", section, flags=re.MULTILINE)[0].strip() for code, section in zip(sections[1::2], sections[2::2])}
+
+
+def page(code):
+    """The section about one code."""
+    known = pages()
+    if code not in known:
+        close = difflib.get_close_matches(code, known, 1)
+        raise ValueError(f"the doctor has no code {code!r}" + (f"; did you mean {close[0]}?" if close else
+                                                              f"; it has {', '.join(known)}"))
+    return known[code]
