@@ -41,7 +41,7 @@ def test_help_of_each_command(cli, command, says):
     (("train", "one", "two"), "got 2 recipes, one and two; expected one"),
     (("generate", "one", "two"), "unexpected extra argument"),
     (("predict", "one", "two"), "unexpected extra argument"),
-    (("doctor", "one"), "unexpected extra argument"),
+    (("doctor", "sofmax-diagonal"), "no code 'sofmax-diagonal'; did you mean softmax-diagonal?"),
 ))
 def test_asked_wrongly(refused, arguments, message):
     refused(2, message, *arguments)
@@ -76,8 +76,8 @@ def test_python_m_and_the_installed_command_are_one(tmp_path):
 
 
 def test_output_that_knows_few_characters(tmp_path, tiny):
-    """An ASCII terminal gets question marks, not a UnicodeEncodeError."""
+    """On an ASCII terminal characters are spelled out, and there is no UnicodeEncodeError."""
     result = subprocess.run([sys.executable, "-m", "tinyformer", "train", "--set", *tiny, "train.max_steps=1"], cwd=tmp_path,
                             capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert result.returncode == 0 and result.stderr == b""
-    assert result.stdout.splitlines()[-1].startswith(b"val loss ") and b" ? 1 steps ? " in result.stdout.splitlines()[-1]
+    assert result.stdout.splitlines()[-1].startswith(b"val loss ") and b" * 1 steps * " in result.stdout.splitlines()[-1]

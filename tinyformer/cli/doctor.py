@@ -11,11 +11,17 @@ from typing import Annotated, Optional
 import typer
 
 
-def command(codes: Annotated[Optional[list[str]], typer.Argument(metavar="[CODE …]", help="Of the gradient doctor.")] = None):
-    """Say what this installation runs on, or what a code of the gradient doctor means, how it comes about and is mended."""
+def command(codes: Annotated[Optional[list[str]], typer.Argument(metavar="[CODE]...", help="A code of the gradient doctor.")] = None):
+    """Say what this installation runs on, or what a code means.
+
+    The codes are those that `tinyformer check` and `tinyformer learn check` find, such as softmax-diagonal.
+    """
     if codes:
         from ..gradcheck.pages import page
-        print("\n\n".join(f"{code}\n\n{page(code)}" for code in codes))
+        try:
+            print("\n\n".join(f"{code}\n\n{page(code)}" for code in codes))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
     else:
         _installation()
 

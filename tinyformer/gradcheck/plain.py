@@ -8,6 +8,7 @@ import numpy as np
 
 from ..kernels.reference import normal
 from .rules import unknown
+from .tape import Unrecorded
 
 
 def _softmax(x, axis=-1):
@@ -93,6 +94,18 @@ def _grouped_attention(q, k, v, bias=None, keep=None, is_causal=False, scale=1.0
     return (p if keep is None else p * keep) @ v
 
 
+def _lstm(a, h0, c0, weight, lengths=None, reverse=False):
+    if lengths is not None:
+        raise Unrecorded("lstm with lengths")
+    h, c, H = [h0], [c0], h0.shape[1]
+    for t in reversed(range(len(a))) if reverse else range(len(a)):
+        z = a[t] + h[-1] @ weight.T
+        i, f, o = _sigmoid(z[:, :H]), _sigmoid(z[:, H:2 * H]), _sigmoid(z[:, 3 * H:])
+        c.append(f * c[-1] + i * np.tanh(z[:, 2 * H:3 * H]))
+        h.append(o * np.tanh(c[-1]))
+    return np.stack(h[::-1] if reverse else h), np.stack(c[::-1] if reverse else c)
+
+
 # Kernels give (value, vjp), all but the products; the vjp is of no interest here.
 KERNELS = {
     "matmul": lambda x, y: x @ y, "linear": _linear, "linear_gelu": lambda *a: (_gelu_tanh(_linear(*a)), None),
@@ -101,6 +114,7 @@ KERNELS = {
     "silu": lambda x: (x * _sigmoid(x), None), "gelu_tanh": lambda x: (_gelu_tanh(x), None),
     "gelu": lambda x: (x * unknown(x._tape, "Φ", lambda v: normal(v)[0], x), None),
     "dropout": lambda x, draws, p: (x * ((draws >= p) / (1 - p)), None),
+    "lstm": lambda *a: (_lstm(*a), None),
     "attention": lambda *a, **given: (_grouped_attention(*a, **given), None),
 }
 

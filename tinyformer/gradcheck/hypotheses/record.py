@@ -41,7 +41,7 @@ class Record:
         self.groups = groups                                # (kind, site, operand) → numbers of nodes
         sites = {}
         for node in first.nodes:
-            if node.kind not in ("input", "constant") and node.number in needed:
+            if node.kind not in ("input", "constant"):      # those within a known operation too
                 sites.setdefault((node.kind, node.site), []).append(node.number)
         self.sites = list(sites.values())
 

@@ -76,7 +76,7 @@ def _solve(e, record, node, source):
     left, right = np.concatenate([a for a, _ in equations]), np.concatenate([b for _, b in equations])
     s, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
     fits = rank == m and len(right) >= 1.5 * m and np.max(np.abs(left @ s - right)) <= e.tol * np.max(np.abs(right))
-    return s.reshape(node.value.shape) if fits and _elsewhere(left) else None
+    return s.reshape(node.value.shape) if fits and _elsewhere(left, sum(v.size for v in p.values)) else None
 
 
 def _slope(tape, node, source):
@@ -97,7 +97,7 @@ def _from(tape, source, i, gradient):
         tape.outputs = outputs
 
 
-def _elsewhere(left):
+def _elsewhere(left, outputs):
     """Whether the equations bind the unknowns to each other, or each many times: otherwise any gradient would do."""
     used = np.abs(left) > 1e-12
-    return (used.sum(axis=1) > 1).mean() > 0.5 or used.sum(axis=0).min() >= 4
+    return (used.sum(axis=1) > 1).mean() > 0.5 or min(used.sum(axis=0).min(), outputs) >= 4
