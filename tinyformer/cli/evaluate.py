@@ -62,14 +62,14 @@ def opened(folder):
 
 def compare(folders, as_json=False):
     """Several classifiers: each one's accuracy, their mean and spread, and McNemar's test of the first against each other."""
-    from ..train import scores
+    from ..train import load_recipe, scores
     rows, first = [], None
     for folder in folders:
         task, trained = opened(folder)
         if task.name != "classification":
             raise ValueError(f"{folder}: a language model; only classifiers can be compared")
         right = task.probabilities(trained, "test").argmax(axis=1) == task.test.y
-        row = {"model": str(folder), "texts": len(right), "accuracy": float(right.mean()),
+        row = {"model": str(folder), "recipe": load_recipe(folder / "recipe.toml").name, "texts": len(right), "accuracy": float(right.mean()),
                "standard_error": scores.standard_error(float(right.mean()), len(right))}
         texts = list(task.test.x)
         if first is None:
@@ -87,7 +87,8 @@ def compare(folders, as_json=False):
         test = row.get("against_first")
         beside = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}" if test else ""
         print(f"{row['model']:<{width}}{row['accuracy']:.2%}    ± {row['standard_error']:.2%}    {beside}".rstrip())
-    print(summary(figures["accuracy"]))
+    if len({row["recipe"] for row in rows}) == 1:           # the mean of unlike models would say nothing
+        print(summary(figures["accuracy"]))
 
 
 def summary(spread):
