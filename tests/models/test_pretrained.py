@@ -1,11 +1,14 @@
 """A model as a folder: saved, made again, and what is said of damaged ones."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from tinyformer.models import GPT, GPTConfig, load_model
+import tinyformer as tfm
+from tinyformer.interop.weights import write_weights
+from tinyformer.models import GPT, GPTConfig, NGram, load_model
 
 CONFIG = GPTConfig(vocab_size=13, block_size=8, n_layer=2, n_head=2, n_embd=16, dropout=0.1, bias=False)
 
@@ -31,8 +34,26 @@ def test_round_trip(saved, rng, load):
 
 def test_the_config_is_readable(saved):
     assert json.loads((saved[1] / "config.json").read_text()) == {
-        "architecture": "gpt", "vocab_size": 13, "block_size": 8, "n_layer": 2, "n_head": 2, "n_embd": 16, "dropout": 0.1,
-        "bias": False}
+        "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": 13, "n_positions": 8, "n_layer": 2,
+        "n_head": 2, "n_embd": 16, "bias": False, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
+        "tie_word_embeddings": True, "resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1, "bos_token_id": None,
+        "eos_token_id": None}
+
+
+def test_folders_from_before_the_published_layout(tmp_path, rng):
+    """Then config.json named our own fields, and the matrices stood as in PyTorch's linear layers."""
+    model = GPT(CONFIG)
+    write_weights(tmp_path / "model.safetensors", model.state_dict())
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "gpt", **dataclasses.asdict(CONFIG)}))
+    ids = rng.integers(0, 13, (2, 8))
+    np.testing.assert_array_equal(model.eval()(ids).data, load_model(tmp_path)(ids).data)
+
+
+def test_loading_draws_nothing_at_random(saved):
+    tfm.seed(3)
+    first = np.random.default_rng(3).normal()
+    load_model(saved[1])
+    assert tfm.rng.generator().normal() == first
 
 
 def edited(**changes):
@@ -47,15 +68,20 @@ def edited(**changes):
     (lambda folder: (folder / "config.json").write_text("{"), "config.json: not a JSON object"),
     (lambda folder: (folder / "config.json").write_text("[]"), "config.json: not a JSON object"),
     (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "config.json: not a JSON object"),
-    (edited(architecture="rnn"), "config.json: unknown architecture 'rnn', expected one of gpt"),
-    (edited(architecture=None), "config.json: unknown architecture None"),
-    (edited(n_layer=None, architecture="gpt", n_head=3), "config.json: GPTConfig: n_embd 16 cannot be divided"),
-    (edited(vocab_size=None), "config.json: .*vocab_size"),
-    (edited(colour="red"), "config.json: .*colour"),
+    (edited(model_type="mamba"), "config.json: unknown architecture 'mamba', expected one of gpt"),
+    (edited(model_type=None), "config.json: unknown architecture None"),
+    (edited(model_type=["gpt2"]), "config.json: unknown architecture \\['gpt2'\\]"),
+    (edited(n_head=3), "config.json: GPTConfig: n_embd 16 cannot be divided"),
+    (edited(vocab_size=None), "config.json: it does not say 'vocab_size'"),
+    (edited(activation_function="relu"), "config.json: activation_function is 'relu'.*; expected 'gelu_new' or"),
+    (edited(model_type=None, architecture="gpt", colour="red"), "config.json: .*got an unexpected keyword argument"),
+    (edited(n_layer=10 ** 9), "config.json: it has 1000000000 layers, but there are only 28 tensors in model.safetensors"),
+    (edited(vocab_size=10 ** 15), "config.json: Unable to allocate"),
+    (edited(vocab_size=10 ** 7), r"model.safetensors: .*wte.weight has shape \(13, 16\), expected \(10000000, 16\)"),
     (edited(n_layer="2"), "config.json: GPTConfig: n_layer is '2'"),
     (edited(n_embd=32), r"model.safetensors: does not fit config.json: .*wte.weight has shape \(13, 16\), expected \(13, 32\)"),
-    (edited(n_layer=3), "model.safetensors: does not fit config.json: .*missing: h.2"),
-    (edited(n_layer=1), "model.safetensors: does not fit config.json: .*unexpected: h.1"),
+    (edited(n_layer=3), "model.safetensors: does not fit config.json: .*missing: h.2.ln_1.weight, h.2"),
+    (edited(n_layer=1), "model.safetensors: does not fit config.json: .*unexpected: transformer.h.1"),
     (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: no such file"),
     (lambda folder: (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000]),
      "model.safetensors: damaged or not a safetensors file"),
@@ -68,11 +94,8 @@ def test_damage_is_named_with_its_file(saved, damage, message):
 
 
 def test_another_class_than_the_configs(saved):
-    class Other(GPT):
-        architecture = "other"
-
-    with pytest.raises(ValueError, match="it is a model of architecture 'gpt', expected 'other'"):
-        Other.from_pretrained(saved[1])
+    with pytest.raises(ValueError, match="config.json: it is a model of architecture 'gpt2', expected 'ngram'"):
+        NGram.from_pretrained(saved[1])
 
 
 def test_a_failed_save_leaves_the_earlier_model(saved, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from .classifier import Average, BagOfWords, BayesBag, Classifier
@@ -13,6 +12,7 @@ from .linear import LinearConfig, LinearRegression, LogisticConfig, LogisticRegr
 from .lstm import AttentionLSTM, LSTMClassifier, SigmoidLSTM, VectorLSTM
 from .mlp import MLP, MLPConfig
 from .ngram import NGram, NGramConfig
+from .pretrained import named
 
 __all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Classifier", "EncoderClassifier", "GPT",
            "GPTConfig", "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "LogisticConfig",
@@ -26,13 +26,11 @@ ARCHITECTURES.update((model.architecture, (model, model.Config)) for model in (
 
 def load_model(folder):
     """The model in ``folder``, of whichever architecture its config.json names."""
-    path = Path(folder) / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected the folder of a trained model")
-    try:
-        name = json.loads(path.read_text(encoding="utf-8")).get("architecture")
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: not a JSON object ({error})") from None
-    if name not in ARCHITECTURES:
-        raise ValueError(f"{path}: unknown architecture {name!r}, expected one of {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[name][0].from_pretrained(folder)
+    from ..interop.published import read_config
+    values = read_config(folder)
+    for model, _ in ARCHITECTURES.values():
+        if model.reads(values):
+            return model.from_pretrained(folder)
+    types = [name for model, _ in ARCHITECTURES.values() for name in (model.architecture, *model.model_types)]
+    raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, expected one of "
+                     f"{', '.join(types)}")

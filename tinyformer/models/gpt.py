@@ -10,12 +10,14 @@ Source: Radford et al. (2019); the recipe and the scaled initialisation: nanoGPT
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import nn, ops
 from ..nn import init
+from ..nn.module import as_array
 from .pretrained import Pretrained
 
 
@@ -92,9 +94,12 @@ class Block(nn.Module):
 
 
 class GPT(Pretrained):
-    """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number."""
+    """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number.
 
-    architecture, Config = "gpt", GPTConfig
+    Saved in GPT-2's published layout; its biases are then zeros where the config has none.
+    """
+
+    architecture, Config, model_types = "gpt", GPTConfig, ("gpt2",)
 
     def __init__(self, config):
         self.config = config
@@ -135,3 +140,50 @@ class GPT(Pretrained):
         """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
         from ..generate import generate
         return generate(self, ids, max_new_tokens, **how)
+
+    # -- GPT-2's published layout
+
+    @classmethod
+    def read_config(cls, values):
+        if "model_type" not in values:                      # written before save_pretrained took up that layout
+            return GPTConfig(**values)
+        from ..interop.published import require
+        require(values, activation_function=("gelu_new", "gelu_pytorch_tanh"), layer_norm_epsilon=(1e-5,),
+                n_inner=(None, 4 * values["n_embd"]), scale_attn_weights=(True,), scale_attn_by_inverse_layer_idx=(False,),
+                add_cross_attention=(False,), tie_word_embeddings=(True,))
+        sizes = {name: values[name] for name in ("vocab_size", "n_layer", "n_head", "n_embd")}
+        return GPTConfig(**sizes, block_size=values["n_positions"], dropout=values.get("resid_pdrop", 0.1),
+                         bias=values.get("bias", True))
+
+    def published_config(self):
+        c = self.config
+        return {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": c.vocab_size,
+                "n_positions": c.block_size, "n_layer": c.n_layer, "n_head": c.n_head, "n_embd": c.n_embd, "bias": c.bias,
+                "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "tie_word_embeddings": True,
+                "resid_pdrop": c.dropout, "embd_pdrop": c.dropout, "attn_pdrop": c.dropout,
+                "bos_token_id": None, "eos_token_id": None}
+
+    def adopt(self, state):
+        """GPT-2's names with or without "transformer.", its matrices (in, out) turned over, its masks and the second name
+        of the tied output left out. nanoGPT's matrices are (out, in) as ours: the fused one of the first layer tells them apart."""
+        from ..interop.published import meet
+        own = self.state_dict()
+        state = {name: array for name, array in meet(state, own, "transformer.").items()
+                 if not re.fullmatch(r"(transformer\.)?h\.\d+\.attn\.(masked_)?bias|lm_head\.weight", name)
+                 and (self.config.bias or not name.endswith(".bias") or np.any(as_array(array)))}
+        fused = state.get("h.0.attn.c_attn.weight")
+        if fused is not None and tuple(fused.shape) == (self.config.n_embd, 3 * self.config.n_embd):
+            state = {name: array.T if name in own and _is_matrix(name) else array for name, array in state.items()}
+        return state
+
+    def published_state(self):
+        state = {f"transformer.{name}": array.T if _is_matrix(name) else array for name, array in self.state_dict().items()}
+        if not self.config.bias:
+            state.update((name.removesuffix("weight") + "bias", np.zeros(array.shape[-1], array.dtype))
+                         for name, array in list(state.items()) if not name.endswith(("wte.weight", "wpe.weight")))
+        return state
+
+
+def _is_matrix(name):
+    """Whether ``name`` is a linear layer's weight, which GPT-2 has as (in, out)."""
+    return re.fullmatch(r"(transformer\.)?h\.\d+\.(attn|mlp)\.c_\w+\.weight", name)

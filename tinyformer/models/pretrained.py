@@ -1,4 +1,4 @@
-"""A model as a folder: config.json and model.safetensors."""
+"""A model as a folder: config.json and its weights."""
 
 from __future__ import annotations
 
@@ -7,46 +7,83 @@ import json
 from pathlib import Path
 
 from ..files import replace_file
-from ..nn import Module
+from ..nn import Module, init
 
 
 class Pretrained(Module):
-    """A model that can be saved to a folder and made again from it.
+    """A model that can be saved to a folder and made again from it, or from one that others published.
 
     A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that it is trained for. One
-    that is ``counted`` has ``fit(data)`` and no gradients.
+    that is ``counted`` has ``fit(data)`` and no gradients. One that is published under other names says under which
+    ``model_types`` of config.json, and overrides the four methods that translate: ``read_config`` and ``published_config``,
+    ``adopt`` and ``published_state``.
     """
 
     architecture, task, counted = "", "language", False
-    Config = None
+    Config, model_types = None, ()
+
+    @classmethod
+    def read_config(cls, values):
+        """The ``Config`` that ``values``, a config.json, describe. It may change ``values``."""
+        return cls.Config(**values)
+
+    def published_config(self):
+        """What config.json says."""
+        return {"architecture": self.architecture, **dataclasses.asdict(self.config)}
+
+    def adopt(self, state):
+        """``state`` under the names and in the shapes of this model. A name that nothing here answers to stays as it is."""
+        return state
+
+    def published_state(self):
+        """{name: array} that the weights' file holds."""
+        return self.state_dict()
+
+    def load_state_dict(self, state, strict=True):
+        """``Module.load_state_dict`` of a state in the model's own layout or a published one."""
+        return super().load_state_dict(self.adopt(state), strict)
 
     def save_pretrained(self, folder):
         """Write config.json and model.safetensors into ``folder``, each whole or not at all."""
         from ..interop.weights import write_weights
         folder = Path(folder)
-        write_weights(folder / "model.safetensors", self.state_dict())
-        config = {"architecture": self.architecture, **dataclasses.asdict(self.config)}
-        replace_file(folder / "config.json", json.dumps(config, indent=2) + "\n")
+        write_weights(folder / "model.safetensors", self.published_state(), {"format": "pt"})
+        replace_file(folder / "config.json", json.dumps(self.published_config(), indent=2) + "\n")
 
     @classmethod
     def from_pretrained(cls, folder):
-        """The model that ``save_pretrained`` wrote into ``folder``, in evaluation mode. Errors name the file at fault."""
-        from ..interop.weights import read_weights
-        folder = Path(folder)
-        path = folder / "config.json"
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file; expected the folder of a trained model")
+        """The model in ``folder``, ours or a published one, in evaluation mode. Errors name the file and the tensor at fault.
+
+        Weights in float16 and bfloat16 become float32. The files are mapped, so there is never a second copy in memory.
+        """
+        from ..interop.published import read_config, read_state, weights_file
+        path, weights = Path(folder) / "config.json", weights_file(folder)
+        values, state = read_config(folder), read_state(weights)
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            architecture = config.pop("architecture", cls.architecture)
-            if architecture != cls.architecture:
-                raise ValueError(f"it is a model of architecture {architecture!r}, expected {cls.architecture!r}")
-            model = cls(cls.Config(**config))
-        except (ValueError, TypeError, AttributeError) as error:
+            if not cls.reads(values):
+                raise ValueError(f"it is a model of architecture {named(values)!r}, expected {cls.architecture!r}")
+            values.pop("architecture", None)
+            config = cls.read_config(values)
+            if getattr(config, "n_layer", 0) > len(state):
+                raise ValueError(f"it has {config.n_layer} layers, but there are only {len(state)} tensors in {weights.name}")
+            with init.skipped():                            # what is loaded need not be drawn at random first
+                model = cls(config)
+        except KeyError as error:
+            raise ValueError(f"{path}: it does not say {error}") from None
+        except (ValueError, TypeError, MemoryError) as error:
             raise ValueError(f"{path}: {error}") from None
-        weights, _ = read_weights(folder / "model.safetensors")
         try:
-            model.load_state_dict(weights)
+            model.load_state_dict(state)
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{folder / 'model.safetensors'}: does not fit config.json: {error}") from None
+            raise ValueError(f"{weights}: does not fit config.json: {error}") from None
         return model.eval()
+
+    @classmethod
+    def reads(cls, values):
+        """Whether ``values``, a config.json, are of this architecture."""
+        return named(values) in (cls.architecture, *cls.model_types)
+
+
+def named(values):
+    """The architecture that config.json names: we say "architecture", others "model_type"."""
+    return values.get("architecture", values.get("model_type"))

@@ -6,26 +6,43 @@ that neither sum grows or shrinks on its way through many layers. Names and dist
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import math
 
 from ..rng import generator
 
+_skipping = contextvars.ContextVar("skipping", default=False)
+
+
+@contextlib.contextmanager
+def skipped():
+    """Within it nothing is filled: for a model whose weights are loaded next. Untouched arrays take no memory until then."""
+    before = _skipping.set(True)
+    try:
+        yield
+    finally:
+        _skipping.reset(before)
+
 
 def uniform_(tensor, a=0.0, b=1.0, rng=None):
     """Every entry uniform in [a, b)."""
-    tensor.data[...] = generator(rng).uniform(a, b, tensor.shape)
+    if not _skipping.get():
+        tensor.data[...] = generator(rng).uniform(a, b, tensor.shape)
     return tensor
 
 
 def normal_(tensor, mean=0.0, std=1.0, rng=None):
     """Every entry normal."""
-    tensor.data[...] = generator(rng).normal(mean, std, tensor.shape)
+    if not _skipping.get():
+        tensor.data[...] = generator(rng).normal(mean, std, tensor.shape)
     return tensor
 
 
 def constant_(tensor, value):
     """Every entry ``value``."""
-    tensor.data[...] = value
+    if not _skipping.get():
+        tensor.data[...] = value
     return tensor
 
 

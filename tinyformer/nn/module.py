@@ -133,7 +133,7 @@ class Module:
         if strict and (missing or unexpected):
             raise ValueError(f"load_state_dict: {type(self).__name__}: " + "; ".join(
                 f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("unexpected", unexpected)) if names))
-        arrays = {name: np.asarray(state[name]) for name in own if name in state}
+        arrays = {name: as_array(state[name]) for name in own if name in state}
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected {own[name].shape}")
@@ -152,6 +152,14 @@ class Module:
     def extra_repr(self):
         """What to say between the brackets of ``repr``."""
         return ""
+
+
+def as_array(array):
+    """An array of NumPy's, or a tensor of PyTorch's wherever it lies, as one of NumPy's; without a copy where there is a way."""
+    if hasattr(array, "cpu"):
+        array = array.detach().cpu()
+        array = array.float() if str(array.dtype) == "torch.bfloat16" else array            # NumPy has no such type
+    return np.asarray(array)
 
 
 class ModuleList(Module):

@@ -1,0 +1,79 @@
+"""Folders in the layout that models are published in: config.json, and the weights in one file or in several with an index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .weights import HEADER_LIMIT, read_weights
+
+ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
+
+
+def read_config(folder):
+    """config.json of ``folder``, a dict."""
+    return _read_object(Path(folder) / "config.json", "expected the folder of a trained model")
+
+
+def weights_file(folder):
+    """The file of ``folder`` to read its weights from: ``model.safetensors``, or else the index of its shards."""
+    one, index = Path(folder) / ONE, Path(folder) / INDEX
+    if one.is_file() or not index.is_file():
+        return one
+    return index
+
+
+def read_state(path):
+    """{name: array} from a safetensors file, or from all that the index at ``path`` names. The arrays stay in the files."""
+    path = Path(path)
+    if path.name != INDEX:
+        return read_weights(path)[0]
+    where = _read_object(path, "expected the index of several safetensors files").get("weight_map")
+    if not isinstance(where, dict) or not all(isinstance(file, str) and file == Path(file).name for file in where.values()):
+        raise ValueError(f"{path}: its weight_map is not an object of file names")
+    state, shards = {}, {}
+    for name, file in where.items():
+        shard = path.parent / file
+        if file not in shards:
+            if not shard.is_file():
+                raise FileNotFoundError(f"{shard}: no such file; {INDEX} says that it holds {name} "
+                                        f"and {sum(other == file for other in where.values()) - 1} other tensors")
+            shards[file] = read_weights(shard)[0]
+        if name not in shards[file]:
+            raise ValueError(f"{shard}: it has no tensor {name!r}, which {INDEX} expects there")
+        state[name] = shards[file][name]
+    return state
+
+
+def _read_object(path, otherwise):
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; {otherwise}")
+    if path.stat().st_size > HEADER_LIMIT:
+        raise ValueError(f"{path}: it has {path.stat().st_size:,} bytes, expected at most {HEADER_LIMIT:,}")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it is a {type(found).__name__}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not a JSON object ({error})") from None
+    return found
+
+
+def meet(state, own, prefix):
+    """``state`` with ``prefix`` taken off its names or put before them, wherever that makes a name that ``own`` has."""
+    def met(name):
+        if name not in own:
+            for other in (name.removeprefix(prefix), prefix + name):
+                if other in own:
+                    return other
+        return name
+
+    return {met(name): array for name, array in state.items()}
+
+
+def require(config, **expected):
+    """ValueError unless each setting of ``config`` is absent or one of the tuple that is expected of it."""
+    for name, values in expected.items():
+        if name in config and config[name] not in values:
+            raise ValueError(f"{name} is {config[name]!r}, which this model does not have; "
+                             f"expected {' or '.join(map(repr, values))}")
