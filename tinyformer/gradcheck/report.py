@@ -85,8 +85,11 @@ class Report:
         lines = [head, ""]
         lines += ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         for one in self.inputs:
+            said = {}                                       # one sentence may hold for several codes
             for finding in one.findings:
-                lines += ["", f"  {one.name}: {_sentence(finding)}  [{finding.code}]"]
+                said.setdefault(_sentence(finding), []).append(finding.code)
+            for sentence, named in said.items():
+                lines += ["", f"  {one.name}: {sentence}  [{', '.join(named)}]"]
             worst = next((finding.evidence["worst"] for finding in one.findings if "worst" in finding.evidence), ())
             lines += [f"      {line}" for line in _worst(worst)]
         codes = dict.fromkeys(finding.code for one in wrong for finding in one.findings if finding.is_mistake)

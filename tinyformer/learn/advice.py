@@ -10,7 +10,7 @@ ADVICE = {
     "transpose": "The numbers are right, but rows and columns are exchanged. Which index of the array comes first?",
     "permuted": "The numbers are right but stand in other places. Follow one index from the value back to the input.",
     "unbroadcast": "The input was repeated to fit. What is repeated on the way forward is summed on the way back.",
-    "keepdims": "The numbers are right; the axes of size 1 are not. Mind keepdims.",
+    "keepdims": "Mind the axes of size 1: a sum along an axis keeps its place with keepdims=True, and loses it without.",
     "reduction": "A sum or mean goes along the wrong axis, or one stands for the other. Which axis does the input not have?",
     "upstream": "Twice the dy must give twice the result: dy is a factor once, and nothing is added to it.",
     "overwrite": "The input is used more than once. The gradients of all its uses are added: += and not =.",

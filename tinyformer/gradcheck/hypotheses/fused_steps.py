@@ -7,6 +7,17 @@ import numpy as np
 from .fused import norm_rule
 
 LOCAL = ("local-derivative",)
+SQUEEZED = "a sum or mean along an axis is then broadcast along another one, for want of keepdims=True"
+
+
+def squeezed(x, axis, f=np.sum):
+    """f along the last axis without keepdims, as NumPy broadcasts it in a square array; None where that cannot happen."""
+    fits = x.ndim >= 2 and axis == (x.ndim - 1,) and x.shape[-1] == x.shape[-2]
+    return f(x, axis=-1)[..., None, :] if fits else None
+
+
+def kept(x, axis, f):
+    return f(x, axis=axis, keepdims=True)
 
 
 def softmax(node):
@@ -22,6 +33,8 @@ def softmax(node):
         if other != axis:
             yield f"axis{other}", ("reduction",), "the sum of the softmax's gradient runs along the wrong axis", \
                 lambda dz, other=other: p * (dz - along(p * dz, other))
+    if squeezed(p, axis) is not None:
+        yield "squeezed", ("keepdims",), SQUEEZED, lambda dz: p * (dz - squeezed(p * dz, axis))
     yield "mean", ("reduction",), "a mean in the softmax's gradient, where it is a sum", \
         lambda dz: p * (dz - (p * dz).mean(axis=axis, keepdims=True))
     yield "no inner p", ("missing-term",), "the sum in the softmax's gradient is that of p ∘ dp, not of dp", \
@@ -50,6 +63,8 @@ def log_softmax(node):
         if other != axis:
             yield f"axis{other}", ("reduction",), "the sum of the log-softmax's gradient runs along the wrong axis", \
                 rule(p, other)
+    if squeezed(p, axis) is not None:
+        yield "squeezed", ("keepdims",), SQUEEZED, lambda dz: dz - p * squeezed(dz, axis)
     yield "mean", ("reduction",), "a mean in the log-softmax's gradient, where it is a sum", rule(p, f=np.mean)
     yield "identity", ("missing-term",), "the term p Σ dy of the log-softmax's gradient is missing", lambda dz: dz
     yield "plus", ("missing-term",), "the term p Σ dy is subtracted, not added", \
@@ -105,6 +120,13 @@ def normalised(node):
     for name, scale in (("no 1/σ", np.ones_like(s)), ("1/σ²", 1 / s ** 2), ("1/σ³", 1 / s ** 3), ("σ", s)):
         yield name, LOCAL, "the factor 1/σ of the normalisation's gradient is missing or wrong", rule(1, 1, scale)
     yield "identity", LOCAL, "the normalisation's derivative is missing", lambda dz: dz
+    if squeezed(v, axis) is not None:
+        def one(dz, first, second):
+            means = [(squeezed if of else kept)(x, axis, np.mean) for x, of in ((dz, first), (dz * v, second))]
+            return (dz - (means[0] if mean else 0) - a * v * means[1]) / s
+        for first, second in ((True, True), (True, False), (False, True)):
+            yield f"squeezed {first} {second}", ("keepdims",), SQUEEZED, \
+                lambda dz, first=first, second=second: one(dz, first, second)
     for other in (*((k,) for k in range(v.ndim)), tuple(range(v.ndim))):
         if other != axis:
             yield f"axis{other}", ("reduction",), "the means of the normalisation's gradient run along the wrong axis", \

@@ -12,7 +12,7 @@ from .steps import mistakes
 from .whole import multiple, name_of
 
 # Where several explanations fit alike, the one with the more telling name is given.
-TELLING = ("softmax-diagonal", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite", "gate-order", "mask",
+TELLING = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite", "gate-order", "mask",
            "inverted-mask",
            "unbroadcast", "head-order", "transpose", "permuted", "operand", "reduction", "sign", "missing-term",
            "local-derivative", "factor")
