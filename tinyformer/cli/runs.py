@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 
@@ -19,10 +18,10 @@ def newest_run(task=None):
 
 def _task(folder):
     """The task of the model in ``folder``; None where that cannot be told (opening it will say why)."""
-    from ..models import ARCHITECTURES
+    from ..models import model_class
     try:
-        return ARCHITECTURES[json.loads((folder / "config.json").read_text(encoding="utf-8"))["architecture"]][0].task
-    except (OSError, ValueError, KeyError, TypeError):
+        return model_class(folder).task
+    except (OSError, ValueError):
         return None
 
 

@@ -16,7 +16,7 @@ from .pretrained import named
 
 __all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Classifier", "EncoderClassifier", "GPT",
            "GPTConfig", "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "LogisticConfig",
-           "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "SigmoidLSTM", "VectorLSTM", "load_model"]
+           "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "SigmoidLSTM", "VectorLSTM", "load_model", "model_class"]
 
 # The name that config.json and recipes call an architecture by.
 ARCHITECTURES = {"gpt": (GPT, GPTConfig), "ngram": (NGram, NGramConfig)}
@@ -26,11 +26,16 @@ ARCHITECTURES.update((model.architecture, (model, model.Config)) for model in (
 
 def load_model(folder):
     """The model in ``folder``, of whichever architecture its config.json names."""
+    return model_class(folder).from_pretrained(folder)
+
+
+def model_class(folder):
+    """The class of the model in ``folder``."""
     from ..interop.published import read_config
     values = read_config(folder)
     for model, _ in ARCHITECTURES.values():
-        if model.reads(values):
-            return model.from_pretrained(folder)
+        if model.recognises(values):
+            return model
     types = [name for model, _ in ARCHITECTURES.values() for name in (model.architecture, *model.model_types)]
     raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, expected one of "
                      f"{', '.join(types)}")

@@ -60,7 +60,7 @@ class Pretrained(Module):
         path, weights = Path(folder) / "config.json", weights_file(folder)
         values, state = read_config(folder), read_state(weights)
         try:
-            if not cls.reads(values):
+            if not cls.recognises(values):
                 raise ValueError(f"it is a model of architecture {named(values)!r}, expected {cls.architecture!r}")
             values.pop("architecture", None)
             config = cls.read_config(values)
@@ -79,7 +79,7 @@ class Pretrained(Module):
         return model.eval()
 
     @classmethod
-    def reads(cls, values):
+    def recognises(cls, values):
         """Whether ``values``, a config.json, are of this architecture."""
         return named(values) in (cls.architecture, *cls.model_types)
 
