@@ -31,6 +31,16 @@ def run(command, folder, **variables):
     return result.stdout
 
 
+def compile_all(compiler, flags, folder):
+    """The objects of all sources, each compiled by itself."""
+    def compile(source):
+        run([*compiler, *FLAGS, *flags, "-c", source, "-o", f"{Path(source).stem}.o"], folder)
+        return f"{Path(source).stem}.o"
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile, [DRIVER, *SOURCES]))
+
+
 @pytest.fixture
 def zig():
     if importlib.util.find_spec("ziglang") is None:
@@ -48,16 +58,13 @@ def test_64_bit_arm(tmp_path, zig):
 
 @pytest.mark.parametrize("target, more", [("aarch64-macos", []), ("x86_64-macos", []), ("x86_64-windows-gnu", [LIKE_MSVC])])
 def test_other_systems_compile(tmp_path, zig, target, more):
-    def compile(source):
-        run([*zig, "-target", target, *FLAGS, *more, "-O0", "-c", source, "-o", f"{Path(source).stem}.o"], tmp_path)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(compile, [DRIVER, *SOURCES]))
+    compile_all(zig, ["-target", target, "-O0", *more], tmp_path)
 
 
 @pytest.mark.skipif(not shutil.which("g++") or sys.platform == "win32", reason="needs g++")
 @pytest.mark.parametrize("flags, expected", [([LIKE_MSVC], "portable pool"),
                                              (["-fopenmp", "-DTF_OPENMP"], "portable openmp")])
 def test_other_builds(tmp_path, flags, expected):
-    run(["g++", *FLAGS, *flags, DRIVER, *SOURCES, "-o", "driver", "-pthread"], tmp_path)
+    objects = compile_all(["g++"], flags, tmp_path)
+    run(["g++", *flags, *objects, "-o", "driver", "-pthread"], tmp_path)
     assert run(["./driver"], tmp_path, TINYFORMER_ISA="portable") == f"{expected}: 0 failures\n"
