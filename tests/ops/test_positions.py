@@ -45,6 +45,26 @@ def test_rotary_scores_depend_on_the_distance_alone(rng):
         np.testing.assert_allclose(diagonal, diagonal[0], atol=1e-12)
 
 
+def test_the_turns_of_a_longer_context():
+    """Llama 3.1: three ranges of wavelengths λ = 2π/f, as its authors wrote them."""
+    plain, stretched = ops.rotary_frequencies(128, 5e5), ops.rotary_frequencies(128, 5e5, 8.0, 1.0, 4.0, 8192)
+    kinds = set()
+    for f, found in zip(plain, stretched):
+        wavelength = 2 * np.pi / f
+        if wavelength < 8192 / 4:
+            kind, expected = "fast", f
+        elif wavelength > 8192:
+            kind, expected = "slow", f / 8
+        else:
+            smooth = (8192 / wavelength - 1) / (4 - 1)
+            kind, expected = "between", (1 - smooth) * f / 8 + smooth * f
+        kinds.add(kind)
+        assert found == pytest.approx(expected, rel=1e-12)
+    assert kinds == {"fast", "slow", "between"}
+    np.testing.assert_array_equal(ops.rotary_frequencies(128, 5e5, factor=1.0), plain)
+    np.testing.assert_allclose(ops.rotary_tables(5, 128, 5e5, np.float64, factor=8.0)[1], np.sin(np.outer(np.arange(5), stretched)))
+
+
 def test_errors():
     with pytest.raises(ValueError, match="rotary: the head width is 5, expected an even one"):
         ops.rotary_tables(3, 5)

@@ -45,7 +45,7 @@ class Oracle:
         model = cls(config).eval().to(getattr(torch, dtype))
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter.add_(0.2 * torch.randn_like(parameter))
+                parameter.add_(0.1 * torch.randn_like(parameter))
         return model
 
     def compare(self, ours, theirs, rng, length, layout=lambda name, array: array):

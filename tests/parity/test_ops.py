@@ -16,8 +16,8 @@ TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 SEEDS = 15
 CASES = []
 
-# sinusoidal and rotary_tables make constants; dropout draws from a generator that PyTorch does not have.
-WITHOUT_TWIN = {"sinusoidal", "rotary_tables", "dropout"}
+# sinusoidal, rotary_frequencies and rotary_tables make constants; dropout draws from a generator that PyTorch does not have.
+WITHOUT_TWIN = {"sinusoidal", "rotary_frequencies", "rotary_tables", "dropout"}
 
 
 def case(*names):

@@ -15,7 +15,6 @@ import mmap
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save
 
 from ..files import replace_file
 
@@ -27,6 +26,7 @@ TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "bfloat16", "I64": "<
 
 def write_weights(path, arrays, metadata=None):
     """Write {name: array} and {name: text} to ``path``, whole or not at all."""
+    from safetensors.numpy import save
     replace_file(path, save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata))
 
 

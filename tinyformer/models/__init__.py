@@ -8,6 +8,7 @@ from .classifier import Average, BagOfWords, BayesBag, Classifier
 from .encoder import EncoderClassifier
 from .gpt import GPT, GPTConfig
 from .hmm import HMM, HMMConfig
+from .llama import Llama, LlamaConfig
 from .linear import LinearConfig, LinearRegression, LogisticConfig, LogisticRegression
 from .lstm import AttentionLSTM, LSTMClassifier, SigmoidLSTM, VectorLSTM
 from .mlp import MLP, MLPConfig
@@ -15,11 +16,12 @@ from .ngram import NGram, NGramConfig
 from .pretrained import named
 
 __all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Classifier", "EncoderClassifier", "GPT",
-           "GPTConfig", "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "LogisticConfig",
-           "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "SigmoidLSTM", "VectorLSTM", "load_model", "model_class"]
+           "GPTConfig", "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "Llama", "LlamaConfig",
+           "LogisticConfig", "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "SigmoidLSTM", "VectorLSTM",
+           "load_model", "model_class"]
 
 # The name that config.json and recipes call an architecture by.
-ARCHITECTURES = {"gpt": (GPT, GPTConfig), "ngram": (NGram, NGramConfig)}
+ARCHITECTURES = {"gpt": (GPT, GPTConfig), "llama": (Llama, LlamaConfig), "ngram": (NGram, NGramConfig)}
 ARCHITECTURES.update((model.architecture, (model, model.Config)) for model in (
     BagOfWords, BayesBag, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier, MLP))
 

@@ -10,15 +10,14 @@ Source: Radford et al. (2019); the recipe and the scaled initialisation: nanoGPT
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import nn, ops
+from ..interop.gpt2 import GPT2Layout
 from ..nn import init
-from ..nn.module import as_array
-from .pretrained import Pretrained
+from .decoder import Decoder, attend
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,7 @@ class CausalSelfAttention(nn.Module):
         B, T, C = x.shape
         q, k, v = (part.reshape(B, T, self.n_head, C // self.n_head).swapaxes(1, 2)         # (B, H, T, D)
                    for part in ops.split(self.c_attn(x), 3, axis=-1))
-        mask = None
-        if cache is not None:
-            k, v = cache.extend(self, k.data, v.data)                                       # (B, H, past + T, D)
-            mask = np.tri(T, k.shape[2], k.shape[2] - T, dtype=bool) if T > 1 else None     # the last one sees all
-        y = ops.scaled_dot_product_attention(q, k, v, mask, is_causal=cache is None,
-                                             dropout_p=self.dropout if self.training else 0.0)
+        y = attend(self, q, k, v, cache, dropout_p=self.dropout if self.training else 0.0)
         return self.resid_dropout(self.c_proj(y.swapaxes(1, 2).reshape(B, T, C)))
 
 
@@ -93,13 +87,13 @@ class Block(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
-class GPT(Pretrained):
+class GPT(GPT2Layout, Decoder):
     """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number.
 
     Saved in GPT-2's published layout; its biases are then zeros where the config has none.
     """
 
-    architecture, Config, model_types = "gpt", GPTConfig, ("gpt2",)
+    architecture, Config = "gpt", GPTConfig
 
     def __init__(self, config):
         self.config = config
@@ -121,69 +115,9 @@ class GPT(Pretrained):
                 init.zeros_(parameter)
 
     def forward(self, ids, cache=None):
-        ids = np.asarray(ids)
-        past = 0 if cache is None else cache.length
-        if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.block_size - past:
-            raise ValueError(f"GPT: ids have shape {ids.shape}, expected (B, T) with 1 ≤ T ≤ {self.config.block_size - past}"
-                             + (f" beside {past} cached positions" if past else ""))
+        ids, past = self.read(ids, cache)
         positions = np.arange(past, past + ids.shape[1])
         x = self.drop(self.wte(ids) + self.wpe(positions))                                  # (B, T, C)
         for block in self.h:
             x = block(x, cache)
         return ops.linear(self.ln_f(x), self.wte.weight)                                    # (B, T, V)
-
-    def loss(self, ids, targets):
-        """Mean cross-entropy in nats of ``targets`` (B, T), the tokens that follow ``ids`` (B, T)."""
-        return ops.cross_entropy(self(ids), targets)
-
-    def generate(self, ids, max_new_tokens, **how):
-        """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
-        from ..generate import generate
-        return generate(self, ids, max_new_tokens, **how)
-
-    # -- GPT-2's published layout
-
-    @classmethod
-    def read_config(cls, values):
-        if "model_type" not in values:                      # written before save_pretrained took up that layout
-            return GPTConfig(**values)
-        from ..interop.published import require
-        require(values, activation_function=("gelu_new", "gelu_pytorch_tanh"), layer_norm_epsilon=(1e-5,),
-                n_inner=(None, 4 * values["n_embd"]), scale_attn_weights=(True,), scale_attn_by_inverse_layer_idx=(False,),
-                add_cross_attention=(False,), tie_word_embeddings=(True,))
-        sizes = {name: values[name] for name in ("vocab_size", "n_layer", "n_head", "n_embd")}
-        return GPTConfig(**sizes, block_size=values["n_positions"], dropout=values.get("resid_pdrop", 0.1),
-                         bias=values.get("bias", True))
-
-    def published_config(self):
-        c = self.config
-        return {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": c.vocab_size,
-                "n_positions": c.block_size, "n_layer": c.n_layer, "n_head": c.n_head, "n_embd": c.n_embd, "bias": c.bias,
-                "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "tie_word_embeddings": True,
-                "resid_pdrop": c.dropout, "embd_pdrop": c.dropout, "attn_pdrop": c.dropout,
-                "bos_token_id": None, "eos_token_id": None}
-
-    def adopt(self, state):
-        """GPT-2's names with or without "transformer.", its matrices (in, out) turned over, its masks and the second name
-        of the tied output left out. nanoGPT's matrices are (out, in) as ours: the fused one of the first layer tells them apart."""
-        from ..interop.published import meet
-        own = self.state_dict()
-        state = {name: array for name, array in meet(state, own, "transformer.").items()
-                 if not re.fullmatch(r"(transformer\.)?h\.\d+\.attn\.(masked_)?bias|lm_head\.weight", name)
-                 and (self.config.bias or not name.endswith(".bias") or np.any(as_array(array)))}
-        fused = state.get("h.0.attn.c_attn.weight")
-        if fused is not None and tuple(fused.shape) == (self.config.n_embd, 3 * self.config.n_embd):
-            state = {name: array.T if name in own and _is_matrix(name) else array for name, array in state.items()}
-        return state
-
-    def published_state(self):
-        state = {f"transformer.{name}": array.T if _is_matrix(name) else array for name, array in self.state_dict().items()}
-        if not self.config.bias:
-            state.update((name.removesuffix("weight") + "bias", np.zeros(array.shape[-1], array.dtype))
-                         for name, array in list(state.items()) if not name.endswith(("wte.weight", "wpe.weight")))
-        return state
-
-
-def _is_matrix(name):
-    """Whether ``name`` is a linear layer's weight, which GPT-2 has as (in, out)."""
-    return re.fullmatch(r"(transformer\.)?h\.\d+\.(attn|mlp)\.c_\w+\.weight", name)

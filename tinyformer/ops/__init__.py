@@ -11,7 +11,7 @@ from .attention import scaled_dot_product_attention
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from .lookup import embedding
 from .normalization import batch_norm, layer_norm, rms_norm
-from .positions import rotary, rotary_tables, sinusoidal
+from .positions import rotary, rotary_frequencies, rotary_tables, sinusoidal
 from .products import einsum, linear, linear_gelu, matmul, sparse_linear
 from .recurrence import gru, lstm, rnn
 from .reductions import cumsum, logsumexp, max, mean, min, sum, var

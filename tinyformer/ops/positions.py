@@ -22,12 +22,25 @@ def sinusoidal(T, C, dtype=np.float32):
     return table
 
 
-@functools.lru_cache(maxsize=16)
-def rotary_tables(T, D, base=10000.0, dtype=np.float32):
-    """cos and sin, each (T, D/2), of t · base^{−2i/D}."""
+def rotary_frequencies(D, base=10000.0, factor=1.0, low=1.0, high=4.0, original=8192):
+    """fᵢ = base^{−2i/D} (D/2,), the angle in radians by which pair i turns from one position to the next.
+
+    factor > 1 stretches the slow turns for contexts longer than the ``original`` one, as Llama 3.1 does: those that went
+    round fewer than ``low`` times in it are slowed down by the factor, those with more than ``high`` stay, in between it is
+
+        f′ = (1 − s) f/factor + s f,   s = (original f/2π − low) / (high − low)
+    """
     if D % 2:
         raise ValueError(f"rotary: the head width is {D}, expected an even one")
-    angle = np.arange(T)[:, None] * float(base) ** (-np.arange(0, D, 2) / D)
+    f = float(base) ** (-np.arange(0, D, 2) / D)
+    s = np.clip((original * f / (2 * np.pi) - low) / (high - low), 0, 1)
+    return (1 - s) * f / factor + s * f
+
+
+@functools.lru_cache(maxsize=16)
+def rotary_tables(T, D, base=10000.0, dtype=np.float32, **stretch):
+    """cos and sin, each (T, D/2), of t · fᵢ, with the frequencies of ``rotary_frequencies``."""
+    angle = np.arange(T)[:, None] * rotary_frequencies(D, base, **stretch)
     tables = np.cos(angle).astype(dtype), np.sin(angle).astype(dtype)
     for table in tables:
         table.setflags(write=False)

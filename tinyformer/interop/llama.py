@@ -1,0 +1,74 @@
+"""The published layout of Llama, Qwen2 and Qwen3: config.json and names; and Meta's own names for the same weights."""
+
+from __future__ import annotations
+
+import re
+
+from ..nn.module import as_array
+from .published import meet, require
+
+# Our names for the settings in config.json; those that stretch the rotations are in a table of their own there.
+SETTINGS = {"vocab_size": "vocab_size", "block_size": "max_position_embeddings", "n_layer": "num_hidden_layers",
+            "n_head": "num_attention_heads", "n_embd": "hidden_size", "n_inner": "intermediate_size"}
+STRETCH = {"rope_factor": "factor", "rope_low": "low_freq_factor", "rope_high": "high_freq_factor",
+           "rope_original": "original_max_position_embeddings"}
+
+META = {"tok_embeddings": "model.embed_tokens", "norm": "model.norm", "output": "lm_head",
+        "attention_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+        "attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj", "attention.wv": "self_attn.v_proj",
+        "attention.wo": "self_attn.o_proj",
+        "feed_forward.w1": "mlp.gate_proj", "feed_forward.w3": "mlp.up_proj", "feed_forward.w2": "mlp.down_proj"}
+
+
+class LlamaLayout:
+    """For ``models.Llama``: the four translations that ``models.pretrained`` asks for."""
+
+    model_types = ("llama", "qwen2", "qwen3")
+
+    @classmethod
+    def read_config(cls, values):
+        kind = values["model_type"]
+        require(values, hidden_act=("silu",), attention_bias=(False,), mlp_bias=(False,), use_sliding_window=(False,))
+        rope = values.get("rope_parameters") or {"rope_theta": values.get("rope_theta", 10000.0),
+                                                 **(values.get("rope_scaling") or {})}
+        rope_type = rope.get("rope_type", rope.get("type", "default"))
+        require({"rope_type": rope_type}, rope_type=("default", "llama3"))
+        stretch = {ours: rope[theirs] for ours, theirs in STRETCH.items()} if rope_type == "llama3" else {}
+        return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items()}, **stretch,
+                          n_kv_head=values.get("num_key_value_heads") or values["num_attention_heads"],
+                          head_dim=values.get("head_dim") or (128 if kind == "qwen3" else 0), rope_theta=rope["rope_theta"],
+                          norm_eps=values.get("rms_norm_eps", 1e-6), tied=values.get("tie_word_embeddings", False),
+                          qkv_bias=kind == "qwen2", qk_norm=kind == "qwen3")
+
+    def published_config(self):
+        c = self.config
+        kind, name = ("qwen3", "Qwen3") if c.qk_norm else ("qwen2", "Qwen2") if c.qkv_bias else ("llama", "Llama")
+        stretch = {theirs: getattr(c, ours) for ours, theirs in STRETCH.items()}
+        return {"architectures": [f"{name}ForCausalLM"], "model_type": kind,
+                **{theirs: getattr(c, ours) for ours, theirs in SETTINGS.items()},
+                "num_key_value_heads": c.n_kv_head, "head_dim": c.head_dim, "hidden_act": "silu", "rms_norm_eps": c.norm_eps,
+                "tie_word_embeddings": c.tied, "rope_theta": c.rope_theta,
+                "rope_scaling": None if c.rope_factor == 1 else {"rope_type": "llama3", **stretch},
+                "bos_token_id": None, "eos_token_id": None}
+
+    def adopt(self, state):
+        """The published names with or without "model."; Meta's; tables of frequencies and the second name of a tied output are
+        left out."""
+        if "tok_embeddings.weight" in state:
+            state = {_from_meta(name): self._halves(name, array) for name, array in state.items() if name != "rope.freqs"}
+        return {name: array for name, array in meet(state, self.state_dict(), "model.").items()
+                if not name.endswith("rotary_emb.inv_freq") and not (self.config.tied and name == "lm_head.weight")}
+
+    def _halves(self, name, array):
+        """Meta turns features 2i and 2i + 1 together, the published layout i and i + D/2: rows of W_Q and W_K change places."""
+        if not name.endswith(("attention.wq.weight", "attention.wk.weight")):
+            return array
+        pairs = as_array(array).reshape(-1, self.config.head_dim // 2, 2, array.shape[1])              # (H, D/2, 2, C)
+        return pairs.swapaxes(1, 2).reshape(array.shape)
+
+
+def _from_meta(name):
+    found = re.fullmatch(r"(layers\.\d+\.)?(.+)\.weight", name)
+    if not found or found[2] not in META:
+        return name
+    return ("model." + found[1] if found[1] else "") + META[found[2]] + ".weight"

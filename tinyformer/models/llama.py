@@ -1,0 +1,169 @@
+"""Llama 3 and Qwen: the decoder-only Transformer as it came to be after GPT-2, wired as the published checkpoints say.
+
+    x = token embedding
+    x = x + attention(norm(x));  x = x + down(silu(gate(norm(x))) ∘ up(norm(x)))            n_layer times
+    logits = head(norm(x))
+
+Against GPT-2: RMS norm for layer norm, positions as rotations of queries and keys, fewer heads of keys and values than of
+queries, SwiGLU for GELU, no biases. Qwen2 has biases on queries, keys and values; Qwen3 norms each head's queries and keys.
+
+Source: Touvron et al. (2023); Grattafiori et al., "The Llama 3 herd of models" (2024); the technical reports of Qwen2.5 and
+Qwen3 (2024, 2025). Names are those of the checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .. import nn, ops
+from ..interop.llama import LlamaLayout
+from ..nn import init
+from .decoder import Decoder, attend
+
+
+@dataclass(frozen=True)
+class LlamaConfig:
+    """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, G = n_kv_head, C = n_embd. The defaults are Llama 3 8B's.
+
+    n_inner     width inside the MLP
+    head_dim    D; 0 is C/H
+    rope_…      θ, and how its frequencies are stretched; see ``ops.rotary_frequencies``
+    tied        the output uses the embedding's weight
+    qkv_bias    Qwen2's biases;   qk_norm  Qwen3's norms
+    """
+
+    vocab_size: int
+    block_size: int = 8192
+    n_layer: int = 32
+    n_head: int = 32
+    n_kv_head: int = 8
+    n_embd: int = 4096
+    n_inner: int = 14336
+    head_dim: int = 0
+    rope_theta: float = 500000.0
+    rope_factor: float = 1.0
+    rope_low: float = 1.0
+    rope_high: float = 4.0
+    rope_original: int = 8192
+    norm_eps: float = 1e-5
+    tied: bool = False
+    qkv_bias: bool = False
+    qk_norm: bool = False
+
+    def __post_init__(self):
+        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"LlamaConfig: {name} is {value!r}, expected a whole number of at least 1")
+        if not self.head_dim:
+            if self.n_embd % self.n_head:
+                raise ValueError(f"LlamaConfig: n_embd {self.n_embd} cannot be divided among n_head {self.n_head} heads")
+            object.__setattr__(self, "head_dim", self.n_embd // self.n_head)
+        if not isinstance(self.head_dim, int) or self.head_dim < 1 or self.head_dim % 2:
+            raise ValueError(f"LlamaConfig: head_dim is {self.head_dim!r}, expected an even number, whose halves can be turned")
+        if self.n_head % self.n_kv_head:
+            raise ValueError(f"LlamaConfig: n_kv_head {self.n_kv_head} does not divide n_head {self.n_head}")
+        for name in ("rope_theta", "rope_factor", "rope_low", "rope_high", "norm_eps"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"LlamaConfig: {name} is {getattr(self, name)!r}, expected a positive number")
+        if self.qkv_bias and self.qk_norm:
+            raise ValueError("LlamaConfig: qkv_bias is Qwen2's and qk_norm Qwen3's; no published model has both")
+        if self.rope_low >= self.rope_high:
+            raise ValueError(f"LlamaConfig: rope_low {self.rope_low} is not below rope_high {self.rope_high}")
+
+
+class Attention(nn.Module):
+    """H heads of queries over G heads of keys and values: H/G queries read the same ones."""
+
+    def __init__(self, c):
+        self.head_dim = c.head_dim
+        self.q_proj = nn.Linear(c.n_embd, c.n_head * c.head_dim, bias=c.qkv_bias)
+        self.k_proj = nn.Linear(c.n_embd, c.n_kv_head * c.head_dim, bias=c.qkv_bias)
+        self.v_proj = nn.Linear(c.n_embd, c.n_kv_head * c.head_dim, bias=c.qkv_bias)
+        self.o_proj = nn.Linear(c.n_head * c.head_dim, c.n_embd, bias=False)
+        self.q_norm = nn.RMSNorm(c.head_dim, c.norm_eps) if c.qk_norm else None
+        self.k_norm = nn.RMSNorm(c.head_dim, c.norm_eps) if c.qk_norm else None
+
+    def forward(self, x, angles, cache=None):
+        B, T, _ = x.shape
+        q, k, v = (linear(x).reshape(B, T, -1, self.head_dim) for linear in (self.q_proj, self.k_proj, self.v_proj))
+        if self.q_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k, v = q.swapaxes(1, 2), k.swapaxes(1, 2), v.swapaxes(1, 2)                      # (B, H or G, T, D)
+        y = attend(self, ops.rotary(q, **angles), ops.rotary(k, **angles), v, cache)
+        return self.o_proj(y.swapaxes(1, 2).reshape(B, T, -1))
+
+
+class MLP(nn.Module):
+    """SwiGLU: down(silu(gate(x)) ∘ up(x)).   Source: Shazeer (2020)."""
+
+    def __init__(self, c):
+        self.gate_proj = nn.Linear(c.n_embd, c.n_inner, bias=False)
+        self.up_proj = nn.Linear(c.n_embd, c.n_inner, bias=False)
+        self.down_proj = nn.Linear(c.n_inner, c.n_embd, bias=False)
+
+    def forward(self, x):
+        return self.down_proj(ops.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    """Attention, then MLP, each behind a norm and added to what came in."""
+
+    def __init__(self, c):
+        self.input_layernorm = nn.RMSNorm(c.n_embd, c.norm_eps)
+        self.self_attn = Attention(c)
+        self.post_attention_layernorm = nn.RMSNorm(c.n_embd, c.norm_eps)
+        self.mlp = MLP(c)
+
+    def forward(self, x, angles, cache=None):
+        x = x + self.self_attn(self.input_layernorm(x), angles, cache)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Trunk(nn.Module):
+    """All but the output."""
+
+    def __init__(self, c):
+        self.embed_tokens = nn.Embedding(c.vocab_size, c.n_embd)
+        self.layers = nn.ModuleList(Layer(c) for _ in range(c.n_layer))
+        self.norm = nn.RMSNorm(c.n_embd, c.norm_eps)
+
+    def forward(self, ids, angles, cache=None):
+        x = self.embed_tokens(ids)                                                          # (B, T, C)
+        for layer in self.layers:
+            x = layer(x, angles, cache)
+        return self.norm(x)
+
+
+class Llama(LlamaLayout, Decoder):
+    """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number."""
+
+    architecture, Config = "llama", LlamaConfig
+
+    def __init__(self, config):
+        self.config = config
+        self.model = Trunk(config)
+        self.lm_head = None if config.tied else nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.initialise()
+
+    def initialise(self):
+        """As GPT: matrices from N(0, 0.02²), the 2L that write into the residual stream from N(0, 0.02²/2L), biases 0."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                residual = name.endswith(("o_proj.weight", "down_proj.weight"))
+                init.normal_(parameter, std=0.02 / math.sqrt(2 * self.config.n_layer) if residual else 0.02)
+            elif name.endswith("bias"):
+                init.zeros_(parameter)
+
+    def forward(self, ids, cache=None):
+        ids, past = self.read(ids, cache)
+        x = self.model(ids, self.angles(past, ids.shape[1]), cache)
+        return ops.linear(x, self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight)
+
+    def angles(self, past, T):
+        """cos and sin of positions past … past + T − 1, out of a table whose length is a power of two: few are ever made."""
+        c, end = self.config, past + T
+        cos, sin = ops.rotary_tables(1 << (end - 1).bit_length(), c.head_dim, c.rope_theta, self.model.norm.weight.dtype,
+                                     factor=c.rope_factor, low=c.rope_low, high=c.rope_high, original=c.rope_original)
+        return {"cos": cos[past:end], "sin": sin[past:end]}
