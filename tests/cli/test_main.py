@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "generate", "predict", "evaluate", "doctor", "check", "data", "learn", "book")
+COMMANDS = ("train", "generate", "predict", "evaluate", "attention", "curves", "doctor", "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
@@ -25,6 +25,8 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
     ("generate", ("PROMPT", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed")),
     ("predict", ("TEXT", "--run DIR", "--top", "--json")),
     ("evaluate", ("--model DIR", "--json", "--plot")),
+    ("attention", ("TEXT", "--model DIR", "--layer", "--head", "--rollout", "--out FILE")),
+    ("curves", ("DIR …", "--out FILE")),
     ("doctor", ()),
 ))
 def test_help_of_each_command(cli, command, says):

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from tinyformer.viz import draw_losses
+from tinyformer.viz import draw_losses, draw_runs
 from tinyformer.viz.losses import smooth
 
 
@@ -36,3 +36,35 @@ def test_the_curves_are_those_of_the_records(tmp_path, monkeypatch):
     draw_losses(records, tmp_path / "loss.png", title="a run")
     assert drawn[None] == ([1, 2, 3, 4], [1.0, 2.0, 3.0, 4.0])
     assert drawn["validation"] == ([2, 4], [9.0, 8.0])
+
+
+def test_curves_of_several_runs(tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+    drawn, plot = [], Axes.plot
+    monkeypatch.setattr(Axes, "plot", lambda self, x, y, **how: (drawn.append((list(x), list(y), how)), plot(self, x, y, **how))[1])
+    runs = {"first": [{"step": i, "train_loss": 1.0 * i, "val_loss": {2: 9.0, 4: 8.5, 5: 8.75}.get(i)} for i in range(1, 6)],
+            "second": [{"step": 3, "train_loss": 2.0, "val_loss": None}]}
+    path = tmp_path / "curves.png"
+    path.write_bytes(b"old")
+    draw_runs(runs, path)
+    (_, training, _), (steps, validation, how), (_, other, unmeasured) = drawn
+    assert training == [1, 2, 3, 4, 5] and (steps, validation) == ([2, 4, 5], [9.0, 8.5, 8.75]) and other == [2]
+    assert how["label"] == "first, lowest 8.500" and unmeasured["label"] == "second, not measured"
+    assert how["color"] != unmeasured["color"]
+    assert struct.unpack(">II", path.read_bytes()[16:24]) == (960, 576) and list(tmp_path.iterdir()) == [path]
+
+
+def test_many_runs_are_told_apart(tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+    styles, plot = [], Axes.plot
+    monkeypatch.setattr(Axes, "plot", lambda self, *xy, **how: (styles.append((how["color"], how["linestyle"])),
+                                                                plot(self, *xy, **how))[1])
+    draw_runs({str(i): [{"step": 1, "train_loss": i, "val_loss": None}] for i in range(20)}, tmp_path / "a.png")
+    assert len(set(styles)) == 20
+
+
+def test_runs_without_steps(tmp_path):
+    with pytest.raises(ValueError, match="but there is no run"):
+        draw_runs({}, tmp_path / "a.png")
+    with pytest.raises(ValueError, match="but b has none"):
+        draw_runs({"a": [{"step": 1, "train_loss": 1, "val_loss": None}], "b": []}, tmp_path / "a.png")

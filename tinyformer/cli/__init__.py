@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import typer
 
-from . import book, check, data, doctor, evaluate, generate, learn, predict, train
+from . import attention, book, check, curves, data, doctor, evaluate, generate, learn, predict, train
 from .console import settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
@@ -18,6 +18,8 @@ app.command("train", context_settings={"allow_extra_args": True})(train.command)
 app.command("generate")(generate.command)
 app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
+app.command("attention")(attention.command)
+app.command("curves")(curves.command)
 app.command("doctor")(doctor.command)
 app.command("check")(check.command)
 app.add_typer(data.app, name="data")

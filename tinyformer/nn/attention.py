@@ -9,6 +9,7 @@ import numpy as np
 from .. import ops
 from ..autograd import Tensor
 from ..kernels.reference import causal_bias
+from ..ops.attention import watcher
 from . import functional as F, init
 from .basic import Linear
 from .checks import as_input, check_sizes
@@ -152,4 +153,7 @@ def attention_weights(q, k, mask=None, is_causal=False):
         scores = scores + causal_bias(*scores.shape[-2:], scores.dtype)
     if mask is not None:
         scores = ops.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
-    return F.softmax(scores)
+    weights = F.softmax(scores)
+    if (see := watcher.get()) is not None:
+        see(weights.data)
+    return weights

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextvars import ContextVar
 
 import numpy as np
 
 from .. import kernels
 from ..autograd import differentiable
+from ..kernels.reference import causal_bias, softmax_rows
 from .regularization import keep_mask
+
+# Called with the weights (…, H, T, S) of every attention while it is set: viz.watch_attention sets it.
+watcher = ContextVar("watcher", default=None)
 
 
 @differentiable
@@ -35,6 +40,8 @@ def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=N
     bias = None if mask is None else _bias(mask, shape[1:] if single else shape, q.dtype)
     keep = keep_mask(shape, dropout_p, q.dtype, rng) if dropout_p else None
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    if (see := watcher.get()) is not None:
+        see(_weights(q, k, bias, is_causal, scale))
     learned = mask is not None and mask.dtype != bool
     out, backward = kernels.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=learned)
 
@@ -45,6 +52,17 @@ def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=N
         return dq, dk, dv, dbias
 
     return out[0] if single else out, vjp
+
+
+def _weights(q, k, bias, is_causal, scale):
+    """P = softmax(Q Kᵀ · scale + mask), which ``kernels.attention`` does not tell, before dropout."""
+    k = np.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)                       # each key head for its group of query heads
+    scores = kernels.matmul(q * q.dtype.type(scale), np.ascontiguousarray(k.swapaxes(-1, -2)))
+    if is_causal:
+        scores += causal_bias(*scores.shape[-2:], scores.dtype)
+    if bias is not None:
+        scores += bias
+    return softmax_rows(scores)
 
 
 def _check(q, k, v):

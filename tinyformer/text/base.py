@@ -13,8 +13,15 @@ class Tokenizer:
     """Text to ids and back.
 
     A subclass has a ``kind``, ``vocab_size``, ``train(text, …)``, ``encode(text)``, ``decode(ids)``, and the pair
-    ``to_dict()`` and ``from_dict(fields)`` of what is saved.
+    ``to_dict()`` and ``from_dict(fields)`` of what is saved. ``tokens`` lists what each id stands for, as text or as bytes.
     """
+
+    tokens = ()
+
+    def pieces(self, ids):
+        """What each of ``ids`` stands for by itself, as text. Bytes that are no whole character are spelled \\xe4."""
+        return [token.decode(errors="backslashreplace") if isinstance(token, bytes) else token
+                for token in (self.tokens[id] for id in checked_ids("pieces", ids, self.vocab_size))]
 
     def save(self, path):
         """Write the tokenizer to ``path`` as JSON; ``load_tokenizer`` reads it. Raises OSError."""

@@ -33,7 +33,7 @@ class CharTokenizer(Tokenizer):
         self.characters = characters
         self.unk = unk
         self._points = code_points(characters)
-        self._pieces = [*characters, UNKNOWN] if unk else list(characters)
+        self.tokens = [*characters, UNKNOWN] if unk else list(characters)
 
     @classmethod
     def train(cls, text, unk=False):
@@ -46,7 +46,7 @@ class CharTokenizer(Tokenizer):
     @property
     def vocab_size(self):
         """How many ids there are."""
-        return len(self._pieces)
+        return len(self.tokens)
 
     def encode(self, text):
         """The ids of the characters of ``text``: int64 (T,). ValueError for an unknown character, unless ``unk``."""
@@ -65,7 +65,7 @@ class CharTokenizer(Tokenizer):
 
     def decode(self, ids):
         """The text of ``ids``, integers (T,)."""
-        return "".join(map(self._pieces.__getitem__, checked_ids("CharTokenizer.decode", ids, self.vocab_size)))
+        return "".join(map(self.tokens.__getitem__, checked_ids("CharTokenizer.decode", ids, self.vocab_size)))
 
     def to_dict(self):
         """What is saved."""

@@ -1,6 +1,8 @@
 """Pictures."""
 
+from .attention import AttentionMaps, draw_attention, rollout, watch_attention
 from .gradients import draw_state_gradients, state_gradients
-from .losses import draw_losses
+from .losses import draw_losses, draw_runs
 
-__all__ = ["draw_losses", "draw_state_gradients", "state_gradients"]
+__all__ = ["AttentionMaps", "draw_attention", "draw_losses", "draw_runs", "draw_state_gradients", "rollout", "state_gradients",
+           "watch_attention"]

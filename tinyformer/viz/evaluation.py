@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
-from ..files import replace_file
-from .losses import BLUE, GREY, ORANGE
+from .figure import BLUE, GREY, ORANGE, new_figure, save_figure
 
 
 def draw_evaluation(figures, path):
     """Draw confusion matrix, accuracy beside its baselines, and reliability of ``Classification.evaluate`` into a PNG file."""
-    from matplotlib.figure import Figure
-    figure = Figure(figsize=(11, 3.7), layout="constrained")
+    figure = new_figure(11, 3.7)
     matrix, bars, curve = figure.subplots(1, 3)
     confusion, classes = np.array(figures["confusion"]), figures["classes"]
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -44,6 +40,4 @@ def draw_evaluation(figures, path):
               title=f"reliability, error {figures['calibration_error']:.3f}")
     for axes in (bars, curve):
         axes.spines[["top", "right"]].set_visible(False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    replace_file(path, picture.getvalue())
+    save_figure(figure, path)

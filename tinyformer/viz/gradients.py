@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
 from ..autograd import Tensor
-from ..files import replace_file
-from .losses import BLUE, GREY, ORANGE
-
-GREEN = "#009E73"
+from .figure import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 
 
 def state_gradients(layer, x):
@@ -48,14 +43,11 @@ def state_gradients(layer, x):
 
 def draw_state_gradients(norms, path, title="How far back the gradient reaches"):
     """Draw {name: ``state_gradients``} over the steps back from the end, on a logarithmic scale, into the PNG file ``path``."""
-    from matplotlib.figure import Figure
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = new_figure(7, 4.2)
     axes = figure.add_subplot()
     for (name, values), colour in zip(norms.items(), (BLUE, ORANGE, GREEN, GREY)):
         axes.semilogy(np.arange(len(values))[::-1], np.maximum(values, np.finfo(float).tiny), color=colour, label=name)
     axes.set(xlabel="steps back from the end, T − t", ylabel="‖∂h_T/∂s_t‖", title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    replace_file(path, picture.getvalue())
+    save_figure(figure, path)

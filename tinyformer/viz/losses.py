@@ -1,14 +1,10 @@
-"""Loss curves."""
+"""Loss curves, of one run and of several."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
-from ..files import replace_file
-
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6b6b6b"       # told apart by the colour-blind too (Okabe and Ito)
+from .figure import BLUE, GREY, ORANGE, SERIES, new_figure, save_figure
 
 
 def draw_losses(records, path, title, levels=None, final=None, unit="nats per token"):
@@ -18,9 +14,7 @@ def draw_losses(records, path, title, levels=None, final=None, unit="nats per to
     final       (step, loss) on the whole validation split
     unit        of the loss
     """
-    # The object-oriented interface: no window system is asked for, and no state is left for a notebook's own plots.
-    from matplotlib.figure import Figure
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = new_figure(7, 4.2)
     axes = figure.add_subplot()
     step = np.array([record["step"] for record in records])
     loss = np.array([record["train_loss"] for record in records])
@@ -38,9 +32,34 @@ def draw_losses(records, path, title, levels=None, final=None, unit="nats per to
     axes.set(xlabel="step", ylabel=f"cross-entropy ({unit})", title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    replace_file(path, picture.getvalue())
+    save_figure(figure, path)
+
+
+def draw_runs(runs, path, title="Loss curves", unit="nats per token"):
+    """Draw the metrics of several runs, {name: records}, beside each other into the PNG file ``path``.
+
+    A thin line is a run's training loss, smoothed; a thick one what it measured on its validation split, with the lowest
+    value in the legend.
+    """
+    empty = [name for name, records in runs.items() if not records]
+    if not runs or empty:
+        raise ValueError(f"draw_runs: expected runs with at least one step each, but {', '.join(empty) or 'there is no run'}"
+                         + " has none" * bool(empty))
+    figure = new_figure(8, 4.8)
+    axes = figure.add_subplot()
+    for i, (name, records) in enumerate(runs.items()):
+        style = {"color": SERIES[i % len(SERIES)], "linestyle": ("-", "--", ":", "-.")[i // len(SERIES) % 4]}
+        loss = np.array([record["train_loss"] for record in records])
+        measured = [(record["step"], record["val_loss"]) for record in records if record["val_loss"] is not None]
+        label = f"{name}, lowest {min(value for _, value in measured):.3f}" if measured else f"{name}, not measured"
+        axes.plot([record["step"] for record in records], smooth(loss, max(1, len(loss) // 50)), **style, linewidth=0.8, alpha=0.6,
+                  label=None if measured else label)
+        if measured:
+            axes.plot(*zip(*measured), marker="o", markersize=3, **style, label=label)
+    axes.set(xlabel="step", ylabel=f"cross-entropy ({unit})", title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, title="thick: validation; thin: training, smoothed", title_fontsize=9)
+    save_figure(figure, path)
 
 
 def smooth(values, width):

@@ -1,0 +1,86 @@
+"""tinyformer attention"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyformer.cli import attention
+from tinyformer.models import MLP, MLPConfig
+from tinyformer.models.encoder import EncoderClassifier, EncoderConfig
+from tinyformer.models.lstm import LSTMClassifier, LSTMConfig
+from tinyformer.text.ngrams import NGramTokenizer
+from tinyformer.viz import watch_attention
+
+
+def size(path):
+    return np.frombuffer(Path(path).read_bytes()[16:24], ">u4")
+
+
+def test_a_picture_of_the_newest_run(cli, trained):
+    result = cli("attention", "the with")
+    assert result.code == 0 and result.errors == [] and result.lines == ["picture  attention.png"]
+    whole = size("attention.png")
+    assert cli("attention", "the with", "--model", trained, "--layer", 0, "--head", 1, "--out", "one.png").code == 0
+    assert cli("attention", "the with", "--rollout", "--out", "sum.png").code == 0
+    assert size("one.png")[0] < whole[0] and size("sum.png")[0] < whole[0]
+
+
+def test_tokens_and_weights_are_those_of_the_model(trained):
+    tokens, weights = attention.watched(Path(trained), "the with")
+    assert tokens == list("the with") and weights.shape == (1, 2, 8, 8)
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-6)
+
+
+def test_what_is_drawn(cli, trained, monkeypatch):
+    from tinyformer import viz
+    drawn = []
+    monkeypatch.setattr(viz, "draw_attention", lambda weights, tokens, path, **how: drawn.append((weights, tokens, how)))
+    _, weights = attention.watched(Path(trained), "code")
+    assert cli("attention", "code", "--head", 1).code == 0 and cli("attention", "code", "--rollout").code == 0
+    np.testing.assert_array_equal(drawn[0][0], weights[:, 1:])
+    assert drawn[0][1] == list("code") and drawn[0][2]["titles"] == ["layer 0, head 1"]
+    np.testing.assert_allclose(drawn[1][0], (weights[0].mean(axis=0) + np.eye(4)) / 2, rtol=0, atol=1e-6)
+
+
+def saved(model, folder, tokenizer):
+    model.save_pretrained(folder)
+    tokenizer.save(Path(folder, "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture
+def words():
+    return NGramTokenizer.train(["a good film", "a bad film"], "words", 1, 1)
+
+
+def test_a_classifier(cli, words):
+    model = EncoderClassifier(EncoderConfig(words.vocab_size, 2, 8, 8, n_head=2, n_layer=2, n_inner=8)).eval()
+    folder = saved(model, "runs/encoder", words)
+    assert cli("attention", "a good new film", "--model", folder).code == 0 and os.path.exists("attention.png")
+    tokens, weights = attention.watched(Path(folder), "a good new film")
+    assert tokens == ["a", "good", "<unk>", "film"]
+    with watch_attention(model) as maps:
+        model(words.encode("a good new film")[None])
+    np.testing.assert_allclose(weights, maps.stacked()[:, 0], rtol=0, atol=1e-6)
+
+
+def test_models_without_attention(cli, refused, words):
+    saved(LSTMClassifier(LSTMConfig(words.vocab_size, 2, 8, 8)), "runs/lstm", words)
+    refused(1, "a LSTMClassifier has no attention between tokens to draw", "attention", "a film", "--model", "runs/lstm")
+    MLP(MLPConfig(4, 2)).save_pretrained("runs/mlp")
+    refused(1, "a MLP has no attention between tokens to draw", "attention", "a", "--model", "runs/mlp")
+
+
+def test_bad_input(refused, trained):
+    refused(1, "the text has 0 tokens, expected 1 to 16", "attention", "")
+    refused(1, "the text has 17 tokens, expected 1 to 16", "attention", "the with the with")
+    refused(1, "unknown character 'é'", "attention", "thé")
+    refused(1, "--head 2: the model has heads 0 to 1", "attention", "the", "--head", 2)
+    refused(1, "--layer 1: the model has layers 0 to 0", "attention", "the", "--layer", 1)
+    refused(1, "--rollout goes through all layers", "attention", "the", "--rollout", "--head", 0)
+    refused(1, "expected a name that ends in .png", "attention", "the", "--out", "a.jpg")
+    refused(1, "no such file", "attention", "the", "--model", "nowhere")
+    refused(2, "Invalid value for '--layer'", "attention", "the", "--layer", -1)
+    assert not os.path.exists("a.jpg")

@@ -1,0 +1,48 @@
+"""Fonts for tokens of any script: matplotlib's own has no Chinese, and draws a box for what it lacks."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+# Files of fonts with Chinese, Japanese and Korean, on Linux, macOS and Windows, best first.
+CJK = ("notosanscjk", "notosanssc", "notosanshans", "sourcehansans", "pingfang", "hiraginosansgb", "msyh", "deng", "wqy", "simhei", "stheiti",
+       "droidsansfallback", "notoserifcjk", "sourcehanserif", "simsun", "songti", "uming", "ukai", "arialunicode", "malgun", "yugoth", "msgothic")
+SHOWN = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍"}
+
+
+def labels(tokens):
+    """([(text, font) to draw each token with], whether some are spelled as code points, which no font has).
+
+    Spaces are made visible. A font is the path of its file, or None for matplotlib's own.
+    """
+    drawn = []
+    for token in tokens:
+        text = "".join(SHOWN.get(character, character) for character in token) or "∅"
+        font = next((font for font in (None, *_cjk_fonts()) if all(ord(c) in _characters(font) for c in text)), "")
+        drawn.append((" ".join(f"U+{ord(c):04X}" for c in text), None) if font == "" else (text, font))
+    return drawn, any(text.startswith("U+") and not token.startswith("U+") for (text, _), token in zip(drawn, tokens))
+
+
+@functools.lru_cache(maxsize=None)
+def _characters(font):
+    """The code points that a font file has glyphs for; none where it cannot be read."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+    try:
+        return frozenset(FT2Font(font or font_manager.findfont("DejaVu Sans")).get_charmap())
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
+@functools.lru_cache(maxsize=None)
+def _cjk_fonts():
+    """Paths of the installed fonts of ``CJK``, best first; of one family the regular face."""
+    from matplotlib.font_manager import findSystemFonts
+    found = []
+    for path in sorted(findSystemFonts()):
+        name = re.sub(r"[^a-z]", "", re.split(r"[\\/]", path)[-1].lower())
+        rank = next((i for i, start in enumerate(CJK) if name.startswith(start)), None)
+        if rank is not None:
+            found.append((rank, "regular" not in name, path))
+    return tuple(path for *_, path in sorted(found))
