@@ -45,6 +45,20 @@ def test_without_warm_up_the_first_rate_is_the_highest_and_warm_up_may_be_all(ki
     np.testing.assert_allclose(rates(kind(optimizer(), 3, 3, min_lr=0.1), 5), [0.25, 0.5, 0.75, 0.1, 0.1])
 
 
+def test_inverse_square_root():
+    np.testing.assert_allclose(rates(optim.InverseSquareRootSchedule(optimizer(7.0), 4, max_lr=2.0), 16),
+                               [0.5, 1.0, 1.5, 2.0, *(2 * math.sqrt(4 / n) for n in range(5, 17))], rtol=1e-14)
+
+
+def test_inverse_square_root_as_published():
+    """C^−½ min(n^−½, n w^−1.5), n from 1."""
+    highest = optim.InverseSquareRootSchedule.of_width(512, 10)
+    found = rates(optim.InverseSquareRootSchedule(optimizer(), 10, highest), 30)
+    np.testing.assert_allclose(found, [512 ** -0.5 * min(n ** -0.5, n * 10 ** -1.5) for n in range(1, 31)], rtol=1e-14)
+    with pytest.raises(ValueError, match="InverseSquareRootSchedule: warmup_steps is 0, expected a whole number of at least 1"):
+        optim.InverseSquareRootSchedule(optimizer(), 0)
+
+
 def test_steps():
     np.testing.assert_allclose(rates(optim.StepSchedule(optimizer(), 2, gamma=0.1), 6), [1, 1, 0.1, 0.1, 0.01, 0.01])
 

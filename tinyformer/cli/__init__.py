@@ -9,13 +9,14 @@ import warnings
 import numpy as np
 import typer
 
-from . import attention, book, check, curves, data, doctor, evaluate, generate, learn, predict, train
+from . import attention, book, check, curves, data, doctor, evaluate, generate, learn, predict, train, translate
 from .console import settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.")
 app.command("train", context_settings={"allow_extra_args": True})(train.command)        # --set a=1 b=2 has one too many
 app.command("generate")(generate.command)
+app.command("translate")(translate.command)
 app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
 app.command("attention")(attention.command)

@@ -17,6 +17,13 @@ def command(
     top_k: Annotated[Optional[int], typer.Option(min=1, help="Draw from the k likeliest only.")] = None,
     top_p: Annotated[Optional[float], typer.Option(min=0.0, max=1.0,
                                                    help="Draw from the likeliest that together reach p.")] = None,
+    min_p: Annotated[Optional[float], typer.Option(min=0.0, max=1.0, help="Draw from those at least p times as likely as the "
+                                                                          "likeliest.")] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1: what was said becomes less likely.")] = 1.0,
+    stop: Annotated[Optional[list[str]], typer.Option(metavar="TEXT", help="End where this text would come; may be given "
+                                                                           "several times.")] = None,
+    beams: Annotated[Optional[int], typer.Option(min=1, help="Search for the likeliest text among so many beginnings, and "
+                                                             "leave nothing to chance.")] = None,
     seed: Annotated[Optional[int], typer.Option(min=0, help="The same seed gives the same text.")] = None,
 ):
     """Continue a text with a trained model."""
@@ -24,26 +31,32 @@ def command(
     folder = model or newest_run("language")
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "generate"):
-        raise ValueError(f"{folder}: a {type(trained).__name__} writes no text; `tinyformer predict` asks a classifier")
-    write(trained, tokenizer, prompt, max_new_tokens,
-          temperature=temperature, top_k=top_k, top_p=top_p, rng=seed)
+        command = "translate` asks it" if hasattr(trained, "translate") else "predict` asks a classifier"
+        raise ValueError(f"{folder}: a {type(trained).__name__} goes on with no text; `tinyformer {command}")
+    if beams:
+        search(trained, tokenizer, prompt, max_new_tokens, beams)
+    else:
+        write(trained, tokenizer, prompt, max_new_tokens, stop=stop or (), temperature=temperature, top_k=top_k, top_p=top_p,
+              min_p=min_p, repetition_penalty=repetition_penalty, rng=seed)
 
 
 def write(model, tokenizer, prompt, max_new_tokens, **how):
-    """Print ``prompt`` and what the model makes of it, token by token as it comes."""
-    from ..generate import stream
-    start = tokenizer.encode(prompt or _opening(tokenizer))
-    tokens = stream(model, start[None], max_new_tokens, **how)
+    """Print ``prompt`` and what the model makes of it, as it comes."""
+    from ..generate import stream_text
+    pieces = stream_text(model, tokenizer, prompt or _opening(tokenizer), max_new_tokens, **how)
     print(prompt or "", end="", flush=True)
-    ids, shown = [], ""
-    for token in tokens:
-        ids.append(int(token[0]))
-        text = tokenizer.decode(ids)
-        whole = text.rstrip("\ufffd")                       # a character may come in several tokens
-        if whole.startswith(shown):
-            print(whole[len(shown):], end="", flush=True)
-            shown = whole
-    print(tokenizer.decode(ids)[len(shown):])
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
+
+
+def search(model, tokenizer, prompt, max_new_tokens, n):
+    """Print ``prompt`` and the likeliest that ``n`` beams find."""
+    from ..generate import beams
+    start = tokenizer.encode(prompt or _opening(tokenizer))
+    room = model.config.block_size + 1 - len(start)
+    found = beams(model, start, min(max_new_tokens, max(room, 0)), n)
+    print((prompt or "") + tokenizer.decode(found[len(start):]))
 
 
 def _opening(tokenizer):

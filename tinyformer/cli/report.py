@@ -1,12 +1,15 @@
-"""What is said about a classifier."""
+"""What is said about a model that was measured."""
 
 from __future__ import annotations
 
 
 def show(figures):
-    """Print what a task's ``evaluate`` returned: a line each, or as tables where there is a confusion matrix."""
+    """Print what a task's ``evaluate`` returned: as tables for a classifier, beside the baseline for answers, else a line each."""
     if "confusion" in figures:
         show_classifier(figures)
+        return
+    if "exact_match" in figures:
+        show_answers(figures)
         return
     width = max(19, *map(len, figures)) + 1
     for name, value in figures.items():
@@ -36,6 +39,19 @@ def show_classifier(figures):
         print(f"{name:<{width}}" + "".join(f"{score['per_class'][k]:9.4f}" for score in scores) + f"   {counts}")
     for kind in ("macro", "micro"):
         print(f"{kind:<{width}}" + "".join(f"{score[kind]:9.4f}" for score in scores))
+
+
+def show_answers(figures):
+    """Print the figures of ``Translation.evaluate``."""
+    print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['texts']:,} texts\n")
+    print(f"exact match         {figures['exact_match']:.2%} ± {figures['standard_error']:.2%} (standard error)")
+    print(f"  symbol by symbol  {figures['baseline_exact_match']:.2%} ± {figures['baseline_standard_error']:.2%}   each symbol's "
+          f"commonest partner, without looking around")
+    print(f"error rate          {figures['error_rate']:.2%} of the symbols (edit distance)")
+    print(f"  symbol by symbol  {figures['baseline_error_rate']:.2%}")
+    print(f"loss                {figures['test_loss']:.4f} nats per symbol, perplexity {figures['perplexity']:.4f}")
+    print(f"size                {figures['parameters']:,} parameters")
+    print(f"speed               {figures['texts_per_s']:,} texts/s, {figures['beams']} beam{'s' * (figures['beams'] > 1)}")
 
 
 def verdict(figures):

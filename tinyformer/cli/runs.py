@@ -11,7 +11,9 @@ def newest_run(task=None):
     for model in models:
         if task is None or _task(model.parent) in (task, None):
             return model.parent
-    kind, command = ("classifier", "tinyformer train bow-movie") if task == "classification" else ("model", "tinyformer train")
+    kind, command = {"classification": ("classifier", "tinyformer train bow-movie"),
+                     "translation": ("sequence-to-sequence model", "tinyformer train seq2seq-reverse")}.get(
+        task, ("model", "tinyformer train"))
     raise FileNotFoundError(f"no trained {kind} under runs/; run `{command}` first, or name one with "
                             f"{'--run' if task == 'classification' else '--model'} DIR")
 

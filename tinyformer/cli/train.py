@@ -70,7 +70,7 @@ def several(recipe, folder, resume, seeds, folds):
         raise RecipeError("got --seeds and --folds; expected one of them")
     if folds and recipe.task.name != "classification":
         raise RecipeError(f"--folds: {recipe.name} is no classifier")
-    values, measure = [], "val_loss" if recipe.task.name == "language" else "accuracy"
+    values, measure = [], {"language": "val_loss", "translation": "exact_match"}.get(recipe.task.name, "accuracy")
     for n in range(1, (seeds or folds) + 1):
         run = copy.deepcopy(recipe)
         if seeds:
@@ -82,7 +82,7 @@ def several(recipe, folder, resume, seeds, folds):
         values.append(evaluate(place)[measure])
         print(f"{place}: {measure} {values[-1]:.4f}\n")
     spread = scores.spread(values)
-    if measure == "accuracy":
+    if measure != "val_loss":
         print(summary(spread))
     else:
         print(f"mean of {spread['n']} runs {spread['mean']:.4f} ± {spread['se']:.4f} (standard error)")

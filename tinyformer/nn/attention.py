@@ -86,6 +86,31 @@ class MultiheadAttention(Module):
             return y[0], weights[0] if need_weights else None
         return y, weights
 
+    def cached(self, query, cache, memory=None, key_padding_mask=None):
+        """y (B, T, E) for queries that come one after the other, without a gradient: what was read before is in ``cache``, a
+        ``generate.KVCache``. ``batch_first`` alone.
+
+        memory               None: keys and values are those of the queries so far, and each query sees none after itself.
+                             Else what the queries look at, (B, S, E), projected at the first call and kept
+        key_padding_mask     (B, S), boolean: True at places in the memory that nobody may look at
+        """
+        E = self.embed_dim
+
+        def heads(x, part):
+            rows = slice(part * E, (part + 1) * E)
+            y = F.linear(x, self.in_proj_weight[rows], None if self.in_proj_bias is None else self.in_proj_bias[rows])
+            return y.reshape(*y.shape[:2], self.num_heads, self.head_dim).swapaxes(1, 2)    # (B, H, T, D)
+
+        if memory is None:
+            k, v = cache.extend(self, heads(query, 1).data, heads(query, 2).data)           # (B, H, past + T, D)
+            T, S = query.shape[1], k.shape[2]
+            mask = np.tri(T, S, S - T, dtype=bool) if T > 1 else None                       # the last one sees all
+        else:
+            k, v = cache.fixed(self, lambda: (heads(memory, 1).data, heads(memory, 2).data))
+            mask = None if key_padding_mask is None else ~key_padding_mask[:, None, None]
+        y = F.scaled_dot_product_attention(heads(query, 0), k, v, mask)
+        return self.out_proj(y.swapaxes(1, 2).reshape(*query.shape[:2], E))
+
     def _projected(self, query, key, value):
         """The inputs, checked, projected and cut into heads (B, H, length, D); and whether they were one sequence alone."""
         alike = query is key and key is value

@@ -61,7 +61,8 @@ class TransformerEncoderLayer(Module):
 class TransformerDecoderLayer(Module):
     """Self-attention over the target, attention from the target to the encoder's output, then two linear layers on each token.
 
-    Residual connections and layer norms as in ``TransformerEncoderLayer``.
+    Residual connections and layer norms as in ``TransformerEncoderLayer``. With ``cache``, a ``generate.KVCache``, ``tgt`` holds
+    the tokens that come next, and what was read before is not computed again; see ``MultiheadAttention.cached``.
     """
 
     def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu", layer_norm_eps=1e-5,
@@ -81,12 +82,16 @@ class TransformerDecoderLayer(Module):
         self.dropout3 = Dropout(dropout)
 
     def forward(self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None,
-                tgt_is_causal=False, memory_is_causal=False):
+                tgt_is_causal=False, memory_is_causal=False, cache=None):
         def attend(x):
+            if cache is not None:
+                return self.self_attn.cached(x, cache)
             return self.dropout1(self.self_attn(x, x, x, tgt_key_padding_mask, need_weights=False, attn_mask=tgt_mask,
                                                 is_causal=tgt_is_causal)[0])
 
         def look_at_memory(x):
+            if cache is not None:
+                return self.multihead_attn.cached(x, cache, memory, memory_key_padding_mask)
             return self.dropout2(self.multihead_attn(x, memory, memory, memory_key_padding_mask, need_weights=False,
                                                      attn_mask=memory_mask, is_causal=memory_is_causal)[0])
 
@@ -132,11 +137,11 @@ class TransformerDecoder(Module):
         self.norm = norm
 
     def forward(self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None,
-                tgt_is_causal=False, memory_is_causal=False):
+                tgt_is_causal=False, memory_is_causal=False, cache=None):
         x = tgt
         for layer in self.layers:
             x = layer(x, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, tgt_is_causal,
-                      memory_is_causal)
+                      memory_is_causal, cache)
         return x if self.norm is None else self.norm(x)
 
 

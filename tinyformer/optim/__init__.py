@@ -14,9 +14,10 @@ from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .clip import clip_grad_norm_, clip_grad_value_
 from .muon import Muon, param_groups_for_muon
 from .optimizer import Optimizer, param_groups_by_decay
-from .schedule import (CosineSchedule, ExponentialSchedule, LinearSchedule, ReduceOnPlateau, Schedule, StepSchedule)
+from .schedule import (CosineSchedule, ExponentialSchedule, InverseSquareRootSchedule, LinearSchedule, ReduceOnPlateau,
+                       Schedule, StepSchedule)
 from .sgd import SGD
 
-__all__ = ["Adagrad", "Adam", "AdamW", "CosineSchedule", "ExponentialSchedule", "LinearSchedule", "Muon", "Optimizer",
-           "RMSprop", "ReduceOnPlateau", "SGD", "Schedule", "StepSchedule", "clip_grad_norm_", "clip_grad_value_",
-           "param_groups_by_decay", "param_groups_for_muon"]
+__all__ = ["Adagrad", "Adam", "AdamW", "CosineSchedule", "ExponentialSchedule", "InverseSquareRootSchedule", "LinearSchedule",
+           "Muon", "Optimizer", "RMSprop", "ReduceOnPlateau", "SGD", "Schedule", "StepSchedule", "clip_grad_norm_",
+           "clip_grad_value_", "param_groups_by_decay", "param_groups_for_muon"]

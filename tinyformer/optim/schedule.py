@@ -119,6 +119,29 @@ class LinearSchedule(_WarmUp):
         return 1 - r
 
 
+class InverseSquareRootSchedule(Schedule):
+    """A line up over ``warmup_steps``, then down with the root of the step.
+
+        η(n) = max_lr min((n + 1) / w, √(w / (n + 1)))      w = warmup_steps
+
+    The published form, C^{−1/2} min((n + 1)^{−1/2}, (n + 1) w^{−3/2}) for a model of width C, is this with the max_lr that
+    ``of_width`` gives.   Source: Vaswani et al. (2017), equation 3.
+    """
+
+    def __init__(self, optimizer, warmup_steps, max_lr=None):
+        self._expect("warmup_steps", warmup_steps, warmup_steps >= 1, "a whole number of at least 1")
+        self.warmup_steps = warmup_steps
+        super().__init__(optimizer, max_lr)
+
+    @staticmethod
+    def of_width(C, warmup_steps):
+        """(C w)^{−1/2}: the highest rate as published."""
+        return (C * warmup_steps) ** -0.5
+
+    def at(self, n):
+        return self.max_lr * min((n + 1) / self.warmup_steps, math.sqrt(self.warmup_steps / (n + 1)))
+
+
 class StepSchedule(Schedule):
     """Down by a factor γ every ``step_size`` steps.   η(n) = max_lr γ^⌊n / step_size⌋."""
 

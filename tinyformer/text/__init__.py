@@ -5,9 +5,10 @@ from .bpe import BytePairTokenizer
 from .characters import CharTokenizer
 from .corpora import CORPORA, data_folder, load_corpus
 from .kinds import load_tokenizer, train_tokenizer
+from .pairs import PairTokenizer
 from .published import PublishedBPE
 from .wordpiece import WordPieceTokenizer
 from .words import WordTokenizer
 
-__all__ = ["BytePairTokenizer", "CORPORA", "CharTokenizer", "PublishedBPE", "WordPieceTokenizer", "WordTokenizer",
+__all__ = ["BytePairTokenizer", "CORPORA", "CharTokenizer", "PairTokenizer", "PublishedBPE", "WordPieceTokenizer", "WordTokenizer",
            "data_folder", "load_corpus", "load_tokenizer", "longest_words", "split_words", "train_tokenizer"]

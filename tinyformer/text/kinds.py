@@ -8,12 +8,13 @@ from pathlib import Path
 from .bpe import BytePairTokenizer
 from .characters import CharTokenizer
 from .ngrams import NGramTokenizer
+from .pairs import PairTokenizer
 from .published import PublishedBPE
 from .wordpiece import WordPieceTokenizer
 from .words import WordTokenizer
 
 TRAINED = {kind.kind: kind for kind in (CharTokenizer, BytePairTokenizer, WordTokenizer, WordPieceTokenizer)}
-KINDS = {**TRAINED, NGramTokenizer.kind: NGramTokenizer, PublishedBPE.kind: PublishedBPE}
+KINDS = {**TRAINED, **{kind.kind: kind for kind in (NGramTokenizer, PairTokenizer, PublishedBPE)}}
 PUBLISHED = {"WordPiece": WordPieceTokenizer.from_huggingface, "BPE": PublishedBPE}        # by the model in a tokenizer.json
 
 

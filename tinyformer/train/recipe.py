@@ -29,7 +29,8 @@ class TrainSettings:
     accumulate: int = 1                 # forward passes whose gradients make one step
     seed: int = 1
     optimizer: str = "adamw"            # "adamw", or "muon" for the matrices of hidden layers and AdamW for the rest
-    lr: float = 1e-3                    # the highest; warmed up to, then down along a cosine
+    schedule: str = "cosine"            # after the warm-up; or "inverse-sqrt", down with the root of the step (without min_lr)
+    lr: float = 1e-3                    # the highest; warmed up to, then down along the schedule
     min_lr: float = 1e-4
     muon_lr: float = 0.02               # Muon's own highest rate, warmed up and brought down like the other
     warmup_steps: int = 100
@@ -182,6 +183,8 @@ def _validate(recipe):
             raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least 0 and less than 1")
     if train.min_lr > train.lr:
         raise RecipeError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
+    if train.schedule not in ("cosine", "inverse-sqrt"):
+        raise RecipeError(f"train.schedule: got {train.schedule!r}, expected 'cosine' or 'inverse-sqrt'")
     if train.optimizer not in ("adamw", "muon"):
         raise RecipeError(f"train.optimizer: got {train.optimizer!r}, expected 'adamw' or 'muon'")
     try:

@@ -16,8 +16,8 @@ import numpy as np
 from .. import rng as randomness
 from ..files import remove_unfinished, replace_file
 from ..models import ARCHITECTURES
-from ..nn import Linear
-from ..optim import AdamW, CosineSchedule, Muon, param_groups_by_decay, param_groups_for_muon
+from ..nn import Linear, MultiheadAttention
+from ..optim import AdamW, CosineSchedule, InverseSquareRootSchedule, Muon, param_groups_by_decay, param_groups_for_muon
 from ..viz import draw_losses
 from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from .interrupt import Interruptible
@@ -60,8 +60,7 @@ class Run:
         self.model = ARCHITECTURES[recipe.model["architecture"]][0](config)
         task.prepare(self.model)
         self.optimizer = _optimizer(self.model, settings)
-        self.schedule = CosineSchedule(self.optimizer, min(settings.warmup_steps, settings.max_steps), settings.max_steps,
-                                       settings.lr, settings.min_lr)
+        self.schedule = _schedule(self.optimizer, settings)
         self.batches = np.random.default_rng(settings.seed)                     # which examples make a batch
         self.step, self.seconds = 0, 0.0
         self.best = None                                    # with patience: (the lowest cost, its step and loss) …
@@ -142,10 +141,20 @@ def _optimizer(model, settings):
     """The optimiser that the settings name, with no decay on vectors."""
     betas = (settings.beta1, settings.beta2)
     if settings.optimizer == "muon":
-        hidden = [module.weight for _, module in model.named_modules() if isinstance(module, Linear)]
+        modules = [module for _, module in model.named_modules()]
+        hidden = [module.weight for module in modules if isinstance(module, Linear)]
+        hidden += [module.in_proj_weight for module in modules if isinstance(module, MultiheadAttention)]
         groups = param_groups_for_muon(model.parameters(), hidden, settings.muon_lr, settings.weight_decay)
         return Muon(groups, lr=settings.lr, betas=betas)
     return AdamW(param_groups_by_decay(model.parameters(), settings.weight_decay), lr=settings.lr, betas=betas)
+
+
+def _schedule(optimizer, settings):
+    """The schedule that the settings name; a warm-up never ends later than the run."""
+    warmup = min(settings.warmup_steps, settings.max_steps)
+    if settings.schedule == "inverse-sqrt":
+        return InverseSquareRootSchedule(optimizer, max(warmup, 1), settings.lr)
+    return CosineSchedule(optimizer, warmup, settings.max_steps, settings.lr, settings.min_lr)
 
 
 def train(recipe, folder, resume=False):

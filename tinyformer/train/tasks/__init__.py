@@ -4,7 +4,8 @@ from .base import Task
 from .classification import Classification
 from .language import Language
 from .pictures import Pictures
+from .translation import Translation
 
-TASKS = {task.name: task for task in (Language, Classification, Pictures)}
+TASKS = {task.name: task for task in (Language, Classification, Pictures, Translation)}
 
-__all__ = ["TASKS", "Classification", "Language", "Pictures", "Task"]
+__all__ = ["TASKS", "Classification", "Language", "Pictures", "Task", "Translation"]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinyformer.generate import KVCache, choose, generate, stream
+from tinyformer.generate.choice import penalised
 from tinyformer.models import GPT, GPTConfig
 
 LOGITS = np.array([0.3, -1.2, 2.0, 0.9, 2.0, -3.0])
@@ -14,7 +15,7 @@ def softmax(z):
     return p / p.sum()
 
 
-def expected(logits, temperature=1.0, top_k=None, top_p=None):
+def expected(logits, temperature=1.0, top_k=None, top_p=None, min_p=None):
     """The probabilities by the definitions, one token at a time. Ties go to the earlier token."""
     p = softmax(logits / temperature)
     order = sorted(range(len(p)), key=lambda i: -p[i])
@@ -28,11 +29,14 @@ def expected(logits, temperature=1.0, top_k=None, top_p=None):
         reached += p[i]
     q = np.zeros(len(p))
     q[kept] = p[kept]
+    if min_p is not None:
+        q[q < min_p * q.max()] = 0
     return q / q.sum()
 
 
 @pytest.mark.parametrize("how", (
     {}, {"temperature": 0.5}, {"temperature": 3.0}, {"top_k": 1}, {"top_k": 3}, {"top_k": 6}, {"top_k": 100},
+    {"min_p": 0.0}, {"min_p": 0.2}, {"min_p": 0.35}, {"min_p": 1.0}, {"min_p": 0.2, "top_p": 0.8, "temperature": 2.0},
     {"top_p": 1e-9}, {"top_p": 0.35}, {"top_p": 0.8}, {"top_p": 1.0}, {"top_k": 4, "top_p": 0.9, "temperature": 1.7},
 ))
 def test_tokens_are_drawn_with_the_probabilities_of_the_definition(how):
@@ -59,6 +63,22 @@ def test_huge_logits_neither_overflow_nor_count_as_broken():
     assert choose(np.array([[1e30, -1e30, 3e30]]), 1e-3, rng=0).tolist() == [2]
 
 
+def test_the_penalty_of_repetition():
+    """What was said is divided by it, or multiplied where it is below 0, however often it was said."""
+    logits = np.array([[1.0, -1.0, 2.0, 0.5], [3.0, 1.0, -2.0, 0.0]])
+    ids = np.array([[2, 1, 2], [0, 0, 2]])
+    np.testing.assert_allclose(penalised(logits, ids, 2.0), [[1.0, -2.0, 1.0, 0.5], [1.5, 1.0, -4.0, 0.0]])
+    np.testing.assert_allclose(penalised(logits, ids, 0.5), [[1.0, -0.5, 4.0, 0.5], [6.0, 1.0, -1.0, 0.0]])
+    assert logits[0, 2] == 2
+    assert choose(logits, 0, ids=ids, repetition_penalty=4.0).tolist() == [0, 1]
+    n = 20_000
+    counts = np.bincount(choose(np.tile(logits[:1], (n, 1)), ids=np.tile(ids[:1], (n, 1)), repetition_penalty=2.0, rng=1))
+    p = softmax(np.array([1.0, -2.0, 1.0, 0.5]))
+    assert (np.abs(counts / n - p) <= 5 * np.sqrt(p * (1 - p) / n)).all()
+    with pytest.raises(ValueError, match="repetition_penalty needs the tokens so far"):
+        choose(logits, repetition_penalty=2.0)
+
+
 @pytest.mark.parametrize("bad", (np.nan, np.inf, -np.inf))
 def test_logits_that_are_not_finite_are_an_error(bad):
     with pytest.raises(ValueError, match="logits are not all finite"):
@@ -73,6 +93,10 @@ def test_logits_that_are_not_finite_are_an_error(bad):
     ({"top_p": 0.0}, "top_p is 0.0, expected 0 < top_p ≤ 1"),
     ({"top_p": 1.01}, "top_p is 1.01"),
     ({"top_p": np.nan}, "top_p is nan"),
+    ({"min_p": -0.1}, "min_p is -0.1, expected 0 ≤ min_p ≤ 1"),
+    ({"min_p": 1.5}, "min_p is 1.5"),
+    ({"repetition_penalty": 0.0}, "repetition_penalty is 0.0, expected a finite number above 0"),
+    ({"repetition_penalty": np.inf}, "repetition_penalty is inf"),
 ))
 def test_ways_out_of_range_are_errors_at_once(how, message):
     with pytest.raises(ValueError, match=f"generate: {message}"):
@@ -100,7 +124,7 @@ WAYS = ({"temperature": 0}, {"temperature": 1.0, "rng": 3}, {"temperature": 1.5,
 
 
 @pytest.mark.parametrize("how", WAYS, ids=("greedy", "sampled", "cut"))
-@pytest.mark.parametrize("T", (1, 3, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK))
+@pytest.mark.parametrize("T", (1, 3, BLOCK - 1, BLOCK))
 @pytest.mark.parametrize("B", (1, 3))
 def test_the_cache_changes_no_token(model, rng, B, T, how):
     ids = rng.integers(0, V, (B, T))
@@ -161,6 +185,41 @@ def test_rows_of_a_batch_do_not_touch_each_other(model, rng):
         np.testing.assert_array_equal(row, generate(model, alone, 10, temperature=0))
 
 
+PROMPTS = [3, 1], [4, 1, 5, 9, 2], [6], [5, 3, 5, 8, 9, 7, 9, 3]
+
+
+@pytest.mark.parametrize("how", ({}, {"repetition_penalty": 1.5}, {"end": 7}, {"use_cache": False}),
+                         ids=("plain", "penalty", "end", "no cache"))
+def test_prompts_of_different_lengths_give_what_each_gives_alone(model, how):
+    together = generate(model, [np.array(p) for p in PROMPTS], 12, temperature=0, **how)
+    for row, prompt in zip(together, PROMPTS):
+        alone = generate(model, prompt, 12, temperature=0, **how)
+        np.testing.assert_array_equal(row[:len(alone)], alone)
+        assert (row[len(alone):] == how.get("end")).all()               # a row that has ended waits for the others
+
+
+def test_with_a_seed_each_prompts_are_drawn_as_alone(model):
+    together = generate(model, list(PROMPTS), 9, rng=[5, 6, 7, 8], temperature=1.3)
+    for row, prompt, seed in zip(together, PROMPTS, (5, 6, 7, 8)):
+        np.testing.assert_array_equal(row, generate(model, prompt, 9, rng=seed, temperature=1.3))
+    with pytest.raises(ValueError, match="rng has 2 seeds, expected one for each of 4 prompts"):
+        generate(model, list(PROMPTS), 9, rng=[5, 6])
+
+
+def test_the_end_ends(model):
+    free = generate(model, [1, 2], 15, temperature=0)
+    end = int(free[5])
+    stopped = generate(model, [1, 2], 15, temperature=0, end=end)
+    first = 2 + list(free[2:]).index(end)
+    np.testing.assert_array_equal(stopped, free[:first + 1])
+    assert generate(model, [end, 2], 3, temperature=0, end=end).tolist()[:2] == [end, 2]       # in the prompt it ends nothing
+    assert len(list(stream(model, np.array([[1, 2]]), 15, temperature=0, end=end))) == first - 1
+
+
+def test_no_prompts_give_no_texts(model):
+    assert generate(model, np.empty((0, 3), int), 4) == []
+
+
 def test_dropout_is_off_while_generating_and_the_mode_is_put_back():
     model = GPT(GPTConfig(V, BLOCK, n_layer=1, n_head=2, n_embd=16, dropout=0.5)).train()
     one, two = (generate(model, [1], 20, temperature=0) for _ in range(2))
@@ -184,8 +243,13 @@ def test_nothing_to_add(model):
 
 
 @pytest.mark.parametrize("ids, n, message", (
-    ([], 1, r"shape \(1, 0\), expected integers \(B, T\) with T ≥ 1"),
-    ([[[1]]], 1, r"shape \(1, 1, 1\)"),
+    ([], 1, r"float64 of shape \(0,\), expected integers \(T,\) or \(B, T\), or a list of such rows, with T ≥ 1"),
+    ([[1], []], 1, r"float64 of shape \(0,\)"),
+    ([[[1]]], 1, r"shape \(1, 1\)"),
+    ([1] * (BLOCK + 1), 1, "the prompt has 9 tokens, but the model's context is 8; give it the last 8"),
+    ([[1], [1] * (BLOCK + 1)], 1, "the prompt has 9 tokens"),
+    ([1, V, 2], 1, "a token of the prompt is 11, expected 0…10"),
+    ([[3], [1, -1]], 1, "a token of the prompt is -1, expected 0…10"),
     ([0.5], 1, "float64"),
     ([1], -1, "max_new_tokens is -1, expected at least 0"),
 ))

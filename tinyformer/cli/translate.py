@@ -1,0 +1,29 @@
+"""tinyformer translate TEXT …"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def command(
+    texts: Annotated[Optional[list[str]], typer.Argument(metavar="TEXT …", help="What is to be translated. Default: the lines of "
+                                                                              "standard input.")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
+    beams: Annotated[int, typer.Option(min=1, help="Search for the likeliest answer among so many beginnings.")] = 1,
+):
+    """Answer texts with a trained sequence-to-sequence model, a line each."""
+    from .runs import newest_run, open_run
+    folder = model or newest_run("translation")
+    trained, tokenizer = open_run(folder)
+    if not hasattr(trained, "translate"):
+        raise ValueError(f"{folder}: a {type(trained).__name__} translates nothing; `tinyformer train seq2seq-opencc` trains a "
+                         f"model that does")
+    for text in texts or (line.rstrip("\n") for line in sys.stdin):
+        ids = tokenizer.encode(text)
+        if not len(ids):
+            raise ValueError("a text to translate is empty; expected at least one symbol")
+        print(tokenizer.decode(trained.translate(ids[None], beams)[0], text), flush=True)

@@ -1,0 +1,49 @@
+"""What attention has read already."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class KVCache:
+    """The keys and values of the positions read so far, for each attention layer, so that no position is computed twice."""
+
+    def __init__(self, block_size):
+        self.block_size = block_size
+        self.length = 0                     # positions that every layer has seen
+        self._layers = {}                   # layer: [keys, values, how many are filled]
+        self._fixed = {}                    # layer: (keys, values) of a memory
+
+    def extend(self, layer, k, v):
+        """Append k and v (B, H, T, D) of ``layer``; returns all of its keys and values (B, H, past + T, D)."""
+        if layer not in self._layers:
+            room = (*k.shape[:2], self.block_size, k.shape[3])
+            self._layers[layer] = [np.empty(room, k.dtype), np.empty(room, v.dtype), 0]
+        keys, values, past = self._layers[layer]
+        end = past + k.shape[2]
+        keys[:, :, past:end], values[:, :, past:end] = k, v
+        self._layers[layer][2] = end
+        return keys[:, :, :end], values[:, :, :end]
+
+    def fixed(self, layer, compute):
+        """The keys and values of ``layer`` that do not grow, those of an encoder's output: ``compute()``, called once."""
+        if layer not in self._fixed:
+            self._fixed[layer] = compute()
+        return self._fixed[layer]
+
+    def advance(self, T):
+        """T more positions have been through all layers."""
+        self.length += T
+
+    def pick(self, rows):
+        """Go on with ``rows`` of the batch, in this order; a row may come several times."""
+        for layer, (keys, values, past) in self._layers.items():
+            self._layers[layer] = [_picked(keys, rows, past), _picked(values, rows, past), past]
+        self._fixed = {layer: (keys[rows], values[rows]) for layer, (keys, values) in self._fixed.items()}
+
+
+def _picked(array, rows, past):
+    """A new array of ``rows``, of which the first ``past`` positions alone are worth copying."""
+    new = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    new[:, :, :past] = array[rows, :, :past]
+    return new

@@ -1,0 +1,117 @@
+"""Tokens by chance: each drawn from what the model makes of those before it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import no_grad
+from ..rng import generator
+from .cache import KVCache
+from .choice import Choice
+
+
+def stream(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **choice):
+    """Yield the next token of each row, (B,), ``max_new_tokens`` times, or until every row has come to ``end``.
+
+    ids         (B, T), T ≥ 1
+    end         the token after which a row is finished; it then yields nothing but ``end``
+    rng         a seed or Generator for all rows, or a list of one for each: then a row gets the same tokens as alone
+    choice      temperature, top_k, top_p, min_p, repetition_penalty; see ``choose``
+
+    The prompt must fit into the model's context of ``block_size`` tokens. While all tokens do, a cache keeps what was computed;
+    then the window slides: every position moves, and each step reads it anew. With and without the cache the tokens are equal.
+    """
+    choice, ids = Choice(**choice), np.asarray(ids)
+    if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype.kind not in "iu":
+        raise ValueError(f"generate: ids are {ids.dtype} of shape {ids.shape}, expected integers (B, T) with T ≥ 1")
+    return _tokens(model, _checked(model, list(ids)), _number(max_new_tokens), end, _draws(rng, len(ids)), use_cache, choice)
+
+
+def generate(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **choice):
+    """``ids`` followed by up to ``max_new_tokens`` more; arguments as for ``stream``.
+
+    ids         (T,) or (B, T), and the answer is alike; or a list of B prompts (T₁,), (T₂,), … of different lengths, which gives
+                a list of arrays, each the same as by itself
+
+    No prompt is padded. All are read up to the length of the shortest; from there on a row whose prompt goes further takes its
+    own next token in place of the drawn one.
+    """
+    choice = Choice(**choice)
+    ragged = isinstance(ids, (list, tuple)) and ids and not np.isscalar(ids[0])
+    one = not ragged and np.ndim(ids) == 1
+    prompts = [np.asarray(row) for row in ([ids] if one else ids)]
+    for row in prompts:
+        if row.ndim != 1 or not row.size or row.dtype.kind not in "iu":
+            raise ValueError(f"generate: ids are {row.dtype} of shape {row.shape if ragged else np.shape(ids)}, expected "
+                             f"integers (T,) or (B, T), or a list of such rows, with T ≥ 1")
+    was_training, _ = model.training, model.eval()
+    try:
+        columns = list(_tokens(model, _checked(model, prompts), _number(max_new_tokens), end, _draws(rng, len(prompts)),
+                               use_cache, choice))
+    finally:
+        model.train(was_training)
+    if not prompts:
+        return []
+    shortest = min(map(len, prompts))
+    drawn = np.stack(columns, axis=1) if columns else np.empty((len(prompts), 0), prompts[0].dtype)
+    full = [np.concatenate([row, new[len(row) - shortest:][:max_new_tokens]]) for row, new in zip(prompts, drawn)]
+    return full[0] if one else full if ragged and len({*map(len, prompts)}) > 1 else np.stack(full)
+
+
+def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
+    """Yield a column of tokens (B,) for each place after the shortest prompt, the longer prompts' own among them."""
+    if not prompts:
+        return
+    lengths = np.array([len(row) for row in prompts])
+    block_size, shortest = model.config.block_size, lengths.min()
+    ids = np.stack([row[:shortest] for row in prompts])
+    cache = KVCache(block_size) if use_cache else None
+    ended = np.zeros(len(ids), bool)
+    for place in range(shortest, lengths.max() + max_new_tokens):
+        with no_grad():
+            if cache is not None and place <= block_size:
+                new = ids[:, cache.length:]
+                logits = model(new, cache)
+                cache.advance(new.shape[1])
+            else:
+                logits = model(ids[:, -block_size:])
+        own = place < lengths                               # which rows are still in their prompts
+        token = choice(logits.data[:, -1], ids, draws(~own))
+        token[own] = [row[place] for row in prompts if place < len(row)]
+        if end is not None:
+            token[ended] = end
+            ended |= ~own & (token == end)
+        yield token
+        if ended.all():
+            return
+        ids = np.concatenate([ids, token[:, None]], axis=1)
+
+
+def _checked(model, prompts):
+    """The prompts, which the model can read."""
+    block_size, V = model.config.block_size, getattr(model.config, "vocab_size", None)
+    slides = getattr(model, "whole_text", False)            # such a model reads a text of any length
+    for row in prompts:
+        if len(row) > block_size and not slides:
+            raise ValueError(f"generate: the prompt has {len(row)} tokens, but the model's context is {block_size}; give it the "
+                             f"last {block_size}")
+        if V is not None and (row.min() < 0 or row.max() >= V):
+            raise ValueError(f"generate: a token of the prompt is {row[(row < 0) | (row >= V)][0]}, expected 0…{V - 1}")
+    return prompts
+
+
+def _number(max_new_tokens):
+    if max_new_tokens < 0:
+        raise ValueError(f"generate: max_new_tokens is {max_new_tokens}, expected at least 0")
+    return max_new_tokens
+
+
+def _draws(rng, B):
+    """A function of which rows (B,) draw → numbers in [0, 1) for them (0 for the others)."""
+    if not isinstance(rng, (list, tuple)):
+        one = generator(rng)
+        return lambda drawing: one.random(B)
+    if len(rng) != B:
+        raise ValueError(f"generate: rng has {len(rng)} seeds, expected one for each of {B} prompts")
+    each = [generator(seed) for seed in rng]
+    return lambda drawing: np.array([one.random() if draws else 0.0 for one, draws in zip(each, drawing)])
