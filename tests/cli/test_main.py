@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "generate", "predict", "evaluate", "attention", "curves", "doctor", "check", "data", "learn", "book")
+COMMANDS = ("train", "generate", "translate", "predict", "evaluate", "attention", "curves", "doctor", "check", "data", "learn",
+            "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
@@ -22,7 +23,9 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
 
 @pytest.mark.parametrize("command, says", (
     ("train", ("RECIPE", "--out DIR", "--resume", "--set section.key=value …", "runs/RECIPE")),
-    ("generate", ("PROMPT", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed")),
+    ("generate", ("PROMPT", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p",
+                  "--repetition-penalty", "--stop", "--beams", "--seed")),
+    ("translate", ("TEXT …", "--model DIR", "--beams")),
     ("predict", ("TEXT", "--run DIR", "--top", "--json")),
     ("evaluate", ("--model DIR", "--json", "--plot")),
     ("attention", ("TEXT", "--model DIR", "--layer", "--head", "--rollout", "--out FILE")),

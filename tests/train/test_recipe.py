@@ -10,6 +10,7 @@ from tinyformer.models import ARCHITECTURES
 from tinyformer.text import CORPORA
 from tinyformer.train import Recipe, RecipeError, load_recipe
 from tinyformer.train.recipe import FOLDER, names
+from tinyformer.train.tasks.translation import RULES
 
 
 @pytest.mark.parametrize("name", names())
@@ -17,7 +18,7 @@ def test_every_shipped_recipe_is_whole(name):
     recipe = load_recipe(name)
     assert recipe.name == name and recipe.about and recipe.minutes > 0 and recipe.expected_loss > 0
     recipe.data.check()
-    assert getattr(recipe.data, "corpus", "pydocs") in CORPORA and getattr(recipe.data, "set", "movie-snippets") in SETS
+    assert getattr(recipe.data, "corpus", "pydocs") in CORPORA and getattr(recipe.data, "set", "movie-snippets") in (*SETS, *RULES)
     config = recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
     assert all(getattr(config, size) == 2 for size in recipe.task.Sizes)
     assert type(config) is ARCHITECTURES[recipe.model["architecture"]][1]
@@ -130,7 +131,7 @@ def test_settings_that_cannot_be_used(setting, message):
 
 
 @pytest.mark.parametrize("name, message", (
-    ("nosuch", "unknown recipe 'nosuch'; expected one of .*pydocs-char, shakespeare-char-cpu"),
+    ("nosuch", "unknown recipe 'nosuch'; expected one of .*pydocs-char, .*shakespeare-char-cpu"),
     ("shakespear-char-cpu", r"unknown recipe 'shakespear-char-cpu' \(did you mean shakespeare-char-cpu\?\)"),
     ("", "unknown recipe ''"),
     (".", r"unknown recipe '\.'"),

@@ -32,7 +32,7 @@ def command(
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "generate"):
         command = "translate` asks it" if hasattr(trained, "translate") else "predict` asks a classifier"
-        raise ValueError(f"{folder}: a {type(trained).__name__} goes on with no text; `tinyformer {command}")
+        raise ValueError(f"{folder}: a {type(trained).__name__} writes no text from a beginning; `tinyformer {command}")
     if beams:
         search(trained, tokenizer, prompt, max_new_tokens, beams)
     else:

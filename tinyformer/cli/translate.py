@@ -15,7 +15,7 @@ def command(
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
     beams: Annotated[int, typer.Option(min=1, help="Search for the likeliest answer among so many beginnings.")] = 1,
 ):
-    """Answer texts with a trained sequence-to-sequence model, a line each."""
+    """Answer texts with a trained model, a line each."""
     from .runs import newest_run, open_run
     folder = model or newest_run("translation")
     trained, tokenizer = open_run(folder)
