@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..autograd import FLOATS, Tensor, topological_order
-from ..viz.graph import draw_graph
+from ..viz.graph import computation_graph
 from .compare import check
 from .report import Report
 
@@ -64,7 +64,7 @@ def trace(model, loss, seed=0):
         if found is not None and not found.ok:
             wrong, report = node, found
             break
-    return Trace(report, checked, _picture(order, wrong, model))
+    return Trace(report, checked, computation_graph(loss, model, {wrong}).svg)
 
 
 def _check_node(node, seed):
@@ -90,20 +90,3 @@ def _check_node(node, seed):
 def _signature(node, n):
     names = [node.operation.input_name(i).replace(" ", "_") for i in range(n)]
     return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in names])
-
-
-def _picture(order, wrong, model):
-    """The graph: leaves by their names, operations by theirs."""
-    names = {id(p): name for name, p in model.named_parameters()} if model is not None else {}
-    nodes, edges = {}, []
-    for node in order:
-        for tensor in node.inputs:
-            if tensor is None:
-                continue
-            key = id(tensor if tensor.node is None else tensor.node)
-            if tensor.node is None and key not in nodes:
-                nodes[key] = (names.get(id(tensor), "input"), str(tensor.shape))
-            if (key, id(node)) not in edges:
-                edges.append((key, id(node)))
-        nodes[id(node)] = (node.operation.__name__, ", ".join(str(shape) for shape, _ in node.outputs))
-    return draw_graph(nodes, edges, {id(wrong)} if wrong is not None else ())
