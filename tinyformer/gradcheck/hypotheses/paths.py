@@ -174,13 +174,15 @@ def _written_over(tape, order, once):
     return edits
 
 
-def _of_a_product(tape, number, branch):
-    """Whether the way on from a branch by this node meets the other ways in a product."""
-    mine, others = {number}, {branch}
+def _of_a_formula(tape, number, branch):
+    """Whether the way on from a branch by this node meets the other ways in a product, or in an elementwise sum of terms."""
+    mine, others, entries = {number}, {branch}, tape.nodes[branch].value.shape
     for n in tape.nodes[branch + 1:]:
         above = {p.number for p in n.parents if p is not None}
         if n.number != number and above & mine and above & others:
-            return n.kind in ("multiply", "divide", "power", "matmul", "einsum")
+            way = [tape.nodes[k] for k in mine | others - {branch}] + [n]
+            term = all("slopes" in step.extra and step.value.shape == entries for step in way) and branch not in above
+            return n.kind in ("multiply", "divide", "power", "matmul", "einsum") or term
         if above & mine:
             mine.add(n.number)
         elif above & others and n.number != number:
@@ -271,7 +273,7 @@ def lost_path(e, known=False, loops=False):
                 continue
             e.known.add((kind, site, operand, which))
             line = record.line(chosen[0])
-            term = not lost or _diagonal(e) or len(numbers) == 1 and parents[0] != leaf and _of_a_product(
+            term = not lost or _diagonal(e) or len(numbers) == 1 and parents[0] != leaf and _of_a_formula(
                 tape, chosen[0], parents[0])
             code = "missing-term" if term else "lost-path"
             how = "is left out" if lost else f"is counted {b:.4g} times"

@@ -147,8 +147,11 @@ def _flat_along(r, seen, axis, tol):
 
 
 def elementwise(e):
-    """Each entry of the value depends on one entry of the input, and so it does in the learner's: then its factor is wrong."""
-    if not e.small:
+    """Each entry of the value depends on one entry of the input, and so it does in the learner's: then its factor is wrong.
+
+    Where the forward pass could not be recorded a term of a sum may be missing as well: then this is too little to go on.
+    """
+    if not e.small or e.points[0].tape is None:
         return []
     p = e.points[0]
     if any(v.shape != e.shape for v in p.values) or len(p.values) != 1 or p.values[0].size < 3:
@@ -189,10 +192,38 @@ def _term(e, D, scale):
                 return [Finding("lost-path", f"the gradient of {e.name} lacks the incoming gradient itself: a skip "
                                              f"connection's path is "
                                              f"missing", {"array": name})]
+            if code == "missing-term" and _at_right_angles(e, arrays):
+                return [Finding("variance-term", f"the gradient of {e.name} has a part along {name}, which a norm or a spread takes "
+                                                 f"away: is the term missing that comes from it?", {"array": name})]
+            if name == f"softmax({e.name})" and _another_each_row(D[0], arrays[0]) and not _few(e.got[0]) \
+                    and all(_sums_to_zero(t, e.tol * scale) for t in e.true):
+                return [Finding("softmax-diagonal", f"the gradient of {e.name} lacks a multiple of {name} in each row: the softmax's "
+                                                    f"Jacobian is diag(p) − p pᵀ, not its diagonal alone", {"array": name})]
             return [Finding(code, f"the gradient of {e.name} is off by a multiple of {name}: is a term with it missing, or "
                                   f"too much?",
                             {"array": name})]
     return []
+
+
+def _at_right_angles(e, arrays):
+    """Whether the true gradient has nothing along these arrays, in each row or as a whole, and the learner's has."""
+    def along(gradient, array, axis):
+        lengths = np.sqrt(np.sum(gradient ** 2, axis=axis) * np.sum(array ** 2, axis=axis))
+        return np.max(np.abs(np.sum(gradient * array, axis=axis)) / np.maximum(lengths, 1e-300))
+    return any(all(along(t, a, axis) < 1e-3 < 3e-2 < along(g, a, axis) for t, g, a in zip(e.true, e.got, arrays)) for axis in (-1, None))
+
+
+def _another_each_row(difference, array):
+    times = np.sum(difference * array, axis=-1) / np.sum(array * array, axis=-1)
+    return np.ptp(times) > 1e-3 * np.max(np.abs(times))
+
+
+def _few(gradient):
+    return (np.count_nonzero(gradient, axis=-1) <= 1).all()
+
+
+def _sums_to_zero(gradient, tol):
+    return np.max(np.abs(gradient.sum(axis=-1))) <= 10 * tol
 
 
 def _even(d, axis, tol):

@@ -71,9 +71,11 @@ def diagonal(e):
     p, off = e.points[0].values[0].ravel(), ~np.eye(len(right), dtype=bool)
     scale = np.max(np.abs(right))
     if np.max(np.abs(learner[off])) > 1e-8 * scale or np.max(np.abs(right[off])) < 1e-3 * scale \
-            or np.max(np.abs(right.sum(axis=0))) > 1e-6 * scale or np.max(np.abs(np.diag(right) - p * (1 - p))) > 1e-6:
+            or np.max(np.abs(right.sum(axis=0))) > 1e-6 * scale:
         return []
-    if any(np.max(np.abs(np.diag(learner) - d)) <= 1e-6 for d in (p, p * (1 - p))):
+    k = np.vdot(p * (1 - p), np.diag(right)) / max(np.vdot(p * (1 - p), p * (1 - p)), 1e-300)       # a temperature
+    if np.max(np.abs(np.diag(right) - k * p * (1 - p))) <= 1e-6 * scale and any(
+            np.max(np.abs(np.diag(learner) - k * d)) <= 1e-6 * scale for d in (p, p * (1 - p))):
         return [Finding("softmax-diagonal", f"the value is a softmax, whose Jacobian is diag(p) − p pᵀ; the gradient of "
                                             f"{e.name} uses its "
                                             f"diagonal alone")]
@@ -120,6 +122,12 @@ def written_over(e, lost, should):
     outputs = np.indices(values[0].shape).reshape(values[0].ndim, -1)
     inputs = np.indices(e.shape).reshape(len(e.shape), -1)
     kept = should & ~lost
+    shape = values[0].shape
+    for axes in [range(a, b) for a in range(len(shape)) for b in range(a + 2, len(shape) + 1)]:     # several axes, as one loop after another
+        place = np.ravel_multi_index([outputs[a] for a in axes], [shape[a] for a in axes])
+        last = np.where(should, place, -1).max(axis=1, keepdims=True)
+        if lost.any() and (kept == (should & (place == last))).all():
+            return True
     for axis, place in enumerate(outputs):
         own = any(n == values[0].shape[axis] and not (kept & (inputs[a][:, None] != place)).any() for a, n in enumerate(e.shape))
         last = np.where(should, place, -1).max(axis=1, keepdims=True)
