@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -45,6 +46,13 @@ def test_each_exercise_of_a_chapter_is_known(chapter):
         if "### BEGIN SOLUTION" in source:
             name = source.split('require("')[1].split('"')[0]
             assert name in EXERCISES
+
+
+@CHAPTERS
+def test_a_numbered_formula_stands_on_one_line(chapter):
+    """Sphinx puts formulas with line breaks into an environment in which MathJax refuses a number."""
+    for formula in re.findall(r"^\$\$.*?\$\$", chapter.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        assert not ("\\tag" in formula and "\\\\" in formula), formula
 
 
 def test_the_notebooks_are_what_the_chapters_give():
