@@ -261,3 +261,17 @@ def test_a_state_that_does_not_fit_changes_nothing(damage, message, rng):
     assert optimizer.param_groups[0]["lr"] == 0.1
     for name, array in optimizer.state_dict()["arrays"].items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_level_groups_learn_more_slowly_below(rng):
+    a, b, c, d = (tfm.tensor(rng.normal(size=shape), requires_grad=True) for shape in ((2, 3), (3,), (3, 3), (4,)))
+    groups = optim.param_groups_by_level(optim.param_groups_by_decay([a, b, c, d], 0.1), [[a, b], [c]], lr=0.5, decay=0.1)
+    found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
+    assert found == {id(a): (0.5, 0.1), id(b): (0.5, 0.0), id(c): (0.05, 0.1), id(d): (0.5, 0.0)}
+    own = optim.param_groups_by_level([{"params": [a], "lr": 0.2}, {"params": [c, b]}], [[b], [c], [a]], lr=0.5, decay=0.5)
+    assert [(group["params"][0] is p, group["lr"]) for group, p in zip(own, (a, b, c))] == [(True, 0.05), (True, 0.5), (True, 0.25)]
+    optimizer = optim.AdamW(groups, lr=0.5)
+    optim.CosineSchedule(optimizer, 0, 10, 0.5, 0.0)
+    assert sorted({group["lr"] for group in optimizer.param_groups}) == [pytest.approx(0.05), pytest.approx(0.5)]
+    same = optim.param_groups_by_decay([a, b], 0.1)
+    assert [group["params"] for group in optim.param_groups_by_level(same, [], 0.5, 1.0)] == [group["params"] for group in same]

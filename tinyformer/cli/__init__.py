@@ -9,7 +9,8 @@ import warnings
 import numpy as np
 import typer
 
-from . import attention, book, check, curves, data, doctor, evaluate, generate, learn, predict, train, translate
+from . import (attention, book, check, curves, data, doctor, evaluate, fill_mask, generate, learn, predict, similar, train,
+               translate)
 from .console import settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
@@ -18,6 +19,8 @@ app.command("train", context_settings={"allow_extra_args": True})(train.command)
 app.command("generate")(generate.command)
 app.command("translate")(translate.command)
 app.command("predict")(predict.command)
+app.command("fill-mask")(fill_mask.command)
+app.command("similar")(similar.command)
 app.command("evaluate")(evaluate.command)
 app.command("attention")(attention.command)
 app.command("curves")(curves.command)

@@ -12,6 +12,7 @@ def newest_run(task=None):
         if task is None or _task(model.parent) in (task, None):
             return model.parent
     kind, command = {"classification": ("classifier", "tinyformer train bow-movie"),
+                     "masked": ("BERT", "tinyformer train bert-tiny"),
                      "translation": ("sequence-to-sequence model", "tinyformer train seq2seq-reverse")}.get(
         task, ("model", "tinyformer train"))
     raise FileNotFoundError(f"no trained {kind} under runs/; run `{command}` first, or name one with "

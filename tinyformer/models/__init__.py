@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .bert import Bert, BertConfig
+from .bert_heads import BertClassifier, BertClassifierConfig, BertForPreTraining
 from .classifier import Average, BagOfWords, BayesBag, Classifier
 from .encoder import EncoderClassifier
 from .gpt import GPT, GPTConfig
@@ -16,8 +18,9 @@ from .ngram import NGram, NGramConfig
 from .pretrained import named
 from .seq2seq import Seq2Seq, Seq2SeqConfig
 
-__all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Classifier", "EncoderClassifier", "GPT",
-           "GPTConfig", "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "Llama", "LlamaConfig",
+__all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Bert", "BertClassifier",
+           "BertClassifierConfig", "BertConfig", "BertForPreTraining", "Classifier", "EncoderClassifier", "GPT", "GPTConfig", "HMM",
+           "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "Llama", "LlamaConfig",
            "LogisticConfig", "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "Seq2Seq", "Seq2SeqConfig",
            "SigmoidLSTM", "VectorLSTM", "load_model", "model_class"]
 
@@ -25,7 +28,8 @@ __all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag"
 ARCHITECTURES = {"gpt": (GPT, GPTConfig), "llama": (Llama, LlamaConfig), "ngram": (NGram, NGramConfig),
                  "seq2seq": (Seq2Seq, Seq2SeqConfig)}
 ARCHITECTURES.update((model.architecture, (model, model.Config)) for model in (
-    BagOfWords, BayesBag, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier, MLP))
+    BagOfWords, BayesBag, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier,
+    MLP, BertForPreTraining, BertClassifier))
 
 
 def load_model(folder):
@@ -37,9 +41,12 @@ def model_class(folder):
     """The class of the model in ``folder``."""
     from ..interop.published import read_config
     values = read_config(folder)
-    for model, _ in ARCHITECTURES.values():
-        if model.recognises(values):
+    models = [model for model in (*(model for model, _ in ARCHITECTURES.values()), Bert) if model.recognises(values)]
+    for model in models:                                    # of several that stand on one network, the one that it names …
+        if model.published_as in values.get("architectures", ()):
             return model
+    if models:                                              # … or else the one that needs no more than that
+        return models[-1]
     types = [name for model, _ in ARCHITECTURES.values() for name in (model.architecture, *model.model_types)]
     raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, expected one of "
                      f"{', '.join(types)}")

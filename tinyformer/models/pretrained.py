@@ -15,12 +15,12 @@ class Pretrained(Module):
 
     A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that it is trained for. One
     that is ``counted`` has ``fit(data)`` and no gradients. One that is published under other names says under which
-    ``model_types`` of config.json, and overrides the four methods that translate: ``read_config`` and ``published_config``,
-    ``adopt`` and ``published_state``.
+    ``model_types`` of config.json, and as which of its "architectures" where several stand on one network; it overrides the
+    four methods that translate: ``read_config`` and ``published_config``, ``adopt`` and ``published_state``.
     """
 
     architecture, task, counted = "", "language", False
-    Config, model_types = None, ()
+    Config, model_types, published_as = None, (), None
 
     @classmethod
     def read_config(cls, values):

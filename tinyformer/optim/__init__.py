@@ -13,11 +13,11 @@ A training step, with gradients of k small batches added up to that of one large
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .clip import clip_grad_norm_, clip_grad_value_
 from .muon import Muon, param_groups_for_muon
-from .optimizer import Optimizer, param_groups_by_decay
+from .optimizer import Optimizer, param_groups_by_decay, param_groups_by_level
 from .schedule import (CosineSchedule, ExponentialSchedule, InverseSquareRootSchedule, LinearSchedule, ReduceOnPlateau,
                        Schedule, StepSchedule)
 from .sgd import SGD
 
 __all__ = ["Adagrad", "Adam", "AdamW", "CosineSchedule", "ExponentialSchedule", "InverseSquareRootSchedule", "LinearSchedule",
            "Muon", "Optimizer", "RMSprop", "ReduceOnPlateau", "SGD", "Schedule", "StepSchedule", "clip_grad_norm_",
-           "clip_grad_value_", "param_groups_by_decay", "param_groups_for_muon"]
+           "clip_grad_value_", "param_groups_by_decay", "param_groups_by_level", "param_groups_for_muon"]

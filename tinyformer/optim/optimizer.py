@@ -205,3 +205,21 @@ def param_groups_by_decay(parameters, weight_decay):
     groups = [{"params": [p for p in learned if p.ndim >= 2], "weight_decay": weight_decay},
               {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
+
+
+def param_groups_by_level(groups, levels, lr, decay):
+    """``groups``, each parted by the levels of a model from the top down: level n learns at decayⁿ times the rate of its group.
+
+    levels      lists of parameters; those in none learn at the full rate
+    lr          the rate of groups that do not give their own
+
+    Lower layers of a trained network hold what every task needs, and change less.   Source: Howard and Ruder (2018), ULMFiT.
+    """
+    level = {id(parameter): n for n, parameters in enumerate(levels) for parameter in parameters}
+    parted = []
+    for group in groups:
+        for n in range(max(len(levels), 1)):
+            params = [p for p in group["params"] if level.get(id(p), 0) == n]
+            if params:
+                parted.append({**group, "params": params, "lr": group.get("lr", lr) * decay ** n})
+    return parted

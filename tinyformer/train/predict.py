@@ -10,8 +10,9 @@ from ..data.sparse import SparseRows
 from ..models import load_model
 from ..text import load_tokenizer
 from ..text.base import check_text
-from ..text.ngrams import UNKNOWN, units
+from ..text.ngrams import UNKNOWN, NGramTokenizer, units
 from .classes import load_classes
+from .tasks.classification import read_ids
 
 LINEAR = "weight × value: what each adds to the log-odds"
 MEASURES = {"bow": LINEAR, "bayes-bow": LINEAR, "attention-lstm": "attention weights",
@@ -25,20 +26,27 @@ def predict(folder, text):
     check_text("predict", text)
     model, classes = load_model(folder), load_classes(folder)
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    ids = tokenizer.encode(text)
-    if not ids.size:
+    words = tokenizer.encode(text)
+    if not words.size:
         raise ValueError("predict: the text is empty, expected at least one word")
     if model.reads == "counts":
         x = SparseRows.of([tokenizer.tf_idf(text)])
         shown = x.columns
     else:
-        x = ids[None, :model.config.block_size]
-        shown = x[0]
+        shown = read_ids(tokenizer, text, model.config.block_size)
+        x = shown[None]
     p = model.probabilities(x)[0]
     label = int(p.argmax())
     values = model.contributions(x, label)
     return {"class": classes[label], "probability": float(p[label]), "probabilities": dict(zip(classes, map(float, p))),
             "measure": MEASURES.get(model.architecture, MEASURES[None]),
             "contributions": [{"token": tokenizer.tokens[id], "value": float(value)} for id, value in zip(shown, values)],
-            "unknown": [part for part, id in zip(units(text, tokenizer.unit), ids) if id == UNKNOWN],
-            "cut": bool(model.reads == "tokens" and len(ids) > model.config.block_size)}
+            "unknown": unknown(tokenizer, text, words),
+            "cut": bool(model.reads == "tokens" and len(words) > model.config.block_size)}
+
+
+def unknown(tokenizer, text, ids):
+    """The words of ``text`` that its tokens, ``ids``, do not tell. WordPiece cuts what it does not know."""
+    if not isinstance(tokenizer, NGramTokenizer):
+        return []
+    return [part for part, id in zip(units(text, tokenizer.unit), ids) if id == UNKNOWN]

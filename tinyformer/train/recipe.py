@@ -34,6 +34,7 @@ class TrainSettings:
     min_lr: float = 1e-4
     muon_lr: float = 0.02               # Muon's own highest rate, warmed up and brought down like the other
     warmup_steps: int = 100
+    layer_decay: float = 1.0            # each layer learns at this part of the rate of the one above it; 0: only the head does
     weight_decay: float = 0.1           # not on vectors (biases, norms)
     beta1: float = 0.9
     beta2: float = 0.99
@@ -181,6 +182,11 @@ def _validate(recipe):
     for key in ("beta1", "beta2"):
         if not 0 <= getattr(train, key) < 1:
             raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least 0 and less than 1")
+    if not 0 <= train.layer_decay <= 1:
+        raise RecipeError(f"train.layer_decay: got {train.layer_decay}, expected 0…1")
+    if train.layer_decay < 1 and not hasattr(ARCHITECTURES[recipe.model["architecture"]][0], "levels"):
+        raise RecipeError(f"train.layer_decay: got {train.layer_decay}, but a {recipe.model['architecture']} knows no levels; "
+                          f"expected 1")
     if train.min_lr > train.lr:
         raise RecipeError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
     if train.schedule not in ("cosine", "inverse-sqrt"):

@@ -17,7 +17,8 @@ from .. import rng as randomness
 from ..files import remove_unfinished, replace_file
 from ..models import ARCHITECTURES
 from ..nn import Linear, MultiheadAttention
-from ..optim import AdamW, CosineSchedule, InverseSquareRootSchedule, Muon, param_groups_by_decay, param_groups_for_muon
+from ..optim import (AdamW, CosineSchedule, InverseSquareRootSchedule, Muon, param_groups_by_decay, param_groups_by_level,
+                     param_groups_for_muon)
 from ..viz import draw_losses
 from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from .interrupt import Interruptible
@@ -138,15 +139,19 @@ class Run:
 
 
 def _optimizer(model, settings):
-    """The optimiser that the settings name, with no decay on vectors."""
+    """The optimiser that the settings name, with no weight decay on vectors; lower layers learn more slowly by layer_decay."""
     betas = (settings.beta1, settings.beta2)
+    levels = model.levels() if settings.layer_decay < 1 else []
+    for parameter in (p for level in levels[1:] for p in level if not settings.layer_decay):
+        parameter.requires_grad = False
     if settings.optimizer == "muon":
         modules = [module for _, module in model.named_modules()]
         hidden = [module.weight for module in modules if isinstance(module, Linear)]
         hidden += [module.in_proj_weight for module in modules if isinstance(module, MultiheadAttention)]
         groups = param_groups_for_muon(model.parameters(), hidden, settings.muon_lr, settings.weight_decay)
-        return Muon(groups, lr=settings.lr, betas=betas)
-    return AdamW(param_groups_by_decay(model.parameters(), settings.weight_decay), lr=settings.lr, betas=betas)
+        return Muon(param_groups_by_level(groups, levels, settings.lr, settings.layer_decay), lr=settings.lr, betas=betas)
+    groups = param_groups_by_decay(model.parameters(), settings.weight_decay)
+    return AdamW(param_groups_by_level(groups, levels, settings.lr, settings.layer_decay), lr=settings.lr, betas=betas)
 
 
 def _schedule(optimizer, settings):

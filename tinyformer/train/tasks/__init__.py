@@ -3,9 +3,10 @@
 from .base import Task
 from .classification import Classification
 from .language import Language
+from .masked import Masked
 from .pictures import Pictures
 from .translation import Translation
 
-TASKS = {task.name: task for task in (Language, Classification, Pictures, Translation)}
+TASKS = {task.name: task for task in (Language, Classification, Masked, Pictures, Translation)}
 
-__all__ = ["TASKS", "Classification", "Language", "Pictures", "Task", "Translation"]
+__all__ = ["TASKS", "Classification", "Language", "Masked", "Pictures", "Task", "Translation"]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data import SETS, Examples, load, read_csv, read_imdb
+from ...data import SETS, Examples, fetch, load, read_csv, read_imdb
 from ...data.sparse import SparseRows
-from ...models import BagOfWords
-from ...text import load_tokenizer
+from ...models import BagOfWords, Bert, BertClassifierConfig
+from ...text import WordPieceTokenizer, load_tokenizer
 from ...text.ngrams import UNITS, NGramTokenizer
 from .. import scores
 from ..baseline import bag_of_words
@@ -34,6 +34,8 @@ class TextSettings:
     ngrams: int = 1                     # tokens are runs of 1 … that many units
     min_count: int = 2                  # texts that a token stands in, at least
     vocab_size: int = 10000             # tokens at most, the commonest; 0: all
+    checkpoint: str = ""                # "minilm", or the folder of a BERT: its tokens are read and its weights trained on
+    scratch: bool = False               # from random weights nevertheless
     folds: int = 0                      # k: instead of the set's own split, k parts of what is not its test split, of which …
     fold: int = 1                       # … this one is tested on and the next one validates
 
@@ -64,8 +66,12 @@ class Classification(Task):
             dataset.train, dataset.validation, dataset.test)
         for part in ("train", "validation", "test"):
             _check_labels(data.set, part, getattr(self, part).y, self.classes)
-        self.tokenizer = load_tokenizer(folder / "tokenizer.json") if folder else NGramTokenizer.train(
-            self.train.x, data.unit, data.ngrams, data.min_count, data.vocab_size or None)
+        if folder:
+            self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+        elif data.checkpoint:
+            self.tokenizer = load_tokenizer(_checkpoint(data.checkpoint))
+        else:
+            self.tokenizer = NGramTokenizer.train(self.train.x, data.unit, data.ngrams, data.min_count, data.vocab_size or None)
         self._encoded = {}
 
     def sizes(self):
@@ -75,7 +81,7 @@ class Classification(Task):
         """``texts`` in the form that ``model`` reads, one for each: ids, or (ids, weights)."""
         if model.reads == "counts":
             return SparseRows.of(map(self.tokenizer.tf_idf, texts))
-        return [self.tokenizer.encode(text)[:model.config.block_size] for text in texts]
+        return [read_ids(self.tokenizer, text, model.config.block_size) for text in texts]
 
     def encoded(self, model, part):
         """The texts of a part, encoded once."""
@@ -83,7 +89,14 @@ class Classification(Task):
             self._encoded[part, model.reads] = self.encode(model, getattr(self, part).x)
         return self._encoded[part, model.reads]
 
+    def check(self, config):
+        """An error unless the model and the checkpoint are both of BERT's kind or neither is."""
+        if isinstance(config, BertClassifierConfig) != bool(self.data.checkpoint):
+            raise ValueError("data.checkpoint: it is for model.architecture 'bert-classifier', which needs one")
+
     def prepare(self, model):
+        if self.data.checkpoint and not self.data.scratch:
+            model.bert.load_state_dict(Bert.from_pretrained(_checkpoint(self.data.checkpoint)).state_dict())
         if hasattr(model, "prepare"):
             model.prepare(self.encoded(model, "train"), self.train.y)
 
@@ -176,6 +189,19 @@ class Classification(Task):
     def sha256(self):
         parts = [text for part in (self.train, self.validation) for text in part.x] + self.tokenizer.tokens
         return hashlib.sha256("\0".join(parts).encode() + self.train.y.tobytes() + self.validation.y.tobytes()).hexdigest()
+
+
+def read_ids(tokenizer, text, longest):
+    """The ids of ``text``, int64 (T,), cut to ``longest``; BERT's stand between [CLS] and [SEP]."""
+    if not isinstance(tokenizer, WordPieceTokenizer):
+        return tokenizer.encode(text)[:longest]
+    ids = tokenizer.encode(text, special=True)
+    return ids if len(ids) <= longest else np.append(ids[:longest - 1], tokenizer.sep)
+
+
+def _checkpoint(name):
+    """The folder of the published model ``name``, fetched if need be, or the folder that it is."""
+    return fetch(name) if name in SETS else Path(name)
 
 
 def padded(texts):

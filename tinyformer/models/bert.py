@@ -1,0 +1,195 @@
+"""BERT: a Transformer encoder that sees both sides of each token. Pre-trained by filling masks and by telling the next sentence.
+
+    x = norm(word + position + token type)
+    x = norm(x + attention(x));  x = norm(x + W₂ GELU(W₁ x))        n_layer times: the norms stand after the sums
+    pooled = tanh(W x₀ + b)                                         x₀ stands where [CLS] was
+
+Modules are named as in the published checkpoints.   Source: Devlin et al. (2019).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import nn, ops
+from ..nn import init
+from .pretrained import Pretrained
+
+# Our names of what a published config.json says. Their defaults are ours.
+SETTINGS = {"vocab_size": "vocab_size", "block_size": "max_position_embeddings", "n_layer": "num_hidden_layers",
+            "n_head": "num_attention_heads", "n_embd": "hidden_size", "n_inner": "intermediate_size",
+            "n_types": "type_vocab_size", "dropout": "hidden_dropout_prob", "eps": "layer_norm_eps", "pad": "pad_token_id"}
+
+
+@dataclass(frozen=True)
+class BertConfig:
+    """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, C = n_embd, ``n_inner`` between two linear layers.
+
+    n_types     kinds of tokens: in the first text and in the second
+    dropout     of features and of attention weights
+    eps         of the norms
+    pad         the id of [PAD], which is filled in behind a shorter text
+    """
+
+    vocab_size: int
+    block_size: int = 512
+    n_layer: int = 12
+    n_head: int = 12
+    n_embd: int = 768
+    n_inner: int = 3072
+    n_types: int = 2
+    dropout: float = 0.1
+    eps: float = 1e-12
+    pad: int = 0
+
+    def __post_init__(self):
+        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd", "n_inner", "n_types"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{type(self).__name__}: {name} is {value!r}, expected a whole number of at least 1")
+        if self.n_embd % self.n_head:
+            raise ValueError(f"{type(self).__name__}: n_embd {self.n_embd} cannot be divided among n_head {self.n_head} heads")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"{type(self).__name__}: dropout is {self.dropout!r}, expected 0 ≤ dropout < 1")
+        if not 0 <= self.pad < self.vocab_size:
+            raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, expected an id below vocab_size {self.vocab_size}")
+
+
+class Embeddings(nn.Module):
+    """norm(word + position + token type)."""
+
+    def __init__(self, config):
+        self.word_embeddings = nn.Embedding(config.vocab_size, config.n_embd, padding_idx=config.pad)
+        self.position_embeddings = nn.Embedding(config.block_size, config.n_embd)
+        self.token_type_embeddings = nn.Embedding(config.n_types, config.n_embd)
+        self.LayerNorm = nn.LayerNorm(config.n_embd, config.eps)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, words, types):
+        x = words + self.position_embeddings(np.arange(words.shape[1])) + self.token_type_embeddings(types)
+        return self.dropout(self.LayerNorm(x))                                              # (B, T, C)
+
+
+class SelfAttention(nn.Module):
+    """Each token looks at all of its text, in H heads of width D = C/H."""
+
+    def __init__(self, config):
+        self.n_head, self.p = config.n_head, config.dropout
+        self.query = nn.Linear(config.n_embd, config.n_embd)
+        self.key = nn.Linear(config.n_embd, config.n_embd)
+        self.value = nn.Linear(config.n_embd, config.n_embd)
+
+    def forward(self, x, mask):
+        B, T, C = x.shape
+        q, k, v = (project(x).reshape(B, T, self.n_head, C // self.n_head).swapaxes(1, 2)   # (B, H, T, D)
+                   for project in (self.query, self.key, self.value))
+        y = ops.scaled_dot_product_attention(q, k, v, mask, dropout_p=self.p if self.training else 0.0)
+        return y.swapaxes(1, 2).reshape(B, T, C)
+
+
+class Output(nn.Module):
+    """norm(x + dropout(W y + b)): the way back into the stream."""
+
+    def __init__(self, config, width):
+        self.dense = nn.Linear(width, config.n_embd)
+        self.LayerNorm = nn.LayerNorm(config.n_embd, config.eps)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, y, x):
+        return self.LayerNorm(x + self.dropout(self.dense(y)))
+
+
+class Layer(nn.Module):
+    """Attention, then two linear layers around the exact GELU, each added to what came in and then normalised."""
+
+    def __init__(self, config):
+        self.attention = nn.Module()
+        self.attention.self = SelfAttention(config)
+        self.attention.output = Output(config, config.n_embd)
+        self.intermediate = nn.Module()
+        self.intermediate.dense = nn.Linear(config.n_embd, config.n_inner)
+        self.output = Output(config, config.n_inner)
+
+    def forward(self, x, mask):
+        x = self.attention.output(self.attention.self(x, mask), x)
+        return self.output(ops.gelu(self.intermediate.dense(x)), x)
+
+
+class PublishedBert(Pretrained):
+    """What all that stand on BERT share: they are read from its published layout, and written in it."""
+
+    Config, model_types, published_as = BertConfig, ("bert",), "BertModel"
+
+    @classmethod
+    def read_config(cls, values):
+        from ..interop.published import require
+        require(values, hidden_act=("gelu",), position_embedding_type=("absolute",), is_decoder=(False,),
+                add_cross_attention=(False,), tie_word_embeddings=(True,))
+        return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items() if theirs in values})
+
+    def published_config(self):
+        settings = {theirs: getattr(self.config, ours) for ours, theirs in SETTINGS.items()}
+        return {"architectures": [self.published_as], "model_type": "bert", "hidden_act": "gelu",
+                "attention_probs_dropout_prob": self.config.dropout, **settings}
+
+    def adopt(self, state):
+        """BERT's names with or without "bert.", old ones of the norms' gamma and beta; heads that are not ours, the tied
+        output's second name and the numbers of the positions left out."""
+        from ..interop.published import meet
+        own = self.state_dict()
+        state = {re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)): array
+                 for name, array in state.items()}
+        return {name: array for name, array in meet(state, own, "bert.").items()
+                if name in own or not re.search(r"^(cls|classifier)\.|\.?embeddings\.position_ids$", name)}
+
+
+class Bert(PublishedBert):
+    """``hidden, pooled = model(ids)``: ids integers (B, T), hidden (B, T, C), pooled (B, C).
+
+    mask        (B, T), True (or 1) at tokens that may be looked at; by default all but [PAD]
+    types       (B, T), 0 in the first text, 1 in the second; by default all 0
+    """
+
+    architecture = "bert"
+
+    def __init__(self, config):
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.encoder = nn.Module()
+        self.encoder.layer = nn.ModuleList(Layer(config) for _ in range(config.n_layer))
+        self.pooler = nn.Module()
+        self.pooler.dense = nn.Linear(config.n_embd, config.n_embd)
+        initialise(self)
+
+    def forward(self, ids, mask=None, types=None):
+        ids = np.asarray(ids)
+        if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.block_size:
+            raise ValueError(f"{type(self).__name__}: ids have shape {ids.shape}, expected (B, T) with "
+                             f"1 ≤ T ≤ {self.config.block_size}")
+        mask = ids != self.config.pad if mask is None else np.asarray(mask, bool)
+        for name, array in (("mask", mask), ("types", types)):
+            if array is not None and np.shape(array) != ids.shape:
+                raise ValueError(f"{type(self).__name__}: {name} has shape {np.shape(array)}, expected {ids.shape}, that of ids")
+        return self.read(self.embeddings.word_embeddings(ids), mask, np.zeros_like(ids) if types is None else types)
+
+    def read(self, words, mask, types):
+        """(hidden, pooled) from the vectors of the words (B, T, C)."""
+        x = self.embeddings(words, types)
+        mask = None if mask.all() else mask[:, None, None]                                  # (B, 1, 1, T): keys alone
+        for layer in self.encoder.layer:
+            x = layer(x, mask)
+        return x, ops.tanh(self.pooler.dense(x[:, 0]))
+
+
+def initialise(model):
+    """Matrices and tables from N(0, 0.02²), [PAD]'s row and biases 0. Norms start at 1 and 0."""
+    for _, module in model.named_modules():
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            init.normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear):
+            init.zeros_(module.bias)
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            module.weight.data[module.padding_idx] = 0

@@ -1,0 +1,133 @@
+"""What stands on BERT: the two heads that it is pre-trained with, and a classifier.
+
+Source: Devlin et al. (2019), sections 3.1 and 3.2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import nn, ops
+from .bert import Bert, BertConfig, PublishedBert, initialise
+from .classifier import Classifier
+
+UNMASKED = -100                                             # the label of a token that is not asked for
+
+
+class Pairs(NamedTuple):
+    """Two texts a row, behind each other: ids, mask and types (B, T), as ``Bert`` takes them."""
+
+    ids: object
+    mask: object
+    types: object
+
+    @property
+    def size(self):
+        """Tokens, [PAD] among them."""
+        return self.ids.size
+
+
+class Predictions(nn.Module):
+    """The head for masked words: logits = norm(GELU(W x + b)) · word embeddingsᵀ + bias."""
+
+    def __init__(self, config):
+        self.bias = nn.Parameter(np.zeros(config.vocab_size, np.float32))
+        self.transform = nn.Module()
+        self.transform.dense = nn.Linear(config.n_embd, config.n_embd)
+        self.transform.LayerNorm = nn.LayerNorm(config.n_embd, config.eps)
+
+    def forward(self, x, words):
+        return ops.linear(self.transform.LayerNorm(ops.gelu(self.transform.dense(x))), words, self.bias)
+
+
+class BertForPreTraining(PublishedBert):
+    """``masked, following = model(ids, mask, types)``: logits of the words (B, T, V), and of the second text being another
+    one (B, 2): class 0 says that it follows the first, class 1 that it does not."""
+
+    architecture, task, published_as = "bert-pretraining", "masked", "BertForPreTraining"
+
+    def __init__(self, config):
+        self.config = config
+        self.bert = Bert(config)
+        self.cls = nn.Module()
+        self.cls.predictions = Predictions(config)
+        self.cls.seq_relationship = nn.Linear(config.n_embd, 2)
+        initialise(self.cls)
+
+    def forward(self, ids, mask=None, types=None):
+        hidden, pooled = self.bert(ids, mask, types)
+        return self.cls.predictions(hidden, self.bert.embeddings.word_embeddings.weight), self.cls.seq_relationship(pooled)
+
+    def adopt(self, state):
+        if not any(name.startswith("cls.") for name in state):
+            raise ValueError("these are weights of a BERT without heads for masked words and pairs")
+        return super().adopt(state)
+
+    def asked(self, pairs, labels):
+        """(logits of the words that are asked for (N, V), those of the pairs (B, 2)); the head sees these N places alone.
+
+        labels      (B, T), −100 at words that are not asked for
+        """
+        hidden, pooled = self.bert(*pairs)
+        words = self.cls.predictions(hidden[labels != UNMASKED], self.bert.embeddings.word_embeddings.weight)
+        return words, self.cls.seq_relationship(pooled)
+
+    def loss(self, pairs, targets):
+        """Mean cross-entropy in nats of the masked words, plus that of the pairs.   targets: (labels (B, T), classes (B,))."""
+        labels, classes = targets
+        words, following = self.asked(pairs, labels)
+        return ops.cross_entropy(words, labels[labels != UNMASKED]) + ops.cross_entropy(following, classes)
+
+
+@dataclass(frozen=True)
+class BertClassifierConfig(BertConfig):
+    """As ``BertConfig``, with K = n_classes."""
+
+    n_classes: int = 2
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.n_classes, int) or self.n_classes < 1:
+            raise ValueError(f"BertClassifierConfig: n_classes is {self.n_classes!r}, expected a whole number of at least 1")
+
+
+class BertClassifier(PublishedBert, Classifier):
+    """``logits = model(ids)``: pooled output, dropout, linear. ids integers (B, T), mask as ``Bert`` has it, logits (B, K)."""
+
+    architecture, Config, published_as = "bert-classifier", BertClassifierConfig, "BertForSequenceClassification"
+
+    def __init__(self, config):
+        self.config = config
+        self.bert = Bert(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.classifier = nn.Linear(config.n_embd, config.n_classes)
+        initialise(self.classifier)
+
+    @property
+    def embedding(self):
+        """The table of words."""
+        return self.bert.embeddings.word_embeddings
+
+    def forward(self, ids, mask=None):
+        return self.classifier(self.dropout(self.bert(ids, mask)[1]))
+
+    def read(self, vectors, mask):
+        _, pooled = self.bert.read(vectors, mask, np.zeros(mask.shape, int))
+        return self.classifier(self.dropout(pooled))
+
+    def levels(self):
+        """Its parameters from the top down: the classifier and pooler, each layer, the embeddings."""
+        below = [[*layer.parameters()] for layer in reversed(self.bert.encoder.layer)]
+        return [[*self.classifier.parameters(), *self.bert.pooler.parameters()], *below, [*self.bert.embeddings.parameters()]]
+
+    @classmethod
+    def read_config(cls, values):
+        config = super().read_config(values)
+        return dataclasses.replace(config, n_classes=len(values["id2label"])) if "id2label" in values else config
+
+    def published_config(self):
+        return {**super().published_config(), "id2label": {str(k): f"LABEL_{k}" for k in range(self.config.n_classes)}}

@@ -1,0 +1,49 @@
+"""Texts as vectors, and how near they are to each other: what sentence-transformers does with a BERT such as MiniLM.
+
+    v = mean of the hidden states over all tokens, [CLS] and [SEP] among them;  v / ‖v‖
+    similarity of two texts = v · w, the cosine of the angle between them
+
+Source: Reimers and Gurevych (2019), "Sentence-BERT".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .autograd import no_grad
+
+LONGEST = 256                                               # tokens of a text that MiniLM was trained to read
+
+
+@no_grad()
+def sentence_vectors(model, tokenizer, texts, batch_size=32, longest=LONGEST):
+    """The vectors (N, C) of ``texts``, each of length 1, by a ``Bert`` and its WordPiece.
+
+    Texts of about one length are read together, so that little is spent on filling up. Only the first ``longest`` tokens of
+    a text count.
+    """
+    longest = min(longest, model.config.block_size)
+    ids = [tokenizer.encode(text, special=True) for text in texts]
+    ids = [row if len(row) <= longest else np.append(row[:longest - 1], tokenizer.sep) for row in ids]
+    order = np.argsort([len(row) for row in ids], kind="stable")
+    vectors = np.empty((len(ids), model.config.n_embd), np.float32)
+    was_training, _ = model.training, model.eval()
+    try:
+        for i in range(0, len(order), batch_size):
+            chosen = order[i:i + batch_size]
+            batch = np.full((len(chosen), max(len(ids[j]) for j in chosen)), model.config.pad, np.int64)
+            for row, j in zip(batch, chosen):
+                row[:len(ids[j])] = ids[j]
+            mask = np.arange(batch.shape[1]) < np.array([[len(ids[j])] for j in chosen])    # (B, T)
+            hidden = model(batch, mask)[0].data                                             # (B, T, C)
+            vectors[chosen] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    finally:
+        model.train(was_training)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def nearest(query, vectors, k):
+    """(indices, similarities) of the ``k`` rows of ``vectors`` (N, C) that are most like ``query`` (C,), the best first."""
+    similarities = vectors @ query
+    best = np.argsort(-similarities, kind="stable")[:k]
+    return best, similarities[best]

@@ -1,0 +1,160 @@
+"""BERT's pre-training: masked words, and whether one text follows another."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...autograd import no_grad
+from ...data.masking import Lines, join, mask_tokens
+from ...models.bert_heads import UNMASKED, Pairs
+from ...text import WordPieceTokenizer, load_corpus, load_tokenizer
+from ..loop import why_not_finite
+from ..guesses import Neighbours, Shared
+from .base import Task
+
+COUNTED = 2000                                              # pairs that guesses by counting learn from, and are judged by
+
+
+@dataclass
+class PairSettings:
+    """What is learned from."""
+
+    corpus: str = "shakespeare-plays"   # a name that `tinyformer.text.CORPORA` has, or the path of a text file
+    begins: str = "ACT I"               # a line that every document of it begins with; "": each blank line ends one
+    vocab_size: int = 4096              # of the WordPiece
+    train_fraction: float = 0.9         # documents that begin after this part of the text are for validation
+    masked: float = 0.15                # share of the tokens that are asked for
+    whole_words: bool = False           # all pieces of a word, or none
+
+    def check(self):
+        """ValueError for a setting that cannot be used."""
+        for name in ("train_fraction", "masked"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"data.{name}: got {getattr(self, name)}, expected more than 0 and less than 1")
+
+
+class Masked(Task):
+    """Documents as lines of WordPiece tokens, split, and the tokenizer: a new one, unless one stands in ``folder``."""
+
+    name, unit = "masked", "nats per masked token, and per pair"
+    Data, Sizes = PairSettings, ("vocab_size",)
+
+    def __init__(self, data, folder=None):
+        self.data = data
+        parts = split_documents(load_corpus(data.corpus), data.begins, data.train_fraction)
+        if not all(parts):
+            raise ValueError(f"corpus {data.corpus}: it has no document to {'validate' if parts[0] else 'train'} on; see data.begins "
+                             f"and data.train_fraction")
+        if folder is None:
+            self.tokenizer = WordPieceTokenizer.train("\n".join(parts[0]), data.vocab_size)
+        else:
+            self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+        t = self.tokenizer
+        self.train, self.validation = (Lines([[line for line in map(t.encode, document.split("\n")) if line.size]
+                                              for document in part]) for part in parts)
+        self.documents = [len(part) for part in parts]
+        self.special = [t.pad, t.unk, t.cls, t.sep, t.mask]
+        self.continues = np.array([token.startswith("##") for token in t.tokens]) if data.whole_words else None
+
+    def sizes(self):
+        return {"vocab_size": self.tokenizer.vocab_size}
+
+    def check(self, config):
+        """An error unless two texts and their marks fit into a block."""
+        if config.block_size < 16:
+            raise ValueError(f"model.block_size: got {config.block_size}, expected at least 16, for two texts")
+
+    def examples(self, lines, size, T, rng):
+        """(Pairs, (labels, classes)) of ``size`` random pairs of texts, T tokens each."""
+        t = self.tokenizer
+        pairs = [lines.pair(T - 3, rng) for _ in range(size)]
+        ids, types = join(pairs, T, t.cls, t.sep, t.pad)
+        masked, labels = mask_tokens(ids, self.data.masked, t.mask, self.special, t.vocab_size, rng, self.continues, UNMASKED)
+        return Pairs(masked, ids != t.pad, types), (labels, np.array([not follows for *_, follows in pairs], np.int64))
+
+    def batch(self, model, size, rng):
+        return self.examples(self.train, size, model.config.block_size, rng)
+
+    def held_out(self, T, at_most=None):
+        """Batches of the validation part, the same ones every time: as many pairs as cover it, or ``at_most``."""
+        rng, pairs = np.random.default_rng(0), -(-len(self.validation.tokens) // T)
+        pairs = min(pairs, at_most or pairs)
+        return (self.examples(self.validation, min(32, pairs - i), T, rng) for i in range(0, pairs, 32))
+
+    def measure(self, model, at_most=None):
+        """The sum of both losses, and how often the word and the class are guessed."""
+        was_training, _ = model.training, model.eval()
+        sums = np.zeros(6)                                  # loss, right and number, of words and of pairs
+        try:
+            for pairs, (labels, classes) in self.held_out(model.config.block_size, at_most):
+                with no_grad():
+                    words, following = model.asked(pairs, labels)
+                for place, logits, answers in ((0, words.data, labels[labels != UNMASKED]), (3, following.data, classes)):
+                    shifted = logits - logits.max(axis=1, keepdims=True)
+                    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(answers)), answers]
+                    sums[place:place + 3] += losses.sum(), (logits.argmax(axis=1) == answers).sum(), len(answers)
+                if not np.isfinite(sums).all():
+                    raise FloatingPointError(f"the validation loss is not finite: "
+                                             f"{why_not_finite(model, model.loss(pairs, (labels, classes)))}")
+        finally:
+            model.train(was_training)
+        masked, right, n, following, right_pairs, pairs = map(float, sums)
+        return {"val_loss": masked / n + following / pairs, "masked_loss": masked / n, "masked_accuracy": right / n,
+                "following_loss": following / pairs, "following_accuracy": right_pairs / pairs}
+
+    def evaluate(self, model):
+        """On the whole validation part, beside guesses by counting: the commonest token, what its two neighbours suggest, and
+        for pairs what both have in common."""
+        figures = self.measure(model)
+        T, commonest, neighbours, n, count = model.config.block_size, 0.0, 0.0, 0, 0
+        for pairs, (labels, classes) in self.held_out(T):
+            asked = (labels != UNMASKED).sum()
+            neighbours += self.neighbours.accuracy(pairs.ids, labels) * asked
+            commonest += (labels == self.neighbours.commonest).sum()
+            n, count = n + asked, count + len(classes)
+        rng = np.random.default_rng(0)
+        seen, held = ([lines.pair(T - 3, rng) for _ in range(COUNTED)] for lines in (self.train, self.validation))
+        shared = Shared(self.train.tokens, self.tokenizer.vocab_size, seen).accuracy(held)
+        return {**figures, "perplexity": math.exp(figures["masked_loss"]), "neighbours_accuracy": float(neighbours / n),
+                "commonest_accuracy": float(commonest / n), "shared_tokens_accuracy": shared, "parameters": model.num_parameters(), "masked_tokens": int(n),
+                "pairs": count}
+
+    @cached_property
+    def neighbours(self):
+        """The counts of the training part."""
+        return Neighbours(self.train.tokens, self.tokenizer.vocab_size, self.special)
+
+    def baselines(self):
+        """One that knows the vocabulary alone, and one that knows how often each token occurs; both toss a coin for pairs."""
+        V = self.tokenizer.vocab_size
+        p = (np.bincount(self.train.tokens, minlength=V) + 1) / (len(self.train.tokens) + V)
+        return {"uniform": math.log(V) + math.log(2), "unigram": float(-np.log(p[self.validation.tokens]).mean()) + math.log(2)}
+
+    def describe(self):
+        return (f"{self.data.corpus}: {len(self.train.tokens):,} tokens in {self.documents[0]} documents to train on, "
+                f"{len(self.validation.tokens):,} in {self.documents[1]} to validate, vocabulary {self.tokenizer.vocab_size:,}")
+
+    def save(self, folder):
+        self.tokenizer.save(folder / "tokenizer.json")
+
+    def sha256(self):
+        return hashlib.sha256(self.train.tokens.tobytes() + b"|" + self.validation.tokens.tobytes()).hexdigest()
+
+
+def split_documents(text, begins, train_fraction):
+    """(training, validation) documents of ``text``: each begins with the line ``begins``, or else ends with a blank line."""
+    cuts, place = [0], 0
+    for line in text.splitlines(keepends=True):
+        place += len(line)
+        if begins and line.strip() == begins:
+            cuts.append(place - len(line))
+        elif not begins and not line.strip():
+            cuts.append(place)
+    documents = [(start, text[start:end]) for start, end in zip(cuts, [*cuts[1:], len(text)]) if text[start:end].strip()]
+    limit = train_fraction * len(text)
+    return [part for start, part in documents if start < limit], [part for start, part in documents if start >= limit]
