@@ -70,7 +70,7 @@ def test_fill_mask(cli, refused, pretrained):
     assert shown.code == 0 and len(shown.lines) == 7 and shown.lines[0].split()[0].endswith("%")
     refused(1, "fill-mask: the text has no [MASK], expected one", "fill-mask", "to be")
     refused(1, "ids have shape (1, 62), expected (B, T) with 1 ≤ T ≤ 48", "fill-mask", "[MASK] " * 60)
-    refused(1, "BertForPreTraining writes no text", "generate", "to", "--model", pretrained)
+    refused(1, "BertForPreTraining writes no text from a beginning; `tinyformer fill-mask` asks it", "generate", "to", "--model", pretrained)
 
 
 @pytest.mark.parametrize("setting, message", (
