@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..exercise import Exercise
-from . import activations, attention, classification, counted, first, normalization, optimizers, recurrence, tensors, transformer
+from . import (activations, attention, classification, counted, first, llama, normalization, optimizers, recurrence, tensors,
+               transformer)
 
-THEMES = (first, activations, tensors, classification, counted, normalization, optimizers, recurrence, attention, transformer)
+THEMES = (first, activations, tensors, classification, counted, normalization, optimizers, recurrence, attention, transformer,
+          llama)
 EXERCISES = {e.name: e for theme in THEMES for e in vars(theme).values() if isinstance(e, Exercise)}
