@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from tinyformer.cli import attention
-from tinyformer.models import MLP, MLPConfig
+from tinyformer.models import MLP, MLPConfig, Seq2Seq, Seq2SeqConfig
 from tinyformer.models.encoder import EncoderClassifier, EncoderConfig
 from tinyformer.models.lstm import LSTMClassifier, LSTMConfig
 from tinyformer.text.ngrams import NGramTokenizer
+from tinyformer.text.pairs import BEGIN, END, PairTokenizer
 from tinyformer.viz import watch_attention
 
 
@@ -28,8 +29,8 @@ def test_a_picture_of_the_newest_run(cli, trained):
 
 
 def test_tokens_and_weights_are_those_of_the_model(trained):
-    tokens, weights = attention.watched(Path(trained), "the with")
-    assert tokens == list("the with") and weights.shape == (1, 2, 8, 8)
+    tokens, keys, weights = attention.watched(Path(trained), "the with")
+    assert tokens == keys == list("the with") and weights.shape == (1, 2, 8, 8)
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-6)
 
 
@@ -37,7 +38,7 @@ def test_what_is_drawn(cli, trained, monkeypatch):
     from tinyformer import viz
     drawn = []
     monkeypatch.setattr(viz, "draw_attention", lambda weights, tokens, path, **how: drawn.append((weights, tokens, how)))
-    _, weights = attention.watched(Path(trained), "code")
+    *_, weights = attention.watched(Path(trained), "code")
     assert cli("attention", "code", "--head", 1).code == 0 and cli("attention", "code", "--rollout").code == 0
     np.testing.assert_array_equal(drawn[0][0], weights[:, 1:])
     assert drawn[0][1] == list("code") and drawn[0][2]["titles"] == ["layer 0, head 1"]
@@ -59,11 +60,26 @@ def test_a_classifier(cli, words):
     model = EncoderClassifier(EncoderConfig(words.vocab_size, 2, 8, 8, n_head=2, n_layer=2, n_inner=8)).eval()
     folder = saved(model, "runs/encoder", words)
     assert cli("attention", "a good new film", "--model", folder).code == 0 and os.path.exists("attention.png")
-    tokens, weights = attention.watched(Path(folder), "a good new film")
+    tokens, _, weights = attention.watched(Path(folder), "a good new film")
     assert tokens == ["a", "good", "<unk>", "film"]
     with watch_attention(model) as maps:
         model(words.encode("a good new film")[None])
     np.testing.assert_allclose(weights, maps.stacked()[:, 0], rtol=0, atol=1e-6)
+
+
+def test_a_translator(cli, refused):
+    """The answer looks at the source; a row is what was written when it looked so."""
+    tokenizer = PairTokenizer(list("abc"))
+    model = Seq2Seq(Seq2SeqConfig(tokenizer.vocab_size, block_size=6, n_layer=2, n_head=2, n_embd=8)).eval()
+    folder = saved(model, "runs/pairs", tokenizer)
+    assert cli("attention", "cab", "--model", folder).code == 0 and os.path.exists("attention.png")
+    tokens, keys, weights = attention.watched(Path(folder), "cab")
+    answer = model.translate(tokenizer.encode("cab")[None])[0]
+    assert keys == ["c", "a", "b"] and tokens == tokenizer.pieces([*answer, END][:6]) and weights.shape == (2, 2, len(tokens), 3)
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-6)
+    logits = model(tokenizer.encode("cab")[None], np.array([[BEGIN, *answer][:6]])).data[0]
+    assert tokenizer.pieces(logits.argmax(axis=-1)) == tokens
+    refused(1, "--rollout: the model in", "attention", "cab", "--model", folder, "--rollout")
 
 
 def test_models_without_attention(cli, refused, words):

@@ -8,6 +8,7 @@ import pytest
 from tinyformer import nn, no_grad, ops
 from tinyformer.models.encoder import EncoderClassifier, EncoderConfig
 from tinyformer.models.gpt import GPT, GPTConfig
+from tinyformer.models.llama import Llama, LlamaConfig
 from tinyformer.viz import attention as pictures
 from tinyformer.viz import draw_attention, fonts, rollout, watch_attention
 
@@ -129,6 +130,26 @@ def test_three_kinds_in_an_encoder_and_decoder(rng):
         maps.stacked()
     with watch_attention(nn.Linear(2, 2)) as nothing, pytest.raises(ValueError, match="nothing was watched"):
         nothing.stacked()
+
+
+def test_a_llama(rng):
+    """Four query heads on two key heads; with a cache, the map of the last pass."""
+    model = Llama(LlamaConfig(vocab_size=11, block_size=8, n_layer=2, n_head=4, n_kv_head=2, n_embd=16, n_inner=16)).eval()
+    ids = rng.integers(0, 11, (B, T))
+    before = model(ids).data
+    with watch_attention(model) as maps:
+        np.testing.assert_array_equal(model(ids).data, before)
+    weights = maps.stacked()
+    assert weights.shape == (2, B, 4, T, T) and not np.triu(weights, 1).any()
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-6)
+    with watch_attention(model) as steps:
+        model.generate(ids, 2, temperature=0)
+    last = steps.stacked()
+    assert last.shape == (2, B, 4, 1, T + 1)
+    whole = np.concatenate([ids, model(ids).data[:, -1:].argmax(axis=-1)], axis=1)
+    with watch_attention(model) as maps:
+        model(whole)
+    np.testing.assert_allclose(last[..., 0, :], maps.stacked()[..., -1, :], rtol=0, atol=1e-5)
 
 
 def test_rollout(rng):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Optional
 
+import numpy as np
 import typer
 
 
@@ -17,39 +18,60 @@ def command(
                                                            "from.")] = False,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("attention.png"),
 ):
-    """Draw what a Transformer looks at in a text. A map for each layer and head, rows look at columns."""
+    """Draw what a Transformer looks at in a text. A map for each layer and head, whose rows look at its columns.
+
+    Of a model that translates: what it looked at in TEXT when it wrote each symbol of its answer.
+    """
     from ..viz import draw_attention, rollout
     from .runs import newest_run
     if summed and (layer, head) != (None, None):
         raise ValueError("--rollout goes through all layers and heads; leave --layer and --head out")
     folder = model or newest_run()
-    tokens, weights = watched(folder, text)                                     # (L, H, T, T)
+    tokens, keys, weights = watched(folder, text)                               # weights (L, H, T, S)
     if summed:
+        if keys is not tokens:
+            raise ValueError(f"--rollout: the model in {folder} looks at another text than it writes; draw its layers and heads")
         draw_attention(rollout(weights), tokens, out, title="Attention rollout: where each row comes from")
     else:
         layers, heads = (_chosen(name, one, n) for name, one, n in zip(("layer", "head"), (layer, head), weights.shape))
-        draw_attention(weights[layers][:, heads], tokens, out, titles=[f"layer {l}, head {h}" for l in layers for h in heads])
+        draw_attention(weights[layers][:, heads], tokens, out, keys=keys,
+                       titles=[f"layer {l}, head {h}" for l in layers for h in heads])
     print(f"picture  {out}")
 
 
 def watched(folder, text):
-    """(tokens, weights (L, H, T, T)) of the model in ``folder`` as it reads ``text``."""
+    """(tokens, keys, weights (L, H, T, S)) of the model in ``folder`` as it reads ``text``: the tokens look at the keys."""
     from ..autograd import no_grad
     from ..viz import watch_attention
     from .runs import open_run
     model, tokenizer = open_run(folder)
-    kind = type(model).__name__
+    nothing = ValueError(f"{folder}: a {type(model).__name__} has no attention between tokens to draw")
     if tokenizer is None or not hasattr(model.config, "block_size") or not hasattr(model, "forward"):
-        raise ValueError(f"{folder}: a {kind} has no attention between tokens to draw")
+        raise nothing
     ids = tokenizer.encode(text)
     if not 1 <= len(ids) <= model.config.block_size:
         raise ValueError(f"the text has {len(ids)} tokens, expected 1 to {model.config.block_size}, as many as the model "
                          f"in {folder} reads")
+    if hasattr(model, "translate"):
+        return _translated(model, tokenizer, ids)
     with no_grad(), watch_attention(model.eval()) as maps:
         model(ids[None])
     if not maps:
-        raise ValueError(f"{folder}: a {kind} has no attention between tokens to draw")
-    return tokenizer.pieces(ids), maps.stacked()[:, 0]
+        raise nothing
+    tokens = tokenizer.pieces(ids)
+    return tokens, tokens, maps.stacked()[:, 0]
+
+
+def _translated(model, tokenizer, ids):
+    """The answer's symbols, those of the source, and how the first looked at the second when they were written."""
+    from ..autograd import no_grad
+    from ..text.pairs import BEGIN, END
+    from ..viz import watch_attention
+    answer = model.translate(ids[None])[0]
+    read, written = ([BEGIN, *answer][:model.config.block_size], [*answer, END][:model.config.block_size])
+    with no_grad(), watch_attention(model.eval()) as maps:
+        model(ids[None], np.array([read]))
+    return tokenizer.pieces(written), tokenizer.pieces(ids), maps.stacked("transformer.decoder.layers.*.multihead_attn")[:, 0]
 
 
 def _chosen(name, one, n):

@@ -26,7 +26,8 @@ def command(
         if unit == "nats per token" and (folder / "tokenizer.json").is_file():
             tokenizers.add((folder / "tokenizer.json").read_bytes())
     if len(units) > 1:
-        raise ValueError("losses that cannot be compared: " + ", but ".join(f"{unit} in {folder}" for unit, folder in units.items()))
+        raise ValueError("losses that cannot be compared: "
+                         + ", but ".join(f"{unit} in {folder}" for unit, folder in units.items()))
     alike = len(tokenizers) < 2                             # a nat per character and one per word are not the same
     draw_runs(runs, out, "Loss curves" if alike else "Loss curves of unlike tokens: their heights cannot be compared", *units)
     print(f"picture  {out}")

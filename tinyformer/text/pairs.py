@@ -27,6 +27,7 @@ class PairTokenizer(Tokenizer):
             if value not in UNITS:
                 raise ValueError(f"PairTokenizer: {name} is {value!r}, expected {' or '.join(map(repr, UNITS))}")
         self.symbols, self.source, self.target = list(symbols), source, target
+        self.tokens = [*SPECIAL, *self.symbols]
         self._ids = {symbol: id for id, symbol in enumerate(self.symbols, len(SPECIAL))}
 
     @classmethod

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..ops.attention import watcher
 from .figure import new_figure, save_figure
 from .fonts import labels
 
-PANEL, WIDEST = (1.9, 14.0), 34.0               # inches: of the smallest and the largest map, and of all maps side by side
+PANEL, WIDEST = (1.9, 14.0), 34.0               # inches: of the smallest and the largest map, and of all maps in a line
 SMALLEST = 3.5                                  # points: below, no name of a token can be read
 
 
@@ -85,7 +86,8 @@ def watch_attention(model):
 def rollout(weights):
     """How much each output depends on each input through all layers: (…, T, T) from weights (L, …, H, T, T).
 
-        A_l = ½ (mean over heads of P_l) + ½ I, each row divided by its sum        R_l = A_l R_{l−1},  R_0 = I        returns R_L
+        A_l = ½ (mean over heads of P_l) + ½ I, each row divided by its sum
+        R_l = A_l R_{l−1},  R_0 = I,  returns R_L
 
     ½ I stands for the residual connection, which carries a token past the attention. A row sums to 1: where the output at t
     comes from. What is between the layers (the values' matrices, the MLP) is not looked at.
@@ -113,22 +115,23 @@ def draw_attention(weights, tokens, path, keys=None, titles=None, title="Attenti
     The colour is the weight on a square-root scale, so that small ones are seen. Tokens of a script that no installed font
     has are written as their code points, and the picture says so.
     """
+    from matplotlib.colors import PowerNorm
     weights, keys = np.asarray(weights, np.float64), tokens if keys is None else keys
     if not 2 <= weights.ndim <= 4 or 0 in weights.shape or weights.shape[-2:] != (len(tokens), len(keys)):
-        raise ValueError(f"draw_attention: weights have shape {weights.shape}, expected (layers, heads, {len(tokens)}, {len(keys)}) "
-                         f"for {len(tokens)} tokens that look at {len(keys)}, or without the first axis or two")
+        raise ValueError(f"draw_attention: weights have shape {weights.shape}, expected (layers, heads, {len(tokens)}, "
+                         f"{len(keys)}) for {len(tokens)} tokens that look at {len(keys)}, or without the first axis or two")
     titles = titles or {2: [""], 3: [f"head {h}" for h in range(len(weights))],
                         4: [f"layer {l}, head {h}" for l, h in np.ndindex(weights.shape[:2])]}[weights.ndim]
     grid = weights.reshape(1, -1, *weights.shape[-2:]) if weights.ndim < 4 else weights
     rows, columns, T, S = grid.shape
-    width, size = _sizes(columns, max(T, S))
-    from matplotlib.colors import PowerNorm
-    figure = new_figure(columns * width + 1.2, rows * width * max(T / S, 0.3) + 0.9)
-    panels = figure.subplots(rows, columns, squeeze=False)
-    norm = PowerNorm(0.5, 0, 1)
+    width, size = _sizes(max(rows, columns), max(T, S))
     (queries, spelled), (seen, also) = labels(tokens), labels(keys)
+    left, below = (0.012 * size * min(24, max(len(text) for text, _ in side)) for side in (queries, seen))      # room for names
+    across, down = columns * width + left + 1.2, rows * max(width * T / S, 1.4) + below + 0.9
+    figure = new_figure(across, down)
+    panels = figure.subplots(rows, columns, squeeze=False)
     for panel, one, name in zip(panels.flat, grid.reshape(-1, T, S), titles):
-        image = panel.imshow(one, cmap="Blues", norm=norm, aspect="auto")
+        image = panel.imshow(one, cmap="Blues", norm=PowerNorm(0.5, 0, 1), aspect="auto")
         panel.set_title(name, fontsize=9)
         panel.tick_params(length=0, labelsize=min(size, 9))
         panel.set(xticks=[], yticks=[])
@@ -137,18 +140,20 @@ def draw_attention(weights, tokens, path, keys=None, titles=None, title="Attenti
             _name(panel.yaxis, queries)
         for panel in panels[-1]:
             _name(panel.xaxis, seen, turned=any(len(text) > 1 for text, _ in seen))
-    figure.colorbar(image, ax=panels, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], fraction=0.05, aspect=30).ax.tick_params(labelsize=8)
+    bar = figure.colorbar(image, ax=panels, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], fraction=0.7 / across, pad=0.15 / across,
+                          shrink=min(1, 6 / down), aspect=20)
+    bar.ax.tick_params(labelsize=8)
     if size < SMALLEST:
         title += "\ntokens are not named: too many for maps of this size, draw fewer at once"
     elif spelled or also:
         title += "\nU+… are code points: no installed font has these characters"
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle("\n".join(textwrap.fill(line, round(13 * across)) for line in title.splitlines()), fontsize=10)
     save_figure(figure, path)
 
 
-def _sizes(columns, length):
-    """The width of a map in inches, and the size of its tokens' names in points."""
-    width = min(max(0.17 * length, PANEL[0]), PANEL[1], WIDEST / columns)
+def _sizes(maps, length):
+    """The width of a map in inches where so many ``maps`` stand in a line, and the size of its tokens' names in points."""
+    width = min(max(0.17 * length, PANEL[0]), PANEL[1], WIDEST / maps)
     return width, min(9.0, 0.8 * 72 * width / length)
 
 

@@ -52,8 +52,8 @@ def draw_runs(runs, path, title="Loss curves", unit="nats per token"):
         loss = np.array([record["train_loss"] for record in records])
         measured = [(record["step"], record["val_loss"]) for record in records if record["val_loss"] is not None]
         label = f"{name}, lowest {min(value for _, value in measured):.3f}" if measured else f"{name}, not measured"
-        axes.plot([record["step"] for record in records], smooth(loss, max(1, len(loss) // 50)), **style, linewidth=0.8, alpha=0.6,
-                  label=None if measured else label)
+        axes.plot([record["step"] for record in records], smooth(loss, max(1, len(loss) // 50)), **style, linewidth=0.8,
+                  alpha=0.6, label=None if measured else label)
         if measured:
             axes.plot(*zip(*measured), marker="o", markersize=3, **style, label=label)
     axes.set(xlabel="step", ylabel=f"cross-entropy ({unit})", title=title)
