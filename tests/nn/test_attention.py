@@ -22,6 +22,30 @@ def test_gradients(check_layer, rng, options, need_weights):
     check_layer(nn.MultiheadAttention(4, 2, **options), q, k, v, need_weights=need_weights)
 
 
+def test_residual_self_attention(check_layer, rng):
+    layer = nn.ResidualSelfAttention(4)
+    check_layer(layer, rng.normal(size=(2, 5, 4)) / 2)
+    h = rng.normal(size=(5, 4))
+    Wq, Wk, Wv = (parameter.data for parameter in layer.parameters())
+    rows = []
+    for i in range(5):                                      # out of its formula, a token at a time
+        e = np.exp([(Wq @ h[i]) @ (Wk @ h[j]) for j in range(5)])
+        rows.append(h[i] + sum(e[j] / e.sum() * (Wv @ h[j]) for j in range(5)))
+    np.testing.assert_allclose(layer(h).data, rows, rtol=1e-12)
+    assert list(layer.state_dict()) == ["q_proj", "k_proj", "v_proj"]
+    with pytest.raises(ValueError, match=r"residual_self_attention: h has shape \(5, 3\) and Wq \(4, 4\)"):
+        layer(h[:, :3])
+
+
+def test_residual_self_attention_is_one_head_without_scale_and_projection(rng):
+    layer, heads = nn.ResidualSelfAttention(4, np.float64), nn.MultiheadAttention(4, 1, bias=False, batch_first=True, dtype=np.float64)
+    Wq, Wk, Wv = (parameter.data for parameter in layer.parameters())
+    heads.in_proj_weight.data[...] = np.concatenate([Wq * 2, Wk, Wv])           # 2 = √D undoes the scale
+    heads.out_proj.weight.data[...] = np.eye(4)
+    h = rng.normal(size=(3, 5, 4))
+    np.testing.assert_allclose(layer(h).data, h + heads(h, h, h)[0].data, rtol=1e-12)
+
+
 @pytest.mark.parametrize("need_weights", (True, False))
 def test_gradients_under_masks(check_layer, rng, need_weights):
     q, k, v = rng.normal(size=(3, 2, 4)), rng.normal(size=(5, 2, 4)), rng.normal(size=(5, 2, 4))

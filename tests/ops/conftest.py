@@ -177,6 +177,8 @@ CASES = {
         _attention("BG", lambda d: np.zeros(d.shape("TS"), bool)), _attention("BG", lambda d: d("TS")),
         _attention("BG", lambda d: d("B1TS"), group=2), _attention("BG", lambda d: d("1S"), is_causal=True),
         _attention("BG", _minus_infinity, group=2), _attention("", lambda d: d("TS"))],
+    "residual_self_attention": [lambda d: ((d("TC") / 2, d("DC"), d("DC"), d("CC")), {}),
+                                lambda d: ((d("ABTC") / 2, d("DC"), d("DC"), d("CC")), {})],
     # recurrence
     **{name: [_recurrent(gates, states, bias=bias, **options) for options in (
         {}, {"reverse": True}, {"lengths": "T"}, {"lengths": "T", "reverse": True}) for bias in (True, False)]

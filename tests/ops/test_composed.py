@@ -62,6 +62,7 @@ EXAMPLES = [
     ("scaled_dot_product_attention", _attention(mask=(5, 7)), {}, {}),
     ("scaled_dot_product_attention", _attention(mask=(2, 1, 1, 7)), {"is_causal": True}, {}),
     ("scaled_dot_product_attention", _boolean_attention, {}, {}),
+    ("residual_self_attention", lambda rng: (_normal(rng, (2, 5, 4), (3, 4), (3, 4), (4, 4)), []), {}, {}),
     *((name, _recurrent(gates, states), options, {})
       for name, gates, states, extra in (("rnn", 1, 1, {}), ("rnn", 1, 1, {"nonlinearity": "relu"}), ("gru", 3, 1, {}), ("lstm", 4, 2, {}))
       for options in (extra, {**extra, "reverse": True}, {**extra, "lengths": [3, 5, 0, 1]},

@@ -2,7 +2,7 @@
 
 from . import functional, init
 from .activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from .attention import MultiheadAttention
+from .attention import MultiheadAttention, ResidualSelfAttention
 from .basic import Dropout, Embedding, Linear
 from .module import Module, ModuleList, Parameter, Sequential
 from .normalization import BatchNorm1d, LayerNorm, RMSNorm

@@ -168,6 +168,34 @@ class MultiheadAttention(Module):
         return f"{self.embed_dim}, {self.num_heads}, dropout={self.dropout}, batch_first={self.batch_first}"
 
 
+class ResidualSelfAttention(Module):
+    """A single head without a scale, whose output is added to what came in.
+
+        Q = h W_Qᵀ      K = h W_Kᵀ      V = h W_Vᵀ      y = h + softmax(Q Kᵀ) V
+
+    h, y (…, T, C) with C = embed_dim. The matrices q_proj, k_proj and v_proj (C, C) start Xavier-uniform. PyTorch has no such
+    layer; it is ``MultiheadAttention`` before its scale, its heads and its output projection.   Source: chapter 09.
+    """
+
+    def __init__(self, embed_dim, dtype=np.float32):
+        check_sizes(self, embed_dim=embed_dim)
+        self.embed_dim = embed_dim
+        for name in ("q_proj", "k_proj", "v_proj"):
+            setattr(self, name, Parameter(np.empty((embed_dim, embed_dim), dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Draw the weights anew."""
+        for weight in self.parameters():
+            init.xavier_uniform_(weight)
+
+    def forward(self, h):
+        return ops.residual_self_attention(as_input(self, h, self.q_proj, "h"), self.q_proj, self.k_proj, self.v_proj)
+
+    def extra_repr(self):
+        return f"{self.embed_dim}"
+
+
 def attention_weights(q, k, mask=None, is_causal=False):
     """P = softmax(q kᵀ/√D + mask): who looks at whom, which ``scaled_dot_product_attention`` does not tell.
 

@@ -7,7 +7,7 @@ operations made out of simpler ones, without a derivative of their own: the orac
 from .activations import gelu, leaky_relu, log_softmax, relu, sigmoid, silu, softmax, softplus, tanh
 from .arithmetic import (abs, add, astype, clip, divide, exp, log, maximum, minimum, multiply, negative, power, sqrt,
                          subtract, where)
-from .attention import scaled_dot_product_attention
+from .attention import residual_self_attention, scaled_dot_product_attention
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from .lookup import embedding
 from .normalization import batch_norm, layer_norm, rms_norm

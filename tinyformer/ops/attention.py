@@ -65,6 +65,38 @@ def _weights(q, k, bias, is_causal, scale):
     return softmax_rows(scores)
 
 
+@differentiable
+def residual_self_attention(h, Wq, Wk, Wv):
+    """y = h + softmax(Q Kᵀ) V with Q = h W_Qᵀ, K = h W_Kᵀ, V = h W_Vᵀ: a single head, no scale, the input added.
+
+        dV = Pᵀ dy      dP = dy Vᵀ      dS = P ∘ (dP − Σ P ∘ dP)      dQ = dS K      dK = dSᵀ Q         P = softmax(Q Kᵀ)
+        dh = dy + dQ W_Q + dK W_K + dV W_V      dW_Q = dQᵀ h, and so on: h is used four times
+
+    h, y (…, T, C)    Wq, Wk (D, C)    Wv (C, C).   The sum of each row of P ∘ dP is the softmax's own.
+
+    The form in which textbooks and articles write attention first; without 1/√D the softmax hardens as C grows, which is why
+    ``scaled_dot_product_attention`` has it.   Source: chapter 09, with a score against every j.
+    """
+    for name, W in (("Wq", Wq), ("Wk", Wk), ("Wv", Wv)):
+        if h.ndim < 2 or W.ndim != 2 or W.shape[1] != h.shape[-1] or (name == "Wk" and W.shape != Wq.shape):
+            raise ValueError(f"residual_self_attention: h has shape {h.shape} and {name} {W.shape}: expected (…, T, C) and "
+                             f"(D, C), with one D for Wq and Wk")
+    if len(Wv) != h.shape[-1]:
+        raise ValueError(f"residual_self_attention: h has shape {h.shape} and Wv {Wv.shape}: expected (…, T, C) and (C, C)")
+    mm, C = kernels.matmul, h.shape[-1]
+    q, k, v = (mm(h, W.T) for W in (Wq, Wk, Wv))
+    p, softmax_backward = kernels.softmax(mm(q, k.swapaxes(-1, -2)))
+
+    def vjp(dy):
+        dv = mm(p.swapaxes(-1, -2), dy)
+        ds = softmax_backward(mm(dy, v.swapaxes(-1, -2)))
+        dq, dk = mm(ds, k), mm(ds.swapaxes(-1, -2), q)
+        dh = dy + mm(dq, Wq) + mm(dk, Wk) + mm(dv, Wv)
+        return dh, *(mm(d.reshape(-1, d.shape[-1]).T, h.reshape(-1, C)) for d in (dq, dk, dv))
+
+    return h + mm(p, v), vjp
+
+
 def _check(q, k, v):
     for name, array in (("q", q), ("k", k), ("v", v)):
         if array.ndim < 2 or array.ndim != q.ndim:

@@ -95,6 +95,12 @@ def scaled_dot_product_attention(q, k, v, mask=None, is_causal=False, scale=None
     return matmul(derived_softmax(scores), v)
 
 
+def residual_self_attention(h, Wq, Wk, Wv):
+    """h + softmax((h W_Qᵀ) (h W_Kᵀ)ᵀ) h W_Vᵀ."""
+    q, k, v = (h @ transpose(W) for W in (Wq, Wk, Wv))
+    return h + softmax(q @ k.swapaxes(-1, -2)) @ v
+
+
 def _repeat_heads(x, group):
     """(…, G, S, D) → (…, G·group, S, D), each head ``group`` times in a row."""
     *lead, G, S, D = x.shape

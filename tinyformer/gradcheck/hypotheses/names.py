@@ -64,7 +64,9 @@ def terms(e, k, shape):
     for name, a in (*zip(e.subject.names, p.arrays), *p.names.items()):
         if isinstance(a, np.ndarray) and a.dtype.kind in "iu" and a.shape == tuple(shape[:-1]) and a.size \
                 and 0 <= a.min() and a.max() < shape[-1]:
-            yield f"the one-hot rows of {name}", np.eye(shape[-1])[a], "missing-term"
+            onehot = np.eye(shape[-1])[a]
+            yield f"the one-hot rows of {name}", onehot, "missing-term"
+            yield f"smoothed labels less sharp ones ({name})", 1 / shape[-1] - onehot, "missing-term"
     x = p.arrays[e.i]
     for axis in range(x.ndim) if x.shape == tuple(shape) else ():
         if shape[axis] > 2:

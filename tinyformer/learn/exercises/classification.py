@@ -91,6 +91,55 @@ CROSS_ENTROPY = Exercise(
     ))
 
 
+def smoothed_cross_entropy(logits, targets, smoothing):
+    """Cross-entropy with smoothed labels.
+
+    The target gets 1 − ε of the weight, and all V classes share ε:
+
+        L = −mean over rows of Σᵥ tᵥ ln pᵥ,   p = softmax(logits),   t = (1 − ε) onehot(target) + ε / V
+
+    logits (N, V)    targets integers (N,)    smoothing ε, a number    L one number.    vjp(dL) returns dlogits.
+    """
+    N, V = logits.shape
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    logp = np.log(p)
+    L = -((1 - smoothing) * logp[np.arange(N), targets] + smoothing * logp.mean(axis=1)).mean()
+
+    def vjp(dL):
+        t = np.full_like(p, smoothing / V)
+        t[np.arange(N), targets] += 1 - smoothing
+        return (p - t) * dL / N
+
+    return L, vjp
+
+
+SMOOTHED_CROSS_ENTROPY = Exercise(
+    smoothed_cross_entropy, "10 The Transformer",
+    inputs=lambda rng, N=5, V=7: (rng.normal(size=(N, V)), rng.integers(V, size=N), 0.1),
+    question="V = 4, ε = 0.2 and all logits are equal. What is the gradient at the target, for one row and dL = 1?",
+    answer=lambda f: f(np.zeros((1, 4)), np.array([2]), 0.2)[1](1.0)[0, 2],
+    hints=("t is a constant. Where in the gradient of the plain cross-entropy does the one-hot row stand?",
+           "The weights t of a row sum to 1, so the softmax's part stays p; the rest is −t."),
+    wrong=(
+        Wrong("missing-term", "the plain one-hot in place of t",
+              "The other classes have a share of the label too, and the target has less than 1.",
+              {"smoothing / V)": "0)", "+= 1 - smoothing": "+= 1"}),
+        Wrong("missing-term/mean-term", "the target's share alone", "Every class gets ε/V of the label, not the target only.",
+              {"smoothing / V)": "0)"}),
+        Wrong("missing-term/mean-term", "ε in place of ε/V", "ε is shared among the V classes.", {"smoothing / V)": "smoothing)"}),
+        Wrong("missing-term", "the target given more than its share", "It has 1 − ε and, as every class, ε/V: not a whole 1.",
+              {"+= 1 - smoothing": "+= 1"}),
+        Wrong("missing-term", "(1 − ε) in front of p", "The label's weights sum to 1, whatever ε is: p stands alone.",
+              {"(p - t) * dL": "((1 - smoothing) * p - t) * dL"}),
+        Wrong("sign", "t minus p", "A logit that is too high must get a positive gradient.", {"(p - t)": "(t - p)"}),
+        Wrong("factor", "not divided by N", "The loss is the mean over the rows.", {"* dL / N": "* dL"}),
+        Wrong("upstream", "dL ignored", "Something may come after the loss: a weight, an average.", {"* dL / N": "/ N"}),
+        Wrong("local-derivative", "softmax's slope once more", "p − t is already through the softmax.",
+              {"(p - t) * dL": "p * (1 - p) * (p - t) * dL"}),
+    ))
+
+
 def embedding(indices, weight):
     """Rows of a table by their numbers.
 
