@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tinyformer.generate import KVCache, choose, generate, stream
+from tinyformer.generate import KVCache, choose, generate, stream, stream_lines
 from tinyformer.generate.choice import penalised
-from tinyformer.models import GPT, GPTConfig
+from tinyformer.models import GPT, GPTConfig, Recurrent, RecurrentConfig
 
 LOGITS = np.array([0.3, -1.2, 2.0, 0.9, 2.0, -3.0])
 
@@ -256,3 +256,20 @@ def test_nothing_to_add(model):
 def test_bad_prompts_are_errors(model, ids, n, message):
     with pytest.raises(ValueError, match=message):
         generate(model, ids, n)
+
+
+# ------------------------------------------------------------------------------------------------ lines
+
+def test_each_line_is_written_as_if_it_were_the_first(rng):
+    """Against a loop that begins every line from the end mark alone."""
+    model = Recurrent(RecurrentConfig(5, 12, "gru", 1, 4, 6)).eval()
+    for parameter in model.parameters():
+        parameter.data *= 3
+    start = np.array([[0, 2]])
+    found = [int(token[0]) for token in stream_lines(model, start, 40, 0, rng=np.random.default_rng(1))]
+    line, expected, draws = [0, 2], [], np.random.default_rng(1)
+    while len(expected) < 40:
+        expected.append(int(next(iter(stream(model, np.array([line[-12:]]), 1, rng=draws)))[0]))
+        line = [0] if expected[-1] == 0 else line + [expected[-1]]
+    assert found == expected and 2 < found.count(0) < 30
+    assert list(stream_lines(model, start, 0, 0)) == []

@@ -193,5 +193,5 @@ def test_an_unknown_name_is_answered_with_the_known_ones(name, suggestion):
 
 
 def test_every_corpus_is_described():
-    assert list(CORPORA) == ["pydocs", "pysource", "shakespeare", "shakespeare-plays", "chinese", "sanguo"]
+    assert list(CORPORA) == ["pydocs", "pysource", "shakespeare", "shakespeare-plays", "names", "chinese", "sanguo"]
     assert all(description and "\n" not in description for description in CORPORA.values())

@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import typer
 
-from . import (attention, book, check, curves, data, doctor, evaluate, fill_mask, generate, learn, predict, similar, train,
-               translate)
+from . import (attention, book, check, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn, predict,
+               similar, train, translate)
 from .console import settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
@@ -24,6 +24,7 @@ app.command("similar")(similar.command)
 app.command("evaluate")(evaluate.command)
 app.command("attention")(attention.command)
 app.command("curves")(curves.command)
+app.command("ladder")(ladder.command)
 app.command("doctor")(doctor.command)
 app.command("check")(check.command)
 app.add_typer(data.app, name="data")

@@ -27,7 +27,7 @@ def command(
     seed: Annotated[Optional[int], typer.Option(min=0, help="The same seed gives the same text.")] = None,
 ):
     """Continue a text with a trained model."""
-    from .runs import newest_run, open_run
+    from .runs import newest_run, open_run, reads_lines
     folder = model or newest_run("language")
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "generate"):
@@ -36,14 +36,16 @@ def command(
     if beams:
         search(trained, tokenizer, prompt, max_new_tokens, beams)
     else:
-        write(trained, tokenizer, prompt, max_new_tokens, stop=stop or (), temperature=temperature, top_k=top_k, top_p=top_p,
+        write(trained, tokenizer, prompt, max_new_tokens, reads_lines(folder), stop=stop or (), temperature=temperature, top_k=top_k, top_p=top_p,
               min_p=min_p, repetition_penalty=repetition_penalty, rng=seed)
 
 
-def write(model, tokenizer, prompt, max_new_tokens, **how):
-    """Print ``prompt`` and what the model makes of it, as it comes."""
+def write(model, tokenizer, prompt, max_new_tokens, lines=False, **how):
+    """Print ``prompt`` and what the model makes of it, as it comes; ``lines``: it has read each line alone."""
+    from ..data.lines import END
     from ..generate import stream_text
-    pieces = stream_text(model, tokenizer, prompt or _opening(tokenizer), max_new_tokens, **how)
+    start = END + (prompt or "") if lines else prompt or _opening(tokenizer)
+    pieces = stream_text(model, tokenizer, start, max_new_tokens, anew=END if lines else None, **how)
     print(prompt or "", end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)

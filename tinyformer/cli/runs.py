@@ -28,6 +28,13 @@ def _task(folder):
         return None
 
 
+def reads_lines(folder):
+    """Whether the recipe in ``folder`` made the model read each line alone; a folder without one holds no such model."""
+    from ..train import load_recipe
+    path = folder / "recipe.toml"
+    return path.is_file() and getattr(load_recipe(path).data, "lines", False)
+
+
 def open_run(folder):
     """(model, tokenizer) of the run in ``folder``, a Path; None for the tokenizer of a model that reads no text."""
     from ..models import load_model

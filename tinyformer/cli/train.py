@@ -49,7 +49,7 @@ def command(
         from .generate import write
         from .runs import open_run
         print("\na sample:\n")
-        write(*open_run(folder), prompt=None, max_new_tokens=300, temperature=0.8, rng=1)
+        write(*open_run(folder), prompt=None, max_new_tokens=300, lines=chosen.data.lines, temperature=0.8, rng=1)
     else:
         from .evaluate import evaluate
         from .report import show

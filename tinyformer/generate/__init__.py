@@ -10,7 +10,7 @@ A model is anything with ``model(ids, cache)`` and ``model.config.block_size``.
 from .beam import beam_search, beams
 from .cache import KVCache
 from .choice import choose
-from .sampling import generate, stream
+from .sampling import generate, stream, stream_lines
 from .text import stream_text
 
-__all__ = ["KVCache", "beam_search", "beams", "choose", "generate", "stream", "stream_text"]
+__all__ = ["KVCache", "beam_search", "beams", "choose", "generate", "stream", "stream_lines", "stream_text"]

@@ -11,6 +11,7 @@ class KVCache:
     def __init__(self, block_size):
         self.block_size = block_size
         self.length = 0                     # positions that every layer has seen
+        self.state = None                   # of a recurrent model, arrays (L, B, H), in place of all that
         self._layers = {}                   # layer: [keys, values, how many are filled]
         self._fixed = {}                    # layer: (keys, values) of a memory
 
@@ -39,6 +40,7 @@ class KVCache:
         """Go on with ``rows`` of the batch, in this order; a row may come several times."""
         for layer, (keys, values, past) in self._layers.items():
             self._layers[layer] = [_picked(keys, rows, past), _picked(values, rows, past), past]
+        self.state = self.state and tuple(h[:, rows] for h in self.state)
         self._fixed = {layer: (keys[rows], values[rows]) for layer, (keys, values) in self._fixed.items()}
 
 

@@ -27,6 +27,16 @@ def stream(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **
     return _tokens(model, _checked(model, list(ids)), _number(max_new_tokens), end, _draws(rng, len(ids)), use_cache, choice)
 
 
+def stream_lines(model, ids, max_new_tokens, end, *, rng=None, **how):
+    """As ``stream``, of one row, for a model that has read each line alone: after the token ``end`` it sees nothing but that."""
+    rng, left = generator(rng), max_new_tokens
+    while left > 0:
+        for token in stream(model, ids, left, end=end, rng=rng, **how):
+            yield token
+            left -= 1
+        ids = np.array([[end]])
+
+
 def generate(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **choice):
     """``ids`` followed by up to ``max_new_tokens`` more; arguments as for ``stream``.
 

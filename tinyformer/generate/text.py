@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from .sampling import stream
+from .sampling import stream, stream_lines
 
 
-def stream_text(model, tokenizer, prompt, max_new_tokens, *, stop=(), **how):
+def stream_text(model, tokenizer, prompt, max_new_tokens, *, stop=(), anew=None, **how):
     """Yield what ``model`` adds to ``prompt``, piece by piece: whole characters, though one may come in several tokens.
 
     stop        texts that end it, themselves left out; what may be the beginning of one is held back until that is known
+    anew        the character after which the model sees nothing of what was before: it has read each line alone
     how         as for ``stream``
     """
     if isinstance(stop, str):
         raise TypeError(f"stream_text: stop is the text {stop!r}, expected a list of texts")
     if not all(stop):
         raise ValueError("stream_text: a text in stop is empty, expected at least one character")
-    return _pieces(stream(model, tokenizer.encode(prompt)[None], max_new_tokens, **how), tokenizer, tuple(stop))
+    ids = tokenizer.encode(prompt)[None]
+    if anew is None:
+        tokens = stream(model, ids, max_new_tokens, **how)
+    else:
+        tokens = stream_lines(model, ids, max_new_tokens, tokenizer.encode(anew)[-1], **how)
+    return _pieces(tokens, tokenizer, tuple(stop))
 
 
 def _pieces(tokens, tokenizer, stop):

@@ -14,22 +14,24 @@ from .llama import Llama, LlamaConfig
 from .linear import LinearConfig, LinearRegression, LogisticConfig, LogisticRegression
 from .lstm import AttentionLSTM, LSTMClassifier, SigmoidLSTM, VectorLSTM
 from .mlp import MLP, MLPConfig
+from .neural_ngram import NeuralNGram, NeuralNGramConfig
 from .ngram import NGram, NGramConfig
 from .pretrained import named
+from .recurrent import Recurrent, RecurrentConfig
 from .seq2seq import Seq2Seq, Seq2SeqConfig
 
 __all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Bert", "BertClassifier",
            "BertClassifierConfig", "BertConfig", "BertForPreTraining", "Classifier", "EncoderClassifier", "GPT", "GPTConfig", "HMM",
            "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "Llama", "LlamaConfig",
-           "LogisticConfig", "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "Seq2Seq", "Seq2SeqConfig",
-           "SigmoidLSTM", "VectorLSTM", "load_model", "model_class"]
+           "LogisticConfig", "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "NeuralNGram", "NeuralNGramConfig",
+           "Recurrent", "RecurrentConfig", "Seq2Seq", "Seq2SeqConfig", "SigmoidLSTM", "VectorLSTM", "load_model", "model_class"]
 
 # The name that config.json and recipes call an architecture by.
 ARCHITECTURES = {"gpt": (GPT, GPTConfig), "llama": (Llama, LlamaConfig), "ngram": (NGram, NGramConfig),
                  "seq2seq": (Seq2Seq, Seq2SeqConfig)}
 ARCHITECTURES.update((model.architecture, (model, model.Config)) for model in (
     BagOfWords, BayesBag, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier,
-    MLP, BertForPreTraining, BertClassifier))
+    MLP, BertForPreTraining, BertClassifier, NeuralNGram, Recurrent))
 
 
 def load_model(folder):

@@ -1,4 +1,4 @@
-"""What GPT and Llama share beyond their layers: both read tokens from left to right and predict the next one."""
+"""What language models share beyond their layers: they read tokens from left to right and predict the next one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Decoder(Pretrained):
         return ids, past
 
     def loss(self, ids, targets):
-        """Mean cross-entropy in nats of ``targets`` (B, T), the tokens that follow ``ids`` (B, T)."""
+        """Mean cross-entropy in nats of ``targets`` (B, T), the tokens that follow ``ids`` (B, T); −100 leaves one out."""
         return ops.cross_entropy(self(ids), targets)
 
     def generate(self, ids, max_new_tokens, **how):

@@ -1,4 +1,4 @@
-"""How good is it? The validation loss, and two numbers to hold beside it."""
+"""How good is it? The validation loss, and what it is to be held beside."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ import math
 import numpy as np
 
 from ..autograd import no_grad
-from ..data import windows
+from ..data import by_length, windows
+from ..models.ngram import NGram, NGramConfig
+from ..models.ngram_counts import Counts
 from .loop import why_not_finite
 
 
 def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
     """Mean cross-entropy in nats a token over ``tokens``, read in windows of the model's block side by side.
 
-    at_most     windows to look at, evenly spread; None for every token but the first
+    tokens      (T,) of one text, or a list of such, each of which is read alone and whole
+    at_most     windows (or texts) to look at, evenly spread; None for every token but the first
 
     A model that says ``whole_text`` reads the tokens in one piece: it slides along them and costs no more that way.
     FloatingPointError if the loss is not finite.
     """
     was_training, _ = model.training, model.eval()
     total, count = 0.0, 0
-    T = len(tokens) - 1 if getattr(model, "whole_text", False) else model.config.block_size
+    if isinstance(tokens, list):
+        batches = by_length(tokens, batch_size, at_most)
+    else:
+        batches = windows(tokens, batch_size, len(tokens) - 1 if getattr(model, "whole_text", False) else model.config.block_size,
+                          at_most)
     try:
-        for x, y in windows(tokens, batch_size, T, at_most):
+        for x, y in batches:
             with no_grad():
                 loss = model.loss(x, y).item()
             if not math.isfinite(loss):
@@ -44,7 +51,11 @@ def bigram_loss(train, validation, vocab_size):
     """Mean −ln p(next | this) over ``validation`` in nats a token, with p counted on ``train``, one added to each count:
 
         p(b | a) = (count(ab) + 1) / (count(a·) + V)
+
+    Each is (T,) of one text, or a list of such that begin and end with the same mark.
     """
+    train, validation = in_one(train), in_one(validation)
+
     def pairs(tokens):
         return tokens[:-1].astype(np.int64) * vocab_size + tokens[1:]
 
@@ -54,3 +65,15 @@ def bigram_loss(train, validation, vocab_size):
     place = np.searchsorted(known, asked).clip(max=len(known) - 1)
     seen = np.where(known[place] == asked, counts[place], 0)
     return float(-np.log((seen + 1) / (after[validation[:-1]] + vocab_size)).mean())
+
+
+def kneser_ney_losses(train, validation, vocab_size, longest=6):
+    """{n: mean −ln p in nats a token over ``validation``} of n-grams counted on ``train``, n = 1…longest, with modified
+    Kneser–Ney smoothing: the least of them is what a neural language model has to beat. Both are as for ``bigram_loss``."""
+    counts = Counts(train, longest, vocab_size)
+    return {n: evaluate_loss(NGram(NGramConfig(vocab_size, n)).fit(counts), validation) for n in range(1, longest + 1)}
+
+
+def in_one(texts):
+    """One text of several that begin and end with the same mark, which stands once between two of them. (T,) stays as it is."""
+    return np.concatenate([texts[0][:1], *(text[1:] for text in texts)]) if isinstance(texts, list) else texts

@@ -7,9 +7,9 @@ import math
 import time
 from dataclasses import dataclass
 
-from ...data import random_windows, split
+from ...data import random_lines, random_windows, split, split_lines
 from ...text import load_corpus, load_tokenizer, train_tokenizer
-from ..evaluate import bigram_loss, evaluate_loss, uniform_loss
+from ..evaluate import bigram_loss, evaluate_loss, in_one, kneser_ney_losses, uniform_loss
 from .base import Task
 
 
@@ -21,6 +21,7 @@ class CorpusSettings:
     tokenizer: str = "char"             # "char" or "bpe"
     vocab_size: int = 1024              # of the BPE; the characters count themselves
     train_fraction: float = 0.9         # the first part is trained on, the rest is for validation
+    lines: bool = False                 # each line is a text of its own, and its content says which part it is in
 
     def check(self):
         """ValueError for a setting that cannot be used."""
@@ -31,34 +32,56 @@ class CorpusSettings:
 
 
 class Language(Task):
-    """The tokens of a text, split, and the tokenizer that made them: a new one, unless one stands in ``folder``."""
+    """The tokens of a text, split, and the tokenizer that made them: a new one, unless one stands in ``folder``.
+
+    The parts are arrays (T,), or lists of such where each line is a text of its own. Then there is a part for testing too.
+    """
 
     name, unit = "language", "nats per token"
     Data, Sizes = CorpusSettings, ("vocab_size",)
 
     def __init__(self, data, folder=None):
-        self.text = load_corpus(data.corpus)
+        self.text, self.lines = load_corpus(data.corpus), data.lines
+        parts = split_lines(self.text) if data.lines else split(self.text, data.train_fraction)
         if folder is None:
             # The characters are those of the whole text, so that the validation part can be written in them; merges are
             # learned from the training part alone.
-            seen = self.text if data.tokenizer == "char" else self.text[:int(data.train_fraction * len(self.text))]
+            learned_from = "".join(parts[0]) if data.lines else parts[0]
+            seen = self.text if data.tokenizer == "char" else learned_from
             self.tokenizer = train_tokenizer(data.tokenizer, seen, data.vocab_size)
         else:
             self.tokenizer = load_tokenizer(folder / "tokenizer.json")
         self.corpus = data.corpus
-        self.train, self.validation = split(self.tokenizer.encode(self.text), data.train_fraction)
+        if data.lines:
+            self.train, self.validation, self.test = ([self.tokenizer.encode(line) for line in part] for part in parts)
+        else:
+            self.train, self.validation = split(self.tokenizer.encode(self.text), data.train_fraction)
 
     def sizes(self):
         return {"vocab_size": self.tokenizer.vocab_size}
 
     def check(self, config):
-        """An error unless each part holds a window and the token after it."""
+        """An error unless each part holds a window and the token after it, or a line."""
+        if self.lines:
+            for part in ("train", "validation", "test"):
+                if not getattr(self, part):
+                    raise ValueError(f"corpus {self.corpus}: no line falls into its {part} part; expected more lines")
+            return
         for part, tokens in (("training", self.train), ("validation", self.validation)):
             if len(tokens) <= config.block_size:
                 raise ValueError(f"corpus {self.corpus}: its {part} part has {len(tokens)} tokens, expected more than "
                                  f"model.block_size = {config.block_size}")
 
+    def prepare(self, model):
+        """An error for a line that does not fit into the model's block: it is read whole."""
+        longest = max(len(line) - 1 for line in self.train + self.validation + self.test) if self.lines else 0
+        if longest > model.config.block_size:
+            raise ValueError(f"corpus {self.corpus}: its longest line has {longest} tokens, expected at most "
+                             f"model.block_size = {model.config.block_size}")
+
     def batch(self, model, size, rng):
+        if self.lines:
+            return random_lines(self.train, size, rng)
         return random_windows(self.train, size, model.config.block_size, rng)
 
     def measure(self, model, at_most=None):
@@ -67,25 +90,37 @@ class Language(Task):
     def evaluate(self, model):
         """On the whole validation split. Characters compare what tokens do not: they are the same for every tokenizer."""
         self.check(model.config)
-        tokens, characters = len(self.validation) - 1, len(self.tokenizer.decode(self.validation[1:]))
+        predicted = in_one(self.validation)[1:]
+        tokens, characters = len(predicted), len(self.tokenizer.decode(predicted))
         began = time.perf_counter()
         loss = evaluate_loss(model, self.validation)
         seconds = time.perf_counter() - began
-        baselines = {f"{name}_loss": level for name, level in self.baselines().items()}
+        baselines = {f"{name.lower().replace('-', '_')}_loss": level for name, level in self.baselines().items()}
         return {"val_loss": loss, "perplexity": math.exp(loss), "bits_per_token": loss / math.log(2),
                 "bits_per_character": loss / math.log(2) * tokens / max(characters, 1), **baselines,
-                "parameters": model.num_parameters(), "tokens": tokens, "tokens_per_s": round(tokens / seconds)}
+                "against_kneser_ney": verdict(loss, baselines["kneser_ney_loss"]), "parameters": model.num_parameters(), "tokens": tokens, "tokens_per_s": round(tokens / seconds)}
 
     def baselines(self):
         V = self.tokenizer.vocab_size
-        return {"uniform": uniform_loss(V), "bigram": bigram_loss(self.train, self.validation, V)}
+        counted = kneser_ney_losses(self.train, self.validation, V)
+        return {"uniform": uniform_loss(V), "bigram": bigram_loss(self.train, self.validation, V),
+                "Kneser-Ney": min(counted.values())}
 
     def describe(self):
-        return (f"{self.corpus}: {len(self.train):,} tokens to train on, {len(self.validation):,} to validate, "
+        return (f"{self.corpus}: {len(self.train):,} {'lines' if self.lines else 'tokens'} to train on, "
+                f"{len(self.validation):,} to validate, "
                 f"vocabulary {self.tokenizer.vocab_size:,}")
 
     def save(self, folder):
         self.tokenizer.save(folder / "tokenizer.json")
 
     def sha256(self):
-        return hashlib.sha256(self.train.tobytes() + b"|" + self.validation.tobytes()).hexdigest()
+        return hashlib.sha256(in_one(self.train).tobytes() + b"|" + in_one(self.validation).tobytes()).hexdigest()
+
+
+def verdict(loss, counted):
+    """Whether a model is better than the best one that counts, in words."""
+    gap = abs(loss - counted)
+    if gap < 0.0005:
+        return "as good as counting"
+    return f"better than counting by {gap:.3f} nats" if loss < counted else f"LOSES to counting by {gap:.3f} nats"

@@ -1,0 +1,65 @@
+"""Neural n-gram: the next token from the vectors of the last n, through one hidden layer.
+
+    x_t = [C[w_{t−n+1}]; …; C[w_t]];   logits_t = U tanh(H x_t + d) + b
+
+What counts cannot do, vectors can: contexts that were never seen are near others that were.
+Source: Bengio et al. (2003), without their direct connections from x to the logits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import nn, ops
+from .decoder import Decoder
+from .ngram_counts import checked_ids
+
+
+@dataclass(frozen=True)
+class NeuralNGramConfig:
+    """V = vocab_size; n_context tokens of n_embd numbers each are looked at; n_hidden units; windows of T ≤ block_size."""
+
+    vocab_size: int
+    block_size: int = 64
+    n_context: int = 8
+    n_embd: int = 32
+    n_hidden: int = 256
+    dropout: float = 0.0
+
+    def __post_init__(self):
+        for name in ("vocab_size", "block_size", "n_context", "n_embd", "n_hidden"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"NeuralNGramConfig: {name} is {value!r}, expected a whole number of at least 1")
+        if self.n_context > self.block_size:
+            raise ValueError(f"NeuralNGramConfig: n_context is {self.n_context}, expected at most block_size = "
+                             f"{self.block_size}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"NeuralNGramConfig: dropout is {self.dropout!r}, expected 0 ≤ dropout < 1")
+
+
+class NeuralNGram(Decoder):
+    """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number."""
+
+    architecture, Config = "neural-ngram", NeuralNGramConfig
+
+    def __init__(self, config):
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size + 1, config.n_embd)     # the last one: before the beginning
+        self.hidden = nn.Linear(config.n_context * config.n_embd, config.n_hidden)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.n_hidden, config.vocab_size)
+
+    def forward(self, ids, cache=None):
+        ids, past = self.read(ids, cache)
+        ids = checked_ids(ids, self.config.vocab_size, ndim=2)
+        B, n = len(ids), self.config.n_context
+        if cache is not None:                               # what this model keeps are the tokens themselves
+            ids = cache.extend(self, ids[:, None, :, None], ids[:, None, :, None])[0][:, 0, :, 0]
+        before = np.full((B, n - 1), self.config.vocab_size)
+        seen = np.concatenate([before, ids], axis=1)                            # (B, n − 1 + past + T)
+        contexts = np.lib.stride_tricks.sliding_window_view(seen, n, axis=1)[:, past:]              # (B, T, n)
+        x = self.embedding(contexts).reshape(B, -1, n * self.config.n_embd)
+        return self.output(self.dropout(ops.tanh(self.hidden(x))))              # (B, T, V)

@@ -1,0 +1,48 @@
+"""A ladder of language models as one picture."""
+
+from __future__ import annotations
+
+import io
+
+from ..files import replace_file
+from .losses import BLUE, GREY, ORANGE
+
+LOOKS = {"guess": (GREY, "D"), "counted": (BLUE, "s"), "network": (ORANGE, "o")}        # told apart by their shape as well
+
+
+def draw_ladder(report, path):
+    """Draw what ``train.ladder.report`` returned into the PNG file ``path``: a row for each rung, the highest loss on top."""
+    from matplotlib.figure import Figure
+    rungs, best = report["rungs"], report["kneser_ney"]
+    figure = Figure(figsize=(7.2, 0.9 + 0.3 * len(rungs)), layout="constrained")
+    axes = figure.add_subplot()
+    for row, rung in enumerate(rungs):
+        colour, marker = LOOKS[rung["kind"]]
+        axes.errorbar(rung["loss"], row, xerr=rung["sd"], fmt=marker, color=colour, markersize=6, capsize=3)
+        spread = f" ± {rung['sd']:.3f}" if rung["sd"] is not None else ""
+        axes.annotate(f"{rung['loss']:.3f}{spread}", (rung["loss"], row), xytext=(9, 0), textcoords="offset points", va="center",
+                      fontsize=9, color=colour)
+        axes.annotate(cost(rung), (1, row), xycoords=axes.get_yaxis_transform(), xytext=(6, 0), textcoords="offset points",
+                      va="center", fontsize=8, color=GREY, annotation_clip=False)
+    axes.axvline(best["loss"], color=BLUE, linestyle="--", linewidth=1, zorder=0)
+    axes.annotate(f"best of counting: n = {best['n']}, {best['loss']:.3f}", (best["loss"], 0), xytext=(5, 0),
+                  textcoords="offset points", va="center", fontsize=9, color=BLUE)
+    axes.set_yticks(range(len(rungs)), [rung["name"] for rung in rungs])
+    low, high = min(rung["loss"] for rung in rungs), max(rung["loss"] for rung in rungs)
+    axes.set(xlabel=f"{report['unit']}, {report['part']} part", title=report["about"], ylim=(len(rungs) - 0.4, -0.6),
+             xlim=(low - 0.06 * (high - low), high + 0.12 * (high - low)))
+    axes.grid(axis="y", color="#e6e6e6")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    replace_file(path, picture.getvalue())
+
+
+def cost(rung):
+    """The parameters and the seconds of a rung, in words."""
+    n, seconds = rung["parameters"], rung["seconds"]
+    if not n:
+        return ""
+    size = f"{n / 1e6:.2f} M" if n >= 1e6 else f"{n / 1e3:.0f} k" if n >= 1e4 else f"{n / 1e3:.1f} k" if n >= 1e3 else f"{n}"
+    return f"{size} · " + (f"{seconds:.0f} s" if seconds >= 1 else "< 1 s")
