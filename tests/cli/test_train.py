@@ -138,8 +138,7 @@ def test_texts_that_cannot_be_used(refused, tiny, tmp_path, content, message):
 
 def test_texts_that_are_not_there(refused, tiny, tmp_path):
     refused(1, "'pydoc' is neither a file nor one of the corpora pydocs, pysource, shakespeare, shakespeare-plays, names, "
-               "chinese, sanguo; "
-               "did you mean pydocs?",
+               "chinese, sanguo; did you mean pydocs?",
             "train", "--set", *tiny, "data.corpus=pydoc")
     refused(1, f"cannot read {tmp_path}", "train", "--set", *tiny, f"data.corpus={tmp_path}")
 

@@ -8,6 +8,7 @@ from ..files import replace_file
 from .losses import BLUE, GREY, ORANGE
 
 LOOKS = {"guess": (GREY, "D"), "counted": (BLUE, "s"), "network": (ORANGE, "o")}        # told apart by their shape as well
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}                          # behind words, which lines cross
 
 
 def draw_ladder(report, path):
@@ -21,12 +22,14 @@ def draw_ladder(report, path):
         axes.errorbar(rung["loss"], row, xerr=rung["sd"], fmt=marker, color=colour, markersize=6, capsize=3)
         spread = f" ± {rung['sd']:.3f}" if rung["sd"] is not None else ""
         axes.annotate(f"{rung['loss']:.3f}{spread}", (rung["loss"], row), xytext=(9, 0), textcoords="offset points", va="center",
-                      fontsize=9, color=colour)
+                      fontsize=9, color=colour, bbox=PAPER)
         axes.annotate(cost(rung), (1, row), xycoords=axes.get_yaxis_transform(), xytext=(6, 0), textcoords="offset points",
                       va="center", fontsize=8, color=GREY, annotation_clip=False)
     axes.axvline(best["loss"], color=BLUE, linestyle="--", linewidth=1, zorder=0)
     axes.annotate(f"best of counting: n = {best['n']}, {best['loss']:.3f}", (best["loss"], 0), xytext=(5, 0),
-                  textcoords="offset points", va="center", fontsize=9, color=BLUE)
+                  textcoords="offset points", va="center", fontsize=9, color=BLUE, bbox=PAPER)
+    axes.annotate("parameters · training", (1, 1), xycoords="axes fraction", xytext=(6, 4), textcoords="offset points", fontsize=8,
+                  color=GREY, annotation_clip=False)
     axes.set_yticks(range(len(rungs)), [rung["name"] for rung in rungs])
     low, high = min(rung["loss"] for rung in rungs), max(rung["loss"] for rung in rungs)
     axes.set(xlabel=f"{report['unit']}, {report['part']} part", title=report["about"], ylim=(len(rungs) - 0.4, -0.6),
