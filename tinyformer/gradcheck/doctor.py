@@ -14,7 +14,7 @@ RAISE = False                   # tests set it: a suspicion that fails must not 
 HYPOTHESES = (
     (paths.empty_use, 0.9), (whole.zero, 1.0), (whole.upstream, 1.0), (whole.factor, 1.0), (layout.swapped, 0.95),
     (layout.permuted, 0.95), (support.masks, 0.95),
-    (layout.rearranged, 0.9), (support.diagonal, 0.95), (ratio.named_factor, 0.9), (paths.lost_before, 0.85),
+    (ratio.named_factor, 0.9), (layout.rearranged, 0.9), (support.diagonal, 0.95), (paths.lost_before, 0.85),
     (wrong_step.wrong_step, 0.9), (weights.wrong_weights, 0.9), (wrong_step.wrong_step_within, 0.85),
     (layout.averaged, 0.85),
     (ratio.difference, 0.85), (paths.uses, 0.9), (paths.duplicated, 0.9), (paths.overwritten, 0.9), (paths.lost_path, 0.85), (support.one_place, 0.85),
