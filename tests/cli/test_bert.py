@@ -27,8 +27,8 @@ def corpus(tmp_path):
 
 @pytest.fixture
 def pretrained(cli, corpus):
-    result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=80", *TINY, "model.block_size=48",
-                 "train.batch_size=8", "train.max_steps=12", "train.eval_every=6", "train.checkpoint_every=6")
+    result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=80", *TINY,
+                 "model.block_size=48", "train.batch_size=8", "train.max_steps=12", "train.eval_every=6", "train.checkpoint_every=6")
     assert result.code == 0 and result.errors == []
     assert "7 documents to train on" in result.lines[0] and "in 1 to validate" in result.lines[0]
     return "runs/bert-tiny"
@@ -52,12 +52,13 @@ def test_resuming_ends_with_the_same_bits(cli, pretrained):
 
 
 def test_nothing_to_ask_yet(refused):
-    refused(1, "no trained BERT under runs/; run `tinyformer train bert-tiny` first, or name one with --model DIR", "fill-mask", "a")
+    refused(1, "no trained BERT under runs/; run `tinyformer train bert-tiny` first, or name one with --model DIR",
+            "fill-mask", "a")
 
 
 def test_whole_words(cli, corpus):
-    assert cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=60", "data.whole_words=true", *TINY,
-               "model.block_size=32", "train.batch_size=4", "train.max_steps=2").code == 0
+    assert cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=60",
+               "data.whole_words=true", *TINY, "model.block_size=32", "train.batch_size=4", "train.max_steps=2").code == 0
 
 
 def test_fill_mask(cli, refused, pretrained):
@@ -70,7 +71,8 @@ def test_fill_mask(cli, refused, pretrained):
     assert shown.code == 0 and len(shown.lines) == 7 and shown.lines[0].split()[0].endswith("%")
     refused(1, "fill-mask: the text has no [MASK], expected one", "fill-mask", "to be")
     refused(1, "ids have shape (1, 62), expected (B, T) with 1 ≤ T ≤ 48", "fill-mask", "[MASK] " * 60)
-    refused(1, "BertForPreTraining writes no text from a beginning; `tinyformer fill-mask` asks it", "generate", "to", "--model", pretrained)
+    refused(1, "BertForPreTraining writes no text from a beginning; `tinyformer fill-mask` asks it",
+            "generate", "to", "--model", pretrained)
 
 
 @pytest.mark.parametrize("setting, message", (
@@ -80,7 +82,8 @@ def test_fill_mask(cli, refused, pretrained):
     ("model.block_size=8", "model.block_size: got 8, expected at least 16"),
 ))
 def test_settings_that_cannot_be(cli, corpus, setting, message):
-    result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=60", *TINY, setting)
+    result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=60", *TINY,
+                 setting)
     assert result.code in (1, 2) and len(result.errors) == 1 and message in result.errors[0]
 
 
@@ -156,7 +159,8 @@ def encoder(cli, pretrained, tmp_path):
     """A BERT without heads beside its tokenizer, as MiniLM is published."""
     folder = tmp_path / "encoder"
     Bert.from_pretrained(pretrained).save_pretrained(folder)
-    (folder / "vocab.txt").write_text("\n".join(load_tokenizer(Path(pretrained)).tokens) + "\n", encoding="utf-8")
+    tokens = load_tokenizer(Path(pretrained)).tokens
+    (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     return folder
 
 

@@ -21,8 +21,9 @@ def sizes(seed):
     """A random tiny config, in our names."""
     rng = np.random.default_rng(seed)
     H = int(rng.integers(1, 5))
-    return dict(vocab_size=int(rng.integers(8, 70)), block_size=int(rng.integers(6, 24)), n_layer=int(rng.integers(1, 4)), n_head=H,
-                n_embd=H * int(rng.integers(max(2, 8 // H), 10)), n_inner=int(rng.integers(4, 50)), n_types=int(rng.integers(2, 4)))
+    return dict(vocab_size=int(rng.integers(8, 70)), block_size=int(rng.integers(6, 24)), n_layer=int(rng.integers(1, 4)),
+                n_head=H, n_embd=H * int(rng.integers(max(2, 8 // H), 10)), n_inner=int(rng.integers(4, 50)),
+                n_types=int(rng.integers(2, 4)))
 
 
 def theirs(transformers, torch, name, dtype, c, **more):

@@ -31,7 +31,8 @@ def command(
     folder = model or newest_run("language")
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "generate"):
-        command = {"translation": "translate` asks it", "masked": "fill-mask` asks it"}.get(trained.task, "predict` asks a classifier")
+        command = {"translation": "translate` asks it",
+                   "masked": "fill-mask` asks it"}.get(trained.task, "predict` asks a classifier")
         raise ValueError(f"{folder}: a {type(trained).__name__} writes no text from a beginning; `tinyformer {command}")
     if beams:
         search(trained, tokenizer, prompt, max_new_tokens, beams)

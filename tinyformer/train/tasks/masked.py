@@ -48,8 +48,8 @@ class Masked(Task):
         self.data = data
         parts = split_documents(load_corpus(data.corpus), data.begins, data.train_fraction)
         if not all(parts):
-            raise ValueError(f"corpus {data.corpus}: it has no document to {'validate' if parts[0] else 'train'} on; see data.begins "
-                             f"and data.train_fraction")
+            raise ValueError(f"corpus {data.corpus}: it has no document to {'validate' if parts[0] else 'train'} on; "
+                             f"see data.begins and data.train_fraction")
         if folder is None:
             self.tokenizer = WordPieceTokenizer.train("\n".join(parts[0]), data.vocab_size)
         else:
