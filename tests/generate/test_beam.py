@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinyformer.generate import beam_search, beams, generate
-from tinyformer.models import GPT, GPTConfig
+from tinyformer.models import GPT, GPTConfig, Llama, LlamaConfig
 
 V, END = 5, 0
 
@@ -125,9 +125,10 @@ def test_logits_that_are_not_finite():
 
 # ------------------------------------------------------------------------------------------------ with a model
 
-@pytest.fixture
-def model():
-    model = GPT(GPTConfig(7, 12, n_layer=2, n_head=2, n_embd=16)).to(np.float64)
+@pytest.fixture(params=("gpt", "llama"))
+def model(request):
+    model = (GPT(GPTConfig(7, 12, n_layer=2, n_head=2, n_embd=16)) if request.param == "gpt" else
+             Llama(LlamaConfig(7, 12, n_layer=2, n_head=4, n_kv_head=2, n_embd=16, n_inner=24))).to(np.float64)
     for parameter in model.parameters():
         if parameter.ndim == 2:
             parameter.data *= 15

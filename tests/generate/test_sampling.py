@@ -5,7 +5,7 @@ import pytest
 
 from tinyformer.generate import KVCache, choose, generate, stream, stream_lines
 from tinyformer.generate.choice import penalised
-from tinyformer.models import GPT, GPTConfig, Recurrent, RecurrentConfig
+from tinyformer.models import GPT, GPTConfig, Llama, LlamaConfig, Recurrent, RecurrentConfig
 
 LOGITS = np.array([0.3, -1.2, 2.0, 0.9, 2.0, -3.0])
 
@@ -110,10 +110,14 @@ def test_ways_out_of_range_are_errors_at_once(how, message):
 V, BLOCK = 11, 8
 
 
-@pytest.fixture
-def model():
-    """A GPT whose logits are far enough apart for tokens to depend on what was read."""
-    model = GPT(GPTConfig(V, BLOCK, n_layer=2, n_head=2, n_embd=16))
+MODELS = {"gpt": lambda: GPT(GPTConfig(V, BLOCK, n_layer=2, n_head=2, n_embd=16)),
+          "llama": lambda: Llama(LlamaConfig(V, BLOCK, n_layer=2, n_head=4, n_kv_head=2, n_embd=16, n_inner=24))}
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    """A model whose logits are far enough apart for tokens to depend on what was read."""
+    model = MODELS[request.param]()
     for parameter in model.parameters():
         if parameter.ndim == 2:
             parameter.data *= 15

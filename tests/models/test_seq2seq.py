@@ -10,6 +10,7 @@ from tinyformer.generate import KVCache
 from tinyformer.gradcheck import check
 from tinyformer.models import Seq2Seq, Seq2SeqConfig, load_model
 from tinyformer.text.pairs import BEGIN, END, PAD
+from tinyformer.viz import watch_attention
 
 SMALL = dict(vocab_size=11, block_size=9, n_layer=2, n_head=2, n_embd=16, dropout=0.0)
 
@@ -157,6 +158,17 @@ def test_the_memory_is_projected_once(model, source, target, monkeypatch):
         model.decode(target[:, t:t + 1], memory, padding, cache)
         cache.advance(1)
     assert seen.count(6) == 2 * 2                           # keys and values of two layers, 6 source tokens each
+
+
+def test_its_attention_can_be_watched(model, source, target):
+    """Each decoder layer's look at the memory, summing to 1 over the tokens that there are."""
+    with watch_attention(model) as maps:
+        model(source, target)
+    crossed = [weights for name, weights in maps.items() if "multihead_attn" in name]
+    assert len(maps) == 6 and [weights.shape for weights in crossed] == [(3, 2, 7, 6)] * 2
+    for weights in crossed:
+        np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-12)
+        assert (weights[1, :, :, 4:] == 0).all() and (weights[2, :, :, 2:] == 0).all()
 
 
 def test_greedy_answers_are_the_argmax_again_and_again(model, source):
