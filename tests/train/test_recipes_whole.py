@@ -37,6 +37,13 @@ def test_shakespeare_reaches_what_the_readme_says(tmp_path, recipe, at_most):
     assert run(tmp_path / "run", recipe)["val_loss"] < at_most
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ("seq2seq-reverse", "seq2seq-add"))
+def test_what_follows_a_rule_is_learned_without_a_mistake(tmp_path, recipe):
+    figures = run(tmp_path / "run", recipe)
+    assert figures["exact_match"] > 0.999 and figures["baseline_exact_match"] < 0.01
+
+
 def set_is_here(name):
     return "TINYFORMER_DATA" in os.environ and cached(name)
 

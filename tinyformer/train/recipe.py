@@ -53,7 +53,7 @@ class Recipe:
     about: str = ""
     minutes: float = 0.0                # what to expect on two cores of a laptop
     expected_loss: float = 0.0          # validation loss in nats a token (or text)
-    expected_accuracy: float = 0.0      # of a classifier, on the test split
+    expected_accuracy: float = 0.0      # on the test split: of a classifier; the share of exact answers
     model: dict = field(default_factory=lambda: {"architecture": "gpt"})
     data: object = None                 # of the class that the task of the model's architecture has
     train: TrainSettings = field(default_factory=TrainSettings)
