@@ -185,6 +185,22 @@ int tf_lstm_backward(int type, const tf_lstm *p, const void *weight, const void 
     });
 }
 
+int tf_block_step(int type, const tf_block *p, void *keys, void *values, void *x) {
+    if (!p) return TF_BAD_POINTER;
+    if (p->B < 0 || p->H < 0 || p->D < 0 || p->F < 0 || p->room < 0) return TF_BAD_SHAPE;
+    if (p->past < 0 || p->past >= p->room) return TF_BAD_VALUE;
+    if (p->B == 0 || p->H == 0 || p->D == 0) return check_type(type);
+    if (!there(keys, values, x, p->qkv, p->proj) || (p->F && !there(p->fc, p->out))) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        Block<T> call{};
+        static_cast<tf_block &>(call) = *p;
+        call.keys = (T *)keys, call.values = (T *)values, call.x = (T *)x;
+        kernels<T>().block_step(call);
+        return TF_OK;
+    });
+}
+
 int tf_adamw(int type, int64_t count, const tf_parameter *parameters) {
     if (count < 0) return TF_BAD_SHAPE;
     if (count && !parameters) return TF_BAD_POINTER;

@@ -80,6 +80,10 @@ template <class Number> struct Lstm : tf_lstm {
     Number *gates, *h, *c, *da, *dh, *dc;
 };
 
+template <class Number> struct Block : tf_block {
+    Number *keys, *values, *x;
+};
+
 template <class T> struct AdamW {
     int64_t count;
     const tf_parameter *parameters;
@@ -107,6 +111,7 @@ template <class T> struct Kernels {
     void (*embedding_gradient)(const Embedding<T> &);
     void (*lstm_forward)(const Lstm<T> &);
     void (*lstm_backward)(const Lstm<T> &);
+    void (*block_step)(const Block<T> &);
     void (*adamw)(const AdamW<T> &);
     double (*sum_of_squares)(const Arrays<T> &);
     int64_t (*peak)(int64_t rounds);

@@ -329,6 +329,28 @@ void lstm_backward(const Array &gates, const Array &c, const Array &weight, cons
     call("lstm", [&] { return tf_lstm_backward(type, &p, w, g, cell, d, out, hidden, last); });
 }
 
+/* weights: norm1, its bias, qkv, its bias, proj, its bias, norm2, its bias, fc, its bias, out, its bias; an array or None each. */
+void block_step(const Array &x, const Array &keys, const Array &values, int64_t past, const py::tuple &weights, double eps) {
+    matrix(x);
+    if (keys.ndim() != 4 || weights.size() != 12) fail("keys do not have four axes, or there are not twelve weights");
+    const int type = type_of(x);
+    const int64_t B = x.shape(0), C = x.shape(1), H = keys.shape(1), room = keys.shape(2), D = keys.shape(3);
+    const Array fc = py::cast<Array>(weights[8]);
+    const int64_t F = fc.ndim() ? fc.shape(0) : 0;
+    expect("x", x, {B, H * D});
+    int place = 0;
+    auto weight = [&](const char *name, std::initializer_list<py::ssize_t> shape) {
+        return (const void *)whole(name, Optional(weights[place++]), type, shape);
+    };
+    const tf_block p{B, H, D, F, room, past, eps,
+                     weight("norm1", {C}), weight("norm1's bias", {C}), weight("qkv", {3 * C, C}), weight("qkv's bias", {3 * C}),
+                     weight("proj", {C, C}), weight("proj's bias", {C}), weight("norm2", {C}), weight("norm2's bias", {C}),
+                     weight("fc", {F, C}), weight("fc's bias", {F}), weight("out", {C, F}), weight("out's bias", {C})};
+    void *k = whole("keys", keys, type, {B, H, room, D}, true), *v = whole("values", values, type, {B, H, room, D}, true),
+         *rows = whole("x", x, type, {B, C}, true);
+    call("block_step", [&] { return tf_block_step(type, &p, k, v, rows); });
+}
+
 /* parameters: (theta, gradient, m, v, lr, decay, beta1, beta2, eps, correction1, correction2) of each. */
 void adamw(const py::list &parameters) {
     if (parameters.empty()) return;
@@ -401,6 +423,7 @@ PYBIND11_MODULE(_native, module) {
     module.def("embedding_gradient", &embedding_gradient);
     module.def("lstm_forward", &lstm_forward);
     module.def("lstm_backward", &lstm_backward);
+    module.def("block_step", &block_step);
     module.def("adamw", &adamw);
     module.def("sum_of_squares", &sum_of_squares);
 }

@@ -49,6 +49,11 @@ class no_grad(ContextDecorator):
         _recording.on = self._outer.pop()
 
 
+def is_recording():
+    """Whether operations record a graph: not within ``no_grad``."""
+    return _recording.on
+
+
 class Node:
     """One application of an operation: its inputs, and the vjp that leads back to them.
 

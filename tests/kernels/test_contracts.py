@@ -114,6 +114,20 @@ def lstm(library, m, N, C):
                           m.change(N, C))
 
 
+def block_step(library, m, N, C):
+    D, F, room = C, C + 3, 5
+    for past in (0, room - 1):
+        keys, values = m.change(N, 2, room, D), m.change(N, 2, room, D)
+        before = keys.copy(), values.copy()
+        weights = tuple(m.normal(*shape) for shape in ((2 * D,), (2 * D,), (6 * D, 2 * D), (6 * D,), (2 * D, 2 * D), (2 * D,), (2 * D,),
+                                                       (2 * D,), (F, 2 * D), (F,), (2 * D, F), (2 * D,)))
+        library.block_step(m.change(N, 2 * D), keys, values, past, weights, 1e-3)
+        for array, was in zip((keys, values), before):
+            assert np.array_equal(np.delete(array, past, axis=2), np.delete(was, past, axis=2)), "another place was written"
+    library.block_step(m.change(N, 2 * D), m.change(N, 2, room, D), m.change(N, 2, room, D), 2,
+                       tuple(w if w.ndim == 2 else None for w in weights), 1e-3)
+
+
 def adamw(library, m, N, C):
     library.adamw([(m.change(n), m.normal(n), m.change(n), m.change(n), 0.1, 0.01, 0.9, 0.99, 1e-8, 0.1, 0.01)
                    for n in (N * C, 3, N)])
@@ -123,8 +137,8 @@ def sum_of_squares(library, m, N, C):
     m.new()[...] = library.sum_of_squares([m.normal(N * C), m.normal(3), m.normal(N)])
 
 
-EVERY = [matmul, attention, norm, softmax, cross_entropy, activation, dropout, embedding_gradient, lstm, adamw,
-         sum_of_squares]
+EVERY = [matmul, attention, norm, softmax, cross_entropy, activation, dropout, embedding_gradient, lstm, block_step,
+         adamw, sum_of_squares]
 every_kernel = pytest.mark.parametrize("kernel", EVERY, ids=[kernel.__name__ for kernel in EVERY])
 # One number; a piece of rows ± 1; widths around the vectors of each instruction set.
 SIZES = [(1, 1), (3, 2), (2, 3), (5, 4), (3, 5), (7, 7), (4, 8), (3, 9), (9, 15), (2, 16), (13, 17), (63, 31), (64, 32),

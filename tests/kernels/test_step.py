@@ -115,6 +115,34 @@ def test_embedding_gradient(isa, rng, dtype, V, C, N):
     assert_twins(isa, "embedding_gradient", (indices, rng.standard_normal((N, C)).astype(dtype), V), None)
 
 
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("B, H, D, F, past", [(1, 1, 1, 1, 0), (1, 4, 32, 512, 20), (3, 2, 5, 7, 9), (1, 3, 16, 50, 300),
+                                              (20, 2, 8, 33, 64), (2, 12, 64, 3072, 40)])
+@pytest.mark.parametrize("with_biases", [False, True])
+def test_block_step(isa, rng, dtype, B, H, D, F, past, with_biases):
+    C, room = H * D, past + 3
+    shapes = [(C,), (C,), (3 * C, C), (3 * C,), (C, C), (C,), (C,), (C,), (F, C), (F,), (C, F), (C,)]
+    weights = tuple((rng.standard_normal(shape) / np.sqrt(shape[-1] if len(shape) == 2 else 1)).astype(dtype)
+                    if with_biases or i % 2 == 0 else None for i, shape in enumerate(shapes))
+    x, (keys, values) = rng.standard_normal((B, C)).astype(dtype), rng.standard_normal((2, B, H, room, D)).astype(dtype)
+    expected_keys, expected_values = wide(keys), wide(values)
+    got = isa.block_step(array(rng, x.shape, dtype) * 0 + x, keys, values, past, weights, 1e-4)
+    expected = reference.block_step(wide(x), expected_keys, expected_values, past, tuple(map(wide, weights)), 1e-4)
+    for one, want in ((got, expected), (keys, expected_keys), (values, expected_values)):
+        assert_near(one, want, x.dtype)
+
+
+def test_block_step_of_weights_in_another_layout_is_the_references(binding, rng):
+    C = 6
+    weights = tuple(rng.standard_normal(shape) for shape in ((C,), (C,), (3 * C, C), (3 * C,), (C, C), (C,), (C,), (C,), (9, C), (9,),
+                                                             (C, 9), (C,)))
+    x, caches = rng.standard_normal((2, C)), rng.standard_normal((4, 2, 2, 4, 3))
+    turned = tuple(np.asfortranarray(weight) for weight in weights)
+    np.testing.assert_allclose(binding.block_step(x, caches[0], caches[1], 0, turned, 1e-5),
+                               reference.block_step(x, caches[2], caches[3], 0, weights, 1e-5), rtol=1e-12)
+    np.testing.assert_allclose(caches[0, :, :, 0], caches[2, :, :, 0], rtol=1e-12)
+
+
 def test_adamw_moves_all_as_the_reference_does(isa, rng):
     def parameters():
         rng = np.random.default_rng(1)
@@ -170,6 +198,18 @@ def test_what_does_not_fit_is_refused(binding):
         library.softmax_forward(np.ones((3, 8), "f")[:, ::2], np.empty((3, 4), "f"))
     with pytest.raises(TypeError, match="weight is float64"):
         library.norm_forward(x, np.ones(4), None, 1e-5, np.empty_like(x), None, np.empty(3, "f"))
+    weights = tuple(np.ones(shape, "f") for shape in ((4,), (4,), (12, 4), (12,), (4, 4), (4,), (4,), (4,), (5, 4), (5,), (4, 5), (4,)))
+    cache = np.ones((3, 2, 7, 2), "f")
+    with pytest.raises(ValueError, match="block_step: an argument is out of range"):
+        library.block_step(x, cache, cache.copy(), 7, weights, 1e-5)
+    with pytest.raises(ValueError, match="out's bias has shape"):
+        library.block_step(x, cache, cache.copy(), 0, (*weights[:-1], np.ones(5, "f")), 1e-5)
+    with pytest.raises(ValueError, match="values has shape"):
+        library.block_step(x, cache, np.ones((3, 2, 6, 2), "f"), 0, weights, 1e-5)
+    with pytest.raises(ValueError, match="block_step: an array is missing"):
+        library.block_step(x, cache, cache.copy(), 0, (None, None, None, *weights[3:]), 1e-5)
+    with pytest.raises(ValueError, match="not twelve weights"):
+        library.block_step(x, cache, cache.copy(), 0, weights[1:], 1e-5)
     with pytest.raises(ValueError, match="m is not laid out as theta"):
         library.adamw([(x, x.copy(), np.ones(3, "f"), x.copy(), *[0.1] * 7)])
 

@@ -5,9 +5,12 @@ import math
 import numpy as np
 import pytest
 
+import tinyformer as tfm
 from tinyformer import nn, ops
 from tinyformer.gradcheck import check
+from tinyformer.generate import KVCache
 from tinyformer.models import GPT, GPTConfig
+from tinyformer.models.gpt import Block
 
 SMALL = dict(vocab_size=13, block_size=8, n_layer=2, n_head=2, n_embd=16)
 
@@ -179,6 +182,78 @@ def test_dropout_takes_from_embeddings_attention_and_both_branches(ids):
         assert (model(ids).data != still).any(), place
         place.training = False
     np.testing.assert_array_equal(model(ids).data, still)
+
+
+# ------------------------------------------------------------------------------------------------ one position at a time
+
+@pytest.fixture
+def steps(monkeypatch):
+    """How often a layer took the kernel of a step."""
+    taken, step = [], Block._step
+    monkeypatch.setattr(Block, "_step", lambda self, x, cache: taken.append(self) or step(self, x, cache))
+    return taken
+
+
+@pytest.mark.parametrize("dtype, bound", ((np.float32, 1e-5), (np.float64, 1e-12)))
+@pytest.mark.parametrize("bias", (True, False))
+@pytest.mark.parametrize("B", (1, 3))
+@pytest.mark.parametrize("C, H", ((16, 2), (24, 8), (128, 4)))
+def test_a_step_is_the_last_place_of_the_whole(rng, steps, dtype, bound, bias, B, C, H):
+    model = gpt(n_embd=C, n_head=H, bias=bias).to(dtype).eval()
+    for parameter in model.parameters():
+        parameter.data += rng.normal(0, 0.1, parameter.shape).astype(dtype)
+    ids, cache = rng.integers(0, 13, (B, 8)), KVCache(8)
+    with tfm.no_grad():
+        whole = model(ids).data
+        for place, new in enumerate(np.split(ids, [3, 4, 5, 6, 7], axis=1)):
+            logits = model(new, cache).data
+            cache.advance(new.shape[1])
+            assert len(steps) == 2 * place and logits.dtype == dtype
+            np.testing.assert_allclose(logits[:, -1], whole[:, cache.length - 1], rtol=0, atol=bound * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("B", (1, 3))
+@pytest.mark.parametrize("how", ({"temperature": 0}, {"top_k": 5, "rng": 1}))
+def test_the_same_tokens_by_steps_and_by_operations(rng, steps, monkeypatch, B, how):
+    model = spread(gpt(block_size=30))
+    ids = rng.integers(0, 13, (B, 4))
+    tokens = model.generate(ids, 26, **how)
+    assert len(steps) == 2 * 25
+    monkeypatch.setattr(Block, "_is_plain", lambda self: False)
+    np.testing.assert_array_equal(model.generate(ids, 26, **how), tokens)
+    assert len(steps) == 2 * 25
+
+
+def twice(part):
+    forward = part.forward
+    part.forward = lambda x: forward(x) + forward(x)
+
+
+@pytest.mark.parametrize("change", (
+    lambda block: setattr(block.mlp, "gelu", nn.ReLU()),
+    lambda block: setattr(block.mlp.gelu, "approximate", "none"),
+    lambda block: setattr(block.ln_2, "eps", 1.0),
+    lambda block: twice(block.attn.c_proj),
+    lambda block: block.mlp.dropout.train(),
+))
+def test_what_was_changed_in_a_layer_holds_in_a_step_too(ids, steps, change):
+    """And a part in training drops: the draws are the same, since nothing else draws."""
+    model, cache = spread(gpt(n_layer=1, dropout=0.5)).to(np.float64).eval(), KVCache(8)
+    change(model.h[0])
+    with tfm.no_grad():
+        model(ids[:, :7], cache)
+        cache.advance(7)
+        tfm.seed(3)
+        by_step = model(ids[:, 7:], cache).data[:, -1]
+    assert not steps
+    if not model.h[0].mlp.dropout.training:
+        np.testing.assert_allclose(by_step, model(ids).data[:, -1], rtol=1e-10)
+
+
+def test_a_step_outside_of_no_grad_keeps_its_graph(ids, steps):
+    model = gpt().eval()
+    model(ids[:, :1], KVCache(8)).sum().backward()
+    assert not steps and model.h[0].mlp.c_fc.weight.grad is not None
 
 
 # ------------------------------------------------------------------------------------------------ bad input

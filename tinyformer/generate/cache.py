@@ -17,14 +17,19 @@ class KVCache:
 
     def extend(self, layer, k, v):
         """Append k and v (B, H, T, D) of ``layer``; returns all of its keys and values (B, H, past + T, D)."""
-        if layer not in self._layers:
-            room = (*k.shape[:2], self.block_size, k.shape[3])
-            self._layers[layer] = [np.empty(room, k.dtype), np.empty(room, v.dtype), 0]
-        keys, values, past = self._layers[layer]
+        keys, values, past = self.reserve(layer, *k.shape, k.dtype)
         end = past + k.shape[2]
         keys[:, :, past:end], values[:, :, past:end] = k, v
-        self._layers[layer][2] = end
         return keys[:, :, :end], values[:, :, :end]
+
+    def reserve(self, layer, B, H, T, D, dtype):
+        """Arrays (B, H, block_size, D) for keys and values of ``layer``, and how many positions of them are filled. T more,
+        which count as filled from now on, are for the caller to write."""
+        if layer not in self._layers:
+            self._layers[layer] = [np.empty((B, H, self.block_size, D), dtype), np.empty((B, H, self.block_size, D), dtype), 0]
+        keys, values, past = self._layers[layer]
+        self._layers[layer][2] = past + T
+        return keys, values, past
 
     def fixed(self, layer, compute):
         """The keys and values of ``layer`` that do not grow, those of an encoder's output: ``compute()``, called once."""

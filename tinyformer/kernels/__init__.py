@@ -13,8 +13,8 @@ import numpy as np
 from . import backend
 from .memory import keep_freed_memory
 
-__all__ = ["adamw", "attention", "backend", "cross_entropy", "dropout", "embedding_gradient", "gelu", "gelu_tanh", "layer_norm",
-           "linear", "linear_gelu", "lstm", "matmul", "rms_norm", "silu", "softmax", "sum_of_squares"]
+__all__ = ["adamw", "attention", "backend", "block_step", "cross_entropy", "dropout", "embedding_gradient", "gelu", "gelu_tanh",
+           "layer_norm", "linear", "linear_gelu", "lstm", "matmul", "rms_norm", "silu", "softmax", "sum_of_squares"]
 
 keep_freed_memory()
 
@@ -98,6 +98,11 @@ def embedding_gradient(indices, dy, V):
 def lstm(a, h0, c0, weight, lengths=None, reverse=False):
     """The recurrent part of an LSTM, as ``((h, c), vjp)``; ``a`` is overwritten. The contract stands in ``recurrence``."""
     return backend.function("lstm")(a, h0, c0, weight, lengths, reverse)
+
+
+def block_step(x, keys, values, past, weights, eps):
+    """One layer of a Transformer at one new position of each row; ``keys`` and ``values`` are written to."""
+    return backend.function("block_step")(x, keys, values, past, weights, eps)
 
 
 def adamw(parameters):

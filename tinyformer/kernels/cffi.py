@@ -166,6 +166,21 @@ class Library(Products):
             _whole("c", c, type, (T + 1, B, H)), _whole("dy", dy, type, (T, B, H)), _whole("da", da, type, (T, B, 4 * H), True),
             _whole("dh", dh, type, (B, H), True), _whole("dc", dc, type, (B, H), True)))
 
+    def block_step(self, x, keys, values, past, weights, eps):
+        type, (B, C_) = _type(x), _matrix(x)
+        if keys.ndim != 4 or len(weights) != 12:
+            raise ValueError("keys do not have four axes, or there are not twelve weights")
+        (_, H, room, D), F = keys.shape, len(weights[8])
+        _expect("x", x, (B, H * D))
+        shapes = {"norm1": (C_,), "norm1's bias": (C_,), "qkv": (3 * C_, C_), "qkv's bias": (3 * C_,), "proj": (C_, C_),
+                  "proj's bias": (C_,), "norm2": (C_,), "norm2's bias": (C_,), "fc": (F, C_), "fc's bias": (F,), "out": (C_, F),
+                  "out's bias": (C_,)}
+        p = ffi.new("tf_block *", (B, H, D, F, room, past, eps, *(_whole(name, weight, type, shape)
+                                                                 for weight, (name, shape) in zip(weights, shapes.items()))))
+        _check("block_step", C.tf_block_step(
+            type, p, _whole("keys", keys, type, (B, H, room, D), True), _whole("values", values, type, (B, H, room, D), True),
+            _whole("x", x, type, (B, C_), True)))
+
     def adamw(self, parameters):
         if not parameters:
             return

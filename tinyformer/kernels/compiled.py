@@ -191,6 +191,14 @@ class Compiled:
 
         return (h, c), vjp
 
+    def block_step(self, x, keys, values, past, weights, eps):
+        given = (keys, values, *(w for w in weights if w is not None))
+        if x.dtype not in FLOATS or not all(a.dtype == x.dtype and is_whole(a) for a in given):
+            return reference.block_step(x, keys, values, past, weights, eps)
+        y = np.array(x, order="C")
+        self.library.block_step(y, keys, values, past, weights, eps)
+        return y
+
     def adamw(self, parameters):
         for dtype in {theta.dtype for theta, *_ in parameters}:
             known, other = [], []

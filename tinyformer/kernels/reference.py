@@ -157,6 +157,24 @@ def cross_entropy(logits, targets, smoothing=0.0):
     return np.where(counted, -logp, logits.dtype.type(0)), vjp
 
 
+def block_step(x, keys, values, past, weights, eps):
+    """One layer of a Transformer at one new position of each row, without a gradient.
+
+        x ← x + W_proj attention(norm₁(x))        x ← x + W_out GELU(W_fc norm₂(x))        GELU in its tanh form
+
+    x (B, C)    keys, values (B, H, room, D), C = H·D: those of the ``past`` positions before; this one's are written behind them
+    weights     γ and β of norm₁, W_qkv (3C, C) and its bias, W_proj (C, C) and its bias, γ and β of norm₂, W_fc (F, C) and its
+                bias, W_out (C, F) and its bias: a tuple, with None for a bias or γ that there is not    returns x (B, C)
+    """
+    gamma1, beta1, qkv, b_qkv, proj, b_proj, gamma2, beta2, fc, b_fc, out, b_out = weights
+    (B, H, _, D), n = keys.shape, past + 1
+    q, k, v = linear(layer_norm(x, gamma1, beta1, eps)[0], qkv, b_qkv).reshape(B, 3, H, D).swapaxes(0, 1)
+    keys[:, :, past], values[:, :, past] = k, v
+    heads, _ = attention(q[:, :, None], keys[:, :, :n], values[:, :, :n], scale=1 / math.sqrt(D))
+    x = x + linear(heads.reshape(x.shape), proj, b_proj)
+    return x + linear(linear_gelu(layer_norm(x, gamma2, beta2, eps)[0], fc, b_fc)[0], out, b_out)
+
+
 # ------------------------------------------------------------------------------------------------ entry by entry
 
 def silu(x):
