@@ -198,7 +198,10 @@ template <class T> void eight_dots(int64_t K, int64_t count, const T *x, int64_t
     int64_t k = 0;
     for (; k + W <= K; k += W) {
         const vec<T> v = load(y + k);
-        for (int r = 0; r < 8; r++) sums[r] += load(row[r] + k) * v;
+        for (int r = 0; r < 8; r++) {
+            prefetch(row[r] + k + 8 * stride);            /* the next eight rows, if there are: weights come from far */
+            sums[r] += load(row[r] + k) * v;
+        }
     }
     if (k < K) {
         const vec<T> v = load_some(y + k, K - k, T(0));

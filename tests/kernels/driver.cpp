@@ -220,6 +220,61 @@ template <class T> void table(int64_t V, int64_t C, int64_t N) {
     dw.near("embedding_gradient", want, 4 * Type<T>::bound);
 }
 
+/* ---------------------------------------------------------------- generating text */
+
+template <class T> void block_step(int64_t B, int64_t H, int64_t D, int64_t F, int64_t past) {
+    const int64_t C = H * D, room = past + 2;
+    const double eps = 1e-2, spread = 1 / sqrt((double)C);
+    Array<T> x(B * C, 1), keys(B * H * room * D, 1), values(B * H * room * D, 1), norm1(C, 1), norm1_bias(C, 1), norm2(C, 1);
+    Array<T> qkv(3 * C * C, spread), qkv_bias(3 * C, 1), proj(C * C, spread), fc(F * C, spread), fc_bias(F, 1), out(C * F, spread);
+    const tf_block p{B, H, D, F, room, past, eps, norm1, norm1_bias, qkv, qkv_bias, proj, nullptr,
+                     norm2, nullptr, fc, fc_bias, out, nullptr};
+    std::vector<double> want(x.at(), x.at() + B * C), k(keys.at(), keys.at() + B * H * room * D), v(values.at(), values.at() + B * H * room * D);
+    auto norm = [&](const double *row, Array<T> &weight, Array<T> *bias) {
+        double mean = 0, square = 0;
+        for (int64_t j = 0; j < C; j++) mean += row[j] / C;
+        for (int64_t j = 0; j < C; j++) square += (row[j] - mean) * (row[j] - mean) / C;
+        std::vector<double> y(C);
+        for (int64_t j = 0; j < C; j++) y[j] = (row[j] - mean) / sqrt(square + eps) * weight[j] + (bias ? (*bias)[j] : T(0));
+        return y;
+    };
+    auto times = [&](Array<T> &weight, const std::vector<double> &row, Array<T> *bias) {
+        const int64_t K = (int64_t)row.size(), N = weight.n / K;
+        std::vector<double> y(N);
+        for (int64_t i = 0; i < N; i++) {
+            y[i] = bias ? (*bias)[i] : T(0);
+            for (int64_t j = 0; j < K; j++) y[i] += weight[i * K + j] * row[j];
+        }
+        return y;
+    };
+    for (int64_t b = 0; b < B; b++) {
+        double *row = &want[b * C];
+        const std::vector<double> all = times(qkv, norm(row, norm1, &norm1_bias), &qkv_bias);
+        std::vector<double> heads(C);
+        for (int64_t h = 0; h < H; h++) {
+            double *K = &k[(b * H + h) * room * D], *V = &v[(b * H + h) * room * D], total = 0;
+            for (int64_t j = 0; j < D; j++) K[past * D + j] = all[C + h * D + j], V[past * D + j] = all[2 * C + h * D + j];
+            for (int64_t s = 0; s <= past; s++) {
+                double score = 0;
+                for (int64_t j = 0; j < D; j++) score += all[h * D + j] * K[s * D + j];
+                const double e = exp(score / sqrt((double)D));
+                total += e;
+                for (int64_t j = 0; j < D; j++) heads[h * D + j] += e * V[s * D + j];
+            }
+            for (int64_t j = 0; j < D; j++) heads[h * D + j] /= total;
+        }
+        const std::vector<double> first = times(proj, heads, nullptr);
+        for (int64_t j = 0; j < C; j++) row[j] += first[j];
+        std::vector<double> u = times(fc, norm(row, norm2, nullptr), &fc_bias);
+        for (double &n : u) n *= (1 + tanh(0.7978845608028654 * (n + 0.044715 * n * n * n))) / 2;
+        const std::vector<double> second = times(out, u, nullptr);
+        for (int64_t j = 0; j < C; j++) row[j] += second[j];
+    }
+    OK(tf_block_step(Type<T>::code, &p, keys, values, x));
+    const double bound = 20 * Type<T>::bound;
+    x.near("block_step", want, bound), keys.near("block_step keys", k, bound), values.near("block_step values", v, bound);
+}
+
 template <class T> void everything() {
     const int64_t sizes[] = {0, 1, 2, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 24, 25, 37};
     for (int64_t M : sizes) for (int64_t N : sizes) for (int64_t K : {0, 1, 7, 33}) matmul<T>(M, N, K, (M + K) % 2, N % 2);
@@ -233,6 +288,9 @@ template <class T> void everything() {
         norms<T>(N, C, false), norms<T>(N, C, true), softmax_and_cross_entropy<T>(N, C), table<T>(C, N, 40);
     }
     norms<T>(300, 70, false), softmax_and_cross_entropy<T>(300, 65), table<T>(65, 130, 500);
+    for (int64_t B : {1, 2, 5}) for (int64_t past : {0, 6, 70}) {
+        block_step<T>(B, 1, 3, 5, past), block_step<T>(B, 3, 8, 100, past), block_step<T>(B, 2, 17, 33, past);
+    }
     for (int64_t n : {1, 3, 4, 5, 15, 17, 8192, 8193, 20001}) pointwise<T>(n);
 }
 
