@@ -22,7 +22,7 @@ import numpy as np
 
 from tinyformer.data import random_windows, windows
 from tinyformer.train import load_recipe, train
-from tinyformer.train.run import Corpus
+from tinyformer.train.tasks import Language
 
 
 def ours(name, seed):
@@ -35,8 +35,8 @@ def pytorch(name, seed):
     import torch
     from peer import TorchGPT, make_optimizer
     recipe = load_recipe(name)
-    settings, corpus = recipe.train, Corpus(recipe.data)
-    config = recipe.model_config(corpus.tokenizer.vocab_size)
+    settings, corpus = recipe.train, Language(recipe.data)
+    config = recipe.model_config(**corpus.sizes())
     torch.manual_seed(seed)
     model = TorchGPT(config.vocab_size, config.block_size, config.n_layer, config.n_head, config.n_embd, config.bias)
     optimizer = make_optimizer(model, settings.lr, (settings.beta1, settings.beta2), settings.weight_decay)
