@@ -119,8 +119,8 @@ class Loss(nn.Module):
 
 @pytest.mark.parametrize("norm_first", (False, True))
 def test_every_gradient(rng, norm_first):
-    model = Seq2Seq(Seq2SeqConfig(vocab_size=7, block_size=5, n_layer=1, n_head=2, n_embd=4, dropout=0.0, norm_first=norm_first,
-                                  label_smoothing=0.1))
+    model = Seq2Seq(Seq2SeqConfig(vocab_size=7, block_size=5, n_layer=1, n_head=2, n_embd=4, dropout=0.0,
+                                  norm_first=norm_first, label_smoothing=0.1))
     for parameter in model.parameters():
         parameter.data += rng.normal(0, 0.3, parameter.shape).astype(np.float32)
     report = check(Loss(model), np.array([[4, 5, 6], [6, 4, PAD]]), np.array([[BEGIN, 6, 5, END], [BEGIN, 4, END, PAD]]))

@@ -38,7 +38,8 @@ def test_residual_self_attention(check_layer, rng):
 
 
 def test_residual_self_attention_is_one_head_without_scale_and_projection(rng):
-    layer, heads = nn.ResidualSelfAttention(4, np.float64), nn.MultiheadAttention(4, 1, bias=False, batch_first=True, dtype=np.float64)
+    layer = nn.ResidualSelfAttention(4, np.float64)
+    heads = nn.MultiheadAttention(4, 1, bias=False, batch_first=True, dtype=np.float64)
     Wq, Wk, Wv = (parameter.data for parameter in layer.parameters())
     heads.in_proj_weight.data[...] = np.concatenate([Wq * 2, Wk, Wv])           # 2 = √D undoes the scale
     heads.out_proj.weight.data[...] = np.eye(4)

@@ -31,8 +31,8 @@ def test_logits_loss_and_every_gradient(torch, rng, norm_first, dtype):
     x, y = (torch.from_numpy(ids) for ids in (source, target))
     T = y.shape[1] - 1
     hidden = theirs(table[x] * 4 + sines[:7], table[y[:, :-1]] * 4 + sines[:T], src_key_padding_mask=x == PAD,
-                    memory_key_padding_mask=x == PAD, tgt_mask=torch.triu(torch.full((T, T), -torch.inf, dtype=table.dtype), 1),
-                    tgt_is_causal=True)
+                    memory_key_padding_mask=x == PAD, tgt_is_causal=True,
+                    tgt_mask=torch.triu(torch.full((T, T), -torch.inf, dtype=table.dtype), 1))
     logits = hidden @ table.T
     loss = F.cross_entropy(logits.flatten(0, 1), y[:, 1:].flatten(), ignore_index=PAD, label_smoothing=0.1)
     loss.backward()

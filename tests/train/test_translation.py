@@ -72,8 +72,8 @@ def test_symbols_made_unknown(tmp_path):
 
 # ------------------------------------------------------------------------------------------------ what is measured
 
-@pytest.mark.parametrize("a, b, distance", (("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3), ("abc", "abc", 0),
-                                            ("abcd", "bcda", 2), ("flaw", "lawn", 2)))
+@pytest.mark.parametrize("a, b, distance", (("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3),
+                                            ("abc", "abc", 0), ("abcd", "bcda", 2), ("flaw", "lawn", 2)))
 def test_edit_distance(a, b, distance):
     assert edit_distance(list(a), list(b)) == edit_distance(list(b), list(a)) == distance
 
@@ -194,9 +194,9 @@ def test_data_that_cannot_be_used(tmp_path):
     (tmp_path / "bad.tsv").write_text("a\tb\nc\n", encoding="utf-8")
     with pytest.raises(ValueError, match="bad.tsv: text 2 is 'c', expected a source, a tab and a target"):
         Translation(PairSettings(str(tmp_path / "bad.tsv")))
-    with pytest.raises(ValueError, match="its validation part has no texts|its train part has no texts|its test part has no texts"):
+    with pytest.raises(ValueError, match="its (train|validation|test) part has no texts"):
         Translation(PairSettings(pairs(tmp_path / "one.tsv", [("a", "b")])))
     task = Translation(PairSettings("reverse", examples=300, length=10))
     recipe = load_recipe("seq2seq-reverse", ["model.block_size=8"])
-    with pytest.raises(ValueError, match="reverse: a text of its train part has 11 symbols, expected at most model.block_size = 8"):
+    with pytest.raises(ValueError, match="reverse: a text of its train part has 11 symbols, expected at most model.block"):
         task.check(recipe.model_config(**task.sizes()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def show(figures):
-    """Print what a task's ``evaluate`` returned: as tables for a classifier, beside the baseline for answers, else a line each."""
+    """Print what a task's ``evaluate`` returned: as tables for a classifier, answers beside the baseline, else a line each."""
     if "confusion" in figures:
         show_classifier(figures)
         return
@@ -45,8 +45,8 @@ def show_answers(figures):
     """Print the figures of ``Translation.evaluate``."""
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['texts']:,} texts\n")
     print(f"exact match         {figures['exact_match']:.2%} ± {figures['standard_error']:.2%} (standard error)")
-    print(f"  symbol by symbol  {figures['baseline_exact_match']:.2%} ± {figures['baseline_standard_error']:.2%}   each symbol's "
-          f"commonest partner, without looking around")
+    print(f"  symbol by symbol  {figures['baseline_exact_match']:.2%} ± {figures['baseline_standard_error']:.2%}   each "
+          f"symbol's commonest partner, without looking around")
     print(f"error rate          {figures['error_rate']:.2%} of the symbols (edit distance)")
     print(f"  symbol by symbol  {figures['baseline_error_rate']:.2%}")
     print(f"loss                {figures['test_loss']:.4f} nats per symbol, perplexity {figures['perplexity']:.4f}")

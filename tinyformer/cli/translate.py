@@ -10,8 +10,8 @@ import typer
 
 
 def command(
-    texts: Annotated[Optional[list[str]], typer.Argument(metavar="TEXT …", help="What is to be translated. Default: the lines of "
-                                                                              "standard input.")] = None,
+    texts: Annotated[Optional[list[str]], typer.Argument(metavar="TEXT …", help="What is to be answered. Default: the lines "
+                                                                               "of standard input.")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
     beams: Annotated[int, typer.Option(min=1, help="Search for the likeliest answer among so many beginnings.")] = 1,
 ):
@@ -20,8 +20,8 @@ def command(
     folder = model or newest_run("translation")
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "translate"):
-        raise ValueError(f"{folder}: a {type(trained).__name__} translates nothing; `tinyformer train seq2seq-opencc` trains a "
-                         f"model that does")
+        raise ValueError(f"{folder}: a {type(trained).__name__} translates nothing; `tinyformer train seq2seq-reverse` trains "
+                         f"a model that does")
     for text in texts or (line.rstrip("\n") for line in sys.stdin):
         ids = tokenizer.encode(text)
         if not len(ids):

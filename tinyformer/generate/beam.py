@@ -14,11 +14,12 @@ def beam_search(state, tokens, max_new_tokens, beams=4, end=None, length_penalty
 
         score = ln p(ids) / ((5 + n) / 6)^α         n = how many they are, with ``end``;   α = length_penalty
 
-    among the beginnings kept. Each step goes on from the ``beams`` likeliest with every token and keeps the ``beams`` likeliest
-    again; one that ``end`` comes to is set aside, and a row is done when it has ``beams`` of these. One beam is greedy search.
+    among the beginnings kept. Each step goes on from the ``beams`` likeliest with every token and keeps the ``beams``
+    likeliest again; one that ``end`` comes to is set aside, and a row is done when it has ``beams`` of these. One beam is
+    greedy search.
 
-    state       ``logits(tokens (N,))`` → (N, V), what may come next in each of the N texts now at work; ``pick(rows)`` goes on
-                with those of them
+    state       ``logits(tokens (N,))`` → (N, V), what may come next in each of the N texts now at work; ``pick(rows)`` goes
+                on with those of them
     tokens      (B,) the first to be read
 
     Source: Wu et al. (2016), equation 14 for the score; Vaswani et al. (2017) take 4 beams and α = 0.6.

@@ -19,7 +19,7 @@ def choose(logits, temperature=1.0, *, ids=None, rng=None, **choice):
     min_p                 only those at least p times as likely as the likeliest.   Source: Nguyen et al. (2024).
     repetition_penalty    above 1 makes tokens that stand in ``ids`` (B, T), those so far, less likely; see ``penalised``
 
-    The penalty comes first, then temperature, top_k, top_p and min_p in this order, each acting on what the one before has left.
+    The penalty comes first, then temperature, top_k, top_p and min_p in this order, each on what the one before has left.
     """
     choice = Choice(temperature, **choice)
     logits = np.asarray(logits)

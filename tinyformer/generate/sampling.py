@@ -18,8 +18,9 @@ def stream(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **
     rng         a seed or Generator for all rows, or a list of one for each: then a row gets the same tokens as alone
     choice      temperature, top_k, top_p, min_p, repetition_penalty; see ``choose``
 
-    The prompt must fit into the model's context of ``block_size`` tokens. While all tokens do, a cache keeps what was computed;
-    then the window slides: every position moves, and each step reads it anew. With and without the cache the tokens are equal.
+    The prompt must fit into the model's context of ``block_size`` tokens. While all tokens do, a cache keeps what was
+    computed; then the window slides: every position moves, and each step reads it anew. With and without the cache the
+    tokens are equal.
     """
     choice, ids = Choice(**choice), np.asarray(ids)
     if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype.kind not in "iu":
@@ -40,11 +41,11 @@ def stream_lines(model, ids, max_new_tokens, end, *, rng=None, **how):
 def generate(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **choice):
     """``ids`` followed by up to ``max_new_tokens`` more; arguments as for ``stream``.
 
-    ids         (T,) or (B, T), and the answer is alike; or a list of B prompts (T₁,), (T₂,), … of different lengths, which gives
-                a list of arrays, each the same as by itself
+    ids         (T,) or (B, T), and the answer is alike; or a list of B prompts (T₁,), (T₂,), … of different lengths, which
+                gives a list of arrays, each the same as by itself
 
-    No prompt is padded. All are read up to the length of the shortest; from there on a row whose prompt goes further takes its
-    own next token in place of the drawn one.
+    No prompt is padded. All are read up to the length of the shortest; from there on a row whose prompt goes further takes
+    its own next token in place of the drawn one.
     """
     choice = Choice(**choice)
     ragged = isinstance(ids, (list, tuple)) and ids and not np.isscalar(ids[0])
@@ -103,8 +104,8 @@ def _checked(model, prompts):
     slides = getattr(model, "whole_text", False)            # such a model reads a text of any length
     for row in prompts:
         if len(row) > block_size and not slides:
-            raise ValueError(f"generate: the prompt has {len(row)} tokens, but the model's context is {block_size}; give it the "
-                             f"last {block_size}")
+            raise ValueError(f"generate: the prompt has {len(row)} tokens, but the model's context is {block_size}; give it "
+                             f"the last {block_size}")
         if V is not None and (row.min() < 0 or row.max() >= V):
             raise ValueError(f"generate: a token of the prompt is {row[(row < 0) | (row >= V)][0]}, expected 0…{V - 1}")
     return prompts

@@ -28,14 +28,14 @@ PAIRED = "opencc-phrases", "cmudict"            # data sets whose answers are te
 class PairSettings:
     """What is learned from, and how it is read."""
 
-    set: str = "reverse"                # copy, reverse, sort or add, made up by rule; opencc-phrases or cmudict; or the path of a
-                                        # file with a source, a tab and a target in each line
+    set: str = "reverse"                # copy, reverse, sort or add, made up by rule; opencc-phrases or cmudict; or the path
+                                        # of a file with a source, a tab and a target in each line
     source: str = "characters"          # one symbol of a source: "characters" or "words"
     target: str = "characters"          # the same for a target
     examples: int = 20000               # how many are made up …
     length: int = 10                    # … and of how many symbols; digits of each number for add
-    unknown: float = 0.0                # share of the training texts of which one symbol, common to both sides, is made unknown, so
-                                        # that the model learns to copy what it does not know
+    unknown: float = 0.0                # share of the training texts of which one symbol, common to both sides, is made
+                                        # unknown, so that the model learns to copy what it does not know
     beams: int = 1                      # with which answers are searched for in the evaluation; 1: greedy
 
     def check(self):
@@ -97,7 +97,7 @@ class Translation(Task):
 
     def measure(self, model, at_most=None):
         x, y = self.encoded("validation")
-        places = np.arange(len(x)) if at_most is None else np.unique(np.linspace(0, len(x) - 1, min(at_most, len(x))).astype(int))
+        places = np.linspace(0, len(x) - 1, min(at_most or len(x), len(x))).astype(int)
         sources, targets = ([side[i] for i in places] for side in self.validation)
         right = [found == target for found, target in zip(self.answers(model, sources), targets)]
         return {"val_loss": self._loss(model, [x[i] for i in places], [y[i] for i in places]),
@@ -160,8 +160,8 @@ class Translation(Task):
         return UNITS[self.data.target][1].join(self._partners.get(one, one) for one in UNITS[self.data.source][0](text))
 
     def baselines(self):
-        counts = np.bincount(np.concatenate([y[1:] for y in self.encoded("train")[1]]), minlength=self.tokenizer.vocab_size) + 1
-        targets = np.concatenate([y[1:] for y in self.encoded("validation")[1]])
+        seen, targets = (np.concatenate([y[1:] for y in self.encoded(part)[1]]) for part in ("train", "validation"))
+        counts = np.bincount(seen, minlength=self.tokenizer.vocab_size) + 1
         return {"uniform": math.log(len(counts)), "unigram": float(-np.log(counts[targets] / counts.sum()).mean())}
 
     def describe(self):
@@ -177,10 +177,10 @@ class Translation(Task):
 
 
 def judged(found, answers, unit):
-    """{"exact_match", "standard_error", "error_rate"} of the texts ``found``, with the right ``answers``: {source: [target, …]}.
+    """{"exact_match", "standard_error", "error_rate"} of the texts ``found``; right ``answers`` are {source: [target, …]}.
 
-    The error rate is that of speech recognition: the changes that turn what was found into the nearest answer, for each symbol
-    of that answer.
+    The error rate is that of speech recognition: the changes that turn what was found into the nearest answer, for each
+    symbol of that answer.
     """
     cut, right, changes, length = UNITS[unit][0], 0, 0, 0
     for one, targets in zip(found, answers.values()):
@@ -193,7 +193,7 @@ def judged(found, answers, unit):
 
 
 def edit_distance(a, b):
-    """How many symbols must be put in, left out or exchanged to make the list ``b`` out of ``a``.   Source: Levenshtein (1966)."""
+    """How many symbols must be put in, left out or exchanged to make the list ``b`` of ``a``.   Source: Levenshtein (1966)."""
     row = list(range(len(b) + 1))                           # the distance of a[:i] to each b[:j]
     for i, one in enumerate(a, 1):
         before, row[0] = row[0], i
