@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import typer
 
-from . import (attention, book, check, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn, predict,
+from . import (attention, book, check, compare, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn, predict,
                similar, train, translate)
 from .console import settle
 
@@ -25,6 +25,7 @@ app.command("evaluate")(evaluate.command)
 app.command("attention")(attention.command)
 app.command("curves")(curves.command)
 app.command("ladder")(ladder.command)
+app.command("compare")(compare.command)
 app.command("doctor")(doctor.command)
 app.command("check")(check.command)
 app.add_typer(data.app, name="data")

@@ -1,0 +1,60 @@
+"""Small models of several kinds on the same text with the same budget, from several seeds."""
+
+from __future__ import annotations
+
+import statistics
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+
+from ..models import ARCHITECTURES
+from ..viz import draw_runs
+from .metrics import read_metrics
+from .recipe import load_recipe
+from .run import train
+
+# What is the same for all of a kind, large and small; the other settings are the recipe's.
+OWN = ("rope_theta", "norm_eps", "qkv_bias", "qk_norm")
+
+
+def train_rivals(configs, folder, seeds, settings=()):
+    """Train a small model like each of ``configs`` {name: LlamaConfig} by the recipe llama-tiny, once from each seed.
+
+    Runs go to ``folder``/NAME-SEED, the curves (means over the seeds) to ``folder``/curves.png.
+    Returns {name: {"losses": [one a seed], "tokens_per_s": …, "parameters": …, "megabytes": …}}.
+    """
+    found, curves = {}, {}
+    for name, config in configs.items():
+        kind = [f"model.{field}={str(getattr(config, field)).lower()}" for field in OWN]
+        losses, records = [], []
+        for seed in seeds:
+            recipe = load_recipe("llama-tiny", [*kind, *settings, f"train.seed={seed}"])
+            at = Path(folder) / f"{name}-{seed}"
+            losses.append(train(recipe, at).val_loss)
+            records.append(read_metrics(at / "metrics.jsonl"))
+        curves[name] = [_mean(steps) for steps in zip(*records)]
+        speed = statistics.median(record["tokens_per_s"] for steps in records for record in steps)
+        found[name] = {"losses": losses, "tokens_per_s": speed, **_size(recipe)}
+    draw_runs(curves, Path(folder) / "curves.png", f"Means over {len(seeds)} seed{'s' * (len(seeds) > 1)}")
+    return found
+
+
+def _mean(records):
+    """One record out of those of several runs at one step."""
+    measured = [record["val_loss"] for record in records if record["val_loss"] is not None]
+    return {"step": records[0]["step"], "train_loss": statistics.fmean(record["train_loss"] for record in records),
+            "val_loss": statistics.fmean(measured) if measured else None}
+
+
+def _size(recipe):
+    """Parameters, and the most that arrays take during one forward and backward pass, in megabytes."""
+    task = recipe.task(recipe.data)
+    model = ARCHITECTURES[recipe.model["architecture"]][0](recipe.model_config(**task.sizes()))
+    x, y = task.batch(model, recipe.train.batch_size, np.random.default_rng(0))
+    tracemalloc.start()
+    try:
+        model.loss(x, y).backward()
+        return {"parameters": model.num_parameters(), "megabytes": tracemalloc.get_traced_memory()[1] / 1e6}
+    finally:
+        tracemalloc.stop()
