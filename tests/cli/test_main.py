@@ -8,7 +8,7 @@ import sys
 import pytest
 
 COMMANDS = ("train", "generate", "translate", "predict", "fill-mask", "similar", "evaluate", "attention", "curves", "ladder",
-            "doctor", "check", "data", "learn", "book")
+            "compare", "doctor", "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))

@@ -19,7 +19,7 @@ def command(
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value", help="With --train: change the recipe llama-tiny, once for each value.")] = None,
 ):
-    """Say what differs between Llama 3 and Qwen, point by point, from their published configs."""
+    """Compare Llama 3 and Qwen, point by point. From their published configs."""
     from ..models.known import KNOWN
     names = names or ["llama3", "qwen2.5", "qwen3"]
     for name in names:
