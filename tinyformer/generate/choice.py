@@ -52,12 +52,11 @@ class Choice:
             logits = penalised(logits, ids, self.repetition_penalty)
         if self.temperature == 0:
             return logits.argmax(axis=-1)
-        order = np.argsort(-logits, axis=-1, kind="stable")                     # likeliest first
-        p = self.probabilities(np.take_along_axis(logits, order, axis=-1))
+        order, rows = np.argsort(-logits, axis=-1, kind="stable"), np.arange(len(logits))       # likeliest first
+        p = self.probabilities(logits[rows[:, None], order])
         reached = np.cumsum(p, axis=-1)
-        rank = (reached <= draws[:, None] * reached[:, -1:]).sum(axis=-1, keepdims=True)
-        rank = np.minimum(rank, (p > 0).sum(axis=-1, keepdims=True) - 1)        # rounding may go past the last one
-        return np.take_along_axis(order, rank, axis=-1)[:, 0]
+        rank = (reached <= draws[:, None] * reached[:, -1:]).sum(axis=-1)
+        return order[rows, np.minimum(rank, (p > 0).sum(axis=-1) - 1)]          # rounding may go past the last one
 
     def probabilities(self, ranked):
         """What is drawn with, up to a factor, from logits (B, V) that fall from left to right."""
