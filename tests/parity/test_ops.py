@@ -617,3 +617,22 @@ def test_rows_of_minus_infinity_have_a_logsumexp_without_gradient():
     y.backward(np.array([2.0, 3.0]))
     np.testing.assert_array_equal(y.data, [-np.inf, 0])
     np.testing.assert_array_equal(x.grad, [[0, 0], [3, 0]])
+
+
+@case("residual_self_attention")
+def added_to_its_input(rng, op):
+    C, D = int(rng.integers(1, 5)), int(rng.integers(1, 5))
+    inputs = [rng.standard_normal((*shape_(rng), 4, C)), *(0.5 * rng.standard_normal((D, C)) for _ in range(2)),
+              rng.standard_normal((C, C))]
+    return inputs, op, lambda t, h, Wq, Wk, Wv: h + t.softmax((h @ Wq.T) @ (h @ Wk.T).mT, dim=-1) @ (h @ Wv.T)
+
+
+@case("sparse_linear")
+def entries_of_a_matrix(rng, op):
+    """Two entries may lie at one place: they add up, as in PyTorch's sparse tensors."""
+    N, F, K, entries = 4, 5, 3, 9
+    rows, columns = rng.integers(0, N, entries), rng.integers(0, F, entries)
+    inputs = [rng.standard_normal(entries), rng.standard_normal((K, F)), rng.standard_normal(K)]
+    return (inputs, lambda values, W, b: op(rows, columns, values, W, b, N=N),
+            lambda t, values, W, b: t.zeros(N, F, dtype=W.dtype).index_put(
+                (t.tensor(rows), t.tensor(columns)), values, accumulate=True) @ W.T + b)
