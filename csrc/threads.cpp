@@ -181,8 +181,10 @@ private:
     std::mutex owner_, sleep_;
     std::condition_variable wake_;
     std::vector<std::thread::native_handle_type> workers_;
+#ifdef __linux__
     int kept_off_ = -1;             /* the core that no worker may use, and how many workers know it */
     size_t told_ = 0;
+#endif
     std::atomic<int> asleep_{0};
     std::atomic<uint64_t> gate_{0};
     std::vector<std::unique_ptr<Share>> shares_;
