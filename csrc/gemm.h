@@ -330,7 +330,8 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
     const bool as_it_lies = p.b_column == 1 && M < 4 * MR && K <= KC;
     /* Rows a multiple of 1024 bytes apart share the same few places of a first cache. */
     const bool rows_collide = p.a_row != 1 && ((p.a_row * (int64_t)sizeof(T)) % 1024 == 0 || K > KC) && N > 4 * NR<T>;
-    const int64_t blocks_of_k = larger(1, parts(K, KC)), kc = parts(K, blocks_of_k);
+    /* In blocks of k, C holds the sums so far: not where it is also what is added last. */
+    const int64_t blocks_of_k = residual == C ? 1 : larger(1, parts(K, KC)), kc = parts(K, blocks_of_k);
 
     for (int64_t jc = 0; jc < N; jc += NC) {
         const int64_t nc = smaller(N - jc, NC), strips = parts(nc, NR<T>);

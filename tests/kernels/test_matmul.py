@@ -76,10 +76,12 @@ def test_integers_are_left_to_numpy(binding):
     assert np.array_equal(binding.matmul(a, a.T), a @ a.T)
 
 
-@pytest.mark.parametrize("size", [7, 70])
-def test_the_epilogue(binding, rng, size):
+@pytest.mark.parametrize("K", [40, 800])                                        # 800: three blocks of k
+@pytest.mark.parametrize("size", [2, 7, 70])
+def test_the_epilogue(binding, rng, size, K):
     x, W, b, r, start = (rng.standard_normal(shape).astype("f") for shape in
-                         ((size, 40), (40, size), (size,), (size, size), (size, size)))
+                         ((size, K), (size, K), (size,), (size, size), (size, size)))
+    x, W = x / np.float32(K ** 0.5), W.T                                        # both as dot products want them, for size 2
     u64 = 0.5 * (x.astype("d") @ W) + 2.0 * start + b
     c, u = start.copy(), np.empty_like(start)
     binding.library.matmul(x, W, c, 0.5, 2.0, b)
@@ -91,6 +93,11 @@ def test_the_epilogue(binding, rng, size):
     c = r.copy()
     binding.library.matmul(x, W, c, residual=c)                                 # in place: what was there is the residual
     assert np.allclose(c, x.astype("d") @ W + r, atol=2e-5)
+    c = r.copy()
+    binding.library.matmul(x, W, c, 0.5, 2.0, b, u, c)
+    u64 += 2.0 * (r - start)
+    assert np.allclose(u, u64, atol=2e-5)
+    assert np.allclose(c, u64 * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (u64 + 0.044715 * u64 ** 3))) + r, atol=2e-5)
 
 
 @pytest.mark.parametrize("K", [10, 1000])

@@ -117,7 +117,7 @@ def test_embedding_gradient(isa, rng, dtype, V, C, N):
 
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("B, H, D, F, past", [(1, 1, 1, 1, 0), (1, 4, 32, 512, 20), (3, 2, 5, 7, 9), (1, 3, 16, 50, 300),
-                                              (20, 2, 8, 33, 64), (2, 12, 64, 3072, 40)])
+                                              (20, 2, 8, 33, 64), (2, 12, 64, 3072, 40), (5, 3, 130, 500, 6)])
 @pytest.mark.parametrize("with_biases", [False, True])
 def test_block_step(isa, rng, dtype, B, H, D, F, past, with_biases):
     C, room = H * D, past + 3
