@@ -193,19 +193,7 @@ template <class T> TF_INLINE vec<T> gelu_gate(vec<T> x) {
 
 /* A loop that threads share: f(i) for i = 0 … n − 1. */
 template <class F> void parallel_for(int64_t n, F f) {
-    struct Call {
-        F &f;
-        bool failed;
-    } call{f, false};
-    tf::parallel(n, [](void *context, int64_t i) {
-        Call &call = *(Call *)context;
-        try {
-            call.f(i);
-        } catch (...) {                     /* no memory: nothing else throws. It must not leave the thread. */
-            call.failed = true;
-        }
-    }, &call);
-    if (call.failed) tf::out_of_memory();
+    tf::parallel(n, [](void *f, int64_t i) { (*(F *)f)(i); }, &f);
 }
 
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

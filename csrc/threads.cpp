@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -27,10 +28,19 @@
 namespace tf {
 namespace {
 
+/* How many processors this process may use: fewer than there are where taskset or a container says so. */
+int processors() {
+#ifdef __linux__
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+#endif
+    return (int)std::thread::hardware_concurrency();
+}
+
 int threads_at_start() {
     const char *wanted = getenv("TINYFORMER_NUM_THREADS");
     int n = wanted ? atoi(wanted) : 0;
-    if (n < 1) n = (int)std::thread::hardware_concurrency();
+    if (n < 1) n = processors();
     return n < 1 ? 1 : n;
 }
 
@@ -43,6 +53,16 @@ thread_local bool working = false;    /* inside a body: what it calls must not w
 
 void plain_loop(int64_t n, Body body, void *context) {
     for (int64_t i = 0; i < n; i++) body(context, i);
+}
+
+/* Run one body; false if it found no memory. No exception may leave the thread: whoever asked for the work throws it anew. */
+bool finished(Body body, void *context, int64_t i) {
+    try {
+        body(context, i);
+        return true;
+    } catch (const std::bad_alloc &) {
+        return false;
+    }
 }
 
 void watch_forks() {
@@ -76,19 +96,12 @@ public:
     bool run(int64_t n, Body body, void *context) {
         if (!owner_.try_lock()) return false;
         std::lock_guard<std::mutex> owner(owner_, std::adopt_lock);
-        int wanted = limit - 1;
-        if (wanted > n - 1) wanted = (int)(n - 1);
-        while ((int)workers_.size() < wanted) {
-            std::thread worker(&Pool::work, this, (int)workers_.size());
-            workers_.push_back(worker.native_handle());
-            worker.detach();
-        }
-
-        body_ = body, context_ = context, helpers_ = wanted;
-        while ((int)shares_.size() <= wanted) shares_.emplace_back(new Share);
-        for (int t = 0; t <= wanted; t++) {
-            shares_[t]->next.store(n * t / (wanted + 1), std::memory_order_relaxed);
-            shares_[t]->end = n * (t + 1) / (wanted + 1);
+        const int helpers = hire((int)std::min<int64_t>(limit - 1, n - 1));
+        body_ = body, context_ = context, helpers_ = helpers, no_memory_ = false;
+        while ((int)shares_.size() <= helpers) shares_.emplace_back(new Share);
+        for (int t = 0; t <= helpers; t++) {
+            shares_[t]->next.store(n * t / (helpers + 1), std::memory_order_relaxed);
+            shares_[t]->end = n * (t + 1) / (helpers + 1);
         }
         gate_.store((gate_.load(std::memory_order_relaxed) | low_bits) + 1 + open);      /* next job, nobody in, open */
         if (asleep_.load() > 0) {
@@ -102,22 +115,36 @@ public:
         gate_.fetch_and(~open);                                                          /* nobody else may come in */
         for (int look = 0; gate_.load(std::memory_order_acquire) & count; look++)
             if (look < 1500) pause(); else std::this_thread::yield();
+        if (no_memory_) throw std::bad_alloc();
         return true;
     }
 
 private:
+    /* See to it that there are so many workers; returns how many of them there are, fewer if the system gives no more. */
+    int hire(int wanted) {
+        workers_.reserve(wanted);
+        try {
+            while ((int)workers_.size() < wanted) {
+                std::thread worker(&Pool::work, this, (int)workers_.size());
+                workers_.push_back(worker.native_handle());
+                worker.detach();
+            }
+        } catch (const std::system_error &) {}
+        return std::min(wanted, (int)workers_.size());
+    }
+
     /* Linux likes to wake a thread on the core of whoever wakes it, above all if other programs are on the others. There it
-     * would wait until we are done. So where we are, no worker may be. */
+     * would wait until we are done. So workers may be where we may be, but not where we are: what the user allows this thread
+     * holds for them too. If there is but one core for us, they stay as they are. */
     void keep_off_this_core() {
 #ifdef __linux__
-        const int here = sched_getcpu();
-        if (here == kept_off_ && workers_.size() == told_) return;
         cpu_set_t others;
+        const int here = sched_getcpu();
         if (here < 0 || sched_getaffinity(0, sizeof others, &others)) return;
         CPU_CLR(here, &others);
-        if (CPU_COUNT(&others) == 0) return;
+        if (CPU_COUNT(&others) == 0 || (told_ == workers_.size() && CPU_EQUAL(&others, &others_))) return;
         for (auto worker : workers_) pthread_setaffinity_np(worker, sizeof others, &others);
-        kept_off_ = here, told_ = workers_.size();
+        others_ = others, told_ = workers_.size();
 #endif
     }
 
@@ -134,7 +161,8 @@ private:
     void take(int me) {
         for (int t = 0; t <= helpers_; t++) {
             Share &share = *shares_[(me + t) % (helpers_ + 1)];
-            for (int64_t i; (i = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;) body_(context_, i);
+            for (int64_t i; (i = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
+                if (!finished(body_, context_, i)) no_memory_ = true;
         }
     }
 
@@ -182,10 +210,11 @@ private:
     std::condition_variable wake_;
     std::vector<std::thread::native_handle_type> workers_;
 #ifdef __linux__
-    int kept_off_ = -1;             /* the core that no worker may use, and how many workers know it */
+    cpu_set_t others_;              /* where the workers may be, and how many of them have been told */
     size_t told_ = 0;
 #endif
     std::atomic<int> asleep_{0};
+    std::atomic<bool> no_memory_{false};
     std::atomic<uint64_t> gate_{0};
     std::vector<std::unique_ptr<Share>> shares_;
     Body body_ = nullptr;
@@ -215,13 +244,15 @@ void parallel(int64_t n, Body body, void *context) {
     if (n <= 1 || limit == 1 || working || forked) return plain_loop(n, body, context);
     watch_forks();
 #ifdef TF_OPENMP
+    std::atomic<bool> no_memory{false};
     int64_t i;
     #pragma omp parallel for schedule(dynamic, 1) num_threads(limit < n ? (int)limit : (int)n)
     for (i = 0; i < n; i++) {
         working = true;
-        body(context, i);
+        if (!finished(body, context, i)) no_memory = true;
         working = false;
     }
+    if (no_memory) throw std::bad_alloc();
 #else
     if (!pool().run(n, body, context)) plain_loop(n, body, context);
 #endif
@@ -238,8 +269,6 @@ void *scratch(int slot, size_t bytes) {
     }
     return (void *)(((uintptr_t)mine.start[slot] + 63) / 64 * 64);
 }
-
-void out_of_memory() { throw std::bad_alloc(); }
 
 const char *threading() {
 #ifdef TF_OPENMP

@@ -7,7 +7,7 @@
  *   outputs    overlap nothing else, and no two of their entries share memory, unless a comment allows it.
  *   alignment  that of one element is enough.
  *   sizes      0 is allowed everywhere: outputs without entries are left alone, sums over nothing are 0.
- *   returns    TF_OK, or a negative code; then nothing has been written.
+ *   returns    TF_OK, or a negative code; then nothing has been written (but at TF_NO_MEMORY a part of the outputs may be).
  *   threads    any function may be called from any thread. One call at a time gets the thread pool, others run on the
  *              thread that calls. Results are the same bits for any number of threads.
  */

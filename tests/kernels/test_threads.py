@@ -91,6 +91,24 @@ def test_the_environment_decides_at_start(binding, variable, value, call, expect
     assert out.strip() == expected
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen on this system")
+def test_where_the_user_allows_one_processor_there_is_one_thread(binding):
+    code = """if True:
+        import os
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+        from tinyformer.kernels import native
+        import numpy as np
+        print(native.library.get_num_threads())
+        native.library.set_num_threads(3)
+        native.matmul(np.ones((500, 500)), np.ones((500, 500)))
+        print(*[len(os.sched_getaffinity(int(task))) for task in os.listdir("/proc/self/task")])"""
+    env = {name: value for name, value in os.environ.items() if name != "TINYFORMER_NUM_THREADS"}
+    out = subprocess.run([sys.executable, "-c", code], env=env, text=True, capture_output=True, check=True).stdout
+    started, where = out.splitlines()
+    assert started == "1"
+    assert set(where.split()) == {"1"}, f"a worker may leave the processor that the user allowed: {where}"
+
+
 def test_wrong_settings_are_refused(binding):
     with pytest.raises(ValueError, match="out of range"):
         binding.library.set_num_threads(0)
