@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..interop.published import read_config
 from .bert import Bert, BertConfig
 from .bert_heads import BertClassifier, BertClassifierConfig, BertForPreTraining
 from .classifier import Average, BagOfWords, BayesBag, Classifier
@@ -41,7 +42,6 @@ def load_model(folder):
 
 def model_class(folder):
     """The class of the model in ``folder``."""
-    from ..interop.published import read_config
     values = read_config(folder)
     models = [model for model in (*(model for model, _ in ARCHITECTURES.values()), Bert) if model.recognises(values)]
     for model in models:                                    # of several that stand on one network, the one that it names …

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
+from ..interop.published import meet, require
 from ..nn import init
 from .pretrained import Pretrained
 
@@ -125,7 +126,6 @@ class PublishedBert(Pretrained):
 
     @classmethod
     def read_config(cls, values):
-        from ..interop.published import require
         require(values, hidden_act=("gelu",), position_embedding_type=("absolute",), is_decoder=(False,),
                 add_cross_attention=(False,), tie_word_embeddings=(True,))
         return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items() if theirs in values})
@@ -138,7 +138,6 @@ class PublishedBert(Pretrained):
     def adopt(self, state):
         """BERT's names with or without "bert.", old ones of the norms' gamma and beta; heads that are not ours, the tied
         output's second name and the numbers of the positions left out."""
-        from ..interop.published import meet
         own = self.state_dict()
         state = {re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)): array
                  for name, array in state.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops
+from ..generate import generate
 from .pretrained import Pretrained
 
 
@@ -27,7 +28,6 @@ class Decoder(Pretrained):
 
     def generate(self, ids, max_new_tokens, **how):
         """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
-        from ..generate import generate
         return generate(self, ids, max_new_tokens, **how)
 
 

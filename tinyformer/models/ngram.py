@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..autograd import Tensor
+from ..generate import generate
 from .ngram_counts import SHORT, UNSEEN, Counts, checked_ids, find
 from .ngram_smoothing import SMOOTHINGS, tables
 from .pretrained import Pretrained
@@ -201,7 +202,6 @@ class NGram(Pretrained):
 
     def generate(self, ids, max_new_tokens, **how):
         """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
-        from ..generate import generate
         return generate(self, ids, max_new_tokens, **how)
 
 

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 from ..files import replace_file
+from ..interop.published import read_config, read_state, weights_file
+from ..interop.weights import write_weights
 from ..nn import Module, init
 
 
@@ -45,7 +47,6 @@ class Pretrained(Module):
 
     def save_pretrained(self, folder):
         """Write config.json and model.safetensors into ``folder``, each whole or not at all."""
-        from ..interop.weights import write_weights
         folder = Path(folder)
         write_weights(folder / "model.safetensors", self.published_state(), {"format": "pt"})
         replace_file(folder / "config.json", json.dumps(self.published_config(), indent=2) + "\n")
@@ -56,7 +57,6 @@ class Pretrained(Module):
 
         Weights in float16 and bfloat16 become float32. The files are mapped, so there is never a second copy in memory.
         """
-        from ..interop.published import read_config, read_state, weights_file
         path, weights = Path(folder) / "config.json", weights_file(folder)
         values, state = read_config(folder), read_state(weights)
         try:

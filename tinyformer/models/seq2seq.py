@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import nn, ops
 from ..autograd import no_grad
+from ..generate import KVCache, beam_search
 from ..nn import init
 from ..text.pairs import BEGIN, END, PAD
 from .pretrained import Pretrained
@@ -100,7 +101,6 @@ class Seq2Seq(Pretrained):
 
         beams           1 takes the likeliest token each time (greedy); more keep that many beginnings, see ``beam_search``
         """
-        from ..generate import beam_search
         most = min(max_new_tokens or self.config.block_size, self.config.block_size)
         was_training, _ = self.training, self.eval()
         try:
@@ -116,7 +116,6 @@ class _Writing:
     """Answers on their way: what ``beam_search`` asks for the next token, and to go on with some of the rows."""
 
     def __init__(self, model, memory, padding):
-        from ..generate import KVCache
         self.model, self.memory, self.padding = model, memory, padding
         self.cache = KVCache(model.config.block_size)
 
