@@ -17,9 +17,9 @@ FLOORS = """
     rng files _native
     kernels data
     autograd text
-    ops optim generate similar
+    ops optim
     nn
-    viz interop
+    viz interop generate similar
     models gradcheck
     train
     (tinyformer)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from .autograd import no_grad
+from .data import alike, padded
+from .nn import evaluating
 
 LONGEST = 256                                               # tokens of a text that MiniLM was trained to read
 
@@ -23,22 +25,14 @@ def sentence_vectors(model, tokenizer, texts, batch_size=32, longest=LONGEST):
     a text count.
     """
     longest = min(longest, model.config.block_size)
-    ids = [tokenizer.encode(text, special=True) for text in texts]
-    ids = [row if len(row) <= longest else np.append(row[:longest - 1], tokenizer.sep) for row in ids]
-    order = np.argsort([len(row) for row in ids], kind="stable")
+    ids = [tokenizer.encode(text, special=True, longest=longest) for text in texts]
     vectors = np.empty((len(ids), model.config.n_embd), np.float32)
-    was_training, _ = model.training, model.eval()
-    try:
-        for i in range(0, len(order), batch_size):
-            chosen = order[i:i + batch_size]
-            batch = np.full((len(chosen), max(len(ids[j]) for j in chosen)), model.config.pad, np.int64)
-            for row, j in zip(batch, chosen):
-                row[:len(ids[j])] = ids[j]
+    with evaluating(model):
+        for chosen in alike(ids, batch_size):
+            batch = padded([ids[j] for j in chosen], model.config.pad)
             mask = np.arange(batch.shape[1]) < np.array([[len(ids[j])] for j in chosen])    # (B, T)
             hidden = model(batch, mask)[0].data                                             # (B, T, C)
             vectors[chosen] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-    finally:
-        model.train(was_training)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 

@@ -97,6 +97,15 @@ def test_train_and_eval_reach_all():
     assert model.train() is model and all(module.training for _, module in model.named_modules())
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_evaluating_brings_back_the_mode_that_was(mode):
+    model = nn.Sequential(nn.Dropout(0.5), nn.ModuleList([nn.Dropout(0.5)])).train(mode)
+    with pytest.raises(KeyError), nn.evaluating(model):
+        assert not any(module.training for _, module in model.named_modules())
+        raise KeyError
+    assert all(module.training is mode for _, module in model.named_modules())
+
+
 def test_to_converts_floats_alone(rng):
     block = Block()
     block(rng.normal(size=(4, 2))).sum().backward()

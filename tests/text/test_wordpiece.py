@@ -30,6 +30,9 @@ def test_the_longest_piece_from_the_left():
 def test_special_tokens_are_found_in_the_text_and_put_around_it():
     assert TOKENIZER.encode("a[MASK] b [sep]").tolist() == ids("a", "[MASK]", "[UNK]", "[UNK]", "[UNK]", "[UNK]")
     assert TOKENIZER.encode("a", special=True).tolist() == ids("[CLS]", "a", "[SEP]")
+    assert TOKENIZER.encode("a , a", special=True, longest=4).tolist() == ids("[CLS]", "a", ",", "[SEP]")
+    assert TOKENIZER.encode("a , a", special=True, longest=5).tolist() == ids("[CLS]", "a", ",", "a", "[SEP]")
+    assert TOKENIZER.encode("a , a", longest=2).tolist() == ids("a", ",")
     tokens, which = TOKENIZER.encode_pair("a", "un a")
     assert tokens.tolist() == ids("[CLS]", "a", "[SEP]", "un", "a", "[SEP]")
     assert which.tolist() == [0, 0, 0, 1, 1, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import no_grad
+from ..nn import evaluating
 from .cache import KVCache
 from .choice import finite
 
@@ -61,12 +62,8 @@ def beams(model, ids, max_new_tokens, beams=4, end=None, length_penalty=0.6):
     if len(ids) + max_new_tokens > model.config.block_size + 1:         # the last token is not read again
         raise ValueError(f"beams: {len(ids)} tokens and {max_new_tokens} more do not fit into the model's context of "
                          f"{model.config.block_size}")
-    was_training, _ = model.training, model.eval()
-    try:
-        with no_grad():
-            found, = beam_search(_Text(model, ids), ids[-1:], max_new_tokens, beams, end, length_penalty)
-    finally:
-        model.train(was_training)
+    with evaluating(model), no_grad():
+        found, = beam_search(_Text(model, ids), ids[-1:], max_new_tokens, beams, end, length_penalty)
     return np.concatenate([ids, np.array(found, ids.dtype)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import no_grad
+from ..nn import evaluating
 from ..rng import generator
 from .cache import KVCache
 from .choice import Choice
@@ -55,12 +56,9 @@ def generate(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, 
         if row.ndim != 1 or not row.size or row.dtype.kind not in "iu":
             raise ValueError(f"generate: ids are {row.dtype} of shape {row.shape if ragged else np.shape(ids)}, expected "
                              f"integers (T,) or (B, T), or a list of such rows, with T ≥ 1")
-    was_training, _ = model.training, model.eval()
-    try:
+    with evaluating(model):
         columns = list(_tokens(model, _checked(model, prompts), _number(max_new_tokens), end, _draws(rng, len(prompts)),
                                use_cache, choice))
-    finally:
-        model.train(was_training)
     if not prompts:
         return []
     shortest = min(map(len, prompts))

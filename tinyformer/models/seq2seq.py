@@ -102,14 +102,10 @@ class Seq2Seq(Pretrained):
         beams           1 takes the likeliest token each time (greedy); more keep that many beginnings, see ``beam_search``
         """
         most = min(max_new_tokens or self.config.block_size, self.config.block_size)
-        was_training, _ = self.training, self.eval()
-        try:
-            with no_grad():
-                memory, padding = self.encode(source)
-                state = _Writing(self, memory.data, padding)
-                return beam_search(state, np.full(len(padding), BEGIN), most, beams, END, length_penalty)
-        finally:
-            self.train(was_training)
+        with nn.evaluating(self), no_grad():
+            memory, padding = self.encode(source)
+            state = _Writing(self, memory.data, padding)
+            return beam_search(state, np.full(len(padding), BEGIN), most, beams, END, length_penalty)
 
 
 class _Writing:

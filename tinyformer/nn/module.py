@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from ..autograd import FLOATS, Tensor
@@ -14,6 +16,17 @@ class Parameter(Tensor):
 
     def __init__(self, data, requires_grad=True):
         super().__init__(data, requires_grad)
+
+
+@contextmanager
+def evaluating(module):
+    """``with evaluating(model):`` it is in evaluation mode, and afterwards in the mode that it was in before."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
 
 
 class Module:

@@ -108,8 +108,9 @@ class WordPieceTokenizer(Tokenizer):
         """How many ids there are."""
         return len(self.tokens)
 
-    def encode(self, text, special=False):
-        """The ids of ``text``: int64 (T,). ``special`` puts [CLS] before it and [SEP] after it."""
+    def encode(self, text, special=False, longest=None):
+        """The ids of ``text``: int64 (T,). ``special`` puts [CLS] before it and [SEP] after it, of which the text makes room
+        where all would be more than ``longest``."""
         check_text("WordPieceTokenizer.encode", text)
         ids = [self.cls] if special else []
         for piece, id in self._added.cut(text):
@@ -118,6 +119,8 @@ class WordPieceTokenizer(Tokenizer):
                 continue
             for word in split_words(piece, self.lowercase, self.strip_accents, self.chinese):
                 ids += self._word_ids(word)
+        if longest is not None:
+            ids = ids[:longest - special]
         return np.array(ids + [self.sep] * special, np.int64)
 
     def encode_pair(self, first, second):

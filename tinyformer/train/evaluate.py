@@ -10,6 +10,7 @@ from ..autograd import no_grad
 from ..data import by_length, windows
 from ..models.ngram import NGram, NGramConfig
 from ..models.ngram_counts import Counts
+from ..nn import evaluating
 from .loop import why_not_finite
 
 
@@ -22,14 +23,13 @@ def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
     A model that says ``whole_text`` reads the tokens in one piece: it slides along them and costs no more that way.
     FloatingPointError if the loss is not finite.
     """
-    was_training, _ = model.training, model.eval()
     total, count = 0.0, 0
     if isinstance(tokens, list):
         batches = by_length(tokens, batch_size, at_most)
     else:
         batches = windows(tokens, batch_size, len(tokens) - 1 if getattr(model, "whole_text", False) else model.config.block_size,
                           at_most)
-    try:
+    with evaluating(model):
         for x, y in batches:
             with no_grad():
                 loss = model.loss(x, y).item()
@@ -37,8 +37,6 @@ def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
                 raise FloatingPointError(f"the validation loss is {loss}: {why_not_finite(model, model.loss(x, y))}")
             total += loss * y.size
             count += y.size
-    finally:
-        model.train(was_training)
     return total / count
 
 

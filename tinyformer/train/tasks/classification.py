@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data import SETS, Examples, fetch, load, read_csv, read_imdb
+from ...data import SETS, Examples, alike, fetch, load, padded, read_csv, read_imdb
 from ...data.sparse import SparseRows
 from ...models import BagOfWords, Bert, BertClassifierConfig
+from ...nn import evaluating
 from ...text import WordPieceTokenizer, load_tokenizer
 from ...text.ngrams import UNITS, NGramTokenizer
 from .. import scores
@@ -113,19 +114,14 @@ class Classification(Task):
 
     def probabilities(self, model, part):
         """(N, K) for the texts of "train", "validation" or "test", in evaluation mode."""
-        was_training, _ = model.training, model.eval()
         texts = self.encoded(model, part)
-        try:
+        with evaluating(model):
             if model.reads == "counts":
                 return model.probabilities(texts)
-            order = np.argsort([len(text) for text in texts], kind="stable")
             found = np.empty((len(texts), len(self.classes)))
-            for i in range(0, len(order), 128):
-                chosen = order[i:i + 128]
+            for chosen in alike(texts, 128):
                 found[chosen] = model.probabilities(padded([texts[j] for j in chosen]))
             return found
-        finally:
-            model.train(was_training)
 
     def measure(self, model, at_most=None):
         """Loss and accuracy, on the whole validation part always."""
@@ -195,21 +191,12 @@ def read_ids(tokenizer, text, longest):
     """The ids of ``text``, int64 (T,), cut to ``longest``; BERT's stand between [CLS] and [SEP]."""
     if not isinstance(tokenizer, WordPieceTokenizer):
         return tokenizer.encode(text)[:longest]
-    ids = tokenizer.encode(text, special=True)
-    return ids if len(ids) <= longest else np.append(ids[:longest - 1], tokenizer.sep)
+    return tokenizer.encode(text, special=True, longest=longest)
 
 
 def _checkpoint(name):
     """The folder of the published model ``name``, fetched if need be, or the folder that it is."""
     return fetch(name) if name in SETS else Path(name)
-
-
-def padded(texts):
-    """Ids of several lengths as (B, T), filled up with 0; T ≥ 1."""
-    ids = np.zeros((len(texts), max(1, *map(len, texts))), np.int64)
-    for row, text in zip(ids, texts):
-        row[:len(text)] = text
-    return ids
 
 
 def load_texts(data, classes=None):

@@ -12,6 +12,7 @@ import numpy as np
 from ...autograd import no_grad
 from ...data.masking import Lines, join, mask_tokens
 from ...models.bert_heads import UNMASKED, Pairs
+from ...nn import evaluating
 from ...text import WordPieceTokenizer, load_corpus, load_tokenizer
 from ..loop import why_not_finite
 from ..guesses import Neighbours, Shared
@@ -88,9 +89,8 @@ class Masked(Task):
 
     def measure(self, model, at_most=None):
         """The sum of both losses, and how often the word and the class are guessed."""
-        was_training, _ = model.training, model.eval()
         sums = np.zeros(6)                                  # loss, right and number, of words and of pairs
-        try:
+        with evaluating(model):
             for pairs, (labels, classes) in self.held_out(model.config.block_size, at_most):
                 with no_grad():
                     words, following = model.asked(pairs, labels)
@@ -101,8 +101,6 @@ class Masked(Task):
                 if not np.isfinite(sums).all():
                     raise FloatingPointError(f"the validation loss is not finite: "
                                              f"{why_not_finite(model, model.loss(pairs, (labels, classes)))}")
-        finally:
-            model.train(was_training)
         masked, right, n, following, right_pairs, pairs = map(float, sums)
         return {"val_loss": masked / n + following / pairs, "masked_loss": masked / n, "masked_accuracy": right / n,
                 "following_loss": following / pairs, "following_accuracy": right_pairs / pairs}

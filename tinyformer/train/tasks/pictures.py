@@ -14,6 +14,7 @@ from ...autograd import no_grad
 from ...data import load
 from ...data.images import shifted
 from ...models.linear import LogisticConfig, LogisticRegression
+from ...nn import evaluating
 from ...ops import log_softmax
 from .. import scores
 from .base import Task
@@ -56,12 +57,8 @@ class Pictures(Task):
 
     def _log_p(self, model, part):
         """ln p (N, K) for the pictures of a part, in evaluation mode."""
-        was_training, _ = model.training, model.eval()
-        try:
-            with no_grad():
-                return log_softmax(model(part.x)).data
-        finally:
-            model.train(was_training)
+        with evaluating(model), no_grad():
+            return log_softmax(model(part.x)).data
 
     def _figures(self, model, part):
         """(loss, which were right) on a part."""

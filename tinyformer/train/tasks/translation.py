@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ...autograd import no_grad
-from ...data import by_content, load, synthetic
+from ...data import alike, by_content, load, padded, synthetic
+from ...nn import evaluating
 from ...text import load_tokenizer
 from ...text.pairs import PAD, UNITS, UNKNOWN, PairTokenizer
 from .. import scores
@@ -93,7 +94,7 @@ class Translation(Task):
         rows = [(x[i], y[i]) for i in chosen]
         for i in np.flatnonzero(rng.random(size) < self.data.unknown):
             rows[i] = one_unknown(*rows[i], rng)
-        return padded([x for x, _ in rows]), padded([y for _, y in rows])
+        return padded([x for x, _ in rows], PAD), padded([y for _, y in rows], PAD)
 
     def measure(self, model, at_most=None):
         x, y = self.encoded("validation")
@@ -105,11 +106,10 @@ class Translation(Task):
 
     def _loss(self, model, x, y):
         """Mean cross-entropy of the targets, each with its end."""
-        was_training, _ = model.training, model.eval()
         total = count = 0
-        try:
-            for chosen in batches(x):
-                source, target = padded([x[i] for i in chosen]), padded([y[i] for i in chosen])
+        with evaluating(model):
+            for chosen in alike(x, 128):
+                source, target = padded([x[i] for i in chosen], PAD), padded([y[i] for i in chosen], PAD)
                 n = int((target[:, 1:] != PAD).sum())
                 with no_grad():
                     loss = model.loss(source, target).item()
@@ -117,15 +117,13 @@ class Translation(Task):
                     raise FloatingPointError(f"the validation loss is {loss}: "
                                              f"{why_not_finite(model, model.loss(source, target))}")
                 total, count = total + loss * n, count + n
-        finally:
-            model.train(was_training)
         return total / count
 
     def answers(self, model, texts, beams=1):
         """What ``model`` writes for each of the texts."""
         x, found = list(map(self.tokenizer.encode, texts)), [None] * len(texts)
-        for chosen in batches(x):
-            for i, ids in zip(chosen, model.translate(padded([x[i] for i in chosen]), beams)):
+        for chosen in alike(x, 128):
+            for i, ids in zip(chosen, model.translate(padded([x[i] for i in chosen], PAD), beams)):
                 found[i] = self.tokenizer.decode(ids, texts[i])
         return found
 
@@ -210,21 +208,6 @@ def one_unknown(x, y, rng):
         return x, y
     symbol = rng.choice(shared)
     return np.where(x == symbol, UNKNOWN, x), np.where(y == symbol, UNKNOWN, y)
-
-
-def batches(x, size=128):
-    """Yield the places of all of ``x``, ``size`` at a time, those about as long together."""
-    order = np.argsort([len(one) for one in x], kind="stable")
-    for i in range(0, len(order), size):
-        yield order[i:i + size]
-
-
-def padded(texts):
-    """Ids of several lengths as (B, T), filled up with PAD; T ≥ 1."""
-    ids = np.full((len(texts), max(1, *map(len, texts))), PAD)
-    for row, text in zip(ids, texts):
-        row[:len(text)] = text
-    return ids
 
 
 def load_pairs(data):

@@ -1,0 +1,20 @@
+"""Texts of several lengths in one array."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def padded(texts, fill=0):
+    """Ids of several lengths, each (T,), as one int64 (B, T), filled up with ``fill`` behind the shorter ones; T ≥ 1."""
+    ids = np.full((len(texts), max(1, *map(len, texts))), fill, np.int64)
+    for row, text in zip(ids, texts):
+        row[:len(text)] = text
+    return ids
+
+
+def alike(texts, size):
+    """Yield the places (B ≤ size,) of all of ``texts``, those that are about as long as each other together."""
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    for i in range(0, len(order), size):
+        yield order[i:i + size]
