@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from tinyformer.book.site import show_stubs  # noqa: E402
+from tinyformer.book.site import in_chinese, index_in_chinese, show_stubs  # noqa: E402
 
 project, author, copyright = "tinyformer", "The tinyformer authors", "the tinyformer authors"
 extensions = ["myst_nb", "sphinx_togglebutton", "sphinx_copybutton"]
@@ -47,6 +47,13 @@ def copy_mathjax(app, error):
         shutil.copyfile(distribution("sphinx-mathjax-offline").locate_file(MATHJAX), Path(app.outdir) / "_static" / mathjax_path)
 
 
+def complete_index(app, env):
+    chinese, pages = in_chinese((HERE / "glossary.md").read_text(encoding="utf-8")), env.get_domain("index").entries
+    for page, entries in pages.items():
+        pages[page] = index_in_chinese(entries, chinese)
+
+
 def setup(app):
     app.connect("source-read", lambda app, name, source: source.__setitem__(0, show_stubs(source[0])))
+    app.connect("env-updated", complete_index)
     app.connect("build-finished", copy_mathjax)

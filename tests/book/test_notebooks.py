@@ -43,6 +43,7 @@ def test_half_a_solution_is_an_error(wrong):
     ("```{math}\n:label: one\ny = x\n```", "$$\ny = x\n$$"),
     ("```{figure} images/a.png\n:width: 80%\nWhat it\nshows.\n```", "![What it shows.](../chapters/images/a.png)"),
     ("(here)=\n## Here", "## Here"),
+    ("## A\n\n```{index} a, b\n```\n```{index} single: c, d\n```\n\nB.", "## A\n\nB."),
     ("{math}`x^2` and {ref}`there <here>`, {term}`softmax`", "$x^2$ and there, softmax"),
     ("[next](01-linear-model.md) [codes](doctor.md#sign)", "[next](01-linear-model.ipynb) [codes](../chapters/doctor.md#sign)"),
     ("{doc}`01-linear-model`", "[01-linear-model](01-linear-model.ipynb)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from html.parser import HTMLParser
 from threading import Thread
@@ -10,13 +11,33 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 from tinyformer.book import Book
-from tinyformer.book.site import build, serve, show_stubs
+from tinyformer.book.site import build, in_chinese, index_in_chinese, serve, show_stubs
 
 
 def test_a_cell_with_a_solution_is_shown_as_a_stub_and_a_fold():
     text = "A\n\n```{code-cell}\n### BEGIN SOLUTION\nx = 1\n### END SOLUTION\n```\n\n```{code-cell}\ny = 2\n```\n"
     assert show_stubs(text) == ("A\n\n```python\nraise NotImplementedError\n```\n\n```{code-cell}\n:tags: [hide-input]\n\nx = 1\n```\n\n"
                                 "```{code-cell}\ny = 2\n```\n")
+
+
+def test_the_index_has_the_chinese_of_what_the_glossary_has_once():
+    chinese = in_chinese("# Words\n\nself-attention\n    自注意力. Attention in\n    itself.\n\nquery, key\n    查询、键. What it asks.\n")
+    assert chinese == {"self-attention": "自注意力", "query, key": "查询、键"}
+    entries = [("single", "self-attention", "index-0", "", None), ("single", "Muon", "index-0", "main", None)]
+    complete = index_in_chinese(entries, chinese)
+    assert complete == [*entries, ("single", "自注意力; self-attention", "index-0", "", "中文")]
+    assert index_in_chinese(complete, chinese) == complete
+
+
+def test_every_word_of_the_glossary_is_indexed_in_a_chapter():
+    book = Book()
+    indexed = set()
+    for source in book.sources():
+        lines = re.findall(r"^```\{index\} ([^\n]*)\n```$", source.read_text(encoding="utf-8"), re.MULTILINE)
+        assert lines, f"{source.name} has no index entry"
+        for line in lines:
+            indexed.update([line.removeprefix("single: ")] if line.startswith("single: ") else line.split(", "))
+    assert not set(in_chinese((book.chapters / "glossary.md").read_text(encoding="utf-8"))) - indexed
 
 
 def test_the_server_serves_this_machine_alone(tmp_path):
@@ -72,3 +93,5 @@ def test_the_site(tmp_path):
             if anchor and target in pages:
                 assert anchor in pages[target].anchors, f"{path.name} leads to {link}: no such place"
         assert "MathJax" not in path.read_text(encoding="utf-8") or "tex-svg.js" in path.read_text(encoding="utf-8")
+    index = (out / "genindex.html").read_text(encoding="utf-8")
+    assert "自注意力" in index and 'href="09-attention.html#index-' in index

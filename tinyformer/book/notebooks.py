@@ -18,6 +18,7 @@ FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ ]*(?P<title>[^
                    r"(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<body>.*?)^(?P=fence)[ ]*$", re.MULTILINE | re.DOTALL)
 BOXES = ("note", "tip", "important", "warning", "admonition", "seealso")
 LABEL = re.compile(r"^\([\w.:-]+\)=\n", re.MULTILINE)
+INDEX = re.compile(r"^```\{index\}[^\n]*\n```$\n*", re.MULTILINE)                # a notebook has none
 ROLE = re.compile(r"\{(?P<name>[\w-]+)\}`(?P<text>[^`<]*?)(?:\s*<(?P<target>[^>]*)>)?`")
 LINK = re.compile(r"\]\((?P<file>[\w./-]+?)(?P<anchor>#[\w-]+)?\)")
 
@@ -63,7 +64,7 @@ def stale(book):
 
 def markdown(text):
     """MyST as the plain Markdown that Jupyter shows: boxes as quotations or foldable details, roles and labels as their text."""
-    text = FENCE.sub(_block, LABEL.sub("", text))
+    text = FENCE.sub(_block, INDEX.sub("", LABEL.sub("", text)))
     text = ROLE.sub(_role, text)
     return LINK.sub(_link, text)
 
@@ -79,8 +80,6 @@ def _block(match):
         return f"$$\n{body}\n$$"
     if name in ("figure", "image"):
         return f"![{' '.join(body.split())}]({title})"
-    if name == "index":
-        return ""
     raise ValueError(f"the directive {{{name}}} has no form in a notebook; chapters may use {', '.join(BOXES)}, math, figure, "
                      "image and index")
 

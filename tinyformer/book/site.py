@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,17 @@ def show_stubs(text):
             return match[0]
         return f"```python\n{stub(source)}```\n\n```{{code-cell}}\n:tags: [hide-input]\n\n{solved(source)}```"
     return CELL.sub(one, text)
+
+
+def in_chinese(glossary):
+    """{term: its Chinese} out of the glossary's text, where the Chinese stands before the first full stop after the term."""
+    return dict(re.findall(r"^(\S[^\n]*)\n {4}([^.\n]*[\u4e00-\u9fff][^.\n]*)\.", glossary, re.MULTILINE))
+
+
+def index_in_chinese(entries, chinese):
+    """Sphinx's index entries of a page, and for each that the glossary has the Chinese one, all under the heading 中文."""
+    entries = [entry for entry in entries if entry[4] != "中文"]                # a page that was not read again has them already
+    return entries + [("single", f"{chinese[term]}; {term}", place, main, "中文") for _, term, place, main, _ in entries if term in chinese]
 
 
 def serve(folder, port=8000):
