@@ -118,6 +118,47 @@ LOGISTIC_REGRESSION = Exercise(
     ))
 
 
+def kneser_ney(counts, D):
+    """Kneser–Ney's smoothing of pairs.
+
+        P(w | h) = max(c(hw) − D, 0) / c(h) + D N(h·)/c(h) · N(·w) / Σᵥ N(·v)
+
+    N counts different pairs: N(h·) those seen that begin with h, N(·w) those that end with w.
+
+    counts c(hw) (V, V), a row for each h, none of them empty    D a number in 0…1.    Returns P (V, V).
+    """
+    seen = counts > 0
+    c_h = counts.sum(axis=1, keepdims=True)
+    kept = np.maximum(counts - D, 0) / c_h
+    saved = D * seen.sum(axis=1, keepdims=True) / c_h
+    continuation = seen.sum(axis=0) / seen.sum()
+    return kept + saved * continuation
+
+
+KNESER_NEY = Exercise(
+    kneser_ney, "06 Counting words",
+    inputs=lambda rng, V=5: (rng.integers(0, 4, (V, V)) + 2 * np.eye(V, dtype=int), 0.75),
+    question="In all of the text, after a there was always b, 4 times. D = 0.5. How much of P(· | a) is kept back for the shorter model?",
+    answer=lambda f: np.round(1 - f(np.array([[0, 4, 0], [0, 0, 1], [1, 0, 0]]), 0.5)[0, 1] + 0.5 / 4 / 3, 6),
+    hints=("counts > 0 is the table of pairs that were seen. Its rows and columns sum to N(h·) and N(·w).",
+           "The first term is at its h a row of counts less D, over c(h). The second is a column times a row: what each h has saved, "
+           "times how readily w follows anything."),
+    wrong=(
+        Wrong("forward", "nothing taken from the counts", "D is taken from each count before it is divided.",
+              {"np.maximum(counts - D, 0)": "counts"}),
+        Wrong("forward", "less than nothing", "What was never seen has nothing that could be taken: max(…, 0).",
+              {"np.maximum(counts - D, 0)": "(counts - D)"}),
+        Wrong("forward", "D given back once", "D was taken from every different pair that begins with h: N(h·) times.",
+              {"D * seen.sum(axis=1, keepdims=True) / c_h": "D / c_h"}),
+        Wrong("forward", "how often in place of after how many", "w counts once for each different token before it.",
+              {"seen.sum(axis=0) / seen.sum()": "counts.sum(axis=0) / counts.sum()"}),
+        Wrong("forward", "rows and columns exchanged", "w is the second of a pair: a column.",
+              {"seen.sum(axis=0) / seen.sum()": "seen.sum(axis=1) / seen.sum()"}),
+        Wrong("forward", "shared out equally", "The shorter model says who gets what was saved.",
+              {"seen.sum(axis=0) / seen.sum()": "1 / len(counts)"}),
+    ))
+
+
 def hmm_step(log_alpha, log_A, log_b):
     """A step of the forward recursion of a hidden Markov model.
 
