@@ -70,7 +70,7 @@ def causal_softmax(x):
 CAUSAL_SOFTMAX = Exercise(
     causal_softmax, "09 Attention",
     inputs=lambda rng, T=5: (rng.normal(size=(T, T)),),
-    question="What is the first row of P's only visible entry, P[0, 0]?",
+    question="What is P[0, 0], the weight of the one entry that row 0 sees?",
     answer=lambda f: f(np.random.default_rng(0).normal(size=(3, 3)))[0][0, 0],
     hints=("The softmax's gradient, as you have written it. What does the mask change about it?",
            "P is 0 where the mask is, and P stands in front of everything."),
