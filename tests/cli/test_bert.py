@@ -117,7 +117,7 @@ def test_fine_tuning_starts_from_the_checkpoint(cli, fine_tuned, pretrained):
     result = fine_tuned("train.max_steps=150", "train.eval_every=50", "train.lr=0.003", "train.layer_decay=1.0")
     assert result.code == 0 and result.errors == [], result
     figures = json.loads(cli("evaluate", "runs/minilm-movie", "--json").out)
-    assert figures["accuracy"] > 0.9 and 0 <= figures["bag_of_words_accuracy"] <= 1
+    assert figures["accuracy"] > 0.9 and 0 <= figures["baseline_accuracy"] <= 1
     found = json.loads(cli("predict", "to be NOBLER or not", "--json").out)
     assert found["class"] == "good" and found["unknown"] == []
     assert found["contributions"][0]["token"] == "[CLS]" and not found["cut"]

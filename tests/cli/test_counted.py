@@ -40,11 +40,17 @@ def test_no_run_is_left_where_the_loss_is_infinite(cli, corpus):
     assert not os.path.exists("runs")
 
 
+def test_every_seed_would_count_the_same(cli, corpus):
+    result = cli("train", "kn-pydocs", "--seeds", 2, "--set", corpus)
+    assert result.code == 2 and "--seeds: kn-pydocs is counted, so every seed ends with the same model" in result.errors[0]
+
+
 @pytest.mark.parametrize("setting, message", (
     ("model.smoothing=good", "NGramConfig: smoothing is 'good', expected one of none, add-k"),
     ("model.n=0", "NGramConfig: n is 0"),
     ("model.k=-1", "NGramConfig: k is -1.0"),
     ("model.n_layer=2", "unknown setting 'model.n_layer'"),
+    ("train.max_steps=5", "train.max_steps: the model 'ngram' is counted, not trained in steps"),
 ))
 def test_settings_that_cannot_be_used(cli, corpus, setting, message):
     result = cli("train", "kn-pydocs", "--set", corpus, setting)

@@ -29,6 +29,10 @@ def test_the_table_says_the_same(cli, trained):
     assert table["model"] == str(Path(trained))
 
 
+def test_only_classifiers_have_a_picture(refused, trained):
+    assert refused(1, "is no classifier; its picture is", "evaluate", trained, "--plot", "--json").out == ""
+
+
 def test_a_text_that_changed_since(refused, trained, tmp_path):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text(corpus.read_text() + "é")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,9 +35,12 @@ def test_train_and_evaluate(cli):
     assert "mnist-5k: 400 pictures to train on, 50 to validate, 100 to test, 2 classes" in result.out
     assert "a sample" not in result.out and "nats per picture on the same split" in result.out
     figures = json.loads(cli("evaluate", "runs/mlp-mnist", "--json").out)
-    assert figures["accuracy"] > 0.9 > figures["logistic_regression_accuracy"]              # no line tells strokes apart
-    assert figures["pictures"] == 100 and 0 <= figures["p_of_mcnemars_test"] < 0.05
-    assert f"{figures['accuracy']:.4f}" in cli("evaluate", "runs/mlp-mnist").out
+    assert figures["accuracy"] > 0.9 > figures["baseline_accuracy"]                         # no line tells strokes apart
+    assert (figures["examples"], figures["kind"], figures["baseline"]) == (100, "pictures", "logistic regression")
+    assert 0 <= figures["against_baseline"]["p_exact"] < 0.05 and np.sum(figures["confusion"]) == 100
+    table = cli("evaluate", "runs/mlp-mnist", "--plot")
+    assert f"accuracy            {figures['accuracy']:.2%} ±" in table.out and "logistic regression" in table.out
+    assert Path("runs/mlp-mnist/evaluation.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_resume_is_the_same_run(cli):
@@ -49,12 +53,28 @@ def test_resume_is_the_same_run(cli):
 def test_seeds(cli):
     result = cli("train", "mlp-mnist", "--seeds", 2, "--set", *TINY, "train.max_steps=20")
     assert result.code == 0 and "mean of 2 runs" in result.lines[-1] and "%" in result.lines[-1]
+    assert result.out.count(", logistic regression 0.") == 2
+    compared = cli("evaluate", "runs/mlp-mnist/seed-1", "runs/mlp-mnist/seed-2", "--json")
+    assert set(json.loads(compared.out)["models"][1]["against_first"]) >= {"p_exact", "chi2"}
+
+
+def test_folds(cli):
+    result = cli("train", "mlp-mnist", "--folds", 3, "--set", *TINY, "train.max_steps=20")
+    assert result.code == 0 and "mean of 3 runs" in result.lines[-1]
+    parts = [json.loads(Path(f"runs/mlp-mnist/fold-{n}/evaluation.json").read_text()) for n in (1, 2, 3)]
+    assert [part["split"] for part in parts] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3"]
+    assert sum(part["examples"] for part in parts) == 450                       # each once, and none of the test split
+
+
+def test_the_speed_is_in_what_is_read(cli, monkeypatch):
+    from tinyformer.train import progress
+    monkeypatch.setattr(progress.PlainProgress.__init__, "__defaults__", ("tokens", 0.0))
+    assert " pixels/s  " in cli("train", "mlp-mnist", "--set", *TINY, "train.max_steps=2").out
 
 
 def test_what_it_cannot_do(cli, refused):
     assert cli("train", "mlp-mnist", "--set", *TINY, "train.max_steps=2").code == 0
     refused(1, "a MLP writes no text", "generate", "the", "--model", "runs/mlp-mnist")
-    refused(1, "is no classifier of texts", "evaluate", "runs/mlp-mnist", "--plot", "--json")
 
 
 @pytest.mark.parametrize("setting, message", (

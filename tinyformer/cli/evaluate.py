@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Optional
 
+import numpy as np
 import typer
 
 
@@ -24,57 +25,61 @@ def command(
     from .runs import newest_run
     folders = [*(folders or ()), *([model] if model else ())] or [newest_run()]
     if len(folders) > 1:
+        if plot:
+            raise ValueError(f"--plot: got {len(folders)} runs, expected one")
         compare(folders, as_json)
         return
     folder, = folders
     figures = evaluate(folder)
+    if plot and "confusion" not in figures:
+        raise ValueError(f"--plot: {folder} is no classifier; its picture is {folder / 'loss.png'}")
     if as_json:
         print(json.dumps(figures))
     else:
         from .report import show
         show(figures)
     if plot:
-        if "confusion" not in figures:
-            raise ValueError(f"--plot: {folder} is no classifier of texts; its picture is {folder / 'loss.png'}")
         from ..viz.evaluation import draw_evaluation
         draw_evaluation(figures, folder / "evaluation.png")
         if not as_json:
             print(f"\npicture             {folder / 'evaluation.png'}")
 
 
-def evaluate(folder):
-    """The figures of the run in ``folder``, which are also saved there."""
+def evaluate(folder, task=None):
+    """The figures of the run in ``folder``, which are also saved there. ``task``: of another run on the same data, whose
+    baselines are known already."""
     from ..files import replace_file
-    task, trained = opened(folder)
-    figures = {"model": str(folder), **task.evaluate(trained)}
+    from .runs import open_run
+    trained, _ = open_run(folder)
+    figures = {"model": str(folder), **(task or task_of(folder)).evaluate(trained)}
     replace_file(folder / "evaluation.json", json.dumps(figures, indent=1) + "\n")
     return figures
 
 
-def opened(folder):
-    """(task, model) of a run: its data as the recipe there names them."""
+def task_of(folder):
+    """The task of a run, with its data as the recipe there names them."""
     from ..train import load_recipe
-    from .runs import open_run
-    trained, _ = open_run(folder)
     recipe = load_recipe(folder / "recipe.toml")
-    return recipe.task(recipe.data, folder), trained
+    return recipe.task(recipe.data, folder)
 
 
 def compare(folders, as_json=False):
     """Several classifiers: each one's accuracy, their mean and spread, and McNemar's test of the first against each other."""
     from ..train import load_recipe, scores
+    from ..train.tasks import Labelled
+    from .runs import open_run
     rows, first = [], None
     for folder in folders:
-        task, trained = opened(folder)
-        if task.name != "classification":
-            raise ValueError(f"{folder}: a language model; only classifiers can be compared")
+        (trained, _), task = open_run(folder), task_of(folder)
+        if not isinstance(task, Labelled):
+            raise ValueError(f"{folder}: a model of the task {task.name!r}; only classifiers can be compared")
         right = task.probabilities(trained, "test").argmax(axis=1) == task.test.y
-        row = {"model": str(folder), "recipe": load_recipe(folder / "recipe.toml").name, "texts": len(right), "accuracy": float(right.mean()),
-               "standard_error": scores.standard_error(float(right.mean()), len(right))}
-        texts = list(task.test.x)
+        accuracy = float(right.mean())
+        row = {"model": str(folder), "recipe": load_recipe(folder / "recipe.toml").name, "examples": len(right),
+               "accuracy": accuracy, "standard_error": scores.standard_error(accuracy, len(right))}
         if first is None:
-            first = right, texts
-        elif texts == first[1]:
+            first = right, task.test.x
+        elif len(right) == len(first[0]) and all(map(np.array_equal, task.test.x, first[1])):
             row["against_first"] = scores.mcnemar(first[0], right)
         rows.append(row)
     figures = {"models": rows, "accuracy": scores.spread([row["accuracy"] for row in rows])}

@@ -18,24 +18,25 @@ def show(figures):
 
 
 def show_classifier(figures):
-    """Print the figures of ``Classification.evaluate`` as tables."""
+    """Print the figures of ``Labelled.evaluate`` as tables."""
     low, high = figures["confidence_interval"]
-    print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['texts']:,} texts\n")
+    print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['examples']:,} {figures['kind']}\n")
     print(f"accuracy            {figures['accuracy']:.2%} ± {figures['standard_error']:.2%} (standard error; "
           f"95 % interval {low:.2%} … {high:.2%})")
-    print(f"bag of words        {figures['bag_of_words_accuracy']:.2%}   {verdict(figures)}")
+    print(f"{figures['baseline']:<20}{figures['baseline_accuracy']:.2%}   {verdict(figures)}")
     print(f"commonest class     {figures['commonest_class_accuracy']:.2%}")
     for name, title in (("roc_auc", "ROC-AUC"), ("calibration_error", "calibration error"), ("test_loss", "loss (nats)"),
                         ("perplexity", "perplexity")):
         print(f"{title:<20}{figures[name]:.4f}")
     print(f"size                {figures['parameters']:,} parameters, {figures['megabytes']:.2f} MB")
-    print(f"speed               {figures['texts_per_s']:,} texts/s\n")
+    print(f"speed               {figures['examples_per_s']:,} {figures['kind']}/s\n")
 
     width = max(12, *(len(name) + 2 for name in figures["classes"]))
     print(f"{'class':<{width}}precision   recall       F1   {'true, by what was predicted'}")
     scores = [figures[name] for name in ("precision", "recall", "f1")]
+    wide = max(len(f"{n:,}") for row in figures["confusion"] for n in row)
     for k, (name, row) in enumerate(zip(figures["classes"], figures["confusion"])):
-        counts = "  ".join(f"{n:>6,}" for n in row) if len(row) <= 10 else ""
+        counts = "  ".join(f"{n:>{wide},}" for n in row) if len(row) <= 10 else ""
         print(f"{name:<{width}}" + "".join(f"{score['per_class'][k]:9.4f}" for score in scores) + f"   {counts}")
     for kind in ("macro", "micro"):
         print(f"{kind:<{width}}" + "".join(f"{score[kind]:9.4f}" for score in scores))
@@ -55,8 +56,8 @@ def show_answers(figures):
 
 
 def verdict(figures):
-    """Whether the model is better than a bag of words, and how sure that is."""
-    test, difference = figures["against_bag_of_words"], figures["accuracy"] - figures["bag_of_words_accuracy"]
+    """Whether a classifier is better than its baseline, and how sure that is."""
+    test, difference = figures["against_baseline"], figures["accuracy"] - figures["baseline_accuracy"]
     if test["only_first"] + test["only_second"] == 0:
         return "the same answers"
     sure = f"p = {test['p_exact']:.2g} by McNemar's test"

@@ -65,12 +65,15 @@ def command(
 def several(recipe, folder, resume, seeds, folds):
     """The runs of one recipe from several seeds, or on several folds, and what they have come to."""
     from ..train import RecipeError, scores, train
-    from .evaluate import evaluate, summary
+    from ..train.tasks import Labelled
+    from .evaluate import evaluate, summary, task_of
     if seeds and folds:
         raise RecipeError("got --seeds and --folds; expected one of them")
-    if folds and recipe.task.name != "classification":
+    if folds and not issubclass(recipe.task, Labelled):
         raise RecipeError(f"--folds: {recipe.name} is no classifier")
-    values, measure = [], {"language": "val_loss", "translation": "exact_match"}.get(recipe.task.name, "accuracy")
+    if seeds and recipe.kind.counted:
+        raise RecipeError(f"--seeds: {recipe.name} is counted, so every seed ends with the same model")
+    values, headline, task = [], recipe.task.headline, None
     for n in range(1, (seeds or folds) + 1):
         run = copy.deepcopy(recipe)
         if seeds:
@@ -79,10 +82,13 @@ def several(recipe, folder, resume, seeds, folds):
             run.data.folds, run.data.fold = folds, n
         place = folder / f"{'seed' if seeds else 'fold'}-{n}"
         train(run, place, resume)
-        values.append(evaluate(place)[measure])
-        print(f"{place}: {measure} {values[-1]:.4f}\n")
+        task = task if seeds and task else task_of(place)                               # seeds share data and baselines
+        figures = evaluate(place, task)
+        values.append(figures[headline])
+        beside = f", {figures['baseline']} {figures['baseline_accuracy']:.4f}" if "baseline" in figures else ""
+        print(f"{place}: {headline} {values[-1]:.4f}{beside}\n")
     spread = scores.spread(values)
-    if measure != "val_loss":
-        print(summary(spread))
-    else:
+    if headline == "val_loss":
         print(f"mean of {spread['n']} runs {spread['mean']:.4f} ± {spread['se']:.4f} (standard error)")
+    else:                                                                               # a share of right answers
+        print(summary(spread))

@@ -16,7 +16,7 @@ ADVICE = "try a lower train.lr"
 
 @dataclass
 class Step:
-    """What one update did. ``loss`` in nats a token, before the update; ``grad_norm`` before clipping."""
+    """What one update did. ``loss`` in nats, before the update; ``grad_norm`` before clipping; ``tokens`` (or pixels) read."""
 
     step: int
     loss: float

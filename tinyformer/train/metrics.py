@@ -29,7 +29,8 @@ class Metrics:
         self._file = open(path, "ab", buffering=0)              # each line goes to the system at once, whole
 
     def add(self, **record):
-        """Write one line: step, train_loss, val_loss (null where it was not measured), lr, grad_norm, tokens_per_s."""
+        """Write one line: step, train_loss, val_loss (null where it was not measured), lr, grad_norm, tokens_per_s (pixels, of
+        pictures)."""
         self.records.append(record)
         try:
             self._file.write(json.dumps(record).encode() + b"\n")

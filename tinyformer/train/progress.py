@@ -6,16 +6,16 @@ import sys
 import time
 
 
-def progress(total, start=0):
+def progress(total, start=0, reads="tokens"):
     """The one that suits where the output goes; use it as a context manager."""
-    return TerminalProgress(total, start) if sys.stdout.isatty() else PlainProgress(total, start)
+    return (TerminalProgress if sys.stdout.isatty() else PlainProgress)(total, start, reads)
 
 
 class Progress:
-    """What both know: how to say where a run stands. Tokens/s are a mean in which a step's weight halves every 14 steps."""
+    """What both know: how to say where a run stands. The speed is a mean in which a step's weight halves every 14 steps."""
 
-    def __init__(self, total, start):
-        self.total, self.start = total, start
+    def __init__(self, total, start, reads="tokens"):
+        self.total, self.start, self.reads = total, start, reads
         self._speed = None
 
     def __enter__(self):
@@ -24,18 +24,18 @@ class Progress:
     def __exit__(self, *_):
         pass
 
-    def facts(self, train_loss, val_loss, tokens_per_s):
+    def facts(self, train_loss, val_loss, per_s):
         """Both losses (the validation loss is None until it is first measured) and the speed, in words."""
-        self._speed = tokens_per_s if self._speed is None else 0.95 * self._speed + 0.05 * tokens_per_s
+        self._speed = per_s if self._speed is None else 0.95 * self._speed + 0.05 * per_s
         val = "" if val_loss is None else f"  val {val_loss:.4f}"
-        return f"train {train_loss:.4f}{val}  {self._speed:,.0f} tokens/s"
+        return f"train {train_loss:.4f}{val}  {self._speed:,.0f} {self.reads}/s"
 
 
 class TerminalProgress(Progress):
-    """A rich bar: steps, losses, tokens/s and time left, on one line of 80 columns."""
+    """A rich bar: steps, losses, speed and time left, on one line of 80 columns."""
 
-    def __init__(self, total, start):
-        super().__init__(total, start)
+    def __init__(self, total, start, reads="tokens"):
+        super().__init__(total, start, reads)
         from rich import progress as rich
         self._bar = rich.Progress(rich.TextColumn("step"), rich.MofNCompleteColumn(), rich.BarColumn(bar_width=None),
                                   rich.TextColumn("{task.description}"), rich.TimeRemainingColumn(compact=True),
@@ -49,22 +49,22 @@ class TerminalProgress(Progress):
     def __exit__(self, *_):
         self._bar.stop()
 
-    def update(self, step, train_loss, val_loss, tokens_per_s):
+    def update(self, step, train_loss, val_loss, per_s):
         """Show where ``step`` led."""
-        self._bar.update(self._task, completed=step, description=self.facts(train_loss, val_loss, tokens_per_s))
+        self._bar.update(self._task, completed=step, description=self.facts(train_loss, val_loss, per_s))
 
 
 class PlainProgress(Progress):
     """A line when ``every`` seconds have passed since the last one."""
 
-    def __init__(self, total, start, every=5.0):
-        super().__init__(total, start)
+    def __init__(self, total, start, reads="tokens", every=5.0):
+        super().__init__(total, start, reads)
         self.every = every
         self._began = self._last = time.monotonic()
 
-    def update(self, step, train_loss, val_loss, tokens_per_s):
+    def update(self, step, train_loss, val_loss, per_s):
         """Show where ``step`` led, if it is time to."""
-        facts, now = self.facts(train_loss, val_loss, tokens_per_s), time.monotonic()
+        facts, now = self.facts(train_loss, val_loss, per_s), time.monotonic()
         if now - self._last >= self.every:
             self._last = now
             left = (now - self._began) / (step - self.start) * (self.total - step)

@@ -13,6 +13,7 @@ from ..models import ARCHITECTURES
 from .tasks import TASKS
 
 FOLDER = Path(__file__).parent.parent / "recipes"
+MEASURED = ("minutes", "expected_loss", "expected_accuracy")
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -51,7 +52,7 @@ class Recipe:
 
     name: str = "run"
     about: str = ""
-    minutes: float = 0.0                # what to expect on two cores of a laptop
+    minutes: float = 0.0                # what to expect on two cores of a laptop; 0, here and below: not measured
     expected_loss: float = 0.0          # validation loss in nats a token (or text)
     expected_accuracy: float = 0.0      # on the test split: of a classifier; the share of exact answers
     model: dict = field(default_factory=lambda: {"architecture": "gpt"})
@@ -63,9 +64,14 @@ class Recipe:
             self.data = self.task.Data()
 
     @property
+    def kind(self):
+        """The class of its model."""
+        return ARCHITECTURES[self.model["architecture"]][0]
+
+    @property
     def task(self):
-        """What is learned, a class of ``train.tasks``: the architecture knows."""
-        return TASKS[ARCHITECTURES[self.model["architecture"]][0].task]
+        """What is learned, a class of ``train.tasks``: the model knows."""
+        return TASKS[self.kind.task]
 
     def model_config(self, **sizes):
         """The config of the model for data of those sizes."""
@@ -73,8 +79,11 @@ class Recipe:
         return ARCHITECTURES[settings.pop("architecture")][1](**sizes, **settings)
 
     def to_toml(self):
-        """The recipe, every value filled in, as TOML."""
-        return tomlkit.dumps(dataclasses.asdict(self))
+        """The recipe as TOML, every setting filled in. What was not measured is left out."""
+        table = dataclasses.asdict(self)
+        if self.kind.counted:
+            del table["train"]
+        return tomlkit.dumps({key: value for key, value in table.items() if value or key not in MEASURED})
 
 
 def names():
@@ -130,8 +139,8 @@ def _nearest(word, known):
 
 def _fields(recipe):
     """{dotted key: type} of all that can be set. A model's keys are its config's, without the sizes that the data decide."""
-    known = {key: type(getattr(recipe, key)) for key in ("name", "about", "minutes", "expected_loss", "expected_accuracy")}
-    for section in ("data", "train"):
+    known = {key: type(getattr(recipe, key)) for key in ("name", "about", *MEASURED)}
+    for section in ("data", "train")[:1 if recipe.kind.counted else 2]:
         settings = getattr(recipe, section)
         known.update((f"{section}.{f.name}", type(getattr(settings, f.name))) for f in dataclasses.fields(settings))
     known["model.architecture"] = str
@@ -145,6 +154,9 @@ def _fields(recipe):
 def _known(recipe, key):
     """The type of what ``key`` names."""
     known = _fields(recipe)
+    if recipe.kind.counted and key.startswith("train."):
+        raise RecipeError(f"{key}: the model {recipe.model['architecture']!r} is counted, not trained in steps; expected no "
+                          f"settings of a training")
     if key not in known:
         section = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
         raise RecipeError(f"unknown setting {key!r}{_nearest(key, list(known))}; "
@@ -184,7 +196,7 @@ def _validate(recipe):
             raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least 0 and less than 1")
     if not 0 <= train.layer_decay <= 1:
         raise RecipeError(f"train.layer_decay: got {train.layer_decay}, expected 0…1")
-    if train.layer_decay < 1 and not hasattr(ARCHITECTURES[recipe.model["architecture"]][0], "levels"):
+    if train.layer_decay < 1 and not hasattr(recipe.kind, "levels"):
         raise RecipeError(f"train.layer_decay: got {train.layer_decay}, but a {recipe.model['architecture']} knows no levels; "
                           f"expected 1")
     if train.min_lr > train.lr:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models import ARCHITECTURES
 from ..viz import draw_runs
 from .metrics import read_metrics
 from .recipe import load_recipe
@@ -50,7 +49,7 @@ def _mean(records):
 def _size(recipe):
     """Parameters, and the most that arrays take during one forward and backward pass, in megabytes."""
     task = recipe.task(recipe.data)
-    model = ARCHITECTURES[recipe.model["architecture"]][0](recipe.model_config(**task.sizes()))
+    model = recipe.kind(recipe.model_config(**task.sizes()))
     x, y = task.batch(model, recipe.train.batch_size, np.random.default_rng(0))
     tracemalloc.start()
     try:

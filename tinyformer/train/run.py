@@ -15,7 +15,6 @@ import numpy as np
 
 from .. import rng as randomness
 from ..files import remove_unfinished, replace_file
-from ..models import ARCHITECTURES
 from ..nn import Linear, MultiheadAttention
 from ..optim import (AdamW, CosineSchedule, InverseSquareRootSchedule, Muon, param_groups_by_decay, param_groups_by_level,
                      param_groups_for_muon)
@@ -58,7 +57,7 @@ class Run:
         self.recipe, self.task = recipe, task
         config = recipe.model_config(**task.sizes())
         task.check(config)
-        self.model = ARCHITECTURES[recipe.model["architecture"]][0](config)
+        self.model = recipe.kind(config)
         task.prepare(self.model)
         self.optimizer = _optimizer(self.model, settings)
         self.schedule = _schedule(self.optimizer, settings)
@@ -168,7 +167,7 @@ def train(recipe, folder, resume=False):
     A run that stands there already and is not resumed is moved aside, never overwritten.
     """
     folder, settings = Path(folder), recipe.train
-    if ARCHITECTURES[recipe.model["architecture"]][0].counted:
+    if recipe.kind.counted:
         return _count(recipe, folder)
     saved = checkpoints(folder / "checkpoints") if resume else []
     run = Run(recipe, recipe.task(recipe.data, folder if saved else None))
@@ -203,7 +202,7 @@ def _count(recipe, folder):
     task.check(config)
     print(f"{task.describe()}; counting")
     began = time.monotonic()
-    model = ARCHITECTURES[recipe.model["architecture"]][0](config).fit(task.train)
+    model = recipe.kind(config).fit(task.train)
     seconds, figures = time.monotonic() - began, task.measure(model)
     _set_aside(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -242,7 +241,7 @@ def _loop(run, folder, settings, metrics):
     """Train to the last step: measure, show, save. Returns the loss on the whole validation split; None if no step was left."""
     began = time.monotonic() - run.seconds
     figures, val_loss = {}, next((r["val_loss"] for r in reversed(metrics.records) if r["val_loss"] is not None), None)
-    with Interruptible() as stop, progress(settings.max_steps, run.step) as bar:
+    with Interruptible() as stop, progress(settings.max_steps, run.step, run.task.reads) as bar:
         run.model.train()
         last = time.monotonic()
         steps = fit(run.model, run.optimizer, run.schedule, run.next_batch, start=run.step, max_steps=settings.max_steps,

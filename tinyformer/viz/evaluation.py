@@ -8,7 +8,7 @@ from .figure import BLUE, GREY, ORANGE, new_figure, save_figure
 
 
 def draw_evaluation(figures, path):
-    """Draw confusion matrix, accuracy beside its baselines, and reliability of ``Classification.evaluate`` into a PNG file."""
+    """Draw confusion matrix, accuracy beside its baselines, and reliability of a classifier's ``evaluate`` into a PNG file."""
     figure = new_figure(11, 3.7)
     matrix, bars, curve = figure.subplots(1, 3)
     confusion, classes = np.array(figures["confusion"]), figures["classes"]
@@ -19,15 +19,16 @@ def draw_evaluation(figures, path):
                     color="white" if shares[true, predicted] > 0.5 else "black")
     places = range(len(classes))
     matrix.set(xticks=places, yticks=places, xticklabels=classes, yticklabels=classes, xlabel="predicted", ylabel="true",
-               title="texts")
+               title=figures["kind"])
 
     rows = [("commonest class", figures["commonest_class_accuracy"], GREY),
-            ("bag of words", figures["bag_of_words_accuracy"], ORANGE), ("this model", figures["accuracy"], BLUE)]
+            (figures["baseline"], figures["baseline_accuracy"], ORANGE), ("this model", figures["accuracy"], BLUE)]
     low, high = figures["confidence_interval"]
     for i, (name, value, color) in enumerate(rows):
         error = [[value - low], [high - value]] if name == "this model" else None
         bars.barh(i, value, color=color, xerr=error, capsize=3)
-        bars.text(0.02, i, f"{value:.1%}", va="center", color="white")
+        inside = value > 0.2                                                    # where the bar has room for it
+        bars.text(0.02 if inside else value + 0.02, i, f"{value:.1%}", va="center", color="white" if inside else "black")
     bars.set(yticks=range(3), yticklabels=[name for name, *_ in rows], xlim=(0, 1), title="accuracy (line: 95 % interval)")
 
     bins = figures["reliability"]

@@ -2,6 +2,7 @@
 
 from .base import Task
 from .classification import Classification
+from .labelled import Labelled
 from .language import Language
 from .masked import Masked
 from .pictures import Pictures
@@ -9,4 +10,4 @@ from .translation import Translation
 
 TASKS = {task.name: task for task in (Language, Classification, Masked, Pictures, Translation)}
 
-__all__ = ["TASKS", "Classification", "Language", "Masked", "Pictures", "Task", "Translation"]
+__all__ = ["TASKS", "Classification", "Labelled", "Language", "Masked", "Pictures", "Task", "Translation"]

@@ -8,11 +8,14 @@ class Task:
 
     name        what a model's class calls it by, as its ``task``
     unit        of the loss
+    reads       what its models read in batches, for the speed
+    headline    the figure of ``evaluate`` that several runs are summed up by
     Data        dataclass of a recipe's section [data]; its ``check()`` raises ValueError for what cannot be used
     Sizes       names of the fields of a model's config that the data decide
     """
 
     name = unit = ""
+    reads, headline = "tokens", "val_loss"
     Data = None
     Sizes = ()
 
@@ -30,7 +33,7 @@ class Task:
         """Give a new model what it counts on the training part before its first step, if it does."""
 
     def batch(self, model, size, rng):
-        """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``; x.size counts the tokens."""
+        """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``; x.size counts what is read."""
         raise NotImplementedError
 
     def measure(self, model, at_most=None):

@@ -98,7 +98,8 @@ class Language(Task):
         baselines = {f"{name.lower().replace('-', '_')}_loss": level for name, level in self.baselines().items()}
         return {"val_loss": loss, "perplexity": math.exp(loss), "bits_per_token": loss / math.log(2),
                 "bits_per_character": loss / math.log(2) * tokens / max(characters, 1), **baselines,
-                "against_kneser_ney": verdict(loss, baselines["kneser_ney_loss"]), "parameters": model.num_parameters(), "tokens": tokens, "tokens_per_s": round(tokens / seconds)}
+                "against_kneser_ney": verdict(loss, baselines["kneser_ney_loss"]), "parameters": model.num_parameters(),
+                "tokens": tokens, "tokens_per_s": round(tokens / seconds)}
 
     def baselines(self):
         V = self.tokenizer.vocab_size

@@ -119,8 +119,8 @@ class Masked(Task):
         seen, held = ([lines.pair(T - 3, rng) for _ in range(COUNTED)] for lines in (self.train, self.validation))
         shared = Shared(self.train.tokens, self.tokenizer.vocab_size, seen).accuracy(held)
         return {**figures, "perplexity": math.exp(figures["masked_loss"]), "neighbours_accuracy": float(neighbours / n),
-                "commonest_accuracy": float(commonest / n), "shared_tokens_accuracy": shared, "parameters": model.num_parameters(), "masked_tokens": int(n),
-                "pairs": count}
+                "commonest_accuracy": float(commonest / n), "shared_tokens_accuracy": shared,
+                "parameters": model.num_parameters(), "masked_tokens": int(n), "pairs": count}
 
     @cached_property
     def neighbours(self):

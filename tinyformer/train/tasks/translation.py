@@ -54,7 +54,7 @@ class PairSettings:
 class Translation(Task):
     """Texts and their answers, split, and the vocabulary of the training part: a new one, unless one stands in ``folder``."""
 
-    name, unit = "translation", "nats per symbol"
+    name, unit, headline = "translation", "nats per symbol", "exact_match"
     Data, Sizes = PairSettings, ("vocab_size",)
 
     def __init__(self, data, folder=None):

@@ -1,0 +1,131 @@
+"""What classifiers of texts and of pictures have in common: labels, a probability for each class, and all that can be said of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...data import Examples
+from .. import scores
+from ..loop import why_not_finite
+from .base import Task
+
+
+@dataclass
+class Folds:
+    """Settings of a cross-validation, for a ``Data`` to inherit."""
+
+    folds: int = 0                      # k: instead of the set's own split, k parts of what is not its test split, of which …
+    fold: int = 1                       # … this one is tested on and the next one validates
+
+    def check(self):
+        """ValueError for a setting that cannot be used."""
+        if self.folds and self.folds < 3:
+            raise ValueError(f"data.folds: got {self.folds}, expected at least 3 (or 0 for the set's own split)")
+        if self.folds and not 1 <= self.fold <= self.folds:
+            raise ValueError(f"data.fold: got {self.fold}, expected 1…{self.folds}")
+
+
+class Labelled(Task):
+    """Examples with labels, split into ``train``, ``validation`` and ``test``; ``classes`` names the labels 0, 1, …
+
+    examples    what they are called: "texts"
+    baseline    the name of the model that every other one is held beside, and …
+    Baseline    … its class: one of these is its own baseline
+    """
+
+    headline, examples, baseline = "accuracy", "", ""
+    Baseline = None
+
+    def __init__(self, data, dataset):
+        self.data, self.classes = data, dataset.classes
+        self.train, self.validation, self.test = folded(dataset, data) if data.folds else (
+            dataset.train, dataset.validation, dataset.test)
+        for part in ("train", "validation", "test"):
+            self._check_labels(part)
+
+    def _check_labels(self, part):
+        """An error unless each class occurs in the part."""
+        labels = getattr(self, part).y
+        if not len(labels):
+            raise ValueError(f"{self.data.set}: its {part} part has no {self.examples}; expected more {self.examples}")
+        missing = [kind for i, kind in enumerate(self.classes) if not (labels == i).any()]
+        if missing:
+            raise ValueError(f"{self.data.set}: none of its {self.examples} in the {part} part are of the class {missing[0]!r}, "
+                             f"expected each class in each part")
+
+    def probabilities(self, model, part):
+        """(N, K) in float64 for the examples of "train", "validation" or "test", in evaluation mode."""
+        raise NotImplementedError
+
+    @cached_property
+    def baseline_answers(self):
+        """The classes (N,) that the baseline, trained on the same examples, gives the test part."""
+        raise NotImplementedError
+
+    def measure(self, model, at_most=None):
+        """Loss and accuracy, on the whole validation part always."""
+        p, labels = self.probabilities(model, "validation"), self.validation.y
+        loss = cross_entropy(p, labels)
+        if not math.isfinite(loss):
+            batch = self.batch(model, 8, np.random.default_rng(0))
+            raise FloatingPointError(f"the validation loss is {loss}: {why_not_finite(model, model.loss(*batch))}")
+        return {"val_loss": loss, "val_accuracy": scores.accuracy(labels, p.argmax(axis=1))}
+
+    def cost(self, figures):
+        """The share of wrong answers: the loss rises early, with the models' confidence, while they still learn."""
+        return 1 - figures["val_accuracy"]
+
+    def evaluate(self, model):
+        """All figures of the test part, and the accuracy of the baseline on it."""
+        labels = self.test.y
+        began = time.perf_counter()
+        p = self.probabilities(model, "test")
+        seconds = time.perf_counter() - began
+        predicted, n = p.argmax(axis=1), len(labels)
+        right = predicted == labels
+        beside = right if type(model) is self.Baseline else self.baseline_answers == labels
+        accuracy, loss = scores.accuracy(labels, predicted), cross_entropy(p, labels)
+        confusion = scores.confusion_matrix(labels, predicted, len(self.classes))
+        curve, error = scores.calibration(labels, p)
+        size = sum(parameter.data.nbytes for parameter in model.parameters())
+        return {"set": self.data.set, "split": f"fold {self.data.fold} of {self.data.folds}" if self.data.folds else "test",
+                "kind": self.examples, "examples": n, "accuracy": accuracy,
+                "standard_error": scores.standard_error(accuracy, n),
+                "confidence_interval": list(scores.bootstrap(lambda chosen: right[chosen].mean(), n)),
+                "baseline": self.baseline, "baseline_accuracy": float(beside.mean()),
+                "against_baseline": scores.mcnemar(right, beside),
+                "commonest_class_accuracy": float((labels == np.bincount(self.train.y).argmax()).mean()),
+                **scores.precision_recall_f1(confusion), "roc_auc": scores.roc_auc_one_vs_rest(labels, p),
+                "calibration_error": error, "test_loss": loss, "perplexity": math.exp(loss), "classes": list(self.classes),
+                "confusion": confusion.tolist(), "reliability": curve, "parameters": model.num_parameters(),
+                "megabytes": round(size / 1e6, 3), "examples_per_s": round(n / max(seconds, 1e-9))}
+
+    def baselines(self):
+        """A guess knows how many classes there are, or how often each occurs."""
+        shares = np.bincount(self.train.y, minlength=len(self.classes)) / len(self.train.y)
+        return {"uniform": math.log(len(self.classes)), "shares": float(-np.log(shares[self.validation.y]).mean())}
+
+    def describe(self):
+        return (f"{self.data.set}: {len(self.train.y):,} {self.examples} to train on, {len(self.validation.y):,} to validate, "
+                f"{len(self.test.y):,} to test, {len(self.classes)} classes")
+
+
+def cross_entropy(p, labels):
+    """Mean −ln p(label), in nats, of probabilities (N, K)."""
+    return float(-np.log(p[np.arange(len(labels)), labels].clip(1e-300)).mean())
+
+
+def folded(dataset, data):
+    """(training, validation, test) of one fold. The set's test split stays unseen."""
+    (x, y), (held_x, held_y) = dataset.train, dataset.validation
+    x, y = np.concatenate([x, held_x]) if isinstance(x, np.ndarray) else x + held_x, np.concatenate([y, held_y])
+    held = [part for _, part in scores.k_fold(len(y), data.folds)]
+    test, validation = held[data.fold - 1], held[data.fold % data.folds]
+    rest = np.setdiff1d(np.arange(len(y)), np.concatenate([test, validation]))
+    return [Examples(x[part] if isinstance(x, np.ndarray) else [x[i] for i in part], y[part])
+            for part in (rest, validation, test)]
