@@ -6,6 +6,8 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
+from jupyter_cache import get_cache
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from tinyformer.book.site import in_chinese, index_in_chinese, show_stubs  # noqa: E402
@@ -21,6 +23,7 @@ myst_heading_anchors = 3
 # Outputs are kept: a page whose cells have not changed is not run again. One that fails stops the build.
 nb_execution_mode = "cache"
 nb_execution_cache_path = os.environ["TINYFORMER_BOOK_CACHE"]
+get_cache(nb_execution_cache_path).list_cache_records()     # makes its tables, which the two processes that read pages would both do
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_timeout = 300

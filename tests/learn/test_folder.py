@@ -51,6 +51,7 @@ def test_a_pass_is_remembered_though_the_file_is_changed_again(folder):
     assert folder.next() == "mse"                           # it is to be mended
     assert folder.record(Verdict("mse"), b"c")["tries"] == 3
     assert folder.next() == "linear_weight"
+    assert folder.next(after="rope") == "residual"          # who begins in the middle goes on from there
 
 
 def test_another_mistake_brings_its_hint_next(folder):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinyformer.learn
-from tinyformer.learn import EXERCISES, check, hint, solution
+from tinyformer.learn import EXERCISES, Unsolved, check, hint, require, solution
 from tinyformer.learn.folder import PROGRESS, Folder
 
 
@@ -27,6 +27,14 @@ def test_a_pass_shows_what_comes_next(capsys):
     out = capsys.readouterr().out
     assert verdict.ok and repr(verdict) == "<mse: passed>"
     assert out.startswith("mse: passed. And your prediction was right.\nNext: linear_weight,")
+
+
+def test_a_chapter_does_not_lead_elsewhere(capsys):
+    """What comes next in a notebook is its next cell."""
+    require("rope", EXERCISES["rope"].function, 7)
+    assert capsys.readouterr().out == "rope: passed. And your prediction was right.\n"
+    with pytest.raises(Unsolved, match='until mse is passed; hint'):
+        require("mse", forgets_the_half)
 
 
 def test_a_mistake_its_hint_and_then_the_solution(capsys):

@@ -119,7 +119,7 @@ def _check_one(desk, exercise):
     path = desk.file(exercise.name)
     verdict = next(check_files({exercise.name: path}))
     entry = desk.record(verdict, _source(path))
-    print(words.tell(exercise, verdict, entry, path, _next(desk)), flush=True)
+    print(words.tell(exercise, verdict, entry, path, _next(desk, exercise.name)), flush=True)
     return verdict.ok
 
 
@@ -145,8 +145,8 @@ def _check_all(desk):
     return all(entry["state"] == "passed" for entry in entries)
 
 
-def _next(desk):
-    following = desk.next()
+def _next(desk, after=None):
+    following = desk.next(after)
     return f"Next: {following}, in {desk.file(following)}" if following else "All exercises are passed."
 
 

@@ -23,11 +23,10 @@ def check(name, function, prediction=...):
 
     Progress is kept in the folder that ``tinyformer learn start`` has made, if we stand in it or beside it.
     """
-    exercise, folder = words.find(name), _folder()
-    verdict = judge(exercise, function, prediction)
-    entry, following = folder.record(verdict), folder.next()
-    after = f"Next: {following}, {EXERCISES[following].title.lower()}." if following else "That was the last one."
-    print(words.tell(exercise, verdict, entry, "", after, words.NOTEBOOK))
+    verdict, folder = _tell(name, function, prediction)
+    if verdict.ok:
+        following = folder.next(verdict.name)
+        print(f"Next: {following}, {EXERCISES[following].title.lower()}." if following else "That was the last one.")
     return verdict
 
 
@@ -40,7 +39,7 @@ class Unsolved(Exception):
 
 def require(name, function, prediction=...):
     """``check``, and stop the notebook here (``Unsolved``) until the exercise is passed."""
-    verdict = check(name, function, prediction)
+    verdict, _ = _tell(name, function, prediction)              # what comes next stands in the notebook
     if not verdict.ok:
         raise Unsolved(f"The notebook stops here until {name} is passed; hint({name!r}) helps.")
 
@@ -55,6 +54,14 @@ def solution(name):
     """Print the solution of an exercise, after a pass or three tries."""
     exercise = words.find(name)
     print(words.solution(exercise, _folder().entry(exercise.name)))
+
+
+def _tell(name, function, prediction):
+    """Check, note and print: the verdict, and the folder in which it is noted."""
+    exercise, folder = words.find(name), _folder()
+    verdict = judge(exercise, function, prediction)
+    print(words.tell(exercise, verdict, folder.record(verdict), ask=words.NOTEBOOK))
+    return verdict, folder
 
 
 def _folder():

@@ -100,10 +100,11 @@ class Folder:
         entry["hints"] += 1
         self._save(progress)
 
-    def next(self):
-        """The first exercise that does not pass, or None."""
-        progress = self._load()
-        return next((name for name in EXERCISES if progress.get(name, {}).get("state") != "passed"), None)
+    def next(self, after=None):
+        """The first exercise behind ``after`` that does not pass, or else the first of all; None if every one passes."""
+        progress, names = self._load(), list(EXERCISES)
+        behind = 0 if after is None else 1 + names.index(after)
+        return next((name for name in names[behind:] + names[:behind] if progress.get(name, {}).get("state") != "passed"), None)
 
     def _load(self):
         if self.path is None:

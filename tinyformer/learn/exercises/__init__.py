@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..exercise import Exercise
-from . import (activations, attention, classification, counted, first, llama, normalization, optimizers, recurrence, tensors,
-               transformer)
+from . import (activations, attention, classification, counted, encoder, first, llama, normalization, online, optimizers, recurrence,
+               tensors, transformer)
 
 THEMES = (first, activations, tensors, classification, counted, normalization, optimizers, recurrence, attention, transformer,
-          llama)
+          encoder, llama, online)
 EXERCISES = {e.name: e for theme in THEMES for e in vars(theme).values() if isinstance(e, Exercise)}

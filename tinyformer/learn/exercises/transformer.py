@@ -67,7 +67,7 @@ def _rope_inputs(rng, T=5, half=3):
 
 
 ROPE = Exercise(
-    rope, "13 Llama 3 and Qwen", constant="cos sin", inputs=_rope_inputs,
+    rope, "10 The Transformer", constant="cos sin", inputs=_rope_inputs,
     question="The sum of the squares of a row of dy is 7. What is it in the same row of dx?",
     answer=lambda f: np.square(f(np.ones((1, 2)), np.cos([[0.3]]), np.sin([[0.3]]))[1](np.array([[2.0, np.sqrt(3)]]))).sum(),
     hints=("x₁ is used in both halves of y, and so is x₂.",

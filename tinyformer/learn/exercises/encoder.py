@@ -1,0 +1,96 @@
+"""What BERT adds to the Transformer's encoder: only some places are asked, and the first token answers for the whole text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..exercise import Exercise, Wrong
+
+
+def masked_cross_entropy(logits, labels):
+    """Cross-entropy where a word is asked.
+
+        L = −1/|M| Σ_{t∈M} ln p_t[label_t],   p = softmax of each row,   M = the places whose label is not −100
+
+    logits (T, V)    labels integers (T,), −100 where nothing is asked    L a number.    vjp(dL) returns dlogits.
+    """
+    asked = labels != -100
+    words = np.where(asked, labels, 0)                      # any word will do where none is asked
+    rows = np.arange(len(labels))
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    L = -np.log(p[rows, words])[asked].mean()
+
+    def vjp(dL):
+        dlogits = p.copy()
+        dlogits[rows, words] -= 1
+        return dL * asked[:, None] * dlogits / asked.sum()
+
+    return L, vjp
+
+
+def _some_asked(rng, T=7, V=5):
+    labels = rng.integers(V, size=T)
+    labels[::2] = -100
+    return rng.normal(size=(T, V)), labels
+
+
+MASKED_CROSS_ENTROPY = Exercise(
+    masked_cross_entropy, "12 BERT", inputs=_some_asked,
+    question="2 of 6 places are asked, V = 4, all logits are 0 and dL = 1. What is the gradient of an asked word's own logit?",
+    answer=lambda f: f(np.zeros((6, 4)), np.array([-100, 3, -100, -100, 1, -100]))[1](1.0)[1, 3],
+    hints=("At an asked place it is the cross-entropy that you know: p, less 1 at the right word.",
+           "A place that is not asked does not move L. And L is a mean: over how many places?"),
+    wrong=(
+        Wrong("factor", "the mean over all places", "L is the mean over the places that are asked.",
+              {"/ asked.sum()": "/ len(labels)"}),
+        Wrong("factor", "the sum in place of the mean", "L is a mean: each asked place counts 1/|M|.", {" / asked.sum()": ""}),
+        Wrong("mask", "a gradient at every place", "Where nothing is asked, no logit moves L.", {" * asked[:, None]": ""}),
+        Wrong("inverted-mask/dropped/mask", "the places that are not asked", "The others: where the label is not −100.",
+              {"asked[:, None]": "~asked[:, None]"}),
+        Wrong("missing-term", "the probabilities alone", "The right word's logit stands in the numerator as well.",
+              {"        dlogits[rows, words] -= 1\n": ""}),
+        Wrong("sign", "the sign turned round", "More on the right word makes L smaller.", {"return dL * ": "return -dL * "}),
+        Wrong("upstream", "dL ignored", "Multiply by the gradient that arrives.", {"return dL * ": "return "}),
+    ))
+
+
+def first_token(h, W):
+    """The first token's answer, as BERT pools it.
+
+        y = tanh(h₀ Wᵀ),   h₀ the first token of each text
+
+    h (B, T, C)    W (C, C)    y (B, C).    vjp(dy) returns dh, dW.
+    """
+    y = np.tanh(h[:, 0] @ W.T)
+
+    def vjp(dy):
+        dz = dy * (1 - y ** 2)
+        dh = np.zeros_like(h)
+        dh[:, 0] = dz @ W
+        dW = dz.T @ h[:, 0]
+        return dh, dW
+
+    return y, vjp
+
+
+FIRST_TOKEN = Exercise(
+    first_token, "12 BERT",
+    inputs=lambda rng, B=5, T=2, C=3: (rng.normal(size=(B, T, C)), rng.normal(size=(C, C)) / 2),
+    question="h is (2, 9, 4), and dy has no zero. How many entries of dh are not 0?",
+    answer=lambda f: np.count_nonzero(f(np.ones((2, 9, 4)), np.eye(4))[1](np.ones((2, 4)))[0]),
+    hints=("First the tanh, then a linear layer whose input is h₀. What is the gradient of a token that is not read?",
+           "dh has h's shape: zeros, and in its first token what the linear layer hands back."),
+    wrong=(
+        Wrong("mask/unbroadcast", "a gradient for every token", "Only the first token is read.",
+              {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None]"}),
+        Wrong("mask/reduction", "as if it were the mean over the tokens", "Only the first token is read, and it whole.",
+              {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None] / h.shape[1]"}),
+        Wrong("permuted/inverted-mask/mask/dropped", "the last token's place", "The token that is read stands first.",
+              {"dh[:, 0] =": "dh[:, -1] ="}),
+        Wrong("shape", "the first token's gradient alone", "h has T tokens, so dh has.", {"return dh, dW": "return dz @ W, dW"}),
+        Wrong("local-derivative", "the tanh skipped", "Between y and the product stands a tanh.", {"dy * (1 - y ** 2)": "dy"}),
+        Wrong("local-derivative", "1 − y in place of 1 − y²", "The slope of tanh is 1 − tanh².", {"(1 - y ** 2)": "(1 - y)"}),
+        Wrong("operand", "Wᵀ for W", "W is square, so no shape warns you.", {"= dz @ W": "= dz @ W.T"}),
+        Wrong("transpose", "dW transposed", "W is square, so no shape warns you.", {"dz.T @ h[:, 0]": "h[:, 0].T @ dz"}),
+    ))
