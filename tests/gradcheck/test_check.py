@@ -108,8 +108,16 @@ class TestRight:
         assert check(ops.exp, np.zeros((0, 3))).ok
 
     def test_no_dependence_may_be_none(self, x):
-        assert check(lambda x, y: (x * 2, lambda dz: (2 * dz, None)), x, x).ok
+        report = check(lambda x, y: (x * 2, lambda dz: (2 * dz, None)), x, x)
+        assert report.ok and codes(report, 1) == []
         assert check(lambda x, y: x * 2, x, x).ok
+
+    @pytest.mark.parametrize("shape", [(4,), (60, 50)])
+    def test_zeros_alone_say_little(self, rng, shape):
+        x = rng.standard_normal(shape)
+        report = check(lambda x, y: (x * 2, lambda dz: (2 * dz, np.zeros_like(y))), x, x)
+        assert report.ok and codes(report) == [] and codes(report, 1) == ["flat"]
+        assert codes(check(ops.relu, -np.abs(x) - 1)) == ["flat"]
 
     def test_gradients_that_vanish(self, x):
         """What is zero but for rounding has no relative error."""

@@ -21,7 +21,7 @@ WRONG = list(wrong_answers())
 CODES = set("""
     shape missing nonfinite zero sign factor transpose permuted unbroadcast keepdims reduction upstream overwrite swapped
     mask inverted-mask dropped duplicate-index local-derivative row-scale mean-term variance-term missing-term
-    softmax-diagonal operand leak lost-path head-order gate-order rotation mutates stale nondeterministic float32 kink forward
+    softmax-diagonal operand leak lost-path head-order gate-order rotation mutates stale nondeterministic flat float32 kink forward
     unexplained""".split())
 
 
@@ -121,5 +121,5 @@ def test_the_doctor_names_the_wrong_answers():
 
 
 def test_advice_for_every_code():
-    assert CODES - set(ADVICE) == {"float32", "kink"}
+    assert CODES - set(ADVICE) == {"flat", "float32", "kink"}
     assert all(advice.endswith((".", "?")) for advice in ADVICE.values())

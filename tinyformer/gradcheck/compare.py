@@ -242,6 +242,8 @@ def _judge(report, gradient, run, i, rtol, rng):
         places = [_index(i, shape) for i in comparison.kinks]
         shown = ", ".join(f"{name}{list(place)}" for place in places[:SHOWN]) + ", …" * (len(places) > SHOWN)
         report.findings.append(Finding("kink", f"set aside where the function has a kink: {shown}", {"entries": places}))
+    if report.agrees and gradient.size and not missing and not gradient.any() and not np.nan_to_num(comparison.numeric).any():
+        report.findings.append(Finding("flat", f"the value does not change with {name} here, so that zeros alone were compared"))
     if missing and not report.agrees:
         report.findings.append(Finding("missing", f"vjp gives None for {name}, but the value depends on it"))
     elif not report.agrees:

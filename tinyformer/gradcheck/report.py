@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-NOTES = ("kink", "float32")                  # findings that are worth saying and no mistake
+NOTES = ("flat", "float32", "kink")                  # findings that are worth saying and no mistake
 
 
 @dataclass
@@ -98,7 +98,6 @@ class Report:
         lines += ["", f"  error: the largest difference from the numeric gradient, over the largest entry of either; "
                       f"right below {self.rtol:g}"]
         return "\n".join(lines)
-
 
     def _repr_html_(self):
         from .html import as_html
