@@ -128,6 +128,33 @@ def test_the_newest_model_that_fits(cli, tiny, classifier):
     assert cli("generate", "the", "--seed", 1).code == 0
 
 
+@pytest.fixture
+def imdb(tmp_path):
+    """A small folder as IMDb's is unpacked."""
+    draw = random.Random(0)
+    for part, n in (("train", 150), ("test", 40)):
+        for kind, word in (("pos", "wonderful"), ("neg", "dreadful")):
+            folder = tmp_path / "aclImdb" / part / kind
+            folder.mkdir(parents=True)
+            for i in range(n):
+                words = draw.choices("the film was long and has an actor in it".split(), k=draw.randint(2, 9))
+                (folder / f"{i}_7.txt").write_text(" ".join([word, *words, f"<br /><br />{part}{i}"]), encoding="utf-8")
+    return tmp_path / "aclImdb"
+
+
+def test_imdb_from_a_folder(cli, refused, imdb):
+    result = cli("train", "bow-movie", "--set", f"data.set={imdb}", "train.max_steps=20")
+    assert result.code == 0 and result.errors == [] and " 80 to test, 2 classes" in result.lines[0]
+    assert json.loads(cli("evaluate", "--json").out)["accuracy"] > 0.9
+    found = json.loads(cli("predict", "a dreadful film", "--json").out)
+    assert found["class"] == "negative" and found["unknown"] == ["a"]
+    assert "nothing: it knows none of these words" in cli("predict", "br").out         # the breaks of lines are no words
+    refused(1, f"no texts in {imdb / 'train' / 'train' / 'neg'}, expected the folder aclImdb", "train", "bow-movie", "--set",
+            f"data.set={imdb / 'train'}")
+    (imdb / "test" / "pos" / "0_7.txt").write_text(" <br />\n")
+    refused(1, "0_7.txt is empty, expected a text", "evaluate")
+
+
 # ------------------------------------------------------------------------------------------------ bad input
 
 @pytest.mark.parametrize("content, message", (

@@ -31,6 +31,8 @@ def command(
         print(f"the model reads the first {len(found['contributions'])} tokens of this text")
     print(f"\nwhat it looked at ({found['measure']}):\n")
     parts = sorted(found["contributions"], key=lambda part: -abs(part["value"]))[:top]
+    if not parts:
+        print("nothing: it knows none of these words, so it answers what it would answer to any such text")
     scale = max((abs(part["value"]) for part in parts), default=1) or 1
     for part in parts:
         print(f"{part['value']:+8.3f}  {'█' * round(20 * abs(part['value']) / scale):<20}  {part['token']}")

@@ -52,7 +52,8 @@ def read_csv(path, text="text", label="label", classes=None):
 def read_imdb(folder):
     """IMDb's film reviews (Maas et al. 2011) from ``folder``, as it is unpacked: {train,test}/{neg,pos}/*.txt.
 
-    The test split is its own; of its training part the texts of tenth 1 are for validation.
+    The test split is its own; of its training part the texts of tenth 1 are for validation. Its line breaks, <br />, become
+    spaces. ValueError for a folder without texts, and for a text that is empty or not UTF-8.
     """
     folder = Path(folder)
     parts = {part: _reviews(folder, part) for part in ("train", "test")}
@@ -69,7 +70,10 @@ def _reviews(folder, part):
         if not files:
             raise ValueError(f"read_imdb: no texts in {folder / part / kind}, expected the folder aclImdb with train/neg, "
                              f"train/pos, test/neg and test/pos")
-        texts += [_text(file) for file in files]
+        for file in files:
+            texts.append(_text(file).replace("<br />", " ").strip())
+            if not texts[-1]:
+                raise ValueError(f"read_imdb: {file} is empty, expected a text")
         labels += [label] * len(files)
     return Examples(texts, np.array(labels, np.int64))
 
