@@ -171,9 +171,9 @@ def rearranged(e):
     heads = len(e.shape) >= 2 and any(v.ndim > len(e.shape) or v.ndim >= 3 for v in values) or any(v.ndim < len(e.shape)
                                                                                                    for v in values)
     code = "head-order" if heads and any(v.shape != e.shape for v in values) and not _only_turned(e) else "permuted"
-    why = ("the entries of its gradient stand in another order: axes split or merged in the wrong order"
-           if code == "head-order" else "the entries of its gradient are right, but stand in other places")
-    return [Finding(code, f"{e.name}: {why}")]
+    why = ("stand in another order: axes split or merged in the wrong order" if code == "head-order" else
+           "are right, but stand in other places")
+    return [Finding(code, f"the entries of the gradient of {e.name} {why}")]
 
 
 def _same_pairs(e, learner, right):
