@@ -68,8 +68,11 @@ def test_pairs():
     assert said == ["R EH1 D", "R IY1 D"]
     phrases = need("opencc-phrases")
     pairs = [pair for part in parts(phrases) for pair in zip(*part)]
-    assert len(pairs) == 49_238 and all(len(x) == len(y) for x, y in pairs)
-    assert sum(x == y for x, y in pairs) == 10_689
+    assert all(len(x) == len(y) for x, y in pairs) and not set(phrases.train.x) & set(phrases.test.x)
+    characters = {x: y for x, y in pairs if len(x) == 1}
+    assert len(characters) == 4_012 == sum(len(x) == 1 for x in phrases.train.x) and characters["书"] == "書"
+    pairs = [(x, y) for x, y in pairs if len(x) > 1]
+    assert len(pairs) == 49_238 and sum(x == y for x, y in pairs) == 10_689
 
 
 def test_digits():

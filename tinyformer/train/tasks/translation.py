@@ -99,8 +99,8 @@ class Translation(Task):
     def measure(self, model, at_most=None):
         x, y = self.encoded("validation")
         places = np.linspace(0, len(x) - 1, min(at_most or len(x), len(x))).astype(int)
-        sources, targets = ([side[i] for i in places] for side in self.validation)
-        right = [found == target for found, target in zip(self.answers(model, sources), targets)]
+        sources, listed = [self.validation.x[i] for i in places], self.listed("validation")
+        right = [found in listed[source] for source, found in zip(sources, self.answers(model, sources))]
         return {"val_loss": self._loss(model, [x[i] for i in places], [y[i] for i in places]),
                 "val_exact_match": float(np.mean(right))}
 
@@ -127,11 +127,16 @@ class Translation(Task):
                 found[i] = self.tokenizer.decode(ids, texts[i])
         return found
 
-    def evaluate(self, model):
-        """On the test split. A source that has several answers there is asked once, and any of them is right."""
-        began, answers = time.perf_counter(), {}
-        for x, y in zip(*self.test):
+    def listed(self, part):
+        """{source: [its answers]} of a part: any of several is right."""
+        answers = {}
+        for x, y in zip(*getattr(self, part)):
             answers.setdefault(x, []).append(y)
+        return answers
+
+    def evaluate(self, model):
+        """On the test split, each source asked once."""
+        began, answers = time.perf_counter(), self.listed("test")
         found = self.answers(model, list(answers), self.data.beams)
         seconds = time.perf_counter() - began
         figures = {"set": self.data.set, "split": "test", "texts": len(answers), "beams": self.data.beams}
