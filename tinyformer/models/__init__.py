@@ -12,7 +12,8 @@ from .encoder import EncoderClassifier
 from .gpt import GPT, GPTConfig
 from .hmm import HMM, HMMConfig
 from .llama import Llama, LlamaConfig
-from .linear import LinearConfig, LinearRegression, LogisticConfig, LogisticRegression
+from .linear import LinearConfig, LinearRegression
+from .logistic import LogisticConfig, LogisticRegression
 from .lstm import AttentionLSTM, LSTMClassifier, SigmoidLSTM, VectorLSTM
 from .mlp import MLP, MLPConfig
 from .neural_ngram import NeuralNGram, NeuralNGramConfig

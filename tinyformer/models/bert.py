@@ -17,6 +17,7 @@ import numpy as np
 from .. import nn, ops
 from ..interop.published import meet, require
 from ..nn import init
+from .checks import check_heads, check_shares, check_whole
 from .pretrained import Pretrained
 
 # Our names of what a published config.json says. Their defaults are ours.
@@ -47,14 +48,9 @@ class BertConfig:
     pad: int = 0
 
     def __post_init__(self):
-        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd", "n_inner", "n_types"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{type(self).__name__}: {name} is {value!r}, expected a whole number of at least 1")
-        if self.n_embd % self.n_head:
-            raise ValueError(f"{type(self).__name__}: n_embd {self.n_embd} cannot be divided among n_head {self.n_head} heads")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"{type(self).__name__}: dropout is {self.dropout!r}, expected 0 ≤ dropout < 1")
+        check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd", "n_inner", "n_types")
+        check_heads(self)
+        check_shares(self, "dropout")
         if not 0 <= self.pad < self.vocab_size:
             raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, expected an id below vocab_size {self.vocab_size}")
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import nn, ops
 from .bert import Bert, BertConfig, PublishedBert, initialise
+from .checks import check_whole
 from .classifier import Classifier
 
 UNMASKED = -100                                             # the label of a token that is not asked for
@@ -91,8 +92,7 @@ class BertClassifierConfig(BertConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if not isinstance(self.n_classes, int) or self.n_classes < 1:
-            raise ValueError(f"BertClassifierConfig: n_classes is {self.n_classes!r}, expected a whole number of at least 1")
+        check_whole(self, "n_classes")
 
 
 class BertClassifier(PublishedBert, Classifier):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from .. import nn, ops
 from ..nn import init
+from .checks import check_heads
 from .classifier import Classifier, ClassifierConfig, masked_mean
 
 
@@ -26,8 +27,7 @@ class EncoderConfig(ClassifierConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.n_embd % self.n_head:
-            raise ValueError(f"EncoderConfig: n_embd {self.n_embd} cannot be divided among n_head {self.n_head} heads")
+        check_heads(self)
 
 
 class EncoderClassifier(Classifier):

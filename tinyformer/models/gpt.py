@@ -18,6 +18,7 @@ from .. import kernels, nn, ops
 from ..autograd import Tensor, is_recording
 from ..interop.gpt2 import GPT2Layout
 from ..nn import init
+from .checks import check_heads, check_shares, check_whole
 from .decoder import Decoder, attend
 
 
@@ -34,14 +35,9 @@ class GPTConfig:
     bias: bool = True
 
     def __post_init__(self):
-        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"GPTConfig: {name} is {value!r}, expected a whole number of at least 1")
-        if self.n_embd % self.n_head:
-            raise ValueError(f"GPTConfig: n_embd {self.n_embd} cannot be divided among n_head {self.n_head} heads")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"GPTConfig: dropout is {self.dropout!r}, expected 0 ≤ dropout < 1")
+        check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
+        check_heads(self)
+        check_shares(self, "dropout")
 
 
 class CausalSelfAttention(nn.Module):

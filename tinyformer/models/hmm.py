@@ -2,13 +2,9 @@
 
     P(x, s) = π(s₁) Π_t A(s_{t−1}, s_t) Π_t B(s_t, x_t)
 
-Sums over all paths of states are taken one step at a time, in logarithms, for all sequences at once:
+``hmm_paths`` sums over all paths of states and finds the best one; here is what is learned from that.
 
-    forward     α_t(j) = P(x₁…x_t, s_t = j)   = B(j, x_t) Σᵢ α_{t−1}(i) A(i, j)
-    backward    β_t(i) = P(x_{t+1}…x_T | s_t = i) = Σⱼ A(i, j) B(j, x_{t+1}) β_{t+1}(j)
-    Viterbi     the same as forward, with the maximum for the sum
-
-Source: Baum et al. (1970); Viterbi (1967); Rabiner, "A tutorial on hidden Markov models" (1989).
+Source: Baum et al. (1970); Rabiner, "A tutorial on hidden Markov models" (1989).
 """
 
 from __future__ import annotations
@@ -19,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..rng import generator
+from .checks import check_whole
+from .hmm_paths import expected, forward, log_sum, viterbi
 from .pretrained import Pretrained
 
 
@@ -30,10 +28,7 @@ class HMMConfig:
     vocab_size: int
 
     def __post_init__(self):
-        for name in ("n_states", "vocab_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"HMMConfig: {name} is {value!r}, expected a whole number of at least 1")
+        check_whole(self, "n_states", "vocab_size")
 
 
 class HMM(Pretrained):
@@ -57,69 +52,28 @@ class HMM(Pretrained):
 
     # -- what is known of the states of a sequence
 
-    def _emissions(self, x):
-        """ln B(·, x_t): (N, T, K)."""
-        return self.log_emission.T[x]
-
-    def _forward(self, x, there):
-        """ln α: (N, T, K); after the end of a sequence its last one goes on."""
-        emitted = self._emissions(x)
-        alpha = np.empty(emitted.shape)
-        alpha[:, 0] = self.log_start + emitted[:, 0]
-        for t in range(1, x.shape[1]):
-            step = _log_sum(alpha[:, t - 1, :, None] + self.log_transition, axis=1) + emitted[:, t]
-            alpha[:, t] = np.where(there[:, t, None], step, alpha[:, t - 1])
-        return alpha
-
-    def _backward(self, x, there):
-        """ln β: (N, T, K); 0 from the last place of a sequence on."""
-        emitted = self._emissions(x)
-        beta = np.zeros(emitted.shape)
-        for t in range(x.shape[1] - 2, -1, -1):
-            step = _log_sum(self.log_transition + (emitted[:, t + 1] + beta[:, t + 1])[:, None], axis=2)
-            beta[:, t] = np.where(there[:, t + 1, None], step, 0)
-        return beta
+    def _tables(self, x):
+        """ln π, ln A, and ln B(·, x_t) (N, T, K) of ids (N, T)."""
+        return self.log_start, self.log_transition, self.log_emission.T[x]
 
     def log_likelihood(self, sequences):
         """ln P(x) of each sequence, over all paths: (N,). −∞ for an impossible one."""
-        return _log_sum(self._forward(*self._padded(sequences))[:, -1], axis=1)
+        return self._log_likelihood(*self._padded(sequences))
+
+    def _log_likelihood(self, x, there):
+        return log_sum(forward(*self._tables(x), there)[:, -1], axis=1)
 
     def posteriors(self, sequences):
-        """P(s_t = k | x) for each sequence: a list of (T, K), whose rows sum to one.   γ = α β / P(x)"""
+        """P(s_t = k | x) for each sequence: a list of (T, K), whose rows sum to one."""
         x, there = self._padded(sequences)
-        gamma, _ = self._expected(x, there)
+        gamma, _ = expected(*self._tables(x), there)
         return [rows[:n] for rows, n in zip(gamma, there.sum(axis=1))]
-
-    def _expected(self, x, there):
-        """(γ (N, T, K), Σ over all steps of P(s_{t−1} = i, s_t = j | x) (K, K))."""
-        alpha, beta = self._forward(x, there), self._backward(x, there)
-        likelihood = _log_sum(alpha[:, -1], axis=1)
-        if not np.isfinite(likelihood).all():
-            raise ValueError(f"hmm: sequence {np.flatnonzero(~np.isfinite(likelihood))[0]} is impossible for the model: "
-                             f"no path of states emits it")
-        gamma = np.exp(alpha + beta - likelihood[:, None, None]) * there[:, :, None]
-        steps, emitted = np.zeros(self.log_transition.shape), self._emissions(x)
-        for t in range(1, x.shape[1]):
-            arriving = emitted[:, t] + beta[:, t] - likelihood[:, None]                         # (N, K)
-            steps += np.exp(alpha[:, t - 1, :, None] + self.log_transition + arriving[:, None])[there[:, t]].sum(axis=0)
-        return gamma, steps
 
     def viterbi(self, sequences):
         """(the likeliest path of states of each sequence, a list of (T,); ln P(x, path) of each, (N,))."""
         x, there = self._padded(sequences)
-        emitted = self._emissions(x)
-        best = self.log_start + emitted[:, 0]                                                   # (N, K)
-        origin = np.broadcast_to(np.arange(self.config.n_states), emitted.shape).copy()         # past the end: stay
-        for t in range(1, x.shape[1]):
-            ways = best[:, :, None] + self.log_transition                                       # (N, from, to)
-            origin[:, t] = np.where(there[:, t, None], ways.argmax(axis=1), origin[:, t])
-            best = np.where(there[:, t, None], ways.max(axis=1) + emitted[:, t], best)
-        paths = np.empty(x.shape, np.int64)
-        paths[:, -1] = best.argmax(axis=1)
-        rows = np.arange(len(x))
-        for t in range(x.shape[1] - 1, 0, -1):
-            paths[:, t - 1] = origin[rows, t, paths[:, t]]
-        return [path[:n] for path, n in zip(paths, there.sum(axis=1))], best.max(axis=1)
+        paths, log_p = viterbi(*self._tables(x), there)
+        return [path[:n] for path, n in zip(paths, there.sum(axis=1))], log_p
 
     # -- learning
 
@@ -134,10 +88,10 @@ class HMM(Pretrained):
         x, there = self._padded(sequences)
         history = []
         for _ in range(iterations):
-            history.append(float(_log_sum(self._forward(x, there)[:, -1], axis=1).sum()))
+            history.append(float(self._log_likelihood(x, there).sum()))
             if len(history) > 1 and history[-1] - history[-2] < tolerance * there.sum():
                 break
-            gamma, steps = self._expected(x, there)
+            gamma, steps = expected(*self._tables(x), there)
             emissions = np.stack([np.bincount(x[there], weights=gamma[there][:, k], minlength=self.config.vocab_size)
                                   for k in range(self.config.n_states)])
             self._take_counts(gamma[:, 0].sum(axis=0), steps, emissions)
@@ -196,11 +150,6 @@ def _pad(sequences, limit, what):
     x = np.zeros(there.shape, np.int64)
     x[there] = np.concatenate(arrays)
     return x, there
-
-
-def _log_sum(x, axis):
-    """ln Σ e^x along ``axis``; −∞ where nothing is possible."""
-    return np.logaddexp.reduce(x, axis=axis)
 
 
 def _draw(log_p, rng):

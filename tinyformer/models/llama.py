@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from .. import nn, ops
 from ..interop.llama import LlamaLayout
 from ..nn import init
+from .checks import check_heads, check_whole
 from .decoder import Decoder, attend
 
 
@@ -52,13 +53,9 @@ class LlamaConfig:
     qk_norm: bool = False
 
     def __post_init__(self):
-        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"LlamaConfig: {name} is {value!r}, expected a whole number of at least 1")
+        check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original")
         if not self.head_dim:
-            if self.n_embd % self.n_head:
-                raise ValueError(f"LlamaConfig: n_embd {self.n_embd} cannot be divided among n_head {self.n_head} heads")
+            check_heads(self)
             object.__setattr__(self, "head_dim", self.n_embd // self.n_head)
         if not isinstance(self.head_dim, int) or self.head_dim < 1 or self.head_dim % 2:
             raise ValueError(f"LlamaConfig: head_dim is {self.head_dim!r}, expected an even number, whose halves can be turned")

@@ -7,11 +7,11 @@ Source: Rumelhart, Hinton and Williams (1986).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from .. import nn, ops
 from ..nn import init
+from .checks import check_at_least_zero, check_one_of, check_shares, check_whole
 from .pretrained import Pretrained
 
 ACTIVATIONS = {"relu": nn.ReLU, "leaky-relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh,
@@ -46,18 +46,10 @@ class MLPConfig:
     l2: float = 0.0
 
     def __post_init__(self):
-        for name in ("n_features", "n_classes", "n_layer", "n_hidden"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"MLPConfig: {name} is {value!r}, expected a whole number of at least 1")
-        for name, known in (("activation", ACTIVATIONS), ("init", INITS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"MLPConfig: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"MLPConfig: dropout is {self.dropout!r}, expected 0 ≤ dropout < 1")
-        for name in ("l1", "l2"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"MLPConfig: {name} is {getattr(self, name)!r}, expected a finite number of at least 0")
+        check_whole(self, "n_features", "n_classes", "n_layer", "n_hidden")
+        check_one_of(self, activation=ACTIVATIONS, init=INITS)
+        check_shares(self, "dropout")
+        check_at_least_zero(self, "l1", "l2")
 
 
 class MLP(Pretrained):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
+from .checks import check_shares, check_whole
 from .decoder import Decoder
 from .ngram_counts import checked_ids
 
@@ -29,15 +30,11 @@ class NeuralNGramConfig:
     dropout: float = 0.0
 
     def __post_init__(self):
-        for name in ("vocab_size", "block_size", "n_context", "n_embd", "n_hidden"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"NeuralNGramConfig: {name} is {value!r}, expected a whole number of at least 1")
+        check_whole(self, "vocab_size", "block_size", "n_context", "n_embd", "n_hidden")
         if self.n_context > self.block_size:
             raise ValueError(f"NeuralNGramConfig: n_context is {self.n_context}, expected at most block_size = "
                              f"{self.block_size}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"NeuralNGramConfig: dropout is {self.dropout!r}, expected 0 ≤ dropout < 1")
+        check_shares(self, "dropout")
 
 
 class NeuralNGram(Decoder):

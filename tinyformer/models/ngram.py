@@ -15,8 +15,9 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..generate import generate
+from .checks import check_one_of, check_whole
 from .ngram_counts import SHORT, UNSEEN, Counts, checked_ids, find
-from .ngram_smoothing import SMOOTHINGS, tables
+from .ngram_smoothing import SMOOTHINGS, check_tables, tables
 from .pretrained import Pretrained
 
 
@@ -43,12 +44,8 @@ class NGramConfig:
     backoff: float = 0.4
 
     def __post_init__(self):
-        for name in ("vocab_size", "n"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"NGramConfig: {name} is {value!r}, expected a whole number of at least 1")
-        if self.smoothing not in SMOOTHINGS:
-            raise ValueError(f"NGramConfig: smoothing is {self.smoothing!r}, expected one of {', '.join(SMOOTHINGS)}")
+        check_whole(self, "vocab_size", "n")
+        check_one_of(self, smoothing=SMOOTHINGS)
         for name in ("k", "backoff"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
@@ -100,23 +97,11 @@ class NGram(Pretrained):
 
     def load_state_dict(self, state, strict=True):
         """Take the tables of ``state``, which say themselves how many n-grams there are. All is checked first."""
-        V, own = self.config.vocab_size, self.state_dict()
+        own = self.state_dict()
         if strict and set(state) != set(own):
             super().load_state_dict(state)                  # which says what is missing and what is not known
         arrays = {name: np.asarray(state[name]) for name in own}
-        sizes = {m: V if m == 1 else arrays[f"keys{m}"].size for m in range(1, self.config.n + 1)}
-        for name, array in arrays.items():
-            m = int(name.lstrip("keysbackoffp"))
-            if array.shape != (sizes[m],):
-                raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected ({sizes[m]},)")
-            if array.dtype != own[name].dtype:
-                raise TypeError(f"load_state_dict: {name} is {array.dtype}, expected {own[name].dtype}")
-            if name.startswith("keys"):
-                limit = sizes[m - 1] * V
-                if array.size and not (0 <= array[0] and array[-1] < limit and (np.diff(array) > 0).all()):
-                    raise ValueError(f"load_state_dict: {name} are not ascending numbers in 0…{limit - 1}")
-            elif not (np.isfinite(array).all() and (array >= 0).all()):
-                raise ValueError(f"load_state_dict: {name} has entries that are no probabilities")
+        check_tables(arrays, own, self.config.vocab_size)
         for name, array in arrays.items():
             setattr(self, name, array)
         return [], []

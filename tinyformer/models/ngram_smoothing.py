@@ -159,3 +159,23 @@ def _normalise(counts, p, backoff):
         Z = sums[m - 2]
         p[m - 1] /= Z[parent]
         backoff[m - 2] *= (sums[m - 3][counts.suffixes[m - 2]] if m > 2 else 1) / Z
+
+
+def check_tables(arrays, own, V):
+    """An error unless ``arrays`` {name: array}, read from somewhere, are tables of a model that has ``own`` so far.
+
+    p1…pn, keys2…keysn, backoff1…backoff(n−1): those of one m are of one length, which the keys say.
+    """
+    sizes = {int(name[4:]): array.size for name, array in arrays.items() if name.startswith("keys")} | {1: V}
+    for name, array in arrays.items():
+        m = int(name.lstrip("keysbackoffp"))
+        if array.shape != (sizes[m],):
+            raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected ({sizes[m]},)")
+        if array.dtype != own[name].dtype:
+            raise TypeError(f"load_state_dict: {name} is {array.dtype}, expected {own[name].dtype}")
+        if name.startswith("keys"):
+            limit = sizes[m - 1] * V
+            if array.size and not (0 <= array[0] and array[-1] < limit and (np.diff(array) > 0).all()):
+                raise ValueError(f"load_state_dict: {name} are not ascending numbers in 0…{limit - 1}")
+        elif not (np.isfinite(array).all() and (array >= 0).all()):
+            raise ValueError(f"load_state_dict: {name} has entries that are no probabilities")

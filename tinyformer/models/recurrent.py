@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import nn
+from .checks import check_one_of, check_shares, check_whole
 from .decoder import Decoder
 
 KINDS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -31,14 +32,9 @@ class RecurrentConfig:
     dropout: float = 0.0
 
     def __post_init__(self):
-        for name in ("vocab_size", "block_size", "n_layer", "n_embd", "n_hidden"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"RecurrentConfig: {name} is {value!r}, expected a whole number of at least 1")
-        if self.kind not in KINDS:
-            raise ValueError(f"RecurrentConfig: kind is {self.kind!r}, expected one of {', '.join(KINDS)}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"RecurrentConfig: dropout is {self.dropout!r}, expected 0 ≤ dropout < 1")
+        check_whole(self, "vocab_size", "block_size", "n_layer", "n_embd", "n_hidden")
+        check_one_of(self, kind=KINDS)
+        check_shares(self, "dropout")
 
 
 class Recurrent(Decoder):

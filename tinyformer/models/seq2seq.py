@@ -19,6 +19,7 @@ from ..autograd import no_grad
 from ..generate import KVCache, beam_search
 from ..nn import init
 from ..text.pairs import BEGIN, END, PAD
+from .checks import check_heads, check_shares, check_whole
 from .pretrained import Pretrained
 
 
@@ -37,15 +38,9 @@ class Seq2SeqConfig:
     label_smoothing: float = 0.1
 
     def __post_init__(self):
-        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"Seq2SeqConfig: {name} is {value!r}, expected a whole number of at least 1")
-        if self.n_embd % self.n_head:
-            raise ValueError(f"Seq2SeqConfig: n_embd {self.n_embd} cannot be divided among n_head {self.n_head} heads")
-        for name in ("dropout", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"Seq2SeqConfig: {name} is {getattr(self, name)!r}, expected 0 ≤ {name} < 1")
+        check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
+        check_heads(self)
+        check_shares(self, "dropout", "label_smoothing")
 
 
 class Seq2Seq(Pretrained):
