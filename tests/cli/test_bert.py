@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinyformer.cli import attention
 from tinyformer.models import Bert, load_model
 from tinyformer.text import load_tokenizer
+from tinyformer.viz import watch_attention
 
 TINY = ["model.n_layer=1", "model.n_head=2", "model.n_embd=16", "model.n_inner=16", "train.warmup_steps=2", "train.seed=3"]
 
@@ -173,9 +175,22 @@ def test_similar(cli, encoder, tmp_path):
     assert cli("similar", "the question", tmp_path / "lines.txt", "--model", encoder, "--top", 1).lines == ["+1.0000  the question"]
 
 
+def test_attention_between_the_marks(cli, encoder):
+    text = "to be or not to be"
+    assert cli("attention", text, "--model", encoder).code == 0 and Path("attention.png").exists()
+    tokens, keys, weights = attention.watched(encoder, text)
+    ids = load_tokenizer(encoder).encode(text, special=True)
+    assert tokens == keys and tokens[0] == "[CLS]" and tokens[-1] == "[SEP]" and len(tokens) == len(ids)
+    model = Bert.from_pretrained(encoder)
+    with watch_attention(model) as maps:
+        model(ids[None])
+    np.testing.assert_array_equal(weights, maps.stacked()[:, 0])
+
+
 def test_similar_that_cannot_be(cli, refused, encoder, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYFORMER_DATA", str(tmp_path / "empty"))
     refused(1, "minilm has not been fetched yet; `tinyformer data fetch minilm` downloads it (83.5 MB)", "similar", "a", "b")
+    refused(1, "minilm has not been fetched yet", "attention", "a", "--model", "minilm")
     refused(1, "the query is empty", "similar", " ", "b", "--model", encoder)
     refused(1, "config.json: no such file", "similar", "a", "b", "--model", tmp_path / "empty")
     (tmp_path / "blank.txt").write_text(" \n\n", encoding="utf-8")

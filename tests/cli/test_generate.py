@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinyformer.cli import attention
 from tinyformer.interop.weights import read_weights, write_weights
-from tinyformer.models import load_model
+from tinyformer.models import Llama, LlamaConfig, load_model
 from tinyformer.text import load_tokenizer
+from tinyformer.text.published import BYTES
 
 
 def test_the_prompt_and_as_many_tokens_as_asked_for(cli, trained):
@@ -100,8 +102,9 @@ def other_weights(path):
 
 
 def broken_weights(path):
-    arrays, _ = read_weights(path / "model.safetensors")
-    write_weights(path / "model.safetensors", {name: array * (np.nan if "wte" in name else 1) for name, array in arrays.items()})
+    arrays = {name: array.copy() for name, array in read_weights(path / "model.safetensors")[0].items()}
+    arrays["transformer.wpe.weight"][3, 1] = np.nan
+    write_weights(path / "model.safetensors", arrays)
 
 
 def other_tokenizer(path):
@@ -120,7 +123,8 @@ DAMAGE = (
     (lambda path: (path / "tokenizer.json").unlink(), "tokenizer.json"),
     (lambda path: (path / "tokenizer.json").write_text('{"type": "char"}'), "tokenizer.json has no field 'characters'"),
     (lambda path: (path / "tokenizer.json").write_text("no"), "tokenizer.json is not JSON"),
-    (other_tokenizer, "tokenizer.json: it has 24 tokens, expected 23, those of the model"),
+    (broken_weights, "model.safetensors: wpe.weight is not finite; the file is damaged or the training diverged"),
+    (other_tokenizer, "its tokenizer has 24 tokens, expected 23, those of the model"),
 )
 
 
@@ -132,9 +136,55 @@ def test_a_damaged_run(refused, trained, damage, message):
         assert str(Path(trained)) in error
 
 
-def test_weights_that_are_not_finite(cli, refused, trained):
-    broken_weights(Path(trained))
+# ------------------------------------------------------------------------------------------------ a published folder
+
+@pytest.fixture
+def published():
+    """A Llama as others publish it: the byte-level tokenizer.json has a start token, the model has rows to spare, and
+    config.json names the token that ends a text. It says b after a, c after b, and then ends."""
+    model = Llama(LlamaConfig(vocab_size=264, block_size=16, n_layer=1, n_head=1, n_kv_head=1, n_embd=264, n_inner=2))
+    a, b, c, end = *b"abc", 256
+    model.model.embed_tokens.weight.data[:] = np.eye(264)
+    model.lm_head.weight.data[:] = 0
+    model.lm_head.weight.data[[b, c, end, a], [a, b, c, 257]] = 9
+    for name, parameter in model.named_parameters():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            parameter.data[:] = 0
+    folder = Path("llama")
+    model.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "eos_token_id": end, "bos_token_id": 257}))
+    (folder / "tokenizer.json").write_text(json.dumps({
+        "added_tokens": [{"content": "<|end|>", "id": 256}, {"content": "<|begin|>", "id": 257}], "normalizer": None,
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
+        "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "B"}}, {"Sequence": {"id": "A"}}],
+                           "special_tokens": {"B": {"ids": [257]}}},
+        "model": {"type": "BPE", "vocab": {character: byte for character, byte in BYTES.items()}, "merges": []}}))
+    return folder
+
+
+@pytest.mark.parametrize("how", (("--temperature", 0), ("--beams", 2)))
+def test_a_published_folder(cli, published, how):
+    result = cli("generate", "xa", "--model", published, *how)
+    assert result.code == 0 and result.errors == [] and result.out == "xabc\n"
+    tokens, _, weights = attention.watched(published, "ab")
+    assert tokens == ["<|begin|>", "a", "b"] and weights.shape == (1, 1, 3, 3)
+
+
+def test_a_vocabulary_smaller_than_the_ids(refused, published):
+    config = json.loads((published / "tokenizer.json").read_text())
+    config["added_tokens"].append({"content": "<|more|>", "id": 264})
+    (published / "tokenizer.json").write_text(json.dumps(config))
+    refused(1, "llama: its tokenizer has 265 tokens, expected 264, those of the model in llama",
+            "generate", "a", "--model", published)
+
+
+def test_logits_that_are_not_finite(cli, refused, trained):
+    """The weights are, but what they make is too large."""
+    arrays, _ = read_weights(Path(trained, "model.safetensors"))
+    write_weights(Path(trained, "model.safetensors"), {
+        name: array * np.float32(1e38 if "ln_f" in name else 1e5 if "wte" in name else 1) for name, array in arrays.items()})
     result = cli("generate", "the")
     assert result.code == 1 and result.errors == [
         "tinyformer: generate: the model's logits are not all finite; its weights are damaged or its training diverged"]
-    refused(1, "the validation loss is nan: the parameter wte.weight is not finite", "evaluate")
+    refused(1, "the validation loss is nan: the first operation whose output is not finite is", "evaluate")

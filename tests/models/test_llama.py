@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from tinyformer.generate import KVCache
-from tinyformer.interop.weights import write_weights
+from tinyformer.generate import KVCache, beams
 from tinyformer.models import Llama, LlamaConfig, load_model
 
 CONFIG = LlamaConfig(vocab_size=29, block_size=16, n_layer=2, n_head=4, n_kv_head=2, n_embd=16, n_inner=24, rope_theta=100.0)
@@ -43,6 +43,17 @@ def test_the_cache_holds_the_heads_of_keys_and_values_alone(model, rng):
     c = model.config
     assert {array.shape for keys, values, _ in cache._layers.values() for array in (keys, values)} == {
         (1, c.n_kv_head, 16, c.head_dim)}
+
+
+def test_the_cache_takes_no_room_for_a_context_that_is_not_used():
+    model = Llama(dataclasses.replace(CONFIG, block_size=2 ** 20)).eval()
+    ids = np.arange(5)
+    tracemalloc.start()
+    try:
+        assert len(model.generate(ids, 3, temperature=0)) == len(beams(model, ids, 3)) == 8
+        assert tracemalloc.get_traced_memory()[1] < 2 ** 20             # all keys and values of the context take 128 MiB
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_loss_and_how_it_falls(model, rng):
@@ -178,7 +189,9 @@ def test_ids_and_lengths_that_do_not_fit():
 
 def test_weights_that_are_not_finite(tmp_path):
     model = Llama(CONFIG)
-    model.save_pretrained(tmp_path)
-    write_weights(tmp_path / "model.safetensors", {name: array * np.nan for name, array in model.state_dict().items()})
+    model.model.norm.weight.data[2] = np.nan
     with pytest.raises(ValueError, match="generate: the model's logits are not all finite"):
-        load_model(tmp_path).generate(np.zeros(3, int), 2)
+        model.generate(np.zeros(3, int), 2)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="model.safetensors: model.norm.weight is not finite"):
+        load_model(tmp_path)

@@ -55,6 +55,17 @@ def test_the_same_merges_give_the_same_pieces_under_other_ids(text):
     assert PLAIN.decode(ids) == text
 
 
+def test_a_prompt_stands_behind_the_start_token_and_nothing_ends_it():
+    marks = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<a>"}}, {"Sequence": {"id": "A"}},
+                                                      {"SpecialToken": {"id": END}}],
+             "special_tokens": {"<a>": {"ids": [301]}, END: {"ids": [300]}}}
+    tokenizer = PublishedBPE(published(post_processor=marks))
+    ids = PLAIN.encode("the cat")
+    np.testing.assert_array_equal(tokenizer.encode("the cat", special=True), [301, *ids, 300])
+    np.testing.assert_array_equal(tokenizer.prompt("the cat"), [301, *ids])
+    np.testing.assert_array_equal(PLAIN.prompt("the cat"), ids)
+
+
 def test_bytes_are_spelled_as_gpt2_does():
     assert spelled(b" a\n\x00\xff") == "ĠaĊĀÿ"
     assert sorted(BYTES.values()) == list(range(256)) and len(BYTES) == 256

@@ -11,7 +11,8 @@ import typer
 
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What the model reads.")],
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder, or minilm. Default: the newest in "
+                                                                     "runs/.")] = None,
     layer: Annotated[Optional[int], typer.Option(min=0, help="This layer only, counted from 0.")] = None,
     head: Annotated[Optional[int], typer.Option(min=0, help="This head only, counted from 0.")] = None,
     summed: Annotated[bool, typer.Option("--rollout", help="One map for all layers together: where each output comes "
@@ -23,10 +24,10 @@ def command(
     Of a model that translates: what it looked at in TEXT when it wrote each symbol of its answer.
     """
     from ..viz import draw_attention, rollout
-    from .runs import newest_run
+    from .runs import newest_run, published_folder
     if summed and (layer, head) != (None, None):
         raise ValueError("--rollout goes through all layers and heads; leave --layer and --head out")
-    folder = model or newest_run()
+    folder = published_folder(model) if model else newest_run()
     tokens, keys, weights = watched(folder, text)                               # weights (L, H, T, S)
     if summed:
         if keys is not tokens:
@@ -42,13 +43,14 @@ def command(
 def watched(folder, text):
     """(tokens, keys, weights (L, H, T, S)) of the model in ``folder`` as it reads ``text``: the tokens look at the keys."""
     from ..autograd import no_grad
+    from ..models.bert import PublishedBert
     from ..viz import watch_attention
     from .runs import open_run
     model, tokenizer = open_run(folder)
     nothing = ValueError(f"{folder}: a {type(model).__name__} has no attention between tokens to draw")
     if tokenizer is None or not hasattr(model.config, "block_size") or not hasattr(model, "forward"):
         raise nothing
-    ids = tokenizer.encode(text)
+    ids = tokenizer.encode(text, special=True) if isinstance(model, PublishedBert) else tokenizer.prompt(text)
     if not 1 <= len(ids) <= model.config.block_size:
         raise ValueError(f"the text has {len(ids)} tokens, expected 1 to {model.config.block_size}, as many as the model "
                          f"in {folder} reads")

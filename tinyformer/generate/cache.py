@@ -6,10 +6,13 @@ import numpy as np
 
 
 class KVCache:
-    """The keys and values of the positions read so far, for each attention layer, so that no position is computed twice."""
+    """The keys and values of the positions read so far, for each attention layer, so that no position is computed twice.
 
-    def __init__(self, block_size):
-        self.block_size = block_size
+    room        positions that there will be at most
+    """
+
+    def __init__(self, room):
+        self.room = room
         self.length = 0                     # positions that every layer has seen
         self.state = None                   # of a recurrent model, arrays (L, B, H), in place of all that
         self._layers = {}                   # layer: [keys, values, how many are filled]
@@ -23,10 +26,10 @@ class KVCache:
         return keys[:, :, :end], values[:, :, :end]
 
     def reserve(self, layer, B, H, T, D, dtype):
-        """Arrays (B, H, block_size, D) for keys and values of ``layer``, and how many positions of them are filled. T more,
+        """Arrays (B, H, room, D) for keys and values of ``layer``, and how many positions of them are filled. T more,
         which count as filled from now on, are for the caller to write."""
         if layer not in self._layers:
-            self._layers[layer] = [np.empty((B, H, self.block_size, D), dtype), np.empty((B, H, self.block_size, D), dtype), 0]
+            self._layers[layer] = [np.empty((B, H, self.room, D), dtype), np.empty((B, H, self.room, D), dtype), 0]
         keys, values, past = self._layers[layer]
         self._layers[layer][2] = past + T
         return keys, values, past

@@ -74,7 +74,7 @@ def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
     lengths = np.array([len(row) for row in prompts])
     block_size, shortest = model.config.block_size, lengths.min()
     ids = np.stack([row[:shortest] for row in prompts])
-    cache = KVCache(block_size) if use_cache else None
+    cache = KVCache(min(block_size, lengths.max() + max_new_tokens)) if use_cache else None
     ended = np.zeros(len(ids), bool)
     for place in range(shortest, lengths.max() + max_new_tokens):
         with no_grad():

@@ -16,7 +16,7 @@ def stream_text(model, tokenizer, prompt, max_new_tokens, *, stop=(), anew=None,
         raise TypeError(f"stream_text: stop is the text {stop!r}, expected a list of texts")
     if not all(stop):
         raise ValueError("stream_text: a text in stop is empty, expected at least one character")
-    ids = tokenizer.encode(prompt)[None]
+    ids = tokenizer.prompt(prompt)[None]
     if anew is None:
         tokens = stream(model, ids, max_new_tokens, **how)
     else:

@@ -6,6 +6,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+
 from ..files import replace_file
 from ..interop.published import read_config, read_state, weights_file
 from ..interop.weights import write_weights
@@ -76,6 +78,9 @@ class Pretrained(Module):
             model.load_state_dict(state)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{weights}: does not fit config.json: {error}") from None
+        for name, parameter in model.named_parameters():
+            if not np.isfinite([parameter.data.min(), parameter.data.max()]).all():         # NaN comes through both
+                raise ValueError(f"{weights}: {name} is not finite; the file is damaged or the training diverged")
         return model.eval()
 
     @classmethod

@@ -18,6 +18,10 @@ class Tokenizer:
 
     tokens = ()
 
+    def prompt(self, text):
+        """The ids of ``text``, int64 (T,), for a model that goes on with it: behind a start token, where there is one."""
+        return self.encode(text)
+
     def pieces(self, ids):
         """What each of ``ids`` stands for by itself, as text. Bytes that are no whole character are spelled \\xe4."""
         return [token.decode(errors="backslashreplace") if isinstance(token, bytes) else token

@@ -100,6 +100,10 @@ class PublishedBPE(Tokenizer):
                 ids += self._piece_ids(piece)
         return np.array(ids + self._suffix * special, np.int64)
 
+    def prompt(self, text):
+        """The ids of ``text`` behind what the file's template begins with; what ends a text is left to the model."""
+        return np.concatenate([np.array(self._prefix, np.int64), self.encode(text)])
+
     def id(self, token):
         """The id of an added token, such as ``<|endoftext|>``. KeyError where there is none."""
         return self._added.ids[token]
