@@ -20,7 +20,9 @@ import numpy as np
 from tinyformer.gradcheck import check
 
 TESTS = Path(__file__).parent.parent / "tests"
-PLANTED, UNSEEN, WRITTEN = (runpy.run_path(str(TESTS / "gradcheck" / f"{name}.py")) for name in ("mistakes", "unseen", "written"))
+PLANTED = runpy.run_path(str(TESTS / "gradcheck" / "mistakes.py"))
+functions = runpy.run_path(str(TESTS / "gradcheck" / "functions.py"))["functions"]
+UNSEEN, WRITTEN = (functions(TESTS / "gradcheck" / f"{name}.py") for name in ("unseen", "written"))
 
 
 def exercises():
@@ -181,9 +183,9 @@ def main():
     table("wrong answers of the exercises", exercises(), options.full)
     table("planted mistakes, tuned on", planted(False), options.full)
     table("planted mistakes, held out", planted(True), options.full)
-    table("in functions as learners write them, tuned on", written(WRITTEN["FUNCTIONS"]), options.full)
+    table("in functions as learners write them, tuned on", written(WRITTEN), options.full)
     table("in functions as learners write them, held out (of first contact: see tests/gradcheck/unseen.py)",
-          written(UNSEEN["FUNCTIONS"]), options.full)
+          written(UNSEEN), options.full)
     table("generated mistakes", generated(), options.full)
     checks, narrow, alarms = false_alarms(options.checks)
     print(f"\nfalse alarms: {len(alarms)} in {checks} checks of correct operations and {narrow} in float32", *alarms,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-PLANTED, UNSEEN, WRITTEN = (runpy.run_path(str(Path(__file__).with_name(f"{name}.py")))
-                            for name in ("mistakes", "unseen", "written"))
+HERE = Path(__file__).parent
+PLANTED = runpy.run_path(str(HERE / "mistakes.py"))
+functions = runpy.run_path(str(HERE / "functions.py"))["functions"]
+UNSEEN, WRITTEN = functions(HERE / "unseen.py"), functions(HERE / "written.py")
 
 
 def pytest_generate_tests(metafunc):
@@ -25,7 +27,7 @@ def held_out():
     return [m for m in PLANTED["MISTAKES"] if m.held_out]
 
 
-@pytest.fixture(params=UNSEEN["FUNCTIONS"] + WRITTEN["FUNCTIONS"], ids=lambda function: function.name)
+@pytest.fixture(params=UNSEEN + WRITTEN, ids=lambda function: function.name)
 def written(request):
     """A function of the sets that a learner might have written."""
     return request.param
@@ -34,7 +36,7 @@ def written(request):
 @pytest.fixture
 def unseen():
     """Of the sets of written functions the one that is held out."""
-    return UNSEEN["FUNCTIONS"]
+    return UNSEEN
 
 
 @pytest.fixture

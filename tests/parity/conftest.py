@@ -1,4 +1,4 @@
-"""What the tests against Hugging Face's transformers share."""
+"""What the tests against PyTorch and Hugging Face's transformers share."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ def dtype(request):
 
 
 @pytest.fixture
+def torch(torch):
+    """On one thread: what is compared is tiny, and threads that wait for each other on a busy machine take most of the time."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def oracle(torch, monkeypatch):
     """transformers' models and the comparison with them; the test is skipped where transformers is missing."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")               # no test asks the network
@@ -24,10 +33,7 @@ def oracle(torch, monkeypatch):
         import transformers
     else:
         transformers = pytest.importorskip("transformers", reason="transformers is the oracle here and is not installed")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)                                # two pools of threads would fight over such small products
-    yield Oracle(transformers, torch, monkeypatch)
-    torch.set_num_threads(threads)
+    return Oracle(transformers, torch, monkeypatch)
 
 
 class Oracle:

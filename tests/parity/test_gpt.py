@@ -48,15 +48,7 @@ def build(torch):
         def loss(self, ids, targets):
             return F.cross_entropy(self(ids).flatten(0, 1), targets.flatten())
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)                                # two pools of threads would fight over such small products
-    yield Model
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(params=("float64", "float32"))
-def dtype(request):
-    return request.param
+    return Model
 
 
 @pytest.fixture(params=(

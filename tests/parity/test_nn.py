@@ -7,7 +7,6 @@ import tinyformer as tfm
 from tinyformer import nn
 from tinyformer.nn import functional as F
 
-DTYPES = ("float64", "float32")
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 
 
@@ -56,20 +55,6 @@ def compare(torch, rng, ours, theirs, inputs, dtype, options=None, call=lambda l
         assert (x.grad is None) == (other.grad is None), name
         if x.grad is not None:
             close(x.grad, other.grad, dtype, f"gradient of {name}")
-
-
-@pytest.fixture
-def torch(torch):
-    """On one thread: these layers are tiny, and threads that wait for each other on a busy machine take most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield torch
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(params=DTYPES)
-def dtype(request):
-    return request.param
 
 
 @pytest.fixture(params=range(3))

@@ -11,20 +11,6 @@ LAYERS = [("RNN", {}), ("RNN", {"nonlinearity": "relu"}), ("GRU", {}), ("LSTM", 
 I, H = 3, 5
 
 
-@pytest.fixture
-def torch(torch):
-    """On one thread: these layers are tiny."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield torch
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(params=TOLERANCE)
-def dtype(request):
-    return request.param
-
-
 def pair(torch, rng, name, dtype, *sizes, **options):
     """Our layer and PyTorch's with the same random weights, which have gone from there to here and back."""
     ours, theirs = getattr(nn, name)(*sizes, **options).to(dtype), getattr(torch.nn, name)(*sizes, **options)
