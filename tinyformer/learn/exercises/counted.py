@@ -138,7 +138,7 @@ def kneser_ney(counts, D):
 KNESER_NEY = Exercise(
     kneser_ney, "06 Counting words",
     inputs=lambda rng, V=5: (rng.integers(0, 4, (V, V)) + 2 * np.eye(V, dtype=int), 0.75),
-    question="In all of the text, after a there was always b, 4 times. D = 0.5. How much of P(· | a) is kept back for the shorter model?",
+    question="After a there always came b, 4 times, and D = 0.5. How much of P(· | a) is kept back for the shorter model?",
     answer=lambda f: np.round(1 - f(np.array([[0, 4, 0], [0, 0, 1], [1, 0, 0]]), 0.5)[0, 1] + 0.5 / 4 / 3, 6),
     hints=("counts > 0 is the table of pairs that were seen. Its rows and columns sum to N(h·) and N(·w).",
            "The first term is at its h a row of counts less D, over c(h). The second is a column times a row: what each h has saved, "
