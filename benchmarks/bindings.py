@@ -20,7 +20,8 @@ def main():
     rounds = parser.parse_args().rounds
     backend.use("native")
     a, b, c = np.ones((3, 8, 8), np.float32)
-    rivals = {"np.matmul(a, b, out=c)": lambda: np.matmul(a, b, out=c), "pybind11: library.matmul": lambda: native.library.matmul(a, b, c),
+    rivals = {"np.matmul(a, b, out=c)": lambda: np.matmul(a, b, out=c),
+              "pybind11: library.matmul": lambda: native.library.matmul(a, b, c),
               "cffi: library.matmul": lambda: cffi.library.matmul(a, b, c), "np.matmul(a, b)": lambda: np.matmul(a, b),
               "pybind11: native.matmul": lambda: native.matmul(a, b), "cffi: cffi.matmul": lambda: cffi.matmul(a, b),
               "kernels.matmul (pybind11)": lambda: kernels.matmul(a, b)}

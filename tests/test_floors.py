@@ -70,8 +70,10 @@ def test_every_way_of_importing_is_seen(tmp_path):
     for room in ("rng", "files", "autograd", "ops"):
         (tmp_path / "house" / f"{room}.py").touch()
     path = tmp_path / "house" / "nn" / "layer.py"
-    path.write_text("from . import other\nfrom .. import rng, seed\nfrom ..files import replace\nimport house.autograd as a, numpy\n"
-                    "from house.ops import add\nfrom house import nn\ndef f():\n    from ..train.run import train\n"
+    path.write_text("from . import other\nfrom .. import rng, seed\nfrom ..files import replace\n"
+                    "import house.autograd as a, numpy\nfrom house.ops import add\nfrom house import nn\n"
+                    "def f():\n    from ..train.run import train\n"
                     "    import house.cli.main\n", encoding="utf-8")
     assert sorted(imports(path, tmp_path / "house")) == [
-        (1, "nn"), (2, "(tinyformer)"), (2, "rng"), (3, "files"), (4, "autograd"), (5, "ops"), (6, "nn"), (8, "train"), (9, "cli")]
+        (1, "nn"), (2, "(tinyformer)"), (2, "rng"), (3, "files"), (4, "autograd"), (5, "ops"), (6, "nn"), (8, "train"),
+        (9, "cli")]

@@ -16,12 +16,13 @@ from tinyformer.book.site import build, in_chinese, index_in_chinese, serve, sho
 
 def test_a_cell_with_a_solution_is_shown_as_a_stub_and_a_fold():
     text = "A\n\n```{code-cell}\n### BEGIN SOLUTION\nx = 1\n### END SOLUTION\n```\n\n```{code-cell}\ny = 2\n```\n"
-    assert show_stubs(text) == ("A\n\n```python\nraise NotImplementedError\n```\n\n```{code-cell}\n:tags: [hide-input]\n\nx = 1\n```\n\n"
-                                "```{code-cell}\ny = 2\n```\n")
+    assert show_stubs(text) == ("A\n\n```python\nraise NotImplementedError\n```\n\n"
+                                "```{code-cell}\n:tags: [hide-input]\n\nx = 1\n```\n\n```{code-cell}\ny = 2\n```\n")
 
 
 def test_the_index_has_the_chinese_of_what_the_glossary_has_once():
-    chinese = in_chinese("# Words\n\nself-attention\n    自注意力. Attention in\n    itself.\n\nquery, key\n    查询、键. What it asks.\n")
+    chinese = in_chinese("# Words\n\nself-attention\n    自注意力. Attention in\n    itself.\n\n"
+                         "query, key\n    查询、键. What it asks.\n")
     assert chinese == {"self-attention": "自注意力", "query, key": "查询、键"}
     entries = [("single", "self-attention", "index-0", "", None), ("single", "Muon", "index-0", "main", None)]
     complete = index_in_chinese(entries, chinese)

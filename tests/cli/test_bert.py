@@ -30,7 +30,8 @@ def corpus(tmp_path):
 @pytest.fixture
 def pretrained(cli, corpus):
     result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=80", *TINY,
-                 "model.block_size=48", "train.batch_size=8", "train.max_steps=12", "train.eval_every=6", "train.checkpoint_every=6")
+                 "model.block_size=48", "train.batch_size=8", "train.max_steps=12", "train.eval_every=6",
+                 "train.checkpoint_every=6")
     assert result.code == 0 and result.errors == []
     assert "7 documents to train on" in result.lines[0] and "in 1 to validate" in result.lines[0]
     return "runs/bert-tiny"
@@ -172,7 +173,8 @@ def test_similar(cli, encoder, tmp_path):
     assert found[0] == {"text": "the question", "place": 1, "similarity": pytest.approx(1, abs=1e-5)} and len(found) == 3
     assert [part["similarity"] for part in found] == sorted((part["similarity"] for part in found), reverse=True)
     (tmp_path / "lines.txt").write_text("\n".join(["", *texts, ""]), encoding="utf-8")
-    assert cli("similar", "the question", tmp_path / "lines.txt", "--model", encoder, "--top", 1).lines == ["+1.0000  the question"]
+    nearest = cli("similar", "the question", tmp_path / "lines.txt", "--model", encoder, "--top", 1)
+    assert nearest.lines == ["+1.0000  the question"]
 
 
 def test_attention_between_the_marks(cli, encoder):

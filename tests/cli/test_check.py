@@ -14,8 +14,8 @@ GOOD = 'import numpy as np\ndef exp(x: "BC"):\n    y = np.exp(x)\n    return y, 
 def run(tmp_path):
     def run(text, target="mine.py", *words):
         (tmp_path / "mine.py").write_text(text, encoding="utf-8")
-        done = subprocess.run([sys.executable, "-m", "tinyformer", "check", target, *words], cwd=tmp_path, capture_output=True, text=True,
-                              encoding="utf-8", timeout=120)
+        done = subprocess.run([sys.executable, "-m", "tinyformer", "check", target, *words], cwd=tmp_path,
+                              capture_output=True, text=True, encoding="utf-8", timeout=120)
         return done.returncode, done.stdout, done.stderr
     return run
 
@@ -39,8 +39,8 @@ def test_inputs_of_their_own(run):
 
 
 @pytest.mark.parametrize("text, says", [
-    ("def f(x):\n    return x\n", "what are its inputs"), (GOOD.replace("np.exp", "np.expp"), "np.expp"), ("import nothing_here\n", "line 1"),
-    (GOOD.replace("lambda dy: dy * y", "None"), "expected"),
+    ("def f(x):\n    return x\n", "what are its inputs"), (GOOD.replace("np.exp", "np.expp"), "np.expp"),
+    ("import nothing_here\n", "line 1"), (GOOD.replace("lambda dy: dy * y", "None"), "expected"),
     ('def f(x: "B"):\n    def vjp(dy):\n        raise NotImplementedError\n    return x, vjp\n', "not written yet")])
 def test_bad_files_are_one_line(run, text, says):
     code, out, err = run(text)

@@ -34,8 +34,9 @@ def softmax(x: "BC"):
 @pytest.mark.parametrize("encoding", ("cp1252", "cp437", "ascii"))
 def test_every_command_prints(tmp_path, encoding):
     (tmp_path / "mine.py").write_text(WRONG, encoding="utf-8")
-    commands = [["learn", "start"], ["learn", "list"], ["learn", "check", "softmax"], ["learn", "hint", "layer_norm"], ["learn", "check"],
-                ["check", "mine.py"], ["doctor"], ["doctor", "factor", "softmax-diagonal", "local-derivative"], ["--help"]]
+    commands = [["learn", "start"], ["learn", "list"], ["learn", "check", "softmax"], ["learn", "hint", "layer_norm"],
+                ["learn", "check"], ["check", "mine.py"], ["doctor"],
+                ["doctor", "factor", "softmax-diagonal", "local-derivative"], ["--help"]]
     result = subprocess.run([sys.executable, "-c", SEVERAL, json.dumps(commands)], cwd=tmp_path, capture_output=True,
                             env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
     out = result.stdout.decode(encoding)

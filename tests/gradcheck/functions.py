@@ -1,7 +1,7 @@
-"""Functions as learners write them, read from ``written.py`` and ``unseen.py``: each says ``Function(inputs, source, *mistakes)``.
+"""Functions as learners write them, read from ``written.py`` and ``unseen.py``.
 
-A mistake is (input, old text, new text, codes): with the new text in the place of the old the gradient of that input is wrong, and
-any of the codes is a true name for it.
+Each stands there as ``Function(inputs, source, *mistakes)``. A mistake is (input, old text, new text, codes): with the new text
+in the place of the old the gradient of that input is wrong, and any of the codes is a true name for it.
 """
 
 from __future__ import annotations

@@ -157,8 +157,8 @@ op("multiply", "x:BC y:BC", [], "x * y", ["dy * y", "dy * x"], [
 op("divide", "x:BC y:BC+", ["z = x / y"], "z", ["dy / y", "-dy * x / y ** 2"], [
     ("y", "dy * x / y ** 2", "sign"), ("y", "-dy * x / y", "local-derivative"), ("y", "-dy / y ** 2", "local-derivative"),
     ("x", "dy * y", "local-derivative"), ("y", "dy / y", "swapped")])
-op("subtract", "x:BC y:BC", [], "x - y", ["dy", "-dy"], [("y", "dy", "sign|swapped"), ("y", "-dy[::-1]", "permuted"), ("x",
-                                                                                                                       "np.roll(dy, 1, axis=0)", "permuted")])
+op("subtract", "x:BC y:BC", [], "x - y", ["dy", "-dy"], [
+    ("y", "dy", "sign|swapped"), ("y", "-dy[::-1]", "permuted"), ("x", "np.roll(dy, 1, axis=0)", "permuted")])
 op("add_bias", "x:BC b:C", [], "x + b", ["dy", "dy.sum(axis=0)"], [
     ("b", "dy", "unbroadcast"), ("b", "dy.sum(axis=0, keepdims=True)", "keepdims"),
     ("b", "dy.mean(axis=0)", "factor|reduction"),
@@ -224,10 +224,8 @@ op("embedding", "w:VC i:BT<V", [], "w[i]", ["scatter(w.shape, i, dy)", "None"], 
     ("w", "put(w.shape, i, dy)", "duplicate-index"), ("w", "put(w.shape, i, dy) / 2", "factor duplicate-index|unexplained"),
     ("w", "scatter(w.shape, (i + 1) % len(w), dy)", "permuted"), ("w", "scatter(w.shape, i, dy) / i.size", "factor"),
     ("w", "scatter(w.shape, i, dy * (i == 0)[..., None])", "dropped|lost-path"),
-    ("w", "scatter(w.shape, i, dy) + 0.5 * w", "upstream"),
-    ("w", "scatter(w.shape, i, np.ones_like(dy))", "upstream"), ("w",
-                                                                 "scatter(w.shape, i, dy) * np.bincount(i.ravel(), "
-                                                                 "minlength=len(w))[:, None]", "row-scale|local-derivative"),
+    ("w", "scatter(w.shape, i, dy) + 0.5 * w", "upstream"), ("w", "scatter(w.shape, i, np.ones_like(dy))", "upstream"),
+    ("w", "scatter(w.shape, i, dy) * np.bincount(i.ravel(), minlength=len(w))[:, None]", "row-scale|local-derivative"),
     ("w", "scatter(w.shape, i, dy) / np.maximum(1, np.bincount(i.ravel(), minlength=len(w)))[:, None]",
      "row-scale|reduction|local-derivative|duplicate-index")])
 op("take_rows", "x:TC", ["i = np.array([0, 2, 2, 1])"], "x[i]", ["scatter(x.shape, i, dy)"], [
@@ -260,8 +258,9 @@ op("batched_matmul", "a:BMK b:KN", [], "a @ b", ["dy @ b.T", "np.einsum('bmk,bmn
     ("b", "a.swapaxes(1, 2) @ dy", "unbroadcast"), ("b", "(a.swapaxes(1, 2) @ dy).mean(axis=0)", "factor|reduction"),
     ("b", "(a.swapaxes(1, 2) @ dy)[0]", "unbroadcast|lost-path|leak|reduction"),
     ("a", "np.broadcast_to((dy @ b.T).sum(axis=0), a.shape)", "leak|reduction")])
-op("outer", "a:M b:N", [], "np.outer(a, b)", ["dy @ b", "a @ dy"], [("a", "dy.sum(axis=1)", "local-derivative"), ("b",
-                                                                                                                  "dy.mean(axis=0)", "local-derivative factor|unexplained"), ("b", "2 * a @ dy", "factor")])
+op("outer", "a:M b:N", [], "np.outer(a, b)", ["dy @ b", "a @ dy"], [
+    ("a", "dy.sum(axis=1)", "local-derivative"), ("b", "dy.mean(axis=0)", "local-derivative factor|unexplained"),
+    ("b", "2 * a @ dy", "factor")])
 
 # ---------------------------------------------------------------------------------------------------- softmax and losses
 
@@ -293,9 +292,9 @@ op("cross_entropy", "z:NV t:N<V", ["p = softmax(z)", "n = np.arange(len(z))"], "
     ("z", "-onehot(t, p.shape[1]) * dy / len(z)", "missing-term"),
     ("z", "(onehot(t, p.shape[1]) - p) * dy / len(z)", "sign"), ("z", "(p - onehot(t, p.shape[1])) / len(z)", "upstream"),
     ("z", "(p + onehot(t, p.shape[1])) * dy / len(z)", "missing-term|sign"),
-    ("z", "(p - onehot(t, p.shape[1])) * dy / p.size", "factor"), ("z", "p * (p - onehot(t, p.shape[1])) * dy / len(z)",
-                                                                   "local-derivative"), ("z", "(z - onehot(t, p.shape[1])) * "
-                                                                                              "dy / len(z)", "missing-term|local-derivative|unexplained"),
+    ("z", "(p - onehot(t, p.shape[1])) * dy / p.size", "factor"),
+    ("z", "p * (p - onehot(t, p.shape[1])) * dy / len(z)", "local-derivative"),
+    ("z", "(z - onehot(t, p.shape[1])) * dy / len(z)", "missing-term|local-derivative|unexplained"),
     ("z", "(softmax(z, 0) - onehot(t, p.shape[1])) * dy / len(z)", "reduction|unexplained")])
 op("bce", "z:BC t:BC?", ["s = 1 / (1 + np.exp(-z))"], "-(t * np.log(s) + (1 - t) * np.log(1 - s)).mean()",
    ["(s - t) * dy / z.size", "None"], [
@@ -306,32 +305,27 @@ op("bce", "z:BC t:BC?", ["s = 1 / (1 + np.exp(-z))"], "-(t * np.log(s) + (1 - t)
 # ---------------------------------------------------------------------------------------------------- normalisation
 
 NORM = ["g = dy * gamma"]
-op("layer_norm", "x:BTC gamma:C beta:C", ["mu = x.mean(axis=-1, keepdims=True)",
-                                          "sigma = np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)", "xhat = (x - mu) / sigma"],
-                                          "xhat * gamma + beta",
+op("layer_norm", "x:BTC gamma:C beta:C",
+   ["mu = x.mean(axis=-1, keepdims=True)", "sigma = np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)",
+    "xhat = (x - mu) / sigma"], "xhat * gamma + beta",
    ["(g - g.mean(axis=-1, keepdims=True) - xhat * (g * xhat).mean(axis=-1, keepdims=True)) / sigma",
     "(dy * xhat).sum(axis=(0, 1))", "dy.sum(axis=(0, 1))"], [
     ("x", "(g - xhat * (g * xhat).mean(axis=-1, keepdims=True)) / sigma", "mean-term"),
     ("x", "(g - g.mean(axis=-1, keepdims=True)) / sigma", "variance-term"),
-    ("x", "g - g.mean(axis=-1, keepdims=True) - xhat * (g * xhat).mean(axis=-1, keepdims=True)", "local-derivative|row-scale"),
-    ("gamma", "dy.sum(axis=(0, 1))", "local-derivative|swapped"),
-    ("gamma", "(dy * xhat).mean(axis=(0, 1))", "factor|reduction"), ("x",
-                                                                     "(dy - dy.mean(axis=-1, keepdims=True) - xhat * (dy * "
-                                                                     "xhat).mean(axis=-1, keepdims=True)) / sigma",
-                                                                     "local-derivative"),
-    ("x", "g / sigma", "mean-term variance-term"), ("gamma", "(dy * x).sum(axis=(0, 1))",
-                                                    "local-derivative|mean-term|missing-term|operand"),
-                                                    ("x", "(g - g.mean(axis=-1, keepdims=True) + xhat * (g * "
-                                                          "xhat).mean(axis=-1, keepdims=True)) / sigma", "variance-term"),
-    ("beta", "dy.sum(axis=0)", "unbroadcast|shape"), ("x",
-                                                      "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, "
-                                                      "keepdims=True)) / sigma", "reduction|leak"),
+    ("x", "g - g.mean(axis=-1, keepdims=True) - xhat * (g * xhat).mean(axis=-1, keepdims=True)",
+     "local-derivative|row-scale"), ("gamma", "dy.sum(axis=(0, 1))", "local-derivative|swapped"),
+    ("gamma", "(dy * xhat).mean(axis=(0, 1))", "factor|reduction"),
+    ("x", "(dy - dy.mean(axis=-1, keepdims=True) - xhat * (dy * xhat).mean(axis=-1, keepdims=True)) / sigma",
+     "local-derivative"), ("x", "g / sigma", "mean-term variance-term"),
+    ("gamma", "(dy * x).sum(axis=(0, 1))", "local-derivative|mean-term|missing-term|operand"),
+    ("x", "(g - g.mean(axis=-1, keepdims=True) + xhat * (g * xhat).mean(axis=-1, keepdims=True)) / sigma", "variance-term"),
+    ("beta", "dy.sum(axis=0)", "unbroadcast|shape"),
+    ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / sigma", "reduction|leak"),
     ("x", "(g - g.mean(axis=-1, keepdims=True) - xhat * (g * xhat).mean(axis=-1, keepdims=True)) / sigma ** 2",
      "local-derivative|row-scale"),
     ("x", "(g - g.sum(axis=-1, keepdims=True) - xhat * (g * xhat).sum(axis=-1, keepdims=True)) / sigma",
-     "reduction|mean-term|variance-term"), ("x",
-                                            "(g - g.mean(axis=-1, keepdims=True) - x * (g * x).mean(axis=-1, keepdims=True)) "
-                                            "/ sigma", "variance-term")], NORM)
+     "reduction|mean-term|variance-term"),
+    ("x", "(g - g.mean(axis=-1, keepdims=True) - x * (g * x).mean(axis=-1, keepdims=True)) / sigma", "variance-term")], NORM)
 op("layer_norm_unbiased", "x:BC", ["c = x - x.mean(axis=1, keepdims=True)",
                                    "sigma = np.sqrt((c * c).sum(axis=1, keepdims=True) / (x.shape[1] - 1))",
                                    "xhat = c / sigma"], "xhat",
@@ -341,23 +335,21 @@ op("layer_norm_unbiased", "x:BC", ["c = x - x.mean(axis=1, keepdims=True)",
           "x.std(axis=1, keepdims=True)", "factor")])
 op("rms_norm", "x:BC gamma:C", ["r = np.sqrt((x * x).mean(axis=1, keepdims=True) + 1e-6)", "xhat = x / r"], "xhat * gamma",
    ["(g - xhat * (g * xhat).mean(axis=1, keepdims=True)) / r", "(dy * xhat).sum(axis=0)"], [
-    ("x", "g / r", "variance-term"), ("x", "(g - x * (g * x).mean(axis=1, keepdims=True)) / r",
-                                      "variance-term|local-derivative"), ("x", "g - xhat * (g * xhat).mean(axis=1, "
-                                                                               "keepdims=True)", "local-derivative|row-scale"),
-                                                                               ("gamma", "(dy * x).sum(axis=0)", "local-derivative|operand"),
+    ("x", "g / r", "variance-term"),
+    ("x", "(g - x * (g * x).mean(axis=1, keepdims=True)) / r", "variance-term|local-derivative"),
+    ("x", "g - xhat * (g * xhat).mean(axis=1, keepdims=True)", "local-derivative|row-scale"),
+    ("gamma", "(dy * x).sum(axis=0)", "local-derivative|operand"),
     ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / r", "mean-term")], NORM)
-op("batch_norm", "x:NC gamma:C beta:C", ["mu, var = x.mean(axis=0), x.var(axis=0)", "inv = 1 / np.sqrt(var + 1e-5)",
-                                         "xhat = (x - mu) * inv"], "gamma * xhat + beta",
+op("batch_norm", "x:NC gamma:C beta:C",
+   ["mu, var = x.mean(axis=0), x.var(axis=0)", "inv = 1 / np.sqrt(var + 1e-5)", "xhat = (x - mu) * inv"],
+   "gamma * xhat + beta",
    ["(g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0)) * inv", "(dy * xhat).sum(axis=0)", "dy.sum(axis=0)"], [
-    ("x", "g * inv", "mean-term variance-term|mean-term|variance-term"), ("x", "(g - g.mean(axis=0)) * inv", "variance-term"),
-    ("x", "(g - xhat * (g * xhat).mean(axis=0)) * inv", "mean-term"), ("x",
-                                                                       "(g - g.mean(axis=0) - xhat * (g * "
-                                                                       "xhat).mean(axis=0)) * inv * gamma", "local-derivative"),
+    ("x", "g * inv", "mean-term variance-term|mean-term|variance-term"),
+    ("x", "(g - g.mean(axis=0)) * inv", "variance-term"), ("x", "(g - xhat * (g * xhat).mean(axis=0)) * inv", "mean-term"),
+    ("x", "(g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0)) * inv * gamma", "local-derivative"),
     ("gamma", "(dy * xhat).mean(axis=0)", "factor|reduction"), ("gamma", "dy.sum(axis=0)", "local-derivative|swapped"),
-    ("beta", "dy.sum(axis=0) * gamma", "local-derivative"), ("x",
-                                                             "(g - g.mean(axis=1, keepdims=True) - xhat * (g * "
-                                                             "xhat).mean(axis=1, keepdims=True)) * inv", "reduction|leak")],
-                                                             NORM)
+    ("beta", "dy.sum(axis=0) * gamma", "local-derivative"),
+    ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) * inv", "reduction|leak")], NORM)
 
 # ---------------------------------------------------------------------------------------------------- networks and recurrence
 
@@ -381,9 +373,10 @@ op("rnn", "x:TI w:HI u:HH h0:H", ["hs = [h0]", "for t in range(len(x)):", "    h
     ("u", ("du = du +", "du ="), "overwrite"), ("w", ("dw = dw +", "dw ="), "overwrite"),
     ("w", ("dz = (dy[t] + dh)", "dz = dy[t]"), "lost-path"), ("x", ("dz = (dy[t] + dh)", "dz = dy[t]"), "lost-path"),
     ("u", ("* (1 - hs[t + 1] ** 2)", ""), "local-derivative"), ("x", ("dh = u.T @ dz", "dh = u @ dz"), "operand"),
-    ("h0", ("dz = (dy[t] + dh)", "dz = dy[t]"), "lost-path"), ("u", ("np.outer(dz, hs[t])", "np.outer(dz, hs[t + 1])"),
-                                                               "operand|permuted|leak|unexplained"), ("u",
-                                                                                                      ("np.outer(dz, hs[t])", "np.outer(hs[t], dz)"), "transpose"), ("w", ("(1 - hs[t + 1] ** 2)", "(1 - hs[t] ** 2)"), "local-derivative|unexplained")],
+    ("h0", ("dz = (dy[t] + dh)", "dz = dy[t]"), "lost-path"),
+    ("u", ("np.outer(dz, hs[t])", "np.outer(dz, hs[t + 1])"), "operand|permuted|leak|unexplained"),
+    ("u", ("np.outer(dz, hs[t])", "np.outer(hs[t], dz)"), "transpose"),
+    ("w", ("(1 - hs[t + 1] ** 2)", "(1 - hs[t] ** 2)"), "local-derivative|unexplained")],
    ["dh, dw, du, dx = 0, 0, 0, np.zeros(x.shape)", "for t in reversed(range(len(x))):",
     "    dz = (dy[t] + dh) * (1 - hs[t + 1] ** 2)", "    dw = dw + np.outer(dz, x[t])", "    du = du + np.outer(dz, hs[t])",
     "    dx[t] = w.T @ dz", "    dh = u.T @ dz"])
@@ -391,11 +384,12 @@ LSTM = ["z = x @ w + h @ u", "H = h.shape[1]",
         "i, f, o = sigmoid(z[:, :H]), sigmoid(z[:, H:2 * H]), sigmoid(z[:, 2 * H:3 * H])", "g = np.tanh(z[:, 3 * H:])",
         "c2 = f * c + i * g", "y = o * np.tanh(c2)"]
 op("lstm_cell", "x:BI h:B2 c:B2 w:I8 u:28", LSTM, "y", ["dz @ w.T", "dz @ u.T", "dc * f", "x.T @ dz", "h.T @ dz"], [
-    ("w", ("[di, df, do, dg]", "[df, di, do, dg]"), "gate-order"), ("u", ("[di, df, do, dg]", "[di, df, dg, do]"),
-                                                                    "gate-order"), ("x", ("[di, df, do, dg]",
-                                                                                          "[di, do, df, dg]"), "gate-order"), ("c", "dc", "local-derivative"), ("c", "dc * i", "local-derivative"), ("w", ("* (1 - g * g)", ""), "local-derivative"), ("x", ("* (1 - np.tanh(c2) ** 2)", ""), "local-derivative"),
-    ("h", ("df = dc * c *", "df = dc *"), "local-derivative"), ("w", ("do = dy * np.tanh(c2) *", "do = dy * c2 *"),
-                                                                "local-derivative")],
+    ("w", ("[di, df, do, dg]", "[df, di, do, dg]"), "gate-order"),
+    ("u", ("[di, df, do, dg]", "[di, df, dg, do]"), "gate-order"),
+    ("x", ("[di, df, do, dg]", "[di, do, df, dg]"), "gate-order"), ("c", "dc", "local-derivative"),
+    ("c", "dc * i", "local-derivative"), ("w", ("* (1 - g * g)", ""), "local-derivative"),
+    ("x", ("* (1 - np.tanh(c2) ** 2)", ""), "local-derivative"), ("h", ("df = dc * c *", "df = dc *"), "local-derivative"),
+    ("w", ("do = dy * np.tanh(c2) *", "do = dy * c2 *"), "local-derivative")],
    ["dc = dy * o * (1 - np.tanh(c2) ** 2)", "di = dc * g * i * (1 - i)", "df = dc * c * f * (1 - f)",
     "do = dy * np.tanh(c2) * o * (1 - o)", "dg = dc * i * (1 - g * g)", "dz = np.concatenate([di, df, do, dg], axis=1)"])
 op("gru_cell", "x:BI h:B3 w:I9 u:39", ["zx, zh = x @ w, h @ u",
@@ -418,9 +412,9 @@ op("attention", "q:TD k:SD v:SE", ["s = q @ k.T / math.sqrt(q.shape[1])", "p = s
     ("q", ("p * (dp - (p * dp).sum(axis=1, keepdims=True))", "p * dp"), "softmax-diagonal"),
     ("k", ("p * (dp - (p * dp).sum(axis=1, keepdims=True))", "p * dp"), "softmax-diagonal"),
     ("q", ("ds = p * (", "ds = ("), "local-derivative"), ("q", ("axis=1", "axis=0"), "reduction"),
-    ("v", "s.T @ dy", "local-derivative|operand|unexplained"), ("q", ("p * (dp - (p * dp).sum(axis=1, keepdims=True))", "dp"),
-                                                                "local-derivative"), ("q", ("p * (dp - (p * dp).sum(axis=1, "
-                                                                                            "keepdims=True))", "p * (1 - p) * dp"), "softmax-diagonal")],
+    ("v", "s.T @ dy", "local-derivative|operand|unexplained"),
+    ("q", ("p * (dp - (p * dp).sum(axis=1, keepdims=True))", "dp"), "local-derivative"),
+    ("q", ("p * (dp - (p * dp).sum(axis=1, keepdims=True))", "p * (1 - p) * dp"), "softmax-diagonal")],
    ["dp = dy @ v.T", "ds = p * (dp - (p * dp).sum(axis=1, keepdims=True))"])
 op("attention_square", "q:TD k:SD v:SE", ["s = q @ k.T / math.sqrt(q.shape[1])", "p = softmax(s)"], "p @ v",
    ["ds @ k / math.sqrt(q.shape[1])", "ds.T @ q / math.sqrt(q.shape[1])", "p.T @ dy"], [
@@ -429,8 +423,9 @@ op("attention_square", "q:TD k:SD v:SE", ["s = q @ k.T / math.sqrt(q.shape[1])",
     ("k", "ds @ k / math.sqrt(q.shape[1])", "swapped|operand"), ("q", "ds @ k.T / math.sqrt(q.shape[1])", "operand"),
     ("q", ("dy @ v.T", "dy @ v"), "operand")],
    ["dp = dy @ v.T", "ds = p * (dp - (p * dp).sum(axis=1, keepdims=True))"], square=True)
-op("causal_attention", "q:TD k:TD v:TE", ["T = len(q)",
-                                          "s = np.where(np.tril(np.ones((T, T), bool)), q @ k.T, -1e9) / math.sqrt(q.shape[1])", "p = softmax(s)"], "p @ v", ["ds @ k / math.sqrt(q.shape[1])", "ds.T @ q / math.sqrt(q.shape[1])", "p.T @ dy"], [
+op("causal_attention", "q:TD k:TD v:TE",
+   ["T = len(q)", "s = np.where(np.tril(np.ones((T, T), bool)), q @ k.T, -1e9) / math.sqrt(q.shape[1])", "p = softmax(s)"],
+   "p @ v", ["ds @ k / math.sqrt(q.shape[1])", "ds.T @ q / math.sqrt(q.shape[1])", "p.T @ dy"], [
     ("v", "softmax(q @ k.T / math.sqrt(q.shape[1])).T @ dy", "leak|mask"), ("v", "p @ dy", "operand|leak"),
     ("q", ("p * (dp -", "softmax(q @ k.T / math.sqrt(q.shape[1])) * (dp -"), "mask|leak|unexplained"),
     ("k", "ds.T @ q", "factor"), ("v", "np.triu(p).T @ dy", "lost-path|inverted-mask|unexplained"),
@@ -445,8 +440,10 @@ op("self_attention", "h:TC", ["p = softmax(h @ h.T)"], "h + p @ h", ["dy + p.T @
     ("h", "dy + p.T @ dy", "overwrite"), ("h", ("p * (dp - (p * dp).sum(axis=1, keepdims=True))", "p * dp"),
                                           "softmax-diagonal"), ("h", "p.T @ dy", "overwrite|lost-path")],
    ["dp = dy @ h.T", "ds = p * (dp - (p * dp).sum(axis=1, keepdims=True))"])
-op("heads", "x:T6", [], "split_heads(x, 2)", ["merge_heads(dy)"], [("x", "dy.reshape(x.shape)", "head-order|permuted"), ("x",
-                                                                                                                         "dy.transpose(1, 2, 0).reshape(x.shape)", "head-order|permuted"), ("x", "merge_heads(dy[::-1])", "head-order|permuted")])
+op("heads", "x:T6", [], "split_heads(x, 2)", ["merge_heads(dy)"], [
+    ("x", "dy.reshape(x.shape)", "head-order|permuted"),
+    ("x", "dy.transpose(1, 2, 0).reshape(x.shape)", "head-order|permuted"),
+    ("x", "merge_heads(dy[::-1])", "head-order|permuted")])
 op("head_projection", "x:T6 w:65", ["a = split_heads(x, 2)", "y = merge_heads(np.tanh(a))"], "y @ w",
    ["merge_heads(split_heads(dy @ w.T, 2) * (1 - np.tanh(a) ** 2))", "y.T @ dy"], [
     ("x", "merge_heads((dy @ w.T).reshape(a.shape) * (1 - np.tanh(a) ** 2))", "head-order"),

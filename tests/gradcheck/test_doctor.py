@@ -80,7 +80,8 @@ def test_a_local_derivative_is_named_in_the_learners_words():
         squashed = np.tanh(z)
         return squashed, lambda dy: dy * (1 - squashed)
     finding = diagnose(wrong, *sample("BC"))[0]
-    assert finding.code == "local-derivative" and finding.evidence["name"] == "1/(1 + squashed)" or "1 + squashed" in finding.message
+    named = finding.evidence["name"] == "1/(1 + squashed)"
+    assert finding.code == "local-derivative" and named or "1 + squashed" in finding.message
 
 
 def test_the_line_of_the_forward_pass_is_shown():
@@ -116,7 +117,8 @@ def test_a_lifted_operation(outspoken):
         h = np.tanh(x @ w.T + b)
         return h, lambda dy: (dy @ w, (dy * (1 - h * h)).T @ x, dy * (1 - h * h))
     report = check(projected, *sample("BI", "OI", "O"))
-    assert codes(report) == ["local-derivative"] and report.inputs[1].ok and report.inputs[2].ok      # b's is summed by the engine
+    assert codes(report) == ["local-derivative"]
+    assert report.inputs[1].ok and report.inputs[2].ok                          # b's is summed by the engine
 
 
 def test_library_operations_within_the_forward_pass(outspoken):

@@ -55,7 +55,8 @@ def test_numpy_in_many_forms(number, rng):
     assert report.ok and report.inputs[0].error < 1e-7, report
 
 
-@pytest.mark.parametrize("forward", [lambda x: np.linalg.inv(x @ x.T), lambda x: np.array([float(x[0, 0])]), lambda x: np.fft.fft(x).real])
+@pytest.mark.parametrize("forward", [lambda x: np.linalg.inv(x @ x.T), lambda x: np.array([float(x[0, 0])]),
+                                     lambda x: np.fft.fft(x).real])
 def test_what_cannot_be_followed_is_said(forward):
     with pytest.raises(Unrecorded):
         record(lambda x: (forward(x), None), list(sample("BC")), [True], {})

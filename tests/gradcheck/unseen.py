@@ -58,7 +58,8 @@ def stride_pool(x):
     return y, vjp
 ''', ("x", "+= dy[:, :, i:i + 1] / 3", "= dy[:, :, i:i + 1] / 3", "overwrite"),
          ("x", "/ 3\n", "\n", "factor|reduction"),
-         ("x", "dx[:, :, 2 * i:2 * i + 3] += dy[:, :, i:i + 1] / 3", "dx[:, :, 2 * i] += dy[:, :, i] / 3", "dropped|lost-path|overwrite"))
+         ("x", "dx[:, :, 2 * i:2 * i + 3] += dy[:, :, i:i + 1] / 3", "dx[:, :, 2 * i] += dy[:, :, i] / 3",
+          "dropped|lost-path|overwrite"))
 
 Function("a:TC b:TC", '''
 def highway(a, b):
@@ -568,7 +569,8 @@ def im2col_conv(img, k):
 ''', ("img", "dimg[:, i:i + 2, j:j + 2] +=", "dimg[:, i:i + 2, j:j + 2] =", "overwrite"),
          ("k", "d = dy.reshape(O, -1).T", "d = dy.reshape(-1, O)", "head-order|permuted|operand"),
          ("k", "(d.T @ cols).reshape(k.shape)", "(d.T @ cols).reshape(k.shape) / len(cols)", "factor"),
-         ("img", "dcols[n].reshape(C, 2, 2)", "dcols[n].reshape(C, 2, 2).swapaxes(1, 2)", "operand|transpose|permuted|head-order"))
+         ("img", "dcols[n].reshape(C, 2, 2)", "dcols[n].reshape(C, 2, 2).swapaxes(1, 2)",
+          "operand|transpose|permuted|head-order"))
 
 Function("x:BTC w:VC t:BT<V", '''
 def tied_lm_head(x, w, t):

@@ -52,7 +52,8 @@ def conv1d(x, w, b):
     return y, vjp
 ''', ("x", "dx[:, :, t:t + K] +=", "dx[:, :, t:t + K] =", "overwrite"),
          ("w", "dw +=", "dw =", "overwrite|lost-path"),
-         ("x", "np.tensordot(dy[:, :, t], w, axes=(1, 0))", "np.tensordot(dy[:, :, t], w[:, :, ::-1], axes=(1, 0))", "operand|permuted"),
+         ("x", "np.tensordot(dy[:, :, t], w, axes=(1, 0))", "np.tensordot(dy[:, :, t], w[:, :, ::-1], axes=(1, 0))",
+          "operand|permuted"),
          ("b", "dy.sum(axis=(0, 2))", "dy.sum(axis=0)", "shape|unbroadcast"),
          ("b", "dy.sum(axis=(0, 2))", "dy.mean(axis=(0, 2))", "factor|reduction"))
 
@@ -104,7 +105,8 @@ def group_norm(x, gamma, beta):
 ''', ("x", " - dxh.mean(axis=2, keepdims=True)", "", "mean-term"),
          ("x", " - xh * (dxh * xh).mean(axis=2, keepdims=True)", "", "variance-term"),
          ("x", "(dy * gamma[:, None])", "dy", "local-derivative"),
-         ("gamma", "(dy * xhat).sum(axis=(0, 2))", "(dy * x).sum(axis=(0, 2))", "local-derivative|operand|mean-term|missing-term"),
+         ("gamma", "(dy * xhat).sum(axis=(0, 2))", "(dy * x).sum(axis=(0, 2))",
+          "local-derivative|operand|mean-term|missing-term"),
          ("x", ".mean(axis=2, keepdims=True)) / std", ".mean(axis=2, keepdims=True))", "local-derivative|row-scale"),
          ("gamma", "(dy * xhat).sum(axis=(0, 2))", "(dy * xhat).mean(axis=(0, 2))", "factor|reduction"))
 
@@ -142,9 +144,11 @@ def rope_pairs(x):
         dx[:, 1::2] = -dy[:, 0::2] * s + dy[:, 1::2] * c
         return dx
     return y, vjp
-''', ("x", "dx[:, 0::2] = dy[:, 0::2] * c + dy[:, 1::2] * s\n        dx[:, 1::2] = -dy[:, 0::2] * s + dy[:, 1::2] * c", "dx[:, 0::2] = dy[:, 0::2] * c - dy[:, 1::2] * s\n        dx[:, 1::2] = dy[:, 0::2] * s + dy[:, 1::2] * c", "rotation"),
+''', ("x", "dx[:, 0::2] = dy[:, 0::2] * c + dy[:, 1::2] * s\n        dx[:, 1::2] = -dy[:, 0::2] * s + dy[:, 1::2] * c",
+      "dx[:, 0::2] = dy[:, 0::2] * c - dy[:, 1::2] * s\n        dx[:, 1::2] = dy[:, 0::2] * s + dy[:, 1::2] * c", "rotation"),
          ("x", "-dy[:, 0::2] * s", "dy[:, 0::2] * s", "rotation|sign|missing-term"),
-         ("x", "dx[:, 0::2] = dy[:, 0::2] * c + dy[:, 1::2] * s", "dx[:, 0::2] = dy[:, 0::2] * s + dy[:, 1::2] * c", "rotation|local-derivative|swapped"),
+         ("x", "dx[:, 0::2] = dy[:, 0::2] * c + dy[:, 1::2] * s", "dx[:, 0::2] = dy[:, 0::2] * s + dy[:, 1::2] * c",
+          "rotation|local-derivative|swapped"),
          ("x", "dy[:, 0::2] * c + dy[:, 1::2] * s", "dy[:, 0::2] * c", "lost-path|missing-term|rotation"))
 
 Function("q:4TD k:2TD v:2TD", '''
@@ -168,7 +172,8 @@ def gqa(q, k, v):
     return y, vjp
 ''', ("v", "dv.reshape(2, 2, *dv.shape[1:]).sum(axis=1)", "dv.reshape(2, 2, *dv.shape[1:]).mean(axis=1)", "factor|reduction"),
          ("k", "dk.reshape(2, 2, *dk.shape[1:]).sum(axis=1)", "dk[::2]", "overwrite|lost-path|unbroadcast|reduction"),
-         ("k", "dk.reshape(2, 2, *dk.shape[1:]).sum(axis=1)", "dk.reshape(2, 2, *dk.shape[1:]).sum(axis=0)", "reduction|head-order|permuted"),
+         ("k", "dk.reshape(2, 2, *dk.shape[1:]).sum(axis=1)", "dk.reshape(2, 2, *dk.shape[1:]).sum(axis=0)",
+          "reduction|head-order|permuted"),
          ("v", "dv = dv.reshape(2, 2, *dv.shape[1:]).sum(axis=1)", "pass", "shape|unbroadcast"),
          ("q", "(dp - (dp * p).sum(axis=-1, keepdims=True))", "dp", "softmax-diagonal"),
          ("q", "keepdims=True)) / np.sqrt(D)\n        dq", "keepdims=True))\n        dq", "factor"))
@@ -386,7 +391,8 @@ def embedding_bag(w, i):
 ''', ("w", "np.add.at(dw, i[b], dy[b] / T)", "dw[i[b]] += dy[b] / T", "duplicate-index"),
          ("w", "dy[b] / T", "dy[b]", "factor|reduction"),
          ("w", "np.add.at(dw, i[b], dy[b] / T)", "dw[i[b]] = dy[b] / T", "duplicate-index|overwrite"),
-         ("w", "for b in range(B):\n            np.add.at", "for b in range(1):\n            np.add.at", "lost-path|dropped|unbroadcast"),
+         ("w", "for b in range(B):\n            np.add.at", "for b in range(1):\n            np.add.at",
+          "lost-path|dropped|unbroadcast"),
          ("w", "dy[b] / T", "np.ones_like(dy[b]) / T", "upstream"))
 
 Function("x:T6 wq:66 wk:66 wv:66 wo:66", '''
@@ -800,7 +806,8 @@ def scatter_histogram(w, i):
         np.add.at(dw, i.ravel(), 2 * w[i.ravel()] * dy[i.ravel()])
         return dw, None
     return out, vjp
-''', ("w", "np.add.at(dw, i.ravel(), 2 * w[i.ravel()] * dy[i.ravel()])", "dw[i.ravel()] = 2 * w[i.ravel()] * dy[i.ravel()]", "duplicate-index"),
+''', ("w", "np.add.at(dw, i.ravel(), 2 * w[i.ravel()] * dy[i.ravel()])", "dw[i.ravel()] = 2 * w[i.ravel()] * dy[i.ravel()]",
+      "duplicate-index"),
          ("w", "2 * w[i.ravel()]", "w[i.ravel()]", "factor"),
          ("w", "2 * w[i.ravel()] *", "2 *", "local-derivative"))
 
@@ -870,7 +877,8 @@ def alibi_attention(q, k, v, slopes):
          ("slopes", "(ds * dist).sum(axis=(1, 2))", "(dp * dist).sum(axis=(1, 2))", "local-derivative|softmax-diagonal"),
          ("k", "np.einsum('hts,htd->hsd', ds, q)", "np.einsum('hst,htd->hsd', ds, q)", "operand"),
          ("v", "np.einsum('hts,htd->hsd', p, do)", "np.einsum('hst,htd->hsd', p, do)", "operand|leak"),
-         ("q", "dp - (p * dp).sum(axis=-1, keepdims=True)", "dp - dp.sum(axis=-1, keepdims=True)", "missing-term|local-derivative"),
+         ("q", "dp - (p * dp).sum(axis=-1, keepdims=True)", "dp - dp.sum(axis=-1, keepdims=True)",
+          "missing-term|local-derivative"),
          ("q", "np.einsum('hts,hsd->htd', ds, k) * D ** -0.5", "np.einsum('hts,hsd->htd', ds, k)", "factor"),
          ("k", "np.einsum('hts,htd->hsd', ds, q) * D", "np.einsum('hts,hsd->htd', ds, k) * D", "swapped|operand"))
 
@@ -892,7 +900,8 @@ def prenorm_residual(x, w):
          ("x", " - n * np.mean(dn * n, axis=-1, keepdims=True)", "", "variance-term"),
          ("x", "np.mean(dn * n, axis=-1", "np.sum(dn * n, axis=-1", "reduction|variance-term"),
          ("w", "np.where(z > 0, dy, 0)", "dy", "mask"),
-         ("w", "np.tensordot(n, dz, axes=((0, 1), (0, 1)))", "np.tensordot(x, dz, axes=((0, 1), (0, 1)))", "operand|local-derivative|row-scale"),
+         ("w", "np.tensordot(n, dz, axes=((0, 1), (0, 1)))", "np.tensordot(x, dz, axes=((0, 1), (0, 1)))",
+          "operand|local-derivative|row-scale"),
          ("x", "dn = dz @ w.T", "dn = dz @ w", "operand"),
          ("w", "np.tensordot(n, dz, axes=((0, 1), (0, 1)))", "np.tensordot(dz, n, axes=((0, 1), (0, 1)))", "transpose"))
 
@@ -982,7 +991,8 @@ def fir(x, k):
     return y, vjp
 ''', ("x", "dx[..., :T - j] +=", "dx[..., :T - j] =", "overwrite"),
          ("x", "dx[..., :T - j] += k[j] * dy[..., j:]", "dx[..., j:] += k[j] * dy[..., :T - j]", "permuted|leak|transpose"),
-         ("k", "(dy[..., j:] * x[..., :T - j]).sum()", "(dy[..., j:] * x[..., :T - j]).mean()", "reduction|row-scale|local-derivative"),
+         ("k", "(dy[..., j:] * x[..., :T - j]).sum()", "(dy[..., j:] * x[..., :T - j]).mean()",
+          "reduction|row-scale|local-derivative"),
          ("k", "(dy[..., j:] * x[..., :T - j]).sum()", "-(dy[..., j:] * x[..., :T - j]).sum()", "sign"),
          ("k", "dk[j] = (dy", "dk[K - 1 - j] = (dy", "permuted"))
 
@@ -1020,9 +1030,11 @@ def rotate_half(x):
         ds = dy * sin
         return dy * cos + np.concatenate([ds[:, D // 2:], -ds[:, :D // 2]], -1)
     return y, vjp
-''', ("x", "np.concatenate([ds[:, D // 2:], -ds[:, :D // 2]], -1)", "np.concatenate([-ds[:, D // 2:], ds[:, :D // 2]], -1)", "rotation"),
+''', ("x", "np.concatenate([ds[:, D // 2:], -ds[:, :D // 2]], -1)", "np.concatenate([-ds[:, D // 2:], ds[:, :D // 2]], -1)",
+      "rotation"),
          ("x", "dy * cos + np.concatenate([ds[:, D // 2:], -ds[:, :D // 2]], -1)", "dy * cos", "rotation|lost-path|missing-term"),
-         ("x", "dy * cos + np.concatenate([ds[:, D // 2:], -ds[:, :D // 2]], -1)", "dy * cos + ds", "rotation|missing-term|permuted"),
+         ("x", "dy * cos + np.concatenate([ds[:, D // 2:], -ds[:, :D // 2]], -1)", "dy * cos + ds",
+          "rotation|missing-term|permuted"),
          ("x", "-ds[:, :D // 2]", "ds[:, :D // 2]", "rotation|sign"))
 
 Function("x:NC", '''

@@ -119,7 +119,8 @@ def block_step(library, m, N, C):
     for past in (0, room - 1):
         keys, values = m.change(N, 2, room, D), m.change(N, 2, room, D)
         before = keys.copy(), values.copy()
-        weights = tuple(m.normal(*shape) for shape in ((2 * D,), (2 * D,), (6 * D, 2 * D), (6 * D,), (2 * D, 2 * D), (2 * D,), (2 * D,),
+        weights = tuple(m.normal(*shape)
+                        for shape in ((2 * D,), (2 * D,), (6 * D, 2 * D), (6 * D,), (2 * D, 2 * D), (2 * D,), (2 * D,),
                                                        (2 * D,), (F, 2 * D), (F,), (2 * D, F), (2 * D,)))
         library.block_step(m.change(N, 2 * D), keys, values, past, weights, 1e-3)
         for array, was in zip((keys, values), before):

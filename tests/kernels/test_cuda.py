@@ -56,7 +56,8 @@ def assert_product(c, a, b):
 
 # A tile is 64 wide, 32 in double, and sums are taken 16 terms at a time.
 @settings(max_examples=40)
-@given(st.sampled_from([0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]), st.sampled_from([0, 1, 3, 16, 31, 33, 63, 64, 65, 129]),
+@given(st.sampled_from([0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]),
+       st.sampled_from([0, 1, 3, 16, 31, 33, 63, 64, 65, 129]),
        st.sampled_from([0, 1, 2, 15, 16, 17, 33, 50]), st.sampled_from([(), (2,), (2, 0), (1, 3)]), st.sampled_from("fd"),
        st.sampled_from(ORDERS))
 def test_matmul_of_any_shape_in_any_layout(cuda, M, N, K, lead, dtype, order):
@@ -136,9 +137,9 @@ def assert_attention(cuda, arrays, bound, **options):
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 2), st.sampled_from([(1, 1), (2, 1), (4, 2)]), st.sampled_from([1, 2, 31, 33]), st.sampled_from([0, 1, 32, 33]),
-       st.sampled_from([0, 1, 5, 17]), st.sampled_from([0, 1, 8, 33]), st.booleans(), st.booleans(), st.booleans(),
-       st.sampled_from(ORDERS))
+@given(st.integers(0, 2), st.sampled_from([(1, 1), (2, 1), (4, 2)]), st.sampled_from([1, 2, 31, 33]),
+       st.sampled_from([0, 1, 32, 33]), st.sampled_from([0, 1, 5, 17]), st.sampled_from([0, 1, 8, 33]), st.booleans(),
+       st.booleans(), st.booleans(), st.sampled_from(ORDERS))
 def test_attention_of_any_shape_in_any_layout(cuda, B, heads, T, S, D, E, bias, keep, is_causal, order):
     arrays = attention_case(np.random.default_rng(T + 100 * S), B, *heads, T, S, D, E, "d", bias, keep)
     cuda.order(order)
@@ -268,7 +269,8 @@ print(float(loss.data), *(float(np.abs(p.grad).sum()) for p in model.parameters(
 def test_a_model_computes_the_same_there(cuda_library, cuda):
     def run(name):
         environment = {**os.environ, "TINYFORMER_BACKEND": name, "TINYFORMER_CUDA_LIBRARY": cuda_library}
-        out = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, text=True, capture_output=True, check=True, encoding="utf-8")
+        out = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, text=True, capture_output=True, check=True,
+                             encoding="utf-8")
         state, numbers = out.stdout.splitlines()
         return state, np.array(numbers.split(), float)
 

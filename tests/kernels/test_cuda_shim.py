@@ -20,20 +20,26 @@ MISTAKES = {
     "reading before the chunk is whole":
         ("tile.h", "        __syncthreads();                                            /* the chunk is whole */\n", "", False),
     "overwriting before all have read":
-        ("tile.h", "        multiply(sums, chunks.a, 0, chunks.b);\n        __syncthreads();", "        multiply(sums, chunks.a, 0, chunks.b);", False),
+        ("tile.h", "        multiply(sums, chunks.a, 0, chunks.b);\n        __syncthreads();",
+         "        multiply(sums, chunks.a, 0, chunks.b);", False),
     "the weights read before they are written":
-        ("tile.h", "        __syncthreads();                                            /* the chunk is whole, and a */\n", "", False),
+        ("tile.h", "        __syncthreads();                                            /* the chunk is whole, and a */\n",
+         "", False),
     "the weights overwritten before all have read":
-        ("tile.h", "        multiply(sums, a, k, chunks.b);\n        __syncthreads();", "        multiply(sums, a, k, chunks.b);", False),
+        ("tile.h", "        multiply(sums, a, k, chunks.b);\n        __syncthreads();",
+         "        multiply(sums, a, k, chunks.b);", False),
     "maxima read before they are written":
         ("attention.cu", "= mine_alone[i];\n    __syncthreads();", "= mine_alone[i];", False),
     "a barrier for some threads only":
-        ("tile.h", "        load(chunks.a, A.from(0, k));\n", "        load(chunks.a, A.from(0, k));\n        if (threadIdx.x) __syncthreads();\n", False),
+        ("tile.h", "        load(chunks.a, A.from(0, k));\n",
+         "        load(chunks.a, A.from(0, k));\n        if (threadIdx.x) __syncthreads();\n", False),
     "a tile too few": ("device.h", "shim::launch([&] { kernel(call); }, unsigned(blocks), threads)",
                        "shim::launch([&] { kernel(call); }, unsigned(blocks) - (blocks > 1), threads)", False),
-    "the last key left out": ("attention.cu", "first < keys; first += TILE<T>) {\n        T s[", "first + 1 < keys; first += TILE<T>) {\n        T s[", False),
+    "the last key left out": ("attention.cu", "first < keys; first += TILE<T>) {\n        T s[",
+                              "first + 1 < keys; first += TILE<T>) {\n        T s[", False),
     "the diagonal hidden": ("attention.cu", "s > t", "s >= t", False),
-    "a tile of the diagonal skipped": ("attention.cu", "call.is_causal ? at.first : 0", "call.is_causal ? at.first + TILE<T> : 0", False),
+    "a tile of the diagonal skipped": ("attention.cu", "call.is_causal ? at.first : 0",
+                                       "call.is_causal ? at.first + TILE<T> : 0", False),
     "a row too many of the input": ("tile.h", "r < from.rows && c < from.columns", "r <= from.rows && c < from.columns", True),
     "a column too many of the output": ("attention.cu", "if (t < call.T && d < call.D)", "if (t < call.T && d <= call.D)", True),
     "a row too many of L": ("attention.cu", "if (t >= call.T) continue;", "if (t > call.T) continue;", True),
@@ -48,8 +54,8 @@ def run_tests(library, *, sanitized=False):
         preload = [subprocess.run(["g++", f"-print-file-name={name}"], text=True, capture_output=True, check=True).stdout.strip()
                    for name in ("libasan.so", "libstdc++.so")]
         environment |= {"LD_PRELOAD": " ".join(preload), "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:faulthandler",
-               "-k", "not model", str(Path(__file__).with_name("test_cuda.py"))]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p",
+               "no:faulthandler", "-k", "not model", str(Path(__file__).with_name("test_cuda.py"))]
     return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, encoding="utf-8")
 
 
@@ -102,17 +108,18 @@ def compiled(tmp_path_factory):
 def test_nvcc_compiles_for_each_architecture(compiled):
     if shutil.which("cuobjdump") is None:
         pytest.skip("cuobjdump is not on PATH")
-    listed = subprocess.run(["cuobjdump", "--list-elf", "--list-ptx", str(compiled)], text=True, capture_output=True, check=True).stdout
+    listed = subprocess.run(["cuobjdump", "--list-elf", "--list-ptx", str(compiled)], text=True, capture_output=True,
+                            check=True).stdout
     names = {line.split(".")[-2] + "." + line.split(".")[-1] for line in listed.splitlines() if "file" in line}
     assert names == {"sm_80.cubin", "sm_90.cubin", "sm_90.ptx"}, listed
 
 
 @pytest.mark.slow
 def test_without_a_card_the_compiled_library_says_so(compiled):
-    script = "import tinyformer as tfm; tfm.backend.use('numpy')\ntry: tfm.backend.use('cuda')\nexcept RuntimeError as e: print(e)\n" \
-             "print(tfm.backend.info()['live'])"
-    result = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TINYFORMER_CUDA_LIBRARY": str(compiled)}, cwd=ROOT,
-                            text=True, capture_output=True, check=True, encoding="utf-8")
+    script = ("import tinyformer as tfm; tfm.backend.use('numpy')\ntry: tfm.backend.use('cuda')\n"
+              "except RuntimeError as e: print(e)\nprint(tfm.backend.info()['live'])")
+    result = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TINYFORMER_CUDA_LIBRARY": str(compiled)},
+                            cwd=ROOT, text=True, capture_output=True, check=True, encoding="utf-8")
     said = result.stdout.splitlines()
     if said == ["cuda"]:
         assert run_tests(compiled).returncode == 0                              # there is one: then the tests pass on it

@@ -36,7 +36,8 @@ def assert_twins(module, rng, T, B, H, dtype, lengths, reverse):
     expected = both(reference, wide, lengths, reverse, [dy.astype("d") for dy in cotangents])
     for what, one, other in zip(("h", "c", "da", "dh0", "dc0"), got, expected):
         assert one.shape == other.shape and one.dtype == dtype, what
-        np.testing.assert_allclose(one, other, rtol=RTOL[dtype], atol=RTOL[dtype] * max(1, np.abs(other).max(initial=0)), err_msg=what)
+        np.testing.assert_allclose(one, other, rtol=RTOL[dtype], atol=RTOL[dtype] * max(1, np.abs(other).max(initial=0)),
+                                   err_msg=what)
 
 
 @pytest.mark.parametrize("dtype", "fd")
@@ -112,7 +113,8 @@ def test_nothing_is_written_beyond_the_outputs(isa, rng, size):
         room = np.full(int(np.prod(shape)) + 2 * border, 7, "f")
         return room, room[border:-border].reshape(shape)
 
-    rooms, (gates, h, c, da, dh, dc) = zip(*map(guarded, ((T, B, 4 * H), (T + 1, B, H), (T + 1, B, H), (T, B, 4 * H), (B, H), (B, H))))
+    rooms, (gates, h, c, da, dh, dc) = zip(*map(guarded, ((T, B, 4 * H), (T + 1, B, H), (T + 1, B, H), (T, B, 4 * H), (B, H),
+                                                          (B, H))))
     gates[...], h[0], c[0], dh[...], dc[...] = a, h0, c0, h0, c0
     isa.library.lstm_forward(gates, W, lengths, False, h, c)
     isa.library.lstm_backward(gates, c, W, lengths, False, np.ones((T, B, H), "f"), da, dh, dc)

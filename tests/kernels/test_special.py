@@ -11,7 +11,8 @@ from tinyformer.kernels.special import COEFFICIENTS, normal
 
 
 def points(dtype):
-    return np.concatenate([np.linspace(-37, 12, 4001), np.linspace(-1, 1, 2001), [0.0, -0.0, 1e-300, 5e-324, 40.0, -40.0]]).astype(dtype)
+    return np.concatenate([np.linspace(-37, 12, 4001), np.linspace(-1, 1, 2001),
+                           [0.0, -0.0, 1e-300, 5e-324, 40.0, -40.0]]).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -55,5 +56,5 @@ def test_the_coefficients_are_the_chebyshev_series_they_claim_to_be():
     g[~near] = (1 - 0.5 / far**2 + 0.75 / far**4 - 1.875 / far**6) / (far * math.sqrt(math.pi))
     series = np.array([2 / n * np.sum(g / t * np.cos(k * np.arccos(s))) for k in range(len(COEFFICIENTS))])
     series[0] /= 2
-    # z² up to 625 leaves g with an error of 625 ε; what comes after the 16th coefficient is proved by the values themselves, above.
+    # z² up to 625 leaves g with an error of 625 ε; what comes after the 16th coefficient is proved by the values, above.
     assert np.allclose(series, COEFFICIENTS, rtol=0, atol=2e-12)

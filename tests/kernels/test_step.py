@@ -134,7 +134,8 @@ def test_block_step(isa, rng, dtype, B, H, D, F, past, with_biases):
 
 def test_block_step_of_weights_in_another_layout_is_the_references(binding, rng):
     C = 6
-    weights = tuple(rng.standard_normal(shape) for shape in ((C,), (C,), (3 * C, C), (3 * C,), (C, C), (C,), (C,), (C,), (9, C), (9,),
+    weights = tuple(rng.standard_normal(shape)
+                    for shape in ((C,), (C,), (3 * C, C), (3 * C,), (C, C), (C,), (C,), (C,), (9, C), (9,),
                                                              (C, 9), (C,)))
     x, caches = rng.standard_normal((2, C)), rng.standard_normal((4, 2, 2, 4, 3))
     turned = tuple(np.asfortranarray(weight) for weight in weights)
@@ -147,7 +148,8 @@ def test_adamw_moves_all_as_the_reference_does(isa, rng):
     def parameters():
         rng = np.random.default_rng(1)
         result = []
-        for i, (shape, dtype) in enumerate([((3,), "f"), ((100, 301), "f"), ((0, 4), "f"), ((), "d"), ((40, 50), "d"), ((9, 8), "f")]):
+        for i, (shape, dtype) in enumerate([((3,), "f"), ((100, 301), "f"), ((0, 4), "f"), ((), "d"), ((40, 50), "d"),
+                                            ((9, 8), "f")]):
             arrays = [np.asarray(rng.standard_normal(shape), dtype) for _ in range(4)]
             arrays[3] = arrays[3] ** 2
             if i == 5:
@@ -160,11 +162,13 @@ def test_adamw_moves_all_as_the_reference_does(isa, rng):
     reference.adamw(expected)
     for one, other in zip(got, expected):
         for a, b in zip(one[:4], other[:4]):
-            np.testing.assert_allclose(a, b, rtol=2e-5 if a.dtype == np.float32 else 1e-12, atol=1e-5 if a.dtype == np.float32 else 0)
+            np.testing.assert_allclose(a, b, rtol=2e-5 if a.dtype == np.float32 else 1e-12,
+                                       atol=1e-5 if a.dtype == np.float32 else 0)
 
 
 def test_sum_of_squares(isa, rng):
-    arrays = [rng.standard_normal(shape).astype(dtype) for shape, dtype in [((3,), "f"), ((200, 301), "f"), ((5, 5), "d"), ((0,), "f")]]
+    arrays = [rng.standard_normal(shape).astype(dtype)
+              for shape, dtype in [((3,), "f"), ((200, 301), "f"), ((5, 5), "d"), ((0,), "f")]]
     assert np.isclose(isa.sum_of_squares(arrays), sum(np.square(a, dtype="d").sum() for a in arrays), rtol=1e-12)
     assert isa.sum_of_squares([]) == 0
     assert isa.sum_of_squares([np.full(20, 1e30, "f")]) == pytest.approx(2e61)
@@ -174,7 +178,8 @@ def test_sum_of_squares(isa, rng):
 @pytest.mark.parametrize("name, args", [
     ("layer_norm", (np.ones((3, 4), "f"), np.ones(4, "f"), None, 1e-5)), ("rms_norm", (np.ones((3, 4), "f"), None, 1e-5)),
     ("softmax", (np.ones((3, 4), "f"),)), ("cross_entropy", (np.ones((3, 4), "f"), np.array([0, 3, -1]), 0.1)),
-    ("gelu", (np.ones((3, 4), "f"),)), ("gelu_tanh", (np.ones((3, 4), "f"),)), ("silu", (np.ones((3, 4), "f"),)), ("linear_gelu", (np.ones((3, 4), "f"), np.ones((2, 4), "f"), None)),
+    ("gelu", (np.ones((3, 4), "f"),)), ("gelu_tanh", (np.ones((3, 4), "f"),)), ("silu", (np.ones((3, 4), "f"),)),
+    ("linear_gelu", (np.ones((3, 4), "f"), np.ones((2, 4), "f"), None)),
     ("dropout", (np.ones((3, 4), "f"), np.linspace(0, 0.9, 12, dtype="f").reshape(3, 4), 0.5))])
 def test_both_bindings_agree(binding, rng, name, args):
     value, vjp = getattr(binding, name)(*args)
@@ -198,7 +203,8 @@ def test_what_does_not_fit_is_refused(binding):
         library.softmax_forward(np.ones((3, 8), "f")[:, ::2], np.empty((3, 4), "f"))
     with pytest.raises(TypeError, match="weight is float64"):
         library.norm_forward(x, np.ones(4), None, 1e-5, np.empty_like(x), None, np.empty(3, "f"))
-    weights = tuple(np.ones(shape, "f") for shape in ((4,), (4,), (12, 4), (12,), (4, 4), (4,), (4,), (4,), (5, 4), (5,), (4, 5), (4,)))
+    weights = tuple(np.ones(shape, "f")
+                    for shape in ((4,), (4,), (12, 4), (12,), (4, 4), (4,), (4,), (4,), (5, 4), (5,), (4, 5), (4,)))
     cache = np.ones((3, 2, 7, 2), "f")
     with pytest.raises(ValueError, match="block_step: an argument is out of range"):
         library.block_step(x, cache, cache.copy(), 7, weights, 1e-5)

@@ -13,8 +13,10 @@ from tinyformer.models import BertConfig, GPTConfig, LogisticConfig, MLPConfig, 
     (Seq2SeqConfig, {"label_smoothing": 1}, "Seq2SeqConfig: label_smoothing is 1, expected 0 ≤ label_smoothing < 1"),
     (BertConfig, {"dropout": -0.1}, "BertConfig: dropout is -0.1, expected 0 ≤ dropout < 1"),
     (GPTConfig, {"n_embd": 30, "n_head": 4}, "GPTConfig: n_embd 30 cannot be divided among n_head 4 heads"),
-    (MLPConfig, {"n_features": 2, "n_classes": 2, "l1": float("nan")}, "MLPConfig: l1 is nan, expected a finite number of at least 0"),
-    (LogisticConfig, {"n_features": 2, "n_classes": 2, "l2": float("inf")}, "LogisticConfig: l2 is inf, expected a finite number"),
+    (MLPConfig, {"n_features": 2, "n_classes": 2, "l1": float("nan")},
+     "MLPConfig: l1 is nan, expected a finite number of at least 0"),
+    (LogisticConfig, {"n_features": 2, "n_classes": 2, "l2": float("inf")},
+     "LogisticConfig: l2 is inf, expected a finite number"),
     (NGramConfig, {"smoothing": "good"}, "NGramConfig: smoothing is 'good', expected one of none, add-k"),
 ))
 def test_settings_that_will_not_do(config, wrong, message):

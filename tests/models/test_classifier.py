@@ -151,7 +151,8 @@ def test_a_bags_contributions_add_up_to_the_log_odds(rng):
     model.weight.data[:], model.bias.data[:] = rng.standard_normal((2, 8)), (0.3, -0.4)
     one = x[np.array([4])]
     p = model.probabilities(one)[0]
-    assert model.contributions(one, 1).sum() + model.bias.data[1] - model.bias.data[0] == pytest.approx(np.log(p[1] / p[0]), abs=1e-5)
+    log_odds = model.contributions(one, 1).sum() + model.bias.data[1] - model.bias.data[0]
+    assert log_odds == pytest.approx(np.log(p[1] / p[0]), abs=1e-5)
 
 
 def test_naive_bayes_features_by_hand():

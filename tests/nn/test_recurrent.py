@@ -72,15 +72,18 @@ def test_float32_stays(rng):
 
 
 @pytest.mark.parametrize("call, error, says", [
-    (lambda layer: layer(np.zeros((5, 2, 4))), ValueError, r"LSTM: x has shape \(5, 2, 4\), expected \(T, B, I\), or \(T, I\), with I = 3"),
+    (lambda layer: layer(np.zeros((5, 2, 4))), ValueError,
+     r"LSTM: x has shape \(5, 2, 4\), expected \(T, B, I\), or \(T, I\), with I = 3"),
     (lambda layer: layer(np.zeros(3)), ValueError, r"x has shape \(3,\)"),
     (lambda layer: layer(np.zeros((0, 2, 3))), ValueError, "x has no time"),
     (lambda layer: layer(np.zeros((5, 2, 3), int)), TypeError, "x is int64, expected float32"),
-    (lambda layer: layer(np.zeros((5, 2, 3)), np.zeros((2, 2, 4))), TypeError, r"expected the state hx as a pair \(h, c\), got ndarray"),
+    (lambda layer: layer(np.zeros((5, 2, 3)), np.zeros((2, 2, 4))), TypeError,
+     r"expected the state hx as a pair \(h, c\), got ndarray"),
     (lambda layer: layer(np.zeros((5, 2, 3)), (np.zeros((2, 2, 4)), np.zeros((2, 2, 4)))), ValueError,
      r"the initial state h has shape \(2, 2, 4\), expected \(1, 2, 4\)"),
     (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5, 0]), ValueError, "a length is 0, expected at least 1"),
-    (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5, 6]), ValueError, r"lengths lie in 5…6, expected 0…5, the times that x has"),
+    (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5, 6]), ValueError,
+     r"lengths lie in 5…6, expected 0…5, the times that x has"),
     (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5]), ValueError, r"lengths has shape \(1,\), expected \(2,\)"),
     (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5.0, 2.0]), TypeError, "lengths are float64, expected integers"),
 ])

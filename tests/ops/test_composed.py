@@ -64,7 +64,8 @@ EXAMPLES = [
     ("scaled_dot_product_attention", _boolean_attention, {}, {}),
     ("residual_self_attention", lambda rng: (_normal(rng, (2, 5, 4), (3, 4), (3, 4), (4, 4)), []), {}, {}),
     *((name, _recurrent(gates, states), options, {})
-      for name, gates, states, extra in (("rnn", 1, 1, {}), ("rnn", 1, 1, {"nonlinearity": "relu"}), ("gru", 3, 1, {}), ("lstm", 4, 2, {}))
+      for name, gates, states, extra in (("rnn", 1, 1, {}), ("rnn", 1, 1, {"nonlinearity": "relu"}), ("gru", 3, 1, {}),
+                                         ("lstm", 4, 2, {}))
       for options in (extra, {**extra, "reverse": True}, {**extra, "lengths": [3, 5, 0, 1]},
                       {**extra, "lengths": [3, 5, 0, 1], "reverse": True})),
     ("mse_loss", lambda rng: (_normal(rng, (3, 5), (3, 5)), []), {}, {}),

@@ -62,7 +62,8 @@ def test_the_turns_of_a_longer_context():
         assert found == pytest.approx(expected, rel=1e-12)
     assert kinds == {"fast", "slow", "between"}
     np.testing.assert_array_equal(ops.rotary_frequencies(128, 5e5, factor=1.0), plain)
-    np.testing.assert_allclose(ops.rotary_tables(5, 128, 5e5, np.float64, factor=8.0)[1], np.sin(np.outer(np.arange(5), stretched)))
+    np.testing.assert_allclose(ops.rotary_tables(5, 128, 5e5, np.float64, factor=8.0)[1],
+                               np.sin(np.outer(np.arange(5), stretched)))
 
 
 def test_errors():

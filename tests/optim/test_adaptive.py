@@ -28,7 +28,8 @@ from tinyformer.autograd import Tensor
      1 - 0.2 / math.sqrt(0.75) + 0.1 / math.sqrt(63 / 64)),
     # s = 4, then 5
     (optim.Adagrad, {"eps": 0.0}, 0.9, 0.9 + 0.1 / math.sqrt(5)),
-    (optim.Adagrad, {"eps": 0.0, "lr_decay": 1.0, "initial_accumulator_value": 5.0}, 1 - 0.2 / 3, 1 - 0.2 / 3 + 0.05 / math.sqrt(10)),
+    (optim.Adagrad, {"eps": 0.0, "lr_decay": 1.0, "initial_accumulator_value": 5.0}, 1 - 0.2 / 3,
+     1 - 0.2 / 3 + 0.05 / math.sqrt(10)),
 ])
 def test_two_steps_by_hand(kind, options, first, second):
     theta = Tensor(np.array([1.0]), requires_grad=True)

@@ -240,7 +240,8 @@ def _without(key):
     (lambda s: s["param_groups"][0].update(lr=-1), "lr is -1"),
     (lambda s: s["arrays"].pop("2.exp_avg_sq"), "the array 2.exp_avg_sq is missing"),
     (lambda s: s["arrays"].update({"3.exp_avg": np.ones(2)}), "arrays that nothing here uses: 3.exp_avg"),
-    (lambda s: s["arrays"].update({"1.exp_avg": np.ones(2, np.float32)}), r"1.exp_avg is float32 \(2,\), expected float32 \(3,\)"),
+    (lambda s: s["arrays"].update({"1.exp_avg": np.ones(2, np.float32)}),
+     r"1.exp_avg is float32 \(2,\), expected float32 \(3,\)"),
     (lambda s: s["arrays"].update({"1.exp_avg": np.ones(3)}), r"1.exp_avg is float64 \(3,\), expected float32 \(3,\)"),
 ])
 def test_a_state_that_does_not_fit_changes_nothing(damage, message, rng):
@@ -269,7 +270,8 @@ def test_level_groups_learn_more_slowly_below(rng):
     found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     assert found == {id(a): (0.5, 0.1), id(b): (0.5, 0.0), id(c): (0.05, 0.1), id(d): (0.5, 0.0)}
     own = optim.param_groups_by_level([{"params": [a], "lr": 0.2}, {"params": [c, b]}], [[b], [c], [a]], lr=0.5, decay=0.5)
-    assert [(group["params"][0] is p, group["lr"]) for group, p in zip(own, (a, b, c))] == [(True, 0.05), (True, 0.5), (True, 0.25)]
+    rates = [(group["params"][0] is p, group["lr"]) for group, p in zip(own, (a, b, c))]
+    assert rates == [(True, 0.05), (True, 0.5), (True, 0.25)]
     optimizer = optim.AdamW(groups, lr=0.5)
     optim.CosineSchedule(optimizer, 0, 10, 0.5, 0.0)
     assert sorted({group["lr"] for group in optimizer.param_groups}) == [pytest.approx(0.05), pytest.approx(0.5)]

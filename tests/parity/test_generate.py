@@ -77,7 +77,8 @@ def test_the_same_beams(torch, theirs, rng, k, end):
         prompt = rng.integers(5, 17, 4)
         ids = torch.from_numpy(prompt[None])
         found = theirs.model.generate(ids, attention_mask=torch.ones_like(ids), num_beams=k, do_sample=False,
-                                      max_new_tokens=12, length_penalty=0.0, early_stopping=True, eos_token_id=end, pad_token_id=0)[0].numpy()
+                                      max_new_tokens=12, length_penalty=0.0, early_stopping=True, eos_token_id=end,
+                                      pad_token_id=0)[0].numpy()
         if end in found:
             found = found[:list(found).index(end)]
         np.testing.assert_array_equal(beams(theirs, prompt, 12, k, end, length_penalty=0.0), found)

@@ -36,7 +36,8 @@ def test_their_folder_and_the_names_of_the_first_release(build, rng, torch, tmp_
     """Those have no "transformer.", but masks among the weights."""
     theirs = build(3)
     theirs.save_pretrained(tmp_path)
-    state = {name.removeprefix("transformer."): tensor for name, tensor in theirs.state_dict().items() if name != "lm_head.weight"}
+    state = {name.removeprefix("transformer."): tensor for name, tensor in theirs.state_dict().items()
+             if name != "lm_head.weight"}
     state.update({"h.0.attn.bias": torch.ones(1, 1, 8, 8), "h.0.attn.masked_bias": torch.tensor(-1e4)})
     first = GPT(same_config(theirs.config)).eval()
     first.load_state_dict(state)

@@ -90,7 +90,8 @@ def test_lengths_are_packed_sequences(torch, rng, dtype, name, options, both, wi
     assert_alike(torch, rng, dtype, ours, theirs, [x, *h], call, twin)
 
 
-@pytest.mark.parametrize("name, options", [("RNNCell", {}), ("RNNCell", {"nonlinearity": "relu"}), ("GRUCell", {}), ("LSTMCell", {})])
+@pytest.mark.parametrize("name, options",
+                         [("RNNCell", {}), ("RNNCell", {"nonlinearity": "relu"}), ("GRUCell", {}), ("LSTMCell", {})])
 @pytest.mark.parametrize("bias", (True, False))
 def test_cells(torch, rng, dtype, name, options, bias):
     ours, theirs = pair(torch, rng, name, dtype, I, H, bias=bias, **options)

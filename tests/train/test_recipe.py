@@ -18,7 +18,8 @@ def test_every_shipped_recipe_is_whole(name):
     recipe = load_recipe(name)
     assert recipe.name == name and recipe.about and recipe.minutes > 0 and recipe.expected_loss > 0
     recipe.data.check()
-    assert getattr(recipe.data, "corpus", "pydocs") in CORPORA and getattr(recipe.data, "set", "movie-snippets") in (*SETS, *RULES)
+    assert getattr(recipe.data, "corpus", "pydocs") in CORPORA
+    assert getattr(recipe.data, "set", "movie-snippets") in (*SETS, *RULES)
     config = recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
     assert all(getattr(config, size) == 2 for size in recipe.task.Sizes)
     assert type(config) is ARCHITECTURES[recipe.model["architecture"]][1]

@@ -36,6 +36,7 @@ def test_a_row_for_each_rung_at_its_loss(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("parameters, seconds, words", (
-    (0, 0.0, ""), (27, 0.2, "27 · < 1 s"), (1510, 3.4, "1.5 k · 3 s"), (53_403, 75.0, "53 k · 75 s"), (1_250_000, 1.0, "1.25 M · 1 s")))
+    (0, 0.0, ""), (27, 0.2, "27 · < 1 s"), (1510, 3.4, "1.5 k · 3 s"), (53_403, 75.0, "53 k · 75 s"),
+    (1_250_000, 1.0, "1.25 M · 1 s")))
 def test_what_a_rung_costs(parameters, seconds, words):
     assert cost({"parameters": parameters, "seconds": seconds}) == words

@@ -41,7 +41,8 @@ def test_the_curves_are_those_of_the_records(tmp_path, monkeypatch):
 def test_curves_of_several_runs(tmp_path, monkeypatch):
     from matplotlib.axes import Axes
     drawn, plot = [], Axes.plot
-    monkeypatch.setattr(Axes, "plot", lambda self, x, y, **how: (drawn.append((list(x), list(y), how)), plot(self, x, y, **how))[1])
+    monkeypatch.setattr(Axes, "plot",
+                        lambda self, x, y, **how: (drawn.append((list(x), list(y), how)), plot(self, x, y, **how))[1])
     runs = {"first": [{"step": i, "train_loss": 1.0 * i, "val_loss": {2: 9.0, 4: 8.5, 5: 8.75}.get(i)} for i in range(1, 6)],
             "second": [{"step": 3, "train_loss": 2.0, "val_loss": None}]}
     path = tmp_path / "curves.png"

@@ -48,7 +48,8 @@ def in_chinese(glossary):
 def index_in_chinese(entries, chinese):
     """Sphinx's index entries of a page, and for each that the glossary has the Chinese one, all under the heading 中文."""
     entries = [entry for entry in entries if entry[4] != "中文"]                # a page that was not read again has them already
-    return entries + [("single", f"{chinese[term]}; {term}", place, main, "中文") for _, term, place, main, _ in entries if term in chinese]
+    return entries + [("single", f"{chinese[term]}; {term}", place, main, "中文") for _, term, place, main, _ in entries
+                      if term in chinese]
 
 
 def serve(folder, port=8000):

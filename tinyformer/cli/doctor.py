@@ -11,7 +11,8 @@ from typing import Annotated, Optional
 import typer
 
 
-def command(codes: Annotated[Optional[list[str]], typer.Argument(metavar="[CODE]...", help="A code of the gradient doctor.")] = None):
+def command(codes: Annotated[Optional[list[str]],
+                             typer.Argument(metavar="[CODE]...", help="A code of the gradient doctor.")] = None):
     """Say what this installation runs on, or what a code means.
 
     The codes are those that `tinyformer check` and `tinyformer learn check` find, such as softmax-diagonal.

@@ -70,7 +70,7 @@ def _check(subject, reference, rtol, rng):
 
 
 def diagnose(fn, *inputs, **options):
-    """What is probably wrong with the gradients of ``fn`` at ``inputs``: a list of findings, the surest first; empty where all is right.
+    """What is probably wrong with the gradients of ``fn`` at ``inputs``: findings, the surest first; none where all is right.
 
     Takes what ``check`` takes, or a ``Report`` that it gave. ``finding.evidence["input"]`` says which input it is about.
 

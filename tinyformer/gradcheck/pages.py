@@ -13,7 +13,8 @@ def pages():
     """{code: its section, as Markdown}, in the order of the page."""
     text = FILE.read_text(encoding="utf-8")
     sections = re.split(r"^\(([a-z0-9-]+)\)=\n### \S+\n", text, flags=re.MULTILINE)
-    return {code: re.split(r"^## ", section, flags=re.MULTILINE)[0].strip() for code, section in zip(sections[1::2], sections[2::2])}
+    return {code: re.split(r"^## ", section, flags=re.MULTILINE)[0].strip()
+            for code, section in zip(sections[1::2], sections[2::2])}
 
 
 def page(code):

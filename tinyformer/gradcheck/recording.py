@@ -35,8 +35,8 @@ def record(fn, arrays, wanted, options):
 
 
 def _within(fn, tape, depth=0):
-    """fn with a NumPy whose new arrays are followed too, in the functions that it calls as well: ``y = np.zeros(…); y[t] = h`` would
-    lose h otherwise."""
+    """fn with a NumPy whose new arrays are followed too, in the functions that it calls as well: without that
+    ``y = np.zeros(…); y[t] = h`` would lose h."""
     if not isinstance(fn, types.FunctionType) or fn.__code__.co_filename.startswith(NUMPY) or depth > 3:
         return fn
     proxies = {name: _followed(value, tape, depth) for name, value in fn.__globals__.items()

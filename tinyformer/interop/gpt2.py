@@ -35,8 +35,8 @@ class GPT2Layout:
                 "bos_token_id": None, "eos_token_id": None}
 
     def adopt(self, state):
-        """GPT-2's names with or without "transformer.", its matrices (in, out) turned over, its masks and the second name
-        of the tied output left out. nanoGPT's matrices are (out, in) as ours: the fused one of the first layer tells them apart."""
+        """GPT-2's names with or without "transformer.", its matrices (in, out) turned over, its masks and the second name of the
+        tied output left out. nanoGPT's matrices are (out, in) as ours: the fused one of the first layer tells them apart."""
         own = self.state_dict()
         state = {name: array for name, array in meet(state, own, "transformer.").items()
                  if not re.fullmatch(r"(transformer\.)?h\.\d+\.attn\.(masked_)?bias|lm_head\.weight", name)

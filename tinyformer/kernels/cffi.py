@@ -66,8 +66,9 @@ class Products:
         scores, out = (a.B, a.H, a.T, a.S), (a.B, a.H, a.T, a.E)
         self._check("attention", self.C.tf_attention_backward(
             type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
-            _tensor4("keep", keep, type, scores), _tensor4("o", o, type, out), _row_sums(a, type, L), _tensor4("dO", do, type, out),
-            _tensor4("dq", dq, type, (a.B, a.H, a.T, a.D), True), _tensor4("dk", dk, type, (a.B, a.H, a.S, a.D), True),
+            _tensor4("keep", keep, type, scores), _tensor4("o", o, type, out), _row_sums(a, type, L),
+            _tensor4("dO", do, type, out), _tensor4("dq", dq, type, (a.B, a.H, a.T, a.D), True),
+            _tensor4("dk", dk, type, (a.B, a.H, a.S, a.D), True),
             _tensor4("dv", dv, type, (a.B, a.H, a.S, a.E), True), _tensor4("ds", ds, type, scores, True)))
 
     def _check(self, what, code):
@@ -101,8 +102,8 @@ class Library(Products):
     def norm_forward(self, x, weight, bias, eps, y, mean, inverse):
         type, (N, C_) = _type(x), _matrix(x)
         _check("norm", C.tf_norm_forward(
-            type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)), _whole("bias", bias, type, (C_,)), eps,
-            _whole("y", y, type, (N, C_), True), _whole("mean", mean, type, (N,), True),
+            type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)),
+            _whole("bias", bias, type, (C_,)), eps, _whole("y", y, type, (N, C_), True), _whole("mean", mean, type, (N,), True),
             _whole("inverse", inverse, type, (N,), True)))
 
     def norm_backward(self, x, weight, mean, inverse, dy, dx, dweight, dbias):
@@ -131,7 +132,8 @@ class Library(Products):
         type, (N, V) = _type(logits), _matrix(logits)
         _check("cross_entropy", C.tf_cross_entropy_backward(
             type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
-            _whole("lse", lse, type, (N,)), _whole("weights", weights, type, (N,)), _whole("dlogits", dlogits, type, (N, V), True)))
+            _whole("lse", lse, type, (N,)), _whole("weights", weights, type, (N,)),
+            _whole("dlogits", dlogits, type, (N, V), True)))
 
     def activation_forward(self, kind, x, y):
         type, n = _type(x), (x.size,)
@@ -190,7 +192,8 @@ class Library(Products):
                 if array.size != theta.size or not array.flags.c_contiguous:
                     raise ValueError(f"{name} is not laid out as theta")
             entry.size = theta.size
-            entry.theta, entry.m, entry.v = (_whole(name, a, type, a.shape, True) for name, a in (("theta", theta), ("m", m), ("v", v)))
+            entry.theta, entry.m, entry.v = (_whole(name, a, type, a.shape, True)
+                                             for name, a in (("theta", theta), ("m", m), ("v", v)))
             entry.gradient = _whole("gradient", gradient, type, gradient.shape)
             (entry.lr, entry.decay, entry.beta1, entry.beta2, entry.eps, entry.correction1, entry.correction2) = numbers
         _check("adamw", C.tf_adamw(type, len(parameters), each))

@@ -14,8 +14,8 @@ def sigmoid(x):
 
 
 # Chebyshev coefficients of e^{z²} erfc(z)/t with t = 3/(3 + z), s = 2t − 1, for z ≥ 0: a function so smooth that the series falls
-# below float32's resolution after 12 terms and float64's after 24. tests/kernels/test_special.py computes them anew; csrc/pointwise.h
-# has the same.
+# below float32's resolution after 12 terms and float64's after 24. tests/kernels/test_special.py computes them anew;
+# csrc/pointwise.h has the same.
 COEFFICIENTS = (
     0.47114607466029065, 0.37715894969156579, 0.11803603344749545, 0.028362346699695152, 0.0048717577576055464,
     0.00045985238787654428, -2.1430222381053152e-5, -1.3014473699241349e-5, -8.8092835828535136e-7, 2.7464800479702845e-7,

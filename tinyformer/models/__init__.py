@@ -23,8 +23,8 @@ from .recurrent import Recurrent, RecurrentConfig
 from .seq2seq import Seq2Seq, Seq2SeqConfig
 
 __all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Bert", "BertClassifier",
-           "BertClassifierConfig", "BertConfig", "BertForPreTraining", "Classifier", "EncoderClassifier", "GPT", "GPTConfig", "HMM",
-           "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "Llama", "LlamaConfig",
+           "BertClassifierConfig", "BertConfig", "BertForPreTraining", "Classifier", "EncoderClassifier", "GPT", "GPTConfig",
+           "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "Llama", "LlamaConfig",
            "LogisticConfig", "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "NeuralNGram", "NeuralNGramConfig",
            "Recurrent", "RecurrentConfig", "Seq2Seq", "Seq2SeqConfig", "SigmoidLSTM", "VectorLSTM", "load_model", "model_class"]
 

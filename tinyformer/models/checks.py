@@ -23,8 +23,9 @@ def check_shares(config, *names):
 def check_at_least_zero(config, *names):
     """An error unless each of the settings is a finite number of at least 0."""
     for name in names:
-        if not 0 <= getattr(config, name) < math.inf:
-            raise ValueError(f"{type(config).__name__}: {name} is {getattr(config, name)!r}, expected a finite number of at least 0")
+        value = getattr(config, name)
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{type(config).__name__}: {name} is {value!r}, expected a finite number of at least 0")
 
 
 def check_one_of(config, **known):

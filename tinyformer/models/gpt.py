@@ -101,7 +101,8 @@ class Block(nn.Module):
         attn, mlp = self.attn, self.mlp
         for part, kind in ((attn, CausalSelfAttention), (attn.c_attn, nn.Linear), (attn.c_proj, nn.Linear),
                            (attn.resid_dropout, nn.Dropout), (mlp, MLP), (mlp.c_fc, nn.Linear), (mlp.gelu, nn.GELU),
-                           (mlp.c_proj, nn.Linear), (mlp.dropout, nn.Dropout), (self.ln_1, nn.LayerNorm), (self.ln_2, nn.LayerNorm)):
+                           (mlp.c_proj, nn.Linear), (mlp.dropout, nn.Dropout), (self.ln_1, nn.LayerNorm),
+                           (self.ln_2, nn.LayerNorm)):
             if type(part) is not kind or part.training or "forward" in part.__dict__:
                 return False
         return mlp.gelu.approximate == "tanh" and self.ln_1.eps == self.ln_2.eps

@@ -10,5 +10,5 @@ from .published import PublishedBPE
 from .wordpiece import WordPieceTokenizer
 from .words import WordTokenizer
 
-__all__ = ["BytePairTokenizer", "CORPORA", "CharTokenizer", "PairTokenizer", "PublishedBPE", "WordPieceTokenizer", "WordTokenizer",
-           "data_folder", "load_corpus", "load_tokenizer", "longest_words", "split_words", "train_tokenizer"]
+__all__ = ["BytePairTokenizer", "CORPORA", "CharTokenizer", "PairTokenizer", "PublishedBPE", "WordPieceTokenizer",
+           "WordTokenizer", "data_folder", "load_corpus", "load_tokenizer", "longest_words", "split_words", "train_tokenizer"]

@@ -28,8 +28,8 @@ def draw_ladder(report, path):
     axes.axvline(best["loss"], color=BLUE, linestyle="--", linewidth=1, zorder=0)
     axes.annotate(f"best of counting: n = {best['n']}, {best['loss']:.3f}", (best["loss"], 0), xytext=(5, 0),
                   textcoords="offset points", va="center", fontsize=9, color=BLUE, bbox=PAPER)
-    axes.annotate("parameters · training", (1, 1), xycoords="axes fraction", xytext=(6, 4), textcoords="offset points", fontsize=8,
-                  color=GREY, annotation_clip=False)
+    axes.annotate("parameters · training", (1, 1), xycoords="axes fraction", xytext=(6, 4), textcoords="offset points",
+                  fontsize=8, color=GREY, annotation_clip=False)
     axes.set_yticks(range(len(rungs)), [rung["name"] for rung in rungs])
     low, high = min(rung["loss"] for rung in rungs), max(rung["loss"] for rung in rungs)
     axes.set(xlabel=f"{report['unit']}, {report['part']} part", title=report["about"], ylim=(len(rungs) - 0.4, -0.6),

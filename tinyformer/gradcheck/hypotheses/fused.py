@@ -107,8 +107,8 @@ def _normalised(node, source):
             square = (c * c).mean(axis=axis, keepdims=True)
             for a in (1, n / (n - 1)) if mean else (1, n):
                 eps = s * s - a * square
-                if np.ptp(eps) < 1e-9 * np.max(s * s) and -1e-9 * np.max(s * s) < np.mean(eps) < 0.2 and (s.size > 1
-                                                                                                          or abs(np.mean(eps)) < 2e-3):
+                least = 1e-9 * np.max(s * s)
+                if np.ptp(eps) < least and -least < np.mean(eps) < 0.2 and (s.size > 1 or abs(np.mean(eps)) < 2e-3):
                     return _become(node, source, "normalised", lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis, s=s,
                                    mean=mean, a=a)
     return False

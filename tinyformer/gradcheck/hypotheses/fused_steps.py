@@ -87,8 +87,8 @@ def normalised(node):
 
     var = "the term of the normalisation's gradient that comes from the variance is missing or wrong"
     if mean:
-        yield "both", ("mean-term", "variance-term"), "the mean and the variance depend on the input too: two terms are missing", \
-            rule(0, 0)
+        yield ("both", ("mean-term", "variance-term"),
+               "the mean and the variance depend on the input too: two terms are missing", rule(0, 0))
         yield "mean", ("mean-term",), "the term of the normalisation's gradient that comes from the mean is missing", \
             rule(0, 1)
         yield "mean+", ("mean-term",), "the term with the mean is subtracted, not added", rule(-1, 1)
@@ -139,8 +139,8 @@ def normalised(node):
                 return ((dz - dz.mean(axis=axis, keepdims=True) if mean else dz) - a * v * (dz * v).mean(axis=other,
                                                                                                          keepdims=True)) / s
             for name, pull in (("mean", only_mean), ("variance", only_variance)):
-                yield f"{name} axis{other}", ("reduction", ), f"the mean in the {name}'s term of the normalisation's gradient runs along the wrong axis", \
-                    pull
+                yield (f"{name} axis{other}", ("reduction",),
+                       f"the mean in the {name}'s term of the normalisation's gradient runs along the wrong axis", pull)
 
 
 def rotated(node):

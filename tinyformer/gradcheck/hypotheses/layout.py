@@ -184,7 +184,8 @@ def _same_pairs(e, learner, right):
     pairs = [np.abs(m).reshape(-1, width, len(m) // width, width) > 1e-9 for m in (learner, right)]
     rows = ~np.eye(len(learner) // width, dtype=bool)
     came, should = (p.any(axis=(0, 2)) for p in pairs)
-    return not any(p.any(axis=(1, 3))[rows].any() for p in pairs) and (should.sum(axis=0) <= 2).all() and not (came & ~should).any()
+    others = any(p.any(axis=(1, 3))[rows].any() for p in pairs)
+    return not others and (should.sum(axis=0) <= 2).all() and not (came & ~should).any()
 
 
 def _only_turned(e):

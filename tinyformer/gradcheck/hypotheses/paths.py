@@ -214,7 +214,8 @@ def duplicated(e):
         if rank < len(c) or len(right) <= len(c) or off:
             return []
         whole = np.round(c)
-        some = np.allclose(c, whole, atol=1e-5) and (whole >= 0).all() and (whole <= times).all() and whole[which.ravel()[-1]] > 0     # the last stays
+        last = whole[which.ravel()[-1]] > 0                                                                # it stays
+        some = last and np.allclose(c, whole, atol=1e-5) and (whole >= 0).all() and (whole <= times).all()
         if not some and not np.allclose(c, times / count, atol=1e-5):
             return []
         lost = lost or not np.allclose(c, times, atol=1e-5)

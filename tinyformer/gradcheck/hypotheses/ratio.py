@@ -166,7 +166,7 @@ def elementwise(e):
 
 
 def difference(e):
-    """got = true + c · B with B an array that has a name, c one number or one for each row; or + c alone, constant along an axis."""
+    """got = true + c · B, B an array that has a name, c one number or one for each row; or + c alone, constant along an axis."""
     if len(e.shape) == 0 or e.got[0].size < 4 or not all(np.isfinite(t).all() for t in e.true):
         return []
     D = [g - t for g, t in zip(e.got, e.true)]
@@ -193,11 +193,13 @@ def _term(e, D, scale):
                                              f"connection's path is "
                                              f"missing", {"array": name})]
             if code == "missing-term" and _at_right_angles(e, arrays):
-                return [Finding("variance-term", f"the gradient of {e.name} has a part along {name}, which a norm or a spread takes "
+                return [Finding("variance-term",
+                                f"the gradient of {e.name} has a part along {name}, which a norm or a spread takes "
                                                  f"away: is the term missing that comes from it?", {"array": name})]
             if name == f"softmax({e.name})" and _another_each_row(D[0], arrays[0]) and not _few(e.got[0]) \
                     and all(_sums_to_zero(t, e.tol * scale) for t in e.true):
-                return [Finding("softmax-diagonal", f"the gradient of {e.name} lacks a multiple of {name} in each row: the softmax's "
+                return [Finding("softmax-diagonal",
+                                f"the gradient of {e.name} lacks a multiple of {name} in each row: the softmax's "
                                                     f"Jacobian is diag(p) − p pᵀ, not its diagonal alone", {"array": name})]
             return [Finding(code, f"the gradient of {e.name} is off by a multiple of {name}: is a term with it missing, or "
                                   f"too much?",
@@ -210,7 +212,8 @@ def _at_right_angles(e, arrays):
     def along(gradient, array, axis):
         lengths = np.sqrt(np.sum(gradient ** 2, axis=axis) * np.sum(array ** 2, axis=axis))
         return np.max(np.abs(np.sum(gradient * array, axis=axis)) / np.maximum(lengths, 1e-300))
-    return any(all(along(t, a, axis) < 1e-3 < 3e-2 < along(g, a, axis) for t, g, a in zip(e.true, e.got, arrays)) for axis in (-1, None))
+    return any(all(along(t, a, axis) < 1e-3 < 3e-2 < along(g, a, axis) for t, g, a in zip(e.true, e.got, arrays))
+               for axis in (-1, None))
 
 
 def _another_each_row(difference, array):

@@ -36,8 +36,10 @@ def solved_slopes(e):
                     if np.max(np.abs(solved)) < 1e-9 * max(1, np.max(np.abs(right))):
                         return [Finding("lost-path", f"the way through one step is left out ({line})", {"line": line})]
                     if off.any() and right[off].all() and np.max(np.abs(solved[off])) < 1e-9:
-                        return [Finding("dropped", f"the gradient of a step is 0 where its slope is not ({line})", {"line": line})]
-                    return [Finding("local-derivative", f"all is right but the derivative of one step, entry by entry ({line})", {"line": line})]
+                        return [Finding("dropped", f"the gradient of a step is 0 where its slope is not ({line})",
+                                        {"line": line})]
+                    return [Finding("local-derivative",
+                                    f"all is right but the derivative of one step, entry by entry ({line})", {"line": line})]
     return []
 
 

@@ -158,7 +158,8 @@ def _repeated(node):
         if source.ndim == X.ndim and source.shape[axis] == copies * X.shape[axis]:
             n = X.shape[axis]
             lead, rest = X.shape[:axis], X.shape[axis + 1:]
-            for name, shape, summed in (("repeat", (*lead, n, copies, *rest), axis + 1), ("tile", (*lead, copies, n, *rest), axis)):
+            for name, shape, summed in (("repeat", (*lead, n, copies, *rest), axis + 1),
+                                        ("tile", (*lead, copies, n, *rest), axis)):
                 yield name, ("reduction",), "the copies are summed in other groups than they were made in", \
                     lambda dz, shape=shape, summed=summed: np.asarray(dz).reshape(shape).sum(axis=summed)
 
@@ -174,14 +175,15 @@ def _windows(node):
                 dx = np.zeros(X.size)
                 dx[order] = np.moveaxis(np.asarray(dz), axis, 0)[::step].reshape(-1)
                 return dx.reshape(X.shape)
-            yield f"{name} {axis}", ("overwrite",), "the gradients of overlapping windows are written over each other (= instead of +=)", \
-                written
+            yield (f"{name} {axis}", ("overwrite",),
+                   "the gradients of overlapping windows are written over each other (= instead of +=)", written)
 
 
 def _getitem(node):
     X, source = node.operands[0], node.extra["source"].reshape(-1)
     for axis in range(X.ndim):                              # one entry along an axis was taken
-        if X.shape[axis] > 1 and node.value.shape == X.shape[:axis] + X.shape[axis + 1:] and len(np.unique(source)) == len(source):
+        taken = node.value.shape == X.shape[:axis] + X.shape[axis + 1:]
+        if X.shape[axis] > 1 and taken and len(np.unique(source)) == len(source):
             yield f"all {axis}", ("mask",), "the gradient goes to the entries that were taken alone", \
                 lambda dz, axis=axis: np.broadcast_to(np.expand_dims(dz, axis), X.shape)
     if len(np.unique(source)) < len(source):
@@ -189,8 +191,8 @@ def _getitem(node):
             dx = np.zeros(X.size)
             dx[source] = np.ravel(dz)
             return dx.reshape(X.shape)
-        yield "once", ("duplicate-index",), "rows that were taken several times get the last of their gradients, not the sum (np.add.at)", \
-            once
+        yield ("once", ("duplicate-index",),
+               "rows that were taken several times get the last of their gradients, not the sum (np.add.at)", once)
 
         def meaned(dz):
             counts = np.maximum(np.bincount(source, minlength=X.size), 1).reshape(X.shape)
@@ -254,8 +256,8 @@ def _elementwise(node, operand, pool):
     code = ("factor",) if np.ndim(slope) == 0 and kind in ("multiply", "divide") and node.parents[1 - operand] is None else LOCAL
     says = f"the derivative of the step {kind} is missing or wrong"
     with np.errstate(all="ignore"):
-        forms = {"1": np.ones(np.shape(slope) and z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope, "z": z, "1 − z": 1 - z,
-                 "1 + z": 1 + z, "z²": z * z,
+        forms = {"1": np.ones(np.shape(slope) and z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope,
+                 "z": z, "1 − z": 1 - z, "1 + z": 1 + z, "z²": z * z,
                  "1 − z²": 1 - z * z, "z(1 − z)": z * (1 - z), "u": u, "1 − u": 1 - u, "u²": u * u, "1 − u²": 1 - u * u,
                  "u(1 − u)": u * (1 - u),
                  "u·slope": u * slope, "z·slope": z * slope, "slope/u": slope / u, "slope/z": slope / z, "1/u": 1 / u,

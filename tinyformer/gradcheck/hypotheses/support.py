@@ -123,7 +123,7 @@ def written_over(e, lost, should):
     inputs = np.indices(e.shape).reshape(len(e.shape), -1)
     kept = should & ~lost
     shape = values[0].shape
-    for axes in [range(a, b) for a in range(len(shape)) for b in range(a + 2, len(shape) + 1)]:     # several axes, as one loop after another
+    for axes in [range(a, b) for a in range(len(shape)) for b in range(a + 2, len(shape) + 1)]:     # as one loop after another
         place = np.ravel_multi_index([outputs[a] for a in axes], [shape[a] for a in axes])
         last = np.where(should, place, -1).max(axis=1, keepdims=True)
         if lost.any() and (kept == (should & (place == last))).all():
@@ -138,7 +138,7 @@ def written_over(e, lost, should):
 
 
 def _stray(e, should, extra):
-    """(axis, how, (entry, output)): a rule of the truth along an axis, each place for itself or none from the future, that is broken."""
+    """(axis, how, (entry, output)): a broken rule of the truth along an axis: each place for itself, or none from the future."""
     values = e.points[0].values
     if not extra.any() or len(values) > 1:
         return None

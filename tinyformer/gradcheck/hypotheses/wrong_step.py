@@ -12,8 +12,8 @@ from .steps import mistakes
 from .whole import multiple, name_of
 
 # Where several explanations fit alike, the one with the more telling name is given.
-TELLING = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite", "gate-order", "mask",
-           "inverted-mask",
+TELLING = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
+           "gate-order", "mask", "inverted-mask",
            "unbroadcast", "head-order", "transpose", "permuted", "operand", "reduction", "sign", "missing-term",
            "local-derivative", "factor")
 
@@ -44,7 +44,8 @@ def _hits(e, record):
         return record.hits
     record.hits = hits = []
     groups = {group: numbers for group, numbers in record.groups.items() if not record.tried(numbers)}
-    composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record), *_other_turns(record)]
+    composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record),
+                                          *_other_turns(record)]
     for first in (True, False):                             # what was found for another input is tried before all else
         for group, numbers in groups.items():
             tables = _tables(record, 0, numbers, group[2])
@@ -150,7 +151,8 @@ def _inverted(record):
             def edits_at(k, n=node.number):
                 one, two = record.tapes[k].nodes[n].extra["slopes"]
                 return {(n, 0): lambda dz: dz * two, (n, 1): lambda dz: dz * one}
-            yield edits_at, ("inverted-mask",), f"{node.kind} chooses, and on the way back the choice is the other one", node.number
+            yield (edits_at, ("inverted-mask",), f"{node.kind} chooses, and on the way back the choice is the other one",
+                   node.number)
 
             def all_at(k, n=node.number):
                 return {(n, 0): lambda dz: dz, (n, 1): lambda dz: dz}

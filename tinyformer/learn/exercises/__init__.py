@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..exercise import Exercise
-from . import (activations, attention, classification, counted, encoder, first, llama, normalization, online, optimizers, recurrence,
-               tensors, transformer)
+from . import (activations, attention, classification, counted, encoder, first, llama, normalization, online, optimizers,
+               recurrence, tensors, transformer)
 
 THEMES = (first, activations, tensors, classification, counted, normalization, optimizers, recurrence, attention, transformer,
           encoder, llama, online)

@@ -1,4 +1,4 @@
-"""What classifiers of texts and of pictures have in common: labels, a probability for each class, and all that can be said of them."""
+"""What classifiers of texts and of pictures have in common: labels, a probability for each class, and all their figures."""
 
 from __future__ import annotations
 
