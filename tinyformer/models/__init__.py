@@ -50,6 +50,6 @@ def model_class(folder):
             return model
     if models:                                              # … or else the one that needs no more than that
         return models[-1]
-    types = [name for model, _ in ARCHITECTURES.values() for name in (model.architecture, *model.model_types)]
+    types = dict.fromkeys(name for model, _ in ARCHITECTURES.values() for name in (model.architecture, *model.model_types))
     raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, expected one of "
                      f"{', '.join(types)}")
