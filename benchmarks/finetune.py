@@ -2,10 +2,10 @@
 
     python benchmarks/finetune.py [--rounds 10] [--threads 2]
 
-A step is forward, backward, clipping and AdamW on 32 texts. The texts of a batch are about as long as each other, as the
-recipe draws them; the last line is PyTorch on batches as they come, padded to their longest, which is the usual way. CPU
-seconds stand beside wall-clock ones: on a machine that has other things to do they say more. Needs `tinyformer data fetch` of
-minilm and movie-snippets.
+A step is forward, backward, clipping and AdamW (PyTorch's fused one) on 32 texts in float32. Both start from the same weights,
+and must give the same logits before. The texts of a batch are about as long as each other, as the recipe draws them; one line
+is PyTorch on batches as they come, padded to their longest, which is the usual way. CPU seconds stand beside wall-clock ones:
+on a machine that has other things to do they say more. Needs `tinyformer data fetch` of minilm and movie-snippets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import statistics
 import time
 
 import numpy as np
-from measure import PAUSE, median_ratio, pytorch
+from measure import PAUSE, expect_steady, machine, median_ratio, pytorch
 
 import tinyformer as tfm
 from tinyformer.train import load_recipe
@@ -31,14 +31,31 @@ def ours(run, batches):
     return lambda: next(steps)
 
 
-def theirs(torch, run, batches):
-    from transformers import BertConfig, BertForSequenceClassification
+def theirs(torch, run):
+    """transformers' model with the weights of ours, which must then say the same."""
+    try:
+        from transformers import BertConfig, BertForSequenceClassification
+    except ModuleNotFoundError:
+        raise SystemExit("transformers is needed here") from None
     c = run.model.config
     model = BertForSequenceClassification(BertConfig(
         vocab_size=c.vocab_size, hidden_size=c.n_embd, num_hidden_layers=c.n_layer, num_attention_heads=c.n_head,
-        intermediate_size=c.n_inner)).train()
+        intermediate_size=c.n_inner, num_labels=c.n_classes, hidden_dropout_prob=c.dropout,
+        attention_probs_dropout_prob=c.dropout)).eval()
     model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in run.model.state_dict().items()})
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    ids, _ = next(sorted_batches(run, 8, np.random.default_rng(1)))
+    with tfm.no_grad(), torch.no_grad():
+        said = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(ids != 0).long()).logits.numpy()
+        difference = abs(run.model.eval()(ids).data - said).max()
+    if difference > 1e-4:
+        raise SystemExit("the two do not say the same of a text: this compares different work")
+    return model.train()
+
+
+def their_step(torch, run, batches):
+    """A function that makes one step in PyTorch, its batch given by ``batches``."""
+    model = theirs(torch, run)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=run.recipe.train.lr, fused=True)
 
     def step():
         ids, labels = next(batches)
@@ -73,13 +90,20 @@ def main():
     recipe = load_recipe("minilm-movie")
     run = Run(recipe, recipe.task(recipe.data))
     size = recipe.train.batch_size
-    rivals = {"tinyformer": ours(run, sorted_batches(run, size, np.random.default_rng(0)))}
+
+    def alike():
+        return sorted_batches(run, size, np.random.default_rng(0))
+
+    rivals = {}
     if torch:
-        rivals["PyTorch"] = theirs(torch, run, sorted_batches(run, size, np.random.default_rng(0)))
-        rivals["PyTorch, batches as they come"] = theirs(torch, run, plain_batches(run, size, np.random.default_rng(0)))
+        rivals = {"PyTorch": their_step(torch, run, alike()),
+                  "PyTorch, batches as they come": their_step(torch, run, plain_batches(run, size, np.random.default_rng(0)))}
+    rivals = {"tinyformer": ours(run, alike()), **rivals}
     wall, cpu = {name: [] for name in rivals}, {name: [] for name in rivals}
-    for step in rivals.values():
-        step()
+    for _ in range(2):                                      # the first steps make what the others use again
+        for step in rivals.values():
+            step()
+    limits = machine(arguments.threads)
     for _ in range(arguments.rounds):
         for name, step in rivals.items():
             time.sleep(PAUSE)
@@ -87,11 +111,14 @@ def main():
             step()
             wall[name].append(time.perf_counter() - began)
             cpu[name].append(time.process_time() - spent)
-    print(f"{arguments.rounds} steps each, {arguments.threads} threads, medians")
+    print(f"{arguments.rounds} steps each, {arguments.threads} threads; medians, × ours: the median of the rounds' ratios\n")
+    print(f"{'':<32}{'s':>8}{'least':>8}{'CPU s':>8}{'× ours':>9}{'× our CPU s':>13}")
     for name in rivals:
-        print(f"{name:<32}{statistics.median(wall[name]):8.3f} s    {statistics.median(cpu[name]):8.3f} CPU s"
-              f"    ours is {median_ratio(wall['tinyformer'], wall[name]):.2f} × its time,"
-              f" {median_ratio(cpu['tinyformer'], cpu[name]):.2f} × its CPU time")
+        print(f"{name:<32}{statistics.median(wall[name]):8.3f}{min(wall[name]):8.3f}{statistics.median(cpu[name]):8.3f}"
+              f"{median_ratio(wall[name], wall['tinyformer']):9.2f}{median_ratio(cpu[name], cpu['tinyformer']):13.2f}")
+    if torch:
+        print(f"\na step takes {median_ratio(wall['tinyformer'], wall['PyTorch']):.2f} × PyTorch's time on the same batches")
+    expect_steady(limits, arguments.threads)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import argparse
 import statistics
 
 import numpy as np
-from measure import interleave, median_ratio, pytorch
+from measure import expect_steady, interleave, machine, median_ratio, pytorch
 from train_step import C, H, L, T, V
 
 import tinyformer as tfm
@@ -46,6 +46,7 @@ def main():
         rivals["PyTorch eager"] = lambda: peer.generate(tensor, n)
         if not (rivals["tinyformer"]() == rivals["PyTorch eager"]().numpy()).all():
             raise SystemExit("the two do not choose the same tokens: this compares different work")
+    limits = machine(arguments.threads)
     times = interleave(rivals, arguments.rounds)
     print(f"{n} tokens after {PROMPT}, {arguments.threads} threads, {arguments.rounds} rounds\n")
     for name, seconds in times.items():
@@ -53,6 +54,7 @@ def main():
     if len(times) == 2:
         mine, theirs = times.values()
         print(f"\ntinyformer makes {median_ratio(theirs, mine):.2f} × the tokens of PyTorch eager (median of the rounds' ratios)")
+    expect_steady(limits, arguments.threads)
 
 
 if __name__ == "__main__":

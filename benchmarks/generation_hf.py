@@ -2,7 +2,8 @@
 
     python benchmarks/generation_hf.py [--rounds 7] [--threads 2] [--tokens 64] [--batch 1] [--prompt 16]
 
-Both get the same weights and choose the likeliest token, again and again; the tokens must be the same.
+Both get the same weights, in float32, and choose the likeliest token, again and again; the tokens must be the same.
+transformers is as it comes: its own cache, its own attention.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import statistics
 import tempfile
 
 import numpy as np
-from measure import interleave, median_ratio, pytorch
+from measure import expect_steady, interleave, machine, median_ratio, pytorch
 
 import tinyformer as tfm
 from tinyformer.models import Llama, LlamaConfig
@@ -33,10 +34,14 @@ def main():
         parameter.data *= 4
     ids, n = np.random.default_rng(0).integers(0, CONFIG.vocab_size, (arguments.batch, arguments.prompt)), arguments.tokens
     torch = pytorch(arguments.threads)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        from transformers import AutoModelForCausalLM, utils
+    except ModuleNotFoundError:
+        torch = None
     if not torch:
         raise SystemExit("PyTorch and transformers are needed here")
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    from transformers import AutoModelForCausalLM
+    utils.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         theirs = AutoModelForCausalLM.from_pretrained(folder).eval()
@@ -46,12 +51,14 @@ def main():
                                                       do_sample=False)}
     if not (rivals["tinyformer"]() == rivals["transformers"]().numpy()).all():
         raise SystemExit("the two do not choose the same tokens: this compares different work")
+    limits = machine(arguments.threads)
     times = interleave(rivals, arguments.rounds)
     print(f"{arguments.batch} × {n} tokens after {arguments.prompt}, {arguments.threads} threads, {arguments.rounds} rounds\n")
     for name, seconds in times.items():
         print(f"{name:<16}{arguments.batch * n / statistics.median(seconds):8,.0f} tokens/s")
     print(f"\ntinyformer makes {median_ratio(times['transformers'], times['tinyformer']):.2f} × the tokens of transformers "
           f"(median of the rounds' ratios)")
+    expect_steady(limits, arguments.threads)
 
 
 if __name__ == "__main__":
