@@ -74,11 +74,8 @@ class Page(HTMLParser):
 
 
 @pytest.mark.slow
-def test_the_site(tmp_path):
-    for needed in ("sphinx", "myst_nb", "sphinx_book_theme"):
-        pytest.importorskip(needed, reason="the site is made with the extra [book]")
-    out = build(Book(), tmp_path / "book", fresh=True).parent
-    pages = {path.resolve(): Page(path) for path in out.rglob("*.html") if "_static" not in path.parts}
+def test_the_site(site):
+    pages = {path.resolve(): Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
     assert len(pages) >= len(Book().sources()) + 5
     for path, page in pages.items():
         for loaded in page.loads:
