@@ -30,8 +30,8 @@ def masks(e):
                                 f"missing?", where)]
     if all(map(np.any, extra)) and all(map(np.any, lost)):
         return [Finding("mask", f"the gradient of {e.name} is not zero at {count[0]} entries where it must be", where),
-                Finding("dropped", f"and it is zero at {count[1]} entries where it must not be: another mask than the "
-                                   f"forward pass's?", where)]
+                Finding("dropped", f"the gradient of {e.name} is also zero at {count[1]} entries where it must not be: another mask "
+                                   f"than the forward pass's?", where)]
     if any(map(np.any, lost)) and not any(map(np.any, extra)):
         return [Finding("dropped", f"the gradient of {e.name} is zero at {count[1]} entries where it must not be; the others "
                                    f"are right", where)]
