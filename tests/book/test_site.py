@@ -91,5 +91,5 @@ def test_the_site(site):
             if anchor and target in pages:
                 assert anchor in pages[target].anchors, f"{path.name} leads to {link}: no such place"
         assert "MathJax" not in path.read_text(encoding="utf-8") or "tex-svg.js" in path.read_text(encoding="utf-8")
-    index = (out / "genindex.html").read_text(encoding="utf-8")
+    index = (site / "genindex.html").read_text(encoding="utf-8")
     assert "自注意力" in index and 'href="09-attention.html#index-' in index
