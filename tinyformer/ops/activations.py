@@ -11,7 +11,7 @@ from ..kernels.reference import sigmoid as stable_sigmoid
 
 @differentiable(method="relu")
 def relu(x):
-    """y = max(x, 0).   dx = dy where x > 0, else 0."""
+    """y = max(x, 0).   dx = dy where x > 0, else 0.   Book (3.2)."""
     return np.maximum(x, 0), lambda dy: dy * (x > 0)
 
 
@@ -38,7 +38,7 @@ def tanh(x):
 
 @differentiable
 def silu(x):
-    """y = x σ(x).   dx = σ(x) (1 + x (1 − σ(x))) dy.   Source: Elfwing et al. (2017)."""
+    """y = x σ(x).   dx = σ(x) (1 + x (1 − σ(x))) dy.   Source: Elfwing et al. (2017); book (13.5)."""
     return kernels.silu(x)
 
 
@@ -53,7 +53,7 @@ def gelu(x, *, approximate="none"):
     """y = x Φ(x), with Φ the standard normal distribution function, φ its density.   dx = (Φ(x) + x φ(x)) dy.
 
     approximate = "tanh" is GPT-2's form: y = x (1 + t)/2, t = tanh u, u = √(2/π) (x + 0.044715 x³).
-    dx = ((1 + t)/2 + x (1 − t²) u′/2) dy, u′ = √(2/π) (1 + 3·0.044715 x²).   Source: Hendrycks and Gimpel (2016).
+    dx = ((1 + t)/2 + x (1 − t²) u′/2) dy, u′ = √(2/π) (1 + 3·0.044715 x²).   Source: Hendrycks and Gimpel (2016); book (12.4).
     """
     if approximate == "tanh":
         return kernels.gelu_tanh(x)
@@ -64,7 +64,7 @@ def gelu(x, *, approximate="none"):
 
 @differentiable(method="softmax")
 def softmax(x, *, axis=-1):
-    """pᵢ = e^{xᵢ} / Σⱼ e^{xⱼ} along ``axis``.   dx = p ∘ (dp − Σ p ∘ dp).
+    """pᵢ = e^{xᵢ} / Σⱼ e^{xⱼ} along ``axis``.   dx = p ∘ (dp − Σ p ∘ dp).   Book (9.3), (9.4).
 
     The Jacobian is diag(p) − p pᵀ, and the formula is its product with dp. A row of −inf gives zeros.
     """

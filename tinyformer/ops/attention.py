@@ -27,7 +27,7 @@ def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=N
     the scores, and then it has a gradient. is_causal lets query t see the keys 0…t, aligned at the first key. A query that
     may look nowhere gives zeros. dropout_p drops attention weights. The gradients stand with the kernel.
 
-    Source: Vaswani et al. (2017), §3.2.1; grouped heads: Ainslie et al. (2023).
+    Source: Vaswani et al. (2017), §3.2.1; grouped heads: Ainslie et al. (2023); book (9.2), (9.4), (9.5), (13.6).
     """
     _check(q, k, v)
     single = q.ndim == 2
@@ -75,7 +75,7 @@ def residual_self_attention(h, Wq, Wk, Wv):
     h, y (…, T, C)    Wq, Wk (D, C)    Wv (C, C).   The sum of each row of P ∘ dP is the softmax's own.
 
     The form in which textbooks and articles write attention first; without 1/√D the softmax hardens as C grows, which is why
-    ``scaled_dot_product_attention`` has it.   Source: chapter 09, with a score against every j.
+    ``scaled_dot_product_attention`` has it.   Source: chapter 09, with a score against every j; book (15.1), (15.2) without the matrices.
     """
     for name, W in (("Wq", Wq), ("Wk", Wk), ("Wv", Wv)):
         if h.ndim < 2 or W.ndim != 2 or W.shape[1] != h.shape[-1] or (name == "Wk" and W.shape != Wq.shape):

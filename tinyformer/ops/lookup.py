@@ -12,7 +12,7 @@ from ..autograd import differentiable
 def embedding(indices, weight, *, padding_idx=None):
     """y = W[indices]: the product of one-hot rows with W, without the zeros.   dW[v] = Σ dy over the places where v stood.
 
-    indices integers (…)    weight W (V, C)    y (…, C).   The row ``padding_idx`` gets no gradient.
+    indices integers (…)    weight W (V, C)    y (…, C).   The row ``padding_idx`` gets no gradient.   Book (7.2), (7.3).
     """
     indices = np.asarray(indices)
     if indices.dtype.kind not in "iu":

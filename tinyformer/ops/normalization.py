@@ -21,7 +21,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5):
 
     dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with g = γ ∘ dy,   dγ = Σ dy ∘ x̂,   dβ = Σ dy, over all rows.
 
-    x (…, C)    weight γ (C,) or None    bias β (C,) or None.   Source: Ba et al. (2016).
+    x (…, C)    weight γ (C,) or None    bias β (C,) or None.   Source: Ba et al. (2016); book (10.3), (10.4).
     """
     _check_features("layer_norm", x, weight, bias)
     y, backward = kernels.layer_norm(rows(x), weight, bias, eps)
@@ -39,7 +39,7 @@ def rms_norm(x, weight=None, *, eps=1e-5):
 
     dx = (g − x̂ ∘ mean(g ∘ x̂)) / r with g = γ ∘ dy,   dγ = Σ dy ∘ x̂ over all rows.
 
-    x (…, C)    weight γ (C,) or None.   Source: Zhang and Sennrich (2019).
+    x (…, C)    weight γ (C,) or None.   Source: Zhang and Sennrich (2019); book (13.1) to (13.3).
     """
     _check_features("rms_norm", x, weight)
     y, backward = kernels.rms_norm(rows(x), weight, eps)
@@ -58,7 +58,7 @@ def batch_norm(x, weight=None, bias=None, *, mean=None, var=None, eps=1e-5):
     Training (``mean`` and ``var`` None): μ and σ are the batch's own, and dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with
     g = γ ∘ dy, the means over the same axes. Evaluation: they are the given constants, and dx = g / σ.
 
-    x (N, C) or (N, C, T)    weight γ, bias β, mean, var (C,).   Source: Ioffe and Szegedy (2015).
+    x (N, C) or (N, C, T)    weight γ, bias β, mean, var (C,).   Source: Ioffe and Szegedy (2015); book (3.8), (3.9).
     """
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x has shape {x.shape}, expected (N, C) or (N, C, T)")

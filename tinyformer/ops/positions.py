@@ -13,7 +13,7 @@ from ..autograd import differentiable
 def sinusoidal(T, C, dtype=np.float32):
     """The table (T, C): sin(t/10000^{2i/C}) in column 2i, cos of the same in column 2i + 1.
 
-    Source: Vaswani et al. (2017), §3.5. It is constant, so there is no gradient.
+    Source: Vaswani et al. (2017), §3.5; book (10.1). It is constant, so there is no gradient.
     """
     angle = np.arange(T)[:, None] / 10000.0 ** (np.arange(0, C, 2) / C)                     # (T, ⌈C/2⌉)
     table = np.empty((T, C), dtype)
@@ -55,7 +55,7 @@ def rotary(x, *, cos, sin):
         y₂ = x₂ cos θ + x₁ sin θ        dx₂ = −dy₁ sin θ + dy₂ cos θ
 
     A rotation is undone by its transpose, so the gradient is turned back. x (…, T, D), halves x₁ and x₂; cos, sin (T, D/2).
-    Source: Su et al. (2021), in the "rotate half" layout of Llama's published checkpoints.
+    Source: Su et al. (2021), book (10.2), in the "rotate half" layout of Llama's published checkpoints.
     """
     half = x.shape[-1] // 2
     if x.shape[-1] % 2 or cos.shape[-1] != half or sin.shape != cos.shape:

@@ -15,7 +15,7 @@ def rows(x):
 
 @differentiable(method="__matmul__")
 def matmul(x, y):
-    """z = x y over the last two axes.   dx = dz yᵀ, dy = xᵀ dz.
+    """z = x y over the last two axes.   dx = dz yᵀ, dy = xᵀ dz.   Book (1.8).
 
     x (…, M, K) or (K,)    y (…, K, N) or (K,)    z (…, M, N), without the axes that the vectors lack.
     Leading axes broadcast. A vector on the left counts as a row, one on the right as a column.
@@ -39,7 +39,7 @@ Tensor.__rmatmul__ = lambda self, other: matmul(other, self)
 
 @differentiable
 def linear(x, weight, bias=None):
-    """y = x Wᵀ + b.   dx = dy W,  dW = dyᵀ x,  db = Σ dy, both over all rows.
+    """y = x Wᵀ + b.   dx = dy W,  dW = dyᵀ x,  db = Σ dy, both over all rows.   Book (1.6) to (1.8).
 
     x (…, in)    weight W (out, in)    bias b (out,) or None    y (…, out)
     """

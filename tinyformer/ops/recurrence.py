@@ -34,7 +34,7 @@ def rnn(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, nonlinearity
 
         da_t = dh_t ∘ φ′        dh_{t−1} = da_t Wₕ        with φ′ = 1 − h_t², or 1 where h_t > 0
 
-    Shapes, and the rest of the gradients: at the head of this file.   Source: Elman (1990).
+    Shapes, and the rest of the gradients: at the head of this file.   Source: Elman (1990); book (8.1) to (8.3).
     """
     if nonlinearity not in NONLINEARITIES:
         raise ValueError(f"rnn: nonlinearity is {nonlinearity!r}, expected 'tanh' or 'relu'")
@@ -72,7 +72,7 @@ def gru(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, lengths=None
         du = [daʳ, daᶻ, daⁿ ∘ r]               dh_{t−1} = dh_t ∘ z + du Wₕ                   dWₕ = Σ du_tᵀ h_{t−1}
 
     The bias of uⁿ lies within the reset gate r, as in PyTorch; the paper resets h_{t−1} before the product.
-    Shapes, and the rest of the gradients: at the head of this file.   Source: Cho et al. (2014).
+    Shapes, and the rest of the gradients: at the head of this file.   Source: Cho et al. (2014); book (8.9) to (8.11).
     """
     x, lengths, ended = _checked("gru", 3, x, {"h0": h0}, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     a = _from_inputs(x, weight_ih, bias_ih)
@@ -116,7 +116,7 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, lengths
         c_t = f ∘ c_{t−1} + i ∘ g        h_t = o ∘ tanh c_t
 
     c0, c_n (B, H). The gradients of the recurrent part stand with the kernel, in ``kernels.recurrence``.
-    Shapes, and the rest of the gradients: at the head of this file.   Source: Hochreiter and Schmidhuber (1997).
+    Shapes, and the rest of the gradients: at the head of this file.   Source: Hochreiter and Schmidhuber (1997); book (8.5) to (8.8).
     """
     x, lengths, ended = _checked("lstm", 4, x, {"h0": h0, "c0": c0}, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     a = _from_inputs(x, weight_ih, None if bias_ih is None else bias_ih + bias_hh)

@@ -26,6 +26,6 @@ def dropout(x, *, p=0.5, rng=None):
     """y = x ∘ m / (1 − p), each entry of m 0 with probability p, else 1.   dx = dy ∘ m / (1 − p).
 
     The scale keeps the expected value, so nothing is to be done at evaluation. rng is a generator or a seed; by default
-    the framework's generator.   Source: Srivastava et al. (2014).
+    the framework's generator.   Source: Srivastava et al. (2014); book (3.7).
     """
     return kernels.dropout(x, _draws(x.shape, p, rng), p)

@@ -17,7 +17,7 @@ class Adam(Optimizer):
         m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)   both start at 0; this takes the bias away, t = 1, 2, …
         θ ← θ − η m̂ / (√v̂ + ε)
 
-    Source: Kingma and Ba (2015), algorithm 1.
+    Source: Kingma and Ba (2015), algorithm 1; book (5.3), (5.4).
     """
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
@@ -54,7 +54,7 @@ class AdamW(Adam):
         θ ← θ − η m̂ / (√v̂ + ε)                  m̂ and v̂ of the gradient alone, as in Adam
 
     ``param_groups_by_decay`` makes groups that leave vectors without decay.   Source: Loshchilov and Hutter (2019),
-    algorithm 2, with the rate η on the decay as well, as in PyTorch.
+    algorithm 2, with the rate η on the decay as well, as in PyTorch; book (5.5).
     """
 
     decoupled = True

@@ -16,7 +16,7 @@ def clip_grad_norm_(parameters, max_norm):
         ‖g‖ = √Σ g²        g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶))
 
     The direction stays. If the length is NaN or infinite the gradients are left as they are, for the caller to see.
-    Parameters without a gradient count as zero.   Source: Pascanu et al. (2013), algorithm 1; the 10⁻⁶ is PyTorch's.
+    Parameters without a gradient count as zero.   Source: Pascanu et al. (2013), algorithm 1; book (5.7); the 10⁻⁶ is PyTorch's.
     """
     _expect_bound("clip_grad_norm_", "max_norm", max_norm)
     gradients = _gradients("clip_grad_norm_", parameters)

@@ -12,7 +12,7 @@ class SGD(Optimizer):
         v ← μ v + (1 − τ) g                 momentum μ, dampening τ; at the first step v = g
         θ ← θ − η v                         or, Nesterov:  θ ← θ − η (g + μ v);  without momentum:  θ ← θ − η g
 
-    Source: Polyak (1964); Sutskever et al. (2013) in the form of PyTorch, where the rate η stands outside of v.
+    Source: Polyak (1964); Sutskever et al. (2013) in the form of PyTorch, where the rate η stands outside of v; book (5.2).
     """
 
     def __init__(self, parameters, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
