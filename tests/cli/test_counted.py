@@ -28,6 +28,16 @@ def test_train_evaluate_generate(cli, corpus):
     assert written.startswith("the ") and len(written.rstrip("\n")) == 24
 
 
+def test_words(cli, refused, corpus):
+    assert cli("train", "kn-pydocs", "--set", corpus, "model.n=2", "data.tokenizer=word").code == 0
+    figures = json.loads(cli("evaluate", "--json").out)
+    assert figures["perplexity"] < 30 and "bits_per_character" not in figures   # the words do not say what the characters were
+    words = cli("generate", "the with", "--seed", "1", "--max-new-tokens", "5").out.split()
+    assert words[:2] == ["the", "with"] and len(words) == 7
+    assert len(cli("generate", "--seed", "1", "--max-new-tokens", "5").out.split()) == 5
+    refused(2, "words do not tell where a line ends", "train", "kn-names", "--set", "data.tokenizer=word")
+
+
 def test_an_earlier_run_is_moved_aside(cli, corpus):
     for _ in range(2):
         assert cli("train", "kn-pydocs", "--set", corpus).code == 0

@@ -18,6 +18,7 @@ def test_the_figures_are_those_of_training(cli, tiny, trained):
     assert figures["bits_per_token"] == pytest.approx(figures["val_loss"] / math.log(2))
     assert figures["uniform_loss"] == pytest.approx(math.log(23))
     assert 0 < figures["bigram_loss"] < figures["uniform_loss"]
+    assert figures["megabytes"] == round(4 * 3744 / 1e6, 3)
     assert figures["parameters"] == 3744 and figures["tokens"] > 100 and figures["tokens_per_s"] > 0
 
 

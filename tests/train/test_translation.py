@@ -106,6 +106,9 @@ class Oracle:
     def num_parameters(self):
         return 0
 
+    def state_dict(self):
+        return {}
+
     def train(self, mode=True):
         return self
 

@@ -48,7 +48,7 @@ def write(model, tokenizer, prompt, max_new_tokens, lines=False, **how):
     from ..generate import stream_text
     start = END + (prompt or "") if lines else prompt or _opening(tokenizer)
     pieces = stream_text(model, tokenizer, start, max_new_tokens, anew=END if lines else None, **how)
-    print(prompt or "", end="", flush=True)
+    print((prompt or "") + " " * (not tokenizer.exact and bool(prompt)), end="", flush=True)     # words come without the space
     for piece in pieces:
         print(piece, end="", flush=True)
     print()
@@ -66,7 +66,9 @@ def search(model, tokenizer, prompt, max_new_tokens, n, end=None):
 def _opening(tokenizer):
     """Something to begin from: a line break, or whatever comes first in a vocabulary without one."""
     try:
-        tokenizer.encode("\n")
-        return "\n"
+        if tokenizer.encode("\n").size:
+            return "\n"
     except ValueError:
-        return tokenizer.decode([0])
+        pass
+    texts = (tokenizer.decode([id]) for id in range(tokenizer.vocab_size))
+    return next(text for id, text in enumerate(texts) if tokenizer.encode(text).tolist() == [id])

@@ -51,7 +51,7 @@ def show_answers(figures):
     print(f"error rate          {figures['error_rate']:.2%} of the symbols (edit distance)")
     print(f"  symbol by symbol  {figures['baseline_error_rate']:.2%}")
     print(f"loss                {figures['test_loss']:.4f} nats per symbol, perplexity {figures['perplexity']:.4f}")
-    print(f"size                {figures['parameters']:,} parameters")
+    print(f"size                {figures['parameters']:,} parameters, {figures['megabytes']:.2f} MB")
     print(f"speed               {figures['texts_per_s']:,} texts/s, {figures['beams']} beam{'s' * (figures['beams'] > 1)}")
 
 

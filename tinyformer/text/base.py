@@ -14,9 +14,10 @@ class Tokenizer:
 
     A subclass has a ``kind``, ``vocab_size``, ``train(text, …)``, ``encode(text)``, ``decode(ids)``, and the pair
     ``to_dict()`` and ``from_dict(fields)`` of what is saved. ``tokens`` lists what each id stands for, as text or as bytes.
+    ``exact`` says whether ``decode`` gives the very text back that was encoded, white space and rare words too.
     """
 
-    tokens = ()
+    tokens, exact = (), True
 
     def prompt(self, text):
         """The ids of ``text``, int64 (T,), for a model that goes on with it: behind a start token, where there is one."""

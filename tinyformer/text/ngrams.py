@@ -28,7 +28,7 @@ class NGramTokenizer(Tokenizer):
     documents       in how many of the ``total`` training texts each token stands
     """
 
-    kind = "ngrams"
+    kind, exact = "ngrams", False
 
     def __init__(self, unit, n, tokens, documents, total):
         if unit not in UNITS:

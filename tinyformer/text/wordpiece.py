@@ -29,7 +29,7 @@ class WordPieceTokenizer(Tokenizer):
     chinese         let each Chinese character stand alone
     """
 
-    kind = "wordpiece"
+    kind, exact = "wordpiece", False
 
     def __init__(self, vocabulary, lowercase=True, strip_accents=None, chinese=True):
         self.tokens = list(vocabulary)

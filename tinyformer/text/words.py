@@ -20,7 +20,7 @@ class WordTokenizer(Tokenizer):
     lexicon     Chinese words; of them forward maximum matching cuts the longest first
     """
 
-    kind = "word"
+    kind, exact = "word", False
 
     def __init__(self, words, lowercase=True, lexicon=()):
         self.tokens = [PAD, UNKNOWN, *words]

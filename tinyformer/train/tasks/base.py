@@ -51,6 +51,11 @@ class Task:
         """{name: figure} of all that is to be said about a trained model."""
         raise NotImplementedError
 
+    def footprint(self, model):
+        """How large a model is: its parameters, and all numbers that it keeps, in megabytes."""
+        return {"parameters": model.num_parameters(),
+                "megabytes": round(sum(array.nbytes for array in model.state_dict().values()) / 1e6, 3)}
+
     def baselines(self):
         """{name: loss} on the validation part of those that have learned little."""
         raise NotImplementedError

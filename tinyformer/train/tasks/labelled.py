@@ -92,7 +92,6 @@ class Labelled(Task):
         accuracy, loss = scores.accuracy(labels, predicted), cross_entropy(p, labels)
         confusion = scores.confusion_matrix(labels, predicted, len(self.classes))
         curve, error = scores.calibration(labels, p)
-        size = sum(parameter.data.nbytes for parameter in model.parameters())
         return {"set": self.data.set, "split": f"fold {self.data.fold} of {self.data.folds}" if self.data.folds else "test",
                 "kind": self.examples, "examples": n, "accuracy": accuracy,
                 "standard_error": scores.standard_error(accuracy, n),
@@ -102,8 +101,8 @@ class Labelled(Task):
                 "commonest_class_accuracy": float((labels == np.bincount(self.train.y).argmax()).mean()),
                 **scores.precision_recall_f1(confusion), "roc_auc": scores.roc_auc_one_vs_rest(labels, p),
                 "calibration_error": error, "test_loss": loss, "perplexity": math.exp(loss), "classes": list(self.classes),
-                "confusion": confusion.tolist(), "reliability": curve, "parameters": model.num_parameters(),
-                "megabytes": round(size / 1e6, 3), "examples_per_s": round(n / max(seconds, 1e-9))}
+                "confusion": confusion.tolist(), "reliability": curve, **self.footprint(model),
+                "examples_per_s": round(n / max(seconds, 1e-9))}
 
     def baselines(self):
         """A guess knows how many classes there are, or how often each occurs."""

@@ -18,15 +18,18 @@ class CorpusSettings:
     """What is learned from."""
 
     corpus: str = "pydocs"              # a name that `tinyformer.text.CORPORA` has, or the path of a text file
-    tokenizer: str = "char"             # "char" or "bpe"
-    vocab_size: int = 1024              # of the BPE; the characters count themselves
+    tokenizer: str = "char"             # "char", "bpe" or "word"
+    vocab_size: int = 1024              # of the BPE and of the words; the characters count themselves
     train_fraction: float = 0.9         # the first part is trained on, the rest is for validation
     lines: bool = False                 # each line is a text of its own, and its content says which part it is in
 
     def check(self):
         """ValueError for a setting that cannot be used."""
-        if self.tokenizer not in ("char", "bpe"):
-            raise ValueError(f"data.tokenizer: got {self.tokenizer!r}, expected 'char' or 'bpe'")
+        if self.tokenizer not in ("char", "bpe", "word"):
+            raise ValueError(f"data.tokenizer: got {self.tokenizer!r}, expected 'char', 'bpe' or 'word'")
+        if self.lines and self.tokenizer == "word":
+            raise ValueError("data.tokenizer: got 'word' with data.lines, but words do not tell where a line ends; expected "
+                             "'char' or 'bpe'")
         if not 0 < self.train_fraction < 1:
             raise ValueError(f"data.train_fraction: got {self.train_fraction}, expected more than 0 and less than 1")
 
@@ -88,17 +91,20 @@ class Language(Task):
         return {"val_loss": evaluate_loss(model, self.validation, at_most=at_most)}
 
     def evaluate(self, model):
-        """On the whole validation split. Characters compare what tokens do not: they are the same for every tokenizer."""
+        """On the whole validation split. Characters compare what tokens do not: they are the same for every tokenizer that
+        gives the text back."""
         self.check(model.config)
         predicted = in_one(self.validation)[1:]
-        tokens, characters = len(predicted), len(self.tokenizer.decode(predicted))
+        tokens = len(predicted)
         began = time.perf_counter()
         loss = evaluate_loss(model, self.validation)
         seconds = time.perf_counter() - began
         baselines = {f"{name.lower().replace('-', '_')}_loss": level for name, level in self.baselines().items()}
-        return {"val_loss": loss, "perplexity": math.exp(loss), "bits_per_token": loss / math.log(2),
-                "bits_per_character": loss / math.log(2) * tokens / max(characters, 1), **baselines,
-                "against_kneser_ney": verdict(loss, baselines["kneser_ney_loss"]), "parameters": model.num_parameters(),
+        bits, found = loss / math.log(2), {}
+        if self.tokenizer.exact:
+            found["bits_per_character"] = bits * tokens / max(len(self.tokenizer.decode(predicted)), 1)
+        return {"val_loss": loss, "perplexity": math.exp(loss), "bits_per_token": bits, **found, **baselines,
+                "against_kneser_ney": verdict(loss, baselines["kneser_ney_loss"]), **self.footprint(model),
                 "tokens": tokens, "tokens_per_s": round(tokens / seconds)}
 
     def baselines(self):

@@ -120,7 +120,7 @@ class Masked(Task):
         shared = Shared(self.train.tokens, self.tokenizer.vocab_size, seen).accuracy(held)
         return {**figures, "perplexity": math.exp(figures["masked_loss"]), "neighbours_accuracy": float(neighbours / n),
                 "commonest_accuracy": float(commonest / n), "shared_tokens_accuracy": shared,
-                "parameters": model.num_parameters(), "masked_tokens": int(n), "pairs": count}
+                **self.footprint(model), "masked_tokens": int(n), "pairs": count}
 
     @cached_property
     def neighbours(self):

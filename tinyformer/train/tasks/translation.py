@@ -144,7 +144,7 @@ class Translation(Task):
         figures.update((f"baseline_{name}", value) for name, value in judged(
             list(map(self.baseline, answers)), answers, self.data.target).items())
         loss = self._loss(model, *self.encoded("test"))
-        return {**figures, "test_loss": loss, "perplexity": math.exp(loss), "parameters": model.num_parameters(),
+        return {**figures, "test_loss": loss, "perplexity": math.exp(loss), **self.footprint(model),
                 "texts_per_s": round(len(answers) / max(seconds, 1e-9))}
 
     @cached_property
