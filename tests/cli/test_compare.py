@@ -35,3 +35,5 @@ def test_training(cli, tiny):
     assert losses[0] != losses[1]
     row = next(line for line in result.lines if line.startswith("validation loss"))
     assert f"{sum(losses) / 2:.4f}" in row
+    spread = next(line for line in result.lines if line.startswith("  standard deviation"))
+    assert f"{abs(losses[0] - losses[1]) / 2 ** 0.5:.4f}" in spread

@@ -65,6 +65,7 @@ def table(c):
 
 TRAINED = {
     "validation loss": lambda f: f"{statistics.fmean(f['losses']):.4f}",
+    "  standard deviation": lambda f: f"{statistics.stdev(f['losses']):.4f}" if len(f["losses"]) > 1 else "–",
     "  seeds": lambda f: " ".join(f"{loss:.3f}" for loss in f["losses"]),
     "tokens/s in training": lambda f: f"{f['tokens_per_s']:,.0f}",
     "arrays of one step": lambda f: f"{f['megabytes']:.1f} MB",

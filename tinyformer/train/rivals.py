@@ -23,18 +23,19 @@ def train_rivals(configs, folder, seeds, settings=()):
     Runs go to ``folder``/NAME-SEED, the curves (means over the seeds) to ``folder``/curves.png.
     Returns {name: {"losses": [one a seed], "tokens_per_s": …, "parameters": …, "megabytes": …}}.
     """
-    found, curves = {}, {}
-    for name, config in configs.items():
-        kind = [f"model.{field}={str(getattr(config, field)).lower()}" for field in OWN]
-        losses, records = [], []
-        for seed in seeds:
+    runs = {name: [] for name in configs}
+    for seed in seeds:                                      # the kinds in turn: whatever else the machine does falls on all
+        for name, config in configs.items():
+            kind = [f"model.{field}={str(getattr(config, field)).lower()}" for field in OWN]
             recipe = load_recipe("llama-tiny", [*kind, *settings, f"train.seed={seed}"])
             at = Path(folder) / f"{name}-{seed}"
-            losses.append(train(recipe, at).val_loss)
-            records.append(read_metrics(at / "metrics.jsonl"))
+            runs[name].append((train(recipe, at).val_loss, read_metrics(at / "metrics.jsonl"), recipe))
+    found, curves = {}, {}
+    for name, of_one in runs.items():
+        losses, records, recipes = zip(*of_one)
         curves[name] = [_mean(steps) for steps in zip(*records)]
         speed = statistics.median(record["tokens_per_s"] for steps in records for record in steps)
-        found[name] = {"losses": losses, "tokens_per_s": speed, **_size(recipe)}
+        found[name] = {"losses": losses, "tokens_per_s": speed, **_size(recipes[0])}
     draw_runs(curves, Path(folder) / "curves.png", f"Means over {len(seeds)} seed{'s' * (len(seeds) > 1)}")
     return found
 
