@@ -82,8 +82,8 @@ class HMM(Pretrained):
 
             π(k) ∝ Σ γ₁(k)      A(i, j) ∝ Σ_t P(s_{t−1} = i, s_t = j | x)      B(k, v) ∝ Σ_{t: x_t = v} γ_t(k)
 
-        The likelihood never falls (book (6.16)); where it leads depends on the start, and it may rest on a plain for dozens of iterations.
-        Stops when it rises by less than ``tolerance`` a token. Returns ln P of all sequences before each iteration.
+        The likelihood never falls, see book (6.16); where it leads depends on the start, and it may rest on a plain for dozens of
+        iterations. Stops when it rises by less than ``tolerance`` a token. Returns ln P of all sequences before each iteration.
         """
         x, there = self._padded(sequences)
         history = []

@@ -75,7 +75,8 @@ def residual_self_attention(h, Wq, Wk, Wv):
     h, y (…, T, C)    Wq, Wk (D, C)    Wv (C, C).   The sum of each row of P ∘ dP is the softmax's own.
 
     The form in which textbooks and articles write attention first; without 1/√D the softmax hardens as C grows, which is why
-    ``scaled_dot_product_attention`` has it.   Source: chapter 09, with a score against every j; book (15.1), (15.2) without the matrices.
+    ``scaled_dot_product_attention`` has it.   Source: chapter 09, with a score against every j; without the
+    matrices book (15.1), (15.2).
     """
     for name, W in (("Wq", Wq), ("Wk", Wk), ("Wv", Wv)):
         if h.ndim < 2 or W.ndim != 2 or W.shape[1] != h.shape[-1] or (name == "Wk" and W.shape != Wq.shape):

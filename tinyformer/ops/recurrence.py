@@ -116,7 +116,9 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, lengths
         c_t = f ∘ c_{t−1} + i ∘ g        h_t = o ∘ tanh c_t
 
     c0, c_n (B, H). The gradients of the recurrent part stand with the kernel, in ``kernels.recurrence``.
-    Shapes, and the rest of the gradients: at the head of this file.   Source: Hochreiter and Schmidhuber (1997); book (8.5) to (8.8).
+    Shapes, and the rest of the gradients: at the head of this file.
+
+    Source: Hochreiter and Schmidhuber (1997); book (8.5) to (8.8).
     """
     x, lengths, ended = _checked("lstm", 4, x, {"h0": h0, "c0": c0}, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     a = _from_inputs(x, weight_ih, None if bias_ih is None else bias_ih + bias_hh)

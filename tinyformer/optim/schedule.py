@@ -99,7 +99,8 @@ class CosineSchedule(_WarmUp):
         η(n) = max_lr (n + 1) / (warmup_steps + 1)              n < warmup_steps
         η(n) = min_lr + ½ (1 + cos π r) (max_lr − min_lr)       r = (n − warmup_steps) / (total_steps − warmup_steps)
 
-    Source: Loshchilov and Hutter (2017), equation 5, without restarts; the warm-up is that of nanoGPT's published recipe; book (5.6).
+    Source: Loshchilov and Hutter (2017), equation 5, without restarts; the warm-up is that of nanoGPT's published recipe;
+    book (5.6).
     """
 
     def down(self, r):
