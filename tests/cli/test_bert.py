@@ -192,7 +192,8 @@ def test_attention_between_the_marks(cli, encoder):
 def test_similar_that_cannot_be(cli, refused, encoder, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYFORMER_DATA", str(tmp_path / "empty"))
     refused(1, "minilm has not been fetched yet; `tinyformer data fetch minilm` downloads it (83.5 MB)", "similar", "a", "b")
-    refused(1, "minilm has not been fetched yet", "attention", "a", "--model", "minilm")
+    for command in ("attention", "fill-mask"):
+        refused(1, "minilm has not been fetched yet", command, "a [MASK]", "--model", "minilm")
     refused(1, "the query is empty", "similar", " ", "b", "--model", encoder)
     refused(1, "config.json: no such file", "similar", "a", "b", "--model", tmp_path / "empty")
     (tmp_path / "blank.txt").write_text(" \n\n", encoding="utf-8")

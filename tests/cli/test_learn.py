@@ -113,7 +113,8 @@ def test_all_solved(cli, desk):
         desk(name, solved(name))
     result = cli("learn", "check")
     assert result.code == 0 and "All exercises are passed." in result.lines[-1]
-    assert all(line.endswith("passed") for line in cli("learn", "list").lines[:len(EXERCISES)])
+    listed = cli("learn", "list").lines[:len(EXERCISES)]
+    assert all(line.endswith("passed") for line in listed) and [line.split()[1] for line in listed] == list(EXERCISES)
 
 
 @pytest.mark.parametrize("source, code, message", (

@@ -103,7 +103,7 @@ def solution(exercise, entry):
 
 def line(number, exercise, entry):
     """One exercise in the list."""
-    return f"{number:>3}  {exercise.name:<21}{exercise.title:<67}{state(entry)}".rstrip()
+    return f"{number:>3}  {exercise.name:<23}{exercise.title:<67}{state(entry)}".rstrip()
 
 
 def state(entry):
