@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..interop.published import read_config
+from .bags import BagOfWords, BayesBag
 from .bert import Bert, BertConfig
 from .bert_heads import BertClassifier, BertClassifierConfig, BertForPreTraining
-from .classifier import Average, BagOfWords, BayesBag, Classifier
+from .classifier import Average, Classifier
 from .encoder import EncoderClassifier
 from .gpt import GPT, GPTConfig
 from .hmm import HMM, HMMConfig

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..data.sparse import SparseRows
-from ..models.classifier import BagOfWords, BagOfWordsConfig
+from ..models.bags import BagOfWords, BagOfWordsConfig
 from ..optim import AdamW, CosineSchedule
 from ..text.ngrams import NGramTokenizer
 from .loop import fit
