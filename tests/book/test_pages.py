@@ -37,6 +37,7 @@ READ = r"""
     return {
         undrawn: all(".math").filter(place => !place.querySelector("mjx-container")).map(place => place.textContent),
         errors: all("[data-mml-node=merror], mjx-merror").map(place => place.textContent),
+        bars: all("article span.math").filter(formula => /auto|scroll/.test(getComputedStyle(formula).overflowX)).length,
         raw: (words?.textContent ?? "").match(/\$\$|\\[(\[a-z]\w*/g) ?? [],
         formulas: all("mjx-container").length,
         broken: all("article img").filter(picture => !(picture.complete && picture.naturalWidth)).map(picture => picture.src),
@@ -186,7 +187,7 @@ def test_every_page(site, address, browser):
         browser.go(address + page)
         read = browser.tell(READ)
         where = f"{page}: {read}"
-        assert not read["undrawn"] and not read["errors"] and not read["raw"] and not read["broken"], where
+        assert not any(read[fault] for fault in ("undrawn", "errors", "bars", "raw", "broken")), where
         if page in chapters:
             solutions = sum("### BEGIN SOLUTION" in cell for cell in cells(chapters[page]))
             assert read["folds"] >= solutions and read["visible"] == 0 and read["opens"] == read["folds"], where
