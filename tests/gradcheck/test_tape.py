@@ -27,7 +27,14 @@ def test_the_recorded_gradient_is_the_true_one(operation, rng):
                 np.testing.assert_allclose(tape.gradient(i, [dy]), right, rtol=1e-9, atol=1e-10)
 
 
+def added_where_positive(x):
+    out, positive = x * 2, x > 0
+    np.add.at(out, positive, x[positive])
+    return out * out
+
+
 FORWARDS = [
+    added_where_positive,
     lambda x: np.pad(x, ((1, 0), (0, 2)))[::-1].cumsum(axis=0), lambda x: np.var(x, axis=0, ddof=1),
     lambda x: x.std(axis=1, keepdims=True) + x,
     lambda x: np.concatenate(np.split(x, [1, 2], axis=1)[::-1], axis=1),

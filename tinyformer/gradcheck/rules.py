@@ -182,10 +182,6 @@ def cumprod(tape, x, axis=None, **_):
 def add_at(tape, x, index, value):
     """``np.add.at``: x itself is another node afterwards."""
     X, V = value_of(x), value_of(value)
-    taken = value._node if isinstance(value, Traced) and value._node.kind == "getitem" else None
-    if taken is not None and isinstance(index, np.ndarray) and index.dtype == bool and taken.extra["index"] is index \
-            and taken.parents[0] is not None and taken.operands[0].shape == X.shape == index.shape:
-        return where(tape, index, Traced(taken.parents[0], tape), x)            # x[m] = y[m]
     changed = X.copy()
     np.add.at(changed, index, V)
     x._node = note(tape, Node("add", _parents([x, value]), [X, V], changed,
