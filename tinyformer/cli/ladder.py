@@ -45,6 +45,8 @@ def show(report):
     best = report["kneser_ney"]
     _row("Kneser-Ney", best, f"   the best of counting, n = {best['n']}")
     print(f"\non the {report['part']} part")
+    if report["note"]:
+        print(report["note"])
     for sentence in report["findings"]:
         print(sentence)
 
