@@ -18,6 +18,7 @@ from ..loop import why_not_finite
 from ..guesses import Neighbours, Shared
 from .base import Task
 
+SHORTEST = 16                                               # tokens that two texts need
 COUNTED = 2000                                              # pairs that guesses by counting learn from, and are judged by
 
 
@@ -31,12 +32,15 @@ class PairSettings:
     train_fraction: float = 0.9         # documents that begin after this part of the text are for validation
     masked: float = 0.15                # share of the tokens that are asked for
     whole_words: bool = False           # all pieces of a word, or none
+    short: float = 0.0                  # share of the batches that hold eight times as many texts, an eighth as long
 
     def check(self):
         """ValueError for a setting that cannot be used."""
         for name in ("train_fraction", "masked"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"data.{name}: got {getattr(self, name)}, expected more than 0 and less than 1")
+        if not 0 <= self.short <= 1:
+            raise ValueError(f"data.short: got {self.short}, expected 0 to 1")
 
 
 class Masked(Task):
@@ -67,8 +71,8 @@ class Masked(Task):
 
     def check(self, config):
         """An error unless two texts and their marks fit into a block."""
-        if config.block_size < 16:
-            raise ValueError(f"model.block_size: got {config.block_size}, expected at least 16, for two texts")
+        if config.block_size < SHORTEST:
+            raise ValueError(f"model.block_size: got {config.block_size}, expected at least {SHORTEST}, for two texts")
 
     def examples(self, lines, size, T, rng):
         """(Pairs, (labels, classes)) of ``size`` random pairs of texts, T tokens each."""
@@ -79,7 +83,13 @@ class Masked(Task):
         return Pairs(masked, ids != t.pad, types), (labels, np.array([not follows for *_, follows in pairs], np.int64))
 
     def batch(self, model, size, rng):
-        return self.examples(self.train, size, model.config.block_size, rng)
+        """Pairs as long as a block; or shorter ones, from which a network that attends to all places alike, as a new one does,
+        learns much sooner to look at a masked word's neighbours."""
+        T = model.config.block_size
+        if rng.random() < self.data.short:
+            short = max(T // 8, SHORTEST)
+            size, T = size * T // short, short
+        return self.examples(self.train, size, T, rng)
 
     def held_out(self, T, at_most=None):
         """Batches of the validation part, the same ones every time: as many pairs as cover it, or ``at_most``."""
