@@ -52,6 +52,7 @@ def test_the_longest_word_comes_first_and_no_one_looks_back():
     assert longest_words("我研究生命", {"研究", "生命"}) == ["我", "研究", "生命"]
     assert longest_words("天气", {}) == ["天", "气"]
     assert longest_words("", words) == []
+    assert longest_words("研究生命起源", words, 3) == ["研究生", "命", "起源"]
 
 
 @given(st.text(alphabet="abc", max_size=30), st.sets(st.text(alphabet="abc", min_size=1, max_size=4)))

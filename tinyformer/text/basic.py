@@ -33,13 +33,14 @@ def is_chinese(character):
     return any(low <= ord(character) <= high for low, high in CHINESE)
 
 
-def longest_words(text, vocabulary):
+def longest_words(text, vocabulary, widest=None):
     """Cut ``text`` from left to right, taking the longest word of ``vocabulary`` each time, or else one character.
 
     Forward maximum matching: the simplest way to Chinese words, which bear no spaces. It never looks back:
-    研究生命起源 becomes 研究生 命 起源 where 研究 生命 起源 was meant. ``vocabulary`` is a set or a dict.
+    研究生命起源 becomes 研究生 命 起源 where 研究 生命 起源 was meant. ``vocabulary`` is a set or a dict, and ``widest`` the length of its
+    longest word: who cuts many texts says it, so that it is not looked for each time.
     """
-    widest, words, start = max(map(len, vocabulary), default=1), [], 0
+    widest, words, start = widest or max(map(len, vocabulary), default=1), [], 0
     while start < len(text):
         end = next((end for end in range(min(start + widest, len(text)), start + 1, -1) if text[start:end] in vocabulary),
                    start + 1)

@@ -31,6 +31,7 @@ class WordTokenizer(Tokenizer):
             twice, _ = Counter(self.tokens).most_common(1)[0]
             raise ValueError(f"WordTokenizer: {twice!r} stands twice in the vocabulary, expected each word once")
         self.lowercase, self.lexicon = lowercase, frozenset(lexicon)
+        self.widest = max(map(len, self.lexicon), default=1)
 
     @classmethod
     def train(cls, text, vocab_size, lowercase=True, lexicon=()):
@@ -58,7 +59,7 @@ class WordTokenizer(Tokenizer):
         if not self.lexicon:
             return words
         return [part for word in words
-                for part in (longest_words(word, self.lexicon) if any(map(is_chinese, word)) else [word])]
+                for part in (longest_words(word, self.lexicon, self.widest) if any(map(is_chinese, word)) else [word])]
 
     def encode(self, text):
         """The ids of the words of ``text``: int64 (T,)."""
