@@ -6,9 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
+from tinyformer.data import Dataset, Examples
 from tinyformer.text.pairs import BEGIN, END, PAD, UNKNOWN
 from tinyformer.train import RecipeError, load_recipe
-from tinyformer.train.tasks.translation import PairSettings, Translation, edit_distance, judged, one_unknown
+from tinyformer.train.tasks.translation import PairSettings, Translation, edit_distance, judged, one_unknown, without_digits
 
 TINY = ["data.examples=300", "data.length=3", "model.n_layer=1", "model.n_head=2", "model.n_embd=16", "train.max_steps=6",
         "train.batch_size=8", "train.eval_every=3", "train.checkpoint_every=3", "train.warmup_steps=2"]
@@ -70,6 +71,13 @@ def test_symbols_made_unknown(tmp_path):
     assert x.tolist() == [5, 6] and y.tolist() == [BEGIN, 7, END]
 
 
+def test_without_stress():
+    train = Examples(["read", "read", "read", "r2"], ["R EH1 D", "R IY1 D", "R EH0 D", "AA1 R T UW2"])
+    data = without_digits(Dataset("cmudict", train, Examples(["a"], ["AH0"]), Examples(["b"], ["B IY1"])))
+    assert data.train == (["read", "read", "r2"], ["R EH D", "R IY D", "AA R T UW"])
+    assert data.validation == (["a"], ["AH"]) and data.test == (["b"], ["B IY"])
+
+
 # ------------------------------------------------------------------------------------------------ what is measured
 
 @pytest.mark.parametrize("a, b, distance", (("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3),
@@ -114,6 +122,16 @@ class Oracle:
 
     def eval(self):
         return self
+
+
+def test_a_look_counts_any_listed_answer_as_right(spelled, monkeypatch):
+    monkeypatch.setattr(spelled, "_loss", lambda *_: 0.0)
+    said, listed = dict(zip(*spelled.validation)), spelled.listed("validation")     # of several answers the last one: X
+    assert any(len(answers) == 2 for answers in listed.values())
+    monkeypatch.setattr(spelled, "answers", lambda _, texts: [said[x] for x in texts])
+    assert spelled.measure(None)["val_exact_match"] == 1.0
+    monkeypatch.setattr(spelled, "answers", lambda _, texts: ["?" for _ in texts])
+    assert spelled.measure(None)["val_exact_match"] == 0.0
 
 
 def test_evaluation_asks_each_source_once(spelled, monkeypatch):
@@ -181,6 +199,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("setting, message", (
     ("data.target=letters", "data.target: got 'letters', expected 'characters' or 'words'"),
     ("data.length=0", "data.length: got 0, expected at least 1"),
+    ("data.stress=false", "data.stress: got false, but reverse has no stress; expected true"),
     ("data.unknown=1.5", "data.unknown: got 1.5, expected a share, 0 … 1"),
     ("train.schedule=linear", "train.schedule: got 'linear', expected 'cosine' or 'inverse-sqrt'"),
 ))

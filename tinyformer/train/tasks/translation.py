@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...autograd import no_grad
-from ...data import alike, by_content, load, padded, synthetic
+from ...data import Dataset, Examples, alike, by_content, load, padded, synthetic
 from ...nn import evaluating
 from ...text import load_tokenizer
 from ...text.pairs import PAD, UNITS, UNKNOWN, PairTokenizer
@@ -37,6 +38,7 @@ class PairSettings:
     length: int = 10                    # … and of how many symbols; digits of each number for add
     unknown: float = 0.0                # share of the training texts of which one symbol, common to both sides, is made
                                         # unknown, so that the model learns to copy what it does not know
+    stress: bool = True                 # cmudict: whether vowels keep the digit that says how they are stressed
     beams: int = 1                      # with which answers are searched for in the evaluation; 1: greedy
 
     def check(self):
@@ -47,6 +49,8 @@ class PairSettings:
         for name in ("examples", "length", "beams"):
             if getattr(self, name) < 1:
                 raise ValueError(f"data.{name}: got {getattr(self, name)}, expected at least 1")
+        if not self.stress and self.set != "cmudict":
+            raise ValueError(f"data.stress: got false, but {self.set} has no stress; expected true")
         if not 0 <= self.unknown <= 1:
             raise ValueError(f"data.unknown: got {self.unknown}, expected a share, 0 … 1")
 
@@ -215,6 +219,13 @@ def one_unknown(x, y, rng):
     return np.where(x == symbol, UNKNOWN, x), np.where(y == symbol, UNKNOWN, y)
 
 
+def without_digits(dataset):
+    """The data set without the digits in its answers; pairs that have become the same stand there once."""
+    parts = (dict.fromkeys((x, re.sub(r"\d", "", y)) for x, y in zip(*part))
+             for part in (dataset.train, dataset.validation, dataset.test))
+    return Dataset(dataset.name, *(Examples(*map(list, zip(*pairs))) for pairs in parts))
+
+
 def load_pairs(data):
     """The data set that ``data.set`` names, makes up, or that stands in the file of that path."""
     if data.set in RULES:
@@ -223,7 +234,7 @@ def load_pairs(data):
         texts = dict(zip(*(["".join(symbols[i] for i in row) for row in side] for side in (x, y))))     # none twice
         return by_content(data.set, texts, texts.values())
     if data.set in PAIRED:
-        return load(data.set)
+        return load(data.set) if data.stress else without_digits(load(data.set))
     path = Path(data.set)
     if not path.is_file():
         raise ValueError(f"data.set: {data.set!r} is neither a file nor one of {', '.join((*RULES, *PAIRED))}")
