@@ -13,8 +13,13 @@ def show(figures):
         return
     width = max(19, *map(len, figures)) + 1
     for name, value in figures.items():
-        print(f"{name:<{width}}{value:,.4f}" if isinstance(value, float) else f"{name:<{width}}{value:,}"
-              if isinstance(value, int) else f"{name:<{width}}{value}")
+        if isinstance(value, float):
+            value = f"{value:,.4f}"
+        elif isinstance(value, int):
+            value = f"{value:,}"
+        elif isinstance(value, tuple):
+            value = "{:,.4f} … {:,.4f} (95 %)".format(*value)
+        print(f"{name:<{width}}{value}")
 
 
 def show_classifier(figures):

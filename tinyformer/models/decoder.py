@@ -26,6 +26,10 @@ class Decoder(Pretrained):
         """Mean cross-entropy in nats of ``targets`` (B, T), the tokens that follow ``ids`` (B, T); −100 leaves one out."""
         return ops.cross_entropy(self(ids), targets)
 
+    def losses(self, ids, targets):
+        """The same of each of ``targets`` by itself: (B, T)."""
+        return ops.cross_entropy(self(ids), targets, reduction="none")
+
     def generate(self, ids, max_new_tokens, **how):
         """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
         return generate(self, ids, max_new_tokens, **how)

@@ -126,16 +126,12 @@ class NGram(Pretrained):
 
     def _probabilities(self, contexts, tokens):
         """P(token | context), from the shortest context to the longest. ``contexts`` and ``tokens`` broadcast."""
-        uniform = 1 / self.config.vocab_size
         p = np.broadcast_to(self.p1[tokens], np.broadcast_shapes(tokens.shape, *(node.shape for node in contexts)))
         for m, context in enumerate(contexts, 2):
             node = self._find(m, context, tokens)
             own, weight = getattr(self, f"p{m}"), getattr(self, f"backoff{m - 1}")
-            if self.config.smoothing == "add-k":
-                lower = np.where(context == UNSEEN, uniform, p)
-                lower = np.where(context >= 0, uniform * _take(weight, context), lower)
-            else:
-                lower = np.where(context >= 0, p * _take(weight, context), p)
+            shorter = 1 / self.config.vocab_size if self.config.smoothing == "add-k" else p
+            lower = np.where(context >= 0, shorter * _take(weight, context), np.where(context == UNSEEN, shorter, p))
             p = np.where(node >= 0, _take(own, node), lower)
         return p
 
@@ -152,20 +148,22 @@ class NGram(Pretrained):
 
     def loss(self, ids, targets):
         """Mean −ln P in nats of ``targets`` (B, T), the tokens that follow ``ids`` (B, T)."""
-        log_p = self._log_prob(checked_ids(ids, self.config.vocab_size, 2), checked_ids(targets, self.config.vocab_size, 2))
-        if impossible := np.count_nonzero(log_p == -math.inf):
-            raise FloatingPointError(f"ngram: {impossible:,} of {log_p.size:,} tokens have probability 0 with smoothing "
+        losses = self.losses(ids, targets).data
+        if impossible := np.count_nonzero(losses == math.inf):
+            raise FloatingPointError(f"ngram: {impossible:,} of {losses.size:,} tokens have probability 0 with smoothing "
                                      f"{self.config.smoothing!r}, so the loss is infinite")
-        return Tensor(np.array(-log_p.mean()))
+        return Tensor(np.array(losses.mean()))
 
-    def _log_prob(self, ids, targets):
+    def losses(self, ids, targets):
+        """−ln P in nats of each of ``targets`` (B, T), after ``ids`` (B, T): (B, T). ∞ for what is impossible."""
+        ids, targets = (checked_ids(each, self.config.vocab_size, ndim=2) for each in (ids, targets))
         with np.errstate(divide="ignore"):
-            return np.log(self._probabilities(self._contexts(ids), targets))
+            return Tensor(-np.log(self._probabilities(self._contexts(ids), targets)))
 
     def log_prob(self, ids):
         """ln P of each token of ``ids`` (T,) but the first, given those before it: (T − 1,). −∞ for an impossible one."""
         ids = checked_ids(ids, self.config.vocab_size)
-        return self._log_prob(ids[None, :-1], ids[None, 1:])[0]
+        return -self.losses(ids[None, :-1], ids[None, 1:]).data[0]
 
     def perplexity(self, ids):
         """e to the mean of −ln P over the tokens of ``ids`` but the first: as if so many were equally likely each time."""

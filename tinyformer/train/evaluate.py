@@ -12,10 +12,18 @@ from ..models.ngram import NGram, NGramConfig
 from ..models.ngram_counts import Counts
 from ..nn import evaluating
 from .loop import why_not_finite
+from .scores import bootstrap
+
+PIECE = 256
 
 
 def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
-    """Mean cross-entropy in nats a token over ``tokens``, read in windows of the model's block side by side.
+    """Mean cross-entropy in nats a token over ``tokens``; see ``evaluate_losses``."""
+    return mean_loss(evaluate_losses(model, tokens, at_most=at_most, batch_size=batch_size))
+
+
+def evaluate_losses(model, tokens, *, at_most=None, batch_size=32):
+    """Yield the cross-entropies in nats of ``tokens``, (B, T) at a time, read in windows of the model's block side by side.
 
     tokens      (T,) of one text, or a list of such, each of which is read alone and whole
     at_most     windows (or texts) to look at, evenly spread; None for every token but the first
@@ -23,7 +31,6 @@ def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
     A model that says ``whole_text`` reads the tokens in one piece: it slides along them and costs no more that way.
     FloatingPointError if the loss is not finite.
     """
-    total, count = 0.0, 0
     if isinstance(tokens, list):
         batches = by_length(tokens, batch_size, at_most)
     else:
@@ -32,12 +39,38 @@ def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
     with evaluating(model):
         for x, y in batches:
             with no_grad():
-                loss = model.loss(x, y).item()
-            if not math.isfinite(loss):
-                raise FloatingPointError(f"the validation loss is {loss}: {why_not_finite(model, model.loss(x, y))}")
-            total += loss * y.size
-            count += y.size
+                losses = model.losses(x, y).data
+            if not np.isfinite(losses).all():
+                loss = model.loss(x, y)
+                raise FloatingPointError(f"the validation loss is {loss.item()}: {why_not_finite(model, loss)}")
+            yield losses
+
+
+def mean_loss(losses):
+    """The mean of all numbers in ``losses``, arrays of any shapes."""
+    total, count = 0.0, 0
+    for each in losses:
+        total += float(each.sum(dtype=np.float64))
+        count += each.size
     return total / count
+
+
+def loss_interval(losses, lines=False):
+    """(low, high): the 95 % interval of ``mean_loss(losses)``, had the text been another one of its kind.
+
+    What is drawn anew is not tokens, for neighbours are alike, but whole ``lines`` (the rows of each array), or else pieces of
+    ``PIECE`` tokens that stand side by side. None where there are fewer than 20 of them.   Source: Künsch (1989).
+    """
+    if lines:
+        sums, counts = (np.concatenate(each) for each in zip(*(
+            (batch.sum(axis=1, dtype=np.float64), np.full(len(batch), batch.shape[1])) for batch in losses)))
+    else:
+        row = np.concatenate([batch.ravel() for batch in losses]).astype(np.float64)
+        cuts = np.arange(0, len(row), PIECE)
+        sums, counts = np.add.reduceat(row, cuts), np.diff(cuts, append=len(row))
+    if len(sums) < 20:
+        return None
+    return bootstrap(lambda drawn: sums[drawn].sum() / counts[drawn].sum(), len(sums))
 
 
 def uniform_loss(vocab_size):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..exercise import Exercise
 from . import (activations, attention, classification, counted, encoder, first, llama, normalization, online, optimizers,
-               recurrence, tensors, transformer)
+               recurrence, tensors, through_time, transformer)
 
-THEMES = (first, activations, tensors, classification, counted, normalization, optimizers, recurrence, attention, transformer,
-          encoder, llama, online)
+THEMES = (first, activations, tensors, classification, counted, normalization, optimizers, recurrence, through_time, attention,
+          transformer, encoder, llama, online)
 EXERCISES = {e.name: e for theme in THEMES for e in vars(theme).values() if isinstance(e, Exercise)}

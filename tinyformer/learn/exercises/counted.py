@@ -118,6 +118,52 @@ LOGISTIC_REGRESSION = Exercise(
     ))
 
 
+def sparse_linear(rows, columns, values, W, b):
+    """A linear layer over counts that are nearly all zero.
+
+        y = X Wᵀ + b,   X (N, F) the sum of xᵢ at (rowᵢ, columnᵢ), and 0 elsewhere
+
+    rows, columns integers (E,)    values (E,), the xᵢ    W (K, F)    b (K,)    y (N, K), N = 1 + the last row.
+    vjp(dy) returns dvalues, dW, db. No X is written down: it would have N × F numbers, and E of them matter.
+    """
+    y = np.tile(b, (rows.max() + 1, 1))
+    np.add.at(y, rows, values[:, None] * W.T[columns])
+
+    def vjp(dy):
+        dvalues = (dy[rows] * W.T[columns]).sum(axis=1)
+        dW = np.zeros_like(W)
+        np.add.at(dW.T, columns, values[:, None] * dy[rows])
+        db = dy.sum(axis=0)
+        return dvalues, dW, db
+
+    return y, vjp
+
+
+SPARSE_LINEAR = Exercise(
+    sparse_linear, "06 Counting words",
+    inputs=lambda rng, N=4, F=5, K=3: (np.repeat(np.arange(N), 3), rng.integers(0, F, 3 * N), rng.normal(size=3 * N),
+                                       rng.normal(size=(K, F)), rng.normal(size=K)),
+    question="A text has the word 2 once and the word 0 three times (values 1.0 and 3.0), K = 1 and dy = 2. What is dW[0, 0]?",
+    answer=lambda f: f(np.zeros(2, int), np.array([2, 0]), np.array([1.0, 3.0]), np.ones((1, 3)), np.zeros(1))[1](
+        np.full((1, 1), 2.0))[1][0, 0],
+    hints=("Entry i adds xᵢ W[:, columnᵢ] to row rowᵢ of y: a gather, a product, a sum. Go back through the three in turn.",
+           "A word stands in several texts: its column of dW is a sum over all entries with that column."),
+    wrong=(
+        Wrong("duplicate-index", "of a word that occurs twice one occurrence alone",
+              "dW.T[columns] += … writes each column once, whatever stands there twice: np.add.at adds.",
+              {"np.add.at(dW.T, columns, values[:, None] * dy[rows])": "dW.T[columns] += values[:, None] * dy[rows]"}),
+        Wrong("local-derivative", "how often it occurs forgotten", "xᵢ multiplies the weight.",
+              {"np.add.at(dW.T, columns, values[:, None] * dy[rows])": "np.add.at(dW.T, columns, dy[rows])"}),
+        Wrong("local-derivative", "the weights forgotten in dvalues", "xᵢ is multiplied with the column of W of its word.",
+              {"(dy[rows] * W.T[columns]).sum(axis=1)": "dy[rows].sum(axis=1)"}),
+        Wrong("reduction/factor", "db averaged", "The bias is in every row: sum.", {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
+        Wrong("reduction/factor", "dvalues averaged over the classes", "xᵢ goes into every class: sum.",
+              {"W.T[columns]).sum(axis=1)": "W.T[columns]).mean(axis=1)"}),
+        Wrong("lost-path/zero", "no gradient to the values", "Values may be learned too: weights of words.",
+              {"dvalues = (dy[rows] * W.T[columns]).sum(axis=1)": "dvalues = np.zeros_like(values)"}),
+    ))
+
+
 def kneser_ney(counts, D):
     """Kneser–Ney's smoothing of pairs.
 

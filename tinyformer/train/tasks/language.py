@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ...data import random_lines, random_windows, split, split_lines
 from ...text import load_corpus, load_tokenizer, train_tokenizer
-from ..evaluate import bigram_loss, evaluate_loss, in_one, kneser_ney_losses, uniform_loss
+from ..evaluate import (
+    bigram_loss, evaluate_loss, evaluate_losses, in_one, kneser_ney_losses, loss_interval, mean_loss, uniform_loss)
 from .base import Task
 
 
@@ -97,13 +98,14 @@ class Language(Task):
         predicted = in_one(self.validation)[1:]
         tokens = len(predicted)
         began = time.perf_counter()
-        loss = evaluate_loss(model, self.validation)
+        losses = list(evaluate_losses(model, self.validation))
         seconds = time.perf_counter() - began
         baselines = {f"{name.lower().replace('-', '_')}_loss": level for name, level in self.baselines().items()}
-        bits, found = loss / math.log(2), {}
+        loss, interval = mean_loss(losses), loss_interval(losses, self.lines)
+        bits, sure, found = loss / math.log(2), {"confidence_interval": interval} if interval else {}, {}
         if self.tokenizer.exact:
             found["bits_per_character"] = bits * tokens / max(len(self.tokenizer.decode(predicted)), 1)
-        return {"val_loss": loss, "perplexity": math.exp(loss), "bits_per_token": bits, **found, **baselines,
+        return {"val_loss": loss, **sure, "perplexity": math.exp(loss), "bits_per_token": bits, **found, **baselines,
                 "against_kneser_ney": verdict(loss, baselines["kneser_ney_loss"]), **self.footprint(model),
                 "tokens": tokens, "tokens_per_s": round(tokens / seconds)}
 
