@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyformer.models import GPT, GPTConfig
-from tinyformer.train.evaluate import bigram_loss, evaluate_loss, uniform_loss
+from tinyformer.models import GPT, GPTConfig, NGram, NGramConfig
+from tinyformer.train.evaluate import PIECE, bigram_loss, evaluate_loss, loss_interval, mean_loss, uniform_loss
 
 V, T = 9, 8
 
@@ -105,3 +105,44 @@ def test_the_smoothed_bigram_is_a_distribution():
     for a in range(4):
         total = sum(math.exp(-bigram_loss(train, np.array([a, b]), 4)) for b in range(4))
         assert total == pytest.approx(1, rel=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------ how sure the loss is
+
+def test_the_interval_of_independent_losses_is_that_of_their_mean(rng):
+    losses = rng.normal(2.0, 1.0, (250, PIECE))
+    low, high = loss_interval(np.array_split(losses, 7))
+    expected = 1.96 / math.sqrt(losses.size)
+    assert low < losses.mean() < high
+    assert high - low == pytest.approx(2 * expected, rel=0.25)
+
+
+def test_neighbours_that_are_alike_make_the_interval_wider(rng):
+    alike = np.repeat(rng.normal(2.0, 1.0, 250), PIECE)                         # 250 independent numbers, each many times
+    low, high = loss_interval([alike[None]])
+    assert high - low == pytest.approx(2 * 1.96 / math.sqrt(250), rel=0.25)
+
+
+def test_lines_are_drawn_whole(rng):
+    lines = [np.repeat(rng.normal(2.0, 1.0, (100, 1)), length, axis=1) for length in (2, 9)]        # a line's losses are equal
+    low, high = loss_interval(lines, lines=True)
+    each = np.concatenate([batch.sum(axis=1) for batch in lines])
+    sizes = np.repeat([2, 9], 100)
+    deviation = np.sqrt(((each - sizes * mean_loss(lines)) ** 2).sum()) / sizes.sum()               # of a ratio of two sums
+    assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.2)
+
+
+def test_too_little_text_has_no_interval():
+    assert loss_interval([np.ones((19, PIECE))]) is None and loss_interval([np.ones((19, 3))], lines=True) is None
+    assert loss_interval([np.ones((20, 3))], lines=True) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("smoothing", ("kneser-ney", "none"))
+def test_each_loss_of_an_n_gram(rng, smoothing):
+    model = NGram(NGramConfig(V, 3, smoothing)).fit(rng.integers(0, V, 300))
+    ids = rng.integers(0, V, (2, 40))
+    losses = model.losses(ids[:, :-1], ids[:, 1:]).data
+    assert losses.shape == (2, 39)
+    for row, text in zip(losses, ids):
+        np.testing.assert_array_equal(row, -model.log_prob(text))
+    assert np.isinf(losses).any() == (smoothing == "none")
