@@ -100,7 +100,12 @@ def test_seeds_folds_and_comparing(cli, reviews, monkeypatch):
 
     found = json.loads(cli("evaluate", "s/seed-1", "s/seed-2", "--json").out)
     assert found["accuracy"]["n"] == 2 and set(found["models"][1]["against_first"]) >= {"p_exact", "chi2"}
-    assert cli("evaluate", "s/seed-1", "s/seed-2").lines[-1].startswith("mean of 2 runs ")
+    assert found["baseline"]["model"] == "bag of words" and "against_first" in found["baseline"]
+    table = cli("evaluate", "s/seed-1", "s/seed-2").lines
+    assert table[-2].startswith("bag of words") and table[-1].startswith("mean of 2 runs ")
+    settings = Path("s/seed-2/recipe.toml").read_text()
+    Path("s/seed-2/recipe.toml").write_text(settings.replace("\nlr = ", "\nlr = 1"))
+    assert cli("evaluate", "s/seed-1", "s/seed-2").lines[-1].startswith("bag of words")     # of unlike models there is no mean
 
 
 def test_resuming_ends_with_the_same_bits(cli, reviews):

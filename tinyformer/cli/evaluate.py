@@ -64,35 +64,47 @@ def task_of(folder):
 
 
 def compare(folders, as_json=False):
-    """Several classifiers: each one's accuracy, their mean and spread, and McNemar's test of the first against each other."""
+    """Several classifiers and the first one's baseline: each one's accuracy, the models' mean and spread, and McNemar's test of
+    the first against each other."""
     from ..train import load_recipe, scores
     from ..train.tasks import Labelled
     from .runs import open_run
-    rows, first = [], None
+    rows, recipes, first = [], [], None
+
+    def row(name, right, x, **more):
+        nonlocal first
+        accuracy = float(right.mean())
+        found = {"model": name, **more, "examples": len(right), "accuracy": accuracy,
+                 "standard_error": scores.standard_error(accuracy, len(right))}
+        if first is None:
+            first = right, x
+        elif len(right) == len(first[0]) and all(map(np.array_equal, x, first[1])):
+            found["against_first"] = scores.mcnemar(first[0], right)
+        return found
+
+    beside = None
     for folder in folders:
         (trained, _), task = open_run(folder), task_of(folder)
         if not isinstance(task, Labelled):
             raise ValueError(f"{folder}: a model of the task {task.name!r}; only classifiers can be compared")
         right = task.probabilities(trained, "test").argmax(axis=1) == task.test.y
-        accuracy = float(right.mean())
-        row = {"model": str(folder), "recipe": load_recipe(folder / "recipe.toml").name, "examples": len(right),
-               "accuracy": accuracy, "standard_error": scores.standard_error(accuracy, len(right))}
-        if first is None:
-            first = right, task.test.x
-        elif len(right) == len(first[0]) and all(map(np.array_equal, task.test.x, first[1])):
-            row["against_first"] = scores.mcnemar(first[0], right)
-        rows.append(row)
-    figures = {"models": rows, "accuracy": scores.spread([row["accuracy"] for row in rows])}
+        recipes.append(load_recipe(folder / "recipe.toml"))
+        rows.append(row(str(folder), right, task.test.x, recipe=recipes[-1].name))
+        if beside is None:
+            beside = row(task.baseline, task.baseline_answers == task.test.y, task.test.x)
+    figures = {"models": rows, "accuracy": scores.spread([row["accuracy"] for row in rows]), "baseline": beside}
     if as_json:
         print(json.dumps(figures))
         return
-    width = max(len(row["model"]) for row in rows) + 2
+    width = max(len(row["model"]) for row in (*rows, beside)) + 2
     print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: right alone, p of McNemar's test")
-    for row in rows:
+    for row in (*rows, beside):
         test = row.get("against_first")
         beside = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}" if test else ""
         print(f"{row['model']:<{width}}{row['accuracy']:.2%}    ± {row['standard_error']:.2%}    {beside}".rstrip())
-    if len({row["recipe"] for row in rows}) == 1:           # the mean of unlike models would say nothing
+    for recipe in recipes:
+        recipe.train.seed, recipe.data.fold = 0, 0
+    if all(recipe == recipes[0] for recipe in recipes):     # the mean of unlike models would say nothing
         print(summary(figures["accuracy"]))
 
 
