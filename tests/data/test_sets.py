@@ -60,6 +60,14 @@ def test_labels_stand_with_their_texts():
     assert tuple(map(kinds.get, ("abigail", "zachary", "leslie"))) == ("female", "male", "both")
 
 
+def test_surnames():
+    names = need("surnames").splitlines()
+    assert names[:2] == ["smith", "johnson"] and len(names) == len(set(names)) == 88_799
+    first = set(whole(need("names")))
+    assert len(first & set(names)) == 2_052
+    assert load_corpus("names").splitlines() == sorted(first | set(names))
+
+
 def test_pairs():
     data = need("cmudict")
     assert len(whole(data)) == 135_166 and len(set(whole(data))) == 126_052

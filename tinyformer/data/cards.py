@@ -127,6 +127,18 @@ SETS = {
             "male.txt": Member(
                 "names-0.3.0/names/dist.male.first",
                 "0a5078ef6effe3b483d15b0f7f95047662126c9bfb624ecd5e5b978fc0f2470b")}),
+    "surnames": Card(
+        about="last names of the US census of 1990, in small letters, the commonest first",
+        rows="88,799; 2,052 of them are first names too",
+        labels="none: a text, one name a line",
+        source="US Census Bureau (1990); the package names (github.com/treyhunner/names)",
+        licence="MIT (the package); the list is public domain",
+        faults="without spaces, apostrophes and accents: O'Neil is oneil",
+        package=NAMES,
+        files={
+            "last.txt": Member(
+                "names-0.3.0/names/dist.all.last",
+                "b0e2b3743ccbad641ca48b344c24cdebcd1d9a1f76dc6dbf05986f2919f0b4e1")}),
     "cmudict": Card(
         about="how English words are said: spelling → phonemes",
         rows="135,166 pronunciations of 126,052 words",

@@ -49,12 +49,19 @@ def _sms_spam():
 
 
 def _names():
-    """A line is the name, its frequency, the sum of those so far, and its rank."""
-    female, male = ({line.split()[0].lower() for line in read("names", file).decode().splitlines()}
-                    for file in ("female.txt", "male.txt"))
+    female, male = (set(_census("names", file)) for file in ("female.txt", "male.txt"))
     names = sorted(female | male)
     labels = [(name in female) + 2 * (name in male) - 1 for name in names]
     return by_content("names", names, labels, ("female", "male", "both"))
+
+
+def _surnames():
+    return "\n".join(_census("surnames", "last.txt")) + "\n"
+
+
+def _census(name, file):
+    """A line is the name, its frequency, the sum of those so far, and its rank."""
+    return [line.split()[0].lower() for line in read(name, file).decode().splitlines()]
 
 
 def _cmudict():
@@ -105,5 +112,5 @@ def _sanguo():
 
 
 READERS = {"movie-snippets": _movie_snippets, "chinese-reviews": _chinese_reviews, "sms-spam": _sms_spam, "names": _names,
-           "cmudict": _cmudict, "opencc-phrases": _opencc_phrases, "mnist-5k": _mnist_5k,
+           "surnames": _surnames, "cmudict": _cmudict, "opencc-phrases": _opencc_phrases, "mnist-5k": _mnist_5k,
            "shakespeare-plays": _shakespeare_plays, "sanguo": _sanguo}

@@ -18,7 +18,7 @@ CORPORA = {
     "pysource": "the standard library's top-level modules, at most 5 M characters; this Python's .py files, PSF licence",
     "shakespeare": "dialogues from Shakespeare's plays, 1.1 M characters; karpathy/char-rnn on GitHub, public domain",
     "shakespeare-plays": "38 plays of Shakespeare, 5.0 M characters; `tinyformer data info` says more",
-    "names": "5,163 first names, one a line; `tinyformer data info` says more",
+    "names": "91,910 first and last names of the US census, one a line; `tinyformer data info` says more",
     "chinese": "Chinese reviews and the Romance of the Three Kingdoms, 1.9 M characters; `tinyformer data info` says more",
     "sanguo": "Romance of the Three Kingdoms in Chinese, 0.6 M characters; `tinyformer data info` says more",
 }
@@ -100,9 +100,9 @@ def _chinese():
 
 
 def _names():
-    """In the order of the alphabet, whichever split they are in."""
-    data = load("names")
-    return "\n".join(sorted(data.train.x + data.validation.x + data.test.x)) + "\n"
+    """First names and surnames, each once, in the order of the alphabet, whichever split they are in."""
+    first = load("names")
+    return "\n".join(sorted({*first.train.x, *first.validation.x, *first.test.x, *load("surnames").splitlines()})) + "\n"
 
 
 _READERS = {"pydocs": _pydocs, "pysource": _pysource, "shakespeare": _shakespeare,
