@@ -20,8 +20,8 @@ MEASURES = {"bow": LINEAR, "bayes-bow": LINEAR, "attention-lstm": "attention wei
 
 
 def predict(folder, text):
-    """{"class", "probability", "probabilities", "measure", "contributions": [{"token", "value"}], "unknown"} of ``text`` by
-    the classifier in ``folder``. ValueError for a text without a word, and for a folder with another kind of model."""
+    """{"class", "probability", "probabilities", "measure", "contributions": [{"token", "value"}], "unknown", "cut"} of ``text``
+    by the classifier in ``folder``. ValueError for a text without a word, and for a folder with another kind of model."""
     folder = Path(folder)
     check_text("predict", text)
     model, classes = load_model(folder), load_classes(folder)
@@ -30,10 +30,10 @@ def predict(folder, text):
     if not words.size:
         raise ValueError("predict: the text is empty, expected at least one word")
     if model.reads == "counts":
-        x = SparseRows.of([tokenizer.tf_idf(text)])
+        x, cut = SparseRows.of([tokenizer.tf_idf(text)]), False
         shown = x.columns
     else:
-        shown = read_ids(tokenizer, text, model.config.block_size)
+        shown, cut = read_ids(tokenizer, text, model.config.block_size)
         x = shown[None]
     p = model.probabilities(x)[0]
     label = int(p.argmax())
@@ -41,8 +41,7 @@ def predict(folder, text):
     return {"class": classes[label], "probability": float(p[label]), "probabilities": dict(zip(classes, map(float, p))),
             "measure": MEASURES.get(model.architecture, MEASURES[None]),
             "contributions": [{"token": tokenizer.tokens[id], "value": float(value)} for id, value in zip(shown, values)],
-            "unknown": unknown(tokenizer, text, words),
-            "cut": bool(model.reads == "tokens" and len(words) > model.config.block_size)}
+            "unknown": unknown(tokenizer, text, words), "cut": cut}
 
 
 def unknown(tokenizer, text, ids):

@@ -180,6 +180,8 @@ def train(recipe, folder, resume=False):
             print(f"{folder} holds no checkpoint to resume from: starting anew")
         _set_aside(folder)
     print(f"{run.task.describe()}; {type(run.model).__name__} of {run.model.num_parameters():,} parameters")
+    if remark := run.task.remark(run.model):
+        print(remark)
     _prepare(folder, run)
     metrics = Metrics(folder / "metrics.jsonl", run.step)
     try:

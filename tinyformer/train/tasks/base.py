@@ -64,6 +64,10 @@ class Task:
         """What is learned from, in words."""
         raise NotImplementedError
 
+    def remark(self, model):
+        """What of the data ``model`` will not see, in words; "" for nothing."""
+        return ""
+
     def save(self, folder):
         """Write beside the model what is needed to use it."""
 

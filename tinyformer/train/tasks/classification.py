@@ -20,6 +20,9 @@ from ..baseline import bag_of_words
 from ..classes import load_classes, save_classes
 from .labelled import Folds, Labelled
 
+LABELLED = ("movie-snippets", "chinese-reviews", "sms-spam", "names")
+EXPECTED = f"{', '.join(LABELLED)}, a .csv or .tsv file, or IMDb's folder"
+
 
 @dataclass
 class TextSettings(Folds):
@@ -60,22 +63,27 @@ class Classification(Labelled):
             self.tokenizer = load_tokenizer(_checkpoint(data.checkpoint))
         else:
             self.tokenizer = NGramTokenizer.train(self.train.x, data.unit, data.ngrams, data.min_count, data.vocab_size or None)
-        self._encoded = {}
+        self._encoded, self._cut = {}, {}
 
     def sizes(self):
         return {"vocab_size": self.tokenizer.vocab_size, "n_classes": len(self.classes)}
 
-    def encode(self, model, texts):
-        """``texts`` in the form that ``model`` reads, one for each: ids, or (ids, weights)."""
-        if model.reads == "counts":
-            return SparseRows.of(map(self.tokenizer.tf_idf, texts))
-        return [read_ids(self.tokenizer, text, model.config.block_size) for text in texts]
-
     def encoded(self, model, part):
-        """The texts of a part, encoded once."""
+        """The texts of a part in the form that ``model`` reads, encoded once: ``SparseRows``, or the ids of each."""
         if (part, model.reads) not in self._encoded:
-            self._encoded[part, model.reads] = self.encode(model, getattr(self, part).x)
+            texts, cut = getattr(self, part).x, 0
+            if model.reads == "counts":
+                found = SparseRows.of(map(self.tokenizer.tf_idf, texts))
+            else:
+                found, are_cut = zip(*(read_ids(self.tokenizer, text, model.config.block_size) for text in texts))
+                cut = sum(are_cut)
+            self._encoded[part, model.reads], self._cut[part, model.reads] = found, cut
         return self._encoded[part, model.reads]
+
+    def cut(self, model, part):
+        """How many texts of a part ``model`` does not read to their end."""
+        self.encoded(model, part)
+        return self._cut[part, model.reads]
 
     def check(self, config):
         """An error unless the model and the checkpoint are both of BERT's kind or neither is."""
@@ -87,6 +95,11 @@ class Classification(Labelled):
             model.bert.load_state_dict(Bert.from_pretrained(_checkpoint(self.data.checkpoint)).state_dict())
         if hasattr(model, "prepare"):
             model.prepare(self.encoded(model, "train"), self.train.y)
+
+    def remark(self, model):
+        cut = self.cut(model, "train")
+        return (f"{cut:,} of the texts to train on are longer than model.block_size = {model.config.block_size} tokens: "
+                f"the rest of each is not read") if cut else ""
 
     def batch(self, model, size, rng):
         """Texts that are about as long as each other: of a draw eight times as large, sorted by length, one eighth."""
@@ -112,7 +125,7 @@ class Classification(Labelled):
 
     def evaluate(self, model):
         self._encoded.clear()                                                   # reading the texts is part of the work
-        return super().evaluate(model)
+        return {**super().evaluate(model), "cut": self.cut(model, "test")}
 
     @cached_property
     def baseline_answers(self):
@@ -131,10 +144,12 @@ class Classification(Labelled):
 
 
 def read_ids(tokenizer, text, longest):
-    """The ids of ``text``, int64 (T,), cut to ``longest``; BERT's stand between [CLS] and [SEP]."""
-    if not isinstance(tokenizer, WordPieceTokenizer):
-        return tokenizer.encode(text)[:longest]
-    return tokenizer.encode(text, special=True, longest=longest)
+    """(the ids of ``text``, int64 (T ≤ longest,); whether it was cut for that). BERT's stand between [CLS] and [SEP]."""
+    special = {"special": True} if isinstance(tokenizer, WordPieceTokenizer) else {}
+    ids = tokenizer.encode(text, **special)
+    if len(ids) <= longest:
+        return ids, False
+    return tokenizer.encode(text, **special, longest=longest) if special else ids[:longest], True
 
 
 def _checkpoint(name):
@@ -147,15 +162,13 @@ def load_texts(data, classes=None):
 
     classes     those that a model knows already: another label in a file is an error then
     """
+    if data.set in LABELLED:
+        return load(data.set)
     if data.set in SETS:
-        dataset = load(data.set)
-        if not getattr(dataset, "classes", None) or not isinstance(dataset.train.x, list):
-            raise ValueError(f"data.set: {data.set} has no texts with classes; expected movie-snippets, chinese-reviews or "
-                             f"sms-spam, a .csv or .tsv file, or IMDb's folder")
-        return dataset
+        raise ValueError(f"data.set: {data.set} has no texts with classes; expected {EXPECTED}")
     path = Path(data.set)
     if path.is_dir():
         return read_imdb(path)
     if path.is_file():
         return read_csv(path, data.text, data.label, classes)
-    raise ValueError(f"data.set: {data.set!r} is neither a file or folder nor one of the sets {', '.join(SETS)}")
+    raise ValueError(f"data.set: {data.set!r} is no set, file or folder; expected {EXPECTED}")

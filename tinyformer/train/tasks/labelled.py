@@ -97,6 +97,7 @@ class Labelled(Task):
                 "standard_error": scores.standard_error(accuracy, n),
                 "confidence_interval": list(scores.bootstrap(lambda chosen: right[chosen].mean(), n)),
                 "baseline": self.baseline, "baseline_accuracy": float(beside.mean()),
+                "baseline_standard_error": scores.standard_error(beside.mean(), n),
                 "against_baseline": scores.mcnemar(right, beside),
                 "commonest_class_accuracy": float((labels == np.bincount(self.train.y).argmax()).mean()),
                 **scores.precision_recall_f1(confusion), "roc_auc": scores.roc_auc_one_vs_rest(labels, p),
