@@ -68,9 +68,11 @@ def test_the_figures_are_right(cli, reviews, classifier):
     assert figures["accuracy"] == pytest.approx(np.trace(confusion) / len(texts)) == pytest.approx(figures["f1"]["micro"])
     assert figures["roc_auc"] > 0.9 and 0 <= figures["calibration_error"] <= 1
     low, high = figures["confidence_interval"]
-    assert low <= figures["accuracy"] <= high
+    assert low <= figures["accuracy"] <= high and figures["cut"] == 0
+    assert figures["baseline_standard_error"] == figures["standard_error"]
     table = cli("evaluate", classifier).out
-    assert f"{figures['accuracy']:.2%} ±" in table and "bag of words" in table and "the same answers" in table
+    share = f"{figures['accuracy']:.2%} ± {figures['standard_error']:.2%}"
+    assert f"accuracy            {share} (" in table and f"bag of words        {share} " in table and "the same answers" in table and "\ncut " not in table
 
 
 def test_a_picture(cli, refused, classifier):
@@ -90,13 +92,21 @@ def test_seeds_folds_and_comparing(cli, reviews, monkeypatch):
     monkeypatch.setattr(classification, "bag_of_words", lambda *how: beside.append(True) or bag_of_words(*how))
     result = cli("train", "average-movie", "--seeds", 2, "--out", "s", "--set", *reviews[1], *SMALL["average-movie"])
     assert result.code == 0 and result.lines[-1].startswith("mean of 2 runs ")
-    assert beside == [True] and result.out.count(", bag of words 1.0000") == 2      # it was trained once, and is said each time
+    assert beside == [True] and result.out.count(", bag of words 1.0000 ± 0.0000") == 2         # trained once, said each time
+    saved = json.loads(Path("s/seeds.json").read_text())
+    assert saved["models"] == [json.loads(Path(f"s/seed-{n}/evaluation.json").read_text()) for n in (1, 2)]
+    assert saved["accuracy"] == scores.spread([one["accuracy"] for one in saved["models"]])
+    one = saved["models"][1]
+    assert f"seed-2: accuracy {one['accuracy']:.4f} ± {one['standard_error']:.4f}, bag of words" in result.out
     assert [load_recipe(f"s/seed-{n}/recipe.toml").train.seed for n in (1, 2)] == [1, 2]
     result = cli("train", "bow-movie", "--folds", 3, "--out", "f", "--set", *reviews[1], *SMALL["bow-movie"])
     assert result.code == 0 and result.lines[-1].startswith("mean of 3 runs ")
     sizes = [json.loads(Path(f"f/fold-{n}/evaluation.json").read_text())["examples"] for n in (1, 2, 3)]
     data = read_csv(reviews[0], "review", "verdict")
     assert sum(sizes) == len(data.train.y) + len(data.validation.y)             # each once, and none of the test split
+    assert json.loads(Path("f/folds.json").read_text())["accuracy"]["n"] == 3
+    folds = cli("evaluate", "f/fold-1", "f/fold-2").lines
+    assert folds[2].endswith("on another test") and folds[-1].startswith("mean of 2 runs ")
 
     found = json.loads(cli("evaluate", "s/seed-1", "s/seed-2", "--json").out)
     assert found["accuracy"]["n"] == 2 and set(found["models"][1]["against_first"]) >= {"p_exact", "chi2"}
@@ -106,6 +116,7 @@ def test_seeds_folds_and_comparing(cli, reviews, monkeypatch):
     settings = Path("s/seed-2/recipe.toml").read_text()
     Path("s/seed-2/recipe.toml").write_text(settings.replace("\nlr = ", "\nlr = 1"))
     assert cli("evaluate", "s/seed-1", "s/seed-2").lines[-1].startswith("bag of words")     # of unlike models there is no mean
+    assert "accuracy" not in json.loads(cli("evaluate", "s/seed-1", "s/seed-2", "--json").out)
 
 
 def test_resuming_ends_with_the_same_bits(cli, reviews):
@@ -120,10 +131,16 @@ def test_resuming_ends_with_the_same_bits(cli, reviews):
 
 
 def test_a_text_longer_than_the_model_is_cut(cli, reviews):
-    settings = [*reviews[1], *SMALL["average-movie"], "model.block_size=6"]
-    assert cli("train", "average-movie", "--set", *settings).code == 0
+    settings = [*reviews[1], *SMALL["average-movie"], "model.block_size=6", "data.ngrams=1"]
+    result = cli("train", "average-movie", "--set", *settings)
+    data = read_csv(reviews[0], "review", "verdict")
+    long, long_tests = (sum(len(text.split()) > 6 for text in part.x) for part in (data.train, data.test))
+    assert result.code == 0 and result.lines[1].startswith(f"{long} of the texts to train on are longer than model.block_size = 6 ")
+    assert f"cut                 {long_tests} texts, which are longer than the model reads\n" in result.out
+    assert json.loads(cli("evaluate", "--json").out)["cut"] == long_tests > 0
     result = cli("predict", "good " * 50)
     assert result.code == 0 and "reads the first 6 tokens" in result.out
+    assert not json.loads(cli("predict", "good " * 6, "--json").out)["cut"]
 
 
 def test_the_newest_model_that_fits(cli, tiny, classifier):
@@ -187,14 +204,13 @@ def test_texts_without_a_word(refused, classifier, text, message):
 
 
 @pytest.mark.parametrize("settings, message", (
-    (["data.set=nosuch"], "data.set: 'nosuch' is neither a file or folder nor one of the sets"),
-    (["data.set=cmudict"], "data.set: cmudict has no texts with classes"),
+    (["data.set=nosuch"], "data.set: 'nosuch' is no set, file or folder; expected movie-snippets, chinese-reviews, sms-spam, "
+                          "names, a .csv or .tsv file, or IMDb's folder"),
+    (["data.set=cmudict"], "data.set: cmudict has no texts with classes; expected movie-snippets, "),
+    (["data.set=minilm"], "data.set: minilm has no texts with classes; expected movie-snippets, "),
 ))
 def test_sets_that_cannot_be_used(refused, settings, message, monkeypatch):
-    from tinyformer.data import Dataset, Examples
-    from tinyformer.train.tasks import classification
-    none = Examples([], [])
-    monkeypatch.setattr(classification, "load", lambda name: Dataset(name, none, none, none))
+    monkeypatch.setattr("tinyformer.train.tasks.classification.load", None)     # nothing is fetched to find that out
     refused(1, message, "train", "bow-movie", "--set", *settings)
 
 

@@ -14,13 +14,20 @@ def command(
     folders: Annotated[Optional[list[Path]], typer.Argument(
         metavar="[DIR …]", help="A run's folder; several classifiers are compared. Default: the newest in runs/.")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The same as DIR.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
-    plot: Annotated[bool, typer.Option("--plot", help="Draw a classifier's figures into DIR/evaluation.png.")] = False,
+    as_json: Annotated[bool, typer.Option(
+        "--json", help="Print one JSON object instead of a table: accuracy, f1, confusion, …")] = False,
+    plot: Annotated[bool, typer.Option(
+        "--plot", help="Draw a classifier's confusion matrix, accuracy and reliability into DIR/evaluation.png.")] = False,
 ):
     """Measure a trained model, and several beside each other.
 
-    A language model on the whole validation split of its corpus, a classifier on the test split of its set, both beside their
-    baselines. The figures are saved as DIR/evaluation.json.
+    A language model on the whole validation split of its corpus: loss with its 95 % interval, perplexity, bits per character. A
+    classifier on the test split of its set: accuracy with its standard error and 95 % interval, precision, recall, F1, confusion
+    matrix, ROC-AUC, calibration. Either beside its baselines, with its size and speed; the figures are saved as
+    DIR/evaluation.json.
+
+    Several classifiers on the same set: the accuracy of each, McNemar's test of the first against each other, and, where they
+    are runs of one recipe, mean and spread.
     """
     from .runs import newest_run
     folders = [*(folders or ()), *([model] if model else ())] or [newest_run()]
@@ -92,19 +99,21 @@ def compare(folders, as_json=False):
         rows.append(row(str(folder), right, task.test.x, recipe=recipes[-1].name))
         if beside is None:
             beside = row(task.baseline, task.baseline_answers == task.test.y, task.test.x)
-    figures = {"models": rows, "accuracy": scores.spread([row["accuracy"] for row in rows]), "baseline": beside}
+    for recipe in recipes:
+        recipe.train.seed, recipe.data.fold = 0, 0
+    figures = {"models": rows, "baseline": beside}
+    if all(recipe == recipes[0] for recipe in recipes):     # the mean of unlike models would say nothing
+        figures["accuracy"] = scores.spread([row["accuracy"] for row in rows])
     if as_json:
         print(json.dumps(figures))
         return
     width = max(len(row["model"]) for row in (*rows, beside)) + 2
     print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: right alone, p of McNemar's test")
-    for row in (*rows, beside):
+    for i, row in enumerate((*rows, beside)):
         test = row.get("against_first")
-        beside = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}" if test else ""
-        print(f"{row['model']:<{width}}{row['accuracy']:.2%}    ± {row['standard_error']:.2%}    {beside}".rstrip())
-    for recipe in recipes:
-        recipe.train.seed, recipe.data.fold = 0, 0
-    if all(recipe == recipes[0] for recipe in recipes):     # the mean of unlike models would say nothing
+        against = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}" if test else "on another test" * (i > 0)
+        print(f"{row['model']:<{width}}{row['accuracy']:.2%}    ± {row['standard_error']:.2%}    {against}".rstrip())
+    if "accuracy" in figures:
         print(summary(figures["accuracy"]))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..train.scores import standard_error
+
 
 def show(figures):
     """Print what a task's ``evaluate`` returned: as tables for a classifier, answers beside the baseline, else a line each."""
@@ -24,20 +26,22 @@ def show(figures):
 
 def show_classifier(figures):
     """Print the figures of ``Labelled.evaluate`` as tables."""
-    low, high = figures["confidence_interval"]
+    (low, high), n = figures["confidence_interval"], figures["examples"]
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['examples']:,} {figures['kind']}\n")
-    print(f"accuracy            {figures['accuracy']:.2%} ± {figures['standard_error']:.2%} (standard error; "
-          f"95 % interval {low:.2%} … {high:.2%})")
-    print(f"{figures['baseline']:<20}{figures['baseline_accuracy']:.2%}   {verdict(figures)}")
-    print(f"commonest class     {figures['commonest_class_accuracy']:.2%}")
+    print(f"accuracy            {share(figures['accuracy'], n)} (standard error; 95 % interval {low:.2%} … {high:.2%})")
+    print(f"{figures['baseline']:<20}{share(figures['baseline_accuracy'], n)}   {verdict(figures)}")
+    print(f"commonest class     {share(figures['commonest_class_accuracy'], n)}")
     for name, title in (("roc_auc", "ROC-AUC"), ("calibration_error", "calibration error"), ("test_loss", "loss (nats)"),
                         ("perplexity", "perplexity")):
         print(f"{title:<20}{figures[name]:.4f}")
     print(f"size                {figures['parameters']:,} parameters, {figures['megabytes']:.2f} MB")
-    print(f"speed               {figures['examples_per_s']:,} {figures['kind']}/s\n")
+    print(f"speed               {figures['examples_per_s']:,} {figures['kind']}/s")
+    if figures.get("cut"):
+        print(f"cut                 {figures['cut']:,} {figures['kind']}, which are longer than the model reads")
+    print()
 
     width = max(12, *(len(name) + 2 for name in figures["classes"]))
-    print(f"{'class':<{width}}precision   recall       F1   {'true, by what was predicted'}")
+    print(f"{'class':<{width}}precision   recall       F1   taken for each class, in this order")
     scores = [figures[name] for name in ("precision", "recall", "f1")]
     wide = max(len(f"{n:,}") for row in figures["confusion"] for n in row)
     for k, (name, row) in enumerate(zip(figures["classes"], figures["confusion"])):
@@ -45,6 +49,11 @@ def show_classifier(figures):
         print(f"{name:<{width}}" + "".join(f"{score['per_class'][k]:9.4f}" for score in scores) + f"   {counts}")
     for kind in ("macro", "micro"):
         print(f"{kind:<{width}}" + "".join(f"{score[kind]:9.4f}" for score in scores))
+
+
+def share(value, n):
+    """A share that was counted on ``n`` examples, and its standard error."""
+    return f"{value:.2%} ± {standard_error(value, n):.2%}"
 
 
 def show_answers(figures):

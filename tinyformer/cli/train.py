@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -18,9 +19,11 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in DIR, with the recipe "
                                                           "there.")] = False,
     seeds: Annotated[Optional[int], typer.Option(metavar="N", min=2, help="Train N times from different seeds, in "
-                                                                           "DIR/seed-…, and say mean and spread.")] = None,
+                                                                           "DIR/seed-…; mean and spread also stand in "
+                                                                           "DIR/seeds.json.")] = None,
     folds: Annotated[Optional[int], typer.Option(metavar="K", min=3, help="Cross-validate a classifier: train K times, in "
-                                                                           "DIR/fold-…, each tested on another part.")] = None,
+                                                                           "DIR/fold-…, each tested on another part; mean "
+                                                                           "and spread also stand in DIR/folds.json.")] = None,
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value …",
         help="Change values of the recipe, such as train.max_steps=500 or data.corpus=path/to/file.txt.")] = None,
@@ -64,6 +67,7 @@ def command(
 
 def several(recipe, folder, resume, seeds, folds):
     """The runs of one recipe from several seeds, or on several folds, and what they have come to."""
+    from ..files import replace_file
     from ..train import RecipeError, scores, train
     from ..train.tasks import Labelled
     from .evaluate import evaluate, summary, task_of
@@ -73,7 +77,7 @@ def several(recipe, folder, resume, seeds, folds):
         raise RecipeError(f"--folds: {recipe.name} is no classifier")
     if seeds and recipe.kind.counted:
         raise RecipeError(f"--seeds: {recipe.name} is counted, so every seed ends with the same model")
-    values, headline, task = [], recipe.task.headline, None
+    runs, headline, task = [], recipe.task.headline, None
     for n in range(1, (seeds or folds) + 1):
         run = copy.deepcopy(recipe)
         if seeds:
@@ -83,12 +87,21 @@ def several(recipe, folder, resume, seeds, folds):
         place = folder / f"{'seed' if seeds else 'fold'}-{n}"
         train(run, place, resume)
         task = task if seeds and task else task_of(place)                               # seeds share data and baselines
-        figures = evaluate(place, task)
-        values.append(figures[headline])
-        beside = f", {figures['baseline']} {figures['baseline_accuracy']:.4f}" if "baseline" in figures else ""
-        print(f"{place}: {headline} {values[-1]:.4f}{beside}\n")
-    spread = scores.spread(values)
+        runs.append(evaluate(place, task))
+        print(f"{place}: {headline} {headed(runs[-1], headline)}\n")
+    spread = scores.spread([figures[headline] for figures in runs])
+    replace_file(folder / f"{'seeds' if seeds else 'folds'}.json", json.dumps({"models": runs, headline: spread}, indent=1) + "\n")
     if headline == "val_loss":
         print(f"mean of {spread['n']} runs {spread['mean']:.4f} ± {spread['se']:.4f} (standard error)")
     else:                                                                               # a share of right answers
         print(summary(spread))
+
+
+def headed(figures, headline):
+    """The headline among ``figures``, its standard error where it has one, and the baseline's."""
+    said = f"{figures[headline]:.4f}"
+    if "standard_error" in figures:
+        said += f" ± {figures['standard_error']:.4f}"
+    if "baseline" in figures:
+        said += f", {figures['baseline']} {figures['baseline_accuracy']:.4f} ± {figures['baseline_standard_error']:.4f}"
+    return said
