@@ -32,7 +32,7 @@ def test_list(cli, folder, monkeypatch):
     rows = {line.split()[0]: line.split()[-1] for line in result.lines if line.strip()}
     assert [name for name in rows if name in SETS] == list(SETS)
     assert {name for name in SETS if rows[name] == "yes"} == {"sanguo"}
-    assert f"They stay in {folder}" in result.lines[-1]
+    assert f"They stay in {folder}" in result.lines[-1] and "data.set=FILE.csv data.text=COLUMN" in result.out
 
 
 def test_info(cli, refused, folder):

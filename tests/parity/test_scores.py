@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinyformer.train import scores
+from tinyformer.train.tasks.labelled import cross_entropy
 
 sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is the oracle here and is not installed")
 
@@ -31,6 +32,11 @@ def test_auc(rng, K):
     p = np.abs(p) / np.abs(p).sum(axis=1, keepdims=True)
     expected = sklearn.roc_auc_score(labels, p[:, 1]) if K == 2 else sklearn.roc_auc_score(labels, p, multi_class="ovr")
     assert scores.roc_auc_one_vs_rest(labels, p) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_loss(rng):
+    labels, p = rng.integers(0, 4, 300), rng.dirichlet(np.ones(4), 300)
+    assert cross_entropy(p, labels) == pytest.approx(sklearn.log_loss(labels, p), rel=1e-12)
 
 
 def test_the_reliability_curve(rng):

@@ -30,7 +30,9 @@ def list_all():
     for name, card in SETS.items():
         table.add_row(name, card.about, card.package.megabytes, "yes" if cached(name) else "no")
     Console().print(table)
-    print(f"They stay in {data_folder()}; `tinyformer data info NAME` says more.")
+    print("Texts of your own, or IMDb's: `tinyformer train bow-movie --set data.set=FILE.csv data.text=COLUMN data.label=COLUMN`,\n"
+          "or data.set=aclImdb, the folder as it is unpacked.\n"
+          f"They stay in {data_folder()}; `tinyformer data info NAME` says more.")
 
 
 @app.command("info")
