@@ -67,7 +67,9 @@ def test_saved_and_made_again(tmp_path, classes):
     (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((4, 3)), np.ones(4)), "y is float64, expected integers"),
     (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((0, 3)), np.ones(0, int)), "with N ≥ 1"),
     (lambda: LogisticRegression(LogisticConfig(3, 2, l1=1.0)).newton(np.ones((4, 3)), np.ones(4, int)), "l1 is not 0; use fit"),
-    (lambda: LogisticRegression(LogisticConfig(999, 3)).newton(np.ones((4, 999)), np.ones(4, int)), "expected at most 2000"),
+    (lambda: LogisticRegression(LogisticConfig(999, 3)).newton(np.ones((4, 999)), np.arange(4) % 3), "expected at most 2000"),
+    (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((4, 3)), np.ones(4, int)),
+     "all 4 examples are of the class 1, expected at least two classes"),
 ))
 def test_bad_input(call, message):
     with pytest.raises((ValueError, TypeError), match=message):

@@ -94,8 +94,9 @@ def test_a_line_longer_than_the_block(tmp_path, names):
     assert not (tmp_path / "run").exists()
 
 
-def test_too_few_lines(tmp_path):
-    (tmp_path / "names.txt").write_text("ada\n")
+@pytest.mark.parametrize("text", ("ada\n", "ada"))
+def test_too_few_lines(tmp_path, text):
+    (tmp_path / "names.txt").write_text(text)
     with pytest.raises(ValueError, match="no line falls into its .* part; expected more lines"):
         learned("rnn-names", [f"data.corpus={tmp_path / 'names.txt'}"], tmp_path / "run")
 

@@ -147,6 +147,8 @@ class LogisticRegression(Pretrained):
             raise TypeError(f"logistic regression: y is {y.dtype}, expected integers")
         if not (0 <= y.min() and y.max() < K):
             raise ValueError(f"logistic regression: a class is {y[(y < 0) | (y >= K)][0]}, expected 0…{K - 1}")
+        if y.min() == y.max():
+            raise ValueError(f"logistic regression: all {len(y)} examples are of the class {y[0]}, expected at least two classes")
         return np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1), np.eye(K, dtype=x.dtype)[y]
 
 

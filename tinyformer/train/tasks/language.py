@@ -47,6 +47,9 @@ class Language(Task):
     def __init__(self, data, folder=None):
         self.text, self.lines = load_corpus(data.corpus), data.lines
         parts = split_lines(self.text) if data.lines else split(self.text, data.train_fraction)
+        for part, lines in zip(("train", "validation", "test"), parts if data.lines else ()):
+            if not lines:
+                raise ValueError(f"corpus {data.corpus}: no line falls into its {part} part; expected more lines")
         if folder is None:
             # The characters are those of the whole text, so that the validation part can be written in them; merges are
             # learned from the training part alone.
@@ -65,13 +68,8 @@ class Language(Task):
         return {"vocab_size": self.tokenizer.vocab_size}
 
     def check(self, config):
-        """An error unless each part holds a window and the token after it, or a line."""
-        if self.lines:
-            for part in ("train", "validation", "test"):
-                if not getattr(self, part):
-                    raise ValueError(f"corpus {self.corpus}: no line falls into its {part} part; expected more lines")
-            return
-        for part, tokens in (("training", self.train), ("validation", self.validation)):
+        """An error unless each part of a running text holds a window and the token after it."""
+        for part, tokens in () if self.lines else (("training", self.train), ("validation", self.validation)):
             if len(tokens) <= config.block_size:
                 raise ValueError(f"corpus {self.corpus}: its {part} part has {len(tokens)} tokens, expected more than "
                                  f"model.block_size = {config.block_size}")
