@@ -146,7 +146,7 @@ def test_metas_layout(rng):
     (dict(n_kv_head=3), "n_kv_head 3 does not divide n_head 4"),
     (dict(n_head=3, head_dim=0), "n_embd 16 cannot be divided among n_head 3 heads"),
     (dict(head_dim=5), "head_dim is 5, expected an even number"),
-    (dict(rope_theta=0.0), "rope_theta is 0.0, expected a positive number"),
+    (dict(rope_theta=0.0), "rope_theta is 0.0, expected a finite number above 0"),
     (dict(rope_low=4.0), "rope_low 4.0 is not below rope_high 4.0"),
     (dict(qkv_bias=True, qk_norm=True), "qkv_bias is Qwen2's and qk_norm Qwen3's"),
 ))

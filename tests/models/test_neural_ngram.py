@@ -92,7 +92,7 @@ def test_ids_of_a_wrong_shape(shape):
 
 
 def test_ids_that_are_no_tokens():
-    with pytest.raises(ValueError, match=f"{V}"):           # which is the row of the beginning, and no token
+    with pytest.raises(ValueError, match=f"NeuralNGram: an id is {V}, expected 0…{V - 1}"):            # which is the row of the beginning, and no token
         model()(np.array([[V]]))
     with pytest.raises(TypeError, match="expected integers"):
         model()(np.array([[0.5]]))

@@ -25,6 +25,12 @@ class KVCache:
         keys[:, :, past:end], values[:, :, past:end] = k, v
         return keys[:, :, :end], values[:, :, :end]
 
+    def tokens(self, model, ids):
+        """All ids (B, past + T) that ``model`` has read, with ``ids`` (B, T) appended: for one that looks back at the tokens
+        themselves, which are then its keys, of one head and width 1."""
+        ids = ids[:, None, :, None]
+        return self.extend(model, ids, ids)[0][:, 0, :, 0]
+
     def reserve(self, layer, B, H, T, D, dtype):
         """Arrays (B, H, room, D) for keys and values of ``layer``, and how many positions of them are filled. T more,
         which count as filled from now on, are for the caller to write."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
+from .checks import check_above_zero, check_at_least_zero, check_whole
 from .classifier import Classifier
 from .pretrained import Pretrained
 
@@ -23,8 +24,8 @@ class BagOfWordsConfig:
     l2: float = 4e-5
 
     def __post_init__(self):
-        if not 0 <= self.l2 < float("inf"):
-            raise ValueError(f"BagOfWordsConfig: l2 is {self.l2!r}, expected a number of at least 0")
+        check_whole(self, "vocab_size", "n_classes")
+        check_at_least_zero(self, "l2")
 
 
 class BagOfWords(Pretrained):
@@ -48,7 +49,7 @@ class BagOfWords(Pretrained):
         loss = ops.cross_entropy(self(x), labels)
         return loss + (self.weight * self.weight).sum() * (self.config.l2 / 2) if self.training else loss
 
-    probabilities = Classifier.probabilities
+    probabilities = Classifier.probabilities                # of the logits, whatever they were made from
 
     def contributions(self, x, label):
         """Weight × value of each entry of one text, against the mean of the other classes: their sum and the biases' are
@@ -66,8 +67,7 @@ class BayesBagConfig(BagOfWordsConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 < self.smoothing < float("inf"):
-            raise ValueError(f"BayesBagConfig: smoothing is {self.smoothing!r}, expected a number above 0")
+        check_above_zero(self, "smoothing")
 
 
 class BayesBag(BagOfWords):

@@ -17,7 +17,7 @@ import numpy as np
 from .. import nn, ops
 from ..interop.published import meet, require
 from ..nn import init
-from .checks import check_heads, check_shares, check_whole
+from .checks import check_heads, check_shares, check_whole, checked_block
 from .pretrained import Pretrained
 
 # Our names of what a published config.json says. Their defaults are ours.
@@ -160,10 +160,7 @@ class Bert(PublishedBert):
         initialise(self)
 
     def forward(self, ids, mask=None, types=None):
-        ids = np.asarray(ids)
-        if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.block_size:
-            raise ValueError(f"{type(self).__name__}: ids have shape {ids.shape}, expected (B, T) with "
-                             f"1 ≤ T ≤ {self.config.block_size}")
+        ids = checked_block(self, ids, self.config.block_size)
         mask = ids != self.config.pad if mask is None else np.asarray(mask, bool)
         for name, array in (("mask", mask), ("types", types)):
             if array is not None and np.shape(array) != ids.shape:

@@ -6,7 +6,7 @@ read rows of counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .. import nn, ops
 from ..autograd import Tensor, no_grad
 from ..nn import init
 from ..rng import generator
+from .checks import check_shares, check_whole, checked_block
 from .pretrained import Pretrained
 
 UNKNOWN = 1                                                 # the id of a token that is not in the vocabulary
@@ -35,12 +36,8 @@ class ClassifierConfig:
     word_dropout: float = 0.0
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if name.endswith("dropout"):
-                if not 0 <= value < 1:
-                    raise ValueError(f"{type(self).__name__}: {name} is {value!r}, expected 0 ≤ {name} < 1")
-            elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
-                raise ValueError(f"{type(self).__name__}: {name} is {value!r}, expected a whole number of at least 1")
+        check_whole(self, *(field.name for field in fields(self) if field.type == "int"))
+        check_shares(self, "dropout", "word_dropout")
 
 
 class Classifier(Pretrained):
@@ -50,10 +47,7 @@ class Classifier(Pretrained):
     reads = "tokens"                                        # or "counts"
 
     def forward(self, ids):
-        ids = np.asarray(ids)
-        if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.block_size:
-            raise ValueError(f"{type(self).__name__}: ids have shape {ids.shape}, expected (B, T) with "
-                             f"1 ≤ T ≤ {self.config.block_size}")
+        ids = checked_block(self, ids, self.config.block_size)
         mask = ids != 0
         if self.training and self.config.word_dropout:
             ids = np.where(mask & (generator().random(ids.shape) < self.config.word_dropout), UNKNOWN, ids)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .. import ops
 from ..generate import generate
+from .checks import checked_block
 from .pretrained import Pretrained
 
 
 class Decoder(Pretrained):
     """A model whose ``model(ids, cache)`` gives the logits (B, T, V) of what follows each of ``ids`` (B, T)."""
 
-    def read(self, ids, cache):
-        """``ids`` as an array, and how many positions stand before them. ValueError for those that do not fit."""
-        ids, name = np.asarray(ids), type(self).__name__
+    task = "language"
+
+    def _checked(self, ids, cache):
+        """``ids`` (B, T) as an array, and how many positions stand before them. ValueError for those that do not fit."""
         past = 0 if cache is None else cache.length
-        room = self.config.block_size - past
-        if ids.ndim != 2 or not 1 <= ids.shape[1] <= room:
-            raise ValueError(f"{name}: ids have shape {ids.shape}, expected (B, T) with 1 ≤ T ≤ {room}"
-                             + (f" beside {past} cached positions" if past else ""))
-        return ids, past
+        beside = f" beside {past} cached positions" if past else ""
+        return checked_block(self, ids, self.config.block_size - past, beside=beside), past
 
     def loss(self, ids, targets):
         """Mean cross-entropy in nats of ``targets`` (B, T), the tokens that follow ``ids`` (B, T); −100 leaves one out."""
@@ -33,13 +30,3 @@ class Decoder(Pretrained):
     def generate(self, ids, max_new_tokens, **how):
         """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
         return generate(self, ids, max_new_tokens, **how)
-
-
-def attend(layer, q, k, v, cache=None, **how):
-    """Causal attention of q (B, H, T, D) over k, v (B, G, T, D), and over what ``cache`` holds of ``layer``: (B, H, T, D)."""
-    if cache is None:
-        return ops.scaled_dot_product_attention(q, k, v, is_causal=True, **how)
-    T = q.shape[2]
-    k, v = cache.extend(layer, k.data, v.data)                                              # (B, G, past + T, D)
-    mask = np.tri(T, k.shape[2], k.shape[2] - T, dtype=bool) if T > 1 else None             # the last one sees all
-    return ops.scaled_dot_product_attention(q, k, v, mask, **how)

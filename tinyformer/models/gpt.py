@@ -18,8 +18,9 @@ from .. import kernels, nn, ops
 from ..autograd import Tensor, is_recording
 from ..interop.gpt2 import GPT2Layout
 from ..nn import init
+from ..nn.attention import attend
 from .checks import check_heads, check_shares, check_whole
-from .decoder import Decoder, attend
+from .decoder import Decoder
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class GPT(GPT2Layout, Decoder):
                 init.zeros_(parameter)
 
     def forward(self, ids, cache=None):
-        ids, past = self.read(ids, cache)
+        ids, past = self._checked(ids, cache)
         positions = np.arange(past, past + ids.shape[1])
         x = self.drop(self.wte(ids) + self.wpe(positions))                                  # (B, T, C)
         for block in self.h:

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from .. import nn, ops
 from ..interop.llama import LlamaLayout
 from ..nn import init
-from .checks import check_heads, check_whole
-from .decoder import Decoder, attend
+from ..nn.attention import attend
+from .checks import check_above_zero, check_heads, check_whole
+from .decoder import Decoder
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ class LlamaConfig:
             raise ValueError(f"LlamaConfig: head_dim is {self.head_dim!r}, expected an even number, whose halves can be turned")
         if self.n_head % self.n_kv_head:
             raise ValueError(f"LlamaConfig: n_kv_head {self.n_kv_head} does not divide n_head {self.n_head}")
-        for name in ("rope_theta", "rope_factor", "rope_low", "rope_high", "norm_eps"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"LlamaConfig: {name} is {getattr(self, name)!r}, expected a positive number")
+        check_above_zero(self, "rope_theta", "rope_factor", "rope_low", "rope_high", "norm_eps")
         if self.qkv_bias and self.qk_norm:
             raise ValueError("LlamaConfig: qkv_bias is Qwen2's and qk_norm Qwen3's; no published model has both")
         if self.rope_low >= self.rope_high:
@@ -154,7 +153,7 @@ class Llama(LlamaLayout, Decoder):
                 init.zeros_(parameter)
 
     def forward(self, ids, cache=None):
-        ids, past = self.read(ids, cache)
+        ids, past = self._checked(ids, cache)
         x = self.model(ids, self.angles(past, ids.shape[1]), cache)
         return ops.linear(x, self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight)
 

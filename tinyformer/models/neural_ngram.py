@@ -50,11 +50,11 @@ class NeuralNGram(Decoder):
         self.output = nn.Linear(config.n_hidden, config.vocab_size)
 
     def forward(self, ids, cache=None):
-        ids, past = self.read(ids, cache)
-        ids = checked_ids(ids, self.config.vocab_size, ndim=2)
+        ids, past = self._checked(ids, cache)
+        ids = checked_ids(ids, self.config.vocab_size, ndim=2, name="NeuralNGram")
         B, n = len(ids), self.config.n_context
         if cache is not None:                               # what this model keeps are the tokens themselves
-            ids = cache.extend(self, ids[:, None, :, None], ids[:, None, :, None])[0][:, 0, :, 0]
+            ids = cache.tokens(self, ids)
         before = np.full((B, n - 1), self.config.vocab_size)
         seen = np.concatenate([before, ids], axis=1)                            # (B, n − 1 + past + T)
         contexts = np.lib.stride_tricks.sliding_window_view(seen, n, axis=1)[:, past:]              # (B, T, n)

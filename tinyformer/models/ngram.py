@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..generate import generate
-from .checks import check_one_of, check_whole
+from .checks import check_above_zero, check_one_of, check_whole
 from .ngram_counts import SHORT, UNSEEN, Counts, checked_ids, find
 from .ngram_smoothing import SMOOTHINGS, check_tables, tables
 from .pretrained import Pretrained
@@ -46,10 +46,7 @@ class NGramConfig:
     def __post_init__(self):
         check_whole(self, "vocab_size", "n")
         check_one_of(self, smoothing=SMOOTHINGS)
-        for name in ("k", "backoff"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-                raise ValueError(f"NGramConfig: {name} is {value!r}, expected a finite number above 0")
+        check_above_zero(self, "k", "backoff")
 
     @property
     def block_size(self):
@@ -63,7 +60,7 @@ class NGram(Pretrained):
     It is used as the neural models are: ``model(ids)``, ``model.loss(ids, targets)``, ``generate``, ``save_pretrained``.
     """
 
-    architecture, Config, counted = "ngram", NGramConfig, True
+    architecture, task, Config, counted = "ngram", "language", NGramConfig, True
     whole_text = True                   # a loss is read over the text in one piece: windows would cut contexts off
 
     def __init__(self, config):
@@ -141,7 +138,7 @@ class NGram(Pretrained):
         read = 0
         if cache is not None:                               # what this model keeps are the tokens themselves
             read = cache.length
-            ids = cache.extend(self, ids[:, None, :, None], ids[:, None, :, None])[0][:, 0, :, 0]
+            ids = cache.tokens(self, ids)
         contexts = [node[:, read:, None] for node in self._contexts(ids)]
         tokens = np.broadcast_to(np.arange(self.config.vocab_size), (*ids[:, read:].shape, self.config.vocab_size))
         return Tensor(np.log(np.maximum(self._probabilities(contexts, tokens), np.finfo(float).tiny)))

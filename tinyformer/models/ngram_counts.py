@@ -108,14 +108,14 @@ def _joined(sequences, vocab_size):
     return np.concatenate(sequences), np.cumsum([len(ids) for ids in sequences])
 
 
-def checked_ids(ids, vocab_size, ndim=1):
-    """``ids`` as int64 with so many axes, each in 0…V−1."""
+def checked_ids(ids, vocab_size, ndim=1, name="ngram"):
+    """``ids`` as int64 with so many axes, each in 0…V−1; errors begin with ``name``."""
     ids = np.asarray(ids)
     if ids.ndim != ndim:
-        raise ValueError(f"ngram: ids have shape {ids.shape}, expected {ndim} {'axis' if ndim == 1 else 'axes'}")
+        raise ValueError(f"{name}: ids have shape {ids.shape}, expected {ndim} {'axis' if ndim == 1 else 'axes'}")
     if ids.size and ids.dtype.kind not in "iu":
-        raise TypeError(f"ngram: ids are {ids.dtype}, expected integers")
+        raise TypeError(f"{name}: ids are {ids.dtype}, expected integers")
     if ids.size and not (0 <= ids.min() and ids.max() < vocab_size):
         strange = ids[(ids < 0) | (ids >= vocab_size)][0]
-        raise ValueError(f"ngram: an id is {strange}, expected 0…{vocab_size - 1}")
+        raise ValueError(f"{name}: an id is {strange}, expected 0…{vocab_size - 1}")
     return ids.astype(np.int64, copy=False)

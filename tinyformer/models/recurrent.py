@@ -51,7 +51,7 @@ class Recurrent(Decoder):
         self.output = nn.Linear(config.n_hidden, config.vocab_size)
 
     def forward(self, ids, cache=None):
-        ids, past = self.read(ids, cache)
+        ids, past = self._checked(ids, cache)
         before = None if not past else cache.state if len(cache.state) > 1 else cache.state[0]
         h, state = self.rnn(self.dropout(self.embedding(ids)), before)          # (B, T, H)
         if cache is not None:                               # all that was read is in the state

@@ -19,7 +19,7 @@ from ..autograd import no_grad
 from ..generate import KVCache, beam_search
 from ..nn import init
 from ..text.pairs import BEGIN, END, PAD
-from .checks import check_heads, check_shares, check_whole
+from .checks import check_heads, check_shares, check_whole, checked_block
 from .pretrained import Pretrained
 
 
@@ -86,10 +86,7 @@ class Seq2Seq(Pretrained):
         return self.drop(self.embedding(ids) * C ** 0.5 + positions)
 
     def _checked(self, name, ids, past=0):
-        ids, most = np.asarray(ids), self.config.block_size - past
-        if ids.ndim != 2 or not 1 <= ids.shape[1] <= most:
-            raise ValueError(f"Seq2Seq: {name} has shape {ids.shape}, expected (B, T) with 1 ≤ T ≤ {most}")
-        return ids
+        return checked_block(self, ids, self.config.block_size - past, f"{name} has")
 
     def translate(self, source, beams=1, length_penalty=0.6, max_new_tokens=None):
         """The answers to ``source`` (B, S): a list of B lists of ids, without BEGIN and END.

@@ -102,13 +102,11 @@ class MultiheadAttention(Module):
             return y.reshape(*y.shape[:2], self.num_heads, self.head_dim).swapaxes(1, 2)    # (B, H, T, D)
 
         if memory is None:
-            k, v = cache.extend(self, heads(query, 1).data, heads(query, 2).data)           # (B, H, past + T, D)
-            T, S = query.shape[1], k.shape[2]
-            mask = np.tri(T, S, S - T, dtype=bool) if T > 1 else None                       # the last one sees all
+            y = attend(self, heads(query, 0), heads(query, 1), heads(query, 2), cache)
         else:
             k, v = cache.fixed(self, lambda: (heads(memory, 1).data, heads(memory, 2).data))
-            mask = None if key_padding_mask is None else ~key_padding_mask[:, None, None]
-        y = F.scaled_dot_product_attention(heads(query, 0), k, v, mask)
+            y = F.scaled_dot_product_attention(heads(query, 0), k, v,
+                                               None if key_padding_mask is None else ~key_padding_mask[:, None, None])
         return self.out_proj(y.swapaxes(1, 2).reshape(*query.shape[:2], E))
 
     def _projected(self, query, key, value):
@@ -117,7 +115,7 @@ class MultiheadAttention(Module):
         inputs = [as_input(self, x, self.in_proj_weight, name)
                   for name, x in (("query", query), ("key", key), ("value", value))]
         one = inputs[0].ndim == 2
-        batch, time = (0, 1) if self.batch_first else (1, 0)
+        batch = 0 if self.batch_first else 1
         query, key, value = inputs
         if (any(x.ndim not in (2, 3) or x.ndim != query.ndim or x.shape[-1] != self.embed_dim for x in inputs)
                 or key.shape != value.shape or (not one and key.shape[batch] != query.shape[batch])):
@@ -166,6 +164,16 @@ class MultiheadAttention(Module):
 
     def extra_repr(self):
         return f"{self.embed_dim}, {self.num_heads}, dropout={self.dropout}, batch_first={self.batch_first}"
+
+
+def attend(layer, q, k, v, cache=None, **how):
+    """Causal attention of q (B, H, T, D) over k, v (B, G, T, D), and over what ``cache`` holds of ``layer``: (B, H, T, D)."""
+    if cache is None:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, **how)
+    T = q.shape[2]
+    k, v = cache.extend(layer, k.data, v.data)                                              # (B, G, past + T, D)
+    mask = np.tri(T, k.shape[2], k.shape[2] - T, dtype=bool) if T > 1 else None             # the last one sees all
+    return F.scaled_dot_product_attention(q, k, v, mask, **how)
 
 
 class ResidualSelfAttention(Module):
