@@ -14,8 +14,8 @@ SIZES = {"average": {}, "lstm": {"n_hidden": 6, "n_layer": 2}, "lstm-sigmoid": {
 
 
 def build(name, **more):
-    model, config = ARCHITECTURES[name]
-    return model(config(vocab_size=V, n_classes=2, block_size=T, n_embd=8, **SIZES[name], **more)).to(np.float64)
+    model = ARCHITECTURES[name]
+    return model(model.Config(vocab_size=V, n_classes=2, block_size=T, n_embd=8, **SIZES[name], **more)).to(np.float64)
 
 
 @pytest.fixture(params=SIZES)
@@ -95,18 +95,17 @@ def test_vectors_that_are_given_are_not_learned():
     model = build("lstm-vectors")
     assert "embedding.weight" not in dict(model.named_parameters()) and "vectors" in model.state_dict()
     with pytest.raises(ValueError, match="n_classes is 3, expected 2"):
-        model, config = ARCHITECTURES["lstm-sigmoid"]
-        model(config(vocab_size=V, n_classes=3))
+        model = ARCHITECTURES["lstm-sigmoid"]
+        model(model.Config(vocab_size=V, n_classes=3))
 
 
 def test_the_printed_sizes():
     """E's: embedding 256 → two layers of 512 → 2; B's: width 512, two layers, 2,048 inside."""
-    lstm, config = ARCHITECTURES["lstm"]
-    count = lstm(config(vocab_size=100, n_classes=2, n_embd=256, n_hidden=512, n_layer=2)).num_parameters()
+    lstm, encoder = ARCHITECTURES["lstm"], ARCHITECTURES["encoder"]
+    count = lstm(lstm.Config(vocab_size=100, n_classes=2, n_embd=256, n_hidden=512, n_layer=2)).num_parameters()
     assert count == 100 * 256 + 4 * 512 * (256 + 512 + 2) + 4 * 512 * (1024 + 2) + 2 * 513
-    encoder, config = ARCHITECTURES["encoder"]
     layer = 4 * 512 * 513 + 2 * 512 * 2048 + 2048 + 512 + 4 * 512
-    assert encoder(config(vocab_size=100, n_classes=2, n_embd=512, n_head=8, n_layer=2, n_inner=2048)).num_parameters() == (
+    assert encoder(encoder.Config(vocab_size=100, n_classes=2, n_embd=512, n_head=8, n_layer=2, n_inner=2048)).num_parameters() == (
         100 * 512 + 2 * layer + 1024 + 2 * 513)
 
 
@@ -118,10 +117,12 @@ def test_ids_of_another_shape(name, ids):
 
 @pytest.mark.parametrize("name, field, message", (
     ("average", {"dropout": 1.0}, "AverageConfig: dropout is 1.0"), ("lstm", {"n_hidden": 0}, "n_hidden is 0"),
-    ("encoder", {"n_head": 3}, "n_embd 128 cannot be divided among n_head 3"), ("bow", {"l2": -1.0}, "l2 is -1.0")))
+    ("encoder", {"n_head": 3}, "n_embd 128 cannot be divided among n_head 3"), ("bow", {"l2": -1.0}, "l2 is -1.0"),
+    ("lstm", {"n_layer": 2.0}, "LSTMConfig: n_layer is 2.0, expected a whole number"),
+    ("bayes-bow", {"smoothing": 0}, "BayesBagConfig: smoothing is 0, expected a finite number above 0")))
 def test_configs_that_cannot_be(name, field, message):
     with pytest.raises(ValueError, match=message):
-        ARCHITECTURES[name][1](vocab_size=5, n_classes=2, **field)
+        ARCHITECTURES[name].Config(vocab_size=5, n_classes=2, **field)
 
 
 # ------------------------------------------------------------------------------------------------ bag of words

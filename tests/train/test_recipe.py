@@ -22,7 +22,7 @@ def test_every_shipped_recipe_is_whole(name):
     assert getattr(recipe.data, "set", "movie-snippets") in (*SETS, *RULES)
     config = recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
     assert all(getattr(config, size) == 2 for size in recipe.task.Sizes)
-    assert type(config) is ARCHITECTURES[recipe.model["architecture"]][1]
+    assert type(config) is ARCHITECTURES[recipe.model["architecture"]].Config
 
 
 def test_the_names_are_those_of_the_files():

@@ -29,12 +29,11 @@ __all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag"
            "LogisticConfig", "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "NeuralNGram", "NeuralNGramConfig",
            "Recurrent", "RecurrentConfig", "Seq2Seq", "Seq2SeqConfig", "SigmoidLSTM", "VectorLSTM", "load_model", "model_class"]
 
-# The name that config.json and recipes call an architecture by.
-ARCHITECTURES = {"gpt": (GPT, GPTConfig), "llama": (Llama, LlamaConfig), "ngram": (NGram, NGramConfig),
-                 "seq2seq": (Seq2Seq, Seq2SeqConfig)}
-ARCHITECTURES.update((model.architecture, (model, model.Config)) for model in (
-    BagOfWords, BayesBag, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM, EncoderClassifier,
-    MLP, BertForPreTraining, BertClassifier, NeuralNGram, Recurrent))
+# By the name that config.json and recipes call it: what a recipe can train.
+ARCHITECTURES = {model.architecture: model for model in (
+    GPT, Llama, NGram, Seq2Seq, BagOfWords, BayesBag, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM,
+    EncoderClassifier, MLP, BertForPreTraining, BertClassifier, NeuralNGram, Recurrent)}
+OTHERS = LinearRegression, LogisticRegression, HMM, Bert           # Bert is last: what stands on it comes before it
 
 
 def load_model(folder):
@@ -44,13 +43,13 @@ def load_model(folder):
 
 def model_class(folder):
     """The class of the model in ``folder``."""
-    values = read_config(folder)
-    models = [model for model in (*(model for model, _ in ARCHITECTURES.values()), Bert) if model.recognises(values)]
+    values, every = read_config(folder), (*ARCHITECTURES.values(), *OTHERS)
+    models = [model for model in every if model.recognises(values)]
     for model in models:                                    # of several that stand on one network, the one that it names …
         if model.published_as in values.get("architectures", ()):
             return model
     if models:                                              # … or else the one that needs no more than that
         return models[-1]
-    types = dict.fromkeys(name for model, _ in ARCHITECTURES.values() for name in (model.architecture, *model.model_types))
+    types = dict.fromkeys(name for model in every for name in (model.architecture, *model.model_types))
     raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, expected one of "
                      f"{', '.join(types)}")

@@ -17,13 +17,13 @@ from ..nn import Module, init
 class Pretrained(Module):
     """A model that can be saved to a folder and made again from it, or from one that others published.
 
-    A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that it is trained for. One
-    that is ``counted`` has ``fit(data)`` and no gradients. One that is published under other names says under which
+    A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that a recipe trains it for, if
+    one does. One that is ``counted`` has ``fit(data)`` and no gradients. One that is published under other names says under which
     ``model_types`` of config.json, and as which of its "architectures" where several stand on one network; it overrides the
     four methods that translate: ``read_config`` and ``published_config``, ``adopt`` and ``published_state``.
     """
 
-    architecture, task, counted = "", "language", False
+    architecture, task, counted = "", "", False
     Config, model_types, published_as = None, (), None
 
     @classmethod

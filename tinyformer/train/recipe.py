@@ -66,7 +66,7 @@ class Recipe:
     @property
     def kind(self):
         """The class of its model."""
-        return ARCHITECTURES[self.model["architecture"]][0]
+        return ARCHITECTURES[self.model["architecture"]]
 
     @property
     def task(self):
@@ -75,8 +75,7 @@ class Recipe:
 
     def model_config(self, **sizes):
         """The config of the model for data of those sizes."""
-        settings = dict(self.model)
-        return ARCHITECTURES[settings.pop("architecture")][1](**sizes, **settings)
+        return self.kind.Config(**sizes, **{name: value for name, value in self.model.items() if name != "architecture"})
 
     def to_toml(self):
         """The recipe as TOML, every setting filled in. What was not measured is left out."""
@@ -145,7 +144,7 @@ def _fields(recipe):
         known.update((f"{section}.{f.name}", type(getattr(settings, f.name))) for f in dataclasses.fields(settings))
     known["model.architecture"] = str
     kinds = {"int": int, "float": float, "bool": bool, "str": str}
-    for f in dataclasses.fields(ARCHITECTURES[recipe.model["architecture"]][1]):
+    for f in dataclasses.fields(recipe.kind.Config):
         if f.name not in recipe.task.Sizes:
             known[f"model.{f.name}"] = kinds[f.type]
     return known
@@ -173,8 +172,8 @@ def _assign(recipe, key, value):
         raise RecipeError(f"{key}: got {value!r}, expected {KINDS[kind]}")
     if key == "model.architecture" and value not in ARCHITECTURES:
         raise RecipeError(f"{key}: got {value!r}, expected one of {', '.join(ARCHITECTURES)}")
-    if key == "model.architecture" and ARCHITECTURES[value][0].task != recipe.task.name:
-        raise RecipeError(f"{key}: got {value!r}, which is for the task {ARCHITECTURES[value][0].task!r}; expected one for the "
+    if key == "model.architecture" and ARCHITECTURES[value].task != recipe.task.name:
+        raise RecipeError(f"{key}: got {value!r}, which is for the task {ARCHITECTURES[value].task!r}; expected one for the "
                           f"recipe's task {recipe.task.name!r}")
     section, _, inner = key.rpartition(".")
     if section == "model":
