@@ -162,8 +162,8 @@ class _Run:
             if np.max(off, initial=0) > max(rtol, 100 * self.eps) * np.max(np.abs(r), initial=0):
                 worst = _index(int(np.argmax(off)), off.shape)
                 return self._add("forward", f"the value is wrong, whatever its gradient: at {list(worst)} it is "
-                                            f"{v[worst]:.6g}, expected "
-                                            f"{r[worst]:.6g}", evidence={"index": worst, "came": float(v[worst]),
+                                            f"{v[worst]:.6g}, expected {r[worst]:.6g}",
+                                 evidence={"index": worst, "came": float(v[worst]),
                                                                          "expected": float(r[worst])})
 
     @functools.cached_property

@@ -190,8 +190,8 @@ def points(subject, cotangents, eps):
     for seed in range(1, POINTS):
         rng = np.random.default_rng([seed, 3])
         try:
-            beside = [a * rng.uniform(0.8, 1.2, a.shape) if wanted else a for a,
-                      wanted in zip(copies(subject.arrays), subject.wanted)]
+            beside = [a * rng.uniform(0.8, 1.2, a.shape) if wanted else a
+                      for a, wanted in zip(copies(subject.arrays), subject.wanted)]
             point = Point(subject, beside, eps, rng=rng)
         except Exception:                                   # the function may not take it, or be a closure over fixed arrays
             continue

@@ -1,7 +1,7 @@
 """The true rule for the gradient of each NumPy operation that a forward pass may use: what ``tape`` notes.
 
 Operations that only move entries (reshape, indexing, joining, repeating) share one rule: they are done to the entries' own
-numbers, and the gradient is added up where each entry came from.
+numbers, and the gradient is added up where each entry came from. Which rule answers for which function: ``dispatch``.
 """
 
 from __future__ import annotations
@@ -12,66 +12,9 @@ from ..autograd import unbroadcast
 from .tape import Node, Unrecorded
 from .traced import Traced, note, value_of
 
-# The slope of each elementwise operation in its operands: f(value, x, …) → ∂z/∂x, …
-SLOPES = {
-    np.add: lambda z, x, y: (1.0, 1.0),
-    np.subtract: lambda z, x, y: (1.0, -1.0),
-    np.multiply: lambda z, x, y: (y, x),
-    np.divide: lambda z, x, y: (1 / y, -z / y),
-    np.power: lambda z, x, y: (y * x ** np.where(np.equal(y, 0), 1, y - 1.0), z * np.log(np.where(x > 0, x, 1))),
-    np.maximum: lambda z, x, y: (np.where(x == y, 0.5, x > y), np.where(x == y, 0.5, y > x)),
-    np.minimum: lambda z, x, y: (np.where(x == y, 0.5, x < y), np.where(x == y, 0.5, y < x)),
-    np.negative: lambda z, x: (-1.0,),
-    np.positive: lambda z, x: (1.0,),
-    np.exp: lambda z, x: (z,),
-    np.expm1: lambda z, x: (z + 1,),
-    np.log: lambda z, x: (1 / x,),
-    np.log1p: lambda z, x: (1 / (1 + x),),
-    np.log2: lambda z, x: (1 / (x * np.log(2)),),
-    np.sqrt: lambda z, x: (0.5 / z,),
-    np.square: lambda z, x: (2 * x,),
-    np.reciprocal: lambda z, x: (-z * z,),
-    np.tanh: lambda z, x: (1 - z * z,),
-    np.sin: lambda z, x: (np.cos(x),),
-    np.cos: lambda z, x: (-np.sin(x),),
-    np.abs: lambda z, x: (np.sign(x),),
-    np.fabs: lambda z, x: (np.sign(x),),
-    np.logaddexp: lambda z, x, y: (np.exp(x - z), np.exp(y - z)),
-}
-CONSTANT = {np.sign, np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan, np.isfinite,
-            np.isinf,
-            np.floor, np.ceil, np.rint, np.trunc, np.logical_not, np.heaviside, np.signbit, np.logical_and, np.logical_or}
-
 
 def _parents(operands):
     return [x._node if isinstance(x, Traced) else None for x in operands]
-
-
-def ufunc_rule(tape, ufunc, method, inputs, given):
-    given = {k: v for k, v in given.items() if k in ("axis", "keepdims") or k == "where" and v is not True}
-    if method == "reduce" and ufunc in (np.add, np.maximum, np.minimum):
-        return reduce(tape, {np.add: "sum", np.maximum: "max", np.minimum: "min"}[ufunc], *inputs, **given)
-    values = [value_of(x) for x in inputs]
-    if method == "reduce" and ufunc is np.multiply:
-        return product(tape, *inputs, **given)
-    if method == "accumulate" and ufunc in (np.add, np.multiply):
-        return (cumsum if ufunc is np.add else cumprod)(tape, *inputs, **given)
-    if method == "at" and ufunc in (np.add, np.subtract) and isinstance(inputs[0], Traced):
-        return add_at(tape, inputs[0], inputs[1], inputs[2] if ufunc is np.add else np.negative(inputs[2]))
-    if method == "outer" and not given:
-        return ufunc(np.reshape(inputs[0], np.shape(values[0]) + (1,) * np.ndim(values[1])), inputs[1])
-    if method != "__call__" or given:
-        raise Unrecorded(f"{ufunc.__name__}.{method}")
-    if ufunc in CONSTANT:
-        return ufunc(*values)
-    if ufunc is np.matmul:
-        return matmul(tape, *inputs)
-    z = np.asarray(ufunc(*values))
-    if ufunc not in SLOPES:
-        if len(values) != 1 or z.dtype.kind != "f":
-            raise Unrecorded(ufunc.__name__)
-        return unknown(tape, ufunc.__name__, ufunc, inputs[0])
-    return elementwise(tape, ufunc.__name__, inputs, z, SLOPES[ufunc](z, *values))
 
 
 def unknown(tape, kind, f, x):
@@ -196,7 +139,7 @@ def _expanded(y, x, axis):
     return np.expand_dims(y, tuple(range(x.ndim)) if axis is None else axis) if np.ndim(y) != x.ndim else y
 
 
-def reduce(tape, kind, x, axis=None, keepdims=False, ddof=0, **rest):
+def reduce(tape, kind, x, axis=None, keepdims=False, **rest):
     if any(v is not None for v in rest.values()):
         raise Unrecorded(kind)
     X = value_of(x)
@@ -304,61 +247,16 @@ def clip(tape, x, low=None, high=None, **given):
     return elementwise(tape, "clip", (x,), np.clip(X, low, high), (inside * 1.0,))
 
 
-def _split(tape, x, parts, axis=0):
+def split(tape, x, parts, axis=0):
     n = x.shape[axis]
     ends = [n // parts * i for i in range(1, parts)] if isinstance(parts, (int, np.integer)) else list(parts)
     index = (slice(None),) * (axis % x.ndim)
     return [x[(*index, slice(a, b))] for a, b in zip([0, *ends], [*ends, n])]
 
 
-MOVES = {f: f.__name__ for f in (np.reshape, np.transpose, np.moveaxis, np.swapaxes, np.expand_dims, np.squeeze,
-                                 np.broadcast_to,
-                                 np.flip, np.roll, np.repeat, np.tile, np.take, np.atleast_2d, np.ravel, np.rollaxis,
-                                 np.flipud,
-                                 np.fliplr, np.rot90, np.diagonal, np.take_along_axis, np.delete,
-                                 np.lib.stride_tricks.sliding_window_view)}
-OTHERS = {
-    np.sum: lambda tape, *a, **k: reduce(tape, "sum", *a, **k),
-    np.mean: lambda tape, *a, **k: reduce(tape, "mean", *a, **k),
-    np.max: lambda tape, *a, **k: reduce(tape, "max", *a, **k),
-    np.min: lambda tape, *a, **k: reduce(tape, "min", *a, **k),
-    np.var: variance,
-    np.std: lambda tape, *a, **k: np.sqrt(variance(tape, *a, **k)),
-    np.cumsum: cumsum, np.cumprod: cumprod, np.prod: product, np.sort: sort, np.tensordot: tensordot, np.clip: clip,
-    np.concatenate: concatenate, np.stack: stack, np.split: _split, np.array_split: _split,
-    np.einsum: einsum, np.dot: lambda tape, x, y: _dot(tape, x, y), np.outer: lambda tape, x,
-    y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)),
-    np.tril: lambda tape, x, k=0: x * np.tril(np.ones(x.shape), k), np.triu: lambda tape, x,
-    k=0: x * np.triu(np.ones(x.shape), k),
-    np.vstack: lambda tape, arrays: concatenate(tape, [np.atleast_2d(a) for a in arrays], 0),
-    np.hstack: lambda tape, arrays: concatenate(tape, arrays, 0 if arrays[0].ndim == 1 else 1),
-    np.pad: pad, np.inner: lambda tape, x, y: _dot(tape, x, np.swapaxes(y, -1, -2) if y.ndim > 1 else y),
-    np.diff: lambda tape, x, axis=-1: np.take(x, np.arange(1, x.shape[axis]), axis) - np.take(x, np.arange(x.shape[axis] - 1),
-                                                                                              axis),
-    np.copy: lambda tape, x, **_: x * 1.0,
-    np.trace: lambda tape, x: np.sum(np.diagonal(x)),
-    np.linalg.norm: lambda tape, x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)),
-}
-
-
-def _dot(tape, x, y):
+def dot(tape, x, y):
     if np.ndim(value_of(x)) == 0 or np.ndim(value_of(y)) == 0:
         return x * y
     if np.ndim(value_of(y)) > 2:
         raise Unrecorded("dot")
     return matmul(tape, x, y)
-
-
-def function_rule(tape, function, args, given):
-    if function in MOVES:
-        return moved(tape, MOVES[function], lambda a: function(a, *args[1:], **given), args[0], args=args[1:])
-    if function is np.where and len(args) == 3:
-        return where(tape, *args)
-    if function in OTHERS:
-        return OTHERS[function](tape, *args, **given)
-    if function in (np.argmax, np.argmin, np.argsort, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.any, np.all,
-                    np.zeros_like,
-                    np.ones_like, np.empty_like, np.full_like, np.array_equal, np.nonzero, np.argwhere, np.argpartition,
-                    np.unique):
-        return function(*map(value_of, args), **given)
-    raise Unrecorded(function.__name__)

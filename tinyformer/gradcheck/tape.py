@@ -4,7 +4,8 @@
 From the notes comes the true gradient, and that of the same function with any one rule exchanged for a wrong one: if that is
 what the learner's vjp gives, number for number, the mistake is found, and with it the place in their forward pass.
 
-The rules stand in ``rules.py``. What cannot be recorded raises ``Unrecorded``, and the doctor does without.
+The rules stand in ``rules.py``, and which is for what in ``dispatch.py``. What cannot be recorded raises ``Unrecorded``, and the
+doctor does without.
 """
 
 from __future__ import annotations

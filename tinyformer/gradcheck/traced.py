@@ -47,7 +47,7 @@ class Traced:
     # -- what NumPy asks
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **given):
-        from .rules import ufunc_rule
+        from .dispatch import ufunc_rule
         result = ufunc_rule(self._tape, ufunc, method, inputs, given)
         if out is not None:
             target = out[0]
@@ -58,7 +58,7 @@ class Traced:
         return result
 
     def __array_function__(self, function, types, args, given):
-        from .rules import function_rule
+        from .dispatch import function_rule
         return function_rule(self._tape, function, args, given)
 
     # -- operators, through the ufuncs

@@ -155,8 +155,7 @@ def rearranged(e):
     if learner.shape[0] == learner.shape[1] and _orthogonal(right) and not _is_permutation(right):
         if _orthogonal(learner) or _same_pairs(e, learner, right):
             return [Finding("rotation", f"the value is a rotation of {e.name}, but its gradient is not rotated back by the "
-                                        f"same angles "
-                                        f"in the same pairs")]
+                                        f"same angles in the same pairs")]
     for axis in range(len(e.shape)):                            # the gradient of a reversed output, reversed
         if all(v.shape == e.shape for v in e.points[0].values):
             if e.fits([np.flip(p.true(e.i, [np.flip(d, axis) for d in p.dys]), axis) for p in e.points]):

@@ -63,7 +63,7 @@ def uses(e):
         identity = [n for n in lost if _identity(record, n)]
         rest = [n for (n, _), v in zip(kept, c) if abs(v - 1) < 1e-5]
         sites = {n.site for n, _ in kept}
-        if product and not _sum_of_branches(record, kept):
+        if product and not _sum_of_branches(record):
             return [Finding("missing-term", f"the gradient of {e.name} has {len(kept)} terms, one for each use; {len(lost)} "
                                             f"missing: {lines}", evidence)]
         if len(identity) == len(lost) or (rest and all(_identity(record, n) for n in rest)):
@@ -71,13 +71,11 @@ def uses(e):
                                          f"{lines}", evidence)]
         times = f"{len(kept)} times" if len(sites) > 1 or len(kept) > 1 else "several times"
         return [Finding("overwrite", f"{e.name} is used {times} and its gradient is the sum over the uses; {len(lost)} not "
-                                     f"counted "
-                                     f"(= instead of +=?): {lines}", evidence)]
+                                     f"counted (= instead of +=?): {lines}", evidence)]
     if common is not None:
         name = name_of(common, e)
         return [Finding("factor", f"{e.name} is used {len(kept)} times; in the gradient of {len(off)} of the uses ({lines}) "
-                                  f"there is a "
-                                  f"factor {common:.6g} = {name}", {**evidence, "factor": common, "name": name})]
+                                  f"there is a factor {common:.6g} = {name}", {**evidence, "factor": common, "name": name})]
     return [Finding("missing-term", f"the gradient of {e.name} is a sum over its uses; one has the wrong sign or weight: "
                                     f"{lines}", evidence)]
 
@@ -94,18 +92,20 @@ def empty_use(e):
         if all(not np.any(_only(record, point, others)) for point in range(len(e.points))):
             line = record.line(n.number)
             return [Finding("overwrite", f"{e.name} is used {len(used)} times and its gradient is the sum over the uses; it "
-                                         f"looks as if one "
-                                         f"alone were counted (= instead of +=?), which gives zero: {line}", {"line": line}),
+                                         f"looks as if one alone were counted (= instead of +=?), which gives zero: {line}",
+                            {"line": line}),
                     Finding("zero", f"the gradient of {e.name} is zero everywhere, but the value depends on it")]
     return []
 
 
 def _only(record, point, others):
     """The gradient through one use: the other uses cut."""
-    nodes, e = record.tapes[point], record.e
-    return nodes.gradient(e.i, e.points[point].dys, {key: (lambda dz,
-                                                           shape=nodes.nodes[key[0]].operands[key[1]].shape: np.zeros(shape))
-                                                     for key in others})
+    tape, e = record.tapes[point], record.e
+
+    def nothing(n, operand):
+        return lambda dz: np.zeros(tape.nodes[n].operands[operand].shape)
+
+    return tape.gradient(e.i, e.points[point].dys, {key: nothing(*key) for key in others})
 
 
 def _identity(record, node):
@@ -114,7 +114,7 @@ def _identity(record, node):
                                                                           for n in record.tapes[0].nodes))
 
 
-def _sum_of_branches(record, kept):
+def _sum_of_branches(record):
     """Whether the uses meet in a sum, such as f(x) + g(x), and not in a product, such as x σ(x)."""
     ends = [n for n in record.tapes[0].outputs if n is not None]
     return all(n.kind in ("add", "subtract", "sum", "mean") for n in ends)

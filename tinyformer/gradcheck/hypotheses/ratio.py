@@ -103,8 +103,7 @@ def output_factor(e):
             return [Finding("row-scale", f"the gradient of {e.name} is scaled by another number for each row of the output",
                             {"factors": ratios[0].take(0, axis).ravel()[:5].tolist()})]
     return [Finding("local-derivative", f"the gradient of {e.name} is right but for a factor on each entry of the incoming "
-                                        f"gradient: "
-                                        f"the derivative of the last step is wrong")]
+                                        f"gradient: the derivative of the last step is wrong")]
 
 
 def row_scale(e):
@@ -177,9 +176,8 @@ def difference(e):
     for axis in reversed(range(len(e.shape))):
         if e.shape[axis] > 2 and all(_even(d, axis, e.tol * scale) and np.max(np.abs(d)) > 1e3 * e.tol * scale for d in D) \
                 and all(np.max(np.abs(t.sum(axis=axis))) <= e.tol * scale for t in e.true) and e.got[0].size > e.shape[axis]:
-            return [Finding("mean-term", f"the gradient of {e.name} is off by a constant along axis {axis}: is the term with "
-                                         f"the mean "
-                                         f"missing or wrong?", {"axis": axis})]
+            return [Finding("mean-term", f"the gradient of {e.name} is off by a constant along axis {axis}: is the term "
+                                         f"with the mean missing or wrong?", {"axis": axis})]
     return []
 
 
@@ -190,8 +188,7 @@ def _term(e, D, scale):
         if _proportional(D, arrays, e.tol * scale) and not _proportional(e.true, arrays, e.tol * scale):
             if name == "the incoming gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d, b in zip(D, arrays)):
                 return [Finding("lost-path", f"the gradient of {e.name} lacks the incoming gradient itself: a skip "
-                                             f"connection's path is "
-                                             f"missing", {"array": name})]
+                                             f"connection's path is missing", {"array": name})]
             if code == "missing-term" and _at_right_angles(e, arrays):
                 return [Finding("variance-term",
                                 f"the gradient of {e.name} has a part along {name}, which a norm or a spread takes "

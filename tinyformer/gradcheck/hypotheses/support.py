@@ -21,8 +21,7 @@ def masks(e):
     where = {"entries": [tuple(int(n) for n in i) for i in np.argwhere(extra[0] | lost[0])[:5]]}
     if not any(map(np.any, both)) and any(map(np.any, extra)) and any(map(np.any, lost)):
         return [Finding("inverted-mask", f"the gradient of {e.name} is zero just where it should not be, and the other way "
-                                         f"round: "
-                                         f"is the mask inverted?", where)]
+                                         f"round: is the mask inverted?", where)]
     if not agree or not all(b.any() for b in both):
         return []
     if any(map(np.any, extra)) and not any(map(np.any, lost)):
@@ -57,9 +56,8 @@ def one_place(e):
                     kept[index] = dy[index]
                     return kept
                 if e.fits([p.true(e.i, [only(p.dys[0])]) for p in e.points]):
-                    return [Finding("unbroadcast", f"{e.name} is used at every place along axis {axis} of the value, but its "
-                                                   f"gradient is that "
-                                                   f"of one place: sum over them", {"axis": axis})]
+                    return [Finding("unbroadcast", f"{e.name} is used at every place along axis {axis} of the value, but "
+                                                   f"its gradient is that of one place: sum over them", {"axis": axis})]
     return []
 
 
@@ -77,8 +75,7 @@ def diagonal(e):
     if np.max(np.abs(np.diag(right) - k * p * (1 - p))) <= 1e-6 * scale and any(
             np.max(np.abs(np.diag(learner) - k * d)) <= 1e-6 * scale for d in (p, p * (1 - p))):
         return [Finding("softmax-diagonal", f"the value is a softmax, whose Jacobian is diag(p) − p pᵀ; the gradient of "
-                                            f"{e.name} uses its "
-                                            f"diagonal alone")]
+                                            f"{e.name} uses its diagonal alone")]
     return []
 
 
@@ -98,8 +95,7 @@ def reaches(e):
         axis, how, (i, j) = stray
         place = tuple(int(n) for n in np.unravel_index(i, e.shape))
         return [Finding("leak", f"the gradient of {e.name} depends on what it must not: entry {list(place)} gets a gradient "
-                                f"from an "
-                                f"output that it has no influence on, {how} along axis {axis}",
+                                f"from an output that it has no influence on, {how} along axis {axis}",
                                 {"input": place, "output": j, "axis": axis})]
     if lost.any() and not extra.any() and agree and (came & should).any():
         if written_over(e, lost, should):

@@ -65,8 +65,8 @@ def factor(e):
                                 {"factor": abs(k), "name": name}))
         if abs(k) < 0.6 and abs(1 / abs(k) - round(1 / abs(k))) < 1e-5 and _summed(e, round(1 / abs(k))):
             findings.append(Finding("reduction", f"a mean instead of a sum would do that: {e.name} was used "
-                                                 f"{round(1 / abs(k))} "
-                                                 f"times, and its gradient is the sum over them", {"factor": abs(k)}))
+                                                 f"{round(1 / abs(k))} times, and its gradient is the sum over them",
+                                    {"factor": abs(k)}))
     return findings
 
 

@@ -13,9 +13,8 @@ from .whole import multiple, name_of
 
 # Where several explanations fit alike, the one with the more telling name is given.
 TELLING = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
-           "gate-order", "mask", "inverted-mask",
-           "unbroadcast", "head-order", "transpose", "permuted", "operand", "reduction", "sign", "missing-term",
-           "local-derivative", "factor")
+           "gate-order", "mask", "inverted-mask", "unbroadcast", "head-order", "transpose", "permuted", "operand", "reduction",
+           "sign", "missing-term", "local-derivative", "factor")
 
 
 def wrong_step(e):
@@ -80,7 +79,7 @@ def _told(e, record, hits):
     if not hits:
         return []
     hits.sort(key=lambda hit: (hit[0], min(TELLING.index(c) for c in hit[1])))
-    k_differs, codes, says, number, k = hits[0]
+    _, codes, says, number, k = hits[0]
     evidence = {"line": record.line(number), "step": record.tapes[0].nodes[number].kind}
     where = f" ({evidence['line']})" if evidence["line"] else ""
     findings = [Finding(code, says + where, dict(evidence)) for code in codes]
