@@ -9,15 +9,10 @@ from typing import Annotated, Optional
 
 import typer
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=False,
-                  help="Make the book's notebooks and its site.")
+from .groups import group
+
+app = group("Make the book's notebooks and its site.")
 OUT = Annotated[Optional[Path], typer.Option("--out", metavar="DIR", help="Where the site goes; build/book in the checkout.")]
-
-
-@app.callback(invoke_without_command=True)
-def overview(context: typer.Context):
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
 
 @app.command("notebooks")

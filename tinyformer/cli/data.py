@@ -6,14 +6,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, help="See the data sets that there are, and fetch them.")
+from .groups import group
+
+app = group("See the data sets that there are, and fetch them.")
 Names = Annotated[list[str], typer.Argument(metavar="NAME …", help="Data sets; `tinyformer data list` shows them.")]
-
-
-@app.callback(invoke_without_command=True)
-def overview(context: typer.Context):
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
 
 @app.command("list")

@@ -76,9 +76,9 @@ def compare(folders, as_json=False):
     from ..train import load_recipe, scores
     from ..train.tasks import Labelled
     from .runs import open_run
-    rows, recipes, first = [], [], None
+    rows, recipes, first, baseline = [], [], None, None
 
-    def row(name, right, x, **more):
+    def judged(name, right, x, **more):
         nonlocal first
         accuracy = float(right.mean())
         found = {"model": name, **more, "examples": len(right), "accuracy": accuracy,
@@ -89,27 +89,26 @@ def compare(folders, as_json=False):
             found["against_first"] = scores.mcnemar(first[0], right)
         return found
 
-    beside = None
     for folder in folders:
         (trained, _), task = open_run(folder), task_of(folder)
         if not isinstance(task, Labelled):
             raise ValueError(f"{folder}: a model of the task {task.name!r}; only classifiers can be compared")
         right = task.probabilities(trained, "test").argmax(axis=1) == task.test.y
         recipes.append(load_recipe(folder / "recipe.toml"))
-        rows.append(row(str(folder), right, task.test.x, recipe=recipes[-1].name))
-        if beside is None:
-            beside = row(task.baseline, task.baseline_answers == task.test.y, task.test.x)
+        rows.append(judged(str(folder), right, task.test.x, recipe=recipes[-1].name))
+        if baseline is None:
+            baseline = judged(task.baseline, task.baseline_answers == task.test.y, task.test.x)
     for recipe in recipes:
         recipe.train.seed, recipe.data.fold = 0, 0
-    figures = {"models": rows, "baseline": beside}
+    figures = {"models": rows, "baseline": baseline}
     if all(recipe == recipes[0] for recipe in recipes):     # the mean of unlike models would say nothing
         figures["accuracy"] = scores.spread([row["accuracy"] for row in rows])
     if as_json:
         print(json.dumps(figures))
         return
-    width = max(len(row["model"]) for row in (*rows, beside)) + 2
+    width = max(len(row["model"]) for row in (*rows, baseline)) + 2
     print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: right alone, p of McNemar's test")
-    for i, row in enumerate((*rows, beside)):
+    for i, row in enumerate((*rows, baseline)):
         test = row.get("against_first")
         against = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}" if test else "on another test" * (i > 0)
         print(f"{row['model']:<{width}}{row['accuracy']:.2%}    ± {row['standard_error']:.2%}    {against}".rstrip())

@@ -9,16 +9,11 @@ from typing import Annotated, Optional
 
 import typer
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=False,
-                  help="Learn by writing gradients, which are checked.")
+from .groups import group
+
+app = group("Learn by writing gradients, which are checked.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An exercise: its name, number or file.")]
 PAUSE = 0.5                             # seconds between two looks at the files
-
-
-@app.callback(invoke_without_command=True)
-def overview(context: typer.Context):
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
 
 @app.command("start")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -38,11 +38,8 @@ def command(
 
 def _lines(path):
     """The texts of a file: its lines that are not blank."""
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}") from None
-    lines = [line for line in lines if line]
+    from ..files import read_text
+    lines = list(filter(None, map(str.strip, read_text(path).splitlines())))
     if not lines:
         raise ValueError(f"{path} has no text, expected one a line")
     return lines
