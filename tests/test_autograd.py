@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import tinyformer as tfm

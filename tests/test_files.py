@@ -1,4 +1,4 @@
-"""Files that are replaced whole or not at all."""
+"""Files: text that is read, and files that are replaced whole or not at all."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from tinyformer.files import remove_unfinished, replace_file
+from tinyformer.files import read_text, remove_unfinished, replace_file
 
 
 def test_bytes_and_text_are_written_and_replaced(tmp_path):
@@ -65,3 +65,11 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkey
     assert len(os.listdir(tmp_path)) == 3
     remove_unfinished(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".mine.part", "file"]
+
+
+def test_text_is_read_as_it_stands_but_for_the_mark_before_it(tmp_path):
+    (tmp_path / "a.txt").write_bytes("\ufeffKäse\r\n\ufeff".encode())
+    assert read_text(tmp_path / "a.txt") == "Käse\r\n\ufeff"
+    (tmp_path / "b.txt").write_bytes(b"\xef\xbb\xbfab\xe9")
+    with pytest.raises(ValueError, match="b.txt is not UTF-8: byte 0xe9 at offset 5"):
+        read_text(tmp_path / "b.txt")

@@ -1,4 +1,4 @@
-"""Files that are replaced whole or not at all."""
+"""Files: text that is read, and files that are replaced whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from pathlib import Path
 
 
 UNFINISHED = ".tinyformer.part"             # how the name of a file ends that is being written
+
+
+def read_text(path):
+    """The text in ``path``; see ``decoded``."""
+    return decoded(Path(path).read_bytes(), path)
+
+
+def decoded(data, path):
+    """The text that ``data``, the bytes of ``path``, are in UTF-8, line ends included; a byte order mark at its start goes.
+
+    ValueError, with ``path``, for bytes that are none.
+    """
+    try:
+        return data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}") from None
 
 
 def replace_file(path, data):

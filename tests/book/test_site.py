@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 from tinyformer.book import Book
-from tinyformer.book.site import build, in_chinese, index_in_chinese, serve, show_stubs
+from tinyformer.book.site import in_chinese, index_in_chinese, serve, show_stubs
 
 
 def test_a_cell_with_a_solution_is_shown_as_a_stub_and_a_fold():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyformer.models import Llama, LlamaConfig, load_model
+from tinyformer.models import Llama, load_model
 
 SCALED = {"rope_type": "llama3", "rope_theta": 5000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 16}

@@ -171,7 +171,7 @@ def test_a_bad_file_is_named(content, said, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError) as caught:
         load_corpus(path)
-    assert str(caught.value) == f"load_corpus: {path} {said}"
+    assert str(caught.value) == f"{path} {said}"
 
 
 def test_a_folder_is_no_corpus(tmp_path):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
-from tinyformer.train.tasks.masked import Masked, PairSettings
+from tinyformer.train.tasks.masked import DocumentSettings, Masked
 
 MODEL = SimpleNamespace(config=SimpleNamespace(block_size=128))
 
@@ -17,7 +16,7 @@ def task(tmp_path, rng, **settings):
     lines = [" ".join(rng.choice(words, 6)) + "\n" for _ in range(400)]
     path = tmp_path / "plays.txt"
     path.write_text("".join("ACT I\n" * (i % 40 == 0) + line for i, line in enumerate(lines)), encoding="utf-8", newline="\n")
-    return Masked(PairSettings(str(path), vocab_size=80, train_fraction=0.8, **settings))
+    return Masked(DocumentSettings(str(path), vocab_size=80, train_fraction=0.8, **settings))
 
 
 def test_short_batches_hold_as_many_tokens_in_more_texts(tmp_path, rng):
@@ -43,4 +42,4 @@ def test_what_is_asked_is_hidden_and_the_pairs_are_half_and_half(tmp_path, rng):
 @pytest.mark.parametrize("name, value", [("short", 1.5), ("short", -0.1), ("masked", 0.0), ("train_fraction", 1.0)])
 def test_shares_that_are_none_are_refused(name, value):
     with pytest.raises(ValueError, match=f"data.{name}: got {value}"):
-        PairSettings(**{name: value}).check()
+        DocumentSettings(**{name: value}).check()

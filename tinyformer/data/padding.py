@@ -13,6 +13,14 @@ def padded(texts, fill=0):
     return ids
 
 
+def draw_alike(size, rng, *sides):
+    """The places (``size``,) of texts that are about as long as each other, drawn by ``rng``: of eight times as many, sorted by
+    length, one eighth. ``sides`` are the texts, or sources and targets; the first one's lengths count first."""
+    chosen = rng.integers(0, len(sides[0]), 8 * size)
+    chosen = chosen[np.lexsort([[len(texts[i]) for i in chosen] for texts in reversed(sides)])]
+    return chosen[rng.integers(0, 8) * size:][:size]
+
+
 def alike(texts, size):
     """Yield the places (B ≤ size,) of all of ``texts``, those that are about as long as each other together."""
     order = np.argsort([len(text) for text in texts], kind="stable")

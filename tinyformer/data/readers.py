@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import read_text
 from .dataset import Dataset, Examples, by_content, tenth
 
 
@@ -20,7 +21,7 @@ def read_csv(path, text="text", label="label", classes=None):
     It is split by content, as ``by_content`` does. ValueError for a column that is not there, bytes that are not UTF-8, a
     text or a label that is empty, a label that is not one of ``classes``, and fewer than two classes.
     """
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter="\t" if Path(path).suffix == ".tsv" else ",",
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t" if Path(path).suffix == ".tsv" else ",",
                         strict=True)
     texts, labels = [], []
     try:
@@ -71,7 +72,7 @@ def _reviews(folder, part):
             raise ValueError(f"read_imdb: no texts in {folder / part / kind}, expected the folder aclImdb with train/neg, "
                              f"train/pos, test/neg and test/pos")
         for file in files:
-            texts.append(_text(file).replace("<br />", " ").strip())
+            texts.append(read_text(file).replace("<br />", " ").strip())
             if not texts[-1]:
                 raise ValueError(f"read_imdb: {file} is empty, expected a text")
         labels += [label] * len(files)
@@ -82,11 +83,3 @@ def _column(path, header, name):
     if name not in header:
         raise ValueError(f"read_csv: {path} has no column {name!r}, it has {', '.join(map(repr, header)) or 'no columns'}")
     return header.index(name)
-
-
-def _text(path):
-    data = Path(path).read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}") from None

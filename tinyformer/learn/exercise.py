@@ -134,12 +134,6 @@ class Exercise:
         exec(compile(source, f"<{self.name}: {wrong.name}>", "exec"), names)
         return names[self.name]
 
-    def run_stub(self):
-        """The function that the stub is."""
-        names = {}
-        exec(compile(self.imports + self.stub, f"<{self.name}: stub>", "exec"), names)
-        return names[self.name]
-
     def predicted(self, prediction):
         """Whether ``prediction`` is the answer to the question; None where there is none yet."""
         if prediction is ...:

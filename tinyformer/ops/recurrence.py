@@ -49,7 +49,7 @@ def rnn(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, nonlinearity
     def vjp(dys):
         dy, dh = dys
         da = np.empty_like(a)
-        for t, before, after in reversed(order):
+        for t, _, after in reversed(order):
             da[t] = (dh + dy[t]) * slope(h[after])
             _keep(da[t], 0, ended, t)
             dh_before = kernels.matmul(da[t], weight_hh)

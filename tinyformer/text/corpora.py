@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..data import load
 from ..data.cache import cache_folder, data_folder
-from ..files import replace_file
+from ..files import decoded, replace_file
 
 CORPORA = {
     "pydocs": "the language reference in Python's own help(), about 0.5 M characters; pydoc_data.topics, PSF licence",
@@ -38,7 +38,7 @@ def load_corpus(name):
     if name in _READERS:
         return _READERS[name]()
     if os.path.exists(name):
-        return _decoded(_read(Path(name)), name)
+        return _not_empty(_read(Path(name)), name)
     nearest = difflib.get_close_matches(str(name), CORPORA, n=1)
     raise ValueError(f"load_corpus: {str(name)!r} is neither a file nor one of the corpora {', '.join(CORPORA)}"
                      + (f"; did you mean {nearest[0]}?" if nearest else ""))
@@ -81,12 +81,12 @@ def _shakespeare():
         if path.exists():
             data = _read(path)
             _check_hash(data, path, "delete it, and it will be downloaded")
-            return _decoded(data, path)
+            return _not_empty(data, path)
     path = data_folder() / SHAKESPEARE_FILE
     data = _download(SHAKESPEARE_URL, path)
     _check_hash(data, SHAKESPEARE_URL, "nothing was saved")
     replace_file(path, data)
-    return _decoded(data, path)
+    return _not_empty(data, path)
 
 
 def _chinese():
@@ -119,15 +119,10 @@ def _read(path):
         raise OSError(f"load_corpus: cannot read {path}: {error.strerror}") from None
 
 
-def _decoded(data, path):
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"load_corpus: {path} is not UTF-8: byte 0x{data[error.start]:02x} "
-                         f"at offset {error.start}") from None
-    text = text.removeprefix("\ufeff")
+def _not_empty(data, path):
+    text = decoded(data, path)
     if not text:
-        raise ValueError(f"load_corpus: {path} is empty")
+        raise ValueError(f"{path} is empty")
     return text
 
 

@@ -11,7 +11,7 @@ from ..data import by_length, windows
 from ..models.ngram import NGram, NGramConfig
 from ..models.ngram_counts import Counts
 from ..nn import evaluating
-from .loop import why_not_finite
+from .loop import not_finite
 from .scores import bootstrap
 
 PIECE = 256
@@ -41,8 +41,7 @@ def evaluate_losses(model, tokens, *, at_most=None, batch_size=32):
             with no_grad():
                 losses = model.losses(x, y).data
             if not np.isfinite(losses).all():
-                loss = model.loss(x, y)
-                raise FloatingPointError(f"the validation loss is {loss.item()}: {why_not_finite(model, loss)}")
+                raise not_finite(model, model.loss(x, y))
             yield losses
 
 

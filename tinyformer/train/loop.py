@@ -65,6 +65,11 @@ def why_not_finite(model, loss):
     return f"the first operation whose output is not finite is {operation}, of shape {shape}; {ADVICE}"
 
 
+def not_finite(model, loss):
+    """The error that says why a validation ``loss`` is not finite. Needs the loss's graph: compute it outside of ``no_grad``."""
+    return FloatingPointError(f"the validation loss is {loss.item()}: {why_not_finite(model, loss)}")
+
+
 def broken_parameter(model):
     """The name of the first parameter that holds a NaN or an infinity, or None."""
     return next((name for name, parameter in model.named_parameters() if not np.isfinite(parameter.data).all()), None)

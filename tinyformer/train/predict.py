@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from ..data.sparse import SparseRows
 from ..models import load_model
 from ..text import load_tokenizer

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-
-from ..files import replace_file
-from .losses import BLUE, GREY, ORANGE
+from .figure import BLUE, GREY, ORANGE, new_figure, save_figure
 
 LOOKS = {"guess": (GREY, "D"), "counted": (BLUE, "s"), "network": (ORANGE, "o")}        # told apart by their shape as well
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}                          # behind words, which lines cross
@@ -13,9 +10,8 @@ PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}                   
 
 def draw_ladder(report, path):
     """Draw what ``train.ladder.report`` returned into the PNG file ``path``: a row for each rung, the highest loss on top."""
-    from matplotlib.figure import Figure
     rungs, best = report["rungs"], report["kneser_ney"]
-    figure = Figure(figsize=(7.2, 0.9 + 0.3 * len(rungs)), layout="constrained")
+    figure = new_figure(7.2, 0.9 + 0.3 * len(rungs))
     axes = figure.add_subplot()
     for row, rung in enumerate(rungs):
         colour, marker = LOOKS[rung["kind"]]
@@ -37,9 +33,7 @@ def draw_ladder(report, path):
     axes.grid(axis="y", color="#e6e6e6")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    replace_file(path, picture.getvalue())
+    save_figure(figure, path)
 
 
 def cost(rung):

@@ -30,7 +30,8 @@ class Task:
         """ValueError unless models of that config can be trained and measured on the data."""
 
     def prepare(self, model):
-        """Give a new model what it counts on the training part before its first step, if it does."""
+        """Make a new model ready for its first step: give it what it counts on the training part, or the weights that it begins
+        with. ValueError where the data do not fit into it."""
 
     def batch(self, model, size, rng):
         """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``; x.size counts what is read."""

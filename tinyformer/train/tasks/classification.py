@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data import SETS, alike, fetch, load, padded, read_csv, read_imdb
+from ...data import SETS, alike, draw_alike, fetch, load, padded, read_csv, read_imdb
 from ...data.sparse import SparseRows
 from ...models import BagOfWords, Bert, BertClassifierConfig
 from ...nn import evaluating
@@ -102,14 +102,12 @@ class Classification(Labelled):
                 f"the rest of each is not read") if cut else ""
 
     def batch(self, model, size, rng):
-        """Texts that are about as long as each other: of a draw eight times as large, sorted by length, one eighth."""
+        """Texts that are about as long as each other; of counts, which have no length, any."""
         texts, labels = self.encoded(model, "train"), self.train.y
         if model.reads == "counts":
             chosen = rng.choice(len(labels), size, replace=False) if size < len(labels) else np.arange(len(labels))
             return texts[chosen], labels[chosen]
-        chosen = rng.integers(0, len(labels), 8 * size)
-        chosen = chosen[np.argsort([len(texts[i]) for i in chosen], kind="stable")]
-        chosen = chosen[rng.integers(0, 8) * size:][:size]
+        chosen = draw_alike(size, rng, texts)
         return padded([texts[i] for i in chosen]), labels[chosen]
 
     def probabilities(self, model, part):

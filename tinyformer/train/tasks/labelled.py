@@ -11,7 +11,7 @@ import numpy as np
 
 from ...data import Examples
 from .. import scores
-from ..loop import why_not_finite
+from ..loop import not_finite
 from .base import Task
 
 
@@ -72,8 +72,7 @@ class Labelled(Task):
         p, labels = self.probabilities(model, "validation"), self.validation.y
         loss = cross_entropy(p, labels)
         if not math.isfinite(loss):
-            batch = self.batch(model, 8, np.random.default_rng(0))
-            raise FloatingPointError(f"the validation loss is {loss}: {why_not_finite(model, model.loss(*batch))}")
+            raise not_finite(model, model.loss(*self.batch(model, 8, np.random.default_rng(0))))
         return {"val_loss": loss, "val_accuracy": scores.accuracy(labels, p.argmax(axis=1))}
 
     def cost(self, figures):

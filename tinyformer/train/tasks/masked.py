@@ -13,8 +13,9 @@ from ...autograd import no_grad
 from ...data.masking import Lines, join, mask_tokens
 from ...models.bert_heads import UNMASKED, Pairs
 from ...nn import evaluating
+from ...ops import cross_entropy
 from ...text import WordPieceTokenizer, load_corpus, load_tokenizer
-from ..loop import why_not_finite
+from ..loop import not_finite
 from ..guesses import Neighbours, Shared
 from .base import Task
 
@@ -23,7 +24,7 @@ COUNTED = 2000                                              # pairs that guesses
 
 
 @dataclass
-class PairSettings:
+class DocumentSettings:
     """What is learned from."""
 
     corpus: str = "shakespeare-plays"   # a name that `tinyformer.text.CORPORA` has, or the path of a text file
@@ -47,7 +48,7 @@ class Masked(Task):
     """Documents as lines of WordPiece tokens, split, and the tokenizer: a new one, unless one stands in ``folder``."""
 
     name, unit = "masked", "nats per masked token, and per pair"
-    Data, Sizes = PairSettings, ("vocab_size",)
+    Data, Sizes = DocumentSettings, ("vocab_size",)
 
     def __init__(self, data, folder=None):
         self.data = data
@@ -105,12 +106,10 @@ class Masked(Task):
                 with no_grad():
                     words, following = model.asked(pairs, labels)
                 for place, logits, answers in ((0, words.data, labels[labels != UNMASKED]), (3, following.data, classes)):
-                    shifted = logits - logits.max(axis=1, keepdims=True)
-                    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(answers)), answers]
-                    sums[place:place + 3] += losses.sum(), (logits.argmax(axis=1) == answers).sum(), len(answers)
+                    loss, _ = cross_entropy.raw(logits, answers, reduction="sum")
+                    sums[place:place + 3] += loss, (logits.argmax(axis=1) == answers).sum(), len(answers)
                 if not np.isfinite(sums).all():
-                    raise FloatingPointError(f"the validation loss is not finite: "
-                                             f"{why_not_finite(model, model.loss(pairs, (labels, classes)))}")
+                    raise not_finite(model, model.loss(pairs, (labels, classes)))
         masked, right, n, following, right_pairs, pairs = map(float, sums)
         return {"val_loss": masked / n + following / pairs, "masked_loss": masked / n, "masked_accuracy": right / n,
                 "following_loss": following / pairs, "following_accuracy": right_pairs / pairs}

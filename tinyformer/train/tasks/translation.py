@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from ...autograd import no_grad
-from ...data import Dataset, Examples, alike, by_content, load, padded, synthetic
+from ...data import Dataset, Examples, alike, by_content, draw_alike, load, padded, synthetic
 from ...nn import evaluating
 from ...text import load_tokenizer
 from ...text.pairs import PAD, UNITS, UNKNOWN, PairTokenizer
 from .. import scores
-from ..loop import why_not_finite
+from ..loop import not_finite
 from .base import Task
 
 RULES = {"copy": synthetic.copy, "reverse": synthetic.reverse, "sort": synthetic.sort, "add": synthetic.add}
@@ -90,12 +90,9 @@ class Translation(Task):
         return self._encoded[part]
 
     def batch(self, model, size, rng):
-        """Texts that are about as long as each other: of a draw eight times as large, sorted by length, one eighth."""
+        """Texts that are about as long as each other."""
         x, y = self.encoded("train")
-        chosen = rng.integers(0, len(x), 8 * size)
-        chosen = chosen[np.lexsort([[len(y[i]) for i in chosen], [len(x[i]) for i in chosen]])]
-        chosen = chosen[rng.integers(0, 8) * size:][:size]
-        rows = [(x[i], y[i]) for i in chosen]
+        rows = [(x[i], y[i]) for i in draw_alike(size, rng, x, y)]
         for i in np.flatnonzero(rng.random(size) < self.data.unknown):
             rows[i] = one_unknown(*rows[i], rng)
         return padded([x for x, _ in rows], PAD), padded([y for _, y in rows], PAD)
@@ -118,8 +115,7 @@ class Translation(Task):
                 with no_grad():
                     loss = model.loss(source, target).item()
                 if not math.isfinite(loss):
-                    raise FloatingPointError(f"the validation loss is {loss}: "
-                                             f"{why_not_finite(model, model.loss(source, target))}")
+                    raise not_finite(model, model.loss(source, target))
                 total, count = total + loss * n, count + n
         return total / count
 
