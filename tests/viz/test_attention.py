@@ -208,6 +208,8 @@ def test_maps_and_names_stand_where_they_belong(drawn, rng):
         assert panel.get_title() == f"layer {l}, head {h}" and panel.images[0].get_clim() == (0, 1)
     names = [[label.get_text() for label in axis.get_ticklabels()] for axis in (panels[2].yaxis, panels[2].xaxis)]
     assert names == [["a", "␣b", "$"]] * 2 and not panels[1].yaxis.get_ticklabels()
+    assert [label.get_rotation() for label in panels[2].xaxis.get_ticklabels()] == [0, 90, 0]
+    assert {label.get_rotation() for label in panels[2].yaxis.get_ticklabels()} == {0}
 
 
 def test_too_many_tokens_to_name(drawn):

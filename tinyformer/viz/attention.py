@@ -139,7 +139,7 @@ def draw_attention(weights, tokens, path, keys=None, titles=None, title="Attenti
         for panel in panels[:, 0]:                          # the same tokens on all: they are named at the edges
             _name(panel.yaxis, queries)
         for panel in panels[-1]:
-            _name(panel.xaxis, seen, turned=any(len(text) > 1 for text, _ in seen))
+            _name(panel.xaxis, seen, turned=90)
     bar = figure.colorbar(image, ax=panels, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], fraction=0.7 / across, pad=0.15 / across,
                           shrink=min(1, 6 / down), aspect=20)
     bar.ax.tick_params(labelsize=8)
@@ -157,10 +157,12 @@ def _sizes(maps, length):
     return width, min(9.0, 0.8 * 72 * width / length)
 
 
-def _name(axis, drawn, turned=False):
-    axis.set_ticks(range(len(drawn)), [text for text, _ in drawn], rotation=90 if turned else 0)
+def _name(axis, drawn, turned=0):
+    """Write the tokens on an axis, those of several characters turned by so many degrees."""
+    axis.set_ticks(range(len(drawn)), [text for text, _ in drawn])
     from matplotlib.font_manager import FontProperties
-    for tick, (_, font) in zip(axis.get_ticklabels(), drawn):
+    for tick, (text, font) in zip(axis.get_ticklabels(), drawn):
         tick.set_parse_math(False)                          # a $ is a $
+        tick.set_rotation(turned if len(text) > 1 else 0)
         if font is not None:
             tick.set_fontproperties(FontProperties(fname=font, size=tick.get_fontsize()))

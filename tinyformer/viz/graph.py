@@ -101,8 +101,9 @@ def draw_graph(nodes, edges, marked=()):
                          f'fill="{"#fff" if wrong else INK}">{escape(_short(line))}</text>')
         for port, label in enumerate(outputs):
             left = x + _port(w, port, len(outputs)) + 4
-            for style in ('fill="#fff" stroke="#fff" stroke-width="3"', f'fill="{BLUE}"') if label else ():      # with a margin
-                parts.append(f'<text x="{left:g}" y="{y + h + 12:g}" font-size="10" {style}>{escape(label)}</text>')
+            if label:                                       # on a patch of paper, or arrows would strike it out
+                parts.append(f'<path d="M{left - 1:g} {y + h + 3:g}h{0.65 * LETTER * len(label):g}v11H{left - 1:g}z" fill="#fff"/>')
+                parts.append(f'<text x="{left:g}" y="{y + h + 12:g}" font-size="10" fill="{BLUE}">{escape(label)}</text>')
     return "".join(parts) + "</svg>"
 
 
