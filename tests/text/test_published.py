@@ -32,6 +32,7 @@ def published(**changes):
 
 
 PLAIN = PublishedBPE(published())
+LAST = PLAIN.id(END)
 
 
 def split(pattern, behavior="Isolated", invert=False):
@@ -58,11 +59,11 @@ def test_the_same_merges_give_the_same_pieces_under_other_ids(text):
 def test_a_prompt_stands_behind_the_start_token_and_nothing_ends_it():
     marks = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<a>"}}, {"Sequence": {"id": "A"}},
                                                       {"SpecialToken": {"id": END}}],
-             "special_tokens": {"<a>": {"ids": [301]}, END: {"ids": [300]}}}
+             "special_tokens": {"<a>": {"ids": [7]}, END: {"ids": [LAST]}}}
     tokenizer = PublishedBPE(published(post_processor=marks))
     ids = PLAIN.encode("the cat")
-    np.testing.assert_array_equal(tokenizer.encode("the cat", special=True), [301, *ids, 300])
-    np.testing.assert_array_equal(tokenizer.prompt("the cat"), [301, *ids])
+    np.testing.assert_array_equal(tokenizer.encode("the cat", special=True), [7, *ids, LAST])
+    np.testing.assert_array_equal(tokenizer.prompt("the cat"), [7, *ids])
     np.testing.assert_array_equal(PLAIN.prompt("the cat"), ids)
 
 
@@ -83,13 +84,13 @@ def test_added_tokens_stand_whole():
 
 def test_a_template_goes_around_the_text_on_request():
     template = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": END}}, {"Sequence": {"id": "A"}}],
-                "special_tokens": {END: {"id": END, "ids": [300], "tokens": [END]}}}
+                "special_tokens": {END: {"id": END, "ids": [LAST], "tokens": [END]}}}
     for fields in (template, {"type": "Sequence", "processors": [{"type": "ByteLevel"}, template]}):
         tokenizer = PublishedBPE(published(post_processor=fields))
-        assert tokenizer.encode("the", special=True).tolist() == [300, *PLAIN.encode("the")]
+        assert tokenizer.encode("the", special=True).tolist() == [LAST, *PLAIN.encode("the")]
         assert tokenizer.encode("the").tolist() == PLAIN.encode("the").tolist()
-    around = PublishedBPE(published(post_processor={"type": "RobertaProcessing", "cls": [END, 300], "sep": ["!", 3]}))
-    assert around.encode("", special=True).tolist() == [300, 3]
+    around = PublishedBPE(published(post_processor={"type": "RobertaProcessing", "cls": [END, LAST], "sep": ["!", 3]}))
+    assert around.encode("", special=True).tolist() == [LAST, 3]
 
 
 def test_how_a_text_is_cut():
@@ -140,7 +141,7 @@ def test_saved_and_published_files_give_the_same(tmp_path):
 @pytest.mark.parametrize("changes, said", [
     ({"model__byte_fallback": True}, "model.byte_fallback is True, expected none"),
     ({"model__continuing_subword_prefix": "##"}, "model.continuing_subword_prefix is '##'"),
-    ({"model__merges": ["a b c"]}, "is damaged"),
+    ({"model__merges": ["a b c"]}, "merge 0 is 'a b c', expected two tokens"),
     ({"model__merges": ["a 今"]}, "merge 0 is 'a' and '今', which the vocabulary"),
     ({"model__vocab": {"a": 0}, "model__merges": []}, "the vocabulary has no '.', byte 0x"),
     ({"normalizer": {"type": "Lowercase"}}, "the normalizer is 'Lowercase'"),
@@ -152,6 +153,11 @@ def test_saved_and_published_files_give_the_same(tmp_path):
     ({"added_tokens": [{"content": "a", "id": None}]}, "added token 'a' with id None"),
     ({"added_tokens": [{"content": "a", "id": 1, "normalized": True}], "normalizer": {"type": "NFC"}}, "after normalizing"),
     ({"added_tokens": [{"id": 1}]}, "has no field 'content'"),
+    ({"added_tokens": [{"content": "a", "id": 10 ** 12}]}, "an id of the vocabulary is 1000000000000, expected a whole number"),
+    ({"model__vocab": {"a": -1}}, "an id of the vocabulary is -1, expected a whole number below 4,194,304"),
+    ({"model__vocab": {"a": "1"}}, "an id of the vocabulary is '1'"),
+    ({"post_processor": {"type": "BertProcessing", "cls": ["a", 1], "sep": ["b", 9999]}}, "id 9999 at position 0, expected 0…298"),
+    ({"pre_tokenizer": split({"Regex": "(("})}, r"the pattern '\(\(' of a cut: missing \)"),
 ])
 def test_what_is_not_supported_is_said(tmp_path, changes, said):
     path = tmp_path / "tokenizer.json"

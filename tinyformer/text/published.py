@@ -22,6 +22,8 @@ OTHERS = [byte for byte in range(256) if byte not in PRINTABLE]
 BYTES = {**{chr(byte): byte for byte in PRINTABLE}, **{chr(256 + i): byte for i, byte in enumerate(OTHERS)}}
 CHARACTERS = {byte: character for character, byte in BYTES.items()}
 
+MOST = 2 ** 22                          # ids; the largest published vocabularies have 300,000. A list of all is kept
+
 
 class PublishedBPE(Tokenizer):
     """The byte-level BPE that ``fields`` describe, the content of a Hugging Face tokenizer.json.
@@ -40,17 +42,22 @@ class PublishedBPE(Tokenizer):
         self.fields = fields
         self._vocab = vocab = model["vocab"]
         self._added = AddedTokens(fields["added_tokens"])
-        self._prefix, self._suffix = template(fields["post_processor"])
         self._forms = _forms(fields["normalizer"])
         if self._forms and any(token.get("normalized") for token in fields["added_tokens"]):
             raise ValueError("PublishedBPE: added tokens that are looked for after normalizing are not supported")
         self._cuts = list(_cuts(fields["pre_tokenizer"]))
         self._whole_first = bool(model.get("ignore_merges"))
-        self.tokens = [b""] * (1 + max([*vocab.values(), *self._added.ids.values()]))
+        ids = [*vocab.values(), *self._added.ids.values()]
+        for id in ids:
+            if type(id) is not int or not 0 <= id < MOST:
+                raise ValueError(f"PublishedBPE: an id of the vocabulary is {id!r}, expected a whole number below {MOST:,}")
+        self.tokens = [b""] * (1 + max(ids))
         for token, id in vocab.items():
             self.tokens[id] = bytes(BYTES[c] for c in token) if all(c in BYTES for c in token) else token.encode()
         for token, id in self._added.ids.items():
             self.tokens[id] = token.encode()
+        self._prefix, self._suffix = (checked_ids("PublishedBPE", ids, self.vocab_size)
+                                      for ids in template(fields["post_processor"]))
         self._bytes = [None] * 256
         for character, byte in BYTES.items():
             if character not in vocab:
@@ -59,7 +66,10 @@ class PublishedBPE(Tokenizer):
             self._bytes[byte] = vocab[character]
         self._ranks, self._made = {}, []
         for rank, merge in enumerate(model["merges"]):
-            left, right = merge.split(" ") if isinstance(merge, str) else merge
+            pair = merge.split(" ") if isinstance(merge, str) else merge
+            if len(pair) != 2:
+                raise ValueError(f"PublishedBPE: merge {rank} is {merge!r}, expected two tokens")
+            left, right = pair
             if not {left, right, left + right} <= vocab.keys():
                 raise ValueError(f"PublishedBPE: merge {rank} is {left!r} and {right!r}, which the vocabulary does not have "
                                  f"or not together")
@@ -178,10 +188,17 @@ def _pattern(fields):
     return fields["Regex"] if "Regex" in fields else regex.escape(fields["String"])
 
 
+def _compiled(pattern):
+    import regex                                        # knows \p{L} and possessive quantifiers, which re does not
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(f"PublishedBPE: the pattern {pattern!r} of a cut: {error}") from None
+
+
 def _isolated(pattern):
     """Cut out each match; what stands between matches is a piece too."""
-    import regex                                        # knows \p{L} and possessive quantifiers, which re does not
-    pattern = regex.compile(pattern)
+    pattern = _compiled(pattern)
 
     def cut(text):
         end = 0
@@ -196,6 +213,5 @@ def _isolated(pattern):
 
 def _kept(pattern):
     """Keep the matches, drop what stands between."""
-    import regex
-    pattern = regex.compile(pattern)
+    pattern = _compiled(pattern)
     return lambda text: [match.group() for match in pattern.finditer(text) if match.group()]
