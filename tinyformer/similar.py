@@ -13,6 +13,7 @@ import numpy as np
 from .autograd import no_grad
 from .data import alike, padded
 from .nn import evaluating
+from .nn.checks import check_finite
 
 LONGEST = 256                                               # tokens of a text that MiniLM was trained to read
 
@@ -33,6 +34,7 @@ def sentence_vectors(model, tokenizer, texts, batch_size=32, longest=LONGEST):
             mask = np.arange(batch.shape[1]) < np.array([[len(ids[j])] for j in chosen])    # (B, T)
             hidden = model(batch, mask)[0].data                                             # (B, T, C)
             vectors[chosen] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    check_finite("similar: the model's vectors", vectors)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 

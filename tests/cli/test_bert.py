@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tinyformer.cli import attention
+from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import Bert, load_model
 from tinyformer.text import load_tokenizer
 from tinyformer.viz import watch_attention
@@ -73,7 +74,7 @@ def test_fill_mask(cli, refused, pretrained):
     shown = cli("fill-mask", "to [MASK] or not")
     assert shown.code == 0 and len(shown.lines) == 7 and shown.lines[0].split()[0].endswith("%")
     refused(1, "fill-mask: the text has no [MASK], expected one", "fill-mask", "to be")
-    refused(1, "ids have shape (1, 62), expected (B, T) with 1 ≤ T ≤ 48", "fill-mask", "[MASK] " * 60)
+    refused(1, "runs/bert-tiny: fill-mask: the text has 62 tokens, expected at most 48", "fill-mask", "[MASK] " * 60)
     refused(1, "BertForPreTraining writes no text from a beginning; `tinyformer fill-mask` asks it",
             "generate", "to", "--model", pretrained)
 
@@ -187,6 +188,21 @@ def test_attention_between_the_marks(cli, encoder):
     with watch_attention(model) as maps:
         model(ids[None])
     np.testing.assert_array_equal(weights, maps.stacked()[:, 0])
+
+
+def test_vectors_and_logits_that_are_not_finite(cli, refused, encoder, pretrained, fine_tuned):
+    """The weights are, but what they make is too large."""
+    assert fine_tuned("train.max_steps=1").code == 0
+    for folder in (encoder, Path(pretrained), Path("runs/minilm-movie")):
+        arrays = {name: array.copy() for name, array in read_weights(folder / "model.safetensors")[0].items()}
+        for name in arrays:
+            if name.endswith("output.LayerNorm.weight"):
+                arrays[name] *= np.float32(3e38)
+        write_weights(folder / "model.safetensors", arrays)
+    refused(1, f"{encoder}: similar: the model's vectors are not all finite", "similar", "to be", "or not", "--model", encoder)
+    refused(1, f"{Path(pretrained)}: fill-mask: the model's logits are not all finite", "fill-mask", "to [MASK]", "--model",
+            pretrained)
+    refused(1, f"{Path('runs/minilm-movie')}: the model's probabilities are not all finite", "predict", "to be")
 
 
 def test_similar_that_cannot_be(cli, refused, encoder, tmp_path, monkeypatch):

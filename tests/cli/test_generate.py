@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinyformer.cli import attention
+from tinyformer.generate import beams
 from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import Llama, LlamaConfig, load_model
 from tinyformer.text import load_tokenizer
@@ -73,6 +74,43 @@ def test_byte_pairs_come_out_whole(cli, tiny, tmp_path):
         assert cli("generate", "kůň", "--max-new-tokens", 41, "--seed", seed).out == tokenizer.decode(ids) + "\n"
 
 
+# ------------------------------------------------------------------------------------------------ beams
+
+def test_beams_find_what_the_library_finds_and_fill_the_context(cli, trained):
+    model, tokenizer = load_model(trained), load_tokenizer(f"{trained}/tokenizer.json")
+    found = tokenizer.decode(beams(model, tokenizer.encode("the"), 14, 3))
+    assert cli("generate", "the", "--beams", 3).out == found + "\n" and len(found) == 17
+    assert cli("generate", "the", "--beams", 3, "--max-new-tokens", 5, "--seed", 4).out[:-1] == tokenizer.decode(
+        beams(model, tokenizer.encode("the"), 5, 3))
+
+
+def test_beams_end_before_a_stop_text(cli, trained):
+    whole = cli("generate", "the", "--beams", 2).out[:-1]
+    later, sooner = whole[9:11], whole[6:8]
+    cut = min(whole.find(text, 3) for text in (later, sooner))
+    assert cli("generate", "the", "--beams", 2, "--stop", later, "--stop", sooner).out == whole[:cut] + "\n"
+
+
+def test_beams_read_a_line_alone_and_end_with_it(cli, tmp_path, rng):
+    names = "\n".join("".join(rng.choice(list("abcde"), rng.integers(1, 9))) + "xyz"[i % 3] for i in range(120))
+    (tmp_path / "names.txt").write_text(names + "\n")
+    settings = f"data.corpus={tmp_path / 'names.txt'}", "model.n_layer=1", "train.max_steps=12", "train.eval_every=12"
+    assert cli("train", "gpt-names", "--set", *settings).code == 0
+    model, tokenizer = load_model("runs/gpt-names"), load_tokenizer("runs/gpt-names/tokenizer.json")
+    mark, = tokenizer.encode("\n")
+    for prompt in ("ab", ""):
+        found = beams(model, tokenizer.encode("\n" + prompt), 14, 3, end=mark)
+        assert cli("generate", prompt, "--beams", 3, "--max-new-tokens", 14).out == tokenizer.decode(found[1:]) + "\n"
+        assert mark not in found[1:]
+
+
+def test_words_of_beams_stand_apart_from_the_prompt(cli, tiny):
+    assert cli("train", "--set", *tiny, "data.tokenizer=word", "data.vocab_size=20").code == 0
+    model, tokenizer = load_model("runs/pydocs-char"), load_tokenizer("runs/pydocs-char/tokenizer.json")
+    found = tokenizer.decode(beams(model, tokenizer.encode("the with"), 4, 2))
+    assert cli("generate", "the with", "--beams", 2, "--max-new-tokens", 4).out == found + "\n"
+
+
 # ------------------------------------------------------------------------------------------------ bad input
 
 @pytest.mark.parametrize("arguments, code, message", (
@@ -86,6 +124,11 @@ def test_byte_pairs_come_out_whole(cli, tiny, tmp_path):
     (("the", "--max-new-tokens", "-1"), 2, "--max-new-tokens"),
     (("the", "--seed", "-1"), 2, "--seed"),
     (("the", "--model", "nosuch"), 1, "config.json: no such file; expected the folder of a trained model"),
+    (("the", "--beams", "0"), 2, "--beams"),
+    (("the", "--beams", "2", "--top-k", "1"), 1, "--top-k 1: a search with --beams draws nothing; give one of the two"),
+    (("the", "--beams", "2", "--min-p", "0"), 1, "--min-p 0.0: a search"),
+    (("the", "--beams", "2", "--repetition-penalty", "1.5"), 1, "--repetition-penalty 1.5: a search"),
+    (("the code is used to", "--beams", "2"), 1, "pydocs-char: beams: 19 tokens and 1 more do not fit into the model's context"),
 ))
 def test_refused(refused, trained, arguments, code, message):
     assert refused(code, message, "generate", *arguments).out == ""
@@ -171,6 +214,20 @@ def test_a_published_folder(cli, published, how):
     assert tokens == ["<|begin|>", "a", "b"] and weights.shape == (1, 1, 3, 3)
 
 
+@pytest.mark.parametrize("how", (("--temperature", 0), ("--beams", 2)))
+def test_any_of_several_ends(cli, published, how):
+    config = json.loads((published / "config.json").read_text())
+    (published / "config.json").write_text(json.dumps({**config, "eos_token_id": [122, 256]}))
+    assert cli("generate", "xa", "--model", published, *how).out == "xabc\n"
+
+
+@pytest.mark.parametrize("end", ("<|end|>", 258, -1, [256, None], True))
+def test_an_end_that_is_no_token(refused, published, end):
+    config = json.loads((published / "config.json").read_text())
+    (published / "config.json").write_text(json.dumps({**config, "eos_token_id": end}))
+    refused(1, f"config.json: eos_token_id is {end!r}, expected 0…257", "generate", "a", "--model", published)
+
+
 def test_a_vocabulary_smaller_than_the_ids(refused, published):
     config = json.loads((published / "tokenizer.json").read_text())
     config["added_tokens"].append({"content": "<|more|>", "id": 264})
@@ -186,5 +243,6 @@ def test_logits_that_are_not_finite(cli, refused, trained):
         name: array * np.float32(1e38 if "ln_f" in name else 1e5 if "wte" in name else 1) for name, array in arrays.items()})
     result = cli("generate", "the")
     assert result.code == 1 and result.errors == [
-        "tinyformer: generate: the model's logits are not all finite; its weights are damaged or its training diverged"]
+        f"tinyformer: {Path(trained)}: generate: the model's logits are not all finite; its weights are damaged or its training "
+        "diverged"]
     refused(1, "the validation loss is nan: the first operation whose output is not finite is", "evaluate")

@@ -97,6 +97,19 @@ def test_a_few_beams_by_the_definition(seed, k):
     assert found == [by_the_definition(table, first, 7, k, 0.6) for first in range(1, 5)]
 
 
+def test_one_of_several_ends():
+    """As if all of them were one token that is as likely as they are together at best: the likelier of two ends a text."""
+    for seed in range(4):
+        tables = [Table(np.random.default_rng(seed), 1) for _ in range(3)]
+        both, *each = (beam_search(table, np.array([2]), 4, beams=V ** 4, end=end, length_penalty=0.0)[0]
+                       for table, end in zip(tables, ([0, 3], 0, 3)))
+        assert not {0, 3} & {*both}
+        texts = [text for text in all_texts(4) if 3 not in text[:-1]]
+        texts += [(*text[:-1], 3) for text in texts if text[-1] == 0]
+        best = max(texts, key=lambda text: ln_p(tables[0], 2, text))
+        assert both == [token for token in best if token not in (0, 3)]
+
+
 def test_rows_that_are_done_cost_no_more():
     table = Table(np.random.default_rng(0), 2)
     table.table[:, :, 4] = 20

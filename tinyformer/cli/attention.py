@@ -55,16 +55,23 @@ def watched(folder, text):
         raise ValueError(f"the text has {len(ids)} tokens, expected 1 to {model.config.block_size}, as many as the model "
                          f"in {folder} reads")
     if hasattr(model, "translate"):
-        return _translated(model, tokenizer, ids)
+        return _translated(folder, model, tokenizer, ids)
     with no_grad(), watch_attention(model.eval()) as maps:
         model(ids[None])
     if not maps:
         raise nothing
     tokens = tokenizer.pieces(ids)
-    return tokens, tokens, maps.stacked()[:, 0]
+    return tokens, tokens, _weights(folder, maps.stacked())
 
 
-def _translated(model, tokenizer, ids):
+def _weights(folder, stacked):
+    """The weights (L, H, T, S) of the one text that was read."""
+    from ..nn.checks import check_finite
+    check_finite(f"{folder}: the model's attention weights", stacked)
+    return stacked[:, 0]
+
+
+def _translated(folder, model, tokenizer, ids):
     """The answer's symbols, those of the source, and how the first looked at the second when they were written."""
     from ..autograd import no_grad
     from ..text.pairs import BEGIN, END
@@ -73,7 +80,8 @@ def _translated(model, tokenizer, ids):
     read, written = ([BEGIN, *answer][:model.config.block_size], [*answer, END][:model.config.block_size])
     with no_grad(), watch_attention(model.eval()) as maps:
         model(ids[None], np.array([read]))
-    return tokenizer.pieces(written), tokenizer.pieces(ids), maps.stacked("transformer.decoder.layers.*.multihead_attn")[:, 0]
+    weights = _weights(folder, maps.stacked("transformer.decoder.layers.*.multihead_attn"))
+    return tokenizer.pieces(written), tokenizer.pieces(ids), weights
 
 
 def _chosen(name, one, n):

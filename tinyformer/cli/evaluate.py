@@ -73,6 +73,7 @@ def task_of(folder):
 def compare(folders, as_json=False):
     """Several classifiers and the first one's baseline: each one's accuracy, the models' mean and spread, and McNemar's test of
     the first against each other."""
+    from ..nn.checks import check_finite
     from ..train import load_recipe, scores
     from ..train.tasks import Labelled
     from .runs import open_run
@@ -93,7 +94,9 @@ def compare(folders, as_json=False):
         (trained, _), task = open_run(folder), task_of(folder)
         if not isinstance(task, Labelled):
             raise ValueError(f"{folder}: a model of the task {task.name!r}; only classifiers can be compared")
-        right = task.probabilities(trained, "test").argmax(axis=1) == task.test.y
+        p = task.probabilities(trained, "test")
+        check_finite(f"{folder}: the model's probabilities", p)
+        right = p.argmax(axis=1) == task.test.y
         recipes.append(load_recipe(folder / "recipe.toml"))
         rows.append(judged(str(folder), right, task.test.x, recipe=recipes[-1].name))
         if baseline is None:

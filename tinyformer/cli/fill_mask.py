@@ -18,12 +18,13 @@ def command(
     """Guess the words that a mask hides. For a BERT, such as `tinyformer train bert-tiny` makes."""
     from ..models import BertForPreTraining
     from ..text import WordPieceTokenizer, load_tokenizer
-    from .runs import newest_run, published_folder
+    from .runs import naming, newest_run, published_folder
     folder = published_folder(model) if model else newest_run("masked")
     bert, tokenizer = BertForPreTraining.from_pretrained(folder), load_tokenizer(folder)
     if not isinstance(tokenizer, WordPieceTokenizer) or tokenizer.vocab_size != bert.config.vocab_size:
         raise ValueError(f"{folder}: its tokenizer is a {tokenizer!r}, expected WordPiece of {bert.config.vocab_size} tokens")
-    guesses = fill(bert, tokenizer, text, top)
+    with naming(folder):
+        guesses = fill(bert, tokenizer, text, top)
     if as_json:
         print(json.dumps({"text": text, "masks": guesses}, ensure_ascii=False))
         return
@@ -37,12 +38,17 @@ def fill(bert, tokenizer, text, top=5):
     import numpy as np
 
     from ..autograd import no_grad
+    from ..nn.checks import check_finite
     ids = tokenizer.encode(text, special=True)
     places = np.flatnonzero(ids == tokenizer.mask)
     if not places.size:
         raise ValueError('fill-mask: the text has no [MASK], expected one such as "to [MASK] or not to be"')
+    if len(ids) > bert.config.block_size:
+        raise ValueError(f"fill-mask: the text has {len(ids)} tokens, expected at most {bert.config.block_size}")
     with no_grad():
-        p = bert(ids[None])[0].softmax().data[0, places]                        # (masks, V)
+        logits = bert(ids[None])[0]
+    check_finite("fill-mask: the model's logits", logits.data)
+    p = logits.softmax().data[0, places]                                        # (masks, V)
     return [[(tokenizer.tokens[i], float(row[i])) for i in np.argsort(-row, kind="stable")[:top]] for row in p]
 
 

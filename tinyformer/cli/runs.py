@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -28,11 +29,12 @@ def _task(folder):
         return None
 
 
-def reads_lines(folder):
-    """Whether the recipe in ``folder`` made the model read each line alone; a folder without one holds no such model."""
+def line_mark(folder):
+    """What stands between lines where the recipe in ``folder`` made the model read each alone; else None, as without a recipe."""
+    from ..data.lines import END
     from ..train import load_recipe
     path = folder / "recipe.toml"
-    return path.is_file() and getattr(load_recipe(path).data, "lines", False)
+    return END if path.is_file() and getattr(load_recipe(path).data, "lines", False) else None
 
 
 def published_folder(model):
@@ -65,8 +67,21 @@ def open_run(folder):
     return model, tokenizer
 
 
-def last_tokens(folder):
+def last_tokens(folder, vocab_size):
     """The ids that end a text, where the config.json in ``folder`` names one or several: published ones do."""
     from ..interop.published import read_config
     found = read_config(folder).get("eos_token_id")
-    return found if isinstance(found, list) else [] if found is None else [found]
+    ids = found if isinstance(found, list) else [] if found is None else [found]
+    for id in ids:
+        if type(id) is not int or not 0 <= id < vocab_size:
+            raise ValueError(f"{folder / 'config.json'}: eos_token_id is {found!r}, expected 0…{vocab_size - 1}")
+    return ids
+
+
+@contextmanager
+def naming(folder):
+    """``with naming(folder):`` an error that a model raises says which one it was."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error

@@ -21,12 +21,14 @@ def command(
     from ..models import Bert
     from ..similar import nearest, sentence_vectors
     from ..text import load_tokenizer
-    from .runs import published_folder
+    from .runs import naming, published_folder
     texts = _lines(Path(texts[0])) if len(texts) == 1 and Path(texts[0]).is_file() else texts
     if not query.strip():
         raise ValueError("similar: the query is empty, expected a text")
     folder = published_folder(model)
-    vectors = sentence_vectors(Bert.from_pretrained(folder), load_tokenizer(folder), [query, *texts])
+    bert, tokenizer = Bert.from_pretrained(folder), load_tokenizer(folder)
+    with naming(folder):
+        vectors = sentence_vectors(bert, tokenizer, [query, *texts])
     best, similarities = nearest(vectors[0], vectors[1:], top)
     if as_json:
         print(json.dumps({"query": query, "texts": [{"text": texts[i], "place": int(i), "similarity": float(s)}

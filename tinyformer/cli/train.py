@@ -50,9 +50,9 @@ def command(
     result = train(chosen, folder, resume)
     if chosen.task.name == "language":
         from .generate import write
-        from .runs import open_run
+        from .runs import line_mark, open_run
         print("\na sample:\n")
-        write(*open_run(folder), prompt=None, max_new_tokens=300, lines=chosen.data.lines, temperature=0.8, rng=1)
+        write(*open_run(folder), prompt=None, max_new_tokens=300, anew=line_mark(folder), temperature=0.8, rng=1)
     else:
         from .evaluate import evaluate
         from .report import show

@@ -16,7 +16,7 @@ def command(
     beams: Annotated[int, typer.Option(min=1, help="Search for the likeliest answer among so many beginnings.")] = 1,
 ):
     """Answer texts with a trained model, a line each."""
-    from .runs import newest_run, open_run
+    from .runs import naming, newest_run, open_run
     folder = model or newest_run("translation")
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "translate"):
@@ -26,4 +26,6 @@ def command(
         ids = tokenizer.encode(text)
         if not len(ids):
             raise ValueError("a text to translate is empty; expected at least one symbol")
-        print(tokenizer.decode(trained.translate(ids[None], beams)[0], text), flush=True)
+        with naming(folder):
+            answer, = trained.translate(ids[None], beams)
+        print(tokenizer.decode(answer, text), flush=True)

@@ -19,6 +19,7 @@ def beam_search(state, tokens, max_new_tokens, beams=4, end=None, length_penalty
     likeliest again; one that ``end`` comes to is set aside, and a row is done when it has ``beams`` of these. One beam is
     greedy search.
 
+    end         the id that a text ends with, or several; without one it has ``max_new_tokens``
     state       ``logits(tokens (N,))`` → (N, V), what may come next in each of the N texts now at work; ``pick(rows)`` goes
                 on with those of them
     tokens      (B,) the first to be read
@@ -33,7 +34,7 @@ def beam_search(state, tokens, max_new_tokens, beams=4, end=None, length_penalty
         logp = log_softmax(finite(state.logits(tokens)))                # (b·k, V)
         (b, k), V = scores.shape, logp.shape[1]
         came, token, value = _best(scores[:, :, None] + logp.reshape(b, k, V), 2 * beams)       # (b, 2·beams) each
-        ended = token == end
+        ended = np.isin(token, [] if end is None else end)
         for i, j in zip(*np.nonzero(ended[:, :beams])):
             answers[sentences[i]].append((value[i, j] / penalty(n, length_penalty), written[i, came[i, j]]))
         value[ended] = -np.inf                                          # at most one of each beam ends: enough are left

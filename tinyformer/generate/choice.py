@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..nn.checks import check_finite
 from ..rng import generator
 
 
@@ -74,8 +75,7 @@ class Choice:
 def finite(logits):
     """``logits`` as float64; ValueError where one is no finite number."""
     logits = np.asarray(logits, np.float64)
-    if not np.isfinite(logits).all():
-        raise ValueError("generate: the model's logits are not all finite; its weights are damaged or its training diverged")
+    check_finite("generate: the model's logits", logits)
     return logits
 
 

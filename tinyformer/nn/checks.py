@@ -1,4 +1,4 @@
-"""What layers check of what they are given: sizes when they are made, inputs when they are called."""
+"""What layers check of what they are given: sizes when they are made, inputs when they are called. And what came out of them."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def check_sizes(layer, **sizes):
             raise TypeError(f"{type(layer).__name__}: {name} is {n!r}, expected a whole number")
         if n < 1:
             raise ValueError(f"{type(layer).__name__}: {name} is {n}, expected at least 1")
+
+
+def check_finite(what, array):
+    """An error unless all of ``array``, which a model made and someone is about to rely on, is finite."""
+    if not np.isfinite(array).all():
+        raise ValueError(f"{what} are not all finite; its weights are damaged or its training diverged")

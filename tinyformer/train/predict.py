@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..data.sparse import SparseRows
 from ..models import load_model
+from ..nn.checks import check_finite
 from ..text import load_tokenizer
 from ..text.base import check_text
 from ..text.ngrams import UNKNOWN, NGramTokenizer, units
@@ -34,6 +35,7 @@ def predict(folder, text):
         shown, cut = read_ids(tokenizer, text, model.config.block_size)
         x = shown[None]
     p = model.probabilities(x)[0]
+    check_finite(f"{folder}: the model's probabilities", p)
     label = int(p.argmax())
     values = model.contributions(x, label)
     return {"class": classes[label], "probability": float(p[label]), "probabilities": dict(zip(classes, map(float, p))),
