@@ -62,6 +62,11 @@ def cut(folder):
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def pickled(folder):
+    (folder / "model.safetensors.index.json").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
+
+
 @pytest.mark.parametrize("damage, message", (
     (lambda folder: (folder / "model-00002-of-00003.safetensors").unlink(),
      r"model-00002-of-00003.safetensors: no such file; .*index.json says that it holds transformer\..* and 8 other tensors"),
@@ -73,6 +78,7 @@ def cut(folder):
     (text("{"), "index.json: not a JSON object"),
     (text("[" * 100_000), "index.json: not a JSON object"),
     (text('{"weight_map": {}}'), "config.json: it has 2 layers, but there are only 0 tensors"),
+    (pickled, "model.safetensors: no such file; pytorch_model.bin is a pickle, which can run any code and is not read"),
 ))
 def test_damage_is_named(sharded, damage, message):
     damage(sharded[1])

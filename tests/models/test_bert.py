@@ -77,6 +77,15 @@ def test_a_folder_says_what_it_holds(tmp_path):
         assert Bert.from_pretrained(tmp_path).config == BertConfig(**SIZES)
 
 
+@pytest.mark.parametrize("names, found", ((None, 2), ({}, 2), ({"0": "bad", "1": "good", "2": "so so"}, 3)))
+def test_how_many_classes_a_published_config_says(names, found):
+    values = BertClassifier(BertClassifierConfig(**SIZES)).published_config() | {"id2label": names}
+    assert BertClassifier.read_config(values).n_classes == found
+    for wrong in (7, ["bad", "good"], "01"):
+        with pytest.raises(ValueError, match="id2label is .*, expected the classes' names by number"):
+            BertClassifier.read_config(values | {"id2label": wrong})
+
+
 def edited(**changes):
     def damage(folder):
         values = {**json.loads((folder / "config.json").read_text(encoding="utf-8")), **changes}

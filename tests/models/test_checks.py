@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinyformer.models import BertConfig, GPTConfig, LogisticConfig, MLPConfig, NGramConfig, Seq2SeqConfig
+from tinyformer.models import BertConfig, GPTConfig, LlamaConfig, LogisticConfig, MLPConfig, NGramConfig, Seq2SeqConfig
 
 
 @pytest.mark.parametrize("config, wrong, message", (
@@ -11,6 +11,12 @@ from tinyformer.models import BertConfig, GPTConfig, LogisticConfig, MLPConfig, 
     (BertConfig, {"n_inner": 2.5}, "BertConfig: n_inner is 2.5, expected a whole number"),
     (NGramConfig, {"n": "3"}, "NGramConfig: n is '3', expected a whole number"),
     (Seq2SeqConfig, {"label_smoothing": 1}, "Seq2SeqConfig: label_smoothing is 1, expected 0 ≤ label_smoothing < 1"),
+    (BertConfig, {"dropout": "0.1"}, "BertConfig: dropout is '0.1', expected 0 ≤ dropout < 1"),
+    (BertConfig, {"eps": -1e-12}, "BertConfig: eps is -1e-12, expected a finite number above 0"),
+    (BertConfig, {"eps": "x"}, "BertConfig: eps is 'x', expected a finite number above 0"),
+    (BertConfig, {"pad": None}, "BertConfig: pad is None, expected an id below vocab_size 9"),
+    (MLPConfig, {"n_features": 2, "n_classes": 2, "l2": None}, "MLPConfig: l2 is None, expected a finite number"),
+    (LlamaConfig, {"rope_theta": "1e6"}, "LlamaConfig: rope_theta is '1e6', expected a finite number above 0"),
     (BertConfig, {"dropout": -0.1}, "BertConfig: dropout is -0.1, expected 0 ≤ dropout < 1"),
     (GPTConfig, {"n_embd": 30, "n_head": 4}, "GPTConfig: n_embd 30 cannot be divided among n_head 4 heads"),
     (MLPConfig, {"n_features": 2, "n_classes": 2, "l1": float("nan")},

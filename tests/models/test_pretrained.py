@@ -79,6 +79,7 @@ def edited(**changes):
     (edited(vocab_size=10 ** 15), "config.json: Unable to allocate"),
     (edited(vocab_size=10 ** 7), r"model.safetensors: .*wte.weight has shape \(13, 16\), expected \(10000000, 16\)"),
     (edited(n_layer="2"), "config.json: GPTConfig: n_layer is '2'"),
+    (edited(architectures=5, n_layer="2"), "config.json: GPTConfig: n_layer is '2'"),
     (edited(n_embd=32), r"model.safetensors: does not fit config.json: .*wte.weight has shape \(13, 16\), expected \(13, 32\)"),
     (edited(n_layer=3), "model.safetensors: does not fit config.json: .*missing: h.2.ln_1.weight, h.2"),
     (edited(n_layer=1), "model.safetensors: does not fit config.json: .*unexpected: transformer.h.1"),

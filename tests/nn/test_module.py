@@ -79,6 +79,8 @@ def test_state_dict_is_loaded_wholly_or_not_at_all(rng):
     refused(good | {"other": np.ones(1)}, ValueError, "unexpected: other")
     refused(good | {"inner.bias": np.ones(4)}, ValueError, r"inner.bias has shape \(4,\), expected \(3,\)")
     refused(good | {"count": np.array(1.5)}, TypeError, "count is float64, expected int64")
+    refused(good | {"scale": np.ones(3, np.int8)}, TypeError, "scale is int8, expected float32")
+    refused(good | {"scale": np.ones(3, bool)}, TypeError, "scale is bool, expected float32")
     refused({"scale": good["scale"], "inner.bias": np.ones(4)}, ValueError, "inner.bias", strict=False)
 
 

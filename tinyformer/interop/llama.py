@@ -29,6 +29,9 @@ class LlamaLayout:
     def read_config(cls, values):
         kind = values["model_type"]
         require(values, hidden_act=("silu",), attention_bias=(False,), mlp_bias=(False,), use_sliding_window=(False,))
+        for name in ("rope_parameters", "rope_scaling"):
+            if not isinstance(values.get(name), (dict, type(None))):
+                raise ValueError(f"{name} is {values[name]!r}, expected an object")
         rope = values.get("rope_parameters") or {"rope_theta": values.get("rope_theta", 10000.0),
                                                  **(values.get("rope_scaling") or {})}
         rope_type = rope.get("rope_type", rope.get("type", "default"))

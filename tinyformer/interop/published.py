@@ -18,9 +18,12 @@ def read_config(folder):
 def weights_file(folder):
     """The file of ``folder`` to read its weights from: ``model.safetensors``, or else the index of its shards."""
     one, index = Path(folder) / ONE, Path(folder) / INDEX
-    if one.is_file() or not index.is_file():
+    if one.is_file():
         return one
-    return index
+    pickles = sorted(path.name for path in Path(folder).glob("*") if path.suffix in (".bin", ".pt", ".pth"))
+    if pickles and not index.is_file():
+        raise FileNotFoundError(f"{one}: no such file; {pickles[0]} is a pickle, which can run any code and is not read")
+    return index if index.is_file() else one
 
 
 def read_state(path):

@@ -46,7 +46,7 @@ def model_class(folder):
     values, every = read_config(folder), (*ARCHITECTURES.values(), *OTHERS)
     models = [model for model in every if model.recognises(values)]
     for model in models:                                    # of several that stand on one network, the one that it names …
-        if model.published_as in values.get("architectures", ()):
+        if values.get("architectures") == [model.published_as]:
             return model
     if models:                                              # … or else the one that needs no more than that
         return models[-1]

@@ -17,7 +17,7 @@ import numpy as np
 from .. import nn, ops
 from ..interop.published import meet, require
 from ..nn import init
-from .checks import check_heads, check_shares, check_whole, checked_block
+from .checks import check_above_zero, check_heads, check_shares, check_whole, checked_block
 from .pretrained import Pretrained
 
 # Our names of what a published config.json says. Their defaults are ours.
@@ -51,7 +51,8 @@ class BertConfig:
         check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd", "n_inner", "n_types")
         check_heads(self)
         check_shares(self, "dropout")
-        if not 0 <= self.pad < self.vocab_size:
+        check_above_zero(self, "eps")
+        if not isinstance(self.pad, int) or not 0 <= self.pad < self.vocab_size:
             raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, expected an id below vocab_size {self.vocab_size}")
 
 

@@ -126,8 +126,10 @@ class BertClassifier(PublishedBert, Classifier):
 
     @classmethod
     def read_config(cls, values):
-        config = super().read_config(values)
-        return dataclasses.replace(config, n_classes=len(values["id2label"])) if "id2label" in values else config
+        config, names = super().read_config(values), values.get("id2label")
+        if not isinstance(names, (dict, type(None))):
+            raise ValueError(f"id2label is {names!r}, expected the classes' names by number")
+        return dataclasses.replace(config, n_classes=len(names)) if names else config
 
     def published_config(self):
         return {**super().published_config(), "id2label": {str(k): f"LABEL_{k}" for k in range(self.config.n_classes)}}

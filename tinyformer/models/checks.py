@@ -19,15 +19,16 @@ def check_whole(config, *names):
 def check_shares(config, *names):
     """An error unless each of the settings is a share that leaves something: 0 ≤ share < 1."""
     for name in names:
-        if not 0 <= getattr(config, name) < 1:
-            raise ValueError(f"{type(config).__name__}: {name} is {getattr(config, name)!r}, expected 0 ≤ {name} < 1")
+        value = getattr(config, name)
+        if not _is_number(value) or not 0 <= value < 1:
+            raise ValueError(f"{type(config).__name__}: {name} is {value!r}, expected 0 ≤ {name} < 1")
 
 
 def check_at_least_zero(config, *names):
     """An error unless each of the settings is a finite number of at least 0."""
     for name in names:
         value = getattr(config, name)
-        if not 0 <= value < math.inf:
+        if not _is_number(value) or not 0 <= value < math.inf:
             raise ValueError(f"{type(config).__name__}: {name} is {value!r}, expected a finite number of at least 0")
 
 
@@ -35,8 +36,12 @@ def check_above_zero(config, *names):
     """An error unless each of the settings is a finite number above 0."""
     for name in names:
         value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        if not _is_number(value) or not 0 < value < math.inf:
             raise ValueError(f"{type(config).__name__}: {name} is {value!r}, expected a finite number above 0")
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def check_one_of(config, **known):

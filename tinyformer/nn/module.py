@@ -150,7 +150,7 @@ class Module:
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected {own[name].shape}")
-            if not np.can_cast(array.dtype, own[name].dtype, "same_kind"):
+            if not _becomes(array.dtype, own[name].dtype):
                 raise TypeError(f"load_state_dict: {name} is {array.dtype}, expected {own[name].dtype}")
         for name, array in arrays.items():
             target = own[name].data if isinstance(own[name], Parameter) else own[name]
@@ -173,6 +173,12 @@ def as_array(array):
         array = array.detach().cpu()
         array = array.float() if str(array.dtype) == "torch.bfloat16" else array            # NumPy has no such type
     return np.asarray(array)
+
+
+def _becomes(found, wanted):
+    """Whether an array of one type may be put into one of the other: of another width, but whole numbers are no fractions
+    (where a file has them for weights, they stand for others by a scale that is not known here)."""
+    return np.can_cast(found, wanted, "same_kind") and (found.kind in "biu") == (wanted.kind in "biu")
 
 
 class ModuleList(Module):
