@@ -94,7 +94,8 @@ class Exercise:
     @property
     def imports(self):
         """The import lines that the source needs."""
-        return "import numpy as np\n" + ("\nfrom tinyformer import ops\n" if "ops." in self.source else "")
+        return ("from math import erf\n\n" * ("(erf)" in self.source) + "import numpy as np\n"
+                + "\nfrom tinyformer import ops\n" * ("ops." in self.source))
 
     def draw(self, seed=0, square=False):
         """Arguments for the function, in its order."""

@@ -1,10 +1,49 @@
-"""What BERT adds to the Transformer's encoder: only some places are asked, and the first token answers for the whole text."""
+"""What BERT adds to the Transformer's encoder: the exact GELU; only some places are asked; the first token answers for all."""
 
 from __future__ import annotations
+
+from math import erf
 
 import numpy as np
 
 from ..exercise import Exercise, Wrong
+
+
+def exact_gelu(x):
+    """GELU as BERT has it, without an approximation.
+
+        y = x Φ(x),   Φ(x) = (1 + erf(x/√2)) / 2, the normal distribution,   Φ′ = φ = exp(−x²/2) / √(2π)
+
+    x, y (N, C).    vjp(dy) returns dx.
+    """
+    Phi = (1 + np.vectorize(erf)(x / np.sqrt(2))) / 2
+    y = x * Phi
+
+    def vjp(dy):
+        phi = np.exp(-x ** 2 / 2) / np.sqrt(2 * np.pi)
+        return dy * (Phi + x * phi)
+
+    return y, vjp
+
+
+EXACT_GELU = Exercise(
+    exact_gelu, "12 BERT", inputs=lambda rng, N=5, C=3: (rng.normal(size=(N, C)),),
+    question="x = 0 and dy = 8. What is dx?",
+    answer=lambda f: f(np.zeros(1))[1](np.full(1, 8.0))[0],
+    hints=("A product of x and Φ(x): the product rule gives two terms.",
+           "What a distribution grows by at x is its density φ(x)."),
+    wrong=(
+        Wrong("missing-term", "only the first term of the product rule", "Φ depends on x too.", {" + x * phi": ""}),
+        Wrong("missing-term", "only the second term of the product rule", "x stands before Φ too.", {"(Phi + x * phi)": "(x * phi)"}),
+        Wrong("local-derivative", "φ without its x", "In the product rule x stays beside the derivative of Φ.", {"x * phi": "phi"}),
+        Wrong("local-derivative", "φ without 1/√(2π)", "φ is a density: what makes its area 1?", {" / np.sqrt(2 * np.pi)": ""}),
+        Wrong("local-derivative", "the ½ in the exponent forgotten", "φ(x) = exp(−x²/2)/√(2π).", {"-x ** 2 / 2": "-x ** 2"}),
+        Wrong("local-derivative", "φ taken for its derivative", "Φ′ is φ itself, not φ′ = −x φ.",
+              {"(Phi + x * phi)": "(Phi - x * x * phi)"}),
+        Wrong("local-derivative/sign", "a minus between the terms", "Both terms of a product's derivative are added.",
+              {"Phi + x": "Phi - x"}),
+        Wrong("upstream", "dy ignored", "Multiply by the gradient that arrives.", {"return dy * ": "return "}),
+    ))
 
 
 def masked_cross_entropy(logits, labels):
