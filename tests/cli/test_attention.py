@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tinyformer.cli import attention
+from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import MLP, MLPConfig, Seq2Seq, Seq2SeqConfig
 from tinyformer.models.encoder import EncoderClassifier, EncoderConfig
 from tinyformer.models.lstm import LSTMClassifier, LSTMConfig
@@ -87,6 +88,14 @@ def test_models_without_attention(cli, refused, words):
     refused(1, "a LSTMClassifier has no attention between tokens to draw", "attention", "a film", "--model", "runs/lstm")
     MLP(MLPConfig(4, 2)).save_pretrained("runs/mlp")
     refused(1, "a MLP has no attention between tokens to draw", "attention", "a", "--model", "runs/mlp")
+
+
+def test_weights_that_are_not_finite(refused, trained):
+    path = Path(trained, "model.safetensors")
+    arrays, _ = read_weights(path)
+    write_weights(path, {name: array * np.float32(1e30 if "ln_1" in name else 1) for name, array in arrays.items()})
+    refused(1, f"{Path(trained)}: the model's attention weights are not all finite", "attention", "the")
+    assert not os.path.exists("attention.png")
 
 
 def test_bad_input(refused, trained):

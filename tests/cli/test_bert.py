@@ -202,7 +202,8 @@ def test_vectors_and_logits_that_are_not_finite(cli, refused, encoder, pretraine
     refused(1, f"{encoder}: similar: the model's vectors are not all finite", "similar", "to be", "or not", "--model", encoder)
     refused(1, f"{Path(pretrained)}: fill-mask: the model's logits are not all finite", "fill-mask", "to [MASK]", "--model",
             pretrained)
-    refused(1, f"{Path('runs/minilm-movie')}: the model's probabilities are not all finite", "predict", "to be")
+    for command in (("predict", "to be"), ("evaluate", "runs/minilm-movie", "runs/minilm-movie")):
+        refused(1, f"{Path('runs/minilm-movie')}: the model's probabilities are not all finite", *command)
 
 
 def test_similar_that_cannot_be(cli, refused, encoder, tmp_path, monkeypatch):
