@@ -21,7 +21,7 @@ def command(
 ):
     """Compare Llama 3 and Qwen, point by point. From their published configs."""
     from ..models.known import KNOWN
-    names = names or ["llama3", "qwen2.5", "qwen3"]
+    names = [*dict.fromkeys(names or ("llama3", "qwen2.5", "qwen3"))]
     for name in names:
         if name not in KNOWN:
             raise ValueError(f"unknown model {name!r}; expected some of {', '.join(KNOWN)}")
