@@ -124,6 +124,8 @@ def test_words_of_beams_stand_apart_from_the_prompt(cli, tiny):
     (("the", "--max-new-tokens", "-1"), 2, "--max-new-tokens"),
     (("the", "--seed", "-1"), 2, "--seed"),
     (("the", "--model", "nosuch"), 1, "config.json: no such file; expected the folder of a trained model"),
+    (("the", "--stop", "a", "--stop", ""), 1, "--stop: got an empty text, expected at least one character"),
+    (("the", "--beams", "2", "--stop", ""), 1, "--stop: got an empty text"),
     (("the", "--beams", "0"), 2, "--beams"),
     (("the", "--beams", "2", "--top-k", "1"), 1, "--top-k 1: a search with --beams draws nothing; give one of the two"),
     (("the", "--beams", "2", "--min-p", "0"), 1, "--min-p 0.0: a search"),

@@ -40,6 +40,8 @@ def command(
     for name, value in choice.items() if beams else ():
         if value != (1.0 if name == "repetition_penalty" else None):
             raise ValueError(f"--{name.replace('_', '-')} {value}: a search with --beams draws nothing; give one of the two")
+    if not all(stop):
+        raise ValueError("--stop: got an empty text, expected at least one character")
     with naming(folder):
         if beams:
             search(trained, tokenizer, prompt, max_new_tokens, beams, anew, ends, stop)
