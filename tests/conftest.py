@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 
 import numpy as np
@@ -34,6 +35,28 @@ def torch():
     else:
         torch = pytest.importorskip("torch", reason="PyTorch is the oracle here and is not installed")
     return torch
+
+
+@pytest.fixture
+def damaged():
+    """``damaged(values, rng)``: a JSON object with one value, somewhere in it, lost or another one."""
+    odd = (None, "x", "", [], [1], {}, {"a": 1}, -1, 0, 1, 2.5, 1e300, float("nan"), True, False, 10 ** 30, 10 ** 9, "1")
+
+    def damage(values, rng):
+        node = values = copy.deepcopy(values)
+        while True:
+            keys = [*node] if isinstance(node, dict) else [*range(len(node))]
+            key = keys[rng.integers(min(len(keys), 40))]
+            if not (isinstance(node[key], (dict, list)) and node[key] and rng.random() < 0.6):
+                break
+            node = node[key]
+        if isinstance(node, dict) and rng.random() < 0.2:
+            del node[key]
+        else:
+            node[key] = odd[rng.integers(len(odd))]
+        return values
+
+    return damage
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 
 import tinyformer as tfm
 from tinyformer.interop.weights import write_weights
-from tinyformer.models import GPT, GPTConfig, NGram, load_model
+from tinyformer.models import (GPT, BertClassifier, BertClassifierConfig, GPTConfig, Llama, LlamaConfig, NGram, Seq2Seq,
+                               Seq2SeqConfig, load_model)
 
 CONFIG = GPTConfig(vocab_size=13, block_size=8, n_layer=2, n_head=2, n_embd=16, dropout=0.1, bias=False)
 
@@ -92,6 +93,29 @@ def test_damage_is_named_with_its_file(saved, damage, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         load_model(saved[1])
     assert str(saved[1]) in str(caught.value)
+
+
+MODELS = (
+    lambda: GPT(CONFIG),
+    lambda: Llama(LlamaConfig(13, 8, 1, n_head=2, n_kv_head=1, n_embd=8, n_inner=8, rope_factor=8.0)),
+    lambda: BertClassifier(BertClassifierConfig(13, 8, 1, n_head=2, n_embd=8, n_inner=8)),
+    lambda: Seq2Seq(Seq2SeqConfig(13, 8, 1, n_head=2, n_embd=8)),
+)
+
+
+@pytest.mark.parametrize("build", MODELS, ids=("gpt", "llama", "bert", "seq2seq"))
+def test_any_damage_to_a_config_is_refused_in_words_or_harmless(tmp_path, damaged, rng, build):
+    build().save_pretrained(tmp_path)
+    path, refused = tmp_path / "config.json", 0
+    values = json.loads(path.read_text())
+    for _ in range(100):
+        path.write_text(json.dumps(damaged(values, rng)))
+        try:
+            load_model(tmp_path)
+        except ValueError as error:                         # and nothing else
+            assert str(error).startswith(str(tmp_path)), error
+            refused += 1
+    assert 20 < refused < 100
 
 
 def test_another_class_than_the_configs(saved):

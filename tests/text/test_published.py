@@ -167,6 +167,33 @@ def test_what_is_not_supported_is_said(tmp_path, changes, said):
     assert str(caught.value).startswith(f"load_tokenizer: {path} ")
 
 
+WORDPIECE = {
+    "added_tokens": [{"content": "[MASK]", "id": 4}],
+    "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
+                   "lowercase": True},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "post_processor": {"type": "TemplateProcessing", "special_tokens": {"a": {"ids": [2]}, "b": {"ids": [3]}},
+                       "single": [{"SpecialToken": {"id": "a"}}, {"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "b"}}]},
+    "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+              "vocab": {token: id for id, token in enumerate("[PAD] [UNK] [CLS] [SEP] [MASK] the c ##a ##t".split())}}}
+BPE = published(normalizer={"type": "NFC"}, pre_tokenizer={"type": "Sequence", "pretokenizers": [
+    split({"Regex": r"\p{L}+"}), {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}]},
+    post_processor={"type": "BertProcessing", "cls": ["a", 1], "sep": ["b", 2]})
+
+
+@pytest.mark.parametrize("fields", (BPE, WORDPIECE), ids=("bpe", "wordpiece"))
+def test_any_damage_is_refused_in_words_or_harmless(tmp_path, damaged, rng, fields):
+    path, refused = tmp_path / "tokenizer.json", 0
+    for _ in range(300):
+        path.write_text(json.dumps(damaged(fields, rng)))
+        try:
+            load_tokenizer(path).encode("the cat", special=True)
+        except ValueError as error:                         # and nothing else
+            assert str(error).startswith(f"load_tokenizer: {path} "), error
+            refused += 1
+    assert 50 < refused < 300
+
+
 def test_bad_texts_and_ids():
     with pytest.raises(ValueError, match="PublishedBPE.encode: lone surrogate"):
         PLAIN.encode("\ud800")

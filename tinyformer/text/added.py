@@ -47,6 +47,9 @@ def template(fields):
         parts = [template(part) for part in fields["processors"]]
         return sum((before for before, _ in reversed(parts)), []), sum((after for _, after in parts), [])
     if fields["type"] in ("BertProcessing", "RobertaProcessing"):
+        for side in ("cls", "sep"):
+            if not isinstance(fields[side], list) or len(fields[side]) != 2:
+                raise ValueError(f"the post_processor's {side} is {fields[side]!r}, expected a token and its id")
         return [fields["cls"][1]], [fields["sep"][1]]
     if fields["type"] != "TemplateProcessing":
         raise ValueError(f"the post_processor is {fields['type']!r}, which is not supported")

@@ -48,7 +48,7 @@ def load_tokenizer(path):
         raise ValueError(f"load_tokenizer: {path} is not JSON: {error}") from None
     if isinstance(fields, dict) and isinstance(fields.get("model"), dict):
         model = fields["model"].get("type", "BPE")          # which old files leave out
-        if model not in PUBLISHED:
+        if not isinstance(model, str) or model not in PUBLISHED:
             raise ValueError(f"load_tokenizer: {path} holds a {model}, expected one of {', '.join(PUBLISHED)}")
         return _read(path, PUBLISHED[model], fields)
     kind = fields.get("type") if isinstance(fields, dict) else None
