@@ -129,6 +129,16 @@ def test_fine_tuning_starts_from_the_checkpoint(cli, fine_tuned, pretrained):
     assert load_model("runs/minilm-movie").config.n_classes == 2
 
 
+@pytest.mark.parametrize("setting, message", (("model.n_head=1", "has n_head 2, but the model has 1; set model.n_head=2"),
+                                              ("model.n_layer=2", "has n_layer 1, but the model has 2"),
+                                              ("model.n_inner=8", "has n_inner 16, but the model has 8")))
+def test_a_checkpoint_of_other_sizes(fine_tuned, pretrained, setting, message):
+    """Other heads would go unnoticed: the weights have the same shapes."""
+    result = fine_tuned(setting, "train.max_steps=1")
+    assert result.code == 1 and len(result.errors) == 1
+    assert result.errors[0].startswith(f"tinyformer: data.checkpoint: {Path(pretrained)} {message}"), result
+
+
 def moved(before, after):
     return {name for name, array in before.items() if not np.array_equal(array, after[name])}
 

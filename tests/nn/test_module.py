@@ -84,6 +84,14 @@ def test_state_dict_is_loaded_wholly_or_not_at_all(rng):
     refused({"scale": good["scale"], "inner.bias": np.ones(4)}, ValueError, "inner.bias", strict=False)
 
 
+def test_names_that_are_too_many_to_read_are_counted():
+    deep = nn.Sequential(*(nn.Linear(2, 3) for _ in range(15)))
+    missing, unexpected = deep.load_state_dict({f"x{i}": np.ones(1) for i in range(21)}, strict=False)
+    assert len(missing) == 30 and len(unexpected) == 21
+    with pytest.raises(ValueError, match=r"missing: 0.weight, .*, 9.bias and 10 more; unexpected: x0, .*, x19 and 1 more$"):
+        deep.load_state_dict({f"x{i}": np.ones(1) for i in range(21)})
+
+
 def test_state_dict_not_strict_takes_what_fits():
     block = Block()
     missing, unexpected = block.load_state_dict({"scale": np.full(3, 5.0), "other": np.ones(2)}, strict=False)

@@ -9,6 +9,9 @@ import numpy as np
 from ..autograd import FLOATS, Tensor
 
 
+MOST = 20                               # names that an error lists of each kind; strict=False returns them all
+
+
 class Parameter(Tensor):
     """A tensor that a module learns: it requires a gradient, and the module that holds it counts it among its own."""
 
@@ -145,7 +148,8 @@ class Module:
         unexpected = [name for name in state if name not in own]
         if strict and (missing or unexpected):
             raise ValueError(f"load_state_dict: {type(self).__name__}: " + "; ".join(
-                f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("unexpected", unexpected)) if names))
+                f"{what}: {', '.join(names[:MOST])}" + f" and {len(names) - MOST} more" * (len(names) > MOST)
+                for what, names in (("missing", missing), ("unexpected", unexpected)) if names))
         arrays = {name: as_array(state[name]) for name in own if name in state}
         for name, array in arrays.items():
             if array.shape != own[name].shape:

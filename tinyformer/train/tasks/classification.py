@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -92,7 +92,14 @@ class Classification(Labelled):
 
     def prepare(self, model):
         if self.data.checkpoint and not self.data.scratch:
-            model.bert.load_state_dict(Bert.from_pretrained(_checkpoint(self.data.checkpoint)).state_dict())
+            folder = _checkpoint(self.data.checkpoint)
+            bert = Bert.from_pretrained(folder)
+            for field in fields(bert.config):               # other heads would take the same weights, and be wrong
+                theirs, ours = getattr(bert.config, field.name), getattr(model.config, field.name)
+                if theirs != ours and field.name != "dropout":
+                    raise ValueError(f"data.checkpoint: {folder} has {field.name} {theirs}, but the model has {ours}; "
+                                     f"set model.{field.name}={theirs}")
+            model.bert.load_state_dict(bert.state_dict())
         if hasattr(model, "prepare"):
             model.prepare(self.encoded(model, "train"), self.train.y)
 
