@@ -26,4 +26,4 @@ def test_a_missing_library_is_named(cli, monkeypatch, needed, command):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == needed else find(name, *rest))
     result = cli("book", command)
-    assert result.code == 1 and needed in result.errors[0] and "tinyformer[book]" in result.errors[0]
+    assert result.code == 1 and needed in result.errors[0] and "pip install -e '.[book]'" in result.errors[0]

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tinyformer.cli.console import settle
+from tinyformer.cli.console import say, settle
 
 # Several commands in one process, for Python's start takes longer than they do.
 SEVERAL = """
@@ -59,3 +59,22 @@ def test_what_the_encoding_knows_stays():
     stream.write("½ · σ²")
     stream.flush()
     assert stream.buffer.getvalue().decode("cp1252") == "½ · sigma²"
+
+
+LINES = """a sentence of more words than a narrow terminal has room for
+    and one that stands further right, as code does or a table
+corpora      pydocs, pysource, shakespeare and shakespeare-plays
+short        and      wide"""
+
+
+def test_long_lines_end_between_words_on_a_terminal_alone(monkeypatch, capsys):
+    say(LINES)
+    assert capsys.readouterr().out == LINES + "\n"
+    monkeypatch.setenv("COLUMNS", "41")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    say(LINES)
+    assert capsys.readouterr().out.splitlines() == [
+        "a sentence of more words than a narrow", "terminal has room for",
+        "    and one that stands further right,", "    as code does or a table",
+        "corpora      pydocs, pysource,", "             shakespeare and", "             shakespeare-plays",
+        "short        and      wide"]

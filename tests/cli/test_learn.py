@@ -59,8 +59,15 @@ def test_without_a_folder(refused):
 
 def test_asked_wrongly(refused, desk):
     refused(1, "no exercise 'msee'; did you mean mse?", "learn", "check", "msee")
-    refused(2, "Missing argument", "learn", "hint")
+    refused(2, "Missing argument", "learn", "solution")
     refused(2, "No such command 'bogus'", "learn", "bogus")
+
+
+def test_a_hint_without_a_name_is_about_the_next_exercise(cli, desk):
+    assert cli("learn", "hint").out.startswith("mse, hint 1 of ")
+    desk("mse", solved("mse"))
+    cli("learn", "check", "mse")
+    assert cli("learn", "hint").out.startswith("linear_weight, hint 1 of ")
 
 
 def test_help(cli):

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "generate", "translate", "predict", "fill-mask", "similar", "evaluate", "attention", "curves", "ladder",
+import tinyformer
+from tinyformer.train.recipe import names
+
+COMMANDS = ("train", "recipes", "generate", "translate", "predict", "fill-mask", "similar", "evaluate", "attention", "curves", "ladder",
             "compare", "doctor", "check", "data", "learn", "book")
 
 
@@ -26,7 +29,7 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
     ("generate", ("PROMPT", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p",
                   "--repetition-penalty", "--stop", "--beams", "--seed")),
     ("translate", ("TEXT …", "--model DIR", "--beams")),
-    ("predict", ("TEXT", "--run DIR", "--top", "--json")),
+    ("predict", ("TEXT", "--model DIR", "--top", "--json")),
     ("evaluate", ("--model DIR", "--json", "--plot")),
     ("attention", ("TEXT", "--model DIR", "--layer", "--head", "--rollout", "--out FILE")),
     ("curves", ("DIR …", "--out FILE")),
@@ -38,8 +41,21 @@ def test_help_of_each_command(cli, command, says):
     assert all(word in result.out for word in says)
 
 
+def test_the_version(cli):
+    assert cli("--version").out == f"tinyformer {tinyformer.__version__}\n"
+
+
+def test_every_recipe_is_shown_once_with_its_task(cli):
+    result = cli("recipes")
+    assert result.code == 0 and result.errors == []
+    shown = [line.split()[2] for line in result.lines if line[:9].endswith(" min")]
+    assert sorted(shown) == names() and len(shown) > 40
+    assert result.lines.index("language") < next(i for i, line in enumerate(result.lines) if " pydocs-char " in line)
+
+
 @pytest.mark.parametrize("arguments, message", (
     (("bogus",), "No such command 'bogus'; see tinyformer --help"),
+    (("trian",), "Did you mean 'train'? See tinyformer --help"),
     (("--bogus",), "No such option: --bogus"),
     (("train", "--bogus"), "No such option: --bogus"),
     (("train", "--out"), "'--out' requires an argument"),

@@ -84,7 +84,7 @@ def test_an_earlier_run_is_moved_aside(cli, tiny, trained):
 # ------------------------------------------------------------------------------------------------ asked for wrongly: 2
 
 @pytest.mark.parametrize("arguments, message", (
-    (["nosuch"], "unknown recipe 'nosuch'; expected one of "),
+    (["nosuch"], "unknown recipe 'nosuch'; expected the path of a .toml file, or one of "),
     (["shakespear-char-cpu"], "did you mean shakespeare-char-cpu?"),
     (["nosuch.toml"], "nosuch.toml: no such file; expected a recipe"),
     (["--set", "train.max_step=3"], "unknown setting 'train.max_step' (did you mean train.max_steps?)"),

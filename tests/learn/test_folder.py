@@ -94,3 +94,12 @@ def test_spoilt_progress(folder, content):
     (folder.path / PROGRESS).write_text(content)
     with pytest.raises(ValueError, match="delete it to count anew"):
         folder.next()
+
+
+@pytest.mark.parametrize("width", (60, 79, 120))
+def test_a_line_of_the_list_fits_a_terminal_and_ends_in_how_far_one_is(folder, width):
+    for entry in (folder.entry("mse"), folder.record(WRONG)):
+        for number, exercise in enumerate(EXERCISES.values(), 1):
+            line = words.line(number, exercise, entry, width)
+            assert len(line) == width and line.endswith(f" {words.state(entry)}") and line.split()[1] == exercise.name
+            assert exercise.title in line or "… " in line

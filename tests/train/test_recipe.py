@@ -136,7 +136,7 @@ def test_settings_that_cannot_be_used(setting, message):
 
 
 @pytest.mark.parametrize("name, message", (
-    ("nosuch", "unknown recipe 'nosuch'; expected one of .*pydocs-char, .*shakespeare-char-cpu"),
+    ("nosuch", "unknown recipe 'nosuch'; expected the path of a .toml file, or one of .* `tinyformer recipes`"),
     ("shakespear-char-cpu", r"unknown recipe 'shakespear-char-cpu' \(did you mean shakespeare-char-cpu\?\)"),
     ("", "unknown recipe ''"),
     (".", r"unknown recipe '\.'"),

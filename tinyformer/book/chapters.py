@@ -27,7 +27,8 @@ class Book:
             (folder for folder in (Path.cwd(), beside) if (folder / "chapters" / "conf.py").is_file()), beside)
         self.chapters, self.notebooks = self.root / "chapters", self.root / "notebooks"
         if not (self.chapters / "conf.py").is_file():
-            raise FileNotFoundError(f"{self.chapters}: no chapters there; run this in a checkout of tinyformer's repository")
+            raise FileNotFoundError(f"no chapters in {Path.cwd() if root is None else self.root}; run this in a checkout of "
+                                    f"tinyformer's repository")
 
     def sources(self):
         """The chapters' files in the order of their numbers."""

@@ -10,12 +10,15 @@ import numpy as np
 import typer
 
 from . import (attention, book, check, compare, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn, predict,
-               similar, train, translate)
-from .console import settle
+               recipes, similar, train, translate)
+from .console import say, settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
-                  help="tinyformer: a textbook that runs. Train, sample and take apart small language models.")
+                  help="tinyformer: a textbook that runs. Train, sample and take apart small language models.\n\n"
+                       "Begin with `tinyformer train` and then `tinyformer generate`; `tinyformer recipes` shows what else can "
+                       "be trained. To learn how it works: `tinyformer learn start`.")
 app.command("train", context_settings={"allow_extra_args": True})(train.command)        # --set a=1 b=2 has one too many
+app.command("recipes")(recipes.command)
 app.command("generate")(generate.command)
 app.command("translate")(translate.command)
 app.command("predict")(predict.command)
@@ -46,10 +49,14 @@ def main():
     from ..train import Interrupted, RecipeError
     try:
         with np.errstate(all="ignore"):                     # a loss that is not finite is reported where it matters
+            if sys.argv[1:] == ["--version"]:
+                from .. import __version__
+                return print(f"tinyformer {__version__}")
             code = app(sys.argv[1:] or ["--help"], prog_name="tinyformer", standalone_mode=False)
     except UsageError as error:
         where = error.ctx.command_path if error.ctx else "tinyformer"
-        fail(f"{one_line(error.format_message()).rstrip('.')}; see {where} --help", 2)
+        message = one_line(error.format_message())
+        fail(f"{message} See {where} --help" if message.endswith("?") else f"{message.rstrip('.')}; see {where} --help", 2)
     except Exception as error:
         if os.environ.get("TINYFORMER_TRACEBACK"):
             raise
@@ -76,5 +83,5 @@ def one_line(text):
 
 def fail(message, code):
     """Say it on standard error and leave."""
-    print(f"tinyformer: {message}", file=sys.stderr)
+    say(f"tinyformer: {message}", sys.stderr)
     sys.exit(code)

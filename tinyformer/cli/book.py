@@ -67,6 +67,6 @@ def _book(*needed):
     import importlib.util
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise RuntimeError(f"the book needs {', '.join(missing)}: pip install 'tinyformer[book]'")
+        raise RuntimeError(f"the book needs {', '.join(missing)}: in the checkout, pip install -e '.[book]'")
     from ..book import Book
     return Book()

@@ -10,7 +10,7 @@ import typer
 
 
 def command(
-    names: Annotated[Optional[list[str]], typer.Argument(metavar="[NAME …]", help="Published models. Default: llama3 qwen2.5 "
+    names: Annotated[Optional[list[str]], typer.Argument(metavar="NAME", help="Published models. Default: llama3 qwen2.5 "
                                                                                   "qwen3.")] = None,
     train: Annotated[bool, typer.Option("--train", help="Train a small one of each kind on the same text.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="With --train: how often, each time from another seed.")] = 3,

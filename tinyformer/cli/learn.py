@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from .console import say, width
 from .groups import group
 
 app = group("Learn by writing gradients, which are checked.")
@@ -17,20 +18,20 @@ PAUSE = 0.5                             # seconds between two looks at the files
 
 
 @app.command("start")
-def start(folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write them.")] = Path("exercises")):
+def start(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write them.")] = Path("exercises")):
     """Write the exercises into a folder. What is there already stays as it is."""
     from ..learn.exercises import EXERCISES
     from ..learn.folder import Folder
     desk = Folder(folder)
     written = desk.start()
     kept = len(EXERCISES) - len(written)
-    print(f"{len(written)} exercises written to {folder}{kept and f', {kept} left as they were' or ''}.")
+    say(f"{len(written)} exercises written to {folder}{kept and f', {kept} left as they were' or ''}.")
     following = desk.next()
     if following:
         inside = "" if folder == Path("exercises") else f" (in {folder}, or in the folder that holds it)"
-        print(f"Open {desk.file(following)} in an editor, answer its question, write the missing part, then{inside}:\n\n"
-              f"    tinyformer learn check {following}\n\n"
-              f"`tinyformer learn watch` checks whenever you save; `tinyformer learn list` shows how far you are.")
+        say(f"Open {desk.file(following)} in an editor, answer its question, write the missing part, then{inside}:\n\n"
+            f"    tinyformer learn check {following}\n\n"
+            f"`tinyformer learn watch` checks whenever you save; `tinyformer learn list` shows how far you are.")
 
 
 @app.command("list")
@@ -42,12 +43,12 @@ def list_all():
     desk = Folder.find()
     entries = [desk.entry(name) for name in EXERCISES]
     for number, (exercise, entry) in enumerate(zip(EXERCISES.values(), entries), 1):
-        print(words.line(number, exercise, entry))
-    print(f"\n{words.count(entries)} {_next(desk)}")
+        say(words.line(number, exercise, entry, width()))
+    say(f"\n{words.count(entries)} {_next(desk)}")
 
 
 @app.command("check")
-def check(name: Annotated[Optional[str], typer.Argument(metavar="[NAME]", help="One exercise; without it, all.")] = None):
+def check(name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="One exercise; without it, all.")] = None):
     """Check one exercise, or all. Exit code 1 if one is not passed."""
     from ..learn import words
     from ..learn.folder import Folder
@@ -64,26 +65,28 @@ def watch(rounds: Annotated[Optional[int], typer.Option(hidden=True)] = None):
     from ..learn.folder import Folder
     desk = Folder.find()
     following = desk.next()
-    print(f"Watching {desk.path.resolve()}; Ctrl-C ends it. {_next(desk)}", flush=True)
+    say(f"Watching {desk.path.resolve()}; Ctrl-C ends it. {_next(desk)}")
     seen = _times(desk)
     try:
         while rounds is None or rounds > 0:
             time.sleep(PAUSE)
             now = _times(desk)
             for following in [name for name in EXERCISES if now[name] not in (None, seen[name])]:
-                print(f"\n{'-' * 20} {time.strftime('%H:%M:%S')} {following}", flush=True)
+                say(f"\n{'-' * 20} {time.strftime('%H:%M:%S')} {following}")
                 _check_one(desk, EXERCISES[following])
             seen, rounds = now, rounds and rounds - 1
     except KeyboardInterrupt:
-        print(f"\n{_next(desk)}")
+        say(f"\n{_next(desk)}")
 
 
 @app.command("hint")
-def hint(name: Name):
+def hint(name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="An exercise; without it, the next one.")] = None):
     """Give the next hint. The second one goes by what the last check has found."""
     from ..learn import words
     from ..learn.folder import Folder
-    print(words.hint(words.find(name), Folder.find()))
+    desk = Folder.find()
+    name = name or desk.next()
+    say(words.hint(words.find(name), desk) if name else _next(desk))
 
 
 @app.command("solution")
@@ -92,7 +95,7 @@ def solution(name: Name):
     from ..learn import words
     from ..learn.folder import Folder
     exercise = words.find(name)
-    print(words.solution(exercise, Folder.find().entry(exercise.name)))
+    say(words.solution(exercise, Folder.find().entry(exercise.name)))
 
 
 @app.command("reset")
@@ -102,7 +105,7 @@ def reset(name: Name):
     from ..learn.folder import Folder
     exercise, desk = words.find(name), Folder.find()
     kept = desk.reset(exercise.name)
-    print(f"{desk.file(exercise.name)} is as at the start{kept and f'; what you had is in {kept}' or ''}.")
+    say(f"{desk.file(exercise.name)} is as at the start{kept and f'; what you had is in {kept}' or ''}.")
 
 
 # ------------------------------------------------------------------------------------------------ the parts
@@ -114,7 +117,7 @@ def _check_one(desk, exercise):
     path = desk.file(exercise.name)
     verdict = next(check_files({exercise.name: path}))
     entry = desk.record(verdict, _source(path))
-    print(words.tell(exercise, verdict, entry, path, _next(desk, exercise.name)), flush=True)
+    say(words.tell(exercise, verdict, entry, path, _next(desk, exercise.name)))
     return verdict.ok
 
 
@@ -129,14 +132,14 @@ def _check_all(desk):
         entry = desk.record(verdict, _source(desk.file(verdict.name)))
         entries.append(entry)
         if verdict.state != "not attempted" or entry["passed"]:
-            print(words.line(number, exercise, entry), flush=True)
+            say(words.line(number, exercise, entry, width()))
         if first is None and verdict.state in ("wrong", "broken"):
             first = exercise, verdict, entry
     if first:
         exercise, verdict, entry = first
-        print("\n" + words.tell(exercise, verdict, entry, desk.file(exercise.name)))
+        say("\n" + words.tell(exercise, verdict, entry, desk.file(exercise.name)))
     attempted = sum(entry["tries"] > 0 for entry in entries)
-    print(f"\n{words.count(entries)} {len(EXERCISES) - attempted} not attempted. {_next(desk)}")
+    say(f"\n{words.count(entries)} {len(EXERCISES) - attempted} not attempted. {_next(desk)}")
     return all(entry["state"] == "passed" for entry in entries)
 
 

@@ -11,15 +11,15 @@ import typer
 
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to classify.")],
-    run: Annotated[Optional[Path], typer.Option(metavar="DIR",
-                                                help="A classifier's folder. Default: the newest in runs/.")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR",
+                                                  help="A classifier's folder. Default: the newest in runs/.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many tokens to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ):
     """Classify a text, and show what the model looked at."""
     from ..train.predict import predict
     from .runs import newest_run
-    found = predict(run or newest_run("classification"), text)
+    found = predict(model or newest_run("classification"), text)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return

@@ -17,7 +17,7 @@ def newest_run(task=None):
                      "translation": ("sequence-to-sequence model", "tinyformer train seq2seq-reverse")}.get(
         task, ("model", "tinyformer train"))
     raise FileNotFoundError(f"no trained {kind} under runs/; run `{command}` first, or name one with "
-                            f"{'--run' if task == 'classification' else '--model'} DIR")
+                            f"--model DIR")
 
 
 def _task(folder):

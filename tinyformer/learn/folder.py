@@ -27,7 +27,7 @@ prediction = ...            # put your answer in place of the dots
 
 
 '''
-TASK = """Write the body of vjp, below. It is handed the gradient of the value: for each entry, how fast a loss L grows with it.
+TASK = """Write the body of vjp (vector–Jacobian product: the way back), below. It is handed the gradient of the value: for each entry, how fast a loss L grows with it.
 It returns the gradients of the arguments in the same sense, arrays of the arguments' shapes. The way forward is given."""
 WHOLE = "Write the body of the function, below, from the formula in its docstring."
 

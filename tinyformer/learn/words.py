@@ -101,9 +101,11 @@ def solution(exercise, entry):
     return f"{exercise.source.rstrip()}\n\nMore: chapter {exercise.chapter}. {question}"
 
 
-def line(number, exercise, entry):
-    """One exercise in the list."""
-    return f"{number:>3}  {exercise.name:<23}{exercise.title:<67}{state(entry)}".rstrip()
+def line(number, exercise, entry, width=None):
+    """One exercise in the list; in a line of ``width`` characters, long titles are cut."""
+    head, title, end = f"{number:>3}  {exercise.name:<23}", exercise.title, state(entry)
+    room = 66 if width is None else max(width - len(head) - len(end) - 1, 12)
+    return f"{head}{title if len(title) <= room else title[:room - 1].rstrip() + '…':<{room}} {end}"
 
 
 def state(entry):

@@ -96,8 +96,8 @@ def load_recipe(name, settings=()):
     if path.suffix == ".toml" and not path.is_file():
         raise RecipeError(f"{path}: no such file; expected a recipe")
     if path.suffix != ".toml":
-        raise RecipeError(f"unknown recipe {name!r}{_nearest(str(name), names())}; expected one of {', '.join(names())}, "
-                          f"or the path of a .toml file")
+        raise RecipeError(f"unknown recipe {name!r}{_nearest(str(name), names())}; expected the path of a .toml file, or one of "
+                          f"the {len(names())} names that `tinyformer recipes` shows")
     try:
         table = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
     except (OSError, ValueError) as error:
