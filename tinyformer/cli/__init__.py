@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -17,6 +18,21 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.\n\n"
                        "Begin with `tinyformer train` and then `tinyformer generate`; `tinyformer recipes` shows what else can "
                        "be trained. To learn how it works: `tinyformer learn start`.")
+
+
+def show_version(asked):
+    if asked:
+        from .. import __version__
+        print(f"tinyformer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True,
+                                                  help="Show the version and exit.")] = False):
+    pass
+
+
 app.command("train", context_settings={"allow_extra_args": True})(train.command)        # --set a=1 b=2 has one too many
 app.command("recipes")(recipes.command)
 app.command("generate")(generate.command)
@@ -49,9 +65,6 @@ def main():
     from ..train import Interrupted, RecipeError
     try:
         with np.errstate(all="ignore"):                     # a loss that is not finite is reported where it matters
-            if sys.argv[1:] == ["--version"]:
-                from .. import __version__
-                return print(f"tinyformer {__version__}")
             code = app(sys.argv[1:] or ["--help"], prog_name="tinyformer", standalone_mode=False)
     except UsageError as error:
         where = error.ctx.command_path if error.ctx else "tinyformer"
