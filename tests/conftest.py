@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ import tinyformer as tfm
 # The same examples on every run: a check that fails must fail again. No deadline: a shared machine may stall.
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("default")
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and time limits are such interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
