@@ -45,8 +45,8 @@ LADDERS = {
     "names": Ladder("Names, each read alone", (
         ("MLP", "mlp-names"), ("RNN", "rnn-names"), ("GRU", "gru-names"), ("LSTM", "lstm-names"), ("Transformer", "gpt-names")),
         counted=(1, 2), seeds=3, part="test", unit="nats per character", nats=1.0,
-        note="the networks have the sizes of makemore (Karpathy, 2022), so the Transformer is by far the largest: an LSTM of as many "
-             "parameters is no worse. makemore's bigram has 2.476, on a list of names of its own"),
+        note="the networks have the widths and depths of makemore (Karpathy, 2022), so the Transformer is by far the largest: an LSTM "
+             "of as many parameters is better than it. makemore's bigram has 2.476, on a list of names of its own"),
     "shakespeare": Ladder("Tiny Shakespeare", (
         ("MLP", "mlp-shakespeare"), ("LSTM", "lstm-shakespeare"), ("GPT", "shakespeare-char-cpu-best")),
         counted=tuple(ORDERS), seeds=1, part="validation", unit="bits per character", nats=math.log(2)),
