@@ -3,10 +3,13 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tinyformer.files import read_text, remove_unfinished, replace_file
+from tinyformer.files import lock, read_text, remove_unfinished, replace_file
 
 
 def test_bytes_and_text_are_written_and_replaced(tmp_path):
@@ -73,3 +76,34 @@ def test_text_is_read_as_it_stands_but_for_the_mark_before_it(tmp_path):
     (tmp_path / "b.txt").write_bytes(b"\xef\xbb\xbfab\xe9")
     with pytest.raises(ValueError, match="b.txt is not UTF-8: byte 0xe9 at offset 5"):
         read_text(tmp_path / "b.txt")
+
+
+HOLDER = """
+import sys, time
+sys.path.insert(0, sys.argv[2])
+from tinyformer.files import lock
+with lock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_names_its_holder_and_ends_with_a_killed_process(tmp_path):
+    import tinyformer
+    path, root = tmp_path / "lock", str(Path(tinyformer.__file__).parents[1])
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path), root], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout.readline().strip() == b"held"
+        with pytest.raises(BlockingIOError, match=f"lock is locked by process {holder.pid}"):
+            with lock(path, 0.05):
+                pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    with lock(path, 5):
+        assert path.read_text() == str(os.getpid())
+        with pytest.raises(BlockingIOError):
+            with lock(path):
+                pass
+    with lock(path):                                        # released, though the file stays
+        pass

@@ -1,9 +1,11 @@
-"""Files: text that is read, and files that are replaced whole or not at all."""
+"""Files: text that is read, files that are replaced whole or not at all, and locks between processes."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 
@@ -54,6 +56,51 @@ def remove_unfinished(folder):
     """Delete what ``replace_file`` left in ``folder`` when its process was killed."""
     for path in Path(folder).glob(f".*{UNFINISHED}"):
         path.unlink()
+
+
+@contextlib.contextmanager
+def lock(path, seconds=0.0):
+    """Hold an exclusive lock on the file ``path`` in a ``with`` block. The file is created if needed, and stays afterwards.
+
+    The operating system holds the lock, so the lock ends with its process, even if that process is killed. Raises
+    BlockingIOError, which names the process, if another one keeps the lock for ``seconds``; OSError if ``path`` cannot be
+    opened for writing.
+    """
+    handle, deadline = os.open(path, os.O_RDWR | os.O_CREAT, 0o666), time.monotonic() + seconds
+    try:
+        while not _try_lock(handle):
+            if time.monotonic() >= deadline:
+                raise BlockingIOError(f"{path} is locked by process {os.read(handle, 20).decode(errors='replace') or '?'}")
+            time.sleep(0.02)
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(handle)                                    # which also releases the lock
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _try_lock(handle):
+        """Lock one byte far behind the text, because Windows lets no other process read a locked byte."""
+        os.lseek(handle, 1 << 30, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
+        return True
+else:
+    import fcntl
+
+    def _try_lock(handle):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def _umask():
