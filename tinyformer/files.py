@@ -29,7 +29,7 @@ def decoded(data, path):
 
 
 def replace_file(path, data):
-    """Make ``path`` hold ``data`` (bytes, or text as UTF-8).
+    """Make ``path`` hold ``data``: bytes, text as UTF-8, or a tuple of pieces of bytes.
 
     It is written beside the target under another name, flushed to the disk and renamed over it, so a crash or a full disk
     leaves the earlier file as it was. Raises OSError, with ``path`` as its file.
@@ -39,7 +39,7 @@ def replace_file(path, data):
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            file.writelines(data if isinstance(data, tuple) else (data.encode() if isinstance(data, str) else data,))
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())              # mkstemp makes files that only their owner can read

@@ -3,15 +3,19 @@
 import json
 import os
 import struct
+import subprocess
+import sys
 import tracemalloc
 
 import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from safetensors.numpy import load_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from tinyformer.interop.weights import read_weights, write_weights
+from tinyformer.models.linear import LinearConfig, LinearRegression
 
 ARRAYS = {
     "b.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -253,3 +257,114 @@ def test_fuzz(tmp_path, rng):
         path.write_bytes(content)
         read += read_or_refuse(path) is not None
     assert read > 25
+
+
+# -- the checksum
+
+
+def flipped(path, place, bits):
+    content = bytearray(path.read_bytes())
+    content[place] ^= bits
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("metadata", (None, {"format": "pt"}), ids=("bare", "with metadata"))
+def test_no_flipped_byte_is_read(tmp_path, metadata):
+    """At every place of the file: its length, its header, the name and the value of the checksum, padding and arrays."""
+    path = tmp_path / "w.safetensors"
+    write_weights(path, ARRAYS, metadata)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bits in (1, 0x29, 0xff):                        # 0x29: a blank of the padding becomes a tab
+            flipped(path, place, bits)
+            with pytest.raises(ValueError, match="w.safetensors"):
+                read_weights(path)
+            path.write_bytes(whole)
+    found, read = read_weights(path)
+    assert read == (metadata or {}) and set(found) == set(ARRAYS)
+
+
+def test_a_checksum_is_said_with_what_to_do(tmp_path):
+    write_weights(tmp_path / "w", ARRAYS)
+    flipped(tmp_path / "w", -1, 1)
+    with pytest.raises(ValueError, match="w: the checksum does not match: the file is damaged, .*; use a copy of the file"):
+        read_weights(tmp_path / "w")
+
+
+def test_files_of_others_have_no_checksum_and_are_read(tmp_path):
+    save_file({name: np.asarray(array) for name, array in ARRAYS.items()}, tmp_path / "theirs", {"format": "pt"})
+    found, metadata = read_weights(tmp_path / "theirs")
+    assert set(found) == set(ARRAYS) and metadata == {"format": "pt"}
+    flipped(tmp_path / "theirs", -1, 1)
+    read_weights(tmp_path / "theirs")                       # nothing says that it was otherwise
+
+
+def test_a_file_rewritten_with_the_old_checksum_is_refused(tmp_path):
+    write_weights(tmp_path / "w", ARRAYS, {"format": "pt"})
+    with safe_open(tmp_path / "w", "np") as file:
+        metadata = file.metadata()
+    assert metadata["format"] == "pt"
+    save_file({"a": np.ones(3)}, tmp_path / "w", metadata)
+    with pytest.raises(ValueError, match="or another program changed it and kept tinyformer_checksum in its metadata"):
+        read_weights(tmp_path / "w")
+
+
+# -- everything that can be written comes back, everything else is refused
+
+
+@pytest.mark.parametrize("array", (
+    np.arange(4, dtype=">f4"), np.arange(4, dtype=">i8"), np.zeros((0,)), np.zeros((3, 0, 2), bool), np.array(7, np.uint16),
+    np.arange(24.).reshape(2, 3, 4)[:, ::-1, ::2], np.asfortranarray(np.arange(6).reshape(2, 3)),
+    np.arange(3).astype(ml_dtypes.bfloat16), np.broadcast_to(np.float16(2), (2, 3)), np.array([True, False])),
+    ids=lambda array: f"{array.dtype.str}{array.shape}")
+def test_arrays_of_all_kinds(tmp_path, array):
+    write_weights(tmp_path / "w", {"x": array})
+    found = read_weights(tmp_path / "w")[0]["x"]
+    assert found.shape == array.shape and found.dtype == array.dtype.newbyteorder("<")
+    np.testing.assert_array_equal(found, array)
+    np.testing.assert_array_equal(load_file(tmp_path / "w")["x"], array)
+
+
+@pytest.mark.parametrize("name", ("", " ", '"', "\\", "\n", "\0", "ü/..\\x", "漢字", "🙂", "}", '{"', "tinyformer_checksum", "crc32:"))
+def test_names_of_all_kinds(tmp_path, name):
+    write_weights(tmp_path / "w", {name: np.ones(2), "other": np.zeros(1)})
+    found = read_weights(tmp_path / "w")[0]
+    assert set(found) == {name, "other"} and found[name].tolist() == [1, 1]
+    assert set(load_file(tmp_path / "w")) == {name, "other"}
+    if name != "tinyformer_checksum":
+        write_weights(tmp_path / "w", {}, {name: name})
+        assert read_weights(tmp_path / "w") == ({}, {name: name})
+
+
+@pytest.mark.parametrize("arrays, metadata, kind, message", (
+    ({"__metadata__": np.ones(2)}, None, ValueError, "a tensor is named '__metadata__', which the file needs for itself"),
+    ({}, {"tinyformer_checksum": "x"}, ValueError, "an entry of the metadata is named 'tinyformer_checksum', which"),
+    ({"\ud800": np.ones(2)}, None, ValueError, r"a tensor is named '\\ud800', which is not valid Unicode"),
+    ({3: np.ones(2)}, None, TypeError, "a tensor is named 3, expected a str"),
+    ({"x": np.ones(2, complex)}, None, TypeError, "x is complex128, expected a type that safetensors has: F64, F32"),
+    ({"x": np.array([None])}, None, TypeError, "x is object"),
+    ({"x": np.array(["a"])}, None, TypeError, "x is <U1"),
+    ({"x": np.array("2020", "datetime64[D]")}, None, TypeError, "x is datetime64"),
+    ({}, {"n": 3}, TypeError, "the metadata 'n' is int, expected str"),
+))
+def test_what_cannot_be_written_is_refused(tmp_path, arrays, metadata, kind, message):
+    with pytest.raises(kind, match="write_weights: " + message):
+        write_weights(tmp_path / "w", arrays, metadata)
+    assert not (tmp_path / "w").exists()
+
+
+SHORTENED = """
+import os, sys
+from tinyformer.models import load_model
+model = load_model(sys.argv[1])
+os.truncate(os.path.join(sys.argv[1], "model.safetensors"), 0)
+print(sum(float(p.data.sum()) for p in model.parameters()) == float(sys.argv[2]))
+"""
+
+
+def test_a_loaded_model_does_not_depend_on_its_file(tmp_path):
+    model = LinearRegression(LinearConfig(3))
+    model.save_pretrained(tmp_path)
+    total = sum(float(p.data.sum()) for p in model.parameters())
+    process = subprocess.run([sys.executable, "-c", SHORTENED, str(tmp_path), repr(total)], capture_output=True, text=True)
+    assert process.stdout == "True\n", process.stderr

@@ -28,6 +28,43 @@ def test_the_last_two_are_kept_in_order(tmp_path):
     assert [path.name for path in checkpoints(tmp_path)] == ["step-00000011.safetensors", "step-00000100.safetensors"]
 
 
+def test_files_of_other_names_are_neither_counted_nor_removed(tmp_path):
+    others = ["step-best.safetensors", "step-00000001-mine.safetensors", "step-1.safetensors", "step-00000001.safetensors.bak",
+              "my-step-00000001.safetensors", "step-00000099.safetensors.txt", "step-0000000x.safetensors"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "step-00000098.safetensors").mkdir()
+    for step in (1, 2, 3):
+        save_checkpoint(tmp_path, step, ARRAYS, STATE)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-00000002.safetensors", "step-00000003.safetensors"]
+    assert all((tmp_path / name).read_text() == "mine" for name in others)
+
+
+def test_steps_are_ordered_as_numbers(tmp_path):
+    for step in (99_999_999, 100_000_000):
+        save_checkpoint(tmp_path, step, ARRAYS, STATE)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-99999999.safetensors", "step-100000000.safetensors"]
+
+
+def test_a_save_never_removes_itself_or_a_later_step(tmp_path):
+    for step in (50, 60, 3, 4, 5):                          # whatever the order of the steps, and whatever the clock says
+        save_checkpoint(tmp_path, step, ARRAYS, STATE)
+        os.utime(tmp_path / f"step-{step:08d}.safetensors", (step, 10 ** 9 - step))
+        assert (tmp_path / f"step-{step:08d}.safetensors").is_file()
+    assert [int(path.stem[5:]) for path in checkpoints(tmp_path)] == [4, 5, 50, 60]
+
+
+def test_a_checkpoint_with_any_flipped_byte_is_refused(tmp_path, rng):
+    """Arrays of the model and of the optimizer, random states, the header: 200 places."""
+    save_checkpoint(tmp_path, 3, {**ARRAYS, "optimizer.0.exp_avg": rng.normal(size=500)}, STATE)
+    path = tmp_path / "step-00000003.safetensors"
+    whole = path.read_bytes()
+    for place in rng.integers(0, len(whole), 200):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << rng.integers(8)]) + whole[place + 1:])
+        with pytest.raises(ValueError, match="cannot resume from .*step-00000003.safetensors: .*; start anew without --resume"):
+            load_checkpoint(path)
+
+
 def test_a_failed_save_leaves_all_earlier_ones(tmp_path, monkeypatch):
     for step in (1, 2):
         save_checkpoint(tmp_path, step, ARRAYS, STATE)

@@ -7,18 +7,20 @@ JSON: step, schedule, random states, seconds. One file is whole or absent, so th
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from ..interop.weights import read_weights, write_weights
 
 KEPT = 2
+NAME = re.compile(r"step-([0-9]{8,})\.safetensors")            # only these are ours: other files in the folder stay untouched
 
 
 def save_checkpoint(folder, step, arrays, state):
-    """Write the checkpoint of ``step`` and remove all but the last two."""
-    folder = Path(folder)
-    write_weights(folder / f"step-{step:08d}.safetensors", arrays, {"state": json.dumps(state)})
-    for old in checkpoints(folder)[:-KEPT]:
+    """Write the checkpoint of ``step``, and remove those of earlier steps except for the last one."""
+    path = Path(folder) / f"step-{step:08d}.safetensors"
+    write_weights(path, arrays, {"state": json.dumps(state)})
+    for old in [other for other in checkpoints(folder) if _step(other) < step][:1 - KEPT]:
         old.unlink()
 
 
@@ -45,5 +47,10 @@ def _state(path, metadata):
 
 
 def checkpoints(folder):
-    """Paths of the checkpoints in ``folder``, oldest first."""
-    return sorted(Path(folder).glob("step-*.safetensors"))
+    """Paths of the checkpoints in ``folder``, in the order of their steps."""
+    found = Path(folder).iterdir() if Path(folder).is_dir() else ()
+    return sorted((path for path in found if NAME.fullmatch(path.name) and path.is_file()), key=_step)
+
+
+def _step(path):
+    return int(NAME.fullmatch(path.name)[1])
