@@ -3,8 +3,7 @@
  * Outputs are arrays that the caller has made. What is checked here is what C cannot see: the types of the arrays, their
  * number of axes and that their shapes fit each other. tinyformer/kernels/cffi.py does the same for cffi.
  */
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
+#include "python.h"
 
 #include <string>
 #include <vector>
@@ -12,9 +11,7 @@
 #include "declarations.h"
 #include "tinyformer.h"
 
-namespace py = pybind11;
-using Array = py::array;
-using Optional = py::object;                     /* an array or None */
+using namespace tf;
 
 namespace {
 
@@ -25,13 +22,16 @@ void check(const char *what, int code) {
     if (code) fail(std::string(what) + ": " + tf_message(code));
 }
 
-int type_of(const Array &a) {
+template <class F> void call(const char *what, F f) { check(what, without_gil(f)); }
+
+int type_of(const char *name, const Array &a) {
     const py::dtype type = a.dtype();
     if (type.byteorder() == '=') {
         if (type.num() == py::detail::npy_api::NPY_FLOAT_) return TF_FLOAT32;
         if (type.num() == py::detail::npy_api::NPY_DOUBLE_) return TF_FLOAT64;
     }
-    throw py::type_error("expected float32 or float64 in native byte order, got " + std::string(py::str(type)));
+    throw py::type_error(std::string(name) + " is " + std::string(py::str(type)) +
+                         ", expected float32 or float64 in native byte order");
 }
 
 /* An array as C sees it: its first entry and its strides, counted in entries. */
@@ -39,7 +39,7 @@ struct View {
     char *data;
     int64_t stride[TF_MAX_AXES + 2];
     View(const char *name, const Array &a, int type, py::ssize_t axes, bool written = false) {
-        if (type_of(a) != type) throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) +
+        if (type_of(name, a) != type) throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) +
                                                      ", expected the type of the first argument");
         if (a.ndim() != axes || axes > TF_MAX_AXES + 2)
             fail(std::string(name) + " has " + std::to_string(a.ndim()) + " axes, expected " + std::to_string(axes));
@@ -69,7 +69,7 @@ void expect(const char *name, const Array &a, std::initializer_list<py::ssize_t>
 void matmul(const Array &a, const Array &b, Array c, double alpha, double beta, const Optional &bias,
             const Optional &preactivation, const Optional &residual) {
     const py::ssize_t axes = a.ndim();
-    const int type = type_of(a);
+    const int type = type_of("a", a);
     if (axes < 2) fail("a has fewer than two axes");
     const View A("a", a, type, axes), B("b", b, type, axes), C("c", c, type, axes, true);
     const int64_t M = a.shape(axes - 2), K = a.shape(axes - 1), N = b.shape(axes - 1);
@@ -82,16 +82,16 @@ void matmul(const Array &a, const Array &b, Array c, double alpha, double beta, 
     if (!fits) fail("a, b and c do not have the shapes (…, M, K), (…, K, N) and (…, M, N)");
 
     tf_epilogue epilogue{nullptr, nullptr, nullptr};
-    if (!bias.is_none()) {
-        const Array v = py::cast<Array>(bias);
+    if (bias) {
+        const Array &v = *bias;
         const View view("bias", v, type, 1);
         expect("bias", v, {N});
         if (N > 1 && view.stride[0] != 1) fail("bias is not contiguous");
         epilogue.bias = view.data;
     }
     auto like_c = [&](const char *name, const Optional &array, bool written) -> void * {
-        if (array.is_none()) return nullptr;
-        const Array v = py::cast<Array>(array);
+        if (!array) return nullptr;
+        const Array &v = *array;
         const View view(name, v, type, axes, written);
         for (py::ssize_t axis = 0; axis < axes; axis++)
             if (v.shape(axis) != c.shape(axis) || (v.shape(axis) > 1 && view.stride[axis] != C.stride[axis]))
@@ -105,12 +105,7 @@ void matmul(const Array &a, const Array &b, Array c, double alpha, double beta, 
     const tf_matrices ma{A.data, A.stride[batch], A.stride[batch + 1], A.stride},
         mb{B.data, B.stride[batch], B.stride[batch + 1], B.stride},
         mc{C.data, M > 1 ? C.stride[batch] : N, N > 1 ? C.stride[batch + 1] : 1, C.stride};
-    int code;
-    {
-        py::gil_scoped_release release;
-        code = tf_matmul(type, batch, shape, M, N, K, alpha, &ma, &mb, beta, &mc, &epilogue);
-    }
-    check("matmul", code);
+    call("matmul", [&] { return tf_matmul(type, batch, shape, M, N, K, alpha, &ma, &mb, beta, &mc, &epilogue); });
 }
 
 tf_tensor4 tensor4(const char *name, const Array &a, int type, bool written = false) {
@@ -119,10 +114,9 @@ tf_tensor4 tensor4(const char *name, const Array &a, int type, bool written = fa
 }
 
 tf_tensor4 tensor4(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape, bool written = false) {
-    if (a.is_none()) return {nullptr, {0, 0, 0, 0}};
-    const Array array = py::cast<Array>(a);
-    expect(name, array, shape);
-    return tensor4(name, array, type, written);
+    if (!a) return {nullptr, {0, 0, 0, 0}};
+    expect(name, *a, shape);
+    return tensor4(name, *a, type, written);
 }
 
 tf_attention sizes(const Array &q, const Array &k, const Array &v, double scale, bool is_causal) {
@@ -142,25 +136,20 @@ const void *row_sums(const tf_attention &a, int type, const Array &L) {
 
 void attention_forward(const Array &q, const Array &k, const Array &v, const Optional &bias, const Optional &keep, const Array &o,
                        const Array &L, double scale, bool is_causal) {
-    const int type = type_of(q);
+    const int type = type_of("q", q);
     const tf_attention a = sizes(q, k, v, scale, is_causal);
     const tf_tensor4 Q = tensor4("q", q, type), K = tensor4("k", k, type), V = tensor4("v", v, type),
                      bias4 = tensor4("bias", bias, type, {a.B, a.H, a.T, a.S}),
                      keep4 = tensor4("keep", keep, type, {a.B, a.H, a.T, a.S}),
                      O = tensor4("o", o, type, {a.B, a.H, a.T, a.E}, true);
     void *sums = (void *)row_sums(a, type, L);
-    int code;
-    {
-        py::gil_scoped_release release;
-        code = tf_attention_forward(type, &a, &Q, &K, &V, &bias4, &keep4, &O, sums);
-    }
-    check("attention", code);
+    call("attention", [&] { return tf_attention_forward(type, &a, &Q, &K, &V, &bias4, &keep4, &O, sums); });
 }
 
 void attention_backward(const Array &q, const Array &k, const Array &v, const Optional &bias, const Optional &keep,
                         const Array &o, const Array &L, const Array &dO, const Array &dq, const Array &dk, const Array &dv,
                         const Optional &ds, double scale, bool is_causal) {
-    const int type = type_of(q);
+    const int type = type_of("q", q);
     const tf_attention a = sizes(q, k, v, scale, is_causal);
     const tf_tensor4 Q = tensor4("q", q, type), K = tensor4("k", k, type), V = tensor4("v", v, type),
                      bias4 = tensor4("bias", bias, type, {a.B, a.H, a.T, a.S}),
@@ -171,12 +160,9 @@ void attention_backward(const Array &q, const Array &k, const Array &v, const Op
                      DV = tensor4("dv", dv, type, {a.B, a.H, a.S, a.E}, true),
                      DS = tensor4("ds", ds, type, {a.B, a.H, a.T, a.S}, true);
     const void *sums = row_sums(a, type, L);
-    int code;
-    {
-        py::gil_scoped_release release;
-        code = tf_attention_backward(type, &a, &Q, &K, &V, &bias4, &keep4, &O, sums, &DO, &DQ, &DK, &DV, &DS);
-    }
-    check("attention", code);
+    call("attention", [&] {
+        return tf_attention_backward(type, &a, &Q, &K, &V, &bias4, &keep4, &O, sums, &DO, &DQ, &DK, &DV, &DS);
+    });
 }
 
 /* ---------------------------------------------------------------- the rest of a training step: contiguous arrays */
@@ -189,31 +175,23 @@ void *whole(const char *name, const Array &a, int type, std::initializer_list<py
 }
 
 void *whole(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape, bool written = false) {
-    return a.is_none() ? nullptr : whole(name, py::cast<Array>(a), type, shape, written);
+    return a ? whole(name, *a, type, shape, written) : nullptr;
 }
 
 const int64_t *indices(const char *name, const Array &a, py::ssize_t n) {
     expect(name, a, {n});
-    if (!py::isinstance<py::array_t<int64_t>>(a)) throw py::type_error(std::string(name) + " are not int64");
-    if (!(a.flags() & Array::c_style)) fail(std::string(name) + " are not contiguous");
+    if (!py::isinstance<py::array_t<int64_t>>(a))
+        throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) + ", expected int64");
+    if (!(a.flags() & Array::c_style)) fail(std::string(name) + " is not contiguous");
     return (const int64_t *)a.data();
 }
 
 void matrix(const Array &a) { if (a.ndim() != 2) fail("the first argument does not have two axes"); }
 
-template <class F> void call(const char *what, F f) {
-    int code;
-    {
-        py::gil_scoped_release release;
-        code = f();
-    }
-    check(what, code);
-}
-
 void norm_forward(const Array &x, const Optional &weight, const Optional &bias, double eps, const Array &y, const Optional &mean,
                   const Array &inverse) {
     matrix(x);
-    const int type = type_of(x);
+    const int type = type_of("x", x);
     const int64_t N = x.shape(0), C = x.shape(1);
     const void *in = whole("x", x, type, {N, C}), *w = whole("weight", weight, type, {C}), *b = whole("bias", bias, type, {C});
     void *out = whole("y", y, type, {N, C}, true), *m = whole("mean", mean, type, {N}, true),
@@ -224,7 +202,7 @@ void norm_forward(const Array &x, const Optional &weight, const Optional &bias, 
 void norm_backward(const Array &x, const Optional &weight, const Optional &mean, const Array &inverse, const Array &dy,
                    const Array &dx, const Optional &dweight, const Optional &dbias) {
     matrix(x);
-    const int type = type_of(x);
+    const int type = type_of("x", x);
     const int64_t N = x.shape(0), C = x.shape(1);
     const void *in = whole("x", x, type, {N, C}), *w = whole("weight", weight, type, {C}), *m = whole("mean", mean, type, {N}),
                *i = whole("inverse", inverse, type, {N}), *d = whole("dy", dy, type, {N, C});
@@ -235,7 +213,7 @@ void norm_backward(const Array &x, const Optional &weight, const Optional &mean,
 
 void softmax_forward(const Array &x, const Array &y) {
     matrix(x);
-    const int type = type_of(x);
+    const int type = type_of("x", x);
     const int64_t N = x.shape(0), C = x.shape(1);
     const void *in = whole("x", x, type, {N, C});
     void *out = whole("y", y, type, {N, C}, true);
@@ -244,7 +222,7 @@ void softmax_forward(const Array &x, const Array &y) {
 
 void softmax_backward(const Array &y, const Array &dy, const Array &dx) {
     matrix(y);
-    const int type = type_of(y);
+    const int type = type_of("y", y);
     const int64_t N = y.shape(0), C = y.shape(1);
     const void *in = whole("y", y, type, {N, C}), *d = whole("dy", dy, type, {N, C});
     void *out = whole("dx", dx, type, {N, C}, true);
@@ -253,7 +231,7 @@ void softmax_backward(const Array &y, const Array &dy, const Array &dx) {
 
 void cross_entropy_forward(const Array &logits, const Array &targets, double smoothing, const Array &losses, const Array &lse) {
     matrix(logits);
-    const int type = type_of(logits);
+    const int type = type_of("logits", logits);
     const int64_t N = logits.shape(0), V = logits.shape(1), *t = indices("targets", targets, N);
     const void *in = whole("logits", logits, type, {N, V});
     void *out = whole("losses", losses, type, {N}, true), *sums = whole("lse", lse, type, {N}, true);
@@ -263,7 +241,7 @@ void cross_entropy_forward(const Array &logits, const Array &targets, double smo
 void cross_entropy_backward(const Array &logits, const Array &targets, double smoothing, const Array &lse, const Array &weights,
                             const Array &dlogits) {
     matrix(logits);
-    const int type = type_of(logits);
+    const int type = type_of("logits", logits);
     const int64_t N = logits.shape(0), V = logits.shape(1), *t = indices("targets", targets, N);
     const void *in = whole("logits", logits, type, {N, V}), *sums = whole("lse", lse, type, {N}),
                *w = whole("weights", weights, type, {N});
@@ -272,21 +250,21 @@ void cross_entropy_backward(const Array &logits, const Array &targets, double sm
 }
 
 void activation_forward(int kind, const Array &x, const Array &y) {
-    const int type = type_of(x);
+    const int type = type_of("x", x);
     const void *in = whole("x", x, type, {x.size()});
     void *out = whole("y", y, type, {x.size()}, true);
     call("activation", [&] { return tf_activation_forward(type, kind, x.size(), in, out); });
 }
 
 void activation_backward(int kind, const Array &x, const Array &dy, const Array &dx) {
-    const int type = type_of(x);
+    const int type = type_of("x", x);
     const void *in = whole("x", x, type, {x.size()}), *d = whole("dy", dy, type, {x.size()});
     void *out = whole("dx", dx, type, {x.size()}, true);
     call("activation", [&] { return tf_activation_backward(type, kind, x.size(), in, d, out); });
 }
 
 void dropout(const Array &x, const Array &draws, double p, const Array &y) {
-    const int type = type_of(x);
+    const int type = type_of("x", x);
     const void *in = whole("x", x, type, {x.size()});
     const float *random = (const float *)whole("draws", draws, TF_FLOAT32, {x.size()});
     void *out = whole("y", y, type, {x.size()}, true);
@@ -295,7 +273,7 @@ void dropout(const Array &x, const Array &draws, double p, const Array &y) {
 
 void embedding_gradient(const Array &places, const Array &dy, const Array &dweight) {
     matrix(dy), matrix(dweight);
-    const int type = type_of(dy);
+    const int type = type_of("dy", dy);
     const int64_t N = dy.shape(0), C = dy.shape(1), V = dweight.shape(0), *i = indices("indices", places, N);
     const void *d = whole("dy", dy, type, {N, C});
     void *out = whole("dweight", dweight, type, {V, C}, true);
@@ -305,12 +283,12 @@ void embedding_gradient(const Array &places, const Array &dy, const Array &dweig
 tf_lstm lstm_of(const Array &gates, const Optional &lengths, bool reverse) {
     if (gates.ndim() != 3 || gates.shape(2) % 4) fail("gates do not have the shape (T, B, 4H)");
     const int64_t B = gates.shape(1);
-    return {gates.shape(0), B, gates.shape(2) / 4, lengths.is_none() ? nullptr : indices("lengths", py::cast<Array>(lengths), B),
+    return {gates.shape(0), B, gates.shape(2) / 4, lengths ? indices("lengths", *lengths, B) : nullptr,
             reverse};
 }
 
 void lstm_forward(const Array &gates, const Array &weight, const Optional &lengths, bool reverse, const Array &h, const Array &c) {
-    const int type = type_of(gates);
+    const int type = type_of("gates", gates);
     const tf_lstm p = lstm_of(gates, lengths, reverse);
     const void *w = whole("weight", weight, type, {4 * p.H, p.H});
     void *g = whole("gates", gates, type, {p.T, p.B, 4 * p.H}, true), *hidden = whole("h", h, type, {p.T + 1, p.B, p.H}, true),
@@ -320,7 +298,7 @@ void lstm_forward(const Array &gates, const Array &weight, const Optional &lengt
 
 void lstm_backward(const Array &gates, const Array &c, const Array &weight, const Optional &lengths, bool reverse, const Array &dy,
                    const Array &da, const Array &dh, const Array &dc) {
-    const int type = type_of(gates);
+    const int type = type_of("gates", gates);
     const tf_lstm p = lstm_of(gates, lengths, reverse);
     const void *w = whole("weight", weight, type, {4 * p.H, p.H}), *g = whole("gates", gates, type, {p.T, p.B, 4 * p.H}),
                *cell = whole("c", c, type, {p.T + 1, p.B, p.H}), *d = whole("dy", dy, type, {p.T, p.B, p.H});
@@ -333,14 +311,14 @@ void lstm_backward(const Array &gates, const Array &c, const Array &weight, cons
 void block_step(const Array &x, const Array &keys, const Array &values, int64_t past, const py::tuple &weights, double eps) {
     matrix(x);
     if (keys.ndim() != 4 || weights.size() != 12) fail("keys do not have four axes, or there are not twelve weights");
-    const int type = type_of(x);
+    const int type = type_of("x", x);
     const int64_t B = x.shape(0), C = x.shape(1), H = keys.shape(1), room = keys.shape(2), D = keys.shape(3);
-    const Array fc = py::cast<Array>(weights[8]);
+    const Array fc = array("fc", weights[8]);
     const int64_t F = fc.ndim() ? fc.shape(0) : 0;
     expect("x", x, {B, H * D});
     int place = 0;
     auto weight = [&](const char *name, std::initializer_list<py::ssize_t> shape) {
-        return (const void *)whole(name, Optional(weights[place++]), type, shape);
+        return (const void *)whole(name, array_or_none(name, weights[place++]), type, shape);
     };
     const tf_block p{B, H, D, F, room, past, eps,
                      weight("norm1", {C}), weight("norm1's bias", {C}), weight("qkv", {3 * C, C}), weight("qkv's bias", {3 * C}),
@@ -351,26 +329,34 @@ void block_step(const Array &x, const Array &keys, const Array &values, int64_t 
     call("block_step", [&] { return tf_block_step(type, &p, k, v, rows); });
 }
 
+/* An array of any shape in one piece. `alive` keeps it while the kernel runs: another thread may take it out of the list. */
+void *flat(const char *name, py::handle given, int type, py::ssize_t size, bool written, std::vector<Array> &alive) {
+    const Array a = array(name, given);
+    if (type_of(name, a) != type) throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) +
+                                                       ", expected the type of the first array");
+    if (a.size() != size) fail(std::string(name) + " is not laid out as theta");
+    if (!(a.flags() & Array::c_style)) fail(std::string(name) + " is not contiguous");
+    if (!(a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_)) fail(std::string(name) + " is not aligned to its entries");
+    if (written && !a.writeable()) fail(std::string(name) + " is read-only");
+    alive.push_back(a);
+    return (void *)a.data();
+}
+
 /* parameters: (theta, gradient, m, v, lr, decay, beta1, beta2, eps, correction1, correction2) of each. */
 void adamw(const py::list &parameters) {
     if (parameters.empty()) return;
     std::vector<tf_parameter> all;
+    std::vector<Array> alive;
     int type = -1;
     for (py::handle item : parameters) {
         const py::tuple t = py::cast<py::tuple>(item);
         if (t.size() != 11) fail("a parameter does not have 11 entries");
-        const Array theta = py::cast<Array>(t[0]);
-        if (type < 0) type = type_of(theta);
-        auto flat = [&](const char *name, const py::object &object, bool written) {
-            const Array a = py::cast<Array>(object);
-            if (type_of(a) != type) throw py::type_error(std::string(name) + " is not of the type of the first parameter");
-            if (a.size() != theta.size() || !(a.flags() & Array::c_style)) fail(std::string(name) + " is not laid out as theta");
-            if (written && !a.writeable()) fail(std::string(name) + " is read-only");
-            return (void *)a.data();
-        };
+        const Array theta = array("theta", t[0]);
+        if (type < 0) type = type_of("theta", theta);
+        auto part = [&](const char *name, int i, bool written) { return flat(name, t[i], type, theta.size(), written, alive); };
         auto number = [&](int i) { return py::cast<double>(t[i]); };
-        all.push_back({theta.size(), flat("theta", t[0], true), flat("m", t[2], true), flat("v", t[3], true),
-                       flat("gradient", t[1], false), number(4), number(5), number(6), number(7), number(8), number(9), number(10)});
+        all.push_back({theta.size(), part("theta", 0, true), part("m", 2, true), part("v", 3, true), part("gradient", 1, false),
+                       number(4), number(5), number(6), number(7), number(8), number(9), number(10)});
     }
     call("adamw", [&] { return tf_adamw(type, (int64_t)all.size(), all.data()); });
 }
@@ -379,12 +365,12 @@ double sum_of_squares(const py::list &arrays) {
     if (arrays.empty()) return 0;
     std::vector<const void *> data;
     std::vector<int64_t> sizes;
-    const int type = type_of(py::cast<Array>(arrays[0]));
+    std::vector<Array> alive;
+    const int type = type_of("arrays[0]", array("arrays[0]", arrays[0]));
     for (py::handle item : arrays) {
-        const Array a = py::cast<Array>(item);
-        if (type_of(a) != type) throw py::type_error("the arrays are not of one type");
-        if (!(a.flags() & Array::c_style)) fail("an array is not contiguous");
-        data.push_back(a.data()), sizes.push_back(a.size());
+        const std::string name = "arrays[" + std::to_string(data.size()) + "]";
+        const py::ssize_t size = array(name.c_str(), item).size();
+        data.push_back(flat(name.c_str(), item, type, size, false, alive)), sizes.push_back(size);
     }
     double result = 0;
     call("sum_of_squares", [&] { return tf_sum_of_squares(type, (int64_t)data.size(), data.data(), sizes.data(), &result); });
@@ -403,27 +389,30 @@ PYBIND11_MODULE(_native, module) {
     module.def("set_num_threads", [](int n) { check("set_num_threads", tf_set_num_threads(n)); });
     module.def("get_num_threads", &tf_get_num_threads);
     module.def("threading", &tf_threading);
-    module.def("peak", [](int type, int64_t rounds) {
-        py::gil_scoped_release release;
-        return tf_peak(type, rounds);
-    });
-    module.def("matmul", &matmul, "a"_a, "b"_a, "c"_a, "alpha"_a = 1.0, "beta"_a = 0.0, "bias"_a = py::none(),
-               "preactivation"_a = py::none(), "residual"_a = py::none());
-    module.def("attention_forward", &attention_forward);
-    module.def("attention_backward", &attention_backward);
-    module.def("norm_forward", &norm_forward);
-    module.def("norm_backward", &norm_backward);
-    module.def("softmax_forward", &softmax_forward);
-    module.def("softmax_backward", &softmax_backward);
-    module.def("cross_entropy_forward", &cross_entropy_forward);
-    module.def("cross_entropy_backward", &cross_entropy_backward);
-    module.def("activation_forward", &activation_forward);
-    module.def("activation_backward", &activation_backward);
-    module.def("dropout", &dropout);
-    module.def("embedding_gradient", &embedding_gradient);
-    module.def("lstm_forward", &lstm_forward);
-    module.def("lstm_backward", &lstm_backward);
-    module.def("block_step", &block_step);
-    module.def("adamw", &adamw);
-    module.def("sum_of_squares", &sum_of_squares);
+    module.def("peak", [](int type, int64_t rounds) { return without_gil([=] { return tf_peak(type, rounds); }); });
+    define(module, "matmul", &matmul, "a"_a, "b"_a, "c"_a, "alpha"_a = 1.0, "beta"_a = 0.0, "bias"_a = py::none(),
+           "preactivation"_a = py::none(), "residual"_a = py::none());
+    define(module, "attention_forward", &attention_forward, "q"_a, "k"_a, "v"_a, "bias"_a, "keep"_a, "o"_a, "L"_a, "scale"_a,
+           "is_causal"_a);
+    define(module, "attention_backward", &attention_backward, "q"_a, "k"_a, "v"_a, "bias"_a, "keep"_a, "o"_a, "L"_a, "dO"_a,
+           "dq"_a, "dk"_a, "dv"_a, "ds"_a, "scale"_a, "is_causal"_a);
+    define(module, "norm_forward", &norm_forward, "x"_a, "weight"_a, "bias"_a, "eps"_a, "y"_a, "mean"_a, "inverse"_a);
+    define(module, "norm_backward", &norm_backward, "x"_a, "weight"_a, "mean"_a, "inverse"_a, "dy"_a, "dx"_a, "dweight"_a,
+           "dbias"_a);
+    define(module, "softmax_forward", &softmax_forward, "x"_a, "y"_a);
+    define(module, "softmax_backward", &softmax_backward, "y"_a, "dy"_a, "dx"_a);
+    define(module, "cross_entropy_forward", &cross_entropy_forward, "logits"_a, "targets"_a, "smoothing"_a, "losses"_a,
+           "lse"_a);
+    define(module, "cross_entropy_backward", &cross_entropy_backward, "logits"_a, "targets"_a, "smoothing"_a, "lse"_a,
+           "weights"_a, "dlogits"_a);
+    define(module, "activation_forward", &activation_forward, "kind"_a, "x"_a, "y"_a);
+    define(module, "activation_backward", &activation_backward, "kind"_a, "x"_a, "dy"_a, "dx"_a);
+    define(module, "dropout", &dropout, "x"_a, "draws"_a, "p"_a, "y"_a);
+    define(module, "embedding_gradient", &embedding_gradient, "indices"_a, "dy"_a, "dweight"_a);
+    define(module, "lstm_forward", &lstm_forward, "gates"_a, "weight"_a, "lengths"_a, "reverse"_a, "h"_a, "c"_a);
+    define(module, "lstm_backward", &lstm_backward, "gates"_a, "c"_a, "weight"_a, "lengths"_a, "reverse"_a, "dy"_a, "da"_a,
+           "dh"_a, "dc"_a);
+    define(module, "block_step", &block_step, "x"_a, "keys"_a, "values"_a, "past"_a, "weights"_a, "eps"_a);
+    define(module, "adamw", &adamw, "parameters"_a);
+    define(module, "sum_of_squares", &sum_of_squares, "arrays"_a);
 }

@@ -141,7 +141,7 @@ def test_what_does_not_fit_is_refused(binding):
         library.lstm_forward(gates, W, np.array([-1, 3]), False, h, c)
     with pytest.raises(ValueError, match="lengths has shape"):
         library.lstm_forward(gates, W, np.array([1]), False, h, c)
-    with pytest.raises(TypeError, match="lengths are not int64"):
+    with pytest.raises(TypeError, match="lengths is int32, expected int64"):
         library.lstm_forward(gates, W, np.array([1, 2], np.int32), False, h, c)
     with pytest.raises(ValueError, match="gates do not have the shape"):
         library.lstm_forward(np.zeros((3, 2, 7), "f"), W, None, False, h, c)

@@ -151,7 +151,7 @@ def test_adamw_moves_all_as_the_reference_does(isa, rng):
         for i, (shape, dtype) in enumerate([((3,), "f"), ((100, 301), "f"), ((0, 4), "f"), ((), "d"), ((40, 50), "d"),
                                             ((9, 8), "f")]):
             arrays = [np.asarray(rng.standard_normal(shape), dtype) for _ in range(4)]
-            arrays[3] = arrays[3] ** 2
+            arrays[3] *= arrays[3]
             if i == 5:
                 arrays = [np.asfortranarray(a) for a in arrays]
             result.append((*arrays, 0.1 + i, 0.01 * i, 0.9, 0.99, 1e-8, 0.1, 0.01))

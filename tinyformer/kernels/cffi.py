@@ -28,9 +28,10 @@ class Products:
         self.C = C
 
     def matmul(self, a, b, c, alpha=1.0, beta=0.0, bias=None, preactivation=None, residual=None):
-        type, batch = _type(a), a.shape[:-2]
+        type, batch = _type("a", a), a.shape[:-2]
         if a.ndim < 2:
             raise ValueError("a has fewer than two axes")
+        _type("b", b), _type("c", c)
         M, K, N = *a.shape[-2:], b.shape[-1] if b.ndim else 0
         if b.shape != (*batch, K, N) or c.shape != (*batch, M, N):
             raise ValueError("a, b and c do not have the shapes (…, M, K), (…, K, N) and (…, M, N)")
@@ -41,9 +42,10 @@ class Products:
             epilogue.bias = _pointer("bias", bias, type)
         for name, array in (("preactivation", preactivation), ("residual", residual)):
             if array is not None:
+                pointer = _pointer(name, array, type, written=name == "preactivation")
                 if array.shape != c.shape or array.strides != c.strides:
                     raise ValueError(f"{name} is not laid out as c")
-                setattr(epilogue, name, _pointer(name, array, type, written=name == "preactivation"))
+                setattr(epilogue, name, pointer)
         matrices, alive = [], []
         for name, array in (("a", a), ("b", b), ("c", c)):
             *lead, row, column = (step // array.itemsize for step in array.strides)
@@ -55,14 +57,14 @@ class Products:
                                                matrices[1], beta, matrices[2], epilogue))
 
     def attention_forward(self, q, k, v, bias, keep, o, L, scale, is_causal):
-        type, a = _type(q), _sizes(q, k, v, scale, is_causal)
+        type, a = _type("q", q), _sizes(q, k, v, scale, is_causal)
         scores = (a.B, a.H, a.T, a.S)
         self._check("attention", self.C.tf_attention_forward(
             type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
             _tensor4("keep", keep, type, scores), _tensor4("o", o, type, (a.B, a.H, a.T, a.E), True), _row_sums(a, type, L)))
 
     def attention_backward(self, q, k, v, bias, keep, o, L, do, dq, dk, dv, ds, scale, is_causal):
-        type, a = _type(q), _sizes(q, k, v, scale, is_causal)
+        type, a = _type("q", q), _sizes(q, k, v, scale, is_causal)
         scores, out = (a.B, a.H, a.T, a.S), (a.B, a.H, a.T, a.E)
         self._check("attention", self.C.tf_attention_backward(
             type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
@@ -100,79 +102,79 @@ class Library(Products):
         return C.tf_peak(type, rounds)
 
     def norm_forward(self, x, weight, bias, eps, y, mean, inverse):
-        type, (N, C_) = _type(x), _matrix(x)
+        type, (N, C_) = _type("x", x), _matrix("x", x)
         _check("norm", C.tf_norm_forward(
             type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)),
             _whole("bias", bias, type, (C_,)), eps, _whole("y", y, type, (N, C_), True), _whole("mean", mean, type, (N,), True),
             _whole("inverse", inverse, type, (N,), True)))
 
     def norm_backward(self, x, weight, mean, inverse, dy, dx, dweight, dbias):
-        type, (N, C_) = _type(x), _matrix(x)
+        type, (N, C_) = _type("x", x), _matrix("x", x)
         _check("norm", C.tf_norm_backward(
             type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)), _whole("mean", mean, type, (N,)),
             _whole("inverse", inverse, type, (N,)), _whole("dy", dy, type, (N, C_)), _whole("dx", dx, type, (N, C_), True),
             _whole("dweight", dweight, type, (C_,), True), _whole("dbias", dbias, type, (C_,), True)))
 
     def softmax_forward(self, x, y):
-        type, shape = _type(x), _matrix(x)
+        type, shape = _type("x", x), _matrix("x", x)
         _check("softmax", C.tf_softmax_forward(type, *shape, _whole("x", x, type, shape), _whole("y", y, type, shape, True)))
 
     def softmax_backward(self, y, dy, dx):
-        type, shape = _type(y), _matrix(y)
+        type, shape = _type("y", y), _matrix("y", y)
         _check("softmax", C.tf_softmax_backward(type, *shape, _whole("y", y, type, shape), _whole("dy", dy, type, shape),
                                                 _whole("dx", dx, type, shape, True)))
 
     def cross_entropy_forward(self, logits, targets, smoothing, losses, lse):
-        type, (N, V) = _type(logits), _matrix(logits)
+        type, (N, V) = _type("logits", logits), _matrix("logits", logits)
         _check("cross_entropy", C.tf_cross_entropy_forward(
             type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
             _whole("losses", losses, type, (N,), True), _whole("lse", lse, type, (N,), True)))
 
     def cross_entropy_backward(self, logits, targets, smoothing, lse, weights, dlogits):
-        type, (N, V) = _type(logits), _matrix(logits)
+        type, (N, V) = _type("logits", logits), _matrix("logits", logits)
         _check("cross_entropy", C.tf_cross_entropy_backward(
             type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
             _whole("lse", lse, type, (N,)), _whole("weights", weights, type, (N,)),
             _whole("dlogits", dlogits, type, (N, V), True)))
 
     def activation_forward(self, kind, x, y):
-        type, n = _type(x), (x.size,)
+        type, n = _type("x", x), (x.size,)
         _check("activation", C.tf_activation_forward(type, kind, *n, _whole("x", x, type, n), _whole("y", y, type, n, True)))
 
     def activation_backward(self, kind, x, dy, dx):
-        type, n = _type(x), (x.size,)
+        type, n = _type("x", x), (x.size,)
         _check("activation", C.tf_activation_backward(type, kind, *n, _whole("x", x, type, n), _whole("dy", dy, type, n),
                                                       _whole("dx", dx, type, n, True)))
 
     def dropout(self, x, draws, p, y):
-        type, n = _type(x), (x.size,)
+        type, n = _type("x", x), (x.size,)
         _check("dropout", C.tf_dropout(type, *n, _whole("x", x, type, n), _whole("draws", draws, C.TF_FLOAT32, n), p,
                                        _whole("y", y, type, n, True)))
 
     def embedding_gradient(self, indices, dy, dweight):
-        type, (N, width), (V, _) = _type(dy), _matrix(dy), _matrix(dweight)
+        type, (N, width), (V, _) = _type("dy", dy), _matrix("dy", dy), _matrix("dweight", dweight)
         _check("embedding_gradient", C.tf_embedding_gradient(
             type, V, width, N, _indices("indices", indices, N), _whole("dy", dy, type, (N, width)),
             _whole("dweight", dweight, type, (V, width), True)))
 
     def lstm_forward(self, gates, weight, lengths, reverse, h, c):
-        type, (p, T, B, H) = _type(gates), _lstm(gates, lengths, reverse)
+        type, (p, T, B, H) = _type("gates", gates), _lstm(gates, lengths, reverse)
         _check("lstm", C.tf_lstm_forward(
             type, p, _whole("weight", weight, type, (4 * H, H)), _whole("gates", gates, type, (T, B, 4 * H), True),
             _whole("h", h, type, (T + 1, B, H), True), _whole("c", c, type, (T + 1, B, H), True)))
 
     def lstm_backward(self, gates, c, weight, lengths, reverse, dy, da, dh, dc):
-        type, (p, T, B, H) = _type(gates), _lstm(gates, lengths, reverse)
+        type, (p, T, B, H) = _type("gates", gates), _lstm(gates, lengths, reverse)
         _check("lstm", C.tf_lstm_backward(
             type, p, _whole("weight", weight, type, (4 * H, H)), _whole("gates", gates, type, (T, B, 4 * H)),
             _whole("c", c, type, (T + 1, B, H)), _whole("dy", dy, type, (T, B, H)), _whole("da", da, type, (T, B, 4 * H), True),
             _whole("dh", dh, type, (B, H), True), _whole("dc", dc, type, (B, H), True)))
 
     def block_step(self, x, keys, values, past, weights, eps):
-        type, (B, C_) = _type(x), _matrix(x)
-        if keys.ndim != 4 or len(weights) != 12:
+        type, (B, C_) = _type("x", x), _matrix("x", x)
+        if _array("keys", keys).ndim != 4 or len(weights) != 12:
             raise ValueError("keys do not have four axes, or there are not twelve weights")
-        (_, H, room, D), F = keys.shape, len(weights[8])
+        (_, H, room, D), F = keys.shape, len(_array("fc", weights[8]))
         _expect("x", x, (B, H * D))
         shapes = {"norm1": (C_,), "norm1's bias": (C_,), "qkv": (3 * C_, C_), "qkv's bias": (3 * C_,), "proj": (C_, C_),
                   "proj's bias": (C_,), "norm2": (C_,), "norm2's bias": (C_,), "fc": (F, C_), "fc's bias": (F,), "out": (C_, F),
@@ -186,10 +188,10 @@ class Library(Products):
     def adamw(self, parameters):
         if not parameters:
             return
-        type, each = _type(parameters[0][0]), ffi.new("tf_parameter[]", len(parameters))
+        type, each = _type("theta", parameters[0][0]), ffi.new("tf_parameter[]", len(parameters))
         for entry, (theta, gradient, m, v, *numbers) in zip(each, parameters):
             for name, array in (("gradient", gradient), ("m", m), ("v", v)):
-                if array.size != theta.size or not array.flags.c_contiguous:
+                if _array(name, array).size != _array("theta", theta).size or not array.flags.c_contiguous:
                     raise ValueError(f"{name} is not laid out as theta")
             entry.size = theta.size
             entry.theta, entry.m, entry.v = (_whole(name, a, type, a.shape, True)
@@ -201,8 +203,9 @@ class Library(Products):
     def sum_of_squares(self, arrays):
         if not arrays:
             return 0.0
-        type, result = _type(arrays[0]), ffi.new("double *")
-        pointers = ffi.new("void *[]", [_whole("an array", a, type, a.shape) for a in arrays])
+        type, result = _type("arrays[0]", arrays[0]), ffi.new("double *")
+        pointers = ffi.new("void *[]", [_whole(name, a, type, _array(name, a).shape)
+                                        for name, a in ((f"arrays[{i}]", a) for i, a in enumerate(arrays))])
         _check("sum_of_squares", C.tf_sum_of_squares(type, len(arrays), pointers, [a.size for a in arrays], result))
         return result[0]
 
@@ -220,14 +223,21 @@ def _check(what, code, library=C):
         raise (ValueError if code > C.TF_CUDA else RuntimeError)(f"{what}: {_text(library.tf_message(code))}")
 
 
-def _type(a):
-    if a.dtype not in TYPES:
-        raise TypeError(f"expected float32 or float64 in native byte order, got {a.dtype}")
+def _array(name, a):
+    """``a``, which must be an array: of a list NumPy would make a temporary one, gone before the kernel reads it."""
+    if not isinstance(a, np.ndarray):
+        raise TypeError(f"{name} is a {type(a).__name__}, expected a NumPy array")
+    return a
+
+
+def _type(name, a):
+    if _array(name, a).dtype not in TYPES:
+        raise TypeError(f"{name} is {a.dtype}, expected float32 or float64 in native byte order")
     return TYPES[a.dtype]
 
 
 def _pointer(name, a, type, written=False):
-    if _type(a) != type:
+    if _type(name, a) != type:
         raise TypeError(f"{name} is {a.dtype}, expected the type of the first argument")
     if not a.flags.aligned:
         raise ValueError(f"{name} is not aligned to its entries")
@@ -237,7 +247,7 @@ def _pointer(name, a, type, written=False):
 
 
 def _expect(name, a, shape):
-    if a.shape != shape:
+    if _array(name, a).shape != shape:
         raise ValueError(f"{name} has shape {a.shape}, expected {shape}")
 
 
@@ -247,7 +257,7 @@ def _expect_contiguous(name, a):
 
 
 def _sizes(q, k, v, scale, is_causal):
-    if not q.ndim == k.ndim == v.ndim == 4:
+    if not _array("q", q).ndim == _array("k", k).ndim == _array("v", v).ndim == 4:
         raise ValueError("q, k and v do not have four axes")
     (B, H, T, D), (_, G, S, _), E = q.shape, k.shape, v.shape[3]
     _expect("k", k, (B, G, S, D))
@@ -270,15 +280,15 @@ def _row_sums(a, type, L):
 
 
 def _lstm(gates, lengths, reverse):
-    if gates.ndim != 3 or gates.shape[2] % 4:
+    if _array("gates", gates).ndim != 3 or gates.shape[2] % 4:
         raise ValueError("gates do not have the shape (T, B, 4H)")
     T, B, H = gates.shape[0], gates.shape[1], gates.shape[2] // 4
     return ffi.new("tf_lstm *", (T, B, H, ffi.NULL if lengths is None else _indices("lengths", lengths, B), reverse)), T, B, H
 
 
-def _matrix(a):
-    if a.ndim != 2:
-        raise ValueError("the first argument does not have two axes")
+def _matrix(name, a):
+    if _array(name, a).ndim != 2:
+        raise ValueError(f"{name} does not have two axes")
     return a.shape
 
 
@@ -293,7 +303,7 @@ def _whole(name, a, type, shape, written=False):
 def _indices(name, a, n):
     _expect(name, a, (n,))
     if a.dtype != np.int64:
-        raise TypeError(f"{name} are not int64")
+        raise TypeError(f"{name} is {a.dtype}, expected int64")
     _expect_contiguous(name, a)
     return ffi.cast("int64_t *", a.__array_interface__["data"][0])
 
