@@ -30,7 +30,7 @@ def sentence_vectors(model, tokenizer, texts, batch_size=32, longest=LONGEST):
     vectors = np.empty((len(ids), model.config.n_embd), np.float32)
     with evaluating(model):
         for chosen in alike(ids, batch_size):
-            batch = padded([ids[j] for j in chosen], model.config.pad)
+            batch = padded([ids[j] for j in chosen], model.config.pad or 0)
             mask = np.arange(batch.shape[1]) < np.array([[len(ids[j])] for j in chosen])    # (B, T)
             hidden = model(batch, mask)[0].data                                             # (B, T, C)
             vectors[chosen] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)

@@ -7,7 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tinyformer.interop.published import meet, read_state, require, weights_file
+from tinyformer.interop.fields import require
+from tinyformer.interop.published import meet, read_state, weights_file
 from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import GPT, GPTConfig, load_model
 

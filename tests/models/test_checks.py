@@ -14,7 +14,7 @@ from tinyformer.models import BertConfig, GPTConfig, LlamaConfig, LogisticConfig
     (BertConfig, {"dropout": "0.1"}, "BertConfig: dropout is '0.1', expected 0 ≤ dropout < 1"),
     (BertConfig, {"eps": -1e-12}, "BertConfig: eps is -1e-12, expected a finite number above 0"),
     (BertConfig, {"eps": "x"}, "BertConfig: eps is 'x', expected a finite number above 0"),
-    (BertConfig, {"pad": None}, "BertConfig: pad is None, expected an id below vocab_size 9"),
+    (BertConfig, {"pad": -1}, "BertConfig: pad is -1, expected an id below vocab_size 9"),
     (MLPConfig, {"n_features": 2, "n_classes": 2, "l2": None}, "MLPConfig: l2 is None, expected a finite number"),
     (LlamaConfig, {"rope_theta": "1e6"}, "LlamaConfig: rope_theta is '1e6', expected a finite number above 0"),
     (BertConfig, {"dropout": -0.1}, "BertConfig: dropout is -0.1, expected 0 ≤ dropout < 1"),

@@ -167,7 +167,6 @@ def test_configs(changes, message):
     (dict(rms_norm_eps="small"), "config.json: "),
     (dict(hidden_size=None), "it does not say 'hidden_size'"),
     (dict(num_key_value_heads=1), r"model.safetensors: does not fit .*k_proj.weight has shape \(8, 16\), expected \(4, 16\)"),
-    (dict(tie_word_embeddings=None), "model.safetensors: does not fit .*missing: lm_head.weight"),
 ))
 def test_folders(tmp_path, changes, message):
     model = Llama(dataclasses.replace(CONFIG, tied=True))
@@ -178,6 +177,19 @@ def test_folders(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_model(tmp_path)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_a_head_that_is_absent_is_said_when_it_is_used(tmp_path):
+    """The folder of a bare trunk: it says that nothing is tied, and holds no output."""
+    model = Llama(dataclasses.replace(CONFIG, tied=True)).eval()
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "tie_word_embeddings": False}))
+    again, ids = load_model(tmp_path), np.arange(6)[None]
+    angles = again.angles(0, 6)
+    np.testing.assert_array_equal(again.model(ids, angles).data, model.model(ids, angles).data)
+    with pytest.raises(ValueError, match=r"model.safetensors has no head that predicts the next token \(lm_head.weight\)"):
+        again(ids)
 
 
 def test_ids_and_lengths_that_do_not_fit():

@@ -62,6 +62,7 @@ def main():
     for stream in (sys.stdout, sys.stderr):                 # Windows consoles may not know every character
         settle(stream)
     warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")     # `tinyformer doctor` says it
+    warnings.showwarning = lambda message, *_, **__: say(f"tinyformer: {one_line(message)}", sys.stderr)
     from ..train import Interrupted, RecipeError
     try:
         with np.errstate(all="ignore"):                     # a loss that is not finite is reported where it matters

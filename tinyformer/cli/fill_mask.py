@@ -46,7 +46,7 @@ def fill(bert, tokenizer, text, top=5):
     if len(ids) > bert.config.block_size:
         raise ValueError(f"fill-mask: the text has {len(ids)} tokens, expected at most {bert.config.block_size}")
     with no_grad():
-        logits = bert(ids[None])[0]
+        logits = bert.words(ids[None])
     check_finite("fill-mask: the model's logits", logits.data)
     p = logits.softmax().data[0, places]                                        # (masks, V)
     return [[(tokenizer.tokens[i], float(row[i])) for i in np.argsort(-row, kind="stable")[:top]] for row in p]

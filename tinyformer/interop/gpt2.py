@@ -7,21 +7,25 @@ import re
 import numpy as np
 
 from ..nn.module import as_array
-from .published import meet, require
+from .fields import ALIASES, check_fields, require
+from .published import meet, tied
 
 
 class GPT2Layout:
     """For ``models.GPT``: the four translations that ``models.pretrained`` asks for."""
 
     model_types = ("gpt2",)
+    heads = r"score\.|classifier\.|qa_outputs\.|multiple_choice_head\."
 
     @classmethod
     def read_config(cls, values):
         if "model_type" not in values:                      # written before save_pretrained took up that layout
             return cls.Config(**values)
-        require(values, activation_function=("gelu_new", "gelu_pytorch_tanh"), layer_norm_epsilon=(1e-5,),
-                n_inner=(None, 4 * values["n_embd"]), scale_attn_weights=(True,), scale_attn_by_inverse_layer_idx=(False,),
-                add_cross_attention=(False,), tie_word_embeddings=(True,))
+        for alias, name in ALIASES.items():
+            if alias in values:
+                require({alias: values[alias]}, **{alias: (values.setdefault(name, values[alias]),)})
+        check_fields("gpt2", values)
+        require(values, n_inner=(None, 4 * values["n_embd"]))
         sizes = {name: values[name] for name in ("vocab_size", "n_layer", "n_head", "n_embd")}
         return cls.Config(**sizes, block_size=values["n_positions"], dropout=values.get("resid_pdrop", 0.1),
                          bias=values.get("bias", True))
@@ -38,8 +42,8 @@ class GPT2Layout:
         """GPT-2's names with or without "transformer.", its matrices (in, out) turned over, its masks and the second name of the
         tied output left out. nanoGPT's matrices are (out, in) as ours: the fused one of the first layer tells them apart."""
         own = self.state_dict()
-        state = {name: array for name, array in meet(state, own, "transformer.").items()
-                 if not re.fullmatch(r"(transformer\.)?h\.\d+\.attn\.(masked_)?bias|lm_head\.weight", name)
+        state = {name: array for name, array in tied(meet(state, own, "transformer."), "lm_head.weight", "wte.weight").items()
+                 if not re.fullmatch(r"(transformer\.)?h\.\d+\.attn\.(masked_)?bias", name)
                  and (self.config.bias or not name.endswith(".bias") or np.any(as_array(array)))}
         fused = state.get("h.0.attn.c_attn.weight")
         if fused is not None and tuple(fused.shape) == (self.config.n_embd, 3 * self.config.n_embd):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from ..nn.module import as_array
-from .published import meet, require
+from .fields import check_fields, require
+from .published import meet, tied
 
 # Our names for the settings in config.json; those that stretch the rotations are in a table of their own there.
 SETTINGS = {"vocab_size": "vocab_size", "block_size": "max_position_embeddings", "n_layer": "num_hidden_layers",
@@ -24,22 +25,18 @@ class LlamaLayout:
     """For ``models.Llama``: the four translations that ``models.pretrained`` asks for."""
 
     model_types = ("llama", "qwen2", "qwen3")
+    heads, parts = r"score\.|classifier\.|qa_outputs\.", {"lm_head": "head that predicts the next token"}
 
     @classmethod
     def read_config(cls, values):
         kind = values["model_type"]
-        require(values, hidden_act=("silu",), attention_bias=(False,), mlp_bias=(False,), use_sliding_window=(False,))
-        for name in ("rope_parameters", "rope_scaling"):
-            if not isinstance(values.get(name), (dict, type(None))):
-                raise ValueError(f"{name} is {values[name]!r}, expected an object")
-        rope = values.get("rope_parameters") or {"rope_theta": values.get("rope_theta", 10000.0),
-                                                 **(values.get("rope_scaling") or {})}
-        rope_type = rope.get("rope_type", rope.get("type", "default"))
-        require({"rope_type": rope_type}, rope_type=("default", "llama3"))
-        stretch = {ours: rope[theirs] for ours, theirs in STRETCH.items()} if rope_type == "llama3" else {}
-        return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items()}, **stretch,
-                          n_kv_head=values.get("num_key_value_heads") or values["num_attention_heads"],
-                          head_dim=values.get("head_dim") or (128 if kind == "qwen3" else 0), rope_theta=rope["rope_theta"],
+        check_fields("llama", values)
+        for n, layer_type in enumerate(values.get("layer_types") or ()):
+            require({f"layer_types[{n}]": layer_type}, **{f"layer_types[{n}]": ("full_attention", "attention")})
+        fewer = values.get("num_key_value_heads", None if kind == "llama" else 32)          # the defaults of transformers
+        return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items()}, **_rotations(values),
+                          n_kv_head=values["num_attention_heads"] if fewer is None else fewer,
+                          head_dim=values.get("head_dim", 128 if kind == "qwen3" else None) or 0,
                           norm_eps=values.get("rms_norm_eps", 1e-6), tied=values.get("tie_word_embeddings", False),
                           qkv_bias=kind == "qwen2", qk_norm=kind == "qwen3")
 
@@ -59,8 +56,10 @@ class LlamaLayout:
         left out."""
         if "tok_embeddings.weight" in state:
             state = {_from_meta(name): self._halves(name, array) for name, array in state.items() if name != "rope.freqs"}
-        return {name: array for name, array in meet(state, self.state_dict(), "model.").items()
-                if not name.endswith("rotary_emb.inv_freq") and not (self.config.tied and name == "lm_head.weight")}
+        state = meet(state, self.state_dict(), "model.", "transformer.")
+        if self.config.tied:
+            state = tied(state, "lm_head.weight", "model.embed_tokens.weight")
+        return {name: array for name, array in state.items() if not name.endswith("rotary_emb.inv_freq")}
 
     def _halves(self, name, array):
         """Meta turns features 2i and 2i + 1 together, the published layout i and i + D/2: rows of W_Q and W_K change places."""
@@ -68,6 +67,24 @@ class LlamaLayout:
             return array
         pairs = as_array(array).reshape(-1, self.config.head_dim // 2, 2, array.shape[1])              # (H, D/2, 2, C)
         return pairs.swapaxes(1, 2).reshape(array.shape)
+
+
+def _rotations(values):
+    """Our settings of the rotations. As in transformers, ``rope_scaling`` replaces ``rope_parameters`` where both are given."""
+    for name in ("rope_parameters", "rope_scaling"):
+        if not isinstance(values.get(name), (dict, type(None))):
+            raise ValueError(f"{name} is {values[name]!r}, expected an object")
+    rope = {"rope_theta": values.get("rope_theta", 10000.0), **(values.get("rope_scaling") or values.get("rope_parameters") or {})}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    require({"rope_type": kind}, rope_type=("default", "llama3"))
+    require(rope, partial_rotary_factor=(None, 1))
+    scaled = kind == "llama3"
+    known = {"rope_theta", "rope_type", "type", "partial_rotary_factor", *(STRETCH.values() if scaled else ())}
+    if unknown := sorted(name for name in rope if name not in known and rope[name] is not None):
+        raise ValueError(f"the rotations of rope_type {kind!r} have no {', '.join(unknown)}; expected {', '.join(sorted(known))}")
+    if scaled:
+        rope.setdefault("original_max_position_embeddings", values["max_position_embeddings"])
+    return {"rope_theta": rope["rope_theta"], **({ours: rope[theirs] for ours, theirs in STRETCH.items()} if scaled else {})}
 
 
 def _from_meta(name):

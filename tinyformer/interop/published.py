@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
+from ..nn.module import as_array
 from .weights import HEADER_LIMIT, read_weights
 
 ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -62,11 +65,12 @@ def _read_object(path, otherwise):
     return found
 
 
-def meet(state, own, prefix):
-    """``state`` with ``prefix`` taken off its names or put before them, wherever that makes a name that ``own`` has."""
+def meet(state, own, *prefixes):
+    """``state`` with one of ``prefixes`` taken off its names or put before them, wherever that makes a name that ``own`` has."""
     def met(name):
         if name not in own:
-            for other in (name.removeprefix(prefix), prefix + name):
+            bare = next((name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)), name)
+            for other in (bare, *(prefix + bare for prefix in prefixes)):
                 if other in own:
                     return other
         return name
@@ -74,9 +78,10 @@ def meet(state, own, prefix):
     return {met(name): array for name, array in state.items()}
 
 
-def require(config, **expected):
-    """ValueError unless each setting of ``config`` is absent or one of the tuple that is expected of it."""
-    for name, values in expected.items():
-        if name in config and config[name] not in values:
-            raise ValueError(f"{name} is {config[name]!r}, which this model does not have; "
-                             f"expected {' or '.join(map(repr, values))}")
+def tied(state, name, first):
+    """``state`` without ``name``, a second name of the array ``first``. ValueError where the two differ: then they are not tied."""
+    if name not in state:
+        return state
+    if first in state and not np.array_equal(as_array(state[name]), as_array(state[first])):
+        raise ValueError(f"{name} differs from {first}, but config.json says that one array serves as both")
+    return {other: array for other, array in state.items() if other != name}

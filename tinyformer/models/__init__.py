@@ -45,8 +45,9 @@ def model_class(folder):
     """The class of the model in ``folder``."""
     values, every = read_config(folder), (*ARCHITECTURES.values(), *OTHERS)
     models = [model for model in every if model.recognises(values)]
+    published = values.get("architectures")
     for model in models:                                    # of several that stand on one network, the one that it names …
-        if values.get("architectures") == [model.published_as]:
+        if isinstance(published, list) and published and published[0] in model.published_as:
             return model
     if models:                                              # … or else the one that needs no more than that
         return models[-1]

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
-from ..interop.published import meet, require
+from ..interop.fields import check_fields
+from ..interop.published import meet, tied
 from ..nn import init
 from .checks import check_above_zero, check_heads, check_shares, check_whole, checked_block
-from .pretrained import Pretrained
+from .pretrained import Absent, Pretrained
 
 # Our names of what a published config.json says. Their defaults are ours.
 SETTINGS = {"vocab_size": "vocab_size", "block_size": "max_position_embeddings", "n_layer": "num_hidden_layers",
@@ -33,7 +34,7 @@ class BertConfig:
     n_types     kinds of tokens: in the first text and in the second
     dropout     of features and of attention weights
     eps         of the norms
-    pad         the id of [PAD], which is filled in behind a shorter text
+    pad         the id of [PAD], which is filled in behind a shorter text; None where the vocabulary has no such token
     """
 
     vocab_size: int
@@ -52,7 +53,7 @@ class BertConfig:
         check_heads(self)
         check_shares(self, "dropout")
         check_above_zero(self, "eps")
-        if not isinstance(self.pad, int) or not 0 <= self.pad < self.vocab_size:
+        if self.pad is not None and (type(self.pad) is not int or not 0 <= self.pad < self.vocab_size):
             raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, expected an id below vocab_size {self.vocab_size}")
 
 
@@ -116,53 +117,69 @@ class Layer(nn.Module):
         return self.output(ops.gelu(self.intermediate.dense(x)), x)
 
 
+class Pooler(nn.Module):
+    """tanh(W x₀ + b): (B, T, C) → (B, C)."""
+
+    def __init__(self, config):
+        self.dense = nn.Linear(config.n_embd, config.n_embd)
+
+    def forward(self, x):
+        return ops.tanh(self.dense(x[:, 0]))
+
+
 class PublishedBert(Pretrained):
     """What all that stand on BERT share: they are read from its published layout, and written in it."""
 
-    Config, model_types, published_as = BertConfig, ("bert",), "BertModel"
+    Config, model_types, published_as = BertConfig, ("bert",), ("BertModel",)
+    heads = r"cls\.|classifier\.|qa_outputs\."
 
     @classmethod
     def read_config(cls, values):
-        require(values, hidden_act=("gelu",), position_embedding_type=("absolute",), is_decoder=(False,),
-                add_cross_attention=(False,), tie_word_embeddings=(True,))
+        check_fields("bert", values)
         return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items() if theirs in values})
 
     def published_config(self):
         settings = {theirs: getattr(self.config, ours) for ours, theirs in SETTINGS.items()}
-        return {"architectures": [self.published_as], "model_type": "bert", "hidden_act": "gelu",
+        return {"architectures": [self.published_as[0]], "model_type": "bert", "hidden_act": "gelu",
                 "attention_probs_dropout_prob": self.config.dropout, **settings}
 
     def adopt(self, state):
-        """BERT's names with or without "bert.", old ones of the norms' gamma and beta; heads that are not ours, the tied
-        output's second name and the numbers of the positions left out."""
+        """BERT's names with or without "bert.", old ones of the norms' gamma and beta; the tied output's second names and the
+        numbers of the positions left out."""
         own = self.state_dict()
         state = {re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)): array
                  for name, array in state.items()}
-        return {name: array for name, array in meet(state, own, "bert.").items()
-                if name in own or not re.search(r"^(cls|classifier)\.|\.?embeddings\.position_ids$", name)}
+        state = meet(state, own, "bert.")
+        words = "bert." * ("bert.embeddings.word_embeddings.weight" in own) + "embeddings.word_embeddings.weight"
+        state = tied(tied(state, "cls.predictions.decoder.weight", words), "cls.predictions.decoder.bias", "cls.predictions.bias")
+        return {name: array for name, array in state.items()
+                if not re.search(r"(^|\.)embeddings\.(position_ids|token_type_ids)$", name)}
 
 
 class Bert(PublishedBert):
     """``hidden, pooled = model(ids)``: ids integers (B, T), hidden (B, T, C), pooled (B, C).
 
+    As in transformers, pooled is None where the weights were published without a pooler.
+
     mask        (B, T), True (or 1) at tokens that may be looked at; by default all but [PAD]
     types       (B, T), 0 in the first text, 1 in the second; by default all 0
     """
 
-    architecture = "bert"
+    architecture, parts = "bert", {"pooler": "pooler"}
 
     def __init__(self, config):
         self.config = config
         self.embeddings = Embeddings(config)
         self.encoder = nn.Module()
         self.encoder.layer = nn.ModuleList(Layer(config) for _ in range(config.n_layer))
-        self.pooler = nn.Module()
-        self.pooler.dense = nn.Linear(config.n_embd, config.n_embd)
+        self.pooler = Pooler(config)
         initialise(self)
 
     def forward(self, ids, mask=None, types=None):
         ids = checked_block(self, ids, self.config.block_size)
-        mask = ids != self.config.pad if mask is None else np.asarray(mask, bool)
+        if mask is None:
+            mask = np.ones(ids.shape, bool) if self.config.pad is None else ids != self.config.pad
+        mask = np.asarray(mask, bool)
         for name, array in (("mask", mask), ("types", types)):
             if array is not None and np.shape(array) != ids.shape:
                 raise ValueError(f"{type(self).__name__}: {name} has shape {np.shape(array)}, expected {ids.shape}, that of ids")
@@ -174,7 +191,7 @@ class Bert(PublishedBert):
         mask = None if mask.all() else mask[:, None, None]                                  # (B, 1, 1, T): keys alone
         for layer in self.encoder.layer:
             x = layer(x, mask)
-        return x, ops.tanh(self.pooler.dense(x[:, 0]))
+        return x, None if isinstance(self.pooler, Absent) else self.pooler(x)
 
 
 def initialise(model):

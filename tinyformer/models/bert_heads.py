@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import nn, ops
+from ..interop.fields import require
 from .bert import Bert, BertConfig, PublishedBert, initialise
 from .checks import check_whole
 from .classifier import Classifier
+from .pretrained import Absent
 
 UNMASKED = -100                                             # the label of a token that is not asked for
 
@@ -47,9 +49,14 @@ class Predictions(nn.Module):
 
 class BertForPreTraining(PublishedBert):
     """``masked, following = model(ids, mask, types)``: logits of the words (B, T, V), and of the second text being another
-    one (B, 2): class 0 says that it follows the first, class 1 that it does not."""
+    one (B, 2): class 0 says that it follows the first, class 1 that it does not.
 
-    architecture, task, published_as = "bert-pretraining", "masked", "BertForPreTraining"
+    A head that the weights were published without gives None; ``loss`` and ``words`` then say what is missing.
+    """
+
+    architecture, task = "bert-pretraining", "masked"
+    published_as = "BertForPreTraining", "BertForMaskedLM", "BertLMHeadModel", "BertForNextSentencePrediction"
+    parts = {"bert.pooler": "pooler", "cls.predictions": "head for masked words", "cls.seq_relationship": "head for pairs of texts"}
 
     def __init__(self, config):
         self.config = config
@@ -61,12 +68,20 @@ class BertForPreTraining(PublishedBert):
 
     def forward(self, ids, mask=None, types=None):
         hidden, pooled = self.bert(ids, mask, types)
-        return self.cls.predictions(hidden, self.bert.embeddings.word_embeddings.weight), self.cls.seq_relationship(pooled)
+        masked = None if isinstance(self.cls.predictions, Absent) else self._masked(hidden)
+        return masked, None if isinstance(self.cls.seq_relationship, Absent) else self.cls.seq_relationship(pooled)
 
-    def adopt(self, state):
+    def words(self, ids, mask=None, types=None):
+        """The logits of the words alone (B, T, V)."""
+        return self._masked(self.bert(ids, mask, types)[0])
+
+    def _masked(self, hidden):
+        return self.cls.predictions(hidden, self.bert.embeddings.word_embeddings.weight)
+
+    def _fitted(self, state, file):
         if not any(name.startswith("cls.") for name in state):
             raise ValueError("these are weights of a BERT without heads for masked words and pairs")
-        return super().adopt(state)
+        return super()._fitted(state, file)
 
     def asked(self, pairs, labels):
         """(logits of the words that are asked for (N, V), those of the pairs (B, 2)); the head sees these N places alone.
@@ -74,8 +89,7 @@ class BertForPreTraining(PublishedBert):
         labels      (B, T), −100 at words that are not asked for
         """
         hidden, pooled = self.bert(*pairs)
-        words = self.cls.predictions(hidden[labels != UNMASKED], self.bert.embeddings.word_embeddings.weight)
-        return words, self.cls.seq_relationship(pooled)
+        return self._masked(hidden[labels != UNMASKED]), self.cls.seq_relationship(pooled)
 
     def loss(self, pairs, targets):
         """Mean cross-entropy in nats of the masked words, plus that of the pairs.   targets: (labels (B, T), classes (B,))."""
@@ -98,7 +112,7 @@ class BertClassifierConfig(BertConfig):
 class BertClassifier(PublishedBert, Classifier):
     """``logits = model(ids)``: pooled output, dropout, linear. ids integers (B, T), mask as ``Bert`` has it, logits (B, K)."""
 
-    architecture, Config, published_as = "bert-classifier", BertClassifierConfig, "BertForSequenceClassification"
+    architecture, Config, published_as = "bert-classifier", BertClassifierConfig, ("BertForSequenceClassification",)
 
     def __init__(self, config):
         self.config = config
@@ -126,10 +140,13 @@ class BertClassifier(PublishedBert, Classifier):
 
     @classmethod
     def read_config(cls, values):
-        config, names = super().read_config(values), values.get("id2label")
+        config, names, count = super().read_config(values), values.get("id2label"), values.get("num_labels")
         if not isinstance(names, (dict, type(None))):
             raise ValueError(f"id2label is {names!r}, expected the classes' names by number")
-        return dataclasses.replace(config, n_classes=len(names)) if names else config
+        require(values, problem_type=(None, "single_label_classification"))
+        if count is None and names:
+            count = len(names)
+        return config if count is None else dataclasses.replace(config, n_classes=count)
 
     def published_config(self):
         return {**super().published_config(), "id2label": {str(k): f"LABEL_{k}" for k in range(self.config.n_classes)}}

@@ -155,7 +155,7 @@ class Llama(LlamaLayout, Decoder):
     def forward(self, ids, cache=None):
         ids, past = self._checked(ids, cache)
         x = self.model(ids, self.angles(past, ids.shape[1]), cache)
-        return ops.linear(x, self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight)
+        return ops.linear(x, self.model.embed_tokens.weight) if self.lm_head is None else self.lm_head(x)
 
     def angles(self, past, T):
         """cos and sin of positions past … past + T − 1, out of a table whose length is a power of two: few are ever made."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +23,14 @@ class Pretrained(Module):
     one does. One that is ``counted`` has ``fit(data)`` and no gradients. One that is published under other names says under which
     ``model_types`` of config.json, and as which of its "architectures" where several stand on one network; it overrides the
     four methods that translate: ``read_config`` and ``published_config``, ``adopt`` and ``published_state``.
+
+    parts       {module: what it is}: parts that a published file may lack; ``from_pretrained`` then puts an ``Absent`` there
+    heads       a pattern of the names of tensors that belong to other models on the same network; they are left out
     """
 
     architecture, task, counted = "", "", False
-    Config, model_types, published_as = None, (), None
+    Config, model_types, published_as = None, (), ()
+    parts, heads = {}, None
 
     @classmethod
     def read_config(cls, values):
@@ -75,6 +81,7 @@ class Pretrained(Module):
         except (ValueError, TypeError, MemoryError) as error:
             raise ValueError(f"{path}: {error}") from None
         try:
+            state = model._fitted(model.adopt(state), weights)
             model.load_state_dict(state)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{weights}: does not fit config.json: {error}") from None
@@ -83,10 +90,35 @@ class Pretrained(Module):
                 raise ValueError(f"{weights}: {name} is not finite; the file is damaged or the training diverged")
         return model.eval()
 
+    def _fitted(self, state, file):
+        """``state`` without the heads of other models, which a warning names. Parts that it lacks become ``Absent``."""
+        own = self.state_dict()
+        others = [name for name in state if name not in own and self.heads and re.match(self.heads, name)]
+        if others:
+            left = ", ".join(sorted({name.rpartition(".")[0] for name in others}))
+            warnings.warn(f"{file}: left out {left}: {type(self).__name__} has no such head", stacklevel=3)
+        for part, what in self.parts.items():
+            names = [name for name in own if name.startswith(part + ".")]
+            if names and not any(name in state for name in names):
+                holder, _, last = part.rpartition(".")
+                setattr(dict(self.named_modules())[holder], last, Absent(f"{type(self).__name__}: {file} has no {what} "
+                                                                         f"({', '.join(names)})"))
+        return {name: array for name, array in state.items() if name not in others}
+
     @classmethod
     def recognises(cls, values):
         """Whether ``values``, a config.json, are of this architecture."""
         return named(values) in (cls.architecture, *cls.model_types)
+
+
+class Absent(Module):
+    """Stands for a part that the weights' file lacks. Using it is a ValueError."""
+
+    def __init__(self, sentence):
+        self.sentence = sentence
+
+    def forward(self, *_):
+        raise ValueError(self.sentence)
 
 
 def named(values):

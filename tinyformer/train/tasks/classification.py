@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -93,13 +94,17 @@ class Classification(Labelled):
     def prepare(self, model):
         if self.data.checkpoint and not self.data.scratch:
             folder = _checkpoint(self.data.checkpoint)
-            bert = Bert.from_pretrained(folder)
+            with warnings.catch_warnings():                 # the head is new: that the old ones are left out is the purpose
+                warnings.filterwarnings("ignore", message=".*: left out ")
+                bert = Bert.from_pretrained(folder)
             for field in fields(bert.config):               # other heads would take the same weights, and be wrong
                 theirs, ours = getattr(bert.config, field.name), getattr(model.config, field.name)
                 if theirs != ours and field.name != "dropout":
                     raise ValueError(f"data.checkpoint: {folder} has {field.name} {theirs}, but the model has {ours}; "
                                      f"set model.{field.name}={theirs}")
-            model.bert.load_state_dict(bert.state_dict())
+            missing, _ = model.bert.load_state_dict(bert.state_dict(), strict=False)
+            if missing:
+                warnings.warn(f"{folder} has no {', '.join(missing)}; these start from random weights", stacklevel=2)
         if hasattr(model, "prepare"):
             model.prepare(self.encoded(model, "train"), self.train.y)
 
