@@ -136,3 +136,10 @@ def test_python_ends_while_a_daemon_thread_is_in_a_kernel(binding, kernel):
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+def test_a_gradient_that_numpy_made_a_number_is_taken(binding):
+    theta, m, v = np.array(3, "f"), np.zeros((), "f"), np.zeros((), "f")
+    binding.adamw([(theta, np.float32(2), m, v, 0.5, 0, 0.5, 0.5, 0, 1, 1)])
+    assert (theta, m, v) == (3 - 0.5 / np.sqrt(np.float32(2)), 1, 2)
+    assert binding.sum_of_squares([np.float32(3), np.ones(2, "f")]) == 11

@@ -230,8 +230,8 @@ def is_whole(a):
 
 
 def whole(a):
-    """``a``, or a copy of it that lies in one piece."""
-    return a if is_whole(a) else np.array(a, order="C")
+    """``a``, or a copy of it that lies in one piece. A NumPy number (a sum of an array without axes is one) becomes an array."""
+    return a if isinstance(a, np.ndarray) and is_whole(a) else np.array(a, order="C")
 
 
 def aligned(a):
