@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+import tinyformer
 from tinyformer.learn import EXERCISES, judging
 from tinyformer.learn.folder import text
 
@@ -91,14 +93,16 @@ def test_from_the_stub_to_the_pass(cli, desk, refused):
     assert "Stuck? tinyformer learn hint mse" in result.lines
     cli("learn", "hint", "mse")
     assert cli("learn", "hint", "mse").lines == ["mse, hint 2 of 3: What is the derivative of u²?"]
-    assert "1 try, factor" in cli("learn", "list").lines[0]
+    assert cli("learn", "list").lines[0] == "Chapter 1, Linear model: 0 of 6 passed"
+    assert "1 try, factor" in cli("learn", "list").lines[1]
 
     desk("mse", solved("mse"))
     result = cli("learn", "check", os.path.join("exercises", "01_mse.py"))
     assert result.code == 0
     assert result.lines == ["mse: passed. And your prediction was right.",
                             f"Next: linear_weight, in {os.path.join('exercises', '02_linear_weight.py')}"]
-    assert cli("learn", "list").lines[0].endswith("passed")
+    assert cli("learn", "list").lines[0] == "Chapter 1, Linear model: 1 of 6 passed"
+    assert cli("learn", "list").lines[1].endswith("passed")
     assert "def mse(x, target):" in cli("learn", "solution", "mse").out
 
 
@@ -120,7 +124,10 @@ def test_all_solved(cli, desk):
         desk(name, solved(name))
     result = cli("learn", "check")
     assert result.code == 0 and "All exercises are passed." in result.lines[-1]
-    listed = cli("learn", "list").lines[:len(EXERCISES)]
+    lines = cli("learn", "list").lines
+    chapters = [int(line.split()[1].rstrip(",")) for line in lines if line.startswith("Chapter ")]
+    assert chapters == sorted(set(chapters)) and len(chapters) > 10
+    listed = [line for line in lines if line.startswith(" ")]
     assert all(line.endswith("passed") for line in listed) and [line.split()[1] for line in listed] == list(EXERCISES)
 
 
@@ -131,14 +138,14 @@ def test_all_solved(cli, desk):
     ("open('data.txt')\n", "import", "FileNotFoundError: "),
     ("exit()\n", "import", "your code leaves Python (exit)"),
     ("def mes(x, target): pass\n", "name", "01_mse.py has no function mse; it has mes. Keep its name: def mse(x, target)"),
-    ("", "name", "01_mse.py has no function mse. Keep its name"),
+    ("", "name", "01_mse.py has no function mse; it defines no function. Keep its name"),
     ("mse = 3\n", "name", "expected a function"),
     ("def mse(x): pass\n", "signature", "your function is mse(x), expected mse(x, target)"),
     ("def mse(x, target):\n    return x @ target\n", "error",
      "in line 2: return x @ target\n    where x is (5, 3), target is (5, 3)"),
     ("def mse(x, target):\n    return input()\n", "error", "EOFError"),
     ("import os\n\n\ndef mse(x, target):\n    os._exit(3)\n", "stopped", "your code ended Python itself"),
-    ("# -*- coding: nonsense -*-\n", "import", "SyntaxError"),
+    ("# -*- coding: nonsense -*-\n", "file", "unknown encoding: nonsense"),
     ("while True:\n    pass\n", "time", "still running after 1 seconds: is there a loop without an end?; it was in line"),
     ("def mse(x, target):\n    while True:\n        pass\n", "time", "still running after 1 seconds"),
     ("def mse(x, target):\n    while True:\n        try:\n            pass\n        except BaseException:\n            pass\n",
@@ -146,13 +153,64 @@ def test_all_solved(cli, desk):
 ))
 def test_files_that_do_not_work(cli, desk, monkeypatch, source, code, message):
     monkeypatch.setattr(judging, "LIMIT", 1)
-    monkeypatch.setattr("tinyformer.learn.worker.GRACE", 2)
+    monkeypatch.setattr("tinyformer.sandbox.parent.GRACE", 2)
     desk("mse", source)
     result = cli("learn", "check", "mse")
     assert result.code == 1 and result.errors == []
     assert result.lines[0] == f"mse: not yet.  [{code}]"
     assert message in result.out, result.out
     assert "Traceback" not in result.out and "worker.py" not in result.out and "judging.py" not in result.out
+
+
+def test_escape_codes_are_shown_and_not_obeyed(cli, desk):
+    desk("mse", with_vjp("print('\\x1b[2J\\u202egone')\n        raise ValueError('\\x1b[31mred')"))
+    out = cli("learn", "check", "mse").out
+    assert r"  | \x1b[2J\u202egone" in out and r"ValueError: \x1b[31mred" in out
+    assert "\x1b" not in out and "\u202e" not in out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_what_is_no_file_is_named(cli, desk):
+    path = desk("mse", "")
+    for make, kind in ((os.mkfifo, "a pipe or a device"), (os.mkdir, "a folder")):
+        path.rmdir() if path.is_dir() else path.unlink()
+        make(path)
+        assert f"01_mse.py is {kind}, expected a Python file" in cli("learn", "check", "mse").out
+
+
+@pytest.mark.parametrize("data, message", (
+    (b"\x00\x01\x02", "is no text: line 1 has a zero byte"),
+    (b"import numpy\n# gr\xfc\xdfe\n", "is not UTF-8 text: line 2 has the byte 0xfc. Save the file as UTF-8"),
+    ("import numpy\n".encode("utf-16"), "0xff|zero byte"),
+    (b"#" * (2 << 20), "has 2,097,152 bytes, expected a Python file of at most 1,048,576"),
+))
+def test_files_that_are_no_text(cli, desk, data, message):
+    desk("mse", "").write_bytes(data)
+    result = cli("learn", "check", "mse")
+    assert result.code == 1 and any(part in result.out for part in message.split("|")), result.out
+    assert "open, file" in cli("learn", "list").lines[1]
+
+
+def test_a_folder_that_cannot_be_written(cli, desk, monkeypatch):
+    desk("mse", solved("mse"))
+
+    def refuse(path, data):
+        raise PermissionError(13, "Permission denied", str(path))
+    monkeypatch.setattr("tinyformer.learn.folder.replace_file", refuse)
+    result = cli("learn", "check", "mse")
+    assert result.code == 0 and result.lines[0].startswith("mse: passed.") and result.lines[1].startswith("Next: linear_weight")
+    assert result.lines[2].startswith("This is not recorded: ") and result.lines[2].endswith(": Permission denied.")
+
+
+@pytest.mark.parametrize("command", (["learn", "check", "mse"], ["learn", "list"], ["check", "mine.py"]))
+def test_without_docstrings(desk, tmp_path, command):
+    desk("mse", solved("mse"))
+    (tmp_path / "home" / "mine.py").write_text('def double(x: "BC"):\n    return 2 * x, lambda dy: 2 * dy\n')
+    root = str(Path(tinyformer.__file__).parents[1])
+    for flags, env in ((["-OO"], {}), ([], {"PYTHONOPTIMIZE": "2"})):
+        done = subprocess.run([sys.executable, *flags, "-m", "tinyformer", *command], cwd=tmp_path / "home", capture_output=True,
+                              text=True, encoding="utf-8", env={**os.environ, **env, "PYTHONPATH": root})
+        assert done.returncode == 0 and done.stderr == "", done
 
 
 def test_after_one_that_hangs_the_others_are_checked(cli, desk, monkeypatch):

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import tinyformer
 from tinyformer.learn import EXERCISES, words
 from tinyformer.learn.folder import PROGRESS, Folder, text
 from tinyformer.learn.judging import Verdict
@@ -89,11 +96,92 @@ def test_found_from_inside_from_beside_and_under_another_name(tmp_path, monkeypa
         assert Folder.find().path.resolve() == tmp_path / "course"
 
 
-@pytest.mark.parametrize("content", ("{", "[]", '{"mse": 3}', ""))
-def test_spoilt_progress(folder, content):
-    (folder.path / PROGRESS).write_text(content)
-    with pytest.raises(ValueError, match="delete it to count anew"):
-        folder.next()
+@pytest.mark.parametrize("content", (
+    b"{", b"[]", b'{"mse": 3}', b"", b"\xff\xfe", b"[" * 100_000, b'{"mse": {"tries": "many"}}', b'{"mse": {"tries": -1}}',
+    b'{"mse": {"hints": null}}', b'{"mse": {"passed": 1}}', b'{"mse": {"hint": []}}', b"3", b"null", b'{"mse": {"tries": 1e400}}'))
+def test_damaged_progress_is_named_kept_and_no_hindrance(folder, content):
+    path = folder.path / PROGRESS
+    path.write_bytes(content)
+    assert folder.next() == "mse" and folder.entry("mse")["tries"] == 0
+    notice, = folder.notices()
+    assert notice.startswith(f"{path} is damaged: ") and folder.notices() == []
+    assert folder.record(WRONG)["tries"] == 1
+    kept = path.with_name(f"{PROGRESS}.damaged")
+    assert folder.notices() == [f"The damaged file is kept as {kept}."] and kept.read_bytes() == content
+    assert Folder(folder.path).entry("mse")["tries"] == 1 and Folder(folder.path).notices() == []
+
+
+def test_what_is_sound_in_a_damaged_file_counts(folder):
+    folder.record(Verdict("mse"))
+    folder.record(WRONG)
+    progress = json.loads((folder.path / PROGRESS).read_text())
+    progress.update(relu=7, of_a_later_version={"tries": 2})
+    (folder.path / PROGRESS).write_text(json.dumps(progress))
+    folder.record(Verdict("softmax"))
+    entries = folder.entries()
+    assert entries["mse"]["passed"] and entries["softmax"]["passed"] and not entries["relu"]["passed"]
+    assert json.loads((folder.path / PROGRESS).read_text())["of_a_later_version"] == {"tries": 2}
+
+
+def test_progress_that_is_a_folder(folder, monkeypatch):
+    path = folder.path / PROGRESS
+    path.unlink()
+    path.mkdir()
+    monkeypatch.chdir(folder.path)
+    found = Folder.find()
+    assert found.record(WRONG)["tries"] == 1
+    assert "is damaged: it is no ordinary file" in found.notices()[0] and path.is_file()
+
+
+def test_what_cannot_be_written_still_counts_for_now(folder, monkeypatch):
+    def full(path, data):
+        raise OSError(28, "No space left on device", str(path))
+    monkeypatch.setattr("tinyformer.learn.folder.replace_file", full)
+    assert folder.record(Verdict("mse"))["passed"]
+    assert folder.notices() == [f"This is not recorded: {folder.path / PROGRESS}: No space left on device."]
+    assert folder.next() == "linear_weight" and Folder(folder.path).next() == "mse"
+
+
+def test_records_of_several_processes_are_all_kept(folder):
+    program = ("import sys; sys.path.insert(0, sys.argv[3]); from tinyformer.learn.folder import Folder; "
+               "from tinyformer.learn.judging import Verdict\n"
+               "for _ in range(5): Folder(sys.argv[1]).record(Verdict(sys.argv[2]))")
+    root, names = str(Path(tinyformer.__file__).parents[1]), list(EXERCISES)[:6]
+    processes = [subprocess.Popen([sys.executable, "-c", program, str(folder.path), name, root]) for name in names]
+    assert [process.wait() for process in processes] == [0] * len(names)
+    assert [folder.entry(name)["tries"] for name in names] == [5] * len(names)
+
+
+@pytest.mark.parametrize("code", ("import", "file", "name", "signature"))
+def test_a_file_that_python_cannot_run_is_no_try(folder, code):
+    folder.record(WRONG)
+    folder.hinted("mse")
+    folder.hinted("mse")
+    entry = folder.record(Verdict("mse", "broken", code, "line 1"), b"def")
+    assert entry["tries"] == 1 and entry["hints"] == 2 and entry["hint"] == "think"
+    assert words.state({**entry, "tries": 0}) == f"open, {code}"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_in_place_of_a_file_is_put_aside(folder):
+    path = folder.file("mse")
+    path.unlink()
+    os.mkfifo(path)
+    kept = folder.reset("mse")
+    assert kept.is_fifo() and path.is_file()
+
+
+def test_a_second_reset_loses_nothing(folder):
+    path = folder.file("mse")
+    for mine in ("first", "second"):
+        path.write_text(mine)
+        assert folder.reset("mse").read_text() == mine
+    assert sorted(kept.read_text() for kept in folder.path.glob("*.old*")) == ["first", "second"]
+
+
+def test_files_keep_the_numbers_that_they_have(folder):
+    old = folder.file("relu").rename(folder.path / "77_relu.py")
+    assert folder.file("relu") == old and folder.start() == []
 
 
 @pytest.mark.parametrize("width", (60, 79, 120))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from tinyformer.learn import EXERCISES, judge
-from tinyformer.learn.calling import explain, learners_frame
+from tinyformer.sandbox.words import explain, learners_frame
 
 MSE, SOFTMAX, LSTM, ADAM = (EXERCISES[name] for name in ("mse", "softmax", "lstm_cell", "adam"))
 
@@ -113,6 +116,27 @@ def test_a_single_gradient_may_come_alone_or_in_a_tuple():
     assert judge(SOFTMAX, softmax).ok
 
 
+CROSS_ENTROPY = EXERCISES["cross_entropy"]
+
+
+@pytest.mark.parametrize("full", (lambda d: (d, None), lambda d: [d, None], lambda d: (d, 0), lambda d: d))
+def test_a_gradient_for_each_input_or_for_the_float_inputs_only(full):
+    def cross_entropy(logits, targets):
+        value, vjp = CROSS_ENTROPY.function(logits, targets)
+        return value, lambda dL: full(vjp(dL))
+    verdict = judge(CROSS_ENTROPY, cross_entropy)
+    assert verdict.ok, verdict.message
+
+
+def test_mistakes_are_named_in_either_form():
+    for wrong in CROSS_ENTROPY.wrong:
+        def cross_entropy(logits, targets, function=CROSS_ENTROPY.build(wrong)):
+            value, vjp = function(logits, targets)
+            return value, lambda dL: (vjp(dL), None)
+        verdict = judge(CROSS_ENTROPY, cross_entropy)
+        assert not verdict.ok and verdict.mistake == wrong.name
+
+
 def test_the_error_is_on_the_learners_line_and_gives_the_shapes():
     def mse(x, target):
         return np.mean((x - target) ** 2), lambda dL: x @ target        # the line that it must name
@@ -140,17 +164,37 @@ def test_an_endless_loop_in_vjp_ends():
 
 def test_ctrl_c_is_not_taken_for_the_time_limit():
     def mse(x, target):
-        raise KeyboardInterrupt
+        _thread.interrupt_main()
+        while True:
+            time.sleep(0.01)
     with pytest.raises(KeyboardInterrupt):
         judge(MSE, mse)
 
 
 def test_outside_the_main_thread_it_works_too():
+    def endless(x, target):
+        while True:
+            pass
     verdicts = []
-    thread = threading.Thread(target=lambda: verdicts.append(judge(MSE, MSE.function)))
+    thread = threading.Thread(target=lambda: verdicts.extend([judge(MSE, MSE.function), judge(MSE, endless, limit=0.3)]))
     thread.start()
     thread.join()
-    assert verdicts[0].ok
+    assert verdicts[0].ok and verdicts[1].code == "time"
+
+
+def test_the_time_limit_needs_no_ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert judge(MSE, mse_with(lambda dL, x, target: time.sleep(5)), limit=0.3).code == "time"
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("error", (KeyboardInterrupt("mine"), GeneratorExit(), type("Odd", (BaseException,), {})()))
+def test_errors_that_are_no_exceptions(error):
+    def mse(x, target):
+        raise error
+    assert type(error).__name__ in judge(MSE, mse).message
 
 
 def test_what_is_printed_is_kept_once(capsys):

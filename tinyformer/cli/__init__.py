@@ -63,7 +63,6 @@ def main():
         settle(stream)
     warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")     # `tinyformer doctor` says it
     warnings.showwarning = lambda message, *_, **__: say(f"tinyformer: {one_line(message)}", sys.stderr)
-    from ..train import Interrupted, RecipeError
     try:
         with np.errstate(all="ignore"):                     # a loss that is not finite is reported where it matters
             code = app(sys.argv[1:] or ["--help"], prog_name="tinyformer", standalone_mode=False)
@@ -74,6 +73,7 @@ def main():
     except Exception as error:
         if os.environ.get("TINYFORMER_TRACEBACK"):
             raise
+        from ..train import Interrupted, RecipeError        # not before: it takes a third of a second
         if isinstance(error, Interrupted):
             fail(str(error), 130)
         known = isinstance(error, (ValueError, TypeError, OSError, RuntimeError, ArithmeticError))

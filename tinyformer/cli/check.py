@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .console import say
+
 SECONDS = 20                            # how long a learner's function may take
 
 
@@ -21,45 +23,25 @@ def command(
     function is checked twice: with different sizes, in which a stray factor names itself, and with equal ones, in which a
     transpose cannot hide behind a wrong shape. Exit code 1 if something is wrong.
     """
-    from ..gradcheck.learner import LearnerError, load_function, within
+    from ..sandbox import Refused
+    from ..sandbox.parent import run
+    from ..sandbox.words import printed_lines, visible
     path, _, name = target.rpartition(":") if not target.endswith(".py") else (target, "", "")
-    if not path:
-        raise LearnerError(f"expected FILE.py or FILE.py:FUNCTION, not {target}")
-    report = within(seconds, lambda: _checked(load_function(path, name or None), path, seed))
-    print(report)
-    if not report.ok:
+    if not path.endswith(".py"):
+        raise ValueError(f"expected FILE.py or FILE.py:FUNCTION, not {target}")
+    answer, = run("tinyformer.gradcheck.learner", [[path, name or None, seed, seconds]], seconds)
+    if isinstance(answer, Refused):
+        answer = {"ok": False, "refused": str(answer), "printed": "", "unprinted": 0}
+    for line in printed_lines(answer["printed"], answer["unprinted"]):
+        say(line)
+    if "refused" in answer:
+        raise ValueError(visible(on_one_line(answer["refused"])))
+    say(visible(answer["report"]))
+    if not answer["ok"]:
         raise SystemExit(1)
 
 
-def _checked(function, path, seed):
-    """The report on the first set of inputs at which something is wrong, or on the last."""
-    import sys
-
-    from ..gradcheck import check, sample
-    from ..gradcheck.learner import LearnerError, own_words, shapes_of
-    own = getattr(sys.modules.get(function.__module__), "inputs", None) or function.__globals__.get("inputs")
-    shapes = shapes_of(function)
-    if callable(own):
-        given = own()
-        drawn = [given if isinstance(given, (tuple, list)) else (given,)]
-    elif shapes is not None:
-        drawn = [sample(*shapes, seed=seed), sample(*shapes, seed=seed, square=True)]
-    else:
-        raise LearnerError(f"{function.__name__}: what are its inputs? Write the axes of each as a letter, as in "
-                           f'def {function.__name__}(x: "BC", …), or a function inputs() that returns the arrays')
-    report, failed = None, None
-    for inputs in drawn:
-        try:
-            report = check(function, *inputs, seed=seed)
-        except LearnerError:
-            raise
-        except NotImplementedError:
-            raise LearnerError(f"{function.__name__}: not written yet") from None
-        except Exception as error:                          # different sizes may not go together in a wrong vjp; equal ones do
-            failed = LearnerError(f"{function.__name__}: {own_words(error, path)}")
-            continue
-        if not report.ok:
-            return report
-    if failed is not None:
-        raise failed
-    return report
+def on_one_line(message):
+    """A message of several lines as one, without the pointer under a line of code."""
+    first, *rest = [line for line in message.splitlines() if line.strip() != "^"]
+    return first + "".join(f"{':' if line.startswith('    ') else ','} {line.strip()}" for line in rest)

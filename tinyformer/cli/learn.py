@@ -32,19 +32,20 @@ def start(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to w
         say(f"Open {desk.file(following)} in an editor, answer its question, write the missing part, then{inside}:\n\n"
             f"    tinyformer learn check {following}\n\n"
             f"`tinyformer learn watch` checks whenever you save; `tinyformer learn list` shows how far you are.")
+    _say_notices(desk)
 
 
 @app.command("list")
 def list_all():
-    """Show all exercises and how far you are."""
+    """Show all exercises by chapter, and how far you are."""
     from ..learn import words
-    from ..learn.exercises import EXERCISES
     from ..learn.folder import Folder
     desk = Folder.find()
-    entries = [desk.entry(name) for name in EXERCISES]
-    for number, (exercise, entry) in enumerate(zip(EXERCISES.values(), entries), 1):
-        say(words.line(number, exercise, entry, width()))
-    say(f"\n{words.count(entries)} {_next(desk)}")
+    entries = desk.entries()
+    for line in words.listing(entries, width()):
+        say(line)
+    say(f"{words.count(entries.values())} {_next(desk)}")
+    _say_notices(desk)
 
 
 @app.command("check")
@@ -87,6 +88,7 @@ def hint(name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="An 
     desk = Folder.find()
     name = name or desk.next()
     say(words.hint(words.find(name), desk) if name else _next(desk))
+    _say_notices(desk)
 
 
 @app.command("solution")
@@ -94,8 +96,9 @@ def solution(name: Name):
     """Show the solution, after a pass or three tries."""
     from ..learn import words
     from ..learn.folder import Folder
-    exercise = words.find(name)
-    say(words.solution(exercise, Folder.find().entry(exercise.name)))
+    exercise, desk = words.find(name), Folder.find()
+    say(words.solution(exercise, desk.entry(exercise.name)))
+    _say_notices(desk)
 
 
 @app.command("reset")
@@ -106,6 +109,7 @@ def reset(name: Name):
     exercise, desk = words.find(name), Folder.find()
     kept = desk.reset(exercise.name)
     say(f"{desk.file(exercise.name)} is as at the start{kept and f'; what you had is in {kept}' or ''}.")
+    _say_notices(desk)
 
 
 # ------------------------------------------------------------------------------------------------ the parts
@@ -113,11 +117,13 @@ def reset(name: Name):
 def _check_one(desk, exercise):
     """Check, note and print one. Whether it is passed."""
     from ..learn import words
+    from ..learn.folder import source_of
     from ..learn.worker import check_files
     path = desk.file(exercise.name)
     verdict = next(check_files({exercise.name: path}))
-    entry = desk.record(verdict, _source(path))
+    entry = desk.record(verdict, source_of(path))
     say(words.tell(exercise, verdict, entry, path, _next(desk, exercise.name)))
+    _say_notices(desk)
     return verdict.ok
 
 
@@ -125,11 +131,12 @@ def _check_all(desk):
     """Check, note and print all, in a line each, and the first that is wrong whole. Whether all are passed."""
     from ..learn import words
     from ..learn.exercises import EXERCISES
+    from ..learn.folder import source_of
     from ..learn.worker import check_files
     first, entries = None, []
     for number, verdict in enumerate(check_files({name: desk.file(name) for name in EXERCISES}), 1):
         exercise = EXERCISES[verdict.name]
-        entry = desk.record(verdict, _source(desk.file(verdict.name)))
+        entry = desk.record(verdict, source_of(desk.file(verdict.name)))
         entries.append(entry)
         if verdict.state != "not attempted" or entry["passed"]:
             say(words.line(number, exercise, entry, width()))
@@ -138,8 +145,9 @@ def _check_all(desk):
     if first:
         exercise, verdict, entry = first
         say("\n" + words.tell(exercise, verdict, entry, desk.file(exercise.name)))
-    attempted = sum(entry["tries"] > 0 for entry in entries)
+    attempted = sum(entry["tries"] > 0 or entry["state"] == "broken" for entry in entries)
     say(f"\n{words.count(entries)} {len(EXERCISES) - attempted} not attempted. {_next(desk)}")
+    _say_notices(desk)
     return all(entry["state"] == "passed" for entry in entries)
 
 
@@ -148,11 +156,9 @@ def _next(desk, after=None):
     return f"Next: {following}, in {desk.file(following)}" if following else "All exercises are passed."
 
 
-def _source(path):
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+def _say_notices(desk):
+    for notice in desk.notices():
+        say(notice)
 
 
 def _times(desk):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 
 import numpy as np
@@ -91,7 +92,7 @@ class Point:
 
 def closure(function):
     """{name: what a function refers to from around it}."""
-    names = {}
+    function, names = inspect.unwrap(function), {}
     for name, cell in zip(getattr(getattr(function, "__code__", None), "co_freevars", ()),
                           getattr(function, "__closure__", None) or ()):
         try:

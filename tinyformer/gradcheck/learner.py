@@ -1,56 +1,25 @@
-"""A learner's file: read one function out of it, and run it without waiting for ever. What is wrong is said of their line."""
+"""Check a function in a learner's file: the program of the process in which ``tinyformer check`` runs that file."""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
-import linecache
-import sys
-import threading
-import traceback
+import warnings
 from pathlib import Path
 
-
-class LearnerError(ValueError):
-    """One sentence about a learner's file, with the line that it is about."""
-
-
-def load_function(path, name=None):
-    """The function ``name`` of the Python file ``path``; without a name, the only one that it defines."""
-    path = Path(path).resolve()
-    if not path.is_file():
-        raise LearnerError(f"{path}: no such file")
-    spec = importlib.util.spec_from_file_location(path.stem.replace("-", "_"), path)
-    if spec is None:
-        raise LearnerError(f"{path}: expected a Python file, ending in .py")
-    module = importlib.util.module_from_spec(spec)
-    linecache.checkcache(str(path))
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise LearnerError(f"{path.name}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}") from None
-    except Exception as error:
-        raise LearnerError(f"{path.name} does not import: {own_words(error, path)}") from None
-    own = [n for n, value in vars(module).items()
-           if inspect.isfunction(value) and value.__module__ == module.__name__ and n != "inputs" and not n.startswith("_")]
-    listed = f"it has {', '.join(own)}" if own else "it defines no function"
-    if name is None:
-        if len(own) != 1:
-            raise LearnerError(f"{path.name}: say which function, as {path.name}:NAME; {listed}")
-        name = own[0]
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise LearnerError(f"{path.name} has no function {name}; {listed}")
-    return function
+from ..sandbox import Refused, call, captured, find_function, run_file, within
+from ..sandbox.child import serve
+from .compare import check
+from .samples import sample
 
 
-def own_words(error, path):
-    """What ``error`` says, and the last line of ``path`` that led to it."""
-    name = type(error).__name__
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == Path(path).resolve()]
-    where = f" (line {lines[-1].lineno}: {lines[-1].line})" if lines else ""
-    return f"{name}: {' '.join(str(error).split())}{where}"
+def main():
+    """Answer jobs for ``sandbox.parent.run``: [file, name of the function or None, seed, seconds].
+
+    An answer is {"ok", "report": the report as text, "refused": what is wrong with the file in place of a report, "printed"
+    and "unprinted": see ``Captured.result``}.
+    """
+    serve(_answer)
 
 
 def shapes_of(function):
@@ -71,30 +40,47 @@ def shapes_of(function):
     return shapes
 
 
-def within(seconds, call):
-    """``call()``, or a LearnerError with the line at which it stood when the time was up.
-
-    It runs in a thread of its own, as signals that could stop it do not exist on every system; one that never ends is left
-    behind, and ends with the process.
-    """
-    outcome = {}
-
-    def run():
+def _answer(job, changed):
+    path, name, seed, seconds = job
+    with captured() as printed, warnings.catch_warnings():
         try:
-            outcome["value"] = call()
-        except BaseException as error:
-            outcome["error"] = error
+            report = within(seconds, _checked, Path(path), name, seed)
+            changed()
+            answer = {"ok": report.ok, "report": str(report)}
+        except Refused as refused:
+            answer = {"ok": False, "refused": str(refused)}
+    text, lost = printed.result()
+    return {**answer, "printed": text, "unprinted": lost}
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        frames = traceback.extract_stack(sys._current_frames()[thread.ident])
-        home = str(Path(__file__).parents[1])
-        theirs = [f for f in frames if not f.filename.startswith((home, "<")) and "numpy" not in f.filename
-                  and not f.filename.endswith("threading.py")]
-        where = f", at {Path(theirs[-1].filename).name}, line {theirs[-1].lineno}: {theirs[-1].line}" if theirs else ""
-        raise LearnerError(f"still running after {seconds:g} seconds{where}; does a loop never end?")
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["value"]
+
+def _checked(path, name, seed):
+    """The report on the first set of inputs at which something is wrong, or on the last."""
+    names = run_file(path)
+    function = find_function(names, path, name)
+    warnings.simplefilter("ignore")                         # the file may have made errors of them, ours too
+    report, failed = None, None
+    for inputs in _inputs(function, names.get("inputs"), seed):
+        try:
+            report = call(check, function, *inputs, seed=seed)
+        except Refused as refused:                          # different sizes may not go together in a wrong vjp; equal ones do
+            if refused.code == "not attempted":
+                raise Refused(refused.code, f"{function.__name__}: not written yet", refused.state) from None
+            failed = Refused(refused.code, f"{function.__name__}: {refused}")
+            continue
+        if not report.ok:
+            return report
+    if failed is not None:
+        raise failed
+    return report
+
+
+def _inputs(function, own, seed):
+    """The sets of inputs to check at: what ``inputs()`` of the file returns, or two that the annotations describe."""
+    if callable(own):
+        given = call(own)
+        return [given if isinstance(given, (tuple, list)) else (given,)]
+    shapes = shapes_of(function)
+    if shapes is None:
+        raise Refused("inputs", f"{function.__name__}: what are its inputs? Write the axes of each as a letter, as in "
+                                f'def {function.__name__}(x: "BC", …), or a function inputs() that returns the arrays')
+    return [call(sample, *shapes, seed=seed, square=square) for square in (False, True)]

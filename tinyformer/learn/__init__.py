@@ -48,6 +48,7 @@ def hint(name):
     """Print the next hint of an exercise; the second one goes by what the last check has found."""
     exercise, folder = words.find(name), _folder()
     print(words.hint(exercise, folder, words.NOTEBOOK))
+    _print_notices(folder)
 
 
 def solution(name):
@@ -61,7 +62,13 @@ def _tell(name, function, prediction):
     exercise, folder = words.find(name), _folder()
     verdict = judge(exercise, function, prediction)
     print(words.tell(exercise, verdict, folder.record(verdict), ask=words.NOTEBOOK))
+    _print_notices(folder)
     return verdict, folder
+
+
+def _print_notices(folder):
+    for notice in folder.notices():
+        print(notice)
 
 
 def _folder():

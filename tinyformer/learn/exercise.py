@@ -58,9 +58,9 @@ class Exercise:
     def name(self):
         return self.function.__name__
 
-    @property
+    @functools.cached_property
     def title(self):
-        return inspect.getdoc(self.function).splitlines()[0].rstrip(".")
+        return ast.get_docstring(self._tree).splitlines()[0].rstrip(".")      # python -OO keeps no __doc__
 
     @functools.cached_property
     def source(self):
@@ -75,9 +75,12 @@ class Exercise:
         return self._vjp is not None
 
     @functools.cached_property
+    def _tree(self):
+        return ast.parse(self.source).body[0]
+
+    @functools.cached_property
     def _vjp(self):
-        tree = ast.parse(self.source).body[0]
-        return next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "vjp"), None)
+        return next((node for node in self._tree.body if isinstance(node, ast.FunctionDef) and node.name == "vjp"), None)
 
     @property
     def stub(self):
@@ -86,8 +89,7 @@ class Exercise:
         if self._vjp is not None:
             first, last = self._vjp.body[0], self._vjp.body[-1]
         else:
-            body = ast.parse(self.source).body[0].body
-            first, last = body[1], body[-1]                 # after the docstring
+            first, last = self._tree.body[1], self._tree.body[-1]       # after the docstring
         lines[first.lineno - 1:last.end_lineno] = [" " * first.col_offset + "raise NotImplementedError"]
         return "\n".join(lines) + "\n"
 
@@ -108,8 +110,16 @@ class Exercise:
         return [i for i, (name, value) in enumerate(zip(self.parameters, inputs))
                 if name not in self.constant.split() and isinstance(value, np.ndarray) and value.dtype.kind == "f"]
 
-    def subject(self, function, inputs):
-        """(g, arrays): ``function`` as one of the arguments that get a gradient alone, under the exercise's names."""
+    def selected(self, gradients, wanted):
+        """What a vjp returned, reduced to the arguments ``wanted`` if it is something for every argument."""
+        every = isinstance(gradients, (tuple, list)) and len(gradients) == len(self.parameters) > len(wanted)
+        return tuple(gradients[i] for i in wanted) if every else gradients
+
+    def subject(self, function, inputs, every=False):
+        """(g, arrays): ``function`` as one of the arguments that get a gradient alone, under the exercise's names.
+
+        every       whether the vjp of ``function`` returns something for every argument
+        """
         wanted = self.wanted(inputs)
 
         def g(*arrays):
@@ -117,7 +127,16 @@ class Exercise:
             arguments = [a.copy() if isinstance(a, np.ndarray) else a for a in inputs]
             for i, array in zip(wanted, arrays):
                 arguments[i] = array
-            return function(*arguments)
+            if not every:
+                return function(*arguments)
+            value, vjp = function(*arguments)
+
+            @functools.wraps(vjp)
+            def vjp_of_wanted(*dys):
+                __tracebackhide__ = True
+                return self.selected(vjp(*dys), wanted)
+
+            return value, vjp_of_wanted
 
         g.__name__ = self.name
         g.__signature__ = inspect.Signature([inspect.Parameter(self.parameters[i], inspect.Parameter.POSITIONAL_ONLY)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 from pathlib import Path
 
-from ..files import replace_file
+from ..files import lock, replace_file
+from ..sandbox.source import LARGEST as SOURCE
 from .exercises import EXERCISES
+from .progress import NEW, bytes_of, load
 
 PROGRESS = "tinyformer-progress.json"
+LOCK = ".tinyformer-progress.lock"
+WAIT = 10                               # seconds to wait for another process that writes progress
 DEFAULT = "exercises"
 
 HEAD = '''"""Exercise {number} of {count} · {title} · chapter {chapter}
@@ -33,28 +39,34 @@ WHOLE = "Write the body of the function, below, from the formula in its docstrin
 
 
 class Folder:
-    """A folder of exercises, at ``path``; without one, progress is kept as long as Python runs."""
+    """A folder of exercises, at ``path``; without one, progress is kept as long as Python runs.
+
+    Trouble with the file of progress never costs a verdict or a hint: ``notices()`` says what happened.
+    """
 
     def __init__(self, path=None):
-        self.path, self._memory = path and Path(path), {}
+        self.path, self._memory, self._notices = path and Path(path), None if path else {}, {}
 
     @classmethod
     def find(cls):
         """The one we stand in, or whose parent we stand in."""
         for path in (Path(), Path(DEFAULT), *Path().glob("*/")):
-            if (path / PROGRESS).is_file():
+            if os.path.lexists(path / PROGRESS):
                 return cls(path)
         raise FileNotFoundError("no exercises here; `tinyformer learn start` makes a folder of them, or change into it")
 
     def file(self, name):
-        return self.path / f"{1 + list(EXERCISES).index(name):02d}_{name}.py"
+        """The file of an exercise. One that an earlier version has written keeps its number."""
+        there = sorted(path for path in self.path.glob(f"[0-9][0-9]_{name}.py"))
+        return there[0] if there else self.path / f"{1 + list(EXERCISES).index(name):02d}_{name}.py"
 
     def start(self):
         """Write what is not there yet: the names of the exercises written."""
-        written = [name for name in EXERCISES if not self.file(name).exists()]
+        written = [name for name in EXERCISES if not os.path.lexists(self.file(name))]
         for name in written:
             self.write(name)
-        self._save(self._load())                            # the mark of the folder
+        with self._changing():                              # the mark of the folder
+            pass
         return written
 
     def write(self, name):
@@ -64,41 +76,41 @@ class Folder:
     def reset(self, name):
         """Put the exercise back to its start, and keep what was there: where that is, None if there was nothing to keep."""
         path, kept = self.file(name), None
-        if path.exists() and path.read_bytes() != text(name).encode():
-            kept = path.with_name(path.name + ".old")
-            replace_file(kept, path.read_bytes())
+        if os.path.lexists(path) and source_of(path) != text(name).encode():
+            kept = _aside(path, ".old")
         self.write(name)
-        progress = self._load()
-        progress.pop(name, None)
-        self._save(progress)
+        with self._changing() as progress:
+            progress.pop(name, None)
         return kept
 
     def record(self, verdict, source=None):
         """Note a verdict; what is noted then. A try counts once: not again for the same ``source``, bytes."""
-        progress = self._load()
-        entry = {**NEW, **progress.get(verdict.name, {})}
-        attempted = verdict.state != "not attempted"
-        seen = None if source is None else hashlib.sha256(source).hexdigest()[:16]
-        if attempted and (seen is None or seen != entry["seen"]):
-            entry["tries"] += 1
-        if verdict.hint != entry["hint"]:                   # another mistake: the next hint is the one about it
-            entry["hints"] = min(entry["hints"], 1)
-        entry.update(state=verdict.state, code=verdict.code, hint=verdict.hint, seen=seen,
-                     passed=entry["passed"] or verdict.ok)
-        progress[verdict.name] = entry
-        self._save(progress)
+        with self._changing() as progress:
+            entry = {**NEW, **progress.get(verdict.name, {})}
+            if verdict.is_try:
+                seen = None if source is None else hashlib.sha256(source).hexdigest()[:16]
+                entry["tries"] += seen is None or seen != entry["seen"]
+                entry["seen"] = seen
+                if verdict.hint != entry["hint"]:           # another mistake: the next hint is the one about it
+                    entry.update(hint=verdict.hint, hints=min(entry["hints"], 1))
+            entry.update(state=verdict.state, code=verdict.code, passed=entry["passed"] or verdict.ok)
+            progress[verdict.name] = entry
         return entry
 
     def entry(self, name):
         """What is noted of an exercise: passed (once), state and code and hint (of the last check), tries, hints (shown)."""
-        return {**NEW, **self._load().get(name, {})}
+        return self.entries()[name]
+
+    def entries(self):
+        """{name: what is noted of it} for all exercises."""
+        progress = self._load()
+        return {name: {**NEW, **progress.get(name, {})} for name in EXERCISES}
 
     def hinted(self, name):
         """Count a hint."""
-        progress = self._load()
-        entry = progress[name] = {**NEW, **progress.get(name, {})}
-        entry["hints"] += 1
-        self._save(progress)
+        with self._changing() as progress:
+            entry = progress[name] = {**NEW, **progress.get(name, {})}
+            entry["hints"] += 1
 
     def next(self, after=None):
         """The first exercise behind ``after`` that does not pass, or else the first of all; None if every one passes."""
@@ -106,28 +118,67 @@ class Folder:
         behind = 0 if after is None else 1 + names.index(after)
         return next((name for name in names[behind:] + names[:behind] if progress.get(name, {}).get("state") != "passed"), None)
 
+    def notices(self):
+        """Sentences about trouble with the file of progress, each once."""
+        new = [notice for notice, told in self._notices.items() if not told]
+        self._notices = dict.fromkeys(self._notices, True)
+        return new
+
+    # -- the file of progress
+
+    @contextlib.contextmanager
+    def _changing(self):
+        """The progress, to be changed in a ``with`` block: no other process changes it meanwhile, and it is saved at the end."""
+        if self._memory is not None:
+            yield self._memory
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(lock(self.path / LOCK, WAIT))
+                refused = None
+            except OSError as error:
+                refused = error
+            progress = self._load()
+            yield progress
+            try:
+                if refused:
+                    raise refused
+                self._save(progress)
+            except OSError as error:
+                self._notices.setdefault(f"This is not recorded: {error.filename or self.path / PROGRESS}: "
+                                         f"{error.strerror or error}.", False)
+                self._memory = progress                     # what comes next still follows from it
+
     def _load(self):
-        if self.path is None:
+        if self._memory is not None:
             return self._memory
-        path = self.path / PROGRESS
-        try:
-            progress = json.loads(path.read_text(encoding="utf-8"))
-            if not all(isinstance(entry, dict) for entry in progress.values()):
-                raise ValueError
-            return progress
-        except FileNotFoundError:
-            return {}
-        except (ValueError, AttributeError):
-            raise ValueError(f"{path}: not what was written there; delete it to count anew (your answers stay)") from None
+        progress, damage = load(self.path / PROGRESS)
+        if damage:
+            self._notices.setdefault(f"{self.path / PROGRESS} is damaged: {damage}. What can be read of it counts.", False)
+        return progress
 
     def _save(self, progress):
-        if self.path is None:
-            self._memory = progress
-            return
-        replace_file(self.path / PROGRESS, json.dumps(progress, indent=1) + "\n")
+        path = self.path / PROGRESS
+        if os.path.lexists(path) and load(path)[1]:
+            kept = _aside(path, ".damaged")
+            self._notices.setdefault(f"The damaged file is kept as {kept}.", False)
+        replace_file(path, json.dumps(progress, indent=1) + "\n")
 
 
-NEW = {"passed": False, "state": "", "code": "", "tries": 0, "hints": 0, "hint": "", "seen": None}
+def source_of(path):
+    """The bytes of a learner's file, b"" if it is no ordinary file: a pipe would never end."""
+    return bytes_of(path, SOURCE) or b""
+
+
+def _aside(path, ending):
+    """Rename ``path`` to a free name, which it returns."""
+    number, kept = 1, path.with_name(path.name + ending)
+    while os.path.lexists(kept):
+        number += 1
+        kept = path.with_name(f"{path.name}{ending}{number}")
+    os.replace(path, kept)
+    return kept
 
 
 def text(name):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import io
+import warnings
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from ..gradcheck import check
+from ..sandbox import Refused, call, captured, within
+from ..sandbox.limits import Stopped
+from ..sandbox.words import learners_frame
 from .advice import ADVICE
-from .calling import Refused, Wrong, call, learners_frame, time_limit
 
 LIMIT = 10                                          # seconds that a check of one exercise may take
+UNCALLED = ("import", "file", "missing file", "name", "signature", "changed", "checker")      # the function never got its inputs
 GENERAL = ("shape", "error", "unexplained", "returns")      # what the second round may name more closely
 
 
@@ -27,7 +29,7 @@ class Verdict:
     hint        chosen by the diagnosis
     mistake     the name of the wrong answer that this is, "" if it is none of the known ones
     codes       all of the doctor's codes
-    printed     what the learner's code printed in its first call
+    printed     what the learner's code printed in its first call; of this, ``unprinted`` bytes more were not kept
     predicted   whether the prediction is right; None: there is none
     """
 
@@ -39,11 +41,21 @@ class Verdict:
     mistake: str = ""
     codes: tuple = ()
     printed: str = ""
+    unprinted: int = 0
     predicted: bool | None = None
 
     @property
     def ok(self):
         return self.state == "passed"
+
+    @property
+    def is_try(self):
+        """Whether the function was called: a file that Python cannot read is no try."""
+        return self.state != "not attempted" and self.code not in UNCALLED
+
+    def refuse(self, refused):
+        """Take over why the check has ended."""
+        self.state, self.code, self.codes, self.message = refused.state, refused.code, refused.codes, str(refused)
 
     as_dict = asdict
 
@@ -51,31 +63,45 @@ class Verdict:
         return f"<{self.name}: {self.state}{f' ({self.code})' if self.code else ''}>"
 
 
+class Wrong(Refused):
+    """The code can be run, and its answer is wrong."""
+
+    def __init__(self, code, message):
+        super().__init__(code, message, codes=(code,))
+
+
 def judge(exercise, function, prediction=..., limit=None):
-    """The ``Verdict`` on ``function``."""
+    """The ``Verdict`` on ``function``, within ``limit`` seconds."""
     verdict = Verdict(exercise.name, predicted=exercise.predicted(prediction))
-    printed = io.StringIO()
-    try:
-        with time_limit(LIMIT if limit is None else limit), np.errstate(all="ignore"), contextlib.redirect_stdout(printed):
-            try:
-                _try_once(exercise, function)
-                verdict.printed = printed.getvalue()        # the doctor calls it hundreds of times
-                _examine(exercise, function)
-            except Refused as refused:
-                verdict.printed = verdict.printed or printed.getvalue()
-                wrong = _named_mistake(exercise, function) if refused.codes else None
-                verdict.mistake = wrong.name if wrong else ""
-                verdict.hint = wrong.hint if wrong else ADVICE.get(refused.code, "")
-                raise
-    except Refused as refused:
-        verdict.state, verdict.code, verdict.codes, verdict.message = refused.state, refused.code, refused.codes, str(refused)
+    with captured() as printed, warnings.catch_warnings():
+        warnings.simplefilter("ignore")                     # a file may have made errors of them, ours too
+        try:
+            within(LIMIT if limit is None else limit, _judge, exercise, function, verdict, printed)
+        except Refused as refused:
+            verdict.refuse(refused)
+    if not verdict.printed:
+        verdict.printed, verdict.unprinted = printed.result()
     return verdict
+
+
+def _judge(exercise, function, verdict, printed):
+    with np.errstate(all="ignore"):
+        try:
+            every = _try_once(exercise, function)
+            verdict.printed, verdict.unprinted = printed.result()       # the doctor calls it hundreds of times
+            _examine(exercise, function, every)
+        except Refused as refused:
+            verdict.printed, verdict.unprinted = (verdict.printed, verdict.unprinted) if verdict.printed else printed.result()
+            wrong = _named_mistake(exercise, function) if refused.codes else None
+            verdict.mistake = wrong.name if wrong else ""
+            verdict.hint = wrong.hint if wrong else ADVICE.get(refused.code, "")
+            raise
 
 
 # ------------------------------------------------------------------------------------------------ one plain call
 
 def _try_once(exercise, function):
-    """Call it and its vjp a single time, and say what is not as it should be."""
+    """Call it and its vjp a single time, and say what is not as it should be. Whether vjp returns something for every argument."""
     inputs = exercise.draw()
     _signature(exercise, function, inputs)
     reference = exercise.function(*_copies(inputs))
@@ -85,11 +111,10 @@ def _try_once(exercise, function):
         if isinstance(before, np.ndarray) and not np.array_equal(before, after):
             raise Wrong("mutates", f"your function changes its input {name}: make a new array in place of writing into it")
     if not exercise.has_vjp:
-        return _value(returned, reference)
+        _value(returned, reference)
+        return False
 
-    if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
-        raise Refused("returns", f"{exercise.name} returned {_what(returned)}, expected (value, vjp): a value, a function")
-    value, vjp = returned
+    value, vjp = _value_and_vjp(exercise, returned)
     try:
         _value(value, reference[0])
     except Wrong as wrong:
@@ -101,9 +126,18 @@ def _try_once(exercise, function):
         gradients = call(vjp, _cotangent(value))
     except Refused as refused:
         if refused.code == "error":
-            return                                          # perhaps only where sizes differ: see the doctor's second round
+            return False                                    # perhaps only where sizes differ: see the doctor's second round
         raise
-    _gradients(gradients, [exercise.parameters[i] for i in exercise.wanted(inputs)])
+    wanted = exercise.wanted(inputs)
+    selected = exercise.selected(gradients, wanted)
+    _gradients(selected, [exercise.parameters[i] for i in wanted])
+    return selected is not gradients
+
+
+def _value_and_vjp(exercise, returned):
+    if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
+        raise Refused("returns", f"{exercise.name} returned {_what(returned)}, expected (value, vjp): a value, a function")
+    return returned
 
 
 def _gradients(gradients, names):
@@ -212,8 +246,11 @@ def _cotangent(value, seed=0):
 
 # ------------------------------------------------------------------------------------------------ the doctor
 
-def _examine(exercise, function):
-    """Both rounds of the gradient check, or the value again where there is no gradient. The second where it may say more."""
+def _examine(exercise, function, every=False):
+    """Both rounds of the gradient check, or the value again where there is no gradient. The second where it may say more.
+
+    every       whether vjp returns something for every argument, not only for those that get a gradient
+    """
     found, parts, fault = [], [], None
     for square in (False, True):
         if not set(found) <= set(GENERAL):
@@ -223,8 +260,8 @@ def _examine(exercise, function):
         if not exercise.has_vjp:
             _value(returned, reference)
             continue
-        _value(returned[0], reference[0])
-        g, arrays = exercise.subject(function, inputs)
+        _value(_value_and_vjp(exercise, returned)[0], reference[0])
+        g, arrays = exercise.subject(function, inputs, every)
         try:
             report = call(check, g, *arrays)
         except Refused as refused:
@@ -264,9 +301,11 @@ def _behaviour(exercise, function):
             gradients = ()
             if exercise.has_vjp:
                 value, vjp = value
-                gradients = vjp(_cotangent(value))
+                gradients = exercise.selected(vjp(_cotangent(value)), exercise.wanted(inputs))
             rounds.append([*inputs, *_as_tuple(value), *_as_tuple(gradients)])
-        except (Exception, SystemExit) as error:
+        except Stopped:
+            raise
+        except BaseException as error:
             rounds.append(type(error).__name__)
     return rounds
 

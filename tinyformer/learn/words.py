@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import textwrap
 
+from ..sandbox.words import printed_lines, visible
 from .exercises import EXERCISES
 
 TRIES = 3                               # so many, or a pass, open the solution
 SHELL = "tinyformer learn {} {}"         # how to ask for more: a word and a name
 NOTEBOOK = '{}("{}")'
-PRINTED = 20                            # lines of the learner's own output that are shown
 
 
 def find(name):
@@ -36,11 +36,7 @@ def tell(exercise, verdict, entry, file="", following="", ask=SHELL):
     ask         how to ask for more: a pattern for a word and the name
     """
     name = exercise.name
-    lines = []
-    if verdict.printed:
-        shown = verdict.printed.rstrip().splitlines()
-        lines += ["Your code printed:", *(f"  | {line}" for line in shown[:PRINTED])]
-        lines += [f"  | … and {len(shown) - PRINTED} lines more"] * (len(shown) > PRINTED) + [""]
+    lines = printed_lines(verdict.printed, verdict.unprinted)
     if verdict.ok:
         lines += [f"{name}: passed. {_afterwards(exercise, verdict)}", following]
     elif verdict.state == "not attempted":
@@ -49,7 +45,7 @@ def tell(exercise, verdict, entry, file="", following="", ask=SHELL):
                   *_prediction(exercise, verdict), f"No idea how to begin? {ask.format('hint', name)}"]
     else:
         code = f"  [{verdict.code}]"
-        lines += [f"{name}: not yet.{code}", "", textwrap.indent(verdict.message, "  ", lambda line: True).rstrip(), "",
+        lines += [f"{name}: not yet.{code}", "", textwrap.indent(visible(verdict.message), "  ", lambda line: True).rstrip(), "",
                   *_prediction(exercise, verdict), f"Stuck? {ask.format('hint', name)}"]
         if not entry["passed"] and entry["tries"] >= TRIES:
             lines.append(f"After {entry['tries']} tries you may also look it up: {ask.format('solution', name)}")
@@ -101,6 +97,22 @@ def solution(exercise, entry):
     return f"{exercise.source.rstrip()}\n\nMore: chapter {exercise.chapter}. {question}"
 
 
+def listing(entries, width=None):
+    """Lines that show all exercises, under their chapters and in the book's order.
+
+    entries     {name of the exercise: what is noted of it}, in the order of the numbers
+    """
+    chapters = {}
+    for number, exercise in enumerate(EXERCISES.values(), 1):
+        chapters.setdefault(exercise.chapter, []).append((number, exercise))
+    for chapter, those in chapters.items():
+        passed = sum(entries[exercise.name]["state"] == "passed" for _, exercise in those)
+        number, _, title = chapter.partition(" ")
+        yield f"Chapter {int(number)}, {title}: {passed} of {len(those)} passed"
+        yield from (line(number, exercise, entries[exercise.name], width) for number, exercise in those)
+        yield ""
+
+
 def line(number, exercise, entry, width=None):
     """One exercise in the list; in a line of ``width`` characters, long titles are cut."""
     head, title, end = f"{number:>3}  {exercise.name:<23}", exercise.title, state(entry)
@@ -113,7 +125,7 @@ def state(entry):
     if entry["passed"]:
         return "passed" if entry["state"] == "passed" else f"passed once, now {entry['code'] or entry['state']}"
     if not entry["tries"]:
-        return "open"
+        return f"open, {entry['code']}" if entry["state"] == "broken" else "open"
     return f"{entry['tries']} {'try' if entry['tries'] == 1 else 'tries'}, {entry['code'] or entry['state']}"
 
 

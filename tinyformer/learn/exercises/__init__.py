@@ -1,4 +1,4 @@
-"""The exercises, a file a theme, in the order in which they are met. None needs a later one."""
+"""The exercises, a file a theme. They are numbered in the order of the book's chapters; none needs a later one."""
 
 from __future__ import annotations
 
@@ -8,4 +8,5 @@ from . import (activations, attention, classification, counted, encoder, first, 
 
 THEMES = (first, activations, tensors, classification, counted, normalization, optimizers, recurrence, through_time, attention,
           transformer, encoder, llama, online)
-EXERCISES = {e.name: e for theme in THEMES for e in vars(theme).values() if isinstance(e, Exercise)}
+EXERCISES = {e.name: e for e in sorted((e for theme in THEMES for e in vars(theme).values() if isinstance(e, Exercise)),
+                                       key=lambda e: e.chapter)}
