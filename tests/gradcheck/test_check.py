@@ -397,7 +397,7 @@ def test_a_tensor_function_with_a_detached_path(x):
 
 class TestErrors:
     def test_nothing_to_differentiate(self):
-        with pytest.raises(ValueError, match="no floating-point array"):
+        with pytest.raises(ValueError, match="no floating-point input"):
             check(lambda i: (i, lambda d: d), np.arange(3))
 
     def test_an_integer_value(self, x):
@@ -434,3 +434,43 @@ def test_the_table(x, w):
     assert "<lambda>: wrong in w" in text
     assert "x      (3, 5)  15 entries" in text and "5.0e-01  wrong" in text
     assert "yours" in text and "numeric" in text
+
+
+def square(x):
+    return x * x, lambda dy: 2 * x * dy
+
+
+@pytest.mark.parametrize("value, shape", ((3.0, ()), (np.float32(3), ()), (np.float64(3), ()), ([1.0, 2.0], (2,)), ((1.0, 2.0), (2,)),
+                                          ([[1.0], [2.0]], (2, 1))))
+def test_floats_and_lists_alone_are_inputs(value, shape):
+    report = check(square, value)
+    assert report.ok and report.inputs[0].shape == shape
+    assert not check(lambda x: (x * x, lambda dy: x * dy), value).ok
+
+
+@pytest.mark.parametrize("value, kind", ((3, "of type int"), ([1, 2], "of type list"), ([[1.0], [2.0, 3.0]], "of type list"), (None, "None"),
+                                         ("a", "of type str"), (True, "of type bool"), (np.arange(3), "an array of int64")))
+def test_what_has_no_gradient_is_refused_in_a_sentence(value, kind):
+    with pytest.raises(ValueError, match=rf"check: square has no floating-point input to differentiate \(x is {kind}\); expected an"):
+        check(square, value)
+
+
+def test_a_masked_array_is_refused():
+    with pytest.raises(TypeError, match="masked array"):
+        check(square, np.ma.masked_array([1.0, 2.0], [False, True]))
+
+
+def test_beside_an_array_a_float_is_an_option():
+    report = check(lambda x, factor: (factor * x, lambda dy: (factor * dy, None)), np.ones(3), 2.0)
+    assert report.ok and not report.inputs[1].differentiated
+
+
+@pytest.mark.parametrize("full", (lambda d: d, lambda d: (d,), lambda d: (d, None)))
+def test_integer_inputs_may_be_left_out(full):
+    def take(x, indices):
+        def vjp(dy):
+            dx = np.zeros_like(x)
+            np.add.at(dx, indices, dy)
+            return full(dx)
+        return x[indices], vjp
+    assert check(take, np.ones((3, 2)), np.array([0, 2, 0])).ok

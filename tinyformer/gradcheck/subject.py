@@ -19,12 +19,14 @@ class Unreadable(Exception):
 
 def open_subject(fn, inputs, options):
     """``fn`` with these arguments, as a subject."""
+    if not hasattr(fn, "named_parameters"):
+        inputs = differentiable(inputs)
     arguments = _arguments(fn, inputs, options)
     if hasattr(fn, "raw"):
-        return Operation(fn, *arguments)
+        return _with_floats(Operation(fn, *arguments))
     if hasattr(fn, "named_parameters"):
-        return TensorFunction(fn, *arguments)
-    raw, tensors = RawFunction(fn, *arguments), TensorFunction(fn, *arguments)
+        return _with_floats(TensorFunction(fn, *arguments))
+    raw, tensors = _with_floats(RawFunction(fn, *arguments)), TensorFunction(fn, *arguments)
     returned, refused = None, None
     try:                                                    # its answer to arrays tells which of the two it is
         returned = fn(*copies(raw.arrays), **raw.options)
@@ -107,6 +109,44 @@ class Subject:
         """Put back what was borrowed."""
 
 
+def _with_floats(subject):
+    """The subject, or a ValueError if it has nothing to differentiate."""
+    if not any(subject.wanted):
+        came = ", ".join(f"{name} is {_kind(value)}" for name, value in zip(subject.names, subject.arrays))
+        raise ValueError(f"check: {subject.name} has no floating-point input to differentiate{came and f' ({came})'}; "
+                         f"expected an array of floats, such as np.array([1.0, 2.0])")
+    return subject
+
+
+def _kind(value):
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    return "None" if value is None else f"of type {type(value).__name__}"
+
+
+def differentiable(values):
+    """``values``, or if none of them is a floating-point array or tensor, with Python floats, NumPy scalars, lists and tuples of
+    numbers as arrays. Beside arrays such values are options."""
+    if any(isinstance(value, np.ma.MaskedArray) for value in values):
+        raise TypeError("check: an input is a masked array, whose mask the check would drop; expected an array such as x.filled(0)")
+    if any(isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind == "f" for value in values):
+        return values
+    return [_array(value) for value in values]
+
+
+def _array(value):
+    """A float, a NumPy scalar or a list of floats as an array; anything else as it is."""
+    if isinstance(value, (float, np.floating)):
+        return np.asarray(value)
+    if isinstance(value, (list, tuple)):
+        try:
+            array = np.asarray(value)
+        except ValueError:                                  # rows of different lengths
+            return value
+        return array if array.dtype.kind == "f" else value
+    return value
+
+
 def _float64(value):
     if isinstance(value, Tensor):
         value = value.data
@@ -136,9 +176,12 @@ class RawFunction(Subject):
 
         def pull_back(dys):
             gradients = _as_list(vjp(tuple(dys) if len(dys) > 1 else dys[0]))
-            if len(gradients) == sum(self.given) and not self.sums:         # none for parameters left at their defaults
-                each = iter(gradients)
-                return [next(each) if given else None for given in self.given]
+            if len(gradients) != len(arrays) and not self.sums:             # the engine wants one for each
+                floats = [given and wanted for given, wanted in zip(self.given, self.wanted)]
+                for those in (self.given, floats):          # without parameters at their defaults; float inputs alone
+                    if len(gradients) == sum(those):
+                        each = iter(gradients)
+                        return [next(each) if has else None for has in those]
             return self._counted(gradients, len(arrays))
 
         return values, pull_back
