@@ -87,25 +87,25 @@ int tf_softmax_backward(int type, int64_t N, int64_t C, const void *y, const voi
 }
 
 int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets, double smoothing,
-                             void *losses, void *lse) {
+                             void *losses, void *sums) {
     if (N < 0 || V < 1) return TF_BAD_SHAPE;
-    if (N && !there(logits, targets, losses, lse)) return TF_BAD_POINTER;
+    if (N && !there(logits, targets, losses, sums)) return TF_BAD_POINTER;
     for (int64_t i = 0; i < N; i++) if (targets[i] >= V) return TF_BAD_VALUE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().cross_entropy_forward({N, V, T(smoothing), (const T *)logits, nullptr, targets, (T *)losses, (T *)lse, nullptr});
+        kernels<T>().cross_entropy_forward({N, V, T(smoothing), (const T *)logits, nullptr, targets, (T *)losses, (T *)sums, nullptr});
         return TF_OK;
     });
 }
 
 int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets, double smoothing,
-                              const void *lse, const void *weights, void *dlogits) {
+                              const void *sums, const void *weights, void *dlogits) {
     if (N < 0 || V < 1) return TF_BAD_SHAPE;
-    if (N && !there(logits, targets, lse, weights, dlogits)) return TF_BAD_POINTER;
+    if (N && !there(logits, targets, sums, weights, dlogits)) return TF_BAD_POINTER;
     for (int64_t i = 0; i < N; i++) if (targets[i] >= V) return TF_BAD_VALUE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().cross_entropy_backward({N, V, T(smoothing), (const T *)logits, (const T *)weights, targets, nullptr, (T *)lse,
+        kernels<T>().cross_entropy_backward({N, V, T(smoothing), (const T *)logits, (const T *)weights, targets, nullptr, (T *)sums,
                                              (T *)dlogits});
         return TF_OK;
     });

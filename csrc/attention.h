@@ -8,17 +8,20 @@
  *      l ← e^{m − m′} l + rowsum P          what was summed before was relative to the old maximum
  *      O ← e^{m − m′} O + P Vₛ
  *
- * and at the end O ← O / l, L = m + ln l.
+ * and at the end O ← O / l. m and l of each query are kept.
  *
- * Backward, for a block of keys, over the blocks of queries, with P made anew from L:
+ * Backward, for a block of keys, over the blocks of queries, with P made anew from m and l:
  *
- *      P = exp(S − L)                       dV += Pᵀ dO
+ *      P = exp(S − m) / l                   dV += Pᵀ dO
  *      dP = dO Vᵀ                           dS = P ∘ (dP − rowsum(dO ∘ O))
  *      dQ += scale · dS K                   dK += scale · dSᵀ Q
  *
+ * (Dao keeps L = m + ln l, for P = exp(S − L): one number a row, but rounded to what a number of the size of the scores can hold,
+ * and its error stands in an exponent. With scores of 10⁶ the P of a row then sum to 0.97 or 1.03.)
+ *
  * All products are tiles of gemm.h. A tile reads its left operand in any layout, so only Kᵀ and Vᵀ must be packed.
  *
- * Source: Dao et al. (2022), algorithms 1 and 4; Dao (2023) for L.
+ * Source: Dao et al. (2022), algorithms 1 and 4.
  */
 #pragma once
 #include "gemm.h"
@@ -139,7 +142,8 @@ template <class T> void attention_forward(const tf::Attention<T> &p) {
                 const T inverse = l[i] == 0 ? T(0) : 1 / l[i];
                 for (int64_t j = 0; j < wide; j += W) store(O + i * wide + j, load(O + i * wide + j) * inverse);
                 write_row(p.O, b, h, t + i, p.E, O + i * wide);
-                p.L[(b * p.H + h) * p.T + t + i] = l[i] == 0 ? -Constants<T>::infinity : m[i] + (T)log(l[i]);
+                T *const top = p.L + (b * p.H + h) * p.T + t + i;
+                *top = m[i], top[p.B * p.H * p.T] = l[i];
             }
         }
     });
@@ -150,7 +154,7 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
     const int64_t wd = padded<T>(p.D), we = padded<T>(p.E), keys = up(p.S, NR<T>);
     parallel_for(p.B * p.H, [&](int64_t task) {
         const int64_t b = task / p.H, h = task % p.H, g = h / (p.H / p.G);
-        const T *L = p.L + task * p.T;
+        const T *const m = p.L + task * p.T, *const l = m + p.B * p.H * p.T;
 
         const int64_t size = keys * (p.D + p.E + wd) + p.T * (2 * wd + we + 1) + 2 * BT_BACK * BS + BS * (wd + we);
         T *at = (T *)tf::scratch(2, sizeof(T) * (size + 4 * W));
@@ -194,11 +198,11 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
                 for (int64_t i = 0; i < rows; i++) {
                     T *row = P + i * BS, *drow = dP + i * BS;
                     mask_row(p, b, h, t + i, s, n, row);
-                    const T shift = L[t + i] == -Constants<T>::infinity ? T(0) : L[t + i];
-                    const T less = dot[t + i];
+                    const T shift = m[t + i] == -Constants<T>::infinity ? T(0) : m[t + i];
+                    const T less = dot[t + i], inverse = l[t + i] == 0 ? T(0) : 1 / l[t + i];
                     if (!p.keep.data) {
                         for (int64_t j = 0; j < n; j += W) {
-                            const vec<T> e = vexp<T>(load(row + j) - shift);
+                            const vec<T> e = vexp<T>(load(row + j) - shift) * inverse;
                             store(row + j, e);
                             store(drow + j, e * (load(drow + j) - less));
                         }
@@ -207,7 +211,7 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
                         for (int64_t j = 0; j < n; j += W) {
                             vec<T> mask = vec<T>{};
                             for (int64_t k = 0; k < smaller(W, n - j); k++) mask[k] = keep[(j + k) * p.keep.stride[3]];
-                            const vec<T> e = vexp<T>(load(row + j) - shift);
+                            const vec<T> e = vexp<T>(load(row + j) - shift) * inverse;
                             store(row + j, e * mask);
                             store(drow + j, e * (load(drow + j) * mask - less));
                         }

@@ -50,7 +50,7 @@ template <class T> struct CrossEntropy {
     T smoothing;
     const T *logits, *weights;
     const int64_t *targets;
-    T *losses, *lse, *dlogits;
+    T *losses, *sums, *dlogits;
 };
 
 template <class T> struct Pointwise {

@@ -68,7 +68,7 @@ template <class T> void activation_forward(const tf::Pointwise<T> &p) {
 
 /* GELU: Φ + x φ.   Its tanh form: h + 2 x h (1 − h) u′ with u′ = √(2/π) (1 + 3 · 0.044715 x²).   SiLU: s (1 + x (1 − s)). */
 template <class T> void activation_backward(const tf::Pointwise<T> &p) {
-    constexpr T a = T(2 * 0.7978845608028654), c = T(0.044715);
+    constexpr T a = T(2 * 0.7978845608028654), c = T(0.044715), far = 100;
     over_pieces(p.n, [&](int64_t first, int64_t n) {
         const T *x = p.x + first, *dy = p.dy + first;
         T *dx = p.dx + first;
@@ -81,7 +81,10 @@ template <class T> void activation_backward(const tf::Pointwise<T> &p) {
         } else if (p.kind == TF_GELU_TANH) {
             along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
                 const vec<T> v = get(x + j), h = gelu_gate<T>(v);
-                put(dx + j, get(dy + j) * (h * (v * (T(1) - h) * (v * v * (3 * a * c) + a) + T(1))));
+                /* Far out h is 0 or 1, and 0 times a v³ that overflows would be NaN. */
+                vec<T> near = choose(v > splat(far), splat(far), v);
+                near = choose(near < splat(-far), splat(-far), near);
+                put(dx + j, get(dy + j) * (h * (near * (T(1) - h) * (near * near * (3 * a * c) + a) + T(1))));
             });
         } else {
             along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
@@ -154,7 +157,7 @@ template <class T> void adamw(const tf::AdamW<T> &p) {
         const T root = T(1 / sqrt(q.correction2)), rate = T(q.lr / q.correction1), eps = T(q.eps);
         along<T>(n, T(0), [&](int64_t j, auto get, auto put) {
             const vec<T> g = get(gradient + j);
-            const vec<T> m_now = get(m + j) + (g - get(m + j)) * b1, v_now = get(v + j) * b2 + g * g * c2;
+            const vec<T> m_now = get(m + j) + (g - get(m + j)) * b1, v_now = get(v + j) * b2 + g * c2 * g;
             put(m + j, m_now);
             put(v + j, v_now);
             put(theta + j, get(theta + j) * shrink - m_now / (vsqrt<T>(v_now) * root + eps) * rate);

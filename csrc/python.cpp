@@ -128,8 +128,8 @@ tf_attention sizes(const Array &q, const Array &k, const Array &v, double scale,
 }
 
 const void *row_sums(const tf_attention &a, int type, const Array &L) {
-    expect("L", L, {a.B, a.H, a.T});
-    const View view("L", L, type, 3, true);
+    expect("L", L, {2, a.B, a.H, a.T});
+    const View view("L", L, type, 4, true);
     if (!(L.flags() & Array::c_style)) fail("L is not contiguous");
     return view.data;
 }
@@ -229,24 +229,24 @@ void softmax_backward(const Array &y, const Array &dy, const Array &dx) {
     call("softmax", [&] { return tf_softmax_backward(type, N, C, in, d, out); });
 }
 
-void cross_entropy_forward(const Array &logits, const Array &targets, double smoothing, const Array &losses, const Array &lse) {
+void cross_entropy_forward(const Array &logits, const Array &targets, double smoothing, const Array &losses, const Array &sums) {
     matrix(logits);
     const int type = type_of("logits", logits);
     const int64_t N = logits.shape(0), V = logits.shape(1), *t = indices("targets", targets, N);
     const void *in = whole("logits", logits, type, {N, V});
-    void *out = whole("losses", losses, type, {N}, true), *sums = whole("lse", lse, type, {N}, true);
-    call("cross_entropy", [&] { return tf_cross_entropy_forward(type, N, V, in, t, smoothing, out, sums); });
+    void *out = whole("losses", losses, type, {N}, true), *kept = whole("sums", sums, type, {N}, true);
+    call("cross_entropy", [&] { return tf_cross_entropy_forward(type, N, V, in, t, smoothing, out, kept); });
 }
 
-void cross_entropy_backward(const Array &logits, const Array &targets, double smoothing, const Array &lse, const Array &weights,
+void cross_entropy_backward(const Array &logits, const Array &targets, double smoothing, const Array &sums, const Array &weights,
                             const Array &dlogits) {
     matrix(logits);
     const int type = type_of("logits", logits);
     const int64_t N = logits.shape(0), V = logits.shape(1), *t = indices("targets", targets, N);
-    const void *in = whole("logits", logits, type, {N, V}), *sums = whole("lse", lse, type, {N}),
+    const void *in = whole("logits", logits, type, {N, V}), *kept = whole("sums", sums, type, {N}),
                *w = whole("weights", weights, type, {N});
     void *out = whole("dlogits", dlogits, type, {N, V}, true);
-    call("cross_entropy", [&] { return tf_cross_entropy_backward(type, N, V, in, t, smoothing, sums, w, out); });
+    call("cross_entropy", [&] { return tf_cross_entropy_backward(type, N, V, in, t, smoothing, kept, w, out); });
 }
 
 void activation_forward(int kind, const Array &x, const Array &y) {
@@ -402,8 +402,8 @@ PYBIND11_MODULE(_native, module) {
     define(module, "softmax_forward", &softmax_forward, "x"_a, "y"_a);
     define(module, "softmax_backward", &softmax_backward, "y"_a, "dy"_a, "dx"_a);
     define(module, "cross_entropy_forward", &cross_entropy_forward, "logits"_a, "targets"_a, "smoothing"_a, "losses"_a,
-           "lse"_a);
-    define(module, "cross_entropy_backward", &cross_entropy_backward, "logits"_a, "targets"_a, "smoothing"_a, "lse"_a,
+           "sums"_a);
+    define(module, "cross_entropy_backward", &cross_entropy_backward, "logits"_a, "targets"_a, "smoothing"_a, "sums"_a,
            "weights"_a, "dlogits"_a);
     define(module, "activation_forward", &activation_forward, "kind"_a, "x"_a, "y"_a);
     define(module, "activation_backward", &activation_backward, "kind"_a, "x"_a, "dy"_a, "dx"_a);

@@ -132,7 +132,8 @@ template <class T> void softmax_forward(const tf::Rows2<T> &p) {
     });
 }
 
-/* dx = y ∘ (dy − Σ y ∘ dy) */
+/* dx = y ∘ (dy − Σ y ∘ dy). The sum is made twice, the second time of what the first left: y sums to 1 up to rounding only, and
+ * a common offset of dy, which cancels in the formula, would come through times that rounding. */
 template <class T> void softmax_backward(const tf::Rows2<T> &p) {
     over_rows(p.N, p.C, [&](int64_t first, int64_t last, int64_t) {
         for (int64_t i = first; i < last; i++) {
@@ -140,8 +141,11 @@ template <class T> void softmax_backward(const tf::Rows2<T> &p) {
             vec<T> total{};
             along<T>(p.C, T(0), [&](int64_t j, auto get, auto) { total += get(y + j) * get(dy + j); });
             const T dot = sum<T>(total);
+            vec<T> rest{};
+            along<T>(p.C, T(0), [&](int64_t j, auto get, auto) { rest += get(y + j) * (get(dy + j) - dot); });
+            const T left = sum<T>(rest);
             along<T>(p.C, T(0), [&](int64_t j, auto get, auto put) {
-                put(p.dx + i * p.C + j, get(y + j) * (get(dy + j) - dot));
+                put(p.dx + i * p.C + j, get(y + j) * (get(dy + j) - dot - left));
             });
         }
     });
@@ -155,14 +159,16 @@ template <class T> void cross_entropy_forward(const tf::CrossEntropy<T> &p) {
             const T *x = p.logits + i * p.V;
             const T top = row_max(x, p.V);
             const T total = row_exp<T>(x, nullptr, p.V, top);
-            const T lse = p.lse[i] = top + (T)log(total);
+            p.sums[i] = total;
             T loss = 0;
-            if (p.targets[i] >= 0) {
-                loss = (1 - p.smoothing) * (lse - x[p.targets[i]]);
+            if (p.targets[i] >= 0) {                      /* ln Σ exp − x, with both counted from the largest */
+                const T rest = (T)log(total);
+                loss = (1 - p.smoothing) * (rest + (top - x[p.targets[i]]));
                 if (p.smoothing != 0) {
                     vec<T> all{};
-                    along<T>(p.V, lse, [&](int64_t j, auto get, auto) { all += lse - get(x + j); });
-                    loss += p.smoothing * (sum<T>(all) / T(p.V));
+                    const T part = 1 / T(p.V);
+                    along<T>(p.V, top, [&](int64_t j, auto get, auto) { all += (top - get(x + j)) * part; });
+                    loss += p.smoothing * (rest + sum<T>(all));
                 }
             }
             p.losses[i] = loss;
@@ -170,18 +176,22 @@ template <class T> void cross_entropy_forward(const tf::CrossEntropy<T> &p) {
     });
 }
 
-/* dlogits = w (p − t): w the gradient of each row's loss, p = exp(x − lse), t the smoothed target. */
+/* dlogits = w (p − t): w the gradient of each row's loss, p = exp(x − max) / Σ, t the smoothed target. (exp(x − lse) is the same
+ * but for rounding: lse has the error of a number as large as the logits, and that error stands in an exponent.) */
 template <class T> void cross_entropy_backward(const tf::CrossEntropy<T> &p) {
     over_rows(p.N, p.V, [&](int64_t first, int64_t last, int64_t) {
         for (int64_t i = first; i < last; i++) {
             const T *x = p.logits + i * p.V;
             T *dx = p.dlogits + i * p.V;
-            const T weight = p.weights[i], even = p.smoothing / T(p.V), lse = p.lse[i];
+            const T weight = p.weights[i], even = p.smoothing / T(p.V), inverse = 1 / p.sums[i];
             if (p.targets[i] < 0) {
                 for (int64_t j = 0; j < p.V; j++) dx[j] = 0;
                 continue;
             }
-            along<T>(p.V, T(0), [&](int64_t j, auto get, auto put) { put(dx + j, (vexp<T>(get(x + j) - lse) - even) * weight); });
+            const T top = row_max(x, p.V);
+            along<T>(p.V, T(0), [&](int64_t j, auto get, auto put) {
+                put(dx + j, (vexp<T>(get(x + j) - top) * inverse - even) * weight);
+            });
             dx[p.targets[i]] -= (1 - p.smoothing) * weight;
         }
     });

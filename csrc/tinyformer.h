@@ -101,10 +101,11 @@ typedef struct {
     int is_causal;                 /* query t sees keys 0…t */
 } tf_attention;
 
-/* O = (softmax(scale · Q Kᵀ + bias) ∘ keep) V, and L = ln Σ exp of each row, which the backward pass needs.
+/* O = (softmax(S) ∘ keep) V with S = scale · Q Kᵀ + bias, and L, which the backward pass needs: the largest score of each row,
+ * and behind all of those the sums Σ exp(S − max S).
  *
- * Q (B, H, T, D), K (B, G, S, D), V (B, G, S, E), O (B, H, T, E), bias and keep (B, H, T, S) or absent, L contiguous (B, H, T).
- * Query head h reads key head h / (H/G). A query with nothing to see gives zeros, and L = −inf. Memory beyond the arguments:
+ * Q (B, H, T, D), K (B, G, S, D), V (B, G, S, E), O (B, H, T, E), bias and keep (B, H, T, S) or absent, L contiguous (2, B, H, T).
+ * Query head h reads key head h / (H/G). A query with nothing to see gives zeros, and a sum of 0. Memory beyond the arguments:
  * O((S + T) (D + E)) a thread. */
 TF_EXPORT int tf_attention_forward(int type, const tf_attention *a, const tf_tensor4 *Q, const tf_tensor4 *K,
                                    const tf_tensor4 *V, const tf_tensor4 *bias, const tf_tensor4 *keep,
@@ -136,14 +137,14 @@ TF_EXPORT int tf_softmax_forward(int type, int64_t N, int64_t C, const void *x, 
 TF_EXPORT int tf_softmax_backward(int type, int64_t N, int64_t C, const void *y, const void *dy, void *dx);
 
 /* losses (N) of each row of logits (N, V), V ≥ 1: −Σ t ln softmax, where t is 1 − smoothing at the target and smoothing/V in
- * addition everywhere. A row whose target is negative costs 0. lse (N), ln Σ exp of each row, is kept.
+ * addition everywhere. A row whose target is negative costs 0. sums (N), Σ exp(x − max x) of each row, is kept.
  * TF_BAD_VALUE: a target of V or more. */
 TF_EXPORT int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets,
-                                       double smoothing, void *losses, void *lse);
+                                       double smoothing, void *losses, void *sums);
 
 /* dlogits (N, V) from weights (N), the gradient of each row's loss. */
 TF_EXPORT int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets,
-                                        double smoothing, const void *lse, const void *weights, void *dlogits);
+                                        double smoothing, const void *sums, const void *weights, void *dlogits);
 
 enum { TF_GELU_TANH = 0, TF_SILU = 1, TF_GELU = 2 };   /* GELU in its tanh form, and the exact one, with the error function */
 

@@ -13,7 +13,7 @@
  * scores again in each. Backward makes S and dP twice, once for each of its kernels; in return every result is summed by one
  * block, in order, and is the same bits each time, which adding to dQ from many blocks at once would not give.
  *
- * Source: Dao et al. (2022), algorithms 1 and 4; Dao (2023) for L.
+ * Source: Dao et al. (2022), algorithms 1 and 4.
  */
 #include <math.h>
 
@@ -118,8 +118,10 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) forward_kernel
             const int64_t e = at.column + mine(j, threadIdx.x);
             if (e < call.E) entry(call.O, at.b, at.h, t, e) = l[i] == 0 ? T(0) : o[i][j] / l[i];
         }
-        if (at.column == 0 && threadIdx.x == 0)
-            call.L[(at.b * call.H + at.h) * call.T + t] = l[i] == 0 ? -T(INFINITY) : m[i] + log(l[i]);
+        if (at.column == 0 && threadIdx.x == 0) {
+            T *const top = call.L + (at.b * call.H + at.h) * call.T + t;
+            *top = m[i], top[call.B * call.H * call.T] = l[i];
+        }
     }
 }
 
@@ -139,9 +141,9 @@ template <class T> struct Pair {
 
 template <class T> __device__ Pair<T> pair(const Call<T> &call, const Place &at, int64_t t, int64_t s, T qk, T dov) {
     const T x = score(call, at, t, s, qk);
-    if (x == -T(INFINITY)) return {0, 0};                           /* among them all of a row whose L is −inf */
+    if (x == -T(INFINITY)) return {0, 0};                           /* among them all of a row that sees nothing */
     const int64_t row = (at.b * call.H + at.h) * call.T + t;
-    const T p = exp(x - call.L[row]), kept = keep(call, at, t, s);
+    const T p = exp(x - call.L[row]) / call.L[call.B * call.H * call.T + row], kept = keep(call, at, t, s);
     return {p * kept, p * (dov * kept - call.rowsum[row])};
 }
 
@@ -234,7 +236,7 @@ template <class T> void over_tiles(void (*kernel)(Call<T>), Call<T> call, int64_
 template <class T> void run_attention_forward(const Attention<T> &a) {
     const Twin<T> Q = twin(a.Q, a.B, a.H, a.T, a.D), K = twin(a.K, a.B, a.G, a.S, a.D), V = twin(a.V, a.B, a.G, a.S, a.E);
     const Twin<T> bias = twin(a.bias, a.B, a.H, a.T, a.S), keep = twin(a.keep, a.B, a.H, a.T, a.S);
-    const Twin<T> O = twin(a.O, a.B, a.H, a.T, a.E), L(a.L, {a.B * a.H * a.T}, {1});
+    const Twin<T> O = twin(a.O, a.B, a.H, a.T, a.E), L(a.L, {2 * a.B * a.H * a.T}, {1});
     for (const Twin<T> *input : {&Q, &K, &V, &bias, &keep}) input->copy_in();
 
     Call<T> call{a, nullptr, 0, 0};
@@ -248,7 +250,7 @@ template <class T> void run_attention_forward(const Attention<T> &a) {
 template <class T> void run_attention_backward(const Attention<T> &a) {
     const Twin<T> Q = twin(a.Q, a.B, a.H, a.T, a.D), K = twin(a.K, a.B, a.G, a.S, a.D), V = twin(a.V, a.B, a.G, a.S, a.E);
     const Twin<T> bias = twin(a.bias, a.B, a.H, a.T, a.S), keep = twin(a.keep, a.B, a.H, a.T, a.S);
-    const Twin<T> O = twin(a.O, a.B, a.H, a.T, a.E), L(a.L, {a.B * a.H * a.T}, {1}), dO = twin(a.dO, a.B, a.H, a.T, a.E);
+    const Twin<T> O = twin(a.O, a.B, a.H, a.T, a.E), L(a.L, {2 * a.B * a.H * a.T}, {1}), dO = twin(a.dO, a.B, a.H, a.T, a.E);
     const Twin<T> dQ = twin(a.dQ, a.B, a.H, a.T, a.D), dK = twin(a.dK, a.B, a.H, a.S, a.D), dV = twin(a.dV, a.B, a.H, a.S, a.E);
     const Twin<T> dS = twin(a.dS, a.B, a.H, a.T, a.S);
     const Memory<T> rowsum(a.B * a.H * a.T);

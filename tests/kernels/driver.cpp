@@ -77,7 +77,7 @@ template <class T> void attention(int64_t n, int64_t m, int64_t D, int64_t E, in
     const int64_t H = 2;                              /* two query heads, one key head */
     const tf_attention sizes{1, H, 1, n, m, D, E, 1 / sqrt((double)D), causal};
     Array<T> q(H * n * D, 1), k(m * D, 1), v(m * E, 1), d(H * n * E, 1);
-    Array<T> o(H * n * E), L(H * n), dq(H * n * D), dk(H * m * D), dv(H * m * E);
+    Array<T> o(H * n * E), L(2 * H * n), dq(H * n * D), dk(H * m * D), dv(H * m * E);
     const tf_tensor4 Q{q, {0, n * D, D, 1}}, K{k, {0, 0, D, 1}}, V{v, {0, 0, E, 1}}, O{o, {0, n * E, E, 1}};
     const tf_tensor4 dO{d, {0, n * E, E, 1}}, dQ{dq, {0, n * D, D, 1}}, dK{dk, {0, m * D, D, 1}}, dV{dv, {0, m * E, E, 1}};
     OK(tf_attention_forward(Type<T>::code, &sizes, &Q, &K, &V, nullptr, nullptr, &O, L));
@@ -141,14 +141,14 @@ template <class T> void norms(int64_t N, int64_t C, bool rms) {
 }
 
 template <class T> void softmax_and_cross_entropy(int64_t N, int64_t V) {
-    Array<T> x(N * V, 3), dy(N * V, 1), w(N, 1), y(N * V), dx(N * V), losses(N), lse(N), dl(N * V);
+    Array<T> x(N * V, 3), dy(N * V, 1), w(N, 1), y(N * V), dx(N * V), losses(N), sums(N), dl(N * V);
     std::vector<int64_t> targets(N);
     for (int64_t i = 0; i < N; i++) targets[i] = (int64_t)(generator() % (V + 1)) - 1;
     const double smoothing = 0.1;
     OK(tf_softmax_forward(Type<T>::code, N, V, x, y));
     OK(tf_softmax_backward(Type<T>::code, N, V, y, dy, dx));
-    OK(tf_cross_entropy_forward(Type<T>::code, N, V, x, targets.data(), smoothing, losses, lse));
-    OK(tf_cross_entropy_backward(Type<T>::code, N, V, x, targets.data(), smoothing, lse, w, dl));
+    OK(tf_cross_entropy_forward(Type<T>::code, N, V, x, targets.data(), smoothing, losses, sums));
+    OK(tf_cross_entropy_backward(Type<T>::code, N, V, x, targets.data(), smoothing, sums, w, dl));
     std::vector<double> p(N * V), gx(N * V), loss(N), gl(N * V);
     for (int64_t i = 0; i < N; i++) {
         double total = 0, dot = 0;

@@ -144,12 +144,12 @@ def test_a_boolean_mask_makes_no_square_matrix(binding, rng):
 
 def test_what_does_not_fit_is_named(binding):
     q = np.ones((1, 2, 3, 4), "f")
-    o, L = np.empty_like(q), np.empty((1, 2, 3), "f")
+    o, L = np.empty_like(q), np.empty((2, 1, 2, 3), "f")
     call = binding.library.attention_forward
     with pytest.raises(ValueError, match="k has shape"):
         call(q, q[..., :3], q, None, None, o, L, 1.0, False)
     with pytest.raises(ValueError, match="heads do not fit"):
-        call(q[:, :1], q, q, None, None, o[:, :1], L[:, :1], 1.0, False)
+        call(q[:, :1], q, q, None, None, o[:, :1], L[:, :, :1].copy(), 1.0, False)
     with pytest.raises(TypeError, match="v is float64"):
         call(q, q, q.astype("d"), None, None, o, L, 1.0, False)
     with pytest.raises(ValueError, match="would share memory"):

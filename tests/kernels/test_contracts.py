@@ -65,7 +65,7 @@ def matmul(library, m, N, C):
 def attention(library, m, N, C):
     q, k, v, do = m.normal(2, 2, N, C), m.normal(2, 1, N + 3, C), m.normal(2, 1, N + 3, 5), m.normal(2, 2, N, 5)
     bias, keep = m.normal(2, 2, N, N + 3), m.put((m.rng.random((2, 2, N, N + 3)) > 0.3).astype(m.dtype))
-    o, L = m.new(2, 2, N, 5), m.new(2, 2, N)
+    o, L = m.new(2, 2, N, 5), m.new(2, 2, 2, N)
     library.attention_forward(q, k, v, bias, keep, o, L, 0.3, True)
     library.attention_backward(q, k, v, bias, keep, o, L, do, m.new(2, 2, N, C), m.new(2, 2, N + 3, C), m.new(2, 2, N + 3, 5),
                                m.new(2, 2, N, N + 3), 0.3, True)

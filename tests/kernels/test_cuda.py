@@ -184,7 +184,7 @@ def test_nan_stays_in_its_row(cuda, rng):
 
 def test_gradients_may_have_gaps_around_them(cuda, rng):
     q, k, v, do = rng.standard_normal((4, 1, 2, 9, 6))
-    o, L = np.empty_like(q), np.empty((1, 2, 9))
+    o, L = np.empty_like(q), np.empty((2, 1, 2, 9))
     cuda.library.attention_forward(q, k, v, None, None, o, L, 1.0, True)
     room = np.full((3, 1, 12, 4, 8), 1e30)
     dq, dk, dv = (r[:, 2:11, 1:3, 1:7].swapaxes(1, 2) for r in room)
@@ -213,7 +213,7 @@ def test_what_does_not_fit_is_named(cuda):
         cuda.library.matmul(a, a.T, np.empty((3, 6), "f")[:, ::2])
     q = np.ones((1, 2, 3, 4), "f")
     with pytest.raises(ValueError, match="heads do not fit"):
-        cuda.library.attention_forward(q[:, :1], q, q, None, None, q[:, :1].copy(), c[None, :1], 1.0, False)
+        cuda.library.attention_forward(q[:, :1], q, q, None, None, q[:, :1].copy(), np.empty((2, 1, 1, 3), "f"), 1.0, False)
 
 
 # ------------------------------------------------------------------------------------------------ the backend

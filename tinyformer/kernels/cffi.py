@@ -124,17 +124,17 @@ class Library(Products):
         _check("softmax", C.tf_softmax_backward(type, *shape, _whole("y", y, type, shape), _whole("dy", dy, type, shape),
                                                 _whole("dx", dx, type, shape, True)))
 
-    def cross_entropy_forward(self, logits, targets, smoothing, losses, lse):
+    def cross_entropy_forward(self, logits, targets, smoothing, losses, sums):
         type, (N, V) = _type("logits", logits), _matrix("logits", logits)
         _check("cross_entropy", C.tf_cross_entropy_forward(
             type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
-            _whole("losses", losses, type, (N,), True), _whole("lse", lse, type, (N,), True)))
+            _whole("losses", losses, type, (N,), True), _whole("sums", sums, type, (N,), True)))
 
-    def cross_entropy_backward(self, logits, targets, smoothing, lse, weights, dlogits):
+    def cross_entropy_backward(self, logits, targets, smoothing, sums, weights, dlogits):
         type, (N, V) = _type("logits", logits), _matrix("logits", logits)
         _check("cross_entropy", C.tf_cross_entropy_backward(
             type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
-            _whole("lse", lse, type, (N,)), _whole("weights", weights, type, (N,)),
+            _whole("sums", sums, type, (N,)), _whole("weights", weights, type, (N,)),
             _whole("dlogits", dlogits, type, (N, V), True)))
 
     def activation_forward(self, kind, x, y):
@@ -274,7 +274,7 @@ def _tensor4(name, a, type, shape=None, written=False):
 
 
 def _row_sums(a, type, L):
-    _expect("L", L, (a.B, a.H, a.T))
+    _expect("L", L, (2, a.B, a.H, a.T))
     _expect_contiguous("L", L)
     return _pointer("L", L, type, True)
 

@@ -45,7 +45,7 @@ class Compiled:
         bias4, keep4 = (None if mask is None else four_axes(np.broadcast_to(mask, (*lead, H, T, S))) for mask in (bias, keep))
         B, G = q4.shape[0], k4.shape[1]
         o = heads_last(B, H, T, v4.shape[3], q.dtype)
-        L = np.empty((B, H, T), q.dtype)
+        L = np.empty((2, B, H, T), q.dtype)
         self.library.attention_forward(q4, k4, v4, bias4, keep4, o, L, scale, is_causal)
 
         def vjp(do):
@@ -125,12 +125,12 @@ class Compiled:
         if logits.dtype not in FLOATS:
             return reference.cross_entropy(logits, targets, smoothing)
         logits, targets = whole(logits), whole(targets.astype(np.int64, copy=False))
-        losses, lse = np.empty((2, len(targets)), logits.dtype)
-        self.library.cross_entropy_forward(logits, targets, smoothing, losses, lse)
+        losses, sums = np.empty((2, len(targets)), logits.dtype)
+        self.library.cross_entropy_forward(logits, targets, smoothing, losses, sums)
 
         def vjp(w):
             dlogits = np.empty_like(logits)
-            self.library.cross_entropy_backward(logits, targets, smoothing, lse, whole(w), dlogits)
+            self.library.cross_entropy_backward(logits, targets, smoothing, sums, whole(w), dlogits)
             return dlogits
 
         return losses, vjp

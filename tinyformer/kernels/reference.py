@@ -128,7 +128,13 @@ def _row_mean(x, y=None):
 def softmax(x):
     """p = softmax along the last axis, as ``(p, vjp)``: dx = p ∘ (dp − Σ p ∘ dp). A row of −inf gives zeros."""
     p = softmax_rows(x.copy())
-    return p, lambda dp: p * (dp - np.sum(p * dp, axis=-1, keepdims=True))
+
+    def vjp(dp):
+        # p sums to 1 up to rounding only, and an offset of dp would come through times that: what is left is taken away too.
+        dp = dp - np.sum(p * dp, axis=-1, keepdims=True)
+        return p * (dp - np.sum(p * dp, axis=-1, keepdims=True))
+
+    return p, vjp
 
 
 def cross_entropy(logits, targets, smoothing=0.0):
@@ -139,12 +145,13 @@ def cross_entropy(logits, targets, smoothing=0.0):
     """
     V, counted = logits.shape[1], targets >= 0
     label, each = np.where(counted, targets, 0), np.arange(len(targets))
-    shifted = logits - logits.max(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):                        # farther below the largest than any number: p is 0
+        shifted = logits - logits.max(axis=1, keepdims=True)
     p = np.exp(shifted)
     total = p.sum(axis=1, keepdims=True)
     logp = shifted[each, label] - np.log(total[:, 0])
     if smoothing:
-        logp = (1 - smoothing) * logp + smoothing * (shifted.mean(axis=1) - np.log(total[:, 0]))
+        logp = (1 - smoothing) * logp + smoothing * ((shifted * shifted.dtype.type(1 / V)).sum(axis=1) - np.log(total[:, 0]))
 
     def vjp(w):
         d = p / total
@@ -193,10 +200,11 @@ def gelu_tanh(x):
     """y = x h with h = (1 + tanh u)/2, u = √(2/π) (x + 0.044715 x³), as ``(y, vjp)``: dx = (h + 2 x h (1 − h) u′) dy."""
     # Written in place: on a laptop this layer is bound by memory, and each temporary is another pass over it.
     a, c = math.sqrt(2 / math.pi), 0.044715
-    square = x * x
+    near = np.clip(x, -100, 100)                # far out h is 0 or 1, and 0 times an x³ that overflows would be NaN
+    square = near * near
     half = np.asarray(square * (a * c))         # becomes h; NumPy makes plain numbers of arrays without axes
     half += a
-    half *= x
+    half *= near
     np.tanh(half, out=half)
     half += 1
     half *= 0.5
@@ -204,7 +212,7 @@ def gelu_tanh(x):
     def vjp(dy):
         slope = square * (6 * a * c)            # 2u′
         slope += 2 * a
-        slope *= x
+        slope *= near
         slope *= 1 - half
         slope += 1
         slope *= half
@@ -254,8 +262,8 @@ def adamw(parameters):
         s *= 1 - beta1
         m += s
 
-        np.multiply(g, g, out=s)                            # v ← β₂ v + (1 − β₂) g²
-        s *= 1 - beta2
+        np.multiply(g, 1 - beta2, out=s)                    # v ← β₂ v + (1 − β₂) g²
+        s *= g
         v *= beta2
         v += s
 
@@ -272,9 +280,9 @@ def sum_of_squares(arrays):
     flat = [a.reshape(-1) for a in arrays]
     with np.errstate(over="ignore", invalid="ignore"):
         total = sum(float(a @ a) for a in flat)
-    if math.isfinite(total):
+    if math.isfinite(total) and total > 1e-20:
         return total
-    # Finite float32 numbers above 10¹⁹ have squares that are not; one pass more tells them from true infinities.
+    # Float32 numbers above 10¹⁹ or below 10⁻¹⁹ have squares that are none: one pass more, in double.
     return sum(float(np.square(a, dtype=np.float64).sum()) for a in flat)
 
 

@@ -1,0 +1,107 @@
+"""What the formulas do not depend on, the kernels do not depend on either: an offset that cancels, a scale that divides out.
+
+Every backend is compared with NumPy in float64 on the same float32 numbers. Where the formula is invariant, the error may not
+grow with the offset or the scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinyformer.kernels import reference
+
+from .conftest import load
+
+OFFSETS = (0, 1e4, -1e5, 1e6, 1e7)
+
+
+@pytest.fixture(params=["numpy", "native", "cffi"])
+def backend(request):
+    return reference if request.param == "numpy" else load(f"tinyformer.kernels.{request.param}")
+
+
+def grid(rng, *shape):
+    """Numbers that keep all their digits beside an offset of 10⁷."""
+    return rng.integers(-3, 4, shape).astype("f")
+
+
+def double(arrays):
+    return [a.astype("d") if isinstance(a, np.ndarray) and a.dtype == np.float32 else a for a in arrays]
+
+
+def assert_near(got, expected, tolerance=2e-6):
+    got, expected = np.asarray(got, "d"), np.asarray(expected, "d")
+    scale = np.abs(expected).max(initial=0)
+    assert np.abs(got - expected).max(initial=0) <= tolerance * scale, np.abs(got - expected).max() / scale
+
+
+def same_as_in_double(function, arguments, cotangent, tolerance=2e-6):
+    value, vjp = function(*arguments)
+    expected, expected_vjp = getattr(reference, function.__name__)(*double(arguments))
+    assert_near(value, expected, tolerance)
+    gradients, wanted = vjp(cotangent), expected_vjp(cotangent.astype("d"))
+    for one, other in zip(*((g if isinstance(g, tuple) else (g,)) for g in (gradients, wanted)), strict=True):
+        if other is not None:
+            assert_near(one, other, tolerance)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("offset", [*OFFSETS, 1e20, 3e38, -3e38])
+def test_cross_entropy_of_logits_with_an_offset(backend, rng, offset, smoothing):
+    logits = grid(rng, 9, 37) + np.float32(offset)
+    same_as_in_double(backend.cross_entropy, (logits, rng.integers(0, 37, 9), smoothing), np.ones(9, "f"))
+
+
+def test_cross_entropy_of_logits_far_apart(backend):
+    logits = np.array([[1e38, -1e38, 0, 1e38]] * 40, "f").T.copy()              # each row one number
+    same_as_in_double(backend.cross_entropy, (logits, np.zeros(4, np.int64), 0.1), np.ones(4, "f"))
+    logits = np.array([[1e38, 1e37, 0, 9e37]], "f")
+    same_as_in_double(backend.cross_entropy, (logits, np.array([3]), 0.5), np.ones(1, "f"))
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_softmax_of_scores_with_an_offset_and_of_a_gradient_with_one(backend, rng, offset):
+    x, dy = grid(rng, 9, 37), grid(rng, 9, 37)
+    same_as_in_double(backend.softmax, (x + np.float32(offset),), dy)
+    same_as_in_double(backend.softmax, (x,), dy + np.float32(offset), 1e-5)
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_attention_with_an_offset_in_the_scores(backend, rng, offset, is_causal):
+    q, k, v, do = grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8)
+    bias = np.full((2, 3, 70, 70), offset, "f")
+    attention_as_in_double(backend, (q, k, v, bias), do, slice(None), is_causal)
+    q[..., 0], k[..., 0] = 1, offset            # the same, from the products; then the gradient of q[..., 0] is a sum of large numbers
+    attention_as_in_double(backend, (q, k, v), do, slice(1, None), is_causal)
+
+
+def attention_as_in_double(backend, arrays, do, columns, is_causal):
+    value, vjp = backend.attention(*arrays, is_causal=is_causal)
+    expected, expected_vjp = reference.attention(*double(arrays), is_causal=is_causal)
+    assert_near(value, expected, 4e-6)
+    for got, want in zip(vjp(do), expected_vjp(do.astype("d"))):
+        if want is not None:
+            assert_near(got[..., columns], want[..., columns], 4e-6)
+
+
+@pytest.mark.parametrize("x", [1e10, 1e19, 1e30, 3e38])
+def test_activations_far_out(backend, x):
+    for name in ("gelu", "gelu_tanh", "silu"):
+        values, vjp = getattr(backend, name)(np.array([x, -x] * 20, "f"))
+        assert_near(values, np.array([x, 0] * 20, "f"))
+        assert_near(vjp(np.ones(40, "f")), np.array([1, 0] * 20))
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-19, 1e-10, 1, 1e10, 1e19, 1e30])
+def test_the_gradients_norm(backend, size):
+    assert backend.sum_of_squares([np.full(1000, size, "f")]) == pytest.approx(1000 * float(np.float32(size)) ** 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-18, 1e-6, 1, 1e15, 1e20])
+def test_adamw_divides_the_gradients_scale_out(backend, size):
+    theta, m, v = np.zeros(40, "f"), np.zeros(40, "f"), np.zeros(40, "f")
+    g = np.full(40, size, "f")
+    backend.adamw([(theta, g, m, v, 0.1, 0, 0.9, 0.999, 0, 0.1, 0.001)])
+    assert_near(theta, np.full(40, -0.1), 1e-5)
