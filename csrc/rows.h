@@ -36,6 +36,29 @@ template <class T, class F> TF_INLINE void along(int64_t C, T fill, F f) {
 
 /* ---------------------------------------------------------------- layer norm, and RMS norm, which has no mean */
 
+/* What is left of the mean of a row, less the number `mean`. Beside a large mean its rounding is not small. */
+template <class T> T mean_left(const T *x, int64_t C, T mean) {
+    vec<T> total{};
+    along<T>(C, mean, [&](int64_t j, auto get, auto) { total += get(x + j) - mean; });      /* beyond the end: mean − mean = 0 */
+    return sum<T>(total) / T(C);
+}
+
+/* 1/√(mean d² + eps) with d = x − mean − left, also where the squares are no numbers: then of d relative to the largest. */
+template <class T> T inverse_deviation(const T *x, int64_t C, T mean, T left, T eps) {
+    vec<T> squares{};
+    along<T>(C, mean, [&](int64_t j, auto get, auto) {
+        const vec<T> d = get(x + j) - mean - left;
+        squares += d * d;
+    });
+    const T beyond = T(up(C, lanes<T>) - C) * left * left;                /* what the places beyond the end gave */
+    const T variance = (sum<T>(squares) - beyond) / T(C) + eps;
+    if (variance > T(1e-25) && variance < Constants<T>::infinity) return T(1) / (T)sqrt(variance);
+    T top = 0, total = 0;
+    for (int64_t j = 0; j < C; j++) top = fabs(x[j] - mean - left) > top ? (T)fabs(x[j] - mean - left) : top;
+    for (int64_t j = 0; top > 0 && j < C; j++) total += (x[j] - mean - left) / top * ((x[j] - mean - left) / top);
+    return T(1 / hypot((double)top * sqrt((double)(total / T(C))), sqrt((double)eps)));
+}
+
 template <class T> void norm_forward(const tf::Norm<T> &p) {
     over_rows(p.N, p.C, [&](int64_t first, int64_t last, int64_t) {
         for (int64_t i = first; i < last; i++) {
@@ -47,15 +70,10 @@ template <class T> void norm_forward(const tf::Norm<T> &p) {
                 along<T>(p.C, T(0), [&](int64_t j, auto get, auto) { total += get(x + j); });
                 p.mean[i] = mean = sum<T>(total) / T(p.C);
             }
-            vec<T> squares{};
-            along<T>(p.C, mean, [&](int64_t j, auto get, auto) {          /* beyond the end: mean − mean = 0 */
-                const vec<T> d = get(x + j) - mean;
-                squares += d * d;
-            });
-            const T inverse = T(1) / (T)sqrt(sum<T>(squares) / T(p.C) + p.eps);
+            const T left = p.mean ? mean_left(x, p.C, mean) : T(0), inverse = inverse_deviation(x, p.C, mean, left, p.eps);
             p.inverse[i] = inverse;
             along<T>(p.C, T(0), [&](int64_t j, auto get, auto put) {
-                vec<T> v = (get(x + j) - mean) * inverse;
+                vec<T> v = (get(x + j) - mean - left) * inverse;
                 if (p.weight) v *= get(p.weight + j);
                 if (p.bias) v += get(p.bias + j);
                 put(y + j, v);
@@ -73,10 +91,10 @@ template <class T> void norm_backward(const tf::Norm<T> &p) {
         for (int64_t j = 0; j < 2 * wide; j++) dweight[j] = 0;
         for (int64_t i = first; i < last; i++) {
             const T *x = p.x + i * p.C, *dy = p.dy + i * p.C;
-            const T mean = p.mean ? p.mean[i] : T(0), inverse = p.inverse[i];
+            const T mean = p.mean ? p.mean[i] : T(0), left = p.mean ? mean_left(x, p.C, mean) : T(0), inverse = p.inverse[i];
             vec<T> g_sum{}, gx_sum{};                                      /* Σ g and Σ g ∘ x̂ with g = γ ∘ dy */
             along<T>(p.C, T(0), [&](int64_t j, auto get, auto) {
-                const vec<T> d = get(dy + j), xhat = (get(x + j) - mean) * inverse;
+                const vec<T> d = get(dy + j), xhat = (get(x + j) - mean - left) * inverse;
                 store(dweight + j, load(dweight + j) + d * xhat);
                 store(dbias + j, load(dbias + j) + d);
                 const vec<T> g = p.weight ? d * get(p.weight + j) : d;
@@ -84,7 +102,7 @@ template <class T> void norm_backward(const tf::Norm<T> &p) {
             });
             const T g_mean = p.mean ? sum<T>(g_sum) / T(p.C) : T(0), gx_mean = sum<T>(gx_sum) / T(p.C);
             along<T>(p.C, T(0), [&](int64_t j, auto get, auto put) {
-                const vec<T> xhat = (get(x + j) - mean) * inverse;
+                const vec<T> xhat = (get(x + j) - mean - left) * inverse;
                 const vec<T> g = p.weight ? get(dy + j) * get(p.weight + j) : get(dy + j);
                 put(p.dx + i * p.C + j, (g - g_mean - xhat * gx_mean) * inverse);
             });

@@ -105,3 +105,17 @@ def test_adamw_divides_the_gradients_scale_out(backend, size):
     g = np.full(40, size, "f")
     backend.adamw([(theta, g, m, v, 0.1, 0, 0.9, 0.999, 0, 0.1, 0.001)])
     assert_near(theta, np.full(40, -0.1), 1e-5)
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm"])
+@pytest.mark.parametrize("size", [1e-30, 1e-18, 1, 1e18, 1e30])
+def test_norms_divide_the_scale_out(backend, rng, name, size):
+    x, weight, dy = rng.standard_normal((9, 37)).astype("f") * np.float32(size), grid(rng, 37), grid(rng, 9, 37)
+    given = (x, weight, weight) if name == "layer_norm" else (x, weight)
+    same_as_in_double(getattr(backend, name), (*given, 0.0), dy, 1e-5)
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_layer_norm_of_rows_with_an_offset(backend, rng, offset):
+    x, weight, dy = grid(rng, 9, 37) + np.float32(offset), grid(rng, 37), grid(rng, 9, 37)
+    same_as_in_double(backend.layer_norm, (x, weight, weight, 1e-5), dy, 1e-5)

@@ -84,7 +84,8 @@ def layer_norm(x, weight, bias, eps):
     vjp(dy) = (dx, dγ, dβ):   dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with g = γ ∘ dy,   dγ = Σ dy ∘ x̂,   dβ = Σ dy.
     """
     xhat = x - _row_mean(x)
-    inverse = 1 / np.sqrt(_row_mean(xhat, xhat) + x.dtype.type(eps))            # (N, 1): 1/σ
+    xhat -= _row_mean(xhat)                                                     # what the rounding of a large mean left
+    inverse = _inverse_deviation(xhat, eps)                                     # (N, 1): 1/σ
     xhat *= inverse
     y = xhat if weight is None else xhat * weight
     if bias is not None:
@@ -106,7 +107,7 @@ def rms_norm(x, weight, eps):
 
     vjp(dy) = (dx, dγ):   dx = (g − x̂ ∘ mean(g ∘ x̂)) / r with g = γ ∘ dy,   dγ = Σ dy ∘ x̂.
     """
-    inverse = 1 / np.sqrt(_row_mean(x, x) + x.dtype.type(eps))                  # (N, 1): 1/r
+    inverse = _inverse_deviation(x, eps)                                        # (N, 1): 1/r
     xhat = x * inverse
     y = xhat if weight is None else xhat * weight
 
@@ -117,6 +118,18 @@ def rms_norm(x, weight, eps):
         return dx, None if weight is None else np.einsum("nc,nc->c", dy, xhat)
 
     return y, vjp
+
+
+def _inverse_deviation(d, eps):
+    """1/√(mean d² + ε) of each row, as a column; where the squares are no numbers, of d relative to its largest."""
+    with np.errstate(over="ignore", under="ignore"):
+        variance = _row_mean(d, d) + d.dtype.type(eps)
+    if np.all((variance > 1e-25) & (variance < np.inf)):
+        return 1 / np.sqrt(variance)
+    top = np.abs(d).max(axis=1, keepdims=True, initial=0)
+    top[top == 0] = 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 1 / np.hypot(top * np.sqrt(_row_mean(d / top, d / top)), math.sqrt(eps))
 
 
 def _row_mean(x, y=None):
