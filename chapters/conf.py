@@ -10,7 +10,7 @@ from jupyter_cache import get_cache
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from tinyformer.book.site import in_chinese, index_in_chinese, show_stubs  # noqa: E402
+from tinyformer.book.site import in_chinese, index_in_chinese, report_progress, show_stubs  # noqa: E402
 
 project, author, copyright = "tinyformer", "The tinyformer authors", "the tinyformer authors"
 extensions = ["myst_nb", "sphinx_togglebutton", "sphinx_copybutton"]
@@ -57,6 +57,7 @@ def complete_index(app, env):
 
 
 def setup(app):
+    report_progress(app)
     app.connect("source-read", lambda app, name, source: source.__setitem__(0, show_stubs(source[0])))
     app.connect("env-updated", complete_index)
     app.connect("build-finished", copy_mathjax)

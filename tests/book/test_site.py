@@ -5,19 +5,49 @@ from __future__ import annotations
 import re
 import urllib.request
 from html.parser import HTMLParser
+from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urldefrag
 
 import pytest
 
+import tinyformer
 from tinyformer.book import Book
-from tinyformer.book.site import in_chinese, index_in_chinese, serve, show_stubs
+from tinyformer.book.site import build, in_chinese, index_in_chinese, serve, show_stubs
 
 
 def test_a_cell_with_a_solution_is_shown_as_a_stub_and_a_fold():
     text = "A\n\n```{code-cell}\n### BEGIN SOLUTION\nx = 1\n### END SOLUTION\n```\n\n```{code-cell}\ny = 2\n```\n"
     assert show_stubs(text) == ("A\n\n```python\nraise NotImplementedError\n```\n\n"
                                 "```{code-cell}\n:tags: [hide-input]\n\nx = 1\n```\n\n```{code-cell}\ny = 2\n```\n")
+
+
+CONF = """
+import os, sys
+sys.path.insert(0, os.environ["TINYFORMER_ROOT"])
+from tinyformer.book.site import NOISE, report_progress
+root_doc, extensions = "index", ["myst_parser"]
+def setup(app):
+    report_progress(app)
+    print("[IPKernelApp] WARNING |", NOISE, file=sys.stderr)
+"""
+
+
+def test_progress_is_shown_page_by_page_and_kernels_are_quiet(tmp_path, monkeypatch, capfd):
+    pytest.importorskip("myst_parser", reason="the site is made with the extra [book]")
+    monkeypatch.setenv("TINYFORMER_ROOT", str(Path(tinyformer.__file__).parents[1]))
+    (tmp_path / "chapters").mkdir()
+    for name, text in (("conf.py", CONF), ("index.md", "# One\n\n```{toctree}\n01-two\n```\n"), ("01-two.md", "# Two\n")):
+        (tmp_path / "chapters" / name).write_text(text, encoding="utf-8")
+    assert build(Book(tmp_path), tmp_path / "out" / "book").is_file()
+    out, err = capfd.readouterr()
+    assert out.startswith("2 pages to read") and sorted(line.split()[0] for line in out.splitlines()[1:]) == ["01-two", "index"]
+    assert err == ""
+    (tmp_path / "chapters" / "01-two.md").write_text("# Two\n\n{nonsense}`x`\n", encoding="utf-8")
+    with pytest.raises(RuntimeError):
+        build(Book(tmp_path), tmp_path / "out" / "book")
+    out, err = capfd.readouterr()
+    assert out.startswith("1 page to read") and "nonsense" in err
 
 
 def test_the_index_has_the_chinese_of_what_the_glossary_has_once():

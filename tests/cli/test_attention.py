@@ -68,6 +68,15 @@ def test_a_classifier(cli, words):
     np.testing.assert_allclose(weights, maps.stacked()[:, 0], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("text, tokens", (("", "0 tokens"), ("abcabca", "7 tokens")))
+def test_a_text_that_a_translator_cannot_read_at_once(refused, text, tokens):
+    tokenizer = PairTokenizer(list("abc"))
+    folder = saved(Seq2Seq(Seq2SeqConfig(tokenizer.vocab_size, block_size=6, n_layer=1, n_head=1, n_embd=8)), "runs/pairs", tokenizer)
+    said = f"the text has {tokens}, expected 1 to 6: the model in {folder} reads no more at once"
+    refused(1, said, "translate", text, "--model", folder)
+    refused(1, said, "attention", text, "--model", folder)
+
+
 def test_a_translator(cli, refused):
     """The answer looks at the source; a row is what was written when it looked so."""
     tokenizer = PairTokenizer(list("abc"))

@@ -9,13 +9,18 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 from .chapters import CELL, OPTIONS, solved, stub
+
+# What Jupyter prints for each kernel that it starts, here on this machine alone.
+NOISE = "Kernel is running over TCP without encryption"
 
 
 def build(book, out, fresh=False):
     """Make the site in the folder ``out`` and return its first page. Cells run once: their outputs are kept beside it, in
-    ``book-cache``, unless ``fresh``. Warnings are errors, which Sphinx prints; then RuntimeError.
+    ``book-cache``, unless ``fresh``. Warnings are errors, which Sphinx prints; then RuntimeError. Each page that is read is
+    reported on standard output, see ``report_progress``.
     """
     cache = out.parent / "book-cache"
     if fresh:
@@ -25,9 +30,34 @@ def build(book, out, fresh=False):
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-j", "2", "-d", out / ".doctrees",
                book.chapters, out]
     environment = {**os.environ, "TINYFORMER_BOOK_CACHE": str(cache.resolve())}
-    if subprocess.run([str(part) for part in command], env=environment).returncode:
+    with subprocess.Popen([str(part) for part in command], env=environment, stderr=subprocess.PIPE, encoding="utf-8",
+                          errors="replace") as process:
+        for line in process.stderr:
+            if NOISE not in line:
+                print(line, end="", file=sys.stderr, flush=True)
+    if process.returncode:
         raise RuntimeError("the site was not built, for what Sphinx says above")
     return out / "index.html"
+
+
+def report_progress(app):
+    """Have Sphinx print how many pages it will read, and each page with its seconds when its cells have run."""
+    began = {}
+
+    def announce(app, env, names):
+        if names:
+            print(f"{len(names)} page{'s' * (len(names) != 1)} to read; the cells of each run unless their outputs are kept", flush=True)
+
+    def start(app, name, source):
+        began[name] = time.monotonic()
+
+    def finish(app, tree):
+        name = app.env.docname
+        print(f"  {name:<30} {time.monotonic() - began[name]:6.1f} s", flush=True)
+
+    app.connect("env-before-read-docs", announce)
+    app.connect("source-read", start)
+    app.connect("doctree-read", finish)
 
 
 def show_stubs(text):

@@ -45,15 +45,13 @@ def watched(folder, text):
     from ..autograd import no_grad
     from ..models.bert import PublishedBert
     from ..viz import watch_attention
-    from .runs import open_run
+    from .runs import check_length, open_run
     model, tokenizer = open_run(folder)
     nothing = ValueError(f"{folder}: a {type(model).__name__} has no attention between tokens to draw")
     if tokenizer is None or not hasattr(model.config, "block_size") or not hasattr(model, "forward"):
         raise nothing
     ids = tokenizer.encode(text, special=True) if isinstance(model, PublishedBert) else tokenizer.prompt(text)
-    if not 1 <= len(ids) <= model.config.block_size:
-        raise ValueError(f"the text has {len(ids)} tokens, expected 1 to {model.config.block_size}, as many as the model "
-                         f"in {folder} reads")
+    check_length(ids, model, folder)
     if hasattr(model, "translate"):
         return _translated(folder, model, tokenizer, ids)
     with no_grad(), watch_attention(model.eval()) as maps:

@@ -67,6 +67,14 @@ def open_run(folder):
     return model, tokenizer
 
 
+def check_length(ids, model, folder):
+    """A ValueError unless ``ids``, a text's tokens, are 1 to as many as the model reads at once."""
+    most = model.config.block_size
+    if not 1 <= len(ids) <= most:
+        raise ValueError(f"the text has {len(ids)} token{'s' * (len(ids) != 1)}, expected 1 to {most}: the model in {folder} "
+                         f"reads no more at once")
+
+
 def last_tokens(folder, vocab_size):
     """The ids that end a text, where the config.json in ``folder`` names one or several: published ones do."""
     from ..interop.published import read_config

@@ -16,7 +16,7 @@ def command(
     beams: Annotated[int, typer.Option(min=1, help="Search for the likeliest answer among so many beginnings.")] = 1,
 ):
     """Answer texts with a trained model, a line each."""
-    from .runs import naming, newest_run, open_run
+    from .runs import check_length, naming, newest_run, open_run
     folder = model or newest_run("translation")
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "translate"):
@@ -24,8 +24,7 @@ def command(
                          f"a model that does")
     for text in texts or (line.rstrip("\n") for line in sys.stdin):
         ids = tokenizer.encode(text)
-        if not len(ids):
-            raise ValueError("a text to translate is empty; expected at least one symbol")
+        check_length(ids, trained, folder)
         with naming(folder):
             answer, = trained.translate(ids[None], beams)
         print(tokenizer.decode(answer, text), flush=True)
