@@ -41,7 +41,8 @@ def split(pattern, behavior="Isolated", invert=False):
 
 def cut(text, *steps):
     """The pieces that the steps make of a text, before merging."""
-    tokenizer = PublishedBPE(published(pre_tokenizer={"type": "Sequence", "pretokenizers": list(steps)}))
+    last = [] if steps and steps[-1]["type"] == "ByteLevel" else [{"type": "ByteLevel", "use_regex": False}]
+    tokenizer = PublishedBPE(published(pre_tokenizer={"type": "Sequence", "pretokenizers": [*steps, *last]}))
     parts = [text]
     for step in tokenizer._cuts:
         parts = [piece for part in parts for piece in step(part)]
@@ -97,6 +98,10 @@ def test_how_a_text_is_cut():
     assert cut("ab 12-3", split({"Regex": r"\p{L}+"})) == ["ab", " 12-3"]
     assert cut("ab 12-3", split({"Regex": r"\p{N}+"}, "Removed", True)) == ["12", "3"]
     assert cut("a.b.", split({"String": "."})) == ["a", ".", "b", "."]
+    assert cut("a.b..", split({"String": "."}, "Contiguous")) == ["a", ".", "b", ".."]
+    assert cut("a.b..", split({"String": "."}, "MergedWithPrevious")) == ["a.", "b.", "."]
+    assert cut(".a..b", split({"String": "."}, "MergedWithNext")) == [".a", ".", ".b"]
+    assert cut("a b-c ", {"type": "Whitespace"}) == ["a", "b", "-", "c"]
     assert cut("ab12", {"type": "Digits", "individual_digits": True}) == ["ab", "1", "2"]
     assert cut("ab12", {"type": "Digits", "individual_digits": False}) == ["ab", "12"]
     assert cut("ab12 c", split({"Regex": r"\d"}), {"type": "ByteLevel", "add_prefix_space": True, "use_regex": False}) == [
@@ -144,20 +149,29 @@ def test_saved_and_published_files_give_the_same(tmp_path):
     ({"model__merges": ["a b c"]}, "merge 0 is 'a b c', expected two tokens"),
     ({"model__merges": ["a 今"]}, "merge 0 is 'a' and '今', which the vocabulary"),
     ({"model__vocab": {"a": 0}, "model__merges": []}, "the vocabulary has no '.', byte 0x"),
-    ({"normalizer": {"type": "Lowercase"}}, "the normalizer is 'Lowercase'"),
-    ({"pre_tokenizer": {"type": "Metaspace"}}, "the pre_tokenizer is 'Metaspace'"),
-    ({"pre_tokenizer": None}, "the pre_tokenizer is None"),
-    ({"pre_tokenizer": split({"Regex": "a"}, "MergedWithNext")}, r"is 'Split' \(MergedWithNext, invert False\)"),
+    ({"normalizer": {"type": "Nmt"}}, "the normalizer is 'Nmt', which is not supported"),
+    ({"pre_tokenizer": {"type": "Metaspace"}}, "the pre_tokenizer is Metaspace, expected one that ends in ByteLevel"),
+    ({"pre_tokenizer": None}, "the pre_tokenizer is None, expected one that ends in ByteLevel"),
+    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Metaspace"}, {"type": "ByteLevel"}]}},
+     "the pre_tokenizer is 'Metaspace', expected ByteLevel, Digits"),
+    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, split({"Regex": "a"})]}},
+     "the pre_tokenizer is ByteLevel, Split, expected one that ends in ByteLevel"),
+    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [split({"Regex": "a"}, "Odd"), {"type": "ByteLevel"}]}},
+     "the behavior of a cut is 'Odd'"),
+    ({"decoder": {"type": "Metaspace"}}, "the decoder is 'Metaspace', expected 'ByteLevel'"),
+    ({"model__colour": 1}, "model has the fields colour, which are not known"),
     ({"post_processor": {"type": "Odd"}}, "the post_processor is 'Odd'"),
-    ({"added_tokens": [{"content": "a", "id": 1, "single_word": True}]}, "added token 'a' is a single_word"),
+    ({"added_tokens": [{"content": "a", "id": 1, "single_word": 3}]}, "added token 'a': single_word is 3, expected true or false"),
+    ({"added_tokens": [{"content": "a", "id": 1}]}, "added token 'a' has id 1, but \\d+ in the vocabulary"),
+    ({"added_tokens": [{"content": "zz", "id": 1, "colour": 1}]}, "added token 'zz' has the fields colour"),
     ({"added_tokens": [{"content": "a", "id": None}]}, "added token 'a' with id None"),
-    ({"added_tokens": [{"content": "a", "id": 1, "normalized": True}], "normalizer": {"type": "NFC"}}, "after normalizing"),
     ({"added_tokens": [{"id": 1}]}, "has no field 'content'"),
-    ({"added_tokens": [{"content": "a", "id": 10 ** 12}]}, "an id of the vocabulary is 1000000000000, expected a whole number"),
+    ({"added_tokens": [{"content": "zz", "id": 10 ** 12}]}, "an id of the vocabulary is 1000000000000, expected a whole number"),
     ({"model__vocab": {"a": -1}}, "an id of the vocabulary is -1, expected a whole number below 4,194,304"),
     ({"model__vocab": {"a": "1"}}, "an id of the vocabulary is '1'"),
     ({"post_processor": {"type": "BertProcessing", "cls": ["a", 1], "sep": ["b", 9999]}}, "id 9999 at position 0, expected 0…298"),
-    ({"pre_tokenizer": split({"Regex": "(("})}, r"the pattern '\(\(' of a cut: missing \)"),
+    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [split({"Regex": "(("}), {"type": "ByteLevel"}]}},
+     r"the pattern '\(\(': missing \)"),
 ])
 def test_what_is_not_supported_is_said(tmp_path, changes, said):
     path = tmp_path / "tokenizer.json"

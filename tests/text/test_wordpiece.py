@@ -106,7 +106,13 @@ def test_published_files(tmp_path):
 
 @pytest.mark.parametrize("changes, said", [
     ({"model__continuing_subword_prefix": "@@"}, "model.continuing_subword_prefix is '@@', expected '##'"),
-    ({"model__max_input_chars_per_word": 50}, "model.max_input_chars_per_word is 50, expected 100"),
+    ({"model__max_input_chars_per_word": 0}, "longest_word is 0, expected a number of at least 1"),
+    ({"model__colour": 1}, "model has the fields colour, which are not known"),
+    ({"colour": 1}, "the file has the fields colour, which are not known"),
+    ({"decoder": {"type": "BPEDecoder"}}, "the decoder is 'BPEDecoder', expected 'WordPiece'"),
+    ({"normalizer__clean_text": False}, "normalizer.clean_text is False"),
+    ({"added_tokens": [{"content": "the", "id": 99}]}, r"added token 'the' has id 99, expected \d+, the next one"),
+    ({"added_tokens": [{"content": "[MASK]", "id": 99}]}, r"added token '\[MASK\]' has id 99, but 4 in the vocabulary"),
     ({"normalizer": {"type": "NFC"}}, "normalizer.type is 'NFC'"), ({"normalizer": None}, "normalizer.type is None"),
     ({"pre_tokenizer": None}, "pre_tokenizer.type is None, expected 'BertPreTokenizer'"),
     ({"model__vocab": {"[PAD]": 0, "[UNK]": 2}}, "the ids of the vocabulary are not 0…1, each once"),

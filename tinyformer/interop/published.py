@@ -57,7 +57,7 @@ def _read_object(path, otherwise):
     if path.stat().st_size > HEADER_LIMIT:
         raise ValueError(f"{path}: it has {path.stat().st_size:,} bytes, expected at most {HEADER_LIMIT:,}")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(found, dict):
             raise ValueError(f"it is a {type(found).__name__}")
     except (ValueError, RecursionError) as error:

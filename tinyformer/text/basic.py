@@ -20,11 +20,21 @@ def split_words(text, lowercase=True, strip_accents=None, chinese=True):
     lowercase       make letters small, and (unless ``strip_accents`` says otherwise) take their accents off: é → e
     chinese         False leaves runs of Chinese characters whole
     """
+    return words_of(normalized_words(text, lowercase, strip_accents, chinese))
+
+
+def normalized_words(text, lowercase=True, strip_accents=None, chinese=True):
+    """``text`` as ``split_words`` normalizes it before it cuts."""
     text = text.translate(_CLEANED if chinese else _CLEANED_CHINESE_WHOLE)
     if lowercase if strip_accents is None else strip_accents:
         text = unicodedata.normalize("NFD", text).translate(_WITHOUT_ACCENTS)
     if lowercase:
         text = text.replace("Σ", "σ").lower()           # str.lower looks at the neighbours of a Σ alone; BERT does not
+    return text
+
+
+def words_of(text):
+    """The words of a normalized text: runs between white space, and each punctuation mark alone."""
     return text.translate(_PUNCTUATION_APART).split()
 
 

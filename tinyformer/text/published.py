@@ -7,14 +7,14 @@ stand beside the vocabulary. The ids are those of Hugging Face's library.
 from __future__ import annotations
 
 import json
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 
-from .added import AddedTokens, template
+from .added import AddedTokens, check_file, template
 from .base import Tokenizer, check_text, checked_ids
-from .bpe import CACHED, apply_merges, pieces
+from .bpe import CACHED, apply_merges
+from .normalizers import byte_level_cuts, normalizer
 
 # These files write bytes as characters: printable ones of Latin-1 as they are, the others from U+0100 on. A space is Ġ.
 PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -28,24 +28,26 @@ MOST = 2 ** 22                          # ids; the largest published vocabularie
 class PublishedBPE(Tokenizer):
     """The byte-level BPE that ``fields`` describe, the content of a Hugging Face tokenizer.json.
 
-    Padding and truncation are left aside. ValueError where the file asks for something else than bytes, merges and the cuts
-    that are known here: Split by a pattern, Digits, ByteLevel.
+    Padding and truncation are left aside. ValueError where the file asks for something else than bytes, merges and the
+    normalizers and cuts of ``text.normalizers``.
     """
 
     kind = "published-bpe"
 
     def __init__(self, fields):
         model = fields["model"]
+        check_file(fields, {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
+                            "byte_fallback", "ignore_merges", "vocab", "merges"}, ("ByteLevel",))
         for key in ("byte_fallback", "dropout", "continuing_subword_prefix", "end_of_word_suffix"):
             if model.get(key):
                 raise ValueError(f"PublishedBPE: model.{key} is {model[key]!r}, expected none")
         self.fields = fields
         self._vocab = vocab = model["vocab"]
-        self._added = AddedTokens(fields["added_tokens"])
-        self._forms = _forms(fields["normalizer"])
-        if self._forms and any(token.get("normalized") for token in fields["added_tokens"]):
-            raise ValueError("PublishedBPE: added tokens that are looked for after normalizing are not supported")
-        self._cuts = list(_cuts(fields["pre_tokenizer"]))
+        self._added = AddedTokens(fields["added_tokens"], normalizer(fields["normalizer"]))
+        for token, id in self._added.ids.items():
+            if vocab.get(token, id) != id:
+                raise ValueError(f"PublishedBPE: added token {token!r} has id {id}, but {vocab[token]} in the vocabulary")
+        self._cuts = byte_level_cuts(fields["pre_tokenizer"])
         self._whole_first = bool(model.get("ignore_merges"))
         ids = [*vocab.values(), *self._added.ids.values()]
         for id in ids:
@@ -54,8 +56,8 @@ class PublishedBPE(Tokenizer):
         self.tokens = [b""] * (1 + max(ids))
         for token, id in vocab.items():
             self.tokens[id] = bytes(BYTES[c] for c in token) if all(c in BYTES for c in token) else token.encode()
-        for token, id in self._added.ids.items():
-            self.tokens[id] = token.encode()
+        for id, form in self._added.forms.items():
+            self.tokens[id] = form.encode()
         self._prefix, self._suffix = (checked_ids("PublishedBPE", ids, self.vocab_size)
                                       for ids in template(fields["post_processor"]))
         self._bytes = [None] * 256
@@ -80,8 +82,8 @@ class PublishedBPE(Tokenizer):
     @classmethod
     def from_gpt2(cls, vocab, merges):
         """GPT-2's two files: encoder.json (elsewhere vocab.json) and vocab.bpe (merges.txt)."""
-        vocab = json.loads(Path(vocab).read_text(encoding="utf-8"))
-        lines = Path(merges).read_text(encoding="utf-8").split("\n")[1:]           # the first one is a version
+        vocab = json.loads(Path(vocab).read_text(encoding="utf-8-sig"))
+        lines = [line for line in Path(merges).read_text(encoding="utf-8-sig").split("\n") if not line.startswith("#version")]
         end = "<|endoftext|>"
         return cls({"added_tokens": [{"content": end, "id": vocab[end]}] if end in vocab else [],
                     "normalizer": None, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
@@ -101,8 +103,6 @@ class PublishedBPE(Tokenizer):
             if id is not None:
                 ids.append(id)
                 continue
-            for form in self._forms:
-                part = unicodedata.normalize(form, part)
             parts = [part]
             for cut in self._cuts:
                 parts = [piece for part in parts for piece in cut(part)]
@@ -145,73 +145,3 @@ class PublishedBPE(Tokenizer):
     def from_dict(cls, fields):
         """The tokenizer of such a dict. KeyError for a missing field, ValueError or TypeError for a damaged one."""
         return cls(fields["tokenizer"])
-
-
-# ------------------------------------------------------------------------------------------------ what the file decides
-
-def _forms(normalizer):
-    """The Unicode normal forms that the text is brought into, in order."""
-    if normalizer is None:
-        return []
-    if normalizer["type"] == "Sequence":
-        return [form for part in normalizer["normalizers"] for form in _forms(part)]
-    if normalizer["type"] not in ("NFC", "NFD", "NFKC", "NFKD"):
-        raise ValueError(f"PublishedBPE: the normalizer is {normalizer['type']!r}, expected a Unicode normal form")
-    return [normalizer["type"]]
-
-
-def _cuts(fields):
-    """The functions, text → pieces, that cut it, one after the other; together they end in what ``merges`` work on."""
-    kind = fields and fields["type"]
-    if kind == "Sequence":
-        for part in fields["pretokenizers"]:
-            yield from _cuts(part)
-    elif kind == "ByteLevel":
-        if fields.get("add_prefix_space"):
-            yield lambda text: [text if text.startswith(" ") else " " + text]
-        if fields.get("use_regex", True):
-            yield pieces
-    elif kind == "Digits":
-        yield _isolated(r"\p{N}" if fields["individual_digits"] else r"\p{N}+")
-    elif kind == "Split" and fields["behavior"] == "Isolated" and not fields["invert"]:
-        yield _isolated(_pattern(fields["pattern"]))
-    elif kind == "Split" and fields["behavior"] == "Removed" and fields["invert"]:
-        yield _kept(_pattern(fields["pattern"]))
-    else:
-        raise ValueError(f"PublishedBPE: the pre_tokenizer is {kind!r}"
-                         + (f" ({fields['behavior']}, invert {fields['invert']})" if kind == "Split" else "")
-                         + ", expected ByteLevel, Digits, or Split that isolates")
-
-
-def _pattern(fields):
-    import regex
-    return fields["Regex"] if "Regex" in fields else regex.escape(fields["String"])
-
-
-def _compiled(pattern):
-    import regex                                        # knows \p{L} and possessive quantifiers, which re does not
-    try:
-        return regex.compile(pattern)
-    except regex.error as error:
-        raise ValueError(f"PublishedBPE: the pattern {pattern!r} of a cut: {error}") from None
-
-
-def _isolated(pattern):
-    """Cut out each match; what stands between matches is a piece too."""
-    pattern = _compiled(pattern)
-
-    def cut(text):
-        end = 0
-        for match in pattern.finditer(text):
-            yield from filter(None, (text[end:match.start()], match.group()))
-            end = match.end()
-        if end < len(text):
-            yield text[end:]
-
-    return cut
-
-
-def _kept(pattern):
-    """Keep the matches, drop what stands between."""
-    pattern = _compiled(pattern)
-    return lambda text: [match.group() for match in pattern.finditer(text) if match.group()]

@@ -8,17 +8,20 @@ Source: Schuster & Nakajima (2012), "Japanese and Korean voice search"; Devlin e
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from .added import AddedTokens, template
+from .added import AddedTokens, check_file, template
 from .base import Tokenizer, check_text, checked_ids
-from .basic import split_words
+from .basic import normalized_words, split_words, words_of
 from .bpe import CACHED, learn_merges
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 LONGEST = 100               # a word of more characters is unknown
+BERT_PAIR = [{"SpecialToken": {"type_id": 0}}, {"Sequence": {"type_id": 0}}, {"SpecialToken": {"type_id": 0}},
+             {"Sequence": {"type_id": 1}}, {"SpecialToken": {"type_id": 1}}]
 
 
 class WordPieceTokenizer(Tokenizer):
@@ -27,11 +30,16 @@ class WordPieceTokenizer(Tokenizer):
     vocabulary      the tokens by id; the five of ``SPECIAL`` among them, which are found in a text as they stand
     lowercase       make letters small first; with ``strip_accents`` None that also takes accents off
     chinese         let each Chinese character stand alone
+    added           other tokens that are found in a text before it is cut, as in ``AddedTokens``. Those that the vocabulary
+                    lacks have the ids after it. By default the five of ``SPECIAL``
+    longest_word    a word of more characters is unknown
+    cleanup         ``decode`` puts no space before a full stop and its like, as in Hugging Face's library
     """
 
     kind, exact = "wordpiece", False
 
-    def __init__(self, vocabulary, lowercase=True, strip_accents=None, chinese=True):
+    def __init__(self, vocabulary, lowercase=True, strip_accents=None, chinese=True, added=None, longest_word=LONGEST,
+                 cleanup=False):
         self.tokens = list(vocabulary)
         if not all(isinstance(token, str) for token in self.tokens):
             raise TypeError("WordPieceTokenizer: the vocabulary holds something else than text")
@@ -44,7 +52,21 @@ class WordPieceTokenizer(Tokenizer):
             raise ValueError(f"WordPieceTokenizer: the vocabulary lacks {', '.join(missing)}")
         self.lowercase, self.strip_accents, self.chinese = lowercase, strip_accents, chinese
         self.pad, self.unk, self.cls, self.sep, self.mask = (self.ids[token] for token in SPECIAL)
-        self._added = AddedTokens([{"content": token, "id": self.ids[token]} for token in SPECIAL])
+        if type(longest_word) is not int or longest_word < 1:
+            raise ValueError(f"WordPieceTokenizer: longest_word is {longest_word!r}, expected a number of at least 1")
+        self.longest_word, self._fields, self.cleanup = longest_word, added, bool(cleanup)
+        if added is None:
+            added = [{"content": token, "id": self.ids[token], "special": True} for token in SPECIAL]
+        self._added = AddedTokens(added, partial(normalized_words, lowercase=lowercase, strip_accents=strip_accents,
+                                                 chinese=chinese))
+        for token, id in sorted(self._added.ids.items(), key=lambda item: item[1]):
+            if token in self.ids and self.ids[token] != id:
+                raise ValueError(f"WordPieceTokenizer: added token {token!r} has id {id}, but {self.ids[token]} in the vocabulary")
+            if token not in self.ids:
+                if id != len(self.tokens):
+                    raise ValueError(f"WordPieceTokenizer: added token {token!r} has id {id}, expected {len(self.tokens)}, "
+                                     f"the next one")
+                self.tokens.append(token)
         self._cache = {}
 
     @classmethod
@@ -77,17 +99,23 @@ class WordPieceTokenizer(Tokenizer):
         return cls(dict.fromkeys((*SPECIAL, *tokens)), lowercase)       # two merges may make the same token: one stays
 
     @classmethod
-    def from_vocab(cls, path, lowercase=True):
-        """BERT's vocab.txt: a token a line, the line's number its id."""
-        return cls(Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n"), lowercase)
+    def from_vocab(cls, path, lowercase=True, strip_accents=None, chinese=True):
+        """BERT's vocab.txt: a token a line, the line's number its id. A byte order mark before the first one is left out."""
+        lines, first = Path(path).read_text(encoding="utf-8-sig").rstrip("\n").split("\n"), {}
+        for number, token in enumerate(lines, 1):
+            if first.setdefault(token, number) != number:
+                raise ValueError(f"lines {first[token]} and {number} are {f'both {token!r}' if token else 'blank'}, expected "
+                                 f"each token once")
+        return cls(lines, lowercase, strip_accents, chinese)
 
     @classmethod
     def from_huggingface(cls, fields):
         """The WordPiece of a tokenizer.json, ``fields``. Padding and truncation are left aside; ValueError for what differs."""
+        check_file(fields, {"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"}, ("WordPiece",))
         model, normalizer = fields["model"], fields["normalizer"] or {}
         expected = {"model.continuing_subword_prefix": (model.get("continuing_subword_prefix"), "##"),
                     "model.unk_token": (model.get("unk_token"), "[UNK]"),
-                    "model.max_input_chars_per_word": (model.get("max_input_chars_per_word"), LONGEST),
+                    "decoder.prefix": ((fields.get("decoder") or {}).get("prefix", "##"), "##"),
                     "normalizer.type": (normalizer.get("type"), "BertNormalizer"),
                     "normalizer.clean_text": (normalizer.get("clean_text"), True),
                     "pre_tokenizer.type": ((fields["pre_tokenizer"] or {}).get("type"), "BertPreTokenizer")}
@@ -97,10 +125,15 @@ class WordPieceTokenizer(Tokenizer):
         vocab = sorted(model["vocab"], key=model["vocab"].get)
         if [model["vocab"][token] for token in vocab] != list(range(len(vocab))):
             raise ValueError(f"WordPieceTokenizer: the ids of the vocabulary are not 0…{len(vocab) - 1}, each once")
-        tokenizer = cls(vocab, normalizer["lowercase"], normalizer["strip_accents"], normalizer["handle_chinese_chars"])
+        tokenizer = cls(vocab, normalizer["lowercase"], normalizer["strip_accents"], normalizer["handle_chinese_chars"],
+                        _other_than_the_usual(fields["added_tokens"]), model.get("max_input_chars_per_word", LONGEST),
+                        (fields.get("decoder") or {}).get("cleanup", False))
         around = template(fields["post_processor"])
         if fields["post_processor"] and tuple(map(list, around)) != ([tokenizer.cls], [tokenizer.sep]):
             raise ValueError(f"WordPieceTokenizer: the post_processor puts {around} around a text, expected [CLS] and [SEP]")
+        if not _joins_as_bert(fields["post_processor"]):
+            raise ValueError("WordPieceTokenizer: the post_processor joins two texts in another way than BERT's, "
+                             "[CLS] first [SEP] second [SEP], with the type 0 up to the first [SEP] and then 1")
         return tokenizer
 
     @property
@@ -117,7 +150,7 @@ class WordPieceTokenizer(Tokenizer):
             if id is not None:
                 ids.append(id)
                 continue
-            for word in split_words(piece, self.lowercase, self.strip_accents, self.chinese):
+            for word in words_of(piece):
                 ids += self._word_ids(word)
         if longest is not None:
             ids = ids[:longest - special]
@@ -138,7 +171,7 @@ class WordPieceTokenizer(Tokenizer):
         return ids
 
     def _longest_pieces(self, word):
-        if len(word) > LONGEST:
+        if len(word) > self.longest_word:
             return [self.unk]
         ids, start = [], 0
         while start < len(word):
@@ -152,20 +185,54 @@ class WordPieceTokenizer(Tokenizer):
 
     def decode(self, ids):
         """The tokens of ``ids``, integers (T,), with spaces between words: those of the text, and its capitals, are lost."""
-        tokens = map(self.tokens.__getitem__, checked_ids("WordPieceTokenizer.decode", ids, self.vocab_size))
-        return "".join(token[2:] if token.startswith("##") else f" {token}" for token in tokens).removeprefix(" ")
+        ids = checked_ids("WordPieceTokenizer.decode", ids, self.vocab_size)
+        tokens = [self._added.forms.get(id, self.tokens[id]) for id in ids]
+        tokens = [token[2:] if token.startswith("##") else " " * (n > 0) + token for n, token in enumerate(tokens)]
+        return "".join(map(_closed, tokens) if self.cleanup else tokens)
 
     def to_dict(self):
         """What is saved."""
-        return {"type": self.kind, "vocabulary": self.tokens, "lowercase": self.lowercase,
-                "strip_accents": self.strip_accents, "chinese": self.chinese}
+        saved = {"type": self.kind, "vocabulary": self.tokens[:len(self.ids)], "lowercase": self.lowercase,
+                 "strip_accents": self.strip_accents, "chinese": self.chinese}
+        if self._fields is not None:
+            saved["added"] = self._fields
+        if self.longest_word != LONGEST:
+            saved["longest_word"] = self.longest_word
+        if self.cleanup:
+            saved["cleanup"] = True
+        return saved
 
     @classmethod
     def from_dict(cls, fields):
         """The tokenizer of such a dict. KeyError for a missing field, ValueError or TypeError for a damaged one."""
         if not isinstance(fields["vocabulary"], list):
             raise TypeError(f"WordPieceTokenizer: vocabulary is {type(fields['vocabulary']).__name__}, expected a list")
-        return cls(fields["vocabulary"], fields["lowercase"], fields["strip_accents"], fields["chinese"])
+        return cls(fields["vocabulary"], fields["lowercase"], fields["strip_accents"], fields["chinese"], fields.get("added"),
+                   fields.get("longest_word", LONGEST), fields.get("cleanup", False))
+
+
+def _closed(token):
+    """A token of a text, with the space before it, without the spaces that English does not write."""
+    for spaced, closed in ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
+                           (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re")):
+        token = token.replace(spaced, closed)
+    return token
+
+
+def _other_than_the_usual(fields):
+    """``added_tokens`` of a file; None where it has the five of ``SPECIAL`` as BERT does, or none. (transformers then adds them.)"""
+    flags = [any(field.get(flag) for flag in ("normalized", "lstrip", "rstrip", "single_word")) for field in fields]
+    return None if not fields or sorted(field["content"] for field in fields) == sorted(SPECIAL) and not any(flags) else fields
+
+
+def _joins_as_bert(fields):
+    """Whether a ``post_processor`` joins two texts as ``encode_pair`` does. BertProcessing does, and where there is none,
+    transformers' BertTokenizer does."""
+    if fields is None or fields["type"] != "TemplateProcessing":
+        return fields is None or fields["type"] == "BertProcessing"
+    found = [(kind, part["type_id"]) for parts in (fields["single"], fields.get("pair") or BERT_PAIR)
+             for one in parts for kind, part in one.items()]
+    return found == [(kind, part["type_id"]) for one in BERT_PAIR[:3] + BERT_PAIR for kind, part in one.items()]
 
 
 def _characters(word):

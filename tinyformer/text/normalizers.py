@@ -1,0 +1,136 @@
+"""What a tokenizer.json does to a text before it looks for tokens: its ``normalizer``, and the cuts of its ``pre_tokenizer``.
+
+Each step is a function: a normalizer's text → text, a cut's text → pieces. The results are those of Hugging Face's library.
+"""
+
+from __future__ import annotations
+
+import functools
+import string
+import unicodedata
+
+from .basic import normalized_words
+from .bpe import pieces
+
+SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")       # Unicode's White_Space
+BEHAVIORS = ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous")
+
+
+def normalizer(fields):
+    """The function text → text that ``fields``, a tokenizer.json's ``normalizer``, describe."""
+    kind = fields and fields["type"]
+    if kind is None:
+        return lambda text: text
+    if kind == "Sequence":
+        steps = [normalizer(part) for part in fields["normalizers"]]
+        return lambda text: functools.reduce(lambda text, step: step(text), steps, text)
+    if kind in ("NFC", "NFD", "NFKC", "NFKD"):
+        return functools.partial(unicodedata.normalize, kind)
+    if kind == "Lowercase":
+        return lambda text: text.replace("Σ", "σ").lower()              # each character by itself
+    if kind == "StripAccents":
+        return lambda text: "".join(c for c in text if unicodedata.category(c)[0] != "M")
+    if kind == "Strip":
+        left, right = fields["strip_left"], fields["strip_right"]
+
+        def strip(text):
+            text = text.lstrip(SPACES) if left else text
+            return text.rstrip(SPACES) if right else text
+        return strip
+    if kind == "Prepend":
+        return lambda text: text and fields["prepend"] + text
+    if kind == "Replace":
+        pattern, content = compiled(pattern_of(fields["pattern"])), fields["content"]
+        return lambda text: pattern.sub(lambda _: content, text)
+    if kind == "BertNormalizer" and fields["clean_text"]:
+        return functools.partial(normalized_words, lowercase=fields["lowercase"], strip_accents=fields["strip_accents"],
+                                 chinese=fields["handle_chinese_chars"])
+    raise ValueError(f"the normalizer is {kind!r}" + " without clean_text" * (kind == "BertNormalizer") + ", which is not supported")
+
+
+def byte_level_cuts(fields):
+    """The functions, text → pieces, of a ``pre_tokenizer`` that ends in ByteLevel, in order."""
+    steps = list(_steps(fields))
+    levels = [n for n, step in enumerate(steps) if step is not None and step["type"] == "ByteLevel"]
+    if levels != [len(steps) - 1]:
+        kinds = ", ".join(str(step and step["type"]) for step in steps)
+        raise ValueError(f"the pre_tokenizer is {kinds}, expected one that ends in ByteLevel")
+    return [cut for step in steps for cut in _cuts(step)]
+
+
+def _steps(fields):
+    if fields is None or fields["type"] != "Sequence":
+        return [fields]
+    return [step for part in fields["pretokenizers"] for step in _steps(part)]
+
+
+def _cuts(fields):
+    kind = fields["type"]
+    if kind == "ByteLevel":
+        if fields.get("add_prefix_space"):
+            yield lambda text: [text if text.startswith(" ") else " " + text]
+        if fields.get("use_regex", True):
+            yield pieces
+    elif kind == "Digits":
+        yield cut_at(r"\p{N}", "Isolated" if fields["individual_digits"] else "Contiguous")
+    elif kind == "Whitespace":
+        yield cut_at(r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|"
+                     r"[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+", "Removed", invert=True)
+    elif kind == "WhitespaceSplit":
+        yield cut_at(r"\p{White_Space}", "Removed")
+    elif kind == "Punctuation":
+        import regex
+        yield cut_at(rf"[{regex.escape(string.punctuation)}\p{{P}}]", fields.get("behavior", "Isolated"))
+    elif kind == "Split":
+        yield cut_at(pattern_of(fields["pattern"]), fields["behavior"], fields["invert"])
+    else:
+        raise ValueError(f"the pre_tokenizer is {kind!r}, expected ByteLevel, Digits, Punctuation, Split, Whitespace or "
+                         f"WhitespaceSplit")
+
+
+def pattern_of(fields):
+    import regex
+    return fields["Regex"] if "Regex" in fields else regex.escape(fields["String"])
+
+
+def compiled(pattern):
+    import regex                                        # knows \p{L} and possessive quantifiers, which re does not
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(f"the pattern {pattern!r}: {error}") from None
+
+
+def cut_at(pattern, behavior, invert=False):
+    """The cut at each match of ``pattern``; with ``invert`` at what stands between matches.
+
+        Removed                 what is matched goes
+        Isolated                what is matched is a piece of its own
+        MergedWithPrevious      a match joins the piece before it, MergedWithNext the one after it
+        Contiguous              matches that follow each other are one piece
+    """
+    if behavior not in BEHAVIORS:
+        raise ValueError(f"the behavior of a cut is {behavior!r}, expected one of {', '.join(BEHAVIORS)}")
+    pattern = compiled(pattern)
+
+    def cut(text):
+        spans, end = [], 0
+        for match in pattern.finditer(text):
+            spans += [(text[end:match.start()], invert), (match.group(), not invert)]
+            end = match.end()
+        spans = [span for span in [*spans, (text[end:], invert)] if span[0]]
+        if behavior == "Removed":
+            return [piece for piece, is_match in spans if not is_match]
+        if behavior == "Isolated":
+            return [piece for piece, _ in spans]
+        backwards, found, before = behavior == "MergedWithNext", [], None
+        for piece, is_match in reversed(spans) if backwards else spans:
+            joins = is_match == before if behavior == "Contiguous" else is_match and not before
+            if found and joins:
+                found[-1] = piece + found[-1] if backwards else found[-1] + piece
+            else:
+                found.append(piece)
+            before = is_match
+        return found[::-1] if backwards else found
+
+    return cut
