@@ -47,6 +47,19 @@ def test_bad_files_are_one_line(run, text, says):
     assert code == 1 and says in err and len(err.splitlines()) == 1 and out == ""
 
 
+@pytest.mark.parametrize("ending", ("import sys; sys.exit(0)\n", "import os; os._exit(0)\n"))
+def test_a_file_that_ends_python_is_not_right(run, ending):
+    code, out, err = run(GOOD + ending)
+    assert code == 1 and out == "" and err.startswith("tinyformer: ") and len(err.splitlines()) == 1
+
+
+def test_what_the_function_prints_is_shown_once_and_not_obeyed(run):
+    code, out, err = run(GOOD.replace("    y =", "    print('\\x1b[2J')\n    y ="))
+    assert code == 0 and out.startswith("Your code printed:\n  | \\x1b[2J\n") and "\x1b" not in out and err == ""
+    code, _, err = run(GOOD, "\x1b[31m.py")
+    assert code == 1 and "\\x1b[31m.py is not there" in err and "\x1b" not in err
+
+
 def test_an_endless_loop(run):
     code, _, err = run('def f(x: "B"):\n    while True:\n        pass\n', "mine.py", "--seconds", "1")
     assert code == 1 and "still running after 1 seconds" in err and "line" in err

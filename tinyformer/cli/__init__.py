@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from ..sandbox.words import visible
 from . import (attention, book, check, compare, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn, predict,
                recipes, similar, train, translate)
 from .console import say, settle
@@ -91,8 +92,8 @@ def describe(error):
 
 
 def one_line(text):
-    """``text`` without line breaks."""
-    return " ".join(str(text).split())
+    """``text`` without line breaks, its control characters written as escapes: a terminal would obey them."""
+    return visible(" ".join(str(text).split()))
 
 
 def fail(message, code):
