@@ -50,3 +50,29 @@ def test_gpt2s_pair(tmp_path, mark, ends, first):
     merges = [*([first] if first else []), "t h", "th e", ""]
     (tmp_path / "merges.txt").write_bytes((mark + ends.join(merges)).encode())
     assert load_tokenizer(tmp_path).encode("the").tolist() == [vocab["the"]]
+
+
+def test_what_tokenizer_config_says_of_a_vocabulary(tmp_path):
+    written(tmp_path, "\n".join([*TOKENS, "The"]).encode())
+    config = tmp_path / "tokenizer_config.json"
+    assert load_tokenizer(tmp_path).encode("The").tolist() == [5]
+    config.write_text(json.dumps({"do_lower_case": False, "unk_token": {"content": "[UNK]"}}))
+    assert load_tokenizer(tmp_path).encode("The").tolist() == [10]
+    for settings, said in (({"do_basic_tokenize": False}, "do_basic_tokenize is False, expected True"),
+                           ({"unk_token": "<unk>"}, "unk_token is '<unk>', expected '.UNK.'"),
+                           ({"added_tokens_decoder": {"11": {"content": "<new>"}}}, "it adds the tokens <new> to the vocabulary")):
+        config.write_text(json.dumps(settings))
+        with pytest.raises(ValueError, match=said):
+            load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("settings, said", (({"tokenizer_class": "Qwen2Tokenizer"}, "tokenizer_class is 'Qwen2Tokenizer'"),
+                                            ({"add_prefix_space": True}, "add_prefix_space is True, expected False")))
+def test_a_pair_that_is_cut_in_another_way_than_gpt2s(tmp_path, settings, said):
+    from tinyformer.text.published import BYTES
+    (tmp_path / "vocab.json").write_text(json.dumps({character: id for id, character in enumerate(BYTES)}), encoding="utf-8")
+    (tmp_path / "merges.txt").write_text("")
+    load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=said):
+        load_tokenizer(tmp_path)

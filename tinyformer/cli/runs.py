@@ -76,13 +76,18 @@ def check_length(ids, model, folder):
 
 
 def last_tokens(folder, vocab_size):
-    """The ids that end a text, where the config.json in ``folder`` names one or several: published ones do."""
+    """The ids that end a text, where generation_config.json in ``folder``, or else config.json, names one or several. The
+    other settings of generation_config.json are left aside: the command's options say how tokens are chosen."""
     from ..interop.published import read_config
-    found = read_config(folder).get("eos_token_id")
+    name = "generation_config.json"
+    found = read_config(folder, name).get("eos_token_id") if (folder / name).exists() else None
+    if found is None:
+        name = "config.json"
+        found = read_config(folder).get("eos_token_id")
     ids = found if isinstance(found, list) else [] if found is None else [found]
     for id in ids:
         if type(id) is not int or not 0 <= id < vocab_size:
-            raise ValueError(f"{folder / 'config.json'}: eos_token_id is {found!r}, expected 0…{vocab_size - 1}")
+            raise ValueError(f"{folder / name}: eos_token_id is {found!r}, expected 0…{vocab_size - 1}")
     return ids
 
 

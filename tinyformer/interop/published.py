@@ -13,9 +13,9 @@ from .weights import HEADER_LIMIT, read_weights
 ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
-def read_config(folder):
-    """config.json of ``folder``, a dict."""
-    return _read_object(Path(folder) / "config.json", "expected the folder of a trained model")
+def read_config(folder, name="config.json"):
+    """config.json of ``folder``, or another of its JSON files: a dict."""
+    return _read_object(Path(folder) / name, "expected the folder of a trained model")
 
 
 def weights_file(folder):

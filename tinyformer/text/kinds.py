@@ -58,14 +58,55 @@ def load_tokenizer(path):
 
 
 def _from_folder(folder):
-    for name in ("tokenizer.json", "vocab.txt"):
-        if (folder / name).exists():
-            return load_tokenizer(folder / name)
+    if (folder / "tokenizer.json").exists():
+        return load_tokenizer(folder / "tokenizer.json")
+    if (folder / "vocab.txt").exists():
+        return _read(folder, _from_vocab, folder)
     for vocab, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
         if (folder / vocab).exists() and (folder / merges).exists():
-            return _read(folder, PublishedBPE.from_gpt2, folder / vocab, folder / merges)
+            return _read(folder, _from_pair, folder, folder / vocab, folder / merges)
     raise FileNotFoundError(f"load_tokenizer: {folder} holds no tokenizer.json, no vocab.txt, and no encoder.json with "
                             f"vocab.bpe")
+
+
+def _from_vocab(folder):
+    """The WordPiece of vocab.txt, with what tokenizer_config.json says of it."""
+    settings = _settings(folder, do_basic_tokenize=(True,), never_split=(None, []), unk_token=("[UNK]",), pad_token=("[PAD]",),
+                         cls_token=("[CLS]",), sep_token=("[SEP]",), mask_token=("[MASK]",))
+    tokenizer = WordPieceTokenizer.from_vocab(folder / "vocab.txt", settings.get("do_lower_case", True),
+                                              settings.get("strip_accents"), settings.get("tokenize_chinese_chars", True))
+    _check_added(folder, settings, tokenizer.ids)
+    return tokenizer
+
+
+def _from_pair(folder, vocab, merges):
+    """GPT-2's two files, unless tokenizer_config.json says that they are cut in another way than GPT-2's."""
+    settings = _settings(folder, tokenizer_class=("GPT2Tokenizer", "GPT2TokenizerFast", None), add_prefix_space=(False, None),
+                         add_bos_token=(False, None))
+    tokenizer = PublishedBPE.from_gpt2(vocab, merges)
+    _check_added(folder, settings, tokenizer.fields["model"]["vocab"])
+    return tokenizer
+
+
+def _settings(folder, **expected):
+    """tokenizer_config.json of ``folder``. ValueError where a setting is none of the values that are expected of it."""
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_bytes()) if path.exists() else {}
+    for name, values in expected.items():
+        found = settings.get(name, values[0])
+        found = found.get("content") if isinstance(found, dict) else found
+        if found not in values:
+            raise ValueError(f"tokenizer_config.json: {name} is {found!r}, expected {values[0]!r}")
+    return settings
+
+
+def _check_added(folder, settings, vocabulary):
+    """ValueError where a file beside the vocabulary adds tokens that it lacks: only tokenizer.json says how they are found."""
+    path = folder / "added_tokens.json"
+    added = {*(json.loads(path.read_bytes()) if path.exists() else {}),
+             *(token["content"] for token in settings.get("added_tokens_decoder", {}).values())}
+    if missing := sorted(added - vocabulary.keys()):
+        raise ValueError(f"it adds the tokens {', '.join(missing)} to the vocabulary, expected a tokenizer.json that describes them")
 
 
 def _read(path, read, *arguments):
