@@ -35,6 +35,7 @@ ADVICE = {
     "stale": "Asked again, vjp answers otherwise. It should use what its own call has computed, and nothing random.",
     "nondeterministic": "Two calls with the same input differ. Draw nothing at random here.",
     "forward": "First the value: compare it with the formula in the docstring, on a small example by hand.",
+    "case": "The usual inputs pass, and these special ones do not. Work them out by hand, and compare with the docstring.",
     "dtype": "The inputs are float64: keep that type. Look for astype, dtype=, and arrays made without a type.",
     "returns": "vjp returns one array for each input, in their order: return dx, dy.",
     "unexplained": "Take the smallest case, one row and two columns, and derive every output by every input.",

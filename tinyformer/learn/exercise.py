@@ -6,7 +6,7 @@ import ast
 import functools
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class Exercise:
     hints       general ones, the first first
     wrong       named wrong answers
     constant    names of the arguments that get no gradient; what is no floating-point array gets none anyway
+    cases       {"zero gradients": rng → the arguments}: further inputs, on which the outcome is compared with the solution's
     """
 
     function: callable
@@ -53,6 +54,7 @@ class Exercise:
     hints: tuple
     wrong: tuple
     constant: str = ""
+    cases: dict = field(default_factory=dict, hash=False)
 
     @property
     def name(self):

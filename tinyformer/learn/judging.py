@@ -12,6 +12,7 @@ from ..gradcheck import check
 from ..sandbox import Refused, call, captured, within
 from ..sandbox.limits import Stopped
 from ..sandbox.words import learners_frame
+from . import cases
 from .advice import ADVICE
 
 LIMIT = 10                                          # seconds that a check of one exercise may take
@@ -90,6 +91,8 @@ def _judge(exercise, function, verdict, printed):
             every = _try_once(exercise, function)
             verdict.printed, verdict.unprinted = printed.result()       # the doctor calls it hundreds of times
             _examine(exercise, function, every)
+            if message := cases.complaint(exercise, function, _cotangent, call):
+                raise Wrong("case", message)
         except Refused as refused:
             verdict.printed, verdict.unprinted = (verdict.printed, verdict.unprinted) if verdict.printed else printed.result()
             wrong = _named_mistake(exercise, function) if refused.codes else None

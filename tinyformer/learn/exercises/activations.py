@@ -86,7 +86,7 @@ def relu(x):
 
         y = max(x, 0)
 
-    x, y (N, C).    vjp(dy) returns dx.
+    x, y (N, C).    vjp(dy) returns dx. At x = 0 the slope is 0, as in PyTorch.
     """
     y = np.maximum(x, 0)
 
@@ -98,6 +98,8 @@ def relu(x):
 
 RELU = Exercise(
     relu, "03 Neural networks", inputs=_matrix,
+    cases={"zeros among the entries": lambda rng: (np.array([[0.0, 1, -1], [2, 0, 0]]),),
+           "entries between 0 and 1": lambda rng: (rng.random((3, 3)) * [[1e-3], [1], [-1]],)},
     question="x = -2 and dy = 5. What is dx?",
     answer=lambda f: f(np.array([-2.0]))[1](np.array([5.0]))[0],
     hints=("The curve has two straight pieces. How steep is each?", "dx is dy where the unit let x through, 0 elsewhere."),

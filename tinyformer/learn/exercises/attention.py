@@ -69,6 +69,7 @@ def causal_softmax(x):
 
 CAUSAL_SOFTMAX = Exercise(
     causal_softmax, "09 Attention",
+    cases={"scores of ±2000": lambda rng: (np.array([[-2000.0, -2000, -2000], [2000, 2001, 1999], [1, 2, 2000]]),)},
     inputs=lambda rng, T=5: (rng.normal(size=(T, T)),),
     question="What is P[0, 0], the weight of the one entry that row 0 sees?",
     answer=lambda f: f(np.random.default_rng(0).normal(size=(3, 3)))[0][0, 0],

@@ -7,6 +7,11 @@ import numpy as np
 from ..exercise import Exercise, Wrong
 
 
+def _large(rng):
+    """Rows on which the exponentials overflow, or all underflow, unless each row's own maximum is subtracted."""
+    return np.array([[2000.0, 2001, 1999], [-2000, -2001, -1999], [2000, -2000, 0], [0.5, 0.5, 0.5]])
+
+
 def softmax(x):
     """The softmax of each row.
 
@@ -25,6 +30,7 @@ def softmax(x):
 
 SOFTMAX = Exercise(
     softmax, "03 Neural networks",
+    cases={"entries of ±2000": lambda rng: (_large(rng),)},
     inputs=lambda rng, N=5, C=3: (rng.normal(size=(N, C)),),
     question="Whatever dp is: what does each row of dx sum to?",
     answer=lambda f: f(np.array([[0.3, -1.0, 2.0]]))[1](np.array([[1.0, -2.0, 0.5]])).sum(),
@@ -69,6 +75,9 @@ def cross_entropy(logits, targets):
 
 CROSS_ENTROPY = Exercise(
     cross_entropy, "03 Neural networks",
+    cases={"logits of ±2000": lambda rng: (_large(rng), np.array([1, 0, 0, 2])),
+           "the same target in every row": lambda rng: (rng.normal(size=(3, 3)), np.array([1, 1, 1])),
+           "one row": lambda rng: (rng.normal(size=(1, 4)), np.array([2]))},
     inputs=lambda rng, N=5, V=7: (rng.normal(size=(N, V)), rng.integers(V, size=N)),
     question="What does each row of dlogits sum to?",
     answer=lambda f: f(np.array([[0.3, -1.0, 2.0]]), np.array([1]))[1](1.0).sum(),
@@ -116,6 +125,9 @@ def smoothed_cross_entropy(logits, targets, smoothing):
 
 SMOOTHED_CROSS_ENTROPY = Exercise(
     smoothed_cross_entropy, "10 The Transformer",
+    cases={"logits of ±2000": lambda rng: (_large(rng)[[0, 1, 3]], np.array([1, 0, 2]), 0.1),
+           "the same target in every row": lambda rng: (rng.normal(size=(3, 3)), np.array([1, 1, 1]), 0.25),
+           "no smoothing": lambda rng: (rng.normal(size=(3, 4)), np.array([3, 0, 3]), 0.0)},
     inputs=lambda rng, N=5, V=7: (rng.normal(size=(N, V)), rng.integers(V, size=N), 0.1),
     question="V = 4, ε = 0.2 and all logits are equal. What is the gradient at the target, for one row and dL = 1?",
     answer=lambda f: f(np.zeros((1, 4)), np.array([2]), 0.2)[1](1.0)[0, 2],
@@ -160,6 +172,8 @@ def embedding(indices, weight):
 
 EMBEDDING = Exercise(
     embedding, "07 Tokens and embeddings",
+    cases={"one index, repeated": lambda rng: (np.array([2, 2, 2]), rng.normal(size=(3, 3))),
+           "unsorted indices with gaps": lambda rng: (np.array([4, 0, 4, 1, 0]), rng.normal(size=(6, 2)))},
     inputs=lambda rng, N=7, V=5, C=3: (np.append(rng.integers(V - 1, size=N - 1), 0), rng.normal(size=(V, C))),
     question="The table has 5 rows, indices are [1, 3, 1], dy has no zero. How many rows of dW are not zero?",
     answer=lambda f: np.count_nonzero(f(np.array([1, 3, 1]), np.ones((5, 2)))[1](np.ones((3, 2))).any(axis=1)),

@@ -63,8 +63,19 @@ def adam(param, grad, m, v, step, lr):
     return param, m, v
 
 
+# On zeros a missing ε gives 0/0; on gradients near ε its place and its size decide the step.
+def _tiny(rng):
+    return np.ones((2, 3)), rng.normal(size=(2, 3)) * 1e-8, np.zeros((2, 3)), np.zeros((2, 3))
+
+
+def _zeros(rng):
+    return np.array([[1.0]]), np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((1, 1))
+
+
 ADAM = Exercise(
     adam, "05 Optimisation",
+    cases={"zero gradients and moments": lambda rng: (*_zeros(rng), 1, 0.1),
+           "gradients of about 1e-8": lambda rng: (*_tiny(rng), 1, 0.1)},
     inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1),
     question="First step (t = 1), m = v = 0, g = 1000, lr = 0.1. By how much, to three decimals, does θ fall?",
     answer=lambda f: np.round(-f(np.zeros(1), np.full(1, 1000.0), np.zeros(1), np.zeros(1), 1, 0.1)[0][0], 3),
@@ -103,6 +114,8 @@ def adamw(param, grad, m, v, step, lr, weight_decay):
 
 ADAMW = Exercise(
     adamw, "05 Optimisation",
+    cases={"zero gradients and moments": lambda rng: (*_zeros(rng), 1, 0.1, 0.5),
+           "gradients of about 1e-8": lambda rng: (*_tiny(rng), 1, 0.1, 0.5)},
     inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1, 0.5),
     question="g = m = v = 0, θ = 2, lr = 0.1, λ = 0.5. What is the new θ?",
     answer=lambda f: f(np.array(2.0), 0.0, 0.0, 0.0, 1, 0.1, 0.5)[0],

@@ -203,7 +203,7 @@ def max_rows(x):
 
         yₙ = max_c xₙ꜀
 
-    x (N, C)    y (N,).    vjp(dy) returns dx.
+    x (N, C)    y (N,).    vjp(dy) returns dx. Of equal largest entries the first receives dyₙ.
     """
     y = x.max(axis=1)
 
@@ -217,6 +217,8 @@ def max_rows(x):
 
 MAX_ROWS = Exercise(
     max_rows, "02 Backpropagation",
+    cases={"equal largest entries": lambda rng: (np.array([[1.0, 3, 3], [2, 2, 2], [5, 0, 1]]),),
+           "negative entries": lambda rng: (-1 - rng.random((4, 3)),)},
     inputs=lambda rng, N=5, C=3: (rng.normal(size=(N, C)),),
     question="x is (5, 3) without equal entries, dy has no zero. How many entries of dx are not zero?",
     answer=lambda f: np.count_nonzero(f(np.random.default_rng(0).normal(size=(5, 3)))[1](np.ones(5))),

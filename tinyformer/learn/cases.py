@@ -1,0 +1,57 @@
+"""Further inputs of an exercise, on which the value and the gradients must be those of the solution."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def first_difference(expected, came):
+    """(index, expected, came) of the entry that is furthest off, or None where the arrays agree to eight digits.
+
+    Entries of ``expected`` that are NaN or infinite are not compared. A difference of shapes has the index None.
+    """
+    expected, came = np.asarray(expected), np.asarray(came)
+    if expected.shape != came.shape:
+        return None, expected.shape, came.shape
+    known = np.isfinite(expected)
+    scale = np.max(np.abs(expected), initial=1e-300, where=known)
+    off = np.where(known, np.abs(came - expected), 0)
+    off = np.where(np.isnan(off), np.inf, off)
+    if np.all(off <= 1e-8 * scale):
+        return None
+    index = tuple(map(int, np.unravel_index(np.argmax(off), off.shape)))
+    return index, expected[index], came[index]
+
+
+def as_tuple(values):
+    return tuple(values) if isinstance(values, (tuple, list)) else (values,)
+
+
+def outcomes(exercise, function, inputs, cotangents, call):
+    """[(what it is, array)]: the value of ``function`` and, where the exercise has a vjp, its gradients."""
+    arguments = [a.copy() if isinstance(a, np.ndarray) else a for a in inputs]
+    returned = call(function, *arguments)
+    value, vjp = returned if exercise.has_vjp else (returned, None)
+    found = [("the value", one) for one in as_tuple(value)]
+    if vjp is None:
+        return found
+    names = [exercise.parameters[i] for i in exercise.wanted(inputs)]
+    gradients = as_tuple(exercise.selected(call(vjp, cotangents(value)), exercise.wanted(inputs)))
+    return found + [(f"the gradient of {name}", np.zeros(()) if one is None else one) for name, one in zip(names, gradients)]
+
+
+def complaint(exercise, function, cotangents, call):
+    """What is wrong on the exercise's further inputs, as one sentence; "" where nothing is."""
+    rng = np.random.default_rng(3)
+    for case, inputs in exercise.cases.items():
+        arguments = inputs(rng)
+        right = outcomes(exercise, exercise.function, arguments, cotangents, call)
+        for (what, expected), (_, came) in zip(right, outcomes(exercise, function, arguments, cotangents, call)):
+            difference = first_difference(expected, came)
+            if difference is not None:
+                index, one, other = difference
+                if index is None:
+                    return f"with {case}, {what} has shape {other}, expected {one}"
+                where = f" at {list(index)}" if index else ""
+                return f"with {case}, {what} is {other:.6g}{where}, expected {one:.6g}"
+    return ""
