@@ -228,6 +228,8 @@ def hmm_step(log_alpha, log_A, log_b):
 
 HMM_STEP = Exercise(
     hmm_step, "06 Counting words",
+    cases={"very small and very different probabilities": lambda rng: (
+        np.array([[-2000.0, -2001, -1999], [-3000, -1000, -2000]]), rng.normal(size=(3, 3)), rng.normal(size=(2, 3)))},
     inputs=lambda rng, B=5, K=3: (rng.normal(size=(B, K)), rng.normal(size=(K, K)), rng.normal(size=(B, K))),
     question="One sequence, dnew is [1.0, 0.0, 0.0]. What do the entries of dlog_alpha sum to?",
     answer=lambda f: f(np.array([[0.1, 0.5, -1.0]]), np.zeros((3, 3)), np.zeros((1, 3)))[1](np.eye(3)[:1])[0].sum(),

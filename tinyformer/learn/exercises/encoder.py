@@ -76,6 +76,8 @@ def _some_asked(rng, T=7, V=5):
 
 MASKED_CROSS_ENTROPY = Exercise(
     masked_cross_entropy, "12 BERT", inputs=_some_asked,
+    cases={"logits of ±2000": lambda rng: (
+        np.array([[2000.0, 2001, 1999], [-2000, -2001, -1999], [2000, -2000, 0], [1, 2, 3]]), np.array([1, 0, 0, -100]))},
     question="2 of 6 places are asked, V = 4, all logits are 0 and dL = 1. What is the gradient of an asked word's own logit?",
     answer=lambda f: f(np.zeros((6, 4)), np.array([-100, 3, -100, -100, 1, -100]))[1](1.0)[1, 3],
     hints=("At an asked place it is the cross-entropy that you know: p, less 1 at the right word.",

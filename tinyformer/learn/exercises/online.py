@@ -76,6 +76,8 @@ def _two_halves(rng, T=5, S=7, E=3):
 
 JOIN_HALVES = Exercise(
     join_halves, "14 Kernels", inputs=_two_halves,
+    cases={"maxima far apart": lambda rng: (np.array([2000.0, -2000]), np.ones(2), rng.normal(size=(2, 3)),
+                                            np.array([0.0, 1]), np.ones(2), rng.normal(size=(2, 3)))},
     question="One query: m₁ = m₂, ℓ₁ = 1, o₁ = 4, ℓ₂ = 3, o₂ = 0. What is the output?",
     answer=lambda f: f(*map(np.array, ([2.0], [1.0], [[4.0]], [2.0], [3.0], [[0.0]])))[0, 0],
     hints=("The two sums go by different maxima. Put both right for the larger one, then add.",

@@ -297,6 +297,10 @@ def cached_attention(q, k, v, past_k, past_v):
 
 CACHED_ATTENTION = Exercise(
     cached_attention, "11 GPT",
+    cases={"scores of ±2000": lambda rng: (
+        np.array([[100.0, 0, 0]]), np.array([[20.0, 0, 0]]), np.ones((1, 3)), np.array([[-20.0, 0, 0], [19, 1, 1]]), np.eye(3)[:2]),
+           "scores of -2000": lambda rng: (np.array([[100.0, 0, 0]]), np.array([[-40.0, 0, 0]]), np.ones((1, 3)),
+                                           np.array([[-40.01, 1, 1]]), np.eye(3)[:1])},
     inputs=lambda rng, T=5, D=3: tuple(rng.normal(size=(n, D)) for n in (1, 1, 1, T, T)),
     question="The past is empty (T = 0). Which weight, in percent, does the new token give itself?",
     answer=lambda f: np.round(100 * f(*map(np.ones, ((1, 2), (1, 2), (1, 2), (0, 2), (0, 2))))[0][0, 0], 6),

@@ -1,0 +1,86 @@
+"""One change to a solution at a time: ``learn check`` refuses each, or the mutant computes the same and is listed with the reason."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from tinyformer.gradcheck.doctor import Doctor
+from tinyformer.learn import EXERCISES, judge, judging
+
+mutants = runpy.run_path(str(Path(__file__).parent / "mutants.py"))["mutants"]
+
+ONES = "every entry of the array is written before anything reads the array"
+UNSCALED = "subtracting another number of the row changes nothing until a term overflows, and p then is 0 and ln p infinite"
+SWAP = "swapaxes(a, b) is swapaxes(b, a)"
+STACK = "NumPy makes the same array of a list of arrays"
+ROW = "the array has one row"
+EQUIVALENT = {                                              # exercise: {end of the name of the mutant: why it is equivalent}
+    "broadcast_add": {"dz.copy() → dz": "the vjp does not write into dz"},
+    "matmul": {".swapaxes(-2, -1)": SWAP},
+    "grouped_scores": {"swapaxes(2, 1)": SWAP},
+    "kneser_ney": {"counts != 0": "counts are not negative"},
+    "rnn": {"np.zeros_like(x) → np.ones_like(x)": ONES},
+    "masked_rnn": {"np.zeros_like(x) → np.ones_like(x)": ONES, "np.stack(h[1:]) → h[1:]": STACK},
+    "gru": {"np.zeros_like(x) → np.ones_like(x)": ONES},
+    "bidirectional": {"T - 1 → -1": "index -1 - t is T - 1 - t", "np.stack(f[1:]) → f[1:]": STACK,
+                      "np.stack(b[:0:-1]) → b[:0:-1]": STACK,
+                      "(np.zeros_like(x), np.zeros_like(V), np.zeros_like(U))": "U and V have the same shape"},
+    "hmm_step": {"top[:, 0] + np.log(total) + log_b: 0 → -1": "top has size 1 along this axis"},
+    "smoothed_cross_entropy": {"logits.min(axis=1, keepdims=True)": UNSCALED, "logits.mean(axis=1, keepdims=True)": UNSCALED,
+                               "logp.mean(axis=1) → logp.mean()": "the mean over rows of equal length is the mean over all"},
+    "sinusoidal": {"0::2 → ::2": "a slice starts at 0"},
+    "cached_attention": {"scores.max(keepdims=True)": ROW, "scores.max(axis=1)": ROW, "True → False": ROW,
+                         "e.sum(keepdims=True)": ROW, "e.sum(axis=1)": ROW},
+    "lstm": {"np.zeros_like(x) → np.ones_like(x)": ONES,
+             "(np.zeros_like(c0), np.zeros_like(h0))": "h0 and c0 have the same shape"},
+    "log_sum_exp": {"np.zeros(len(s)) → np.ones(len(s))": "the first factor exp(-inf) makes the initial sum 0",
+                    "np.zeros(len(s)) → len(s)": "the first factor exp(-inf) makes the initial sum 0"},
+    "masked_cross_entropy": {"labels > -100": "labels other than -100 are not negative",
+                             "np.where(asked, labels, 0): 0 → 1": "any word will do where none is asked",
+                             "np.where(asked, labels, 0): 0 → -1": "any word will do where none is asked"},
+}
+
+
+@pytest.fixture(autouse=True)
+def no_diagnosis(monkeypatch):
+    """The verdict alone matters here, and the diagnosis takes most of the time."""
+    monkeypatch.setattr(Doctor, "explain", lambda *_: [])
+    monkeypatch.setattr(judging, "_named_mistake", lambda *_: None)
+
+
+def survivors(exercise, several):
+    for mutant in several:
+        reasons = EQUIVALENT.get(exercise.name, {})
+        if any(mutant.change.split(" (")[0].endswith(end) or mutant.change.endswith(end) for end in reasons):
+            continue
+        try:
+            passed = judge(exercise, mutant.build(exercise.function), limit=30).ok
+        except Exception:                                   # raised below the mutant: learn check reports it as a failure
+            passed = False
+        if passed:
+            yield mutant.change
+
+
+every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
+
+
+@every
+def test_a_few_mutants_are_refused(exercise):
+    several = mutants(exercise.function)
+    assert not list(survivors(exercise, several[::max(1, len(several) // 3)]))
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_epsilon_has_its_place_and_its_size(name):
+    exercise = EXERCISES[name]
+    several = [m for m in mutants(exercise.function) if "1e-08" in m.change]
+    assert len(several) >= 5 and not list(survivors(exercise, several))
+
+
+@pytest.mark.slow
+@every
+def test_every_mutant_is_refused(exercise):
+    assert not list(survivors(exercise, mutants(exercise.function)))
