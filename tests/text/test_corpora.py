@@ -27,17 +27,23 @@ def outside(monkeypatch, tmp_path):
 
 # ------------------------------------------------------------------------------------------------ what Python brings
 
-def test_pydocs_are_the_help_topics():
+def test_pydocs_are_the_help_topics_each_paragraph_once():
     from pydoc_data.topics import topics
     text = load_corpus("pydocs")
     assert text == load_corpus("pydocs")
-    assert 300_000 < len(text) < 900_000
+    assert 250_000 < len(text) < 800_000 and text.endswith("\n") and not text.endswith("\n\n")
+    paragraphs = text.rstrip("\n").split("\n\n")
+    assert len({" ".join(paragraph.split()) for paragraph in paragraphs}) == len(paragraphs)
     place = 0
-    for name in sorted(topics):
-        topic = topics[name].strip("\n")
-        assert text.startswith(topic, place), name
-        place += len(topic) + 2
-    assert place == len(text) + 1                                       # one line end closes the last topic
+    for paragraph in paragraphs:                                        # none is made up, and they keep their order
+        place = next(i for i in range(place, len(topics)) if paragraph in topics[sorted(topics)[i]])
+    everything = "".join("".join(topics.values()).split())
+    assert all("".join(paragraph.split()) in everything for paragraph in paragraphs)
+
+
+def test_a_paragraph_that_differs_in_white_space_alone_is_a_repetition():
+    texts = ["\nOne\n===\n\n   a  b\n   c\n \t\n\nlast\n", "One\n===\n\na b\nc\n\nnew\n", "\n \n"]
+    assert corpora.unique_paragraphs(texts) == ["One\n===", "   a  b\n   c", "last", "new"]
 
 
 def test_pysource_is_the_standard_library_within_its_limit(monkeypatch):

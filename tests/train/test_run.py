@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tomlkit
 
+from tinyformer.data import split
 from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import load_model
 from tinyformer.text import load_tokenizer
@@ -71,6 +72,17 @@ def test_bpe_learns_its_merges_from_the_training_part_alone(tmp_path, train):
           "data.train_fraction=0.8", "train.max_steps=1", "model.block_size=4")
     tokens = load_tokenizer(tmp_path / "run" / "tokenizer.json").tokens
     assert b"ab" in tokens and b"xy" not in tokens
+
+
+@pytest.mark.parametrize("tokenizer", ("char", "bpe", "word"))
+def test_every_tokenizer_holds_out_the_same_characters(tmp_path, tokenizer):
+    text = "a rose is a rose is a rose " * 20 + "zebras graze where roses rise and rain "
+    (tmp_path / "text.txt").write_text(text)
+    task = Language(load_recipe("pydocs-char", [f"data.corpus={tmp_path / 'text.txt'}", f"data.tokenizer={tokenizer}",
+                                                "data.vocab_size=270", "data.train_fraction=0.9"]).data)
+    train, held_out = split(text, 0.9)
+    assert np.array_equal(task.train, task.tokenizer.encode(train))
+    assert np.array_equal(task.validation, task.tokenizer.encode(held_out))
 
 
 # ------------------------------------------------------------------------------------------------ an earlier run

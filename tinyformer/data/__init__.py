@@ -6,11 +6,12 @@ from .cards import SETS
 from .dataset import Dataset, Examples, by_content
 from .download import cached, card, fetch
 from .lines import by_length, random_lines, split_lines
+from .overlap import share_seen
 from .padding import alike, draw_alike, padded
 from .readers import read_csv, read_imdb
 from .sets import load
 from .windows import random_windows, split, windows
 
 __all__ = ["Dataset", "Examples", "SETS", "alike", "by_content", "by_length", "cached", "card", "data_folder", "draw_alike",
-           "fetch", "load", "padded", "random_lines", "random_windows", "read_csv", "read_imdb", "split", "split_lines",
-           "synthetic", "windows"]
+           "fetch", "load", "padded", "random_lines", "random_windows", "read_csv", "read_imdb", "share_seen", "split",
+           "split_lines", "synthetic", "windows"]

