@@ -162,14 +162,34 @@ class Tensor:
         wants = ", requires_grad=True" if self.requires_grad and not self.node else ""
         return f"tensor({np.array2string(self.data, separator=', ', prefix='tensor(')}{wants}{made})"
 
+    def __format__(self, spec):
+        return format(self.item() if self.ndim == 0 else str(self), spec)
+
     def __bool__(self):
-        return bool(self.data)
+        return bool(self._number("bool"))
+
+    def __int__(self):
+        return int(self._number("int"))
 
     def __float__(self):
-        return float(self.data)
+        return float(self._number("float"))
+
+    def __index__(self):
+        if self.dtype.kind not in "iub":
+            raise TypeError(f"index: a tensor of {self.dtype} cannot be an index, expected integers")
+        return int(self._number("index"))
 
     def item(self):
         """The one number that it holds."""
+        return self._number("item")
+
+    def tolist(self):
+        """Its numbers as nested lists of Python numbers; a single one where it has no axes."""
+        return self.data.tolist()
+
+    def _number(self, operation):
+        if self.size != 1:
+            raise ValueError(f"{operation}: a tensor of shape {self.shape} is not a single number")
         return self.data.item()
 
     def numpy(self):
@@ -192,6 +212,29 @@ class Tensor:
     def __eq__(self, other): return self.data == _data(other)
     def __ne__(self, other): return self.data != _data(other)
     __hash__ = object.__hash__
+
+    # -- in place: only where no graph is recorded
+
+    def __iadd__(self, other): return self._in_place("+=", np.add, other)
+    def __isub__(self, other): return self._in_place("-=", np.subtract, other)
+    def __imul__(self, other): return self._in_place("*=", np.multiply, other)
+    def __itruediv__(self, other): return self._in_place("/=", np.divide, other)
+
+    def _in_place(self, sign, ufunc, other):
+        """Change a leaf that requires a gradient within its own array, under ``no_grad``.
+
+        Other tensors are not changed: ``x += y`` is ``x = x + y`` for them, so that no graph is spoiled.
+        """
+        if not self.requires_grad or self.node is not None:
+            return NotImplemented
+        if _recording.on:
+            raise RuntimeError(f"{sign}: a leaf that requires a gradient cannot change in place while the graph is "
+                               f"recorded; do it under no_grad()")
+        try:
+            ufunc(self.data, _data(other), out=self.data, casting="same_kind")
+        except (ValueError, TypeError) as error:
+            raise _named(error, sign, [self.data, _data(other)]) from None
+        return self
 
     # -- the backward pass
 
@@ -241,7 +284,7 @@ class Tensor:
                     _accumulate(tensor, dx)
                 else:
                     slots = arrived.setdefault(tensor.node, {})
-                    slots[tensor.slot] = slots[tensor.slot] + dx if tensor.slot in slots else dx
+                    slots[tensor.slot] = np.asarray(slots[tensor.slot] + dx) if tensor.slot in slots else dx
             if not retain_graph:
                 node.free()
 
@@ -249,9 +292,9 @@ class Tensor:
 def _accumulate(tensor, gradient):
     """tensor.grad += gradient, in an array that is the tensor's own."""
     if tensor.grad is None:
-        tensor.grad = gradient.copy()
+        tensor.grad = np.array(gradient)
     else:
-        tensor.grad = tensor.grad + gradient
+        tensor.grad = np.asarray(tensor.grad + gradient)        # the sum of two 0-d arrays is a number, no array
 
 
 def topological_order(*tensors):

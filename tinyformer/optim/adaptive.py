@@ -41,7 +41,7 @@ class Adam(Optimizer):
         for theta, g, state, group in moved:
             (beta1, beta2), t, decay = group["betas"], state["step"], group["weight_decay"]
             if decay and not self.decoupled:
-                g, decay = g + decay * theta, 0.0
+                g, decay = np.asarray(g + decay * theta), 0.0
             parameters.append((theta, g, state["exp_avg"], state["exp_avg_sq"], group["lr"], decay, beta1, beta2, group["eps"],
                                1 - beta1 ** t, 1 - beta2 ** t))
         kernels.adamw(parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def clip_grad_norm_(parameters, max_norm):
     scale = float(max_norm) / (norm + 1e-6)
     if math.isfinite(norm) and scale < 1:
         for g in gradients:
-            g *= scale
+            np.multiply(g, scale, out=g)
     return norm
 
 
@@ -44,5 +45,5 @@ def _gradients(operation, parameters):
 
 
 def _expect_bound(operation, name, bound):
-    if not bound >= 0:
+    if isinstance(bound, bool) or not isinstance(bound, numbers.Real) or not bound >= 0:
         raise ValueError(f"{operation}: {name} is {bound!r}, expected a number of at least 0")
