@@ -276,7 +276,7 @@ def test_ids_that_are_no_tokens():
     ({"n_layer": 0}, "n_layer is 0, expected a whole number of at least 1"),
     ({"vocab_size": 2.0}, "vocab_size is 2.0"),
     ({"block_size": "8"}, "block_size is '8'"),
-    ({"dropout": 1.0}, "dropout is 1.0, expected 0 ≤ dropout < 1"),
+    ({"dropout": 1.5}, "dropout is 1.5, expected 0 ≤ dropout ≤ 1"),
     ({"dropout": -0.1}, "dropout is -0.1"),
 ))
 def test_configs_out_of_range(changes, message):

@@ -143,8 +143,8 @@ def test_bad_arguments():
         nn.MultiheadAttention(6, 4)
     with pytest.raises(ValueError, match="kdim is 3 and vdim None; key and value must have embed_dim 4 features"):
         nn.MultiheadAttention(4, 2, kdim=3)
-    with pytest.raises(ValueError, match="dropout is 1, expected 0 ≤ dropout < 1"):
-        nn.MultiheadAttention(4, 2, dropout=1)
+    with pytest.raises(ValueError, match="dropout is 2, expected 0 ≤ dropout ≤ 1"):
+        nn.MultiheadAttention(4, 2, dropout=2)
 
 
 @pytest.mark.parametrize("q, k, v", [((3, 2, 5), (3, 2, 4), (3, 2, 4)), ((3, 2, 4), (3, 4), (3, 4)),

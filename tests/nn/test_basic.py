@@ -82,7 +82,7 @@ def test_bad_input():
         nn.Embedding(3, 2)(np.arange(4))
     with pytest.raises(ValueError, match="Embedding: padding_idx is 3, expected one of the 3 rows"):
         nn.Embedding(3, 2, padding_idx=3)
-    with pytest.raises(ValueError, match="Dropout: p is 1.5, expected 0 ≤ p < 1"):
+    with pytest.raises(ValueError, match="Dropout: p is 1.5, expected 0 ≤ p ≤ 1"):
         nn.Dropout(1.5)
     with pytest.raises(TypeError, match="Dropout: x is int64, expected float32 or float64"):
         nn.Dropout(0.5)(np.arange(3))

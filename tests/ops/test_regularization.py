@@ -30,7 +30,20 @@ def test_the_framework_s_seed_decides():
     assert (first != second).any()
 
 
-@pytest.mark.parametrize("p", [1.0, -0.1, 2])
+@pytest.mark.parametrize("p", [1.5, -0.1, float("nan")])
 def test_errors(p):
-    with pytest.raises(ValueError, match=f"dropout: p is {p}, expected 0 ≤ p < 1"):
+    with pytest.raises(ValueError, match=f"dropout: p is {p}, expected 0 ≤ p ≤ 1"):
         ops.dropout(Tensor(np.ones(3)), p=p)
+
+
+def test_probability_one_gives_zeros_and_zeros_as_the_gradient():
+    x = Tensor(np.arange(3.), requires_grad=True)
+    y = ops.dropout(x, p=1)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.data, np.zeros(3))
+    np.testing.assert_array_equal(x.grad, np.zeros(3))
+    q = Tensor(np.ones((1, 2, 3, 4)), requires_grad=True)
+    y = ops.scaled_dot_product_attention(q, q, q, dropout_p=1.0)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.data, 0)
+    np.testing.assert_array_equal(q.grad, 0)

@@ -17,11 +17,11 @@ def check_whole(config, *names):
 
 
 def check_shares(config, *names):
-    """An error unless each of the settings is a share that leaves something: 0 ≤ share < 1."""
+    """An error unless each of the settings is a share: 0 ≤ share ≤ 1."""
     for name in names:
         value = getattr(config, name)
-        if not _is_number(value) or not 0 <= value < 1:
-            raise ValueError(f"{type(config).__name__}: {name} is {value!r}, expected 0 ≤ {name} < 1")
+        if not _is_number(value) or not 0 <= value <= 1:
+            raise ValueError(f"{type(config).__name__}: {name} is {value!r}, expected 0 ≤ {name} ≤ 1")
 
 
 def check_at_least_zero(config, *names):

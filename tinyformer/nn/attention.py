@@ -36,8 +36,8 @@ class MultiheadAttention(Module):
         if kdim not in (None, embed_dim) or vdim not in (None, embed_dim):
             raise ValueError(f"MultiheadAttention: kdim is {kdim} and vdim {vdim}; key and value must have embed_dim "
                              f"{embed_dim} features: project them before")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"MultiheadAttention: dropout is {dropout}, expected 0 ≤ dropout < 1")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"MultiheadAttention: dropout is {dropout}, expected 0 ≤ dropout ≤ 1")
         self.embed_dim = embed_dim
         self.num_heads = num_heads
         self.head_dim = embed_dim // num_heads

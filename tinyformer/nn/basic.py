@@ -73,8 +73,8 @@ class Dropout(Module):
     """In training, each entry is set to zero with probability p and the rest is scaled by 1/(1 − p); else y = x."""
 
     def __init__(self, p=0.5):
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p is {p}, expected 0 ≤ p < 1")
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p is {p}, expected 0 ≤ p ≤ 1")
         self.p = p
 
     def forward(self, x):

@@ -72,8 +72,8 @@ class _Recurrent(_Weights):
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
                  *, dtype=np.float32):
         check_sizes(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"{type(self).__name__}: dropout is {dropout}, expected 0 ≤ dropout < 1")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"{type(self).__name__}: dropout is {dropout}, expected 0 ≤ dropout ≤ 1")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers

@@ -11,8 +11,8 @@ from ..kernels.reference import sigmoid as stable_sigmoid
 
 @differentiable(method="relu")
 def relu(x):
-    """y = max(x, 0).   dx = dy where x > 0, else 0.   Book (3.2)."""
-    return np.maximum(x, 0), lambda dy: dy * (x > 0)
+    """y = max(x, 0).   dx = 0 where x ≤ 0, else dy; so it is dy at NaN, as in PyTorch.   Book (3.2)."""
+    return np.maximum(x, 0), lambda dy: dy * ~(x <= 0)
 
 
 @differentiable

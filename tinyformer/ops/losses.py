@@ -53,6 +53,8 @@ def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, re
         raise TypeError(f"cross_entropy: targets are {targets.dtype}, expected integers")
     if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
         raise ValueError(f"cross_entropy: logits have shape {logits.shape}, targets {targets.shape}: expected (…, V) and (…)")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected 0 ≤ label_smoothing ≤ 1")
     V = logits.shape[-1]
     flat, t = logits.reshape(targets.size, V), targets.reshape(-1)              # (N, V), (N,)
     counted = t != ignore_index
@@ -64,7 +66,7 @@ def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, re
         value = np.zeros(targets.shape, flat.dtype) if reduction == "none" else flat.dtype.type(0 if N else np.nan)
         return value, lambda dL: (np.zeros_like(logits), None)
 
-    losses, backward = kernels.cross_entropy(flat, np.where(counted, t, -1), label_smoothing)
+    losses, backward = kernels.cross_entropy(flat, np.where(counted, t.astype(np.int64), -1), label_smoothing)
     if reduction == "none":
         value = losses.reshape(targets.shape)
     else:

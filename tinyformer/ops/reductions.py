@@ -40,13 +40,18 @@ def mean(x, *, axis=None, keepdims=False):
 def var(x, *, axis=None, keepdims=False, correction=1):
     """y = Σ (x − mean x)² / (n − correction).   dx = 2 (x − mean x) dy / (n − correction).
 
-    correction = 1 (PyTorch's default) makes it an unbiased estimate, 0 the plain mean square.
+    correction = 1 (PyTorch's default) makes it an unbiased estimate, 0 the plain mean square. Where n ≤ correction the
+    estimate divides by 0: 0/0 is NaN, as in PyTorch.
     """
-    y = np.var(x, axis=axis, keepdims=keepdims, ddof=correction)
-    centred = x - np.mean(x, axis=axis, keepdims=True)
+    n = x.size // builtins.max(np.sum(x, axis=axis, keepdims=True).size, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centred = x - np.sum(x, axis=axis, keepdims=True) / x.dtype.type(n)
+        weight = np.divide(1, builtins.max(n - correction, 0), dtype=x.dtype)
+        y = np.sum(centred * centred, axis=axis, keepdims=keepdims) * weight
 
     def vjp(dy):
-        return centred * _expand(dy * (2 / (_count(x, y) - correction)), x, axis)
+        with np.errstate(invalid="ignore"):
+            return centred * _expand(dy * (2 * weight), x, axis)
 
     return y, vjp
 
@@ -77,8 +82,9 @@ def min(x, *, axis=None, keepdims=False):
 
 @differentiable(method="logsumexp")
 def logsumexp(x, *, axis=None, keepdims=False):
-    """y = ln Σ eˣ, computed as m + ln Σ eˣ⁻ᵐ with m = max x.   dx = softmax(x) dy.   All −inf gives −inf, gradient 0."""
-    m = np.max(x, axis=axis, keepdims=True)
+    """y = ln Σ eˣ, computed as m + ln Σ eˣ⁻ᵐ with m = max x.   dx = softmax(x) dy.   All −inf gives −inf, gradient 0;
+    so does an axis without entries."""
+    m = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))
     with np.errstate(divide="ignore", over="ignore"):
         full = m + np.log(np.sum(np.exp(x - m), axis=axis, keepdims=True))
