@@ -121,9 +121,9 @@ def test_killed_again_and_again(tmp_path, tiny, train, outcome):
     assert outcome(folder) == outcome(tmp_path / "whole") and not litter(folder)
 
 
-def start(folder, *settings, resume=False):
+def start(folder, *settings, resume=False, before=None):
     command = [sys.executable, "-m", "tinyformer", "train", "--out", str(folder), *["--resume"] * resume, "--set", *settings]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=before)
 
 
 def wait_for(process, folder, lines):
@@ -139,7 +139,7 @@ def wait_for(process, folder, lines):
 # ------------------------------------------------------------------------------------------------ interrupted
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-@pytest.mark.parametrize("name", ("SIGINT", "SIGTERM"))
+@pytest.mark.parametrize("name", ("SIGINT", "SIGTERM", "SIGHUP"))
 def test_interrupted_from_outside(tmp_path, tiny, train, outcome, name):
     settings = (*DROPOUT, "train.max_steps=300", "train.eval_every=7", "train.checkpoint_every=1000")
     folder = tmp_path / "run"
@@ -155,6 +155,37 @@ def test_interrupted_from_outside(tmp_path, tiny, train, outcome, name):
     train(tmp_path / "whole", *settings)
     assert outcome(folder).model == outcome(tmp_path / "whole").model
     assert outcome(folder).records == outcome(tmp_path / "whole").records
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no terminals of this kind")
+def test_a_terminal_that_is_closed(tmp_path, tiny, train, outcome):
+    """The system hangs up, several times, and every later write to the terminal fails: the run is saved all the same."""
+    import pty
+    settings = (*DROPOUT, "train.max_steps=100000", "train.eval_every=7000", "train.checkpoint_every=100000")
+    folder, (ours, theirs) = tmp_path / "run", pty.openpty()
+    process = subprocess.Popen([sys.executable, "-m", "tinyformer", "train", "--out", str(folder), "--set", *tiny, *settings],
+                               stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    until = time.monotonic() + 60
+    while not ((folder / "metrics.jsonl").exists() and (folder / "metrics.jsonl").read_bytes().count(b"\n") >= 5):
+        assert process.poll() is None and time.monotonic() < until
+        os.read(ours, 1000)
+    os.close(ours)
+    for _ in range(3):
+        process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 130
+    step = len(read_metrics(folder / "metrics.jsonl"))
+    assert outcome(folder).checkpoints == [f"step-{step:08d}.safetensors"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_under_nohup_a_run_goes_on(tmp_path, tiny):
+    folder = tmp_path / "run"
+    process = start(folder, *tiny, "train.max_steps=300", before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    wait_for(process, folder, 5)
+    process.send_signal(signal.SIGHUP)
+    process.communicate()
+    assert process.returncode == 0 and len(read_metrics(folder / "metrics.jsonl")) == 300
 
 
 def interrupt_at(monkeypatch, module, name, call, times=1):

@@ -67,3 +67,16 @@ def test_the_bar_fits_eighty_columns(monkeypatch, val_loss, says):
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 1 and len(lines[0]) <= 80
     assert lines[0].startswith("step 10000/20000") and says in lines[0] and lines[0].rstrip().endswith("left")
+
+
+@pytest.mark.parametrize("width", (79, 60, 50, 40, 34))
+def test_a_narrow_terminal_keeps_step_and_time(width):
+    """Whatever the width when the run began: a terminal may shrink."""
+    from rich.console import Console
+    bar = TerminalProgress(total=20000, start=0)
+    bar.update(10000, 2.5, 2.25, 12345.0)
+    console = Console(file=io.StringIO(), width=width)
+    console.print(bar._bar.get_renderable())
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 1 and len(lines[0]) <= width
+    assert lines[0].startswith("step 10000/20000 ") and lines[0].rstrip().endswith("-:-- left"), lines

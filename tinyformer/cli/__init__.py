@@ -13,7 +13,7 @@ import typer
 from ..sandbox.words import visible
 from . import (attention, book, check, compare, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn, predict,
                recipes, similar, train, translate)
-from .console import say, settle
+from .console import Output, OutputClosed, open_standard_streams, say, settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.\n\n"
@@ -58,10 +58,25 @@ UsageError = typer.BadParameter.__base__        # of whichever click typer stand
 def main():
     """Run the command; whatever goes wrong is one line on standard error. TINYFORMER_TRACEBACK=1 shows where it came from.
 
-    Exit codes: 0 done, 1 it could not be done, 2 it was asked for wrongly, 130 stopped by Ctrl-C.
+    Exit codes: 0 done, 1 it could not be done, 2 it was asked for wrongly, 130 stopped by Ctrl-C or another signal, 141 nobody reads
+    the output any more (as for other programs in a shell's pipe; a training goes on to its end).
     """
+    open_standard_streams()
     for stream in (sys.stdout, sys.stderr):                 # Windows consoles may not know every character
         settle(stream)
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr, needless=True)
+    try:
+        run()
+        sys.stdout.flush()
+    except OutputClosed:
+        sys.exit(141)
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+def run():
+    """The command that ``sys.argv`` asks for."""
     warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")     # `tinyformer doctor` says it
     warnings.showwarning = lambda message, *_, **__: say(f"tinyformer: {one_line(message)}", sys.stderr)
     try:
@@ -71,6 +86,8 @@ def main():
         where = error.ctx.command_path if error.ctx else "tinyformer"
         message = one_line(error.format_message())
         fail(f"{message} See {where} --help" if message.endswith("?") else f"{message.rstrip('.')}; see {where} --help", 2)
+    except OutputClosed:
+        raise
     except Exception as error:
         if os.environ.get("TINYFORMER_TRACEBACK"):
             raise

@@ -21,6 +21,9 @@ def command(
 ):
     """Compare Llama 3 and Qwen, point by point. From their published configs."""
     from ..models.known import KNOWN
+    from .console import finish_unread
+    if train:
+        finish_unread()
     names = [*dict.fromkeys(names or ("llama3", "qwen2.5", "qwen3"))]
     for name in names:
         if name not in KNOWN:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import errno
+import os
 import re
 import shutil
 import sys
@@ -64,3 +66,63 @@ def settle(stream):
     codecs.register_error("tinyformer.legible", legible)
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="tinyformer.legible")
+
+
+GONE = errno.EPIPE, errno.EIO, errno.EBADF, errno.EINVAL    # no reader, no terminal, no file; Windows says the last of them
+
+
+class OutputClosed(Exception):
+    """Nobody reads the output any more."""
+
+
+class Output:
+    """A stream whose reader may go away, as in ``tinyformer … | head -1`` or when a terminal is closed.
+
+    Then OutputClosed ends the command, unless ``needless`` says that the command is worth finishing without being read.
+    """
+
+    def __init__(self, stream, needless=False):
+        self._stream, self.needless = stream, needless
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        return self._unless_gone(self._stream.write, text)
+
+    def flush(self):
+        return self._unless_gone(self._stream.flush)
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    def _unless_gone(self, call, *arguments):
+        try:
+            return call(*arguments)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)      # what is still in the buffer, and what follows, goes there
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            if not self.needless:
+                raise OutputClosed from None
+
+
+def finish_unread():
+    """Let this command, which leaves more than its output, go on to its end even if nobody reads the output."""
+    if isinstance(sys.stdout, Output):
+        sys.stdout.needless = True
+
+
+def open_standard_streams():
+    """Open the null device in place of standard streams that are closed (``>&-``). The next file that is opened would take
+    their place otherwise, and receive what is printed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)                  # it takes the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w", encoding="utf-8"))

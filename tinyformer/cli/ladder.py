@@ -25,6 +25,8 @@ def command(
     from ..files import replace_file
     from ..train.ladder import LADDERS, climb
     from ..viz.ladder import draw_ladder
+    from .console import finish_unread
+    finish_unread()
     if name not in LADDERS:
         raise ValueError(f"unknown ladder {name!r}, expected one of {', '.join(LADDERS)}")
     folder = out or Path("runs") / f"ladder-{name}"

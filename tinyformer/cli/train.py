@@ -30,6 +30,9 @@ def command(
 ):
     """Train a model. By default a small GPT on Python's own documentation, in about a minute."""
     from ..train import RecipeError, load_recipe, train
+    from ..train.locked import FolderLock
+    from .console import finish_unread
+    finish_unread()
     words = [word for word in (recipe, *context.args) if word is not None]
     settings = [*(settings or ()), *(word for word in words if "=" in word)]        # all but the first value after --set
     recipes = [word for word in words if "=" not in word]
@@ -45,7 +48,8 @@ def command(
     else:
         chosen = load_recipe(recipe, settings)
     if seeds or folds:
-        several(chosen, folder, resume, seeds, folds)
+        with FolderLock(folder):
+            several(chosen, folder, resume, seeds, folds)
         return
     result = train(chosen, folder, resume)
     if chosen.task.name == "language":

@@ -15,6 +15,7 @@ from ..models.ngram_counts import Counts
 from . import scores
 from .checkpoint import checkpoints, load_checkpoint
 from .evaluate import evaluate_loss, uniform_loss
+from .locked import FolderLock
 from .recipe import load_recipe
 from .run import train
 
@@ -67,9 +68,10 @@ def climb(name, folder, seeds=None, given=()):
     recipe = load_recipe(ladder.networks[0][1])
     task = recipe.task(recipe.data)
     rungs = counted_rungs(task, getattr(task, ladder.part))
-    for rung, recipe_name in ladder.networks:
-        rungs.append(_network(rung, recipe_name, getattr(task, ladder.part), folder / recipe_name,
-                              range(1, (seeds or ladder.seeds) + 1), given.get(recipe_name)))
+    with FolderLock(folder):
+        for rung, recipe_name in ladder.networks:
+            rungs.append(_network(rung, recipe_name, getattr(task, ladder.part), folder / recipe_name,
+                                  range(1, (seeds or ladder.seeds) + 1), given.get(recipe_name)))
     return report(name, rungs, task.describe())
 
 

@@ -32,14 +32,12 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """A rich bar: steps, losses, speed and time left, on one line of 80 columns."""
+    """A rich bar: steps, losses, speed and time left, on one line. Where the terminal is narrow, bar and losses give way."""
 
     def __init__(self, total, start, reads="tokens"):
         super().__init__(total, start, reads)
-        from rich import progress as rich
-        self._bar = rich.Progress(rich.TextColumn("step"), rich.MofNCompleteColumn(), rich.BarColumn(bar_width=None),
-                                  rich.TextColumn("{task.description}"), rich.TimeRemainingColumn(compact=True),
-                                  rich.TextColumn("left"), expand=True)
+        from rich.progress import Progress as Bar
+        self._bar = Bar(_line_column(), expand=True)
         self._task = self._bar.add_task("starting", total=total, completed=start)
 
     def __enter__(self):
@@ -52,6 +50,40 @@ class TerminalProgress(Progress):
     def update(self, step, train_loss, val_loss, per_s):
         """Show where ``step`` led."""
         self._bar.update(self._task, completed=step, description=self.facts(train_loss, val_loss, per_s))
+
+
+def _line_column():
+    """The whole line as one column of rich's, which knows how wide the terminal is now."""
+    from rich.progress import ProgressColumn, TimeRemainingColumn
+    from rich.progress_bar import ProgressBar
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    class Line(ProgressColumn):
+        left = TimeRemainingColumn(compact=True)
+
+        def render(self, task):
+            return Fitted(task, Text.assemble(self.left.render(task), " left"))
+
+    class Fitted:
+        """Steps and time left stay whole. The losses are cut before them, and the bar takes what is left over."""
+
+        def __init__(self, task, left):
+            self.task, self.left = task, left
+
+        def __rich_console__(self, console, options):
+            task, steps = self.task, f"step {self.task.completed:.0f}/{self.task.total:.0f}"
+            room = options.max_width - len(steps) - len(self.left) - 2
+            facts = task.description if len(task.description) <= room else task.description[:max(0, room - 1)] + "…"
+            bar = max(0, room - len(facts) - 1)
+            line = Table.grid(padding=(0, 1, 0, 0))
+            cells = [steps, ProgressBar(task.total, task.completed, bar) if bar > 2 else None, facts if room > 0 else None, self.left]
+            line.add_row(*(cell for cell in cells if cell is not None))
+            for column in line.columns:
+                column.no_wrap = True
+            yield line
+
+    return Line(Column(ratio=1))
 
 
 class PlainProgress(Progress):

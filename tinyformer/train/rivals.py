@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..viz import draw_runs
+from .locked import FolderLock
 from .metrics import read_metrics
 from .recipe import load_recipe
 from .run import train
@@ -24,12 +25,13 @@ def train_rivals(configs, folder, seeds, settings=()):
     Returns {name: {"losses": [one a seed], "tokens_per_s": …, "parameters": …, "megabytes": …}}.
     """
     runs = {name: [] for name in configs}
-    for seed in seeds:                                      # the kinds in turn: whatever else the machine does falls on all
-        for name, config in configs.items():
-            kind = [f"model.{field}={str(getattr(config, field)).lower()}" for field in OWN]
-            recipe = load_recipe("llama-tiny", [*kind, *settings, f"train.seed={seed}"])
-            at = Path(folder) / f"{name}-{seed}"
-            runs[name].append((train(recipe, at).val_loss, read_metrics(at / "metrics.jsonl"), recipe))
+    with FolderLock(folder):
+        for seed in seeds:                                  # the kinds in turn: whatever else the machine does falls on all
+            for name, config in configs.items():
+                kind = [f"model.{field}={str(getattr(config, field)).lower()}" for field in OWN]
+                recipe = load_recipe("llama-tiny", [*kind, *settings, f"train.seed={seed}"])
+                at = Path(folder) / f"{name}-{seed}"
+                runs[name].append((train(recipe, at).val_loss, read_metrics(at / "metrics.jsonl"), recipe))
     found, curves = {}, {}
     for name, of_one in runs.items():
         losses, records, recipes = zip(*of_one)

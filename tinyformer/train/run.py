@@ -21,6 +21,7 @@ from ..optim import (AdamW, CosineSchedule, InverseSquareRootSchedule, Muon, par
 from ..viz import draw_losses
 from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from .interrupt import Interruptible
+from .locked import FolderLock
 from .loop import ADVICE, broken_parameter, fit
 from .metrics import Metrics
 from .progress import progress
@@ -164,11 +165,17 @@ def _schedule(optimizer, settings):
 def train(recipe, folder, resume=False):
     """Carry out ``recipe`` in ``folder``; with ``resume``, go on from the last checkpoint there. Returns a ``Result``.
 
-    A run that stands there already and is not resumed is moved aside, never overwritten.
+    A run that stands there already and is not resumed is moved aside, never overwritten. BlockingIOError when another process
+    trains in this folder.
     """
-    folder, settings = Path(folder), recipe.train
-    if recipe.kind.counted:
-        return _count(recipe, folder)
+    folder = Path(folder)
+    with FolderLock(folder) as held:
+        return _count(recipe, held) if recipe.kind.counted else _descend(recipe, held, resume)
+
+
+def _descend(recipe, held, resume):
+    """A run in steps."""
+    folder, settings = held.folder, recipe.train
     saved = checkpoints(folder / "checkpoints") if resume else []
     run = Run(recipe, recipe.task(recipe.data, folder if saved else None))
     if saved:
@@ -178,7 +185,7 @@ def train(recipe, folder, resume=False):
     else:
         if resume:
             print(f"{folder} holds no checkpoint to resume from: starting anew")
-        _set_aside(folder)
+        _set_aside(held)
     print(f"{run.task.describe()}; {type(run.model).__name__} of {run.model.num_parameters():,} parameters")
     if remark := run.task.remark(run.model):
         print(remark)
@@ -197,17 +204,16 @@ def train(recipe, folder, resume=False):
     return result
 
 
-def _count(recipe, folder):
+def _count(recipe, held):
     """A run of a model that is counted, not descended: one look at all of the data, so no steps and nothing to resume."""
-    task = recipe.task(recipe.data)
+    folder, task = held.folder, recipe.task(recipe.data)
     config = recipe.model_config(**task.sizes())
     task.check(config)
     print(f"{task.describe()}; counting")
     began = time.monotonic()
     model = recipe.kind(config).fit(task.train)
     seconds, figures = time.monotonic() - began, task.measure(model)
-    _set_aside(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    _set_aside(held)
     replace_file(folder / "recipe.toml", recipe.to_toml())
     task.save(folder)
     model.save_pretrained(folder)
@@ -215,8 +221,9 @@ def _count(recipe, folder):
     return Result(folder, folder / "model.safetensors", 0, figures["val_loss"], task.baselines(), seconds)
 
 
-def _set_aside(folder):
-    """Give a run that stands in ``folder`` another name: folder-1, folder-2, …"""
+def _set_aside(held):
+    """Give a run that stands in the folder of the lock ``held`` another name: folder-1, folder-2, …"""
+    folder = held.folder
     if not (folder / "model.safetensors").exists() and not checkpoints(folder / "checkpoints"):
         return
     if Path.cwd().is_relative_to(folder.resolve()):
@@ -224,7 +231,7 @@ def _set_aside(folder):
     n = 1
     while (aside := folder.with_name(f"{folder.name}-{n}")).exists():
         n += 1
-    folder.rename(aside)
+    held.move_to(aside)
     print(f"the earlier run in {folder} is now in {aside}")
 
 
