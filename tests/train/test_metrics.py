@@ -55,3 +55,14 @@ def test_a_full_disk_is_said_with_the_files_name(tmp_path):
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
         metrics.add(step=1)
     metrics.close()
+
+
+@pytest.mark.parametrize("bad", (b"\xff\xfe", b"[1]", b"3", b"null", b"{}", b'{"step": "4"}', b'{"step": 4, "val_loss": "x"}',
+                                 b"[" * 100_000, b"\0" * 40))
+def test_a_damaged_line_ends_the_records_and_stops_no_resuming(tmp_path, bad):
+    path = tmp_path / "metrics.jsonl"
+    write(path, *LINES[:2])
+    path.write_bytes(path.read_bytes() + bad + b"\n" + json.dumps(LINES[2]).encode() + b"\n")
+    assert read_metrics(path) == LINES[:2]
+    Metrics(path, start=3).close()
+    assert read_metrics(path) == LINES[:2]

@@ -54,7 +54,8 @@ class SigmoidLSTM(LSTMClassifier):
 
     def __init__(self, config):
         if config.n_classes != 2:
-            raise ValueError(f"{type(self).__name__}: n_classes is {config.n_classes}, expected 2: a sigmoid tells two apart")
+            raise ValueError(f"{type(self).__name__}: n_classes is {config.n_classes}, expected 2: one sigmoid tells two "
+                             f"classes apart; elstm-movie and transformer-movie are recipes for any number of classes")
         super().__init__(config)
 
     def read(self, vectors, mask):

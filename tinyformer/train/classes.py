@@ -20,7 +20,7 @@ def load_classes(folder):
         raise FileNotFoundError(f"{path}: no such file; expected the folder of a trained classifier")
     try:
         classes = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error})") from None
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ValueError(f"{path}: expected a list of names")

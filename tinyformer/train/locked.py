@@ -36,22 +36,37 @@ class FolderLock:
         return self
 
     def __exit__(self, *_):
-        self._held.close()
+        self._release(self._held, self.folder)
         self._tidy()
 
     def move_to(self, aside):
         """Give the folder the name ``aside``, and hold the lock on a new folder of the old name."""
         earlier = self._held.pop_all()
         if os.name == "nt":                                 # Windows renames no folder in which a file is open
-            earlier.close()
+            self._release(earlier, self.folder)
         self.folder.rename(aside)
-        with earlier:
+        try:
             self._take()
+        finally:
+            self._release(earlier, aside)
+
+    @staticmethod
+    def _release(held, folder):
+        """Remove the lock's file, while it is held where the system allows that."""
+        if os.name == "nt":
+            held.close()
+        with held, contextlib.suppress(OSError):
+            os.unlink(Path(folder) / LOCK)
 
     def _take(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._held.enter_context(lock(self.folder / LOCK))
+            while True:
+                self._held.enter_context(lock(self.folder / LOCK))
+                with contextlib.suppress(OSError):
+                    if (self.folder / LOCK).read_text() == str(os.getpid()):
+                        return
+                self._held.close()                          # another process ended just now and removed the file
         except BlockingIOError as error:
             raise BlockingIOError(f"{self.folder} is in use by another training: {error}; wait until it has ended, or give "
                                   f"another --out") from None
@@ -61,8 +76,6 @@ class FolderLock:
             print(f"{self.folder} is on a file system without locks: make sure that no other training writes to it")
 
     def _tidy(self):
-        if self._made and os.listdir(self.folder) == [LOCK]:
-            os.unlink(self.folder / LOCK)
         for path in self._made:
             try:
                 path.rmdir()

@@ -9,15 +9,24 @@ from ..files import replace_file
 
 
 def read_metrics(path):
-    """The objects of ``path``; what stands after half a line, which a killed run leaves, is left out."""
+    """The records of ``path``, up to the first line that is none: half a line, which a killed run leaves, or a damaged one."""
     path = Path(path)
     records = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
-            records.append(json.loads(line))
-        except ValueError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not _is_record(record):
+            break
+        records.append(record)
     return records
+
+
+def _is_record(record):
+    """Whether ``record`` says what every reader relies on: a step, and losses that are numbers or null."""
+    return (isinstance(record, dict) and type(record.get("step")) is int
+            and all(isinstance(record.get(name), (int, float, type(None))) for name in ("train_loss", "val_loss", "tokens_per_s")))
 
 
 class Metrics:
