@@ -28,6 +28,7 @@ EQUIVALENT = {                                              # exercise: {end of 
     "bidirectional": {"T - 1 → -1": "index -1 - t is T - 1 - t", "np.stack(f[1:]) → f[1:]": STACK,
                       "np.stack(b[:0:-1]) → b[:0:-1]": STACK,
                       "(np.zeros_like(x), np.zeros_like(V), np.zeros_like(U))": "U and V have the same shape"},
+    "qk_norm": {"(0, 1) → (1, 0)": "a sum over two axes does not depend on their order"},
     "hmm_step": {"top[:, 0] + np.log(total) + log_b: 0 → -1": "top has size 1 along this axis"},
     "smoothed_cross_entropy": {"logits.min(axis=1, keepdims=True)": UNSCALED, "logits.mean(axis=1, keepdims=True)": UNSCALED,
                                "logp.mean(axis=1) → logp.mean()": "the mean over rows of equal length is the mean over all"},
