@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,34 @@ def test_threads_are_set_and_told():
 def test_a_number_of_threads_that_is_none_is_refused(n):
     with pytest.raises(ValueError, match="expected a whole number of at least 1"):
         tfm.backend.set_num_threads(n)
+
+
+WITHOUT_KERNELS = """
+import sys
+for name in ("native", "cffi", "cuda"):
+    sys.modules[f"tinyformer.kernels.{name}"] = None            # importing them fails, as in a build without a compiler
+"""
+
+
+def test_missing_kernels_are_said_once_with_how_to_get_them():
+    code = WITHOUT_KERNELS + "import tinyformer as tfm\nx = tfm.tensor([[1.0]])\nx @ x\nx @ x"
+    environment = {name: value for name, value in os.environ.items() if name != "TINYFORMER_BACKEND"}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True).stderr
+    assert said.count("tinyformer computes with NumPy") == 1 and "install a compiler" in said
+    environment["TINYFORMER_BACKEND"] = "numpy"
+    assert not subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True).stderr
+
+
+@pytest.mark.parametrize("command, lines", [("train", 1), ("recipes", 0)])
+def test_a_training_says_in_one_line_that_kernels_are_missing(command, lines, tiny, tmp_path):
+    settings = [part for setting in tiny for part in ("--set", setting)] if command == "train" else []
+    code = WITHOUT_KERNELS + f"sys.argv = ['tinyformer', *{[command, *settings]!r}]\nfrom tinyformer.cli import main; main()"
+    environment = {name: value for name, value in os.environ.items() if name != "TINYFORMER_BACKEND"}
+    run = subprocess.run([sys.executable, "-c", code], env={**environment, "PYTHONPATH": str(Path(tfm.__file__).parents[1])},
+                         text=True, capture_output=True, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert [line.startswith("tinyformer: tinyformer computes with NumPy") for line in run.stderr.splitlines()
+            if "kernels" in line] == [True] * lines
 
 
 def test_the_environment_chooses_the_backend():

@@ -69,3 +69,20 @@ def test_runs_without_steps(tmp_path):
         draw_runs({}, tmp_path / "a.png")
     with pytest.raises(ValueError, match="but b has none"):
         draw_runs({"a": [{"step": 1, "train_loss": 1, "val_loss": None}], "b": []}, tmp_path / "a.png")
+
+
+def test_names_of_levels_keep_clear_of_curves_and_of_each_other(tmp_path, monkeypatch):
+    from tinyformer.viz import losses
+    kept = []
+    monkeypatch.setattr(losses, "save_figure", lambda figure, path: kept.append(figure))
+    records = [{"step": i, "train_loss": 1.1 + 3 * 0.99 ** i, "val_loss": 1.3 if i % 50 == 0 else None} for i in range(1, 801)]
+    draw_losses(records, tmp_path / "loss.png", "a run",
+                levels={"uniform": 4.63, "bigram": 2.32, "Kneser-Ney": 1.16, "unigram": 1.19}, final=(800, 1.31))
+    figure, = kept
+    figure.draw_without_rendering()
+    axes, = figure.axes
+    boxes = [text.get_window_extent() for text in axes.texts if text.get_text() != "1.310"]
+    assert len(boxes) == 4
+    for i, box in enumerate(boxes):
+        assert box.x0 >= axes.bbox.x1 and box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
+        assert not any(box.overlaps(other) for other in boxes[:i])

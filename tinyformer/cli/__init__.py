@@ -77,7 +77,8 @@ def main():
 
 def run():
     """The command that ``sys.argv`` asks for."""
-    warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")     # `tinyformer doctor` says it
+    if sys.argv[1:2] != ["train"]:                          # a training says it, once; `tinyformer doctor` says it too
+        warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")
     warnings.showwarning = lambda message, *_, **__: say(f"tinyformer: {one_line(message)}", sys.stderr)
     try:
         with np.errstate(all="ignore"):                     # a loss that is not finite is reported where it matters

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import warnings
 
 # name: (module, what it is). The first that loads is the default.
@@ -17,6 +18,10 @@ BACKENDS = {
     "cuda": ("tinyformer.kernels.cuda", "CUDA"),
     "numpy": ("tinyformer.kernels.reference", "NumPy and its BLAS"),
 }
+
+# How to get a C++ compiler, by sys.platform.
+COMPILER = {"linux": "Debian and Ubuntu: apt install g++", "darwin": "xcode-select --install",
+            "win32": "the C++ build tools of Visual Studio"}
 
 _live = None          # (name, module)
 
@@ -37,8 +42,9 @@ def live():
     if _live is None:
         use(os.environ.get("TINYFORMER_BACKEND") or next(name for name in BACKENDS if _load(name)[0]))
         if _live[0] == "numpy" and "TINYFORMER_BACKEND" not in os.environ:
-            warnings.warn(f"tinyformer computes with NumPy, without its C++ kernels: {_load('native')[1]}. "
-                          f"TINYFORMER_BACKEND=numpy chooses that without a warning.", stacklevel=3)
+            warnings.warn(f"tinyformer computes with NumPy, which is slower: {_load('native')[1]}. To get the C++ kernels, "
+                          f"install a compiler ({COMPILER.get(sys.platform, COMPILER['linux'])}) and install tinyformer again. "
+                          f"TINYFORMER_BACKEND=numpy turns this warning off.", stacklevel=3)
     return _live[1]
 
 

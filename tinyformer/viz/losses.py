@@ -23,16 +23,25 @@ def draw_losses(records, path, title, levels=None, final=None, unit="nats per to
     measured = [(record["step"], record["val_loss"]) for record in records if record["val_loss"] is not None]
     if measured:
         axes.plot(*zip(*measured), "o-", color=ORANGE, markersize=4, label="validation")
-    for name, level in (levels or {}).items():
-        axes.axhline(level, color=GREY, linestyle="--", linewidth=1)
-        axes.annotate(f"{name} {level:.2f}", (1, level), xycoords=axes.get_yaxis_transform(), xytext=(-4, 3),
-                      textcoords="offset points", ha="right", color=GREY, fontsize=9)
     if final is not None:
         axes.annotate(f"{final[1]:.3f}", final, xytext=(0, 8), textcoords="offset points", ha="right", color=ORANGE)
     axes.set(xlabel="step", ylabel=f"cross-entropy ({unit})", title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    _draw_levels(axes, levels or {})
     save_figure(figure, path)
+
+
+def _draw_levels(axes, levels):
+    """Dashed lines at ``levels``, named to the right of the axes, where no curve runs. Names that would overlap move apart."""
+    for level in levels.values():
+        axes.axhline(level, color=GREY, linestyle="--", linewidth=1)
+    low, high = axes.get_ylim()
+    apart, place = (high - low) / 20, low - high
+    for name, level in sorted(levels.items(), key=lambda item: item[1]):
+        place = max(place + apart, level)
+        axes.annotate(f"{name} {level:.2f}", (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0),
+                      textcoords="offset points", ha="left", va="center", color=GREY, fontsize=9)
 
 
 def draw_runs(runs, path, title="Loss curves", unit="nats per token"):
