@@ -9,6 +9,7 @@ import pytest
 
 import tinyformer as tfm
 from tinyformer import ops
+from tinyformer.autograd import differentiable
 from tinyformer.gradcheck import check
 from tinyformer.nn.module import Module, Parameter
 
@@ -287,6 +288,15 @@ def _mistakes():
         return y, vjp
     yield changes_its_value, (x,), 0, "mutates"
 
+    def changes_what_it_kept(x):
+        y = np.exp(x)
+
+        def vjp(dy):
+            y[0] -= 1
+            return dy * np.where(np.arange(len(x))[:, None] == 0, y + 1, y)
+        return y * 1, vjp
+    yield changes_what_it_kept, (x,), 0, "mutates"
+
     noise = np.random.default_rng(0)
 
     def random(x):
@@ -474,3 +484,36 @@ def test_integer_inputs_may_be_left_out(full):
             return full(dx)
         return x[indices], vjp
     assert check(take, np.ones((3, 2)), np.array([0, 2, 0])).ok
+
+
+@pytest.mark.parametrize("kept", ["p", "cache['p']", "steps[0]"])
+def test_an_array_of_the_forward_pass_changed_in_place_is_called_by_its_name(kept):
+    def cross_entropy(logits, targets):
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        rows, cache, steps = np.arange(len(p)), {"p": p}, [p]
+        loss = -np.log(p[rows, targets]).mean()
+
+        def direct(dy):
+            p[rows, targets] -= 1
+            return dy * p / len(p), None
+
+        def in_dict(dy):
+            cache["p"][rows, targets] -= 1
+            return dy * cache["p"] / len(rows), None
+
+        def in_list(dy):
+            steps[0][rows, targets] -= 1
+            return dy * steps[0] / len(rows), None
+        return loss, {"p": direct, "cache['p']": in_dict, "steps[0]": in_list}[kept]
+    for function in (cross_entropy, differentiable(cross_entropy)):
+        finding, = check(function, np.random.default_rng(0).standard_normal((4, 5)), np.array([1, 0, 3, 1])).inputs[0].findings
+        assert finding.code == "mutates" and f"vjp changes {kept} of its forward pass in place" in finding.message
+        assert finding.evidence["arrays"] == (kept,)
+
+
+def test_an_array_that_vjp_writes_anew_at_each_call_is_no_mistake():
+    def square(x):
+        room = np.empty_like(x)
+        return x * x, lambda dy: np.multiply(2 * x, dy, out=room)
+    assert check(square, np.ones((2, 3))).ok

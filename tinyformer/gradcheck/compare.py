@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import Tensor, unbroadcast
 from .comparison import Comparison
 from .doctor import Doctor
+from .evidence import captured
 from .numeric import Probe
 from .report import Finding, InputReport, Report
 from .subject import Unreadable, copies, open_subject
@@ -109,6 +110,8 @@ class _Run:
         if not all(np.isfinite(v).all() for v in before):
             return self._add("nonfinite", "the value itself is NaN or infinite here: there is no gradient to compare")
 
+        kept = captured(subject.last_vjp)
+        kept_before = dict(zip(kept, copies(kept.values())))
         try:
             first, dys = self._pull(pull_back)
         except Unreadable as error:
@@ -120,6 +123,7 @@ class _Run:
         for i in self._changed(inputs):
             if i not in mutated:
                 self._add("mutates", f"vjp changes the input {subject.names[i]}", i)
+        written = [name for name, array in kept.items() if not _same([array], [kept_before[name]])]
 
         again, pull_again = subject.linearise(copies(subject.arrays))
         if not _same(again, before):
@@ -132,6 +136,9 @@ class _Run:
         third = self._pull(pull_back)[0]
         if not _same(second, first):
             self._add("stale", "a second call gives another gradient: something is kept from the first")
+        elif not _same(third, first) and written:
+            self._add("mutates", f"vjp changes {', '.join(written)} of its forward pass in place: asked again, it gives another "
+                                 f"gradient. Change a copy", evidence={"arrays": tuple(written)})
         elif not _same(third, first):
             self._add("stale", "after another call the first vjp gives another gradient: it does not keep its own values")
         self.gradients = first

@@ -53,7 +53,7 @@ class Point:
                         self.tape = None
             except Unrecorded:
                 pass
-            self.names = closure(getattr(subject, "last_vjp", None))
+            self.names = closure(subject.last_vjp)
         else:                                               # a function of tensors: what its operations gave
             self.names = {f"the value of {t.node.operation.__name__}": t.data for node in topological_order(*subject.last_outputs)
                           for t in node.inputs if t is not None and t.node is not None}
@@ -100,6 +100,16 @@ def closure(function):
         except ValueError:                                  # never bound
             pass
     return names
+
+
+def captured(function):
+    """{name: array} of what a function refers to from around it, the arrays in its lists, tuples and dicts too."""
+    arrays = {}
+    for name, value in closure(function).items():
+        inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+        arrays.update({name: value} if isinstance(value, np.ndarray) else
+                      {f"{name}[{key!r}]": part for key, part in inside if isinstance(part, np.ndarray)})
+    return arrays
 
 
 class Evidence:

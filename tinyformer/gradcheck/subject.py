@@ -83,9 +83,10 @@ class Subject:
     arrays          the arguments: floating-point arrays and tensors as float64 copies, all else as it came
     wanted          which of them are differentiated
     sums            whether gradients may have the shape an input was broadcast to
+    last_vjp        the vjp of the latest call: the doctor asks what it refers to; None where there is no single one
     """
 
-    sums = False
+    sums, last_vjp = False, None
 
     def __init__(self, fn, names, values, given, options):
         self.fn, self.names, self.given, self.options = fn, names, given, options
@@ -171,7 +172,7 @@ class RawFunction(Subject):
 
     def linearise(self, arrays):
         value, vjp = self.fn(*arrays, **self.options)
-        self.last_vjp = vjp                                 # the doctor asks what it refers to
+        self.last_vjp = vjp
         values = tuple(map(np.asarray, value)) if isinstance(value, tuple) else (np.asarray(value),)
 
         def pull_back(dys):
@@ -208,11 +209,11 @@ class Operation(_OnTensors):
     def linearise(self, arrays):
         tensors, outputs = self._call(arrays)
         node = next((y.node for y in outputs if y.node is not None), None)
+        self.last_vjp = node and node.vjp
 
         def pull_back(dys):
             gradients = [None] * len(arrays)
             if node is not None:
-                self.last_vjp = node.vjp
                 result = self._counted(_as_list(node.vjp(tuple(dys) if len(dys) > 1 else dys[0])), len(node.inputs))
                 for i, tensor in enumerate(tensors):
                     gradients[i] = next((dx for source, dx in zip(node.inputs, result)

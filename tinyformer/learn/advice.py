@@ -31,7 +31,7 @@ ADVICE = {
     "head-order": "Heads are split and merged by a reshape and a transposition: undo them in the opposite order.",
     "gate-order": "The gates come back in the order in which they stand on the way forward.",
     "rotation": "A rotation is undone by the opposite angle, on the same pairs.",
-    "mutates": "Your code writes into an array that it was given. Work on a copy, or write a = a * b and not a *= b.",
+    "mutates": "Your code writes into an array that is still needed. Work on a copy, or write a = a * b and not a *= b.",
     "stale": "Asked again, vjp answers otherwise. It should use what its own call has computed, and nothing random.",
     "nondeterministic": "Two calls with the same input differ. Draw nothing at random here.",
     "forward": "First the value: compare it with the formula in the docstring, on a small example by hand.",
