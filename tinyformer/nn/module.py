@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import FLOATS, Tensor
 
 
+CONTAINERS = list, tuple, set, frozenset, dict
 MOST = 20                               # names that an error lists of each kind; strict=False returns them all
 
 
@@ -38,6 +39,11 @@ class Module:
     A module's parameters are those of its attributes that are a ``Parameter``; its children those that are a ``Module``;
     both in the order in which they were set. Buffers (arrays that are saved but not learned) are declared with
     ``register_buffer``. Names, order and state-dict keys are PyTorch's: parameters, buffers, then children, joined by dots.
+
+    Layers in a plain list, tuple, set or dict are not children: no optimizer would move their parameters, and no file would
+    hold them. PyTorch passes over them in silence. Here ``parameters``, ``state_dict`` and ``load_state_dict`` raise a
+    ValueError that names the attribute. It is an error and no warning, since such layers can never be trained. Parameters
+    that are also registered elsewhere in the model, and frozen ones, may stand in a list.
 
     A subclass writes ``forward``; calling the module calls it.
     """
@@ -87,12 +93,24 @@ class Module:
         return sum(parameter.size for parameter in self.parameters())
 
     def _state(self):
-        """(dotted name, Parameter or array) of all that is saved."""
+        """(dotted name, Parameter or array) of all that is saved. ValueError if a container hides a parameter."""
+        self._check_containers()
         for prefix, module in self.named_modules():
             own = {name: value for name, value in vars(module).items() if isinstance(value, Parameter)}
             own.update((name, getattr(module, name)) for name in module._buffers)
             for name, value in own.items():
                 yield (f"{prefix}.{name}" if prefix else name), value
+
+    def _check_containers(self):
+        modules = dict(self.named_modules())
+        known = {id(module) for module in modules.values()}
+        known.update(id(value) for module in modules.values() for value in vars(module).values() if isinstance(value, Parameter))
+        for prefix, module in modules.items():
+            for name, value in vars(module).items():
+                if isinstance(value, CONTAINERS) and _hides(value, known, set()):
+                    raise ValueError(f"{type(self).__name__}: the attribute {f'{prefix}.{name}' if prefix else name} holds layers "
+                                     f"or parameters in a {type(value).__name__}, where neither training nor saving finds them; "
+                                     f"put layers in an nn.ModuleList, and make each Parameter an attribute of its own")
 
     # -- modes and gradients
 
@@ -169,6 +187,18 @@ class Module:
     def extra_repr(self):
         """What to say between the brackets of ``repr``."""
         return ""
+
+
+def _hides(value, known, seen):
+    """Whether there is, somewhere inside of ``value``, a parameter that learns and is not ``known`` by its id."""
+    if id(value) in known or id(value) in seen:
+        return False
+    seen.add(id(value))                                     # a container may hold itself
+    if isinstance(value, Parameter):
+        return value.requires_grad
+    inside = (vars(value).values() if isinstance(value, Module) else value.values() if isinstance(value, dict)
+              else value if isinstance(value, CONTAINERS) else ())
+    return any(_hides(part, known, seen) for part in inside)
 
 
 def as_array(array):
