@@ -116,7 +116,7 @@ def test_ids_of_another_shape(name, ids):
 
 
 @pytest.mark.parametrize("name, field, message", (
-    ("average", {"dropout": 1.0}, "AverageConfig: dropout is 1.0"), ("lstm", {"n_hidden": 0}, "n_hidden is 0"),
+    ("average", {"dropout": 1.5}, "AverageConfig: dropout is 1.5"), ("lstm", {"n_hidden": 0}, "n_hidden is 0"),
     ("encoder", {"n_head": 3}, "n_embd 128 cannot be divided among n_head 3"), ("bow", {"l2": -1.0}, "l2 is -1.0"),
     ("lstm", {"n_layer": 2.0}, "LSTMConfig: n_layer is 2.0, expected a whole number"),
     ("bayes-bow", {"smoothing": 0}, "BayesBagConfig: smoothing is 0, expected a finite number above 0")))

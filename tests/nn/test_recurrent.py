@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_refused(call, error, says):
 
 @pytest.mark.parametrize("make, says", [
     (lambda: nn.LSTM(0, 4), "input_size is 0"), (lambda: nn.GRU(3, 4, num_layers=0), "num_layers is 0"),
-    (lambda: nn.RNN(3, 4, dropout=1.0), "dropout is 1.0"), (lambda: nn.RNN(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"),
+    (lambda: nn.RNN(3, 4, dropout=1.5), "dropout is 1.5"), (lambda: nn.RNN(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"),
     (lambda: nn.RNNCell(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"), (lambda: nn.LSTMCell(3, -1), "hidden_size is -1"),
     (lambda: nn.GRUCell(3, 4)(np.zeros((2, 5))), r"GRUCell: x has shape \(2, 5\)"),
     (lambda: nn.RNN(3, 4)(np.zeros((2, 2, 3)), np.zeros((2, 4))), r"the initial state h has shape \(2, 4\)")])
