@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import threading
 import weakref
 from contextlib import ContextDecorator
 
 import numpy as np
+
+from . import writes
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -60,7 +63,7 @@ class Node:
     A node outlives neither the tensors made by it nor the backward pass through it: ``free`` drops what it holds.
     """
 
-    __slots__ = ("operation", "inputs", "vjp", "outputs", "retained", "call")
+    __slots__ = ("operation", "inputs", "vjp", "outputs", "retained", "call", "time")
 
     def __init__(self, operation, inputs, vjp, outputs, call):
         self.operation = operation          # the lifted function: its name and those of its inputs
@@ -68,6 +71,7 @@ class Node:
         self.vjp = vjp
         self.outputs = outputs              # (shape, dtype) of each output
         self.call = call                    # (arrays, options) that it was applied to: gradcheck.trace applies it again
+        self.time = writes.clock            # of the application: what the vjp keeps must not be written later
         self.retained = []                  # (slot, weak reference) of outputs that asked to keep their gradient
 
     def free(self):
@@ -76,6 +80,8 @@ class Node:
     def pull_back(self, gradients):
         """The gradients of the inputs from those of the outputs (None: that output was not used), checked."""
         name = self.operation.__name__
+        if self.time != writes.clock:
+            self._expect_unchanged()
         dys = tuple(np.zeros(shape, dtype) if dy is None else dy
                     for dy, (shape, dtype) in zip(gradients, self.outputs))
         result = self.vjp(dys if len(dys) > 1 else dys[0])
@@ -87,6 +93,19 @@ class Node:
         return [None if tensor is None or gradient is None or not tensor.requires_grad
                 else _checked(gradient, tensor, name, self.operation.input_name(i))
                 for i, (tensor, gradient) in enumerate(zip(self.inputs, result))]
+
+    def _expect_unchanged(self):
+        """Refuse to go on when an array that the vjp reads was changed in place: the gradient would mix old and new."""
+        wanted = {i for i, tensor in enumerate(self.inputs) if tensor is not None and tensor.requires_grad}
+        for array in writes.stale(self.vjp, self.time):
+            places = [i for i, given in enumerate(self.call[0])
+                      if isinstance(given, np.ndarray) and writes.owner(given) is array]
+            if self.operation.multilinear and places and all(wanted <= {i} for i in places):
+                continue                                    # read for the gradients of the others, which nobody wants
+            which = (f"its input {self.operation.input_name(places[0])}" if places
+                     else "an array that it keeps for the backward pass")
+            raise RuntimeError(f"{self.operation.__name__}: {which} was changed in place after the forward pass; compute "
+                               f"the value again")
 
 
 def _checked(gradient, tensor, operation, argument):
@@ -129,27 +148,49 @@ class Tensor:
     grad            ndarray like ``data`` once a backward pass has arrived, else None
     requires_grad   True for what is to be learned and for everything computed from it
     node            the operation that made it; None for a leaf (what the user made)
+
+    ``data`` and ``grad`` become arrays whatever is assigned to them. Assigning ``data`` leaves graphs that were recorded
+    before with the old array, and their gradients are those at the old values. ``p -= step`` and ``p[i] = value`` under
+    ``no_grad``, optimizers, ``load_state_dict`` and ``nn.init`` change the array itself: ``backward`` through an operation
+    that still reads the old values is then refused. A change of the bare NumPy array (``p.data[i] = value``) is not
+    noticed: make none between the forward and the backward pass.
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "node", "slot", "__weakref__")
+    __slots__ = ("_data", "_grad", "requires_grad", "node", "slot", "__weakref__")
     __array_ufunc__ = None                  # ndarray + Tensor asks Tensor.__radd__
 
     def __init__(self, data, requires_grad=False):
-        self.data = data if type(data) is np.ndarray and data.dtype in FLOATS else _as_array(data)
-        if requires_grad and self.data.dtype not in FLOATS:
-            raise TypeError(f"tensor: only float32 and float64 can require a gradient, not {self.data.dtype}")
-        self.grad = None
+        self._data = data if type(data) is np.ndarray and data.dtype in FLOATS else _as_array(data)
+        if requires_grad and self._data.dtype not in FLOATS:
+            raise TypeError(f"tensor: only float32 and float64 can require a gradient, not {self._data.dtype}")
+        self._grad = None
         self.requires_grad = requires_grad
         self.node = None
         self.slot = 0
 
     # -- what it is
 
-    shape = property(lambda self: self.data.shape)
-    ndim = property(lambda self: self.data.ndim)
-    size = property(lambda self: self.data.size)
-    dtype = property(lambda self: self.data.dtype)
+    data = property(operator.attrgetter("_data"))
+    grad = property(operator.attrgetter("_grad"))
+    shape = property(operator.attrgetter("_data.shape"))
+    ndim = property(operator.attrgetter("_data.ndim"))
+    size = property(operator.attrgetter("_data.size"))
+    dtype = property(operator.attrgetter("_data.dtype"))
     is_leaf = property(lambda self: self.node is None)
+
+    @data.setter
+    def data(self, value):
+        value = _as_array(value)
+        if self.requires_grad and value.dtype not in FLOATS:
+            raise TypeError(f"data: this tensor requires a gradient; expected float32 or float64, not {value.dtype}")
+        self._data = value
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:                               # Python numbers take the type of the data
+            typed = isinstance(value, (Tensor, np.ndarray, np.generic))
+            value = _as_array(value, None if typed else self.dtype)
+        self._grad = value
 
     def __len__(self):
         return len(self.data)
@@ -234,7 +275,21 @@ class Tensor:
             ufunc(self.data, _data(other), out=self.data, casting="same_kind")
         except (ValueError, TypeError) as error:
             raise _named(error, sign, [self.data, _data(other)]) from None
+        writes.note(self.data)
         return self
+
+    def __setitem__(self, index, value):
+        """Change entries within its own array: of any tensor under ``no_grad``, else only where no graph is concerned."""
+        if _recording.on and (self.requires_grad or isinstance(value, Tensor) and value.requires_grad):
+            raise RuntimeError("setitem: entries of what requires a gradient cannot change, nor be set to what requires one, "
+                               "while the graph is recorded; do it under no_grad(), or compute a new tensor with where")
+        index = tuple(map(_data, index)) if isinstance(index, tuple) else _data(index)
+        value = _as_array(value)
+        try:
+            self.data[index] = value
+        except (ValueError, TypeError, IndexError) as error:
+            raise _named(error, "setitem", [self.data, value]) from None
+        writes.note(self.data)
 
     # -- the backward pass
 
@@ -343,7 +398,7 @@ def first_nonfinite(tensor):
 
 # ------------------------------------------------------------------------------------------------ operations
 
-def differentiable(function=None, *, method=None):
+def differentiable(function=None, *, method=None, multilinear=False):
     """Lift ``function(*arrays, **options) -> (value, vjp)`` to tensors.
 
     Positional parameters of ``function`` are its inputs: ``vjp`` returns one gradient for each, in order, None for
@@ -353,10 +408,11 @@ def differentiable(function=None, *, method=None):
     The gradients may have the shape that an input was broadcast to: they are summed here. The function itself stays
     at hand as ``.raw``.
 
-    method      a name, or several, under which ``Tensor`` gets the operation as a method
+    method          a name, or several, under which ``Tensor`` gets the operation as a method
+    multilinear     linear in each of its inputs: the gradient of an input does not read that input
     """
     if function is None:
-        return functools.partial(differentiable, method=method)
+        return functools.partial(differentiable, method=method, multilinear=multilinear)
     name = function.__name__
     parameters = inspect.signature(function).parameters.values()
     inputs = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -396,7 +452,7 @@ def differentiable(function=None, *, method=None):
                     tensor.requires_grad, tensor.node, tensor.slot = True, node, slot
         return outputs if several else outputs[0]
 
-    operation.raw = function
+    operation.raw, operation.multilinear = function, multilinear
     operation.input_name = lambda i: inputs[i].name if i < len(inputs) else f"input {i}"
     function.lifted = operation
     for alias in (method,) if isinstance(method, str) else method or ():

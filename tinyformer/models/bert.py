@@ -18,6 +18,7 @@ from .. import nn, ops
 from ..interop.fields import check_fields
 from ..interop.published import meet, tied
 from ..nn import init
+from ..writes import write
 from .checks import check_above_zero, check_heads, check_shares, check_whole, checked_block
 from .pretrained import Absent, Pretrained
 
@@ -202,4 +203,4 @@ def initialise(model):
         if isinstance(module, nn.Linear):
             init.zeros_(module.bias)
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            module.weight.data[module.padding_idx] = 0
+            write(module.weight.data[module.padding_idx], 0)

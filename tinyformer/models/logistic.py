@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import nn, ops
 from ..nn import init
+from ..writes import write
 from .checks import check_at_least_zero, check_whole
 from .pretrained import Pretrained
 
@@ -124,7 +125,8 @@ class LogisticRegression(Pretrained):
         return np.concatenate([self.linear.weight.data, self.linear.bias.data[:, None]], axis=1)
 
     def _split(self, W):
-        self.linear.weight.data[...], self.linear.bias.data[...] = W[:, :-1], W[:, -1]
+        write(self.linear.weight.data, W[:, :-1])
+        write(self.linear.bias.data, W[:, -1])
 
     def _penalty(self, K, I):
         return np.concatenate([np.full((K, I - 1), self.config.l2), np.zeros((K, 1))], axis=1)

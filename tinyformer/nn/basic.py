@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..writes import write
 from . import functional as F, init
 from .checks import as_input, check_sizes
 from .module import Module, Parameter
@@ -59,7 +60,7 @@ class Embedding(Module):
         """Draw the table anew."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            self.weight.data[self.padding_idx] = 0
+            write(self.weight.data[self.padding_idx], 0)
 
     def forward(self, indices):
         return F.embedding(indices, self.weight, self.padding_idx)

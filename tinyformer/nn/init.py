@@ -11,6 +11,7 @@ import contextvars
 import math
 
 from ..rng import generator
+from ..writes import write
 
 _skipping = contextvars.ContextVar("skipping", default=False)
 
@@ -28,21 +29,21 @@ def skipped():
 def uniform_(tensor, a=0.0, b=1.0, rng=None):
     """Every entry uniform in [a, b)."""
     if not _skipping.get():
-        tensor.data[...] = generator(rng).uniform(a, b, tensor.shape)
+        write(tensor.data, generator(rng).uniform(a, b, tensor.shape))
     return tensor
 
 
 def normal_(tensor, mean=0.0, std=1.0, rng=None):
     """Every entry normal."""
     if not _skipping.get():
-        tensor.data[...] = generator(rng).normal(mean, std, tensor.shape)
+        write(tensor.data, generator(rng).normal(mean, std, tensor.shape))
     return tensor
 
 
 def constant_(tensor, value):
     """Every entry ``value``."""
     if not _skipping.get():
-        tensor.data[...] = value
+        write(tensor.data, value)
     return tensor
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..autograd import FLOATS, Tensor
+from ..writes import write
 
 
 CONTAINERS = list, tuple, set, frozenset, dict
@@ -176,7 +177,7 @@ class Module:
                 raise TypeError(f"load_state_dict: {name} is {array.dtype}, expected {own[name].dtype}")
         for name, array in arrays.items():
             target = own[name].data if isinstance(own[name], Parameter) else own[name]
-            np.copyto(target, array, casting="same_kind")
+            write(target, array)
         return missing, unexpected
 
     def __repr__(self):

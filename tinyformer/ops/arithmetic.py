@@ -31,10 +31,10 @@ def add(x, y):
 def subtract(x, y):
     """z = x − y.   dx = dz, dy = −dz."""
     x, y = _floats(x, y)
-    return x - y, lambda dz: (dz, _like(lambda: -dz, y))
+    return x - y, lambda dz: (dz, -dz)
 
 
-@differentiable(method=("__mul__", "__rmul__"))
+@differentiable(method=("__mul__", "__rmul__"), multilinear=True)
 def multiply(x, y):
     """z = x y, entry by entry.   dx = y dz, dy = x dz."""
     x, y = _floats(x, y)
@@ -46,7 +46,7 @@ def divide(x, y):
     """z = x / y.   dx = dz / y, dy = −x dz / y²."""
     x, y = _floats(x, y)
     z = x / y
-    return z, lambda dz: (_like(lambda: dz / y, x), _like(lambda: -dz * z / y, y))
+    return z, lambda dz: (dz / y, _like(lambda: -dz * z / y, y))
 
 
 @differentiable(method="__neg__")
@@ -157,7 +157,8 @@ def clip(x, *, min=None, max=None):
 @differentiable(method="astype")
 def astype(x, *, dtype):
     """x in the type ``dtype``.   dx = dy in x's type."""
-    return x.astype(dtype), lambda dy: dy.astype(x.dtype)
+    before = x.dtype
+    return x.astype(dtype), lambda dy: dy.astype(before)
 
 
 Tensor.__rsub__ = lambda self, other: subtract(other, self)

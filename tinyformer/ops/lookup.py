@@ -20,8 +20,10 @@ def embedding(indices, weight, *, padding_idx=None):
     if indices.size and (indices.min() < 0 or indices.max() >= len(weight)):
         raise ValueError(f"embedding: indices lie in {indices.min()}…{indices.max()}, expected 0…{len(weight) - 1}")
 
+    V, C = weight.shape
+
     def vjp(dy):
-        dW = kernels.embedding_gradient(indices.reshape(-1), dy.reshape(indices.size, weight.shape[1]), len(weight))
+        dW = kernels.embedding_gradient(indices.reshape(-1), dy.reshape(indices.size, C), V)
         if padding_idx is not None:
             dW[padding_idx] = 0
         return None, dW

@@ -13,7 +13,7 @@ def rows(x):
     return x.reshape(-1, x.shape[-1]) if x.size else x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
-@differentiable(method="__matmul__")
+@differentiable(method="__matmul__", multilinear=True)
 def matmul(x, y):
     """z = x y over the last two axes.   dx = dz yᵀ, dy = xᵀ dz.   Book (1.8).
 
@@ -37,7 +37,7 @@ def matmul(x, y):
 Tensor.__rmatmul__ = lambda self, other: matmul(other, self)
 
 
-@differentiable
+@differentiable(multilinear=True)
 def linear(x, weight, bias=None):
     """y = x Wᵀ + b.   dx = dy W,  dW = dyᵀ x,  db = Σ dy, both over all rows.   Book (1.6) to (1.8).
 
@@ -45,13 +45,13 @@ def linear(x, weight, bias=None):
     """
     _check_linear("linear", x, weight, bias)
     flat = rows(x)                                                              # (N, in)
-    y = rows_linear(flat, weight, bias)
+    y, biased = rows_linear(flat, weight, bias), bias is not None
 
     def vjp(dy):
         dy = rows(dy)                                                           # (N, out)
         dx = mm(dy, weight).reshape(x.shape)
         dW = mm(dy.T, flat)
-        db = None if bias is None else dy.sum(axis=0)
+        db = dy.sum(axis=0) if biased else None
         return dx, dW, db
 
     return y.reshape(*x.shape[:-1], weight.shape[0]), vjp
@@ -65,11 +65,11 @@ def linear_gelu(x, weight, bias=None):
     """
     _check_linear("linear_gelu", x, weight, bias)
     flat = rows(x)                                                              # (N, in)
-    y, gelu_backward = rows_linear_gelu(flat, weight, bias)
+    (y, gelu_backward), biased = rows_linear_gelu(flat, weight, bias), bias is not None
 
     def vjp(dy):
         du = gelu_backward(rows(dy))                                            # (N, out)
-        return mm(du, weight).reshape(x.shape), mm(du.T, flat), None if bias is None else du.sum(axis=0)
+        return mm(du, weight).reshape(x.shape), mm(du.T, flat), du.sum(axis=0) if biased else None
 
     return y.reshape(*x.shape[:-1], weight.shape[0]), vjp
 
@@ -84,7 +84,7 @@ def _check_linear(operation, x, weight, bias):
         raise ValueError(f"{operation}: bias has shape {bias.shape}, but weight is {weight.shape}: expected {weight.shape[:1]}")
 
 
-@differentiable
+@differentiable(multilinear=True)
 def einsum(equation, *arrays):
     """Einstein summation, such as ``einsum("bthd,bshd->bhts", q, k)``; ``…`` and a missing ``->`` are not taken.
 

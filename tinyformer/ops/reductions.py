@@ -9,31 +9,28 @@ import numpy as np
 from ..autograd import differentiable
 
 
-def _expand(y, x, axis):
-    """``y``, reduced from ``x`` along ``axis``, with the reduced axes back at length one."""
+def _expand(y, shape, axis):
+    """``y``, reduced along ``axis`` from an array of ``shape``, with the reduced axes back at length one."""
     if axis is None:
-        return np.reshape(y, (1,) * x.ndim)
-    axes = {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
-    return np.reshape(y, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))
-
-
-def _count(x, y):
-    """How many entries of x went into one of y."""
-    return x.size // builtins.max(np.size(y), 1)
+        return np.reshape(y, (1,) * len(shape))
+    axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    return np.reshape(y, tuple(1 if a in axes else n for a, n in enumerate(shape)))
 
 
 @differentiable(method="sum")
 def sum(x, *, axis=None, keepdims=False):
     """y = Σ x.   dx = dy, copied to every entry that was added."""
-    y = np.sum(x, axis=axis, keepdims=keepdims)
-    return y, lambda dy: np.broadcast_to(_expand(dy, x, axis), x.shape)
+    shape = x.shape
+    return (np.sum(x, axis=axis, keepdims=keepdims),
+            lambda dy: np.broadcast_to(_expand(dy, shape, axis), shape))
 
 
 @differentiable(method="mean")
 def mean(x, *, axis=None, keepdims=False):
     """y = Σ x / n.   dx = dy / n."""
     y = np.mean(x, axis=axis, keepdims=keepdims)
-    return y, lambda dy: np.broadcast_to(_expand(dy / _count(x, y), x, axis), x.shape)
+    shape, count = x.shape, x.size // builtins.max(np.size(y), 1)               # entries of x in one of y
+    return y, lambda dy: np.broadcast_to(_expand(dy / count, shape, axis), shape)
 
 
 @differentiable(method="var")
@@ -51,7 +48,7 @@ def var(x, *, axis=None, keepdims=False, correction=1):
 
     def vjp(dy):
         with np.errstate(invalid="ignore"):
-            return centred * _expand(dy * (2 * weight), x, axis)
+            return centred * _expand(dy * (2 * weight), centred.shape, axis)
 
     return y, vjp
 
@@ -59,9 +56,9 @@ def var(x, *, axis=None, keepdims=False, correction=1):
 def _select(x, y, axis):
     """vjp of max and min: dy to the entries equal to the extreme, in equal shares (as PyTorch's amax and amin)."""
     def vjp(dy):
-        chosen = x == _expand(y, x, axis)
+        chosen = x == _expand(y, x.shape, axis)
         shares = chosen / np.sum(chosen, axis=axis, keepdims=True, dtype=x.dtype)
-        return shares.astype(x.dtype, copy=False) * _expand(dy, x, axis)
+        return shares.astype(x.dtype, copy=False) * _expand(dy, x.shape, axis)
 
     return vjp
 
@@ -93,7 +90,7 @@ def logsumexp(x, *, axis=None, keepdims=False):
     def vjp(dy):
         with np.errstate(invalid="ignore"):
             p = np.exp(x - full)
-        return np.where(full == -np.inf, np.zeros_like(p), p) * _expand(dy, x, axis)
+        return np.where(full == -np.inf, np.zeros_like(p), p) * _expand(dy, x.shape, axis)
 
     return y, vjp
 

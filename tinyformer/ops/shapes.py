@@ -13,13 +13,15 @@ from ..autograd import Tensor, differentiable
 @differentiable
 def reshape(x, *, shape):
     """The entries of x in their order, in another shape (one length may be −1).   dx = dy in x's shape."""
-    return np.reshape(x, shape), lambda dy: dy.reshape(x.shape)
+    before = x.shape
+    return np.reshape(x, shape), lambda dy: dy.reshape(before)
 
 
 @differentiable
 def transpose(x, *, axes=None):
     """Axes in the order ``axes`` (None: reversed), as ``numpy.transpose``.   dx = dy with the axes put back."""
-    return np.transpose(x, axes), lambda dy: np.transpose(dy, None if axes is None else np.argsort([a % x.ndim for a in axes]))
+    back = None if axes is None else np.argsort([a % x.ndim for a in axes])
+    return np.transpose(x, axes), lambda dy: np.transpose(dy, back)
 
 
 @differentiable(method="__getitem__")
@@ -32,9 +34,10 @@ def getitem(x, index):
                   for i in (index if isinstance(index, tuple) else (index,)))
     y = x[index]
     repeats = any(isinstance(i, np.ndarray) and i.dtype != bool for i in index)
+    shape, dtype = x.shape, x.dtype
 
     def vjp(dy):
-        dx = np.zeros_like(x, subok=False)
+        dx = np.zeros(shape, dtype)
         if repeats:
             np.add.at(dx, index, dy)
         else:

@@ -8,6 +8,7 @@ import numbers
 import numpy as np
 
 from ..autograd import FLOATS, Tensor
+from ..writes import note
 
 
 class Optimizer:
@@ -74,6 +75,8 @@ class Optimizer:
                 state.update((name, np.full_like(theta, start)) for name, start in self.buffers(group).items())
             state["step"] += 1
             moved.append((theta, g, state, group))
+        for theta, *_ in moved:
+            note(theta)                                     # before the first write, in case one of them fails
         self.update_all(moved)
 
     def zero_grad(self):
