@@ -56,9 +56,9 @@ def test_every_seed_would_count_the_same(cli, corpus):
 
 
 @pytest.mark.parametrize("setting, message", (
-    ("model.smoothing=good", "NGramConfig: smoothing is 'good', expected one of none, add-k"),
-    ("model.n=0", "NGramConfig: n is 0"),
-    ("model.k=-1", "NGramConfig: k is -1.0"),
+    ("model.smoothing=good", "model.smoothing is 'good', expected one of none, add-k"),
+    ("model.n=0", "model.n is 0"),
+    ("model.k=-1", "model.k is -1.0"),
     ("model.n_layer=2", "unknown setting 'model.n_layer'"),
     ("train.max_steps=5", "train.max_steps: the model 'ngram' is counted, not trained in steps"),
 ))

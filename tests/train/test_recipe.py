@@ -9,7 +9,7 @@ from tinyformer.data import SETS
 from tinyformer.models import ARCHITECTURES
 from tinyformer.text import CORPORA
 from tinyformer.train import Recipe, RecipeError, load_recipe
-from tinyformer.train.recipe import FOLDER, names
+from tinyformer.train.recipe import FOLDER, _fields, names
 from tinyformer.train.tasks.translation import RULES
 
 
@@ -126,8 +126,8 @@ def test_the_last_setting_counts_and_the_rest_stays():
     ("train.optimizer=sgd", "train.optimizer: got 'sgd', expected 'adamw' or 'muon'"),
     ("data.tokenizer=words", "data.tokenizer: got 'words', expected 'char', 'bpe' or 'word'"),
     ("data.train_fraction=1", "data.train_fraction: got 1.0"),
-    ("model.n_head=3", "GPTConfig: n_embd 128 cannot be divided among n_head 3 heads"),
-    ("model.dropout=1.5", "GPTConfig: dropout is 1.5"),
+    ("model.n_head=3", "model.n_embd 128 cannot be divided among n_head 3 heads"),
+    ("model.dropout=1.5", "model.dropout is 1.5"),
     ("model.architecture=rnn", "model.architecture: got 'rnn', expected one of gpt"),
 ))
 def test_settings_that_cannot_be_used(setting, message):
@@ -150,7 +150,9 @@ def test_recipes_that_are_not_there(name, message):
 @pytest.mark.parametrize("content, message", (
     (b"[train", "bad.toml: "),
     (b"a = 1\na = 2", "bad.toml: "),
-    (b"\xff", "bad.toml: "),
+    (b"[train]\nlr = 1\nlr = 2", "bad.toml: damaged or not a recipe in TOML"),
+    (b"[train]\nlr = 1\n[train]\nlr = 2", "bad.toml: damaged or not a recipe in TOML"),
+    (b"\xff", "bad.toml is not UTF-8: byte 0xff"),
     (b"[train]\nmax_step = 3", r"unknown setting 'train.max_step' \(did you mean train.max_steps\?\)"),
     (b"[train.deep]\nx = 3", "unknown setting 'train.deep'"),
     (b"[[train]]\nx = 3", "unknown setting 'train'"),
@@ -161,3 +163,29 @@ def test_files_that_are_no_recipe(tmp_path, content, message):
     (tmp_path / "bad.toml").write_bytes(content)
     with pytest.raises(RecipeError, match=message):
         load_recipe(tmp_path / "bad.toml")
+
+
+# ------------------------------------------------------------------------------------------------ every numeric setting
+
+ANY_SIZE = {"lr", "muon_lr", "weight_decay", "clip", "minutes", "expected_loss", "init_std", "eps", "norm_eps", "l1", "l2", "k",
+            "backoff", "smoothing", "rope_theta", "rope_factor", "rope_low", "rope_high"}             # finite numbers without an upper bound
+ONE_EACH = {load_recipe(name).model["architecture"]: name for name in names()}
+
+
+def test_every_architecture_has_a_recipe():
+    assert set(ONE_EACH) == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("architecture", ONE_EACH)
+@pytest.mark.parametrize("text", ("nan", "inf", "-inf", "-1", "x", "true", "[]", "2.5"))
+def test_every_number_of_a_recipe_has_its_range(architecture, text):
+    recipe = load_recipe(ONE_EACH[architecture])
+    for key, kind in _fields(recipe).items():
+        if architecture != "gpt" and not key.startswith(("model.", "data.")):              # these are the same for all
+            continue
+        if kind not in (int, float) or text == "2.5" and key.rpartition(".")[2] in ANY_SIZE and kind is float:
+            continue
+        with pytest.raises(RecipeError, match=rf"^{key}(:| is) .*expected") as caught:
+            load_recipe(ONE_EACH[architecture], [f"{key}={text}"])
+            pytest.fail(f"{key}={text} was accepted")
+        assert "Error" not in str(caught.value)

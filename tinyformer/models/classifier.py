@@ -14,7 +14,7 @@ from .. import nn, ops
 from ..autograd import Tensor, no_grad
 from ..nn import init
 from ..rng import generator
-from .checks import check_shares, check_whole, checked_block
+from .checks import check_at_least_zero, check_shares, check_whole, checked_block
 from .pretrained import Pretrained
 
 UNKNOWN = 1                                                 # the id of a token that is not in the vocabulary
@@ -95,6 +95,10 @@ class AverageConfig(ClassifierConfig):
     """As ``ClassifierConfig``; the embedding table starts with a deviation of ``init_std``."""
 
     init_std: float = 0.1
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_at_least_zero(self, "init_std")
 
 
 class Average(Classifier):

@@ -13,6 +13,7 @@ import numpy as np
 from .. import nn, ops
 from ..autograd import no_grad
 from ..nn import init
+from .checks import check_at_least_zero
 from .classifier import Classifier, ClassifierConfig
 
 
@@ -84,6 +85,10 @@ class AttentionLSTMConfig(LSTMConfig):
     """As ``LSTMConfig``; the embedding table starts with a deviation of ``init_std``."""
 
     init_std: float = 0.1
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_at_least_zero(self, "init_std")
 
 
 class AttentionLSTM(Classifier):

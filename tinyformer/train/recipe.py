@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 
+from ..files import read_text
 from ..models import ARCHITECTURES
 from .tasks import TASKS
 
@@ -99,9 +101,13 @@ def load_recipe(name, settings=()):
         raise RecipeError(f"unknown recipe {name!r}{_nearest(str(name), names())}; expected the path of a .toml file, or one of "
                           f"the {len(names())} names that `tinyformer recipes` shows")
     try:
-        table = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{path}: {error}") from None
+        text = read_text(path)
+    except ValueError as error:                             # it names the file
+        raise RecipeError(str(error)) from None
+    try:
+        table = tomlkit.parse(text).unwrap()
+    except (ValueError, TOMLKitError, RecursionError) as error:
+        raise RecipeError(f"{path}: damaged or not a recipe in TOML ({error})") from None
     table.setdefault("name", path.stem)
     model = table.get("model")
     architecture = model.get("architecture") if isinstance(model, dict) else None
@@ -126,7 +132,7 @@ def _parse(text, kind):
     """``text`` as a TOML value; as it stands where it is none, or where text is wanted (a word, a path, not in quotes)."""
     try:
         value = tomlkit.parse(f"value = {text}").unwrap()["value"]
-    except ValueError:
+    except (ValueError, TOMLKitError, RecursionError):
         return text
     return text if kind is str and not isinstance(value, str) else value
 
@@ -183,6 +189,11 @@ def _assign(recipe, key, value):
 
 
 def _validate(recipe):
+    for key in MEASURED:
+        most = 1 if key == "expected_accuracy" else float("inf")
+        if not 0 <= getattr(recipe, key) <= most or getattr(recipe, key) == float("inf"):
+            bound = f" and at most {most}" * (most == 1)
+            raise RecipeError(f"{key}: got {getattr(recipe, key)}, expected a finite number of at least 0{bound}")
     train = recipe.train
     limits = {"max_steps": 1, "batch_size": 1, "accumulate": 1, "eval_every": 1, "eval_windows": 1, "checkpoint_every": 1,
               "warmup_steps": 0, "seed": 0, "lr": 0, "min_lr": 0, "muon_lr": 0, "weight_decay": 0, "clip": 0,
@@ -207,5 +218,5 @@ def _validate(recipe):
     try:
         recipe.data.check()
         recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
+    except ValueError as error:                             # a config says "GPTConfig: n_layer is 0, expected …"
+        raise RecipeError(str(error).replace(f"{recipe.kind.Config.__name__}: ", "model.", 1)) from None

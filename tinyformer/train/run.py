@@ -23,6 +23,7 @@ from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from .interrupt import Interruptible
 from .locked import FolderLock
 from .loop import ADVICE, broken_parameter, fit
+from .memory import check_memory
 from .metrics import Metrics
 from .progress import progress
 
@@ -54,10 +55,11 @@ class Run:
 
     def __init__(self, recipe, task):
         settings = recipe.train
-        randomness.seed(settings.seed)
-        self.recipe, self.task = recipe, task
         config = recipe.model_config(**task.sizes())
         task.check(config)
+        check_memory(recipe, config)
+        randomness.seed(settings.seed)
+        self.recipe, self.task = recipe, task
         self.model = recipe.kind(config)
         task.prepare(self.model)
         self.optimizer = _optimizer(self.model, settings)

@@ -26,8 +26,10 @@ class Folds:
         """ValueError for a setting that cannot be used."""
         if self.folds and self.folds < 3:
             raise ValueError(f"data.folds: got {self.folds}, expected at least 3 (or 0 for the set's own split)")
-        if self.folds and not 1 <= self.fold <= self.folds:
-            raise ValueError(f"data.fold: got {self.fold}, expected 1…{self.folds}")
+        most = self.folds or math.inf
+        if not 1 <= self.fold <= most:
+            bound = f"1…{most}" if self.folds else "at least 1"
+            raise ValueError(f"data.fold: got {self.fold}, expected {bound}")
 
 
 class Labelled(Task):

@@ -31,6 +31,8 @@ class CorpusSettings:
         if self.lines and self.tokenizer == "word":
             raise ValueError("data.tokenizer: got 'word' with data.lines, but words do not tell where a line ends; expected "
                              "'char' or 'bpe'")
+        if self.vocab_size < 1:
+            raise ValueError(f"data.vocab_size: got {self.vocab_size}, expected at least 1")
         if not 0 < self.train_fraction < 1:
             raise ValueError(f"data.train_fraction: got {self.train_fraction}, expected more than 0 and less than 1")
 

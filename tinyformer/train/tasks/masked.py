@@ -40,6 +40,8 @@ class DocumentSettings:
         for name in ("train_fraction", "masked"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"data.{name}: got {getattr(self, name)}, expected more than 0 and less than 1")
+        if self.vocab_size < 1:
+            raise ValueError(f"data.vocab_size: got {self.vocab_size}, expected at least 1")
         if not 0 <= self.short <= 1:
             raise ValueError(f"data.short: got {self.short}, expected 0 to 1")
 
