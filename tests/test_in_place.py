@@ -222,6 +222,18 @@ def test_every_layout_of_a_parameter_is_moved_as_its_plain_copy_and_saved(make, 
     assert odd.p.data is array and type(odd.p.grad) is np.ndarray
 
 
+@pytest.mark.parametrize("make", [optim.SGD, optim.AdamW])
+def test_a_read_only_gradient_is_copied_and_a_read_only_parameter_refused(make):
+    p = tensor([1.0, 2.0], requires_grad=True)
+    p.grad = np.broadcast_to(np.float32(3), 2)
+    optim.clip_grad_value_([p], 1.0)
+    np.testing.assert_array_equal(p.grad, [1, 1])
+    make([p]).step()
+    p.data.flags.writeable = False
+    with pytest.raises(ValueError, match="parameter 0 is read-only, expected an array that can change"):
+        make([p]).step()
+
+
 # ------------------------------------------------------------------------- entries
 
 def test_entries_of_a_leaf_change_in_place_under_no_grad_and_only_there():

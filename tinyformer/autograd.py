@@ -190,6 +190,7 @@ class Tensor:
         if value is not None:                               # Python numbers take the type of the data
             typed = isinstance(value, (Tensor, np.ndarray, np.generic))
             value = _as_array(value, None if typed else self.dtype)
+            value = value if value.flags.writeable else value.copy()            # clipping writes into it
         self._grad = value
 
     def __len__(self):

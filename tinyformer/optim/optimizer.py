@@ -69,6 +69,9 @@ class Optimizer:
             if g.shape != theta.shape or g.dtype != theta.dtype:
                 raise ValueError(f"{type(self).__name__}: parameter {i} is {theta.dtype} {theta.shape}, "
                                  f"but its gradient is {g.dtype} {g.shape}: expected one like the parameter")
+            if not theta.flags.writeable:
+                raise ValueError(f"{type(self).__name__}: parameter {i} is read-only, expected an array that can change; give "
+                                 f"it a copy")
             state = self.state[i]
             if not state:
                 state["step"] = 0
