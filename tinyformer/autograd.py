@@ -241,6 +241,15 @@ class Tensor:
     def __array__(self, dtype=None, copy=None):
         return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
 
+    def __deepcopy__(self, memo):
+        if self.node is not None:
+            raise RuntimeError(f"deepcopy: this tensor was computed by {self.node.operation.__name__}, and only leaves can "
+                               f"be copied with their gradient; copy tensor.detach()")
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        Tensor.__init__(copied, self.data.copy(), self.requires_grad)
+        copied.grad = None if self.grad is None else np.array(self.grad)
+        return copied
+
     def detach(self):
         """A tensor on the same array, outside the graph."""
         return Tensor(self.data)
@@ -483,6 +492,8 @@ def _unwrap(name, args):
                 arg = _as_array(arg)
             elif isinstance(arg, np.generic):
                 arg = arg.item()
+            elif isinstance(arg, np.ma.MaskedArray):
+                raise TypeError(f"{name}: {_MASKED}")
         arrays.append(arg)
     if constants and dtype is not None:
         arrays = [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.dtype != dtype else a
@@ -503,10 +514,15 @@ def _data(value):
     return value.data if isinstance(value, Tensor) else value
 
 
+_MASKED = "a masked array would lose its mask; expected a plain array, such as masked.filled(0)"
+
+
 def _as_array(data, dtype=None):
     """An array that a tensor can hold: Python floats become float32, arrays keep their type."""
     if isinstance(data, Tensor):
         data = data.data
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"tensor: {_MASKED}")
     array = np.asarray(data, dtype=dtype)
     if dtype is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
         array = array.astype(np.float32)

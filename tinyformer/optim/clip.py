@@ -21,7 +21,7 @@ def clip_grad_norm_(parameters, max_norm):
     """
     _expect_bound("clip_grad_norm_", "max_norm", max_norm)
     gradients = _gradients("clip_grad_norm_", parameters)
-    norm = math.sqrt(kernels.sum_of_squares(gradients))
+    norm = _length(gradients)
     scale = float(max_norm) / (norm + 1e-6)
     if math.isfinite(norm) and scale < 1:
         for g in gradients:
@@ -34,6 +34,18 @@ def clip_grad_value_(parameters, clip_value):
     _expect_bound("clip_grad_value_", "clip_value", clip_value)
     for g in _gradients("clip_grad_value_", parameters):
         np.clip(g, -float(clip_value), float(clip_value), out=g)
+
+
+def _length(gradients):
+    """√Σ g² (float). Where the squares leave the range of their type: m · √Σ (g/m)², with m = max |g|, in float64."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = kernels.sum_of_squares(gradients)
+    if 1e-30 < squares < math.inf or math.isnan(squares):
+        return math.sqrt(squares)
+    largest = max((float(np.abs(g).max()) for g in gradients if g.size), default=0.0)
+    if largest == 0 or not math.isfinite(largest):
+        return largest
+    return largest * math.sqrt(kernels.sum_of_squares([g.astype(np.float64) / largest for g in gradients]))
 
 
 def _gradients(operation, parameters):

@@ -76,6 +76,9 @@ class Optimizer:
             if not state:
                 state["step"] = 0
                 state.update((name, np.full_like(theta, start)) for name, start in self.buffers(group).items())
+            for name, array in state.items():
+                if name != "step" and array.dtype != theta.dtype:       # the model changed its type: so does what is kept
+                    state[name] = array.astype(theta.dtype)
             state["step"] += 1
             moved.append((theta, g, state, group))
         for theta, *_ in moved:
