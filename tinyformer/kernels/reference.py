@@ -27,6 +27,9 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias
     vjp(dO) = (dQ, dK, dV, dS), the last summed over nothing, and None without a bias or if ``bias_gradient`` is False (then a
     backend need not hold all of it).
 
+    Where S is −inf by the mask, nothing passes: not even a NaN or an infinite number in that query, key, value or gradient
+    reaches O, dQ, dK, dV or dS (0 · NaN is NaN in an ordinary product).
+
     Source: Vaswani et al. (2017), §3.2.1; the row sum dO∘O is Dao et al. (2022), appendix B.2.
     """
     *lead, heads, T, D = q.shape
@@ -42,25 +45,49 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias
         flat += bias
     if is_causal:
         flat += causal_bias(T, S, q.dtype)
+    hidden = None if bias is None and not is_causal else _hidden(bias, is_causal, scores.shape, flat.shape)
+    if hidden is not None:
+        np.copyto(scores, -np.inf, where=hidden)                                        # also where a NaN was added
     P = softmax_rows(flat, may_be_empty=bias is not None or S == 0)
+    if hidden is not None:
+        np.copyto(P.reshape(scores.shape), 0, where=hidden)                             # also in a row of NaN
     kept = (P if keep is None else P * keep).reshape(scores.shape)
-    O = matmul(kept, vg)
+    O = _product_of_seen(kept, vg, hidden)
 
     def vjp(dO):
         dO = dO.reshape(O.shape)
-        dV = matmul(kept.swapaxes(-1, -2), dO).sum(axis=-3)
+        hidden_t = None if hidden is None else hidden.swapaxes(-1, -2)
+        dV = _product_of_seen(kept.swapaxes(-1, -2), dO, hidden_t).sum(axis=-3)
         dP = matmul(dO, vg.swapaxes(-1, -2)).reshape(P.shape)
         if keep is not None:
             dP *= keep
         dP -= np.einsum("...e,...e->...", dO, O).reshape(*lead, heads, T, 1)
         dP *= P
+        if hidden is not None:
+            np.copyto(dP.reshape(scores.shape), 0, where=hidden)
         dS = dP
         scaled = (dS * q.dtype.type(scale)).reshape(scores.shape)
-        dQ = matmul(scaled, kg).reshape(q.shape)
-        dK = matmul(scaled.swapaxes(-1, -2), qg).sum(axis=-3)
+        dQ = _product_of_seen(scaled, kg, hidden).reshape(q.shape)
+        dK = _product_of_seen(scaled.swapaxes(-1, -2), qg, hidden_t).sum(axis=-3)
         return dQ, dK, dV, dS if bias_gradient and bias is not None else None
 
     return O.reshape(*lead, heads, T, v.shape[-1]), vjp
+
+
+def _hidden(bias, is_causal, shape, flat):
+    """Where the mask is −inf: boolean, broadcasts to ``shape`` (…, G, H/G, T, S). ``flat`` is (…, H, T, S)."""
+    causal = ~np.tri(*shape[-2:], dtype=bool) if is_causal else False
+    return causal if bias is None else np.broadcast_to(bias == -np.inf, flat).reshape(shape) | causal
+
+
+def _product_of_seen(weights, x, hidden):
+    """weights · x, where the ``hidden`` weights, which are 0, take nothing from x: an entry is as finite as what it reads."""
+    y = matmul(weights, x)
+    if hidden is None or np.isfinite(y).all():
+        return y
+    wild = ~np.isfinite(x)
+    reads_wild = matmul((~hidden).astype(x.dtype), wild.astype(x.dtype)) > 0
+    return np.where(reads_wild, y, matmul(weights, np.where(wild, x.dtype.type(0), x)))
 
 
 # ------------------------------------------------------------------------------------------------ layers of a network
