@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tinyformer.train.classes import load_classes
 from tinyformer.train.metrics import Metrics, read_metrics
 
-LINES = [{"step": 1, "val_loss": None}, {"step": 2, "val_loss": 1.5}, {"step": 3, "val_loss": None}]
+LINES = [dict(step=step, train_loss=2.0, val_loss=1.5 if step == 2 else None) for step in (1, 2, 3)]
 
 
 def write(path, *lines):
@@ -33,9 +34,9 @@ def test_half_a_line_is_left_out(tmp_path, half):
     write(path, *LINES, half)
     assert read_metrics(path) == LINES
     metrics = Metrics(path, start=3)
-    metrics.add(step=4)
+    metrics.add(step=4, train_loss=1, val_loss=None)
     metrics.close()
-    assert read_metrics(path) == [*LINES, {"step": 4}]
+    assert read_metrics(path) == [*LINES, {"step": 4, "train_loss": 1, "val_loss": None}]
 
 
 def test_steps_that_will_be_done_again_are_removed(tmp_path):
@@ -57,7 +58,9 @@ def test_a_full_disk_is_said_with_the_files_name(tmp_path):
     metrics.close()
 
 
-@pytest.mark.parametrize("bad", (b"\xff\xfe", b"[1]", b"3", b"null", b"{}", b'{"step": "4"}', b'{"step": 4, "val_loss": "x"}',
+@pytest.mark.parametrize("bad", (b"\xff\xfe", b"[1]", b"3", b"null", b"{}", b'{"step": "4"}', b'{"step": 3}', b'{"step": 3, "train_loss": 1.0}',
+                                 b'{"step": 3, "val_loss": null}', b'{"step": 3, "train_loss": null, "val_loss": null}',
+                                 b'{"step": 3, "train_loss": 1%s, "val_loss": null}' % (b"0" * 30), b'{"step": 4, "val_loss": "x"}',
                                  b"[" * 100_000, b"\0" * 40))
 def test_a_damaged_line_ends_the_records_and_stops_no_resuming(tmp_path, bad):
     path = tmp_path / "metrics.jsonl"
@@ -66,3 +69,15 @@ def test_a_damaged_line_ends_the_records_and_stops_no_resuming(tmp_path, bad):
     assert read_metrics(path) == LINES[:2]
     Metrics(path, start=3).close()
     assert read_metrics(path) == LINES[:2]
+
+
+@pytest.mark.parametrize("content, message", ((b"\xff", "classes.json is not UTF-8"), (b"", "classes.json: not JSON")))
+def test_damaged_names_of_classes_are_named(tmp_path, content, message):
+    (tmp_path / "classes.json").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_classes(tmp_path)
+
+
+def test_a_byte_order_mark_before_the_names_of_classes_is_left_out(tmp_path):
+    (tmp_path / "classes.json").write_bytes(b'\xef\xbb\xbf["a", "b"]')
+    assert load_classes(tmp_path) == ("a", "b")

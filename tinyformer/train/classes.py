@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..files import replace_file
+from ..files import read_text, replace_file
 
 
 def save_classes(folder, classes):
@@ -18,8 +18,9 @@ def load_classes(folder):
     path = Path(folder) / "classes.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; expected the folder of a trained classifier")
+    text = read_text(path)
     try:
-        classes = json.loads(path.read_text(encoding="utf-8"))
+        classes = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error})") from None
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):

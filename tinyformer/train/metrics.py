@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ..files import replace_file
 
+LARGEST = 2 ** 53                           # larger integers do not fit into the arrays of a picture
+
 
 def read_metrics(path):
     """The records of ``path``, up to the first line that is none: half a line, which a killed run leaves, or a damaged one."""
@@ -24,9 +26,14 @@ def read_metrics(path):
 
 
 def _is_record(record):
-    """Whether ``record`` says what every reader relies on: a step, and losses that are numbers or null."""
-    return (isinstance(record, dict) and type(record.get("step")) is int
-            and all(isinstance(record.get(name), (int, float, type(None))) for name in ("train_loss", "val_loss", "tokens_per_s")))
+    """Whether ``record`` has what every reader uses: a step, a training loss, and a validation loss that may be null."""
+    return (isinstance(record, dict) and type(record.get("step")) is int and 0 <= record["step"] < LARGEST
+            and _is_number(record.get("train_loss")) and "val_loss" in record
+            and all(record.get(name) is None or _is_number(record[name]) for name in ("val_loss", "tokens_per_s")))
+
+
+def _is_number(value):
+    return type(value) is float or type(value) is int and abs(value) < LARGEST
 
 
 class Metrics:
