@@ -75,6 +75,6 @@ def softmax(x, *, axis=-1):
 @differentiable(method="log_softmax")
 def log_softmax(x, *, axis=-1):
     """yᵢ = xᵢ − ln Σⱼ e^{xⱼ} along ``axis``.   dx = dy − softmax(x) Σ dy."""
-    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     y = shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
     return y, lambda dy: dy - np.exp(y) * np.sum(dy, axis=axis, keepdims=True)

@@ -10,6 +10,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import differentiable
 from ..kernels.reference import causal_bias, softmax_rows
+from .products import rows
 from .regularization import keep_mask
 
 # Called with the weights (…, H, T, S) of every attention while it is set: viz.watch_attention sets it.
@@ -30,6 +31,9 @@ def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=N
     Source: Vaswani et al. (2017), §3.2.1; grouped heads: Ainslie et al. (2023); book (9.2), (9.4), (9.5), (13.6).
     """
     _check(q, k, v)
+    if scale is None and q.shape[-1] == 0:
+        raise ValueError(f"scaled_dot_product_attention: q has shape {q.shape}: a width of 0 has no scale 1/√D; expected a "
+                         f"width of at least 1, or scale")
     single = q.ndim == 2
     if single:
         q, k, v = q[None], k[None], v[None]
@@ -84,7 +88,7 @@ def residual_self_attention(h, Wq, Wk, Wv):
                              f"(D, C), with one D for Wq and Wk")
     if len(Wv) != h.shape[-1]:
         raise ValueError(f"residual_self_attention: h has shape {h.shape} and Wv {Wv.shape}: expected (…, T, C) and (C, C)")
-    mm, C = kernels.matmul, h.shape[-1]
+    mm = kernels.matmul
     q, k, v = (mm(h, W.T) for W in (Wq, Wk, Wv))
     p, softmax_backward = kernels.softmax(mm(q, k.swapaxes(-1, -2)))
 
@@ -93,7 +97,7 @@ def residual_self_attention(h, Wq, Wk, Wv):
         ds = softmax_backward(mm(dy, v.swapaxes(-1, -2)))
         dq, dk = mm(ds, k), mm(ds.swapaxes(-1, -2), q)
         dh = dy + mm(dq, Wq) + mm(dk, Wk) + mm(dv, Wv)
-        return dh, *(mm(d.reshape(-1, d.shape[-1]).T, h.reshape(-1, C)) for d in (dq, dk, dv))
+        return dh, *(mm(rows(d).T, rows(h)) for d in (dq, dk, dv))
 
     return h + mm(p, v), vjp
 

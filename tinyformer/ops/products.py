@@ -89,7 +89,7 @@ def einsum(equation, *arrays):
     """Einstein summation, such as ``einsum("bthd,bshd->bhts", q, k)``; ``…`` and a missing ``->`` are not taken.
 
     The gradient of one operand is the einsum of dy with the others, its letters on the right; a letter that only this
-    operand has was summed away, so dy is repeated along it.
+    operand has was summed away, so dy is repeated along it. An axis of length 1 broadcasts, and the engine sums its gradient.
     """
     left, arrow, out = equation.replace(" ", "").partition("->")
     terms = left.split(",")
@@ -98,7 +98,11 @@ def einsum(equation, *arrays):
                          f"operand and '->'")
     if any(len(set(term)) != len(term) for term in terms):
         raise ValueError(f"einsum: {equation!r} takes a diagonal (a letter twice in one term), which is not supported")
-    sizes = {letter: n for term, array in zip(terms, arrays) for letter, n in zip(term, array.shape)}
+    sizes = {}
+    for term, array in zip(terms, arrays):
+        for letter, n in zip(term, array.shape):
+            if sizes.get(letter, 1) == 1:                   # a length of 1 broadcasts against the others
+                sizes[letter] = n
 
     def vjp(dy):
         gradients = []
@@ -107,8 +111,8 @@ def einsum(equation, *arrays):
             seen = set(out).union(*others)
             kept = "".join(letter for letter in term if letter in seen)
             dx = np.einsum(f"{','.join([out, *others])}->{kept}", dy, *(a for j, a in enumerate(arrays) if j != i))
-            shape = tuple(sizes[letter] if letter in seen else 1 for letter in term)
-            gradients.append(np.broadcast_to(dx.reshape(shape), array.shape))
+            summed = tuple(axis for axis, letter in enumerate(term) if letter not in seen)
+            gradients.append(np.broadcast_to(np.expand_dims(dx, summed), tuple(sizes[letter] for letter in term)))
         return (None, *gradients)
 
     return np.einsum(equation, *arrays), vjp

@@ -30,8 +30,7 @@ def getitem(x, index):
 
     dx is zero but at the index, where dy is added; an entry taken twice gets both gradients.
     """
-    index = tuple(i.data if isinstance(i, Tensor) else np.asarray(i) if isinstance(i, (list, tuple)) else i
-                  for i in (index if isinstance(index, tuple) else (index,)))
+    index = tuple(map(_plain, index if isinstance(index, tuple) else (index,)))
     y = x[index]
     repeats = any(isinstance(i, np.ndarray) and i.dtype != bool for i in index)
     shape, dtype = x.shape, x.dtype
@@ -45,6 +44,16 @@ def getitem(x, index):
         return dx, None
 
     return y, vjp
+
+
+def _plain(index):
+    """One index without tensors and lists. An empty list takes nothing: as an array it is floating-point until here."""
+    if isinstance(index, Tensor):
+        index = index.data
+    elif isinstance(index, (list, tuple)):
+        index = np.asarray(index)
+    empty = isinstance(index, np.ndarray) and index.size == 0 and index.dtype.kind == "f"
+    return index.astype(np.intp) if empty else index
 
 
 @differentiable
@@ -67,8 +76,11 @@ def split(x, *, sections, axis=0):
     Several outputs, as views.   dx = the gradients of the parts, joined.
     """
     length = x.shape[axis]
-    lengths = [length // sections] * sections if isinstance(sections, (int, np.integer)) else list(sections)
-    if builtins.sum(lengths) != length:
+    if isinstance(sections, (int, np.integer)):
+        lengths = [length // sections] * sections if sections > 0 else []
+    else:
+        lengths = list(sections)
+    if not lengths or builtins.min(lengths) < 0 or builtins.sum(lengths) != length:
         raise ValueError(f"split: axis {axis} has length {length}; it cannot be cut into {sections}")
     parts = tuple(np.split(x, np.cumsum(lengths)[:-1], axis))
     if len(parts) == 1:                                     # one output: the vjp is given one gradient
