@@ -40,11 +40,21 @@ def shape(e):
                          else f"with its axes in the order {axes} it is right")
     if came[0].size == math.prod(e.shape) and is_true([g.reshape(e.shape) for g in came]):
         return found("shape", "in that shape it is right: reshape it")
+    for name, index in zip(e.subject.names, e.subject.arrays):
+        if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and _again(e, index):
+            return found("permuted", f"the forward pass took rows by {name}; on the way back they are taken again, dy[{name}], where "
+                                     f"each gradient must be added to the row that it came from (np.add.at)")
     for j, other in _others(e, same_shape=False):
         if other[0].shape == came[0].shape and e.same(came, other):
             return found("swapped", f"it is the gradient of {e.subject.names[j]}: are the returned gradients in the order of "
                                     f"the inputs?")
     return [Finding("shape", text, evidence)]
+
+
+def _again(e, index):
+    """Whether the gradient is dy[index], of a value with one row for each entry of the index."""
+    dys = [p.dys[0] for p in e.points]
+    return dys[0].shape[:index.ndim] == index.shape and index.size and index.max() < len(dys[0]) and e.fits([d[index] for d in dys])
 
 
 def _reshaped(array, shape):

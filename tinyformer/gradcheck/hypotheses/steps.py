@@ -11,7 +11,8 @@ import numpy as np
 
 from ...autograd import unbroadcast
 from ..rules import einsum_pull
-from .fused_steps import LOCAL, log_softmax, normalised, rotated, softmax
+from .fused_steps import LOCAL, SQUEEZED, log_softmax, normalised, rotated, softmax
+from .places import gathered
 
 
 def mistakes(node, operand, pool):
@@ -41,7 +42,9 @@ def mistakes(node, operand, pool):
             lambda dz: np.cumsum(dz, axis)
     elif kind in ("max", "min"):
         yield from _extreme(node)
-    elif "slopes" in node.extra and kind not in ("sum", "mean"):
+    elif kind in ("sum", "mean"):
+        yield from _reduced(node)
+    elif "slopes" in node.extra:
         yield from _elementwise(node, operand, pool)
     elif "source" in node.extra:
         yield from _moved(node)
@@ -179,8 +182,21 @@ def _windows(node):
                    "the gradients of overlapping windows are written over each other (= instead of +=)", written)
 
 
+def _reduced(node):
+    """A sum or mean along the last axis, whose gradient is a column and is broadcast as a row."""
+    X, slope = node.operands[0], node.extra["slopes"][0]
+    if node.extra["axis"] in (-1, X.ndim - 1, (-1,), (X.ndim - 1,)) and X.ndim > 1 and X.shape[-1] == X.shape[-2] > 1:
+        yield "squeezed", ("keepdims",), SQUEEZED, lambda dz: slope * np.reshape(dz, (*X.shape[:-2], 1, X.shape[-1]))
+
+
 def _getitem(node):
+    yield from gathered(node)
     X, source = node.operands[0], node.extra["source"].reshape(-1)
+    width = X.size // max(len(X), 1)
+    rows = source[::max(width, 1)] // max(width, 1)
+    if source.size == X.size and (source == np.repeat(rows * width, width) + np.tile(np.arange(width), len(X))).all():
+        yield "again", ("permuted",), "rows were taken; on the way back they are taken again, where each gradient must be added " \
+            "to the row that it came from (np.add.at)", lambda dz: np.reshape(dz, X.shape)[rows]
     for axis in range(X.ndim):                              # one entry along an axis was taken
         taken = node.value.shape == X.shape[:axis] + X.shape[axis + 1:]
         if X.shape[axis] > 1 and taken and len(np.unique(source)) == len(source):

@@ -7,14 +7,15 @@ import itertools
 import numpy as np
 
 from ..report import Finding
+from .places import cross_entropies
 from .record import record_of
 from .steps import mistakes
 from .whole import multiple, name_of
 
 # Where several explanations fit alike, the one with the more telling name is given.
-TELLING = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
-           "gate-order", "mask", "inverted-mask", "unbroadcast", "head-order", "transpose", "permuted", "operand", "reduction",
-           "sign", "missing-term", "local-derivative", "factor")
+TELLING = ("softmax-diagonal", "keepdims", "leak", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
+           "gate-order", "mask", "inverted-mask", "unbroadcast", "head-order", "transpose", "permuted", "operand",
+           "reduction", "sign", "missing-term", "local-derivative", "factor")
 
 
 def wrong_step(e):
@@ -44,7 +45,7 @@ def _hits(e, record):
     record.hits = hits = []
     groups = {group: numbers for group, numbers in record.groups.items() if not record.tried(numbers)}
     composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record),
-                                          *_other_turns(record)]
+                                          *_other_turns(record), *cross_entropies(record)]
     for first in (True, False):                             # what was found for another input is tried before all else
         for group, numbers in groups.items():
             tables = _tables(record, 0, numbers, group[2])

@@ -1,0 +1,80 @@
+"""One entry of each row is taken by its number, as a loss takes the target's. On the way back other entries are changed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LEAK = ("leak",)
+
+
+def chosen(node):
+    """The number of the entry that a step takes from each row of a matrix, or None: rows (N,) of x[arange(N), t]."""
+    X, source = node.operands[0], node.extra.get("source")
+    if source is None or X.ndim != 2 or source.size != len(X) or min(X.shape) < 2:
+        return None
+    rows, columns = np.divmod(source.reshape(-1), X.shape[1])
+    return columns if (rows == np.arange(len(X))).all() else None
+
+
+def misplaced(shape, t):
+    """(how, index) of the places that are meant for x[arange(N), t] and are others, in an array (N, V)."""
+    each = np.arange(shape[0])
+    yield "whole columns, d[:, t]", (slice(None), t)
+    if t.max() < shape[0]:
+        yield "whole rows, d[t]", (t, slice(None))
+        if shape[0] <= shape[1]:
+            yield "the entries d[t, np.arange(N)]", (t, each)
+
+
+def gathered(node):
+    """Wrong rules for x[arange(N), t]: the gradients (N,) are put, or added, in other places."""
+    t, shape = chosen(node), node.operands[0].shape
+    if t is None:
+        return
+    for key, how, put in _ways(shape, t):
+        yield key, LEAK, _says(how), lambda dz, put=put: put(1.0) * np.reshape(dz, (-1, 1))
+        column = (-1, 1) if how.startswith("whole rows") else -1
+        yield f"{key} each", LEAK, _says(how), lambda dz, put=put, column=column: put(np.reshape(dz, column))
+
+
+def cross_entropies(record):
+    """For each softmax whose targets' entries are taken: its gradient p − onehot with the ones in other places."""
+    for node in record.tapes[0].nodes:
+        source = _softmax_before(node) if node.number in record.reached and node.parents else None
+        t = chosen(node) if source is not None else None
+        for key, how, put in _ways(source.value.shape, t) if t is not None else ():
+            def edits_at(k, number=source.number, put=put):
+                soft = record.tapes[k].nodes[number]
+                p = soft.value if soft.kind == "softmax" else np.exp(soft.value)
+                factor = soft.value if soft.kind == "softmax" else 1.0
+                return {(number, 0): lambda dz: (put(1.0) - p) * (factor * dz).sum(axis=1, keepdims=True)}
+            yield edits_at, LEAK, _says(how), node.number
+
+
+def _softmax_before(node):
+    """The softmax, or log-softmax, of which the step takes entries, perhaps by way of the logarithm."""
+    parent = node.parents[0]
+    while parent is not None and parent.kind == "log":
+        parent = parent.parents[0]
+    return parent if parent is not None and parent.kind in ("softmax", "log_softmax") else None
+
+
+def _ways(shape, t):
+    """(key, how, values → array): written at once, so that places named twice count once, or added one by one."""
+    for how, index in misplaced(shape, t):
+        def written(values, index=index):
+            d = np.zeros(shape)
+            d[index] = values
+            return d
+
+        def added(values, index=index):
+            d = np.zeros(shape)
+            np.add.at(d, index, values)
+            return d
+        yield how, how, written
+        if len(np.unique(t)) < len(t):
+            yield f"{how} added", how, added
+
+
+def _says(how):
+    return f"one entry of each row was taken, [np.arange(N), t]; its gradient changes {how}, and so depends on other rows' t"
