@@ -109,6 +109,77 @@ def test_an_unknown_mistake_is_unexplained():
     assert [f.code for f in found] == ["unexplained"] and len(found[0].evidence["worst"]) == 5 and found[0].confidence == 0
 
 
+# ------------------------------------------------------------------------------------------------ wrong places
+
+PLACES = {"d[np.arange(N), targets] -= 1": [], "d[:, targets] -= 1": ["leak"], "d[targets] -= 1": ["leak"],
+          "for t in targets: d[:, t] -= 1": ["leak"], "d[targets, np.arange(N)] -= 1": ["leak"],
+          "d[:, targets] -= 1; d *= N": ["leak", "factor"], "d[np.arange(N), targets] -= 1; d *= N": ["factor"]}
+LOSSES = ["-np.log(p[np.arange(N), targets]).mean()",
+          "-np.log(p)[np.arange(N), targets].mean()",
+          "-np.take_along_axis(np.log(p), targets[:, None], 1).mean()",
+          "(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(N), targets]).mean()"]
+
+
+@pytest.mark.parametrize("V", [5, 6])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("edit", PLACES)
+def test_a_target_subtracted_in_the_wrong_places_leaks(edit, loss, V, outspoken):
+    source = f"""
+def cross_entropy(x, w, targets):
+    logits, N = x @ w, len(x)
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    def vjp(dL):
+        d = p.copy()
+        {edit}
+        d *= dL / N
+        return d @ w.T, x.T @ d, None
+    return {loss}, vjp
+"""
+    scope = {"np": np}
+    exec(source, scope)
+    draw = np.random.default_rng(3).standard_normal
+    report = check(scope["cross_entropy"], draw((5, 3)), draw((3, V)), np.array([1, 0, 3, 1, 4]))
+    assert codes(report, 0) == codes(report, 1) == PLACES[edit], report
+
+
+@pytest.mark.parametrize("edit", ["d[:, t] = dy", "d[:, t] += dy", "d[t] = dy[:, None]", "np.add.at(d, t, dy[:, None])"])
+def test_a_chosen_entrys_gradient_put_in_whole_columns_or_rows(edit, outspoken):
+    scope = {"np": np}
+    exec(f"""
+def chosen(x, t):
+    def vjp(dy):
+        d = np.zeros_like(x)
+        {edit}
+        return d, None
+    return x[np.arange(len(t)), t], vjp
+""", scope)
+    assert codes(check(scope["chosen"], *sample("NV"), np.array([1, 0, 1]))) == ["leak"]
+
+
+@pytest.mark.parametrize("indices", [[1, 0, 3, 1, 3], [1, 0, 1], [1, 0, 3, 1, 3, 4, 2]])
+@pytest.mark.parametrize("gradient, code", [
+    (lambda W, i, dy: dy[i], "permuted"), (lambda W, i, dy: put(W, i, dy), "duplicate-index")])
+def test_a_look_ups_gradient_is_taken_again_or_written_over(gradient, code, indices, outspoken):
+    def embedding(W, indices):
+        return W[indices], lambda dy: (gradient(W, indices, dy), None)
+    finding, = check(embedding, np.random.default_rng(0).standard_normal((5, 3)), np.array(indices)).inputs[0].findings
+    assert finding.code == code and "np.add.at" in finding.message
+
+
+def put(W, indices, dy):
+    d = np.zeros_like(W)
+    d[indices] += dy
+    return d
+
+
+@pytest.mark.parametrize("f", [np.sum, np.mean])
+def test_a_column_broadcast_as_a_row_for_want_of_keepdims(f, outspoken):
+    def less(x):
+        return x - f(x, axis=-1, keepdims=True), lambda dy: dy - f(dy, axis=-1)
+    assert codes(check(less, *sample("NN"))) == ["keepdims"]
+
+
 # ------------------------------------------------------------------------------------------------ kinds of function
 
 def test_a_lifted_operation(outspoken):

@@ -26,7 +26,7 @@ ADVICE = {
     "missing-term": "A whole term is missing. Which use of the input, or which part of the product rule, is not there yet?",
     "softmax-diagonal": "In a softmax every input moves every output of its row. What is subtracted is a sum over the row.",
     "operand": "The right array but transposed, or its neighbour. Write the product with indices: which one is summed?",
-    "leak": "This gradient depends on what it must not see: another example, or a later time.",
+    "leak": "This gradient depends on what it must not see: another example, its target, or a later time.",
     "lost-path": "One way from the input to the value is not followed back.",
     "head-order": "Heads are split and merged by a reshape and a transposition: undo them in the opposite order.",
     "gate-order": "The gates come back in the order in which they stand on the way forward.",

@@ -38,17 +38,21 @@ def gathered(node):
 
 
 def cross_entropies(record):
-    """For each softmax whose targets' entries are taken: its gradient p − onehot with the ones in other places."""
+    """For each softmax whose targets' entries are taken: its gradient p − onehot with the ones in other places, or nowhere."""
     for node in record.tapes[0].nodes:
         source = _softmax_before(node) if node.number in record.reached and node.parents else None
         t = chosen(node) if source is not None else None
-        for key, how, put in _ways(source.value.shape, t) if t is not None else ():
+        if t is None:
+            continue
+        nowhere = [(("missing-term",), "the gradient of a cross-entropy is p − onehot: the ones at [np.arange(N), t] are missing",
+                    np.zeros_like)]
+        for codes, says, put in nowhere + [(LEAK, _says(how), put) for _, how, put in _ways(source.value.shape, t)]:
             def edits_at(k, number=source.number, put=put):
                 soft = record.tapes[k].nodes[number]
                 p = soft.value if soft.kind == "softmax" else np.exp(soft.value)
                 factor = soft.value if soft.kind == "softmax" else 1.0
                 return {(number, 0): lambda dz: (put(1.0) - p) * (factor * dz).sum(axis=1, keepdims=True)}
-            yield edits_at, LEAK, _says(how), node.number
+            yield edits_at, codes, says, node.number
 
 
 def _softmax_before(node):

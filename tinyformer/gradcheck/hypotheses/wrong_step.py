@@ -13,9 +13,9 @@ from .steps import mistakes
 from .whole import multiple, name_of
 
 # Where several explanations fit alike, the one with the more telling name is given.
-TELLING = ("softmax-diagonal", "keepdims", "leak", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
+TELLING = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
            "gate-order", "mask", "inverted-mask", "unbroadcast", "head-order", "transpose", "permuted", "operand",
-           "reduction", "sign", "missing-term", "local-derivative", "factor")
+           "reduction", "sign", "missing-term", "leak", "local-derivative", "factor")
 
 
 def wrong_step(e):

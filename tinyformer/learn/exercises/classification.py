@@ -50,6 +50,8 @@ SOFTMAX = Exercise(
         Wrong("sign", "the sign turned", "More of xᵢ gives more of pᵢ.", {"return p * (dp - (p": "return -p * (dp - (p"}),
         Wrong("reduction", "the mean for the sum", "The sum comes from Σⱼ pⱼ dpⱼ, with no 1/C.",
               {"(p * dp).sum": "(p * dp).mean"}),
+        Wrong("keepdims", "the sum not kept as a column", "NumPy broadcasts (N,) as a row: each sum must meet its own row.",
+              {"(p * dp).sum(axis=1, keepdims=True)": "(p * dp).sum(axis=1)"}),
     ))
 
 
@@ -93,8 +95,12 @@ CROSS_ENTROPY = Exercise(
               {"dlogits * dL": "-dlogits * dL"}),
         Wrong("missing-term/sign", "the 1 added", "The derivative of −logit is −1.", {"-= 1": "+= 1"}),
         Wrong("upstream", "dL ignored", "Something may come after the loss: a weight, an average.", {" * dL /": " /"}),
-        Wrong("missing-term/mask", "the 1 taken from every row's column", "In row n only the column targets[n].",
+        Wrong("leak", "the 1 taken from every row's column", "In row n only the column targets[n].",
               {"dlogits[each, targets] -= 1": "dlogits[:, targets] -= 1"}),
+        Wrong("leak", "the 1 taken from whole rows", "One index takes rows. An entry needs two: the row and the column.",
+              {"dlogits[each, targets] -= 1": "dlogits[targets] -= 1"}),
+        Wrong("mutates", "p changed in place", "Asked again, vjp would start from the changed p: change a copy.",
+              {"p.copy()": "p"}),
         Wrong("local-derivative", "softmax's slope once more", "p − onehot is already through the softmax.",
               {"return dlogits * dL": "return p * (1 - p) * dlogits * dL"}),
     ))
@@ -183,6 +189,8 @@ EMBEDDING = Exercise(
     wrong=(
         Wrong("duplicate-index", "dweight[indices] += dy, or =", "With repeated indices += keeps the last one only.",
               {"np.add.at(dweight, indices, dy)": "dweight[indices] += dy"}),
+        Wrong("permuted", "dy[indices]", "The rows were taken out by indices: add each gradient to the row that it came from.",
+              {"np.add.at(dweight, indices, dy)": "dweight = dy[indices]"}),
         Wrong("factor", "averaged over the tokens", "Each use counts in full.",
               {"indices, dy)": "indices, dy / len(indices))"}),
         Wrong("permuted", "the indices one off", "Row v was taken for index v.",

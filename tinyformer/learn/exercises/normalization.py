@@ -99,6 +99,8 @@ LAYER_NORM = Exercise(
               {"g.mean(axis=1, keepdims=True) -": "g.mean(axis=0) -"}),
         Wrong("reduction/variance-term", "the sum for the mean in the last term", "Both statistics are means.",
               {"(g * xhat).mean(axis=1": "(g * xhat).sum(axis=1"}),
+        Wrong("keepdims", "the means not kept as columns", "NumPy broadcasts (N,) as a row: each mean must meet its own row.",
+              {"g.mean(axis=1, keepdims=True)": "g.mean(axis=1)", "(g * xhat).mean(axis=1, keepdims=True)": "(g * xhat).mean(axis=1)"}),
         Wrong("reduction", "dγ summed over the features", "γ is shared by the rows, so sum over the rows.",
               {"(dy * xhat).sum(axis=0)": "(dy * xhat).sum(axis=1)"}),
         Wrong("local-derivative/swapped", "dγ without x̂", "γ multiplies x̂.",
