@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tinyformer as tfm
 from tinyformer import ops
 from tinyformer.autograd import Tensor
 
@@ -56,3 +57,32 @@ def test_targets_of_every_integer_type(type):
 def test_label_smoothing_out_of_range(smoothing):
     with pytest.raises(ValueError, match="cross_entropy: label_smoothing is .*, expected 0 ≤ label_smoothing ≤ 1"):
         ops.cross_entropy(Tensor(np.zeros((1, 2))), np.array([0]), label_smoothing=smoothing)
+
+
+ELEMENTWISE = ("abs", "exp", "log", "relu", "sigmoid", "sqrt", "tanh")
+FUNCTIONAL = ("gelu", "leaky_relu", "silu", "softplus")
+
+
+@pytest.mark.parametrize("backend", ("live", "numpy"))
+@pytest.mark.parametrize("name", (*ELEMENTWISE, *FUNCTIONAL))
+@pytest.mark.filterwarnings("ignore")
+def test_entrywise_operations_at_special_values(name, backend):
+    live = tfm.backend.info()["live"]
+    try:
+        tfm.backend.use(live if backend == "live" else backend)
+        both(np.array(SPECIAL), getattr(ops, name), getattr(torch if name in ELEMENTWISE else torch.nn.functional, name))
+    finally:
+        tfm.backend.use(live)
+
+
+@pytest.mark.parametrize("name", ("maximum", "minimum"))
+def test_the_larger_of_two_special_values(name):
+    pairs = np.array([(x, y) for x in SPECIAL for y in SPECIAL]).T
+    ours = [Tensor(x, requires_grad=True) for x in pairs]
+    theirs = [torch.tensor(x, requires_grad=True) for x in pairs]
+    z, expected = getattr(ops, name)(*ours), getattr(torch, name)(*theirs)
+    z.sum().backward()
+    expected.sum().backward()
+    np.testing.assert_array_equal(z.data, expected.detach().numpy())
+    for a, b in zip(ours, theirs):
+        np.testing.assert_array_equal(a.grad, b.grad.numpy())

@@ -97,18 +97,20 @@ def sqrt(x):
 
 @differentiable(method=("abs", "__abs__"))
 def abs(x):
-    """y = |x|.   dx = sign(x) dy, 0 at the kink x = 0."""
-    return np.abs(x), lambda dy: dy * np.sign(x)
+    """y = |x|.   dx = sign(x) dy, 0 at the kink x = 0 and at NaN, as in PyTorch."""
+    return np.abs(x), lambda dy: dy * np.nan_to_num(np.sign(x), nan=0.0)
 
 
 def _extremum(x, y, choose, wins):
-    """The larger or smaller of two; where they are equal each gets half of the gradient, as in PyTorch."""
+    """The larger or smaller of two. Each gets the gradient unless the other wins: half of it where they are equal, all of it where
+    either is NaN, as in PyTorch."""
     x, y = _floats(x, y)
     z = choose(x, y)
 
     def vjp(dz):
-        share = np.where(np.equal(x, y), 0.5, wins(x, y)).astype(z.dtype)
-        return dz * share, dz * (1 - share)
+        equal = np.equal(x, y)
+        share_x, share_y = (np.where(equal, 0.5, ~lost).astype(z.dtype) for lost in (wins(y, x), wins(x, y)))
+        return dz * share_x, dz * share_y
 
     return z, vjp
 
