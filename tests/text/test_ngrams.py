@@ -50,6 +50,7 @@ def test_saved_and_loaded(tmp_path):
     ({"unit": "bytes"}, "unit is 'bytes', expected one of words, characters"),
     ({"n": 0}, "n is 0, expected 1…9"),
     ({"documents": [1]}, "2 tokens with 1 counts"),
+    ({"tokens": [], "documents": []}, "the vocabulary is empty, expected at least one of the words"),
 ))
 def test_damaged(tmp_path, fields, message):
     good = {"type": "ngrams", "unit": "words", "n": 1, "tokens": ["a", "b"], "documents": [1, 1], "total": 2}
@@ -59,5 +60,7 @@ def test_damaged(tmp_path, fields, message):
 
 
 def test_nothing_in_common():
+    with pytest.raises(ValueError, match="vocab_size is 2, expected at least 3: <pad>, <unk> and one of the words"):
+        NGramTokenizer.train(TEXTS, "words", vocab_size=2)
     with pytest.raises(ValueError, match="no word stands in 2 texts"):
         NGramTokenizer.train(["one", "two"], "words")

@@ -24,6 +24,7 @@ def test_letters_to_phonemes(spelled):
 def test_what_is_not_known_is_taken_from_the_source_in_order():
     tokenizer = PairTokenizer.train(["ab"], ["AB"])
     np.testing.assert_array_equal(tokenizer.encode("axb"), [6, UNKNOWN, 7])
+    assert tokenizer.unknown("yaxby") == ["y", "x"] and tokenizer.unknown("ab") == []
     assert tokenizer.decode([UNKNOWN, 4, UNKNOWN, UNKNOWN], "xaby") == "xAy<unk>"
     assert tokenizer.decode([UNKNOWN]) == "<unk>"
 

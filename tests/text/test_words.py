@@ -40,3 +40,8 @@ def test_bad_vocabularies():
     for words, lexicon in (([3], ()), ([""], ()), (["a"], [None])):
         with pytest.raises(TypeError, match="something else than words"):
             WordTokenizer(words, lexicon=lexicon)
+
+
+def test_an_empty_vocabulary_is_refused():
+    with pytest.raises(ValueError, match="the vocabulary is empty, expected at least one word"):
+        WordTokenizer.from_dict({"words": [], "lowercase": True, "lexicon": []})

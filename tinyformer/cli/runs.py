@@ -37,6 +37,14 @@ def line_mark(folder):
     return END if path.is_file() and getattr(load_recipe(path).data, "lines", False) else None
 
 
+def trained_on_unknown(folder):
+    """Whether the recipe in ``folder`` made symbols unknown in training, so that the model learned to copy what it does not know.
+    True without a recipe: nothing says that it did not."""
+    from ..train import load_recipe
+    path = folder / "recipe.toml"
+    return not path.is_file() or getattr(load_recipe(path).data, "unknown", 1) > 0
+
+
 def published_folder(model):
     """The folder ``model``, or that of the published one of this name. What is large is fetched when it is asked for, not by
     the way."""

@@ -16,13 +16,17 @@ def command(
     beams: Annotated[int, typer.Option(min=1, help="Search for the likeliest answer among so many beginnings.")] = 1,
 ):
     """Answer texts with a trained model, a line each."""
-    from .runs import check_length, naming, newest_run, open_run
+    from .runs import check_length, naming, newest_run, open_run, trained_on_unknown
     folder = model or newest_run("translation")
     trained, tokenizer = open_run(folder)
     if not hasattr(trained, "translate"):
         raise ValueError(f"{folder}: a {type(trained).__name__} translates nothing; `tinyformer train seq2seq-reverse` trains "
                          f"a model that does")
+    takes_unknown = trained_on_unknown(folder)
     for text in texts or (line.rstrip("\n") for line in sys.stdin):
+        if (strange := tokenizer.unknown(text)) and not takes_unknown:
+            raise ValueError(f"{folder}: the training texts never held {', '.join(map(repr, strange))}; expected symbols that they "
+                             f"held, such as {', '.join(map(repr, tokenizer.symbols[:10]))}")
         ids = tokenizer.encode(text)
         check_length(ids, trained, folder)
         with naming(folder):

@@ -37,6 +37,8 @@ class NGramTokenizer(Tokenizer):
             raise ValueError(f"NGramTokenizer: n is {n}, expected 1…9")
         if len(tokens) != len(documents):
             raise ValueError(f"NGramTokenizer: {len(tokens)} tokens with {len(documents)} counts of documents")
+        if not tokens:
+            raise ValueError(f"NGramTokenizer: the vocabulary is empty, expected at least one of the {unit}")
         self.unit, self.n, self.total = unit, n, total
         self.tokens, self.documents = [*SPECIAL, *tokens], list(documents)
         self._ids = {token: id for id, token in enumerate(tokens, len(SPECIAL))}
@@ -50,7 +52,10 @@ class NGramTokenizer(Tokenizer):
             counts.update(set(_ngrams(units(text, unit), n)))
         kept = sorted(((count, token) for token, count in counts.items() if count >= min_count),
                       key=lambda item: (-item[0], item[1]))
-        kept = kept[:None if vocab_size is None else max(vocab_size - len(SPECIAL), 0)]
+        if vocab_size is not None and vocab_size <= len(SPECIAL):
+            raise ValueError(f"NGramTokenizer.train: vocab_size is {vocab_size}, expected at least {len(SPECIAL) + 1}: "
+                             f"{', '.join(SPECIAL)} and one of the {unit}")
+        kept = kept[:None if vocab_size is None else vocab_size - len(SPECIAL)]
         if not kept:
             raise ValueError(f"NGramTokenizer.train: no {unit[:-1]} stands in {min_count} texts; expected more texts")
         return cls(unit, n, [token for _, token in kept], [count for count, _ in kept], len(texts))

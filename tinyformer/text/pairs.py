@@ -46,6 +46,10 @@ class PairTokenizer(Tokenizer):
         """The ids of a source: int64 (T,). What is not known is ``UNKNOWN``."""
         return self._encode(text, self.source)
 
+    def unknown(self, text):
+        """The symbols of a source that are not in the vocabulary, each once, in their order."""
+        return list(dict.fromkeys(symbol for symbol in UNITS[self.source][0](text) if symbol not in self._ids))
+
     def encode_target(self, text):
         """The ids of a target, with ``BEGIN`` before and ``END`` after them."""
         return np.concatenate([[BEGIN], self._encode(text, self.target), [END]])

@@ -79,4 +79,6 @@ class WordTokenizer(Tokenizer):
         for field in ("words", "lexicon"):
             if not isinstance(fields[field], list):
                 raise TypeError(f"WordTokenizer: {field} is {type(fields[field]).__name__}, expected a list")
+        if not fields["words"]:
+            raise ValueError("WordTokenizer: the vocabulary is empty, expected at least one word")
         return cls(fields["words"], fields["lowercase"], fields["lexicon"])
