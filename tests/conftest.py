@@ -18,6 +18,8 @@ settings.load_profile("default")
 
 # A shell that starts the tests in the background has Ctrl-C ignored, and time limits are such interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):                               # nohup has a closed terminal ignored, and children inherit it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -166,14 +166,17 @@ def test_a_terminal_that_is_closed(tmp_path, tiny, train, outcome):
     process = subprocess.Popen([sys.executable, "-m", "tinyformer", "train", "--out", str(folder), "--set", *tiny, *settings],
                                stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
-    until = time.monotonic() + 60
-    while not ((folder / "metrics.jsonl").exists() and (folder / "metrics.jsonl").read_bytes().count(b"\n") >= 5):
-        assert process.poll() is None and time.monotonic() < until
-        os.read(ours, 1000)
-    os.close(ours)
-    for _ in range(3):
-        process.send_signal(signal.SIGHUP)
-    assert process.wait(60) == 130
+    try:
+        until = time.monotonic() + 60
+        while not ((folder / "metrics.jsonl").exists() and (folder / "metrics.jsonl").read_bytes().count(b"\n") >= 5):
+            assert process.poll() is None and time.monotonic() < until
+            os.read(ours, 1000)
+        os.close(ours)
+        for _ in range(3):
+            process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()                                      # a failure must not leave it at work
     step = len(read_metrics(folder / "metrics.jsonl"))
     assert outcome(folder).checkpoints == [f"step-{step:08d}.safetensors"]
 
