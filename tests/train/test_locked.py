@@ -54,6 +54,7 @@ def test_the_second_training_is_refused_and_the_first_goes_on(tmp_path, tiny, ru
     assert first.poll() is None and [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["run"]
 
 
+@pytest.mark.slow
 def test_readers_need_no_lock(tmp_path, running):
     folder = tmp_path / "run"
     first = running("train", "--out", folder, checkpoints=folder / "checkpoints")
@@ -76,6 +77,7 @@ def test_a_process_that_ended_leaves_no_lock(tmp_path, tiny, running, name):
     assert "resuming" in done.stdout
 
 
+@pytest.mark.slow
 def test_seeds_keep_other_seeds_out(tmp_path, tiny, running):
     folder = tmp_path / "run"
     running("train", "--seeds", 2, "--out", folder, checkpoints=folder / "seed-1" / "checkpoints")
@@ -86,6 +88,7 @@ def test_seeds_keep_other_seeds_out(tmp_path, tiny, running):
     assert done.returncode == 1 and f"{folder / 'seed-1'} is in use" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments, out", ((["ladder", "names"], "x"), (["compare", "--train", "llama3", "qwen3"], "x")))
 def test_ladders_and_comparisons_lock_their_folders(tmp_path, arguments, out):
     with FolderLock(tmp_path / out):
