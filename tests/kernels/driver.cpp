@@ -77,7 +77,7 @@ template <class T> void attention(int64_t n, int64_t m, int64_t D, int64_t E, in
     const int64_t H = 2;                              /* two query heads, one key head */
     const tf_attention sizes{1, H, 1, n, m, D, E, 1 / sqrt((double)D), causal};
     Array<T> q(H * n * D, 1), k(m * D, 1), v(m * E, 1), d(H * n * E, 1);
-    Array<T> o(H * n * E), L(2 * H * n), dq(H * n * D), dk(H * m * D), dv(H * m * E);
+    Array<T> o(H * n * E), L(2 * H * n), logs(H * n), dq(H * n * D), dk(H * m * D), dv(H * m * E);
     const tf_tensor4 Q{q, {0, n * D, D, 1}}, K{k, {0, 0, D, 1}}, V{v, {0, 0, E, 1}}, O{o, {0, n * E, E, 1}};
     const tf_tensor4 dO{d, {0, n * E, E, 1}}, dQ{dq, {0, n * D, D, 1}}, dK{dk, {0, m * D, D, 1}}, dV{dv, {0, m * E, E, 1}};
     OK(tf_attention_forward(Type<T>::code, &sizes, &Q, &K, &V, nullptr, nullptr, &O, L));
@@ -109,7 +109,8 @@ template <class T> void attention(int64_t n, int64_t m, int64_t D, int64_t E, in
                     gk[(h * m + s) * D + i] += ds * q[row * D + i];
                 }
         }
-    o.near("attention O", out), L.near("attention L", sums), dq.near("attention dQ", gq), dk.near("attention dK", gk);
+    for (int64_t row = 0; row < H * n; row++) logs[row] = L[row] + (T)log(L[H * n + row]);     /* largest score + log of the sum */
+    o.near("attention O", out), logs.near("attention L", sums), dq.near("attention dQ", gq), dk.near("attention dK", gk);
     dv.near("attention dV", gv);
 }
 
