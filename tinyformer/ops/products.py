@@ -128,6 +128,11 @@ def sparse_linear(rows, columns, values, weight, bias, *, N):
     nothing and has no gradient. weight (K, F), bias (K,), y (N, K).
     """
     K, F = weight.shape
+    if bias.shape != (K,):
+        raise ValueError(f"sparse_linear: bias has shape {bias.shape}, expected ({K},), an entry for each row of weight")
+    if not rows.shape == columns.shape == values.shape == (len(rows),):
+        raise ValueError(f"sparse_linear: rows, columns and values have shapes {rows.shape}, {columns.shape} and {values.shape}, "
+                         f"expected one shape (entries,)")
     for name, places, end in (("rows", rows, N), ("columns", columns, F)):
         if len(places) and not (0 <= places.min() and places.max() < end):
             raise ValueError(f"sparse_linear: {name} lie in {places.min()}…{places.max()}, expected 0…{end - 1}")
