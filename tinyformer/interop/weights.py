@@ -9,7 +9,7 @@ errors name the tensor at fault.
 
 Our files also carry a checksum, the first entry of ``__metadata__``: the CRC-32 of the whole file, with eight zeros in place of
 the checksum itself. A CRC detects every change of up to four neighboring bytes with certainty, and any other damage except for
-one case in 2³². It costs 0.3 s per gigabyte, sha256 three times as much. Files without a checksum, such as published ones, are
+one case in 2³². It costs 0.3 s per gigabyte, sha256 more than twice as much. Files without a checksum, such as published ones, are
 not read through.
 """
 
