@@ -10,7 +10,7 @@
  *
  * and at the end O ← O / l. m and l of each query are kept.
  *
- * Backward, for a block of keys, over the blocks of queries, with P made anew from m and l:
+ * Backward, for a block of keys, over the blocks of queries, with P computed again from m and l:
  *
  *      P = exp(S − m) / l                   dV += Pᵀ dO
  *      dP = dO Vᵀ                           dS = P ∘ (dP − rowsum(dO ∘ O))

@@ -55,8 +55,8 @@ void define(py::module_ &module, const char *name, R (*f)(P...), const Argument 
 /* f() while other threads run Python.
  *
  * A thread that asks for the GIL when the interpreter has ended does not get it. Python ends the thread instead, before 3.14 with
- * pthread_exit, which unwinds its stack: through C++ code that may not throw, and then the whole process is aborted. So whoever
- * is told to go stays here, asleep, until the process is over. (That is what Python does by itself from 3.14 on.) */
+ * pthread_exit, which unwinds its stack: through C++ code that may not throw, and then the whole process is aborted. So a
+ * thread that Python ends sleeps here until the process is over. (From 3.14 on, Python does the same.) */
 template <class F> auto without_gil(F f) {
     PyThreadState *const state = PyEval_SaveThread();
     const auto result = f();                      /* f throws nothing: the C interface returns codes */

@@ -235,7 +235,7 @@ def test_what_the_learner_prints_is_shown(cli, desk):
 
 def test_a_file_that_is_gone(cli, desk):
     desk("mse", "").unlink()
-    assert "is not there: tinyformer learn reset mse writes it anew" in cli("learn", "check", "mse").out
+    assert "is not there: tinyformer learn reset mse writes it again" in cli("learn", "check", "mse").out
     assert cli("learn", "reset", "mse").lines == [f"{os.path.join('exercises', '01_mse.py')} is as at the start."]
     assert cli("learn", "check", "mse").lines[0].startswith("mse: not attempted yet.")
 

@@ -26,6 +26,15 @@ def torch(torch):
 
 
 @pytest.fixture
+def tokenizers():
+    if os.environ.get("TINYFORMER_REQUIRE_TORCH"):
+        import tokenizers
+    else:
+        tokenizers = pytest.importorskip("tokenizers", reason="Hugging Face's tokenizers are the oracle, and not installed")
+    return tokenizers
+
+
+@pytest.fixture
 def oracle(torch, monkeypatch):
     """transformers' models and the comparison with them; the test is skipped where transformers is missing."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")               # no test asks the network

@@ -1,7 +1,6 @@
 """tokenizer.json with added tokens, normalizers and cuts of every kind: the ids of Hugging Face's ``tokenizers``."""
 
 import json
-import os
 import random
 
 import pytest
@@ -16,15 +15,6 @@ ADDED = [dict(content="<new>"), dict(content="<new><er>"), dict(content="Sat", n
          dict(content="<both>", lstrip=True, rstrip=True, special=True), dict(content="naïve x", normalized=True),
          dict(content="résumé", normalized=True, lstrip=True, single_word=True), dict(content="👍", normalized=False),
          dict(content="[NEW]", special=True)]
-
-
-@pytest.fixture
-def tokenizers():
-    if os.environ.get("TINYFORMER_REQUIRE_TORCH"):
-        import tokenizers
-    else:
-        tokenizers = pytest.importorskip("tokenizers", reason="Hugging Face's tokenizers are the oracle, and not installed")
-    return tokenizers
 
 
 @pytest.fixture(scope="module")

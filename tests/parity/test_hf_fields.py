@@ -57,7 +57,7 @@ def build(oracle, kind, tmp_path, dtype="float32", **options):
 
 def same(oracle, theirs, ours, dtype="float32", length=12):
     ids = np.random.default_rng(5).integers(2, 23, (2, length))
-    seen = ids != (theirs.config.pad_token_id if hasattr(ours, "bert") else None)           # a BERT here hides [PAD] by itself
+    seen = ids != (theirs.config.pad_token_id if hasattr(ours, "bert") else None)           # our BERT masks [PAD] without being told
     expected = theirs(oracle.torch.from_numpy(ids), attention_mask=oracle.torch.from_numpy(seen * 1))[0].detach().numpy()
     found = ours.to(dtype)(ids)
     found = found[0] if isinstance(found, tuple) else found

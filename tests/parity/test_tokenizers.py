@@ -1,7 +1,6 @@
 """Token ids against Hugging Face's ``tokenizers``: of files made here, and of MiniLM's and GPT-2's where they are fetched."""
 
 import json
-import os
 import random
 
 import pytest
@@ -22,15 +21,6 @@ LLAMA = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
 def texts():
     rng = random.Random(0)
     return [PLAIN, *("".join(rng.choices(ODD, k=rng.randint(0, 40))) for _ in range(3000)), "x" * 100, "x" * 101, "", " "]
-
-
-@pytest.fixture
-def tokenizers():
-    if os.environ.get("TINYFORMER_REQUIRE_TORCH"):
-        import tokenizers
-    else:
-        tokenizers = pytest.importorskip("tokenizers", reason="Hugging Face's tokenizers are the oracle, and not installed")
-    return tokenizers
 
 
 def need(name):

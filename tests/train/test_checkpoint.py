@@ -61,7 +61,7 @@ def test_a_checkpoint_with_any_flipped_byte_is_refused(tmp_path, rng):
     whole = path.read_bytes()
     for place in rng.integers(0, len(whole), 200):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << rng.integers(8)]) + whole[place + 1:])
-        with pytest.raises(ValueError, match="cannot resume from .*step-00000003.safetensors: .*; start anew without --resume"):
+        with pytest.raises(ValueError, match="cannot resume from .*step-00000003.safetensors: .*; start again without --resume"):
             load_checkpoint(path)
 
 
@@ -96,7 +96,7 @@ def test_damage_is_named_with_what_to_do(tmp_path, damage, message, others):
     save_checkpoint(tmp_path, 3, ARRAYS, STATE)
     path = tmp_path / "step-00000003.safetensors"
     damage(path)
-    advice = "delete it to go on from step-00000002.safetensors" if others else "start anew without --resume"
+    advice = "delete it to go on from step-00000002.safetensors" if others else "start again without --resume"
     with pytest.raises(ValueError, match=f"cannot resume from .*{message}.*; {advice}") as caught:
         load_checkpoint(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)

@@ -218,7 +218,7 @@ def test_a_checkpoint_that_does_not_fit_is_named_and_nothing_is_lost(tmp_path, t
     if change:
         rewrite(folder, change)
     before = outcome(folder)
-    whole = f"cannot resume from .*step-00000012.safetensors: .*{message}.*start anew without --resume"
+    whole = f"cannot resume from .*step-00000012.safetensors: .*{message}.*start again without --resume"
     with pytest.raises(ValueError, match=whole) as caught:
         train(folder, "train.max_steps=20", *settings, resume=True)
     assert "\n" not in str(caught.value)

@@ -47,7 +47,7 @@ def check_file(exercise, path, limit, changed=lambda: None):
             function = find_function(names, path, exercise.name, needed)
         except Refused as refused:
             if refused.code == "missing file":
-                refused = Refused(refused.code, f"{refused}: tinyformer learn reset {exercise.name} writes it anew")
+                refused = Refused(refused.code, f"{refused}: tinyformer learn reset {exercise.name} writes it again")
             text, lost = printed.result()
             return _refused(exercise.name, refused, printed=text, unprinted=lost)
     verdict = judge(exercise, function, names.get("prediction", ...), limit)

@@ -15,7 +15,7 @@ class AddedTokens:
 
         normalized      look for the normalized token in the normalized text, not for the token in the text as it is
         lstrip, rstrip  the token takes the white space before or after it along
-        single_word     the token counts only where no letter, number or underscore stands beside it
+        single_word     the token counts only where no letter, number or underscore precedes or follows it
         special         a special token is left out of a text for readers; ``encode`` treats it as the others
 
     normalize   text → text

@@ -27,7 +27,7 @@ def normalizer(fields):
     if kind in ("NFC", "NFD", "NFKC", "NFKD"):
         return functools.partial(unicodedata.normalize, kind)
     if kind == "Lowercase":
-        return lambda text: text.replace("Σ", "σ").lower()              # each character by itself
+        return lambda text: text.replace("Σ", "σ").lower()              # each character on its own
     if kind == "StripAccents":
         return lambda text: "".join(c for c in text if unicodedata.category(c)[0] != "M")
     if kind == "Strip":

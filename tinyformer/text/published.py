@@ -52,7 +52,7 @@ class PublishedBPE(Tokenizer):
         ids = [*vocab.values(), *self._added.ids.values()]
         for id in ids:
             if type(id) is not int or not 0 <= id < MOST:
-                raise ValueError(f"PublishedBPE: an id of the vocabulary is {id!r}, expected a whole number below {MOST:,}")
+                raise ValueError(f"PublishedBPE: an id of the vocabulary is {id!r}, expected an integer below {MOST:,}")
         self.tokens = [b""] * (1 + max(ids))
         for token, id in vocab.items():
             self.tokens[id] = bytes(BYTES[c] for c in token) if all(c in BYTES for c in token) else token.encode()

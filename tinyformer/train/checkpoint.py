@@ -32,7 +32,7 @@ def load_checkpoint(path):
         return arrays, _state(path, metadata)
     except ValueError as error:
         others = [other.name for other in checkpoints(path.parent) if other != path]
-        advice = f"delete it to go on from {others[-1]}" if others else "start anew without --resume"
+        advice = f"delete it to go on from {others[-1]}" if others else "start again without --resume"
         raise ValueError(f"cannot resume from {error}; {advice}") from None
 
 

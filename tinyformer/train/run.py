@@ -137,7 +137,7 @@ class Run:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"its state has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"cannot resume from {path}: {reason}; go on with the recipe that it was made by, "
-                             f"or start anew without --resume") from None
+                             f"or start again without --resume") from None
 
 
 def _optimizer(model, settings):

@@ -42,7 +42,7 @@ def shape(e):
         return found("shape", "in that shape it is right: reshape it")
     for name, index in zip(e.subject.names, e.subject.arrays):
         if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and _again(e, index):
-            return found("permuted", f"the forward pass took rows by {name}; on the way back they are taken again, dy[{name}], where "
+            return found("permuted", f"the forward pass took rows by {name}; the backward pass takes them again, dy[{name}], where "
                                      f"each gradient must be added to the row that it came from (np.add.at)")
     for j, other in _others(e, same_shape=False):
         if other[0].shape == came[0].shape and e.same(came, other):

@@ -1,4 +1,4 @@
-"""One entry of each row is taken by its number, as a loss takes the target's. On the way back other entries are changed."""
+"""One entry of each row is taken by its number, as a loss takes the target's. The backward pass changes other entries."""
 
 from __future__ import annotations
 

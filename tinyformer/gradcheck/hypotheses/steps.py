@@ -195,7 +195,7 @@ def _getitem(node):
     width = X.size // max(len(X), 1)
     rows = source[::max(width, 1)] // max(width, 1)
     if source.size == X.size and (source == np.repeat(rows * width, width) + np.tile(np.arange(width), len(X))).all():
-        yield "again", ("permuted",), "rows were taken; on the way back they are taken again, where each gradient must be added " \
+        yield "again", ("permuted",), "rows were taken; the backward pass takes them again, where each gradient must be added " \
             "to the row that it came from (np.add.at)", lambda dz: np.reshape(dz, X.shape)[rows]
     for axis in range(X.ndim):                              # one entry along an axis was taken
         taken = node.value.shape == X.shape[:axis] + X.shape[axis + 1:]
