@@ -25,6 +25,7 @@ def paper(monkeypatch, tmp_path):
     plt.close("all")
 
 
+@pytest.mark.slow                           # together a minute or two: some cells train a model from three seeds
 @CHAPTERS
 def test_the_cells_of_a_chapter_run_and_stop_at_each_exercise_that_is_not_solved(chapter, capsys):
     sources = cells(chapter.read_text(encoding="utf-8"))
