@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 
 import numpy as np
@@ -45,6 +46,11 @@ def oracle(torch, monkeypatch):
     return Oracle(transformers, torch, monkeypatch)
 
 
+def relative(came, expected):
+    """The largest difference, in units of the largest entry expected."""
+    return np.abs(came - expected).max() / max(np.abs(expected).max(), 1e-6)
+
+
 class Oracle:
     def __init__(self, transformers, torch, monkeypatch):
         self.transformers, self.torch, self.monkeypatch = transformers, torch, monkeypatch
@@ -63,16 +69,40 @@ class Oracle:
                 parameter.add_(0.1 * torch.randn_like(parameter))
         return model
 
-    def compare(self, ours, theirs, rng, length, layout=lambda name, array: array):
-        """Logits and the gradient of the mean cross-entropy for every parameter. ``layout`` puts their gradients as ours are."""
+    def compare(self, ours, theirs, rng, length):
+        """Logits and the gradient of the mean cross-entropy for every parameter. In float32
+        the bound is wider where PyTorch's own gradient moves as far when its parameters are rounded."""
         torch, dtype = self.torch, str(next(ours.parameters()).dtype)
         x, y = rng.integers(0, ours.config.vocab_size, (2, 2, length))
         logits = theirs(torch.from_numpy(x)).logits
         np.testing.assert_allclose(ours(x).data, logits.detach().numpy(), rtol=0, atol=LOGITS[dtype])
         ours.loss(x, y).backward()
-        torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(y.ravel())).backward()
-        state = ours.adopt({name: parameter.grad.numpy() for name, parameter in theirs.named_parameters()})
+        expected = self._gradients(theirs, x, y)
+        state = ours.adopt(expected)
         assert set(state) == {name for name, _ in ours.named_parameters()}
-        for name, parameter in ours.named_parameters():
-            error = np.abs(parameter.grad - state[name]).max() / max(np.abs(state[name]).max(), 1e-6)
-            assert error < GRADIENT[dtype], f"gradient of {name}: {error}"
+        bound = GRADIENT[dtype]
+        errors = {name: relative(parameter.grad, state[name]) for name, parameter in ours.named_parameters()}
+        if dtype == "float32" and max(errors.values()) >= bound:
+            bound = max(bound, 4 * self._sensitivity(theirs, x, y, expected))
+        for name, error in errors.items():
+            assert error < bound, f"gradient of {name}: {error}"
+
+    def _gradients(self, theirs, x, y):
+        torch = self.torch
+        theirs.zero_grad()
+        logits = theirs(torch.from_numpy(x)).logits
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(y.ravel())).backward()
+        return {name: parameter.grad.numpy().copy() for name, parameter in theirs.named_parameters()}
+
+    def _sensitivity(self, theirs, x, y, gradients, draws=4):
+        """How far half a unit in the last place of each parameter moves PyTorch's own gradients: the rounding of float32 that no
+        implementation avoids. A few of the random configurations amplify it a thousandfold."""
+        torch, most = self.torch, 0.0
+        for _ in range(draws):
+            moved = copy.deepcopy(theirs)
+            with torch.no_grad():
+                for parameter in moved.parameters():
+                    parameter.mul_(1 + (torch.rand_like(parameter) - 0.5) * 2.0 ** -23)
+            found = self._gradients(moved, x, y)
+            most = max(most, *(relative(found[name], gradient) for name, gradient in gradients.items()))
+        return most
