@@ -149,7 +149,7 @@ def test_all_solved(cli, desk):
     ("while True:\n    pass\n", "time", "still running after 1 seconds: is there a loop without an end?; it was in line"),
     ("def mse(x, target):\n    while True:\n        pass\n", "time", "still running after 1 seconds"),
     ("def mse(x, target):\n    while True:\n        try:\n            pass\n        except BaseException:\n            pass\n",
-     "time", "still running after 1 seconds"),
+     "time", "still running after"),                        # in Python 3.10 this loop keeps the GIL: the parent ends it
 ))
 def test_files_that_do_not_work(cli, desk, monkeypatch, source, code, message):
     monkeypatch.setattr(judging, "LIMIT", 1)
