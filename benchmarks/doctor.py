@@ -29,7 +29,7 @@ def exercises():
     """(what, expected codes, codes found or None if it passed) of each wrong answer of each exercise that has a vjp."""
     from tinyformer import learn
     for exercise, wrong, function in learn.wrong_answers():
-        verdict = learn.judge(exercise, function)
+        verdict = learn.grade(exercise, function)
         yield f"{exercise.name}: {wrong.name}", wrong.code.split("/"), None if verdict.ok else list(verdict.codes)
 
 

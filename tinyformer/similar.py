@@ -13,7 +13,7 @@ import numpy as np
 from .autograd import no_grad
 from .data import alike, padded
 from .nn import evaluating
-from .nn.checks import check_finite
+from .nn.argument_checks import check_finite
 
 LONGEST = 256                                               # tokens of a text that MiniLM was trained to read
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tinyformer
-from tinyformer.learn import EXERCISES, judging
+from tinyformer.learn import EXERCISES, grading
 from tinyformer.learn.folder import text
 
 
@@ -152,14 +152,14 @@ def test_all_solved(cli, desk):
      "time", "still running after"),                        # in Python 3.10 this loop keeps the GIL: the parent ends it
 ))
 def test_files_that_do_not_work(cli, desk, monkeypatch, source, code, message):
-    monkeypatch.setattr(judging, "LIMIT", 1)
+    monkeypatch.setattr(grading, "LIMIT", 1)
     monkeypatch.setattr("tinyformer.sandbox.parent.GRACE", 2)
     desk("mse", source)
     result = cli("learn", "check", "mse")
     assert result.code == 1 and result.errors == []
     assert result.lines[0] == f"mse: not yet.  [{code}]"
     assert message in result.out, result.out
-    assert "Traceback" not in result.out and "worker.py" not in result.out and "judging.py" not in result.out
+    assert "Traceback" not in result.out and "worker.py" not in result.out and "grading.py" not in result.out
 
 
 def test_escape_codes_are_shown_and_not_obeyed(cli, desk):
@@ -214,7 +214,7 @@ def test_without_docstrings(desk, tmp_path, command):
 
 
 def test_after_one_that_hangs_the_others_are_checked(cli, desk, monkeypatch):
-    monkeypatch.setattr(judging, "LIMIT", 1)
+    monkeypatch.setattr(grading, "LIMIT", 1)
     desk("mse", "def mse(x, target):\n    while True:\n        pass\n")
     desk("softmax", solved("softmax"))
     desk("tanh", "import os\n\n\ndef tanh(x):\n    os._exit(0)\n")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinyformer.gradcheck import sample
-from tinyformer.gradcheck.learner import shapes_of
+from tinyformer.gradcheck.check_file import shapes_of
 
 
 def test_lengths_are_coprime_and_shared():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tinyformer.gradcheck import check
-from tinyformer.learn import EXERCISES, judge, outcome, words, wrong_answers
+from tinyformer.learn import EXERCISES, grade, outcome, messages, wrong_answers
 from tinyformer.learn.advice import ADVICE
 from tinyformer.learn.folder import text
 
@@ -34,7 +34,7 @@ def test_there_are_enough():
 def test_the_stub_is_not_attempted(exercise):
     names = {}
     exec(compile(text(exercise.name), "learner.py", "exec"), names)
-    verdict = judge(exercise, names[exercise.name], names["prediction"])
+    verdict = grade(exercise, names[exercise.name], names["prediction"])
     assert verdict.state == "not attempted" and not verdict.ok
     assert verdict.predicted is None
 
@@ -54,7 +54,7 @@ def test_the_stub_gives_the_way_forward_and_not_the_way_back(exercise):
 
 @every
 def test_the_solution_passes(exercise):
-    verdict = judge(exercise, exercise.function)
+    verdict = grade(exercise, exercise.function)
     assert verdict.ok, verdict.message
     assert verdict.message == verdict.code == verdict.hint == ""
 
@@ -93,13 +93,13 @@ def test_what_is_said(exercise):
 
 @every
 def test_the_answer_as_written_is_the_answer(exercise):
-    assert exercise.predicted(eval(words.answer(exercise), {})) is True
+    assert exercise.predicted(eval(messages.answer(exercise), {})) is True
 
 
 @functools.cache
 def judged(i):
     exercise, _, function = WRONG[i]
-    return judge(exercise, function, limit=60)
+    return grade(exercise, function, limit=60)
 
 
 @pytest.mark.parametrize("i", range(len(WRONG)), ids=[f"{e.name}: {w.name}" for e, w, _ in WRONG])

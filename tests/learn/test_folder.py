@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import tinyformer
-from tinyformer.learn import EXERCISES, words
+from tinyformer.learn import EXERCISES, messages
 from tinyformer.learn.folder import PROGRESS, Folder, text
-from tinyformer.learn.judging import Verdict
+from tinyformer.learn.grading import Verdict
 
 WRONG = Verdict("mse", "wrong", "factor", "half", "think", codes=("factor",))
 
@@ -55,7 +55,7 @@ def test_a_pass_is_remembered_though_the_file_is_changed_again(folder):
     folder.record(Verdict("mse"), b"a")
     entry = folder.record(WRONG, b"b")
     assert entry["passed"] and entry["state"] == "wrong"
-    assert words.state(entry) == "passed once, now factor"
+    assert messages.state(entry) == "passed once, now factor"
     assert folder.next() == "mse"                           # it is to be mended
     assert folder.record(Verdict("mse"), b"c")["tries"] == 3
     assert folder.next() == "linear_weight"
@@ -144,7 +144,7 @@ def test_what_cannot_be_written_still_counts_for_now(folder, monkeypatch):
 
 def test_records_of_several_processes_are_all_kept(folder):
     program = ("import sys; sys.path.insert(0, sys.argv[3]); from tinyformer.learn.folder import Folder; "
-               "from tinyformer.learn.judging import Verdict\n"
+               "from tinyformer.learn.grading import Verdict\n"
                "for _ in range(5): Folder(sys.argv[1]).record(Verdict(sys.argv[2]))")
     root, names = str(Path(tinyformer.__file__).parents[1]), list(EXERCISES)[:6]
     processes = [subprocess.Popen([sys.executable, "-c", program, str(folder.path), name, root]) for name in names]
@@ -159,7 +159,7 @@ def test_a_file_that_python_cannot_run_is_no_try(folder, code):
     folder.hinted("mse")
     entry = folder.record(Verdict("mse", "broken", code, "line 1"), b"def")
     assert entry["tries"] == 1 and entry["hints"] == 2 and entry["hint"] == "think"
-    assert words.state({**entry, "tries": 0}) == f"open, {code}"
+    assert messages.state({**entry, "tries": 0}) == f"open, {code}"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
@@ -188,6 +188,6 @@ def test_files_keep_the_numbers_that_they_have(folder):
 def test_a_line_of_the_list_fits_a_terminal_and_ends_in_how_far_one_is(folder, width):
     for entry in (folder.entry("mse"), folder.record(WRONG)):
         for number, exercise in enumerate(EXERCISES.values(), 1):
-            line = words.line(number, exercise, entry, width)
-            assert len(line) == width and line.endswith(f" {words.state(entry)}") and line.split()[1] == exercise.name
+            line = messages.line(number, exercise, entry, width)
+            assert len(line) == width and line.endswith(f" {messages.state(entry)}") and line.split()[1] == exercise.name
             assert exercise.title in line or "… " in line

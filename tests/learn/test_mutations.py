@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tinyformer.gradcheck.doctor import Doctor
-from tinyformer.learn import EXERCISES, judge, judging
+from tinyformer.learn import EXERCISES, grade, grading
 
 mutants = runpy.run_path(str(Path(__file__).parent / "mutants.py"))["mutants"]
 
@@ -49,7 +49,7 @@ EQUIVALENT = {                                              # exercise: {end of 
 def no_diagnosis(monkeypatch):
     """The verdict alone matters here, and the diagnosis takes most of the time."""
     monkeypatch.setattr(Doctor, "explain", lambda *_: [])
-    monkeypatch.setattr(judging, "_named_mistake", lambda *_: None)
+    monkeypatch.setattr(grading, "_named_mistake", lambda *_: None)
 
 
 def survivors(exercise, several):
@@ -58,7 +58,7 @@ def survivors(exercise, several):
         if any(mutant.change.split(" (")[0].endswith(end) or mutant.change.endswith(end) for end in reasons):
             continue
         try:
-            passed = judge(exercise, mutant.build(exercise.function), limit=30).ok
+            passed = grade(exercise, mutant.build(exercise.function), limit=30).ok
         except Exception:                                   # raised below the mutant: learn check reports it as a failure
             passed = False
         if passed:

@@ -7,14 +7,14 @@ import pytest
 from tinyformer.train import load_recipe, memory
 from tinyformer.train.recipe import names
 
-GROW = [name for name in names() if hasattr(load_recipe(name).kind.Config, "n_layer") and not load_recipe(name).kind.counted]
+GROW = [name for name in names() if hasattr(load_recipe(name).model_class.Config, "n_layer") and not load_recipe(name).model_class.trained_by_counting]
 
 
 @pytest.mark.parametrize("name", GROW)
 def test_the_count_is_that_of_the_whole_model(name):
     recipe = load_recipe(name, ["model.n_layer=5"])
     config = recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
-    assert memory.count_parameters(recipe.kind, config) == recipe.kind(config).num_parameters()
+    assert memory.count_parameters(recipe.model_class, config) == recipe.model_class(config).num_parameters()
 
 
 @pytest.mark.parametrize("settings, message", (

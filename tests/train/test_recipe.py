@@ -40,7 +40,7 @@ def test_shakespeare_is_nanogpts_published_recipe():
 
 @pytest.mark.parametrize("name", names())
 def test_to_toml_round_trip(tmp_path, name):
-    settings, counted = ["minutes=2"], load_recipe(name).kind.counted
+    settings, counted = ["minutes=2"], load_recipe(name).model_class.trained_by_counting
     if not counted:
         settings += ["train.lr=0.5", "train.seed=7"]
     if load_recipe(name).task.name == "language":

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ..sandbox.words import visible
+from ..sandbox.messages import visible
 from . import (attention, book, check, compare, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn, predict,
                recipes, similar, train, translate)
 from .console import Output, OutputClosed, open_standard_streams, say, settle

@@ -64,7 +64,7 @@ def watched(folder, text):
 
 def _weights(folder, stacked):
     """The weights (L, H, T, S) of the one text that was read."""
-    from ..nn.checks import check_finite
+    from ..nn.argument_checks import check_finite
     check_finite(f"{folder}: the model's attention weights", stacked)
     return stacked[:, 0]
 

@@ -25,11 +25,11 @@ def command(
     """
     from ..sandbox import Refused
     from ..sandbox.parent import run
-    from ..sandbox.words import printed_lines, visible
+    from ..sandbox.messages import printed_lines, visible
     path, _, name = target.rpartition(":") if not target.endswith(".py") else (target, "", "")
     if not path.endswith(".py"):
         raise ValueError(f"expected FILE.py or FILE.py:FUNCTION, not {target}")
-    answer, = run("tinyformer.gradcheck.learner", [[path, name or None, seed, seconds]], seconds)
+    answer, = run("tinyformer.gradcheck.check_file", [[path, name or None, seed, seconds]], seconds)
     if isinstance(answer, Refused):
         answer = {"ok": False, "refused": str(answer), "printed": "", "unprinted": 0}
     for line in printed_lines(answer["printed"], answer["unprinted"]):

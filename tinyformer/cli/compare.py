@@ -20,7 +20,7 @@ def command(
         "--set", metavar="section.key=value", help="With --train: change the recipe llama-tiny, once for each value.")] = None,
 ):
     """Compare Llama 3 and Qwen, point by point. From their published configs."""
-    from ..models.known import KNOWN
+    from ..models.published_sizes import KNOWN
     from .console import finish_unread
     if train:
         finish_unread()
@@ -31,8 +31,8 @@ def command(
     columns = [table(KNOWN[name][1]) for name in names]
     show([("", [KNOWN[name][0] for name in names]), *((point, [column[point] for column in columns]) for point in columns[0])])
     if train:
-        from ..train.rivals import train_rivals
-        found = train_rivals({name: KNOWN[name][1] for name in names}, out, range(1, seeds + 1), settings or ())
+        from ..train.comparison import train_compared
+        found = train_compared({name: KNOWN[name][1] for name in names}, out, range(1, seeds + 1), settings or ())
         print("\nsmall ones, by the recipe llama-tiny, on the same text with the same budget\n")
         show([("", names), *((point, [row(figures) for figures in found.values()]) for point, row in TRAINED.items())])
         print(f"\nruns and curves  {out}")
@@ -40,7 +40,7 @@ def command(
 
 def table(c):
     """{point: text} of a config."""
-    from ..models.known import cache_bytes, flops_per_token, parameters
+    from ..models.published_sizes import cache_bytes, flops_per_token, parameters
     parts, (weights, attention), cache = parameters(c), flops_per_token(c), cache_bytes(c)
     total = sum(parts.values())
     stretched = f", stretched {c.rope_factor:g} × beyond {c.rope_original:,}" if c.rope_factor != 1 else ""

@@ -73,7 +73,7 @@ def task_of(folder):
 def compare(folders, as_json=False):
     """Several classifiers and the first one's baseline: each one's accuracy, the models' mean and spread, and McNemar's test of
     the first against each other."""
-    from ..nn.checks import check_finite
+    from ..nn.argument_checks import check_finite
     from ..train import load_recipe, scores
     from ..train.tasks import Labelled
     from .runs import open_run

@@ -38,7 +38,7 @@ def fill(bert, tokenizer, text, top=5):
     import numpy as np
 
     from ..autograd import no_grad
-    from ..nn.checks import check_finite
+    from ..nn.argument_checks import check_finite
     ids = tokenizer.encode(text, special=True)
     places = np.flatnonzero(ids == tokenizer.mask)
     if not places.size:

@@ -38,23 +38,23 @@ def start(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to w
 @app.command("list")
 def list_all():
     """Show all exercises by chapter, and how far you are."""
-    from ..learn import words
+    from ..learn import messages
     from ..learn.folder import Folder
     desk = Folder.find()
     entries = desk.entries()
-    for line in words.listing(entries, width()):
+    for line in messages.listing(entries, width()):
         say(line)
-    say(f"{words.count(entries.values())} {_next(desk)}")
+    say(f"{messages.count(entries.values())} {_next(desk)}")
     _say_notices(desk)
 
 
 @app.command("check")
 def check(name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="One exercise; without it, all.")] = None):
     """Check one exercise, or all. Exit code 1 if one is not passed."""
-    from ..learn import words
+    from ..learn import messages
     from ..learn.folder import Folder
     if name is not None:
-        exercise, desk = words.find(name), Folder.find()
+        exercise, desk = messages.find(name), Folder.find()
         sys.exit(0 if _check_one(desk, exercise) else 1)
     sys.exit(0 if _check_all(Folder.find()) else 1)
 
@@ -83,30 +83,30 @@ def watch(rounds: Annotated[Optional[int], typer.Option(hidden=True)] = None):
 @app.command("hint")
 def hint(name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="An exercise; without it, the next one.")] = None):
     """Give the next hint. The second one goes by what the last check has found."""
-    from ..learn import words
+    from ..learn import messages
     from ..learn.folder import Folder
     desk = Folder.find()
     name = name or desk.next()
-    say(words.hint(words.find(name), desk) if name else _next(desk))
+    say(messages.hint(messages.find(name), desk) if name else _next(desk))
     _say_notices(desk)
 
 
 @app.command("solution")
 def solution(name: Name):
     """Show the solution, after a pass or three tries."""
-    from ..learn import words
+    from ..learn import messages
     from ..learn.folder import Folder
-    exercise, desk = words.find(name), Folder.find()
-    say(words.solution(exercise, desk.entry(exercise.name)))
+    exercise, desk = messages.find(name), Folder.find()
+    say(messages.solution(exercise, desk.entry(exercise.name)))
     _say_notices(desk)
 
 
 @app.command("reset")
 def reset(name: Name):
     """Put an exercise back to its start. Your text is kept beside it."""
-    from ..learn import words
+    from ..learn import messages
     from ..learn.folder import Folder
-    exercise, desk = words.find(name), Folder.find()
+    exercise, desk = messages.find(name), Folder.find()
     kept = desk.reset(exercise.name)
     say(f"{desk.file(exercise.name)} is as at the start{kept and f'; what you had is in {kept}' or ''}.")
     _say_notices(desk)
@@ -116,20 +116,20 @@ def reset(name: Name):
 
 def _check_one(desk, exercise):
     """Check, note and print one. Whether it is passed."""
-    from ..learn import words
+    from ..learn import messages
     from ..learn.folder import source_of
     from ..learn.worker import check_files
     path = desk.file(exercise.name)
     verdict = next(check_files({exercise.name: path}))
     entry = desk.record(verdict, source_of(path))
-    say(words.tell(exercise, verdict, entry, path, _next(desk, exercise.name)))
+    say(messages.tell(exercise, verdict, entry, path, _next(desk, exercise.name)))
     _say_notices(desk)
     return verdict.ok
 
 
 def _check_all(desk):
     """Check, note and print all, in a line each, and the first that is wrong whole. Whether all are passed."""
-    from ..learn import words
+    from ..learn import messages
     from ..learn.exercises import EXERCISES
     from ..learn.folder import source_of
     from ..learn.worker import check_files
@@ -139,14 +139,14 @@ def _check_all(desk):
         entry = desk.record(verdict, source_of(desk.file(verdict.name)))
         entries.append(entry)
         if verdict.state != "not attempted" or entry["passed"]:
-            say(words.line(number, exercise, entry, width()))
+            say(messages.line(number, exercise, entry, width()))
         if first is None and verdict.state in ("wrong", "broken"):
             first = exercise, verdict, entry
     if first:
         exercise, verdict, entry = first
-        say("\n" + words.tell(exercise, verdict, entry, desk.file(exercise.name)))
+        say("\n" + messages.tell(exercise, verdict, entry, desk.file(exercise.name)))
     attempted = sum(entry["tries"] > 0 or entry["state"] == "broken" for entry in entries)
-    say(f"\n{words.count(entries)} {len(EXERCISES) - attempted} not attempted. {_next(desk)}")
+    say(f"\n{messages.count(entries)} {len(EXERCISES) - attempted} not attempted. {_next(desk)}")
     _say_notices(desk)
     return all(entry["state"] == "passed" for entry in entries)
 

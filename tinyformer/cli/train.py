@@ -79,7 +79,7 @@ def several(recipe, folder, resume, seeds, folds):
         raise RecipeError("got --seeds and --folds; expected one of them")
     if folds and not issubclass(recipe.task, Labelled):
         raise RecipeError(f"--folds: {recipe.name} is no classifier")
-    if seeds and recipe.kind.counted:
+    if seeds and recipe.model_class.trained_by_counting:
         raise RecipeError(f"--seeds: {recipe.name} is counted, so every seed ends with the same model")
     runs, headline, task = [], recipe.task.headline, None
     for n in range(1, (seeds or folds) + 1):

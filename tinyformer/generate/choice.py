@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..nn.checks import check_finite
+from ..nn.argument_checks import check_finite
 from ..rng import generator
 
 

@@ -9,7 +9,7 @@
 >>> print(check(ops.linear, *sample("BI", "OI", "O")))
 """
 
-from .compare import check, diagnose
+from .checker import check, diagnose
 from .report import Finding, InputReport, Report
 from .samples import sample
 from .trace import Trace, trace

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..autograd import topological_order, unbroadcast
-from .subject import RawFunction, copies
+from .function_forms import RawFunction, copies
 from .recording import record
 from .tape import Unrecorded
 

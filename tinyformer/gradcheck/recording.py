@@ -7,7 +7,7 @@ import types
 import numpy as np
 
 from ..autograd import unbroadcast
-from .plain import Library, Lifted, kernel
+from .numpy_steps import Library, Lifted, kernel
 from .rules import unknown
 from .tape import NUMPY, Node, Tape, Unrecorded
 from .traced import Traced, note, value_of

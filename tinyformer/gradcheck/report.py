@@ -31,7 +31,7 @@ class Finding:
     @property
     def page(self):
         """How this comes about, and how it is mended: a section of the documentation, as Markdown."""
-        from .pages import page
+        from .code_pages import page
         return page(self.code)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 COPRIME = (3, 5, 7, 4, 11, 13, 17, 19)      # no two have a common divisor: the size of a stray factor names the axis
-SQUARE = 4                                  # all axes alike: a transpose does not show as a wrong shape
+SQUARE_SIZE = 4                                  # all axes alike: a transpose does not show as a wrong shape
 
 
 def sample(*shapes, seed=0, square=False):
@@ -27,7 +27,7 @@ def sample(*shapes, seed=0, square=False):
     def length(letter):
         if letter.isdigit():
             return int(letter)
-        return lengths.setdefault(letter, SQUARE if square else COPRIME[len(lengths) % len(COPRIME)])
+        return lengths.setdefault(letter, SQUARE_SIZE if square else COPRIME[len(lengths) % len(COPRIME)])
 
     for text in shapes:
         axes, _, end = text.replace(" ", "").partition("<")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd import FLOATS, Tensor, topological_order
 from ..viz.graph import computation_graph
-from .compare import check
+from .checker import check
 from .report import Report
 
 

@@ -8,12 +8,12 @@ On the command line ``tinyformer learn start``; in a notebook
 
 from __future__ import annotations
 
-from . import words
+from . import messages
 from .exercises import EXERCISES
 from .folder import Folder
-from .judging import GENERAL, judge
+from .grading import GENERAL, grade
 
-__all__ = ["EXERCISES", "Unsolved", "check", "hint", "judge", "outcome", "require", "solution", "wrong_answers"]
+__all__ = ["EXERCISES", "Unsolved", "check", "hint", "grade", "outcome", "require", "solution", "wrong_answers"]
 
 _unnoted = Folder()                     # progress, while there is no folder of exercises
 
@@ -46,22 +46,22 @@ def require(name, function, prediction=...):
 
 def hint(name):
     """Print the next hint of an exercise; the second one goes by what the last check has found."""
-    exercise, folder = words.find(name), _folder()
-    print(words.hint(exercise, folder, words.NOTEBOOK))
+    exercise, folder = messages.find(name), _folder()
+    print(messages.hint(exercise, folder, messages.NOTEBOOK))
     _print_notices(folder)
 
 
 def solution(name):
     """Print the solution of an exercise, after a pass or three tries."""
-    exercise = words.find(name)
-    print(words.solution(exercise, _folder().entry(exercise.name)))
+    exercise = messages.find(name)
+    print(messages.solution(exercise, _folder().entry(exercise.name)))
 
 
 def _tell(name, function, prediction):
     """Check, note and print: the verdict, and the folder in which it is noted."""
-    exercise, folder = words.find(name), _folder()
-    verdict = judge(exercise, function, prediction)
-    print(words.tell(exercise, verdict, folder.record(verdict), ask=words.NOTEBOOK))
+    exercise, folder = messages.find(name), _folder()
+    verdict = grade(exercise, function, prediction)
+    print(messages.tell(exercise, verdict, folder.record(verdict), ask=messages.NOTEBOOK))
     _print_notices(folder)
     return verdict, folder
 

@@ -12,11 +12,11 @@ import numpy as np
 
 # The inputs of the first round have coprime sizes, so that a stray factor names itself; those of the second this one size,
 # so that a transpose cannot hide behind an error of shapes.
-SQUARE = 3
+SQUARE_SIZE = 3
 
 
 @dataclass(frozen=True)
-class Wrong:
+class WrongAnswer:
     """A mistake that people make: what the solution becomes when each old text in ``edits`` is replaced by the new one.
 
     code        what the doctor must find; "a/b" where either name is right
@@ -105,7 +105,7 @@ class Exercise:
         """Arguments for the function, in its order."""
         sizes = [p.name for p in inspect.signature(self.inputs).parameters.values() if p.default is not p.empty]
         rng = np.random.default_rng([seed, square, 2])      # not the stream that check draws the gradient of the value from
-        return self.inputs(rng, **(dict.fromkeys(sizes, SQUARE) if square else {}))
+        return self.inputs(rng, **(dict.fromkeys(sizes, SQUARE_SIZE) if square else {}))
 
     def wanted(self, inputs):
         """The positions of the arguments that get a gradient."""

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import judging
+from . import grading
 from ..sandbox import Refused, captured, find_function, run_file, within
 from ..sandbox.child import serve
 from ..sandbox.parent import run
 from .exercises import EXERCISES
-from .judging import Verdict, judge
+from .grading import Verdict, grade
 
 
 def check_files(files, limit=None):
     """Yield the ``Verdict`` on each of ``files``, {name of the exercise: path}, in order, as it comes."""
-    limit = judging.LIMIT if limit is None else limit
+    limit = grading.LIMIT if limit is None else limit
     jobs = [[name, str(path), limit] for name, path in files.items()]
     for name, answer in zip(files, run(__name__, jobs, 2 * limit)):
         if isinstance(answer, Refused):
@@ -50,7 +50,7 @@ def check_file(exercise, path, limit, changed=lambda: None):
                 refused = Refused(refused.code, f"{refused}: tinyformer learn reset {exercise.name} writes it again")
             text, lost = printed.result()
             return _refused(exercise.name, refused, printed=text, unprinted=lost)
-    verdict = judge(exercise, function, names.get("prediction", ...), limit)
+    verdict = grade(exercise, function, names.get("prediction", ...), limit)
     before, lost = printed.result()
     verdict.printed, verdict.unprinted = before + verdict.printed, lost + verdict.unprinted
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..interop.published import read_config
-from .bags import BagOfWords, BayesBag
+from .bag_of_words import BagOfWords, BayesBag
 from .bert import Bert, BertConfig
 from .bert_heads import BertClassifier, BertClassifierConfig, BertForPreTraining
 from .classifier import Average, Classifier

@@ -19,7 +19,7 @@ from ..interop.fields import check_fields
 from ..interop.published import meet, tied
 from ..nn import init
 from ..writes import write
-from .checks import check_above_zero, check_heads, check_shares, check_whole, checked_block
+from .config_checks import check_above_zero, check_heads, check_shares, check_whole, checked_block
 from .pretrained import Absent, Pretrained
 
 # Our names of what a published config.json says. Their defaults are ours.

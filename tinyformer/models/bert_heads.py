@@ -14,7 +14,7 @@ import numpy as np
 from .. import nn, ops
 from ..interop.fields import require
 from .bert import Bert, BertConfig, PublishedBert, initialise
-from .checks import check_whole
+from .config_checks import check_whole
 from .classifier import Classifier
 from .pretrained import Absent
 

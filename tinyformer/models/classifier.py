@@ -14,7 +14,7 @@ from .. import nn, ops
 from ..autograd import Tensor, no_grad
 from ..nn import init
 from ..rng import generator
-from .checks import check_at_least_zero, check_shares, check_whole, checked_block
+from .config_checks import check_at_least_zero, check_shares, check_whole, checked_block
 from .pretrained import Pretrained
 
 UNKNOWN = 1                                                 # the id of a token that is not in the vocabulary
@@ -44,7 +44,7 @@ class Classifier(Pretrained):
     """A subclass has ``embedding``, and ``read(vectors, mask)`` from vectors (B, T, C), mask (B, T) True at tokens, to logits."""
 
     task, Config = "classification", ClassifierConfig
-    reads = "tokens"                                        # or "counts"
+    input_type = "tokens"                                   # or "counts"
 
     def forward(self, ids):
         ids = checked_block(self, ids, self.config.block_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import ops
 from ..generate import generate
-from .checks import checked_block
+from .config_checks import checked_block
 from .pretrained import Pretrained
 
 

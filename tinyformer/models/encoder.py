@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .. import nn, ops
 from ..nn import init
-from .checks import check_heads
+from .config_checks import check_heads
 from .classifier import Classifier, ClassifierConfig, masked_mean
 
 

@@ -19,7 +19,7 @@ from ..autograd import Tensor, is_recording
 from ..interop.gpt2 import GPT2Layout
 from ..nn import init
 from ..nn.attention import attend
-from .checks import check_heads, check_shares, check_whole
+from .config_checks import check_heads, check_shares, check_whole
 from .decoder import Decoder
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..rng import generator
-from .checks import check_whole
+from .config_checks import check_whole
 from .hmm_paths import expected, forward, log_sum, viterbi
 from .pretrained import Pretrained
 

@@ -15,7 +15,7 @@ from ..nn import init
 from ..optim import SGD
 from ..rng import generator
 from ..writes import write
-from .checks import check_whole
+from .config_checks import check_whole
 from .pretrained import Pretrained
 
 

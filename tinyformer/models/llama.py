@@ -20,7 +20,7 @@ from .. import nn, ops
 from ..interop.llama import LlamaLayout
 from ..nn import init
 from ..nn.attention import attend
-from .checks import check_above_zero, check_heads, check_whole
+from .config_checks import check_above_zero, check_heads, check_whole
 from .decoder import Decoder
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from .. import nn, ops
 from ..nn import init
 from ..writes import write
-from .checks import check_at_least_zero, check_whole
+from .config_checks import check_at_least_zero, check_whole
 from .pretrained import Pretrained
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from .. import nn, ops
 from ..autograd import no_grad
 from ..nn import init
-from .checks import check_at_least_zero
+from .config_checks import check_at_least_zero
 from .classifier import Classifier, ClassifierConfig
 
 

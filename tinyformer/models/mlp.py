@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .. import nn, ops
 from ..nn import init
-from .checks import check_at_least_zero, check_one_of, check_shares, check_whole
+from .config_checks import check_at_least_zero, check_one_of, check_shares, check_whole
 from .pretrained import Pretrained
 
 ACTIVATIONS = {"relu": nn.ReLU, "leaky-relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh,

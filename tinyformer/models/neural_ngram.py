@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
-from .checks import check_shares, check_whole
+from .config_checks import check_shares, check_whole
 from .decoder import Decoder
 from .ngram_counts import checked_ids
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..generate import generate
-from .checks import check_above_zero, check_one_of, check_whole
+from .config_checks import check_above_zero, check_one_of, check_whole
 from .ngram_counts import SHORT, UNSEEN, Counts, checked_ids, find
 from .ngram_smoothing import SMOOTHINGS, check_tables, tables
 from .pretrained import Pretrained
@@ -60,7 +60,7 @@ class NGram(Pretrained):
     It is used as the neural models are: ``model(ids)``, ``model.loss(ids, targets)``, ``generate``, ``save_pretrained``.
     """
 
-    architecture, task, Config, counted = "ngram", "language", NGramConfig, True
+    architecture, task, Config, trained_by_counting = "ngram", "language", NGramConfig, True
     whole_text = True                   # a loss is read over the text in one piece: windows would cut contexts off
 
     def __init__(self, config):

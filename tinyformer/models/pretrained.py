@@ -20,7 +20,7 @@ class Pretrained(Module):
     """A model that can be saved to a folder and made again from it, or from one that others published.
 
     A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that a recipe trains it for, if
-    one does. One that is ``counted`` has ``fit(data)`` and no gradients. One that is published under other names says under which
+    one does. One that is ``trained_by_counting`` has ``fit(data)`` and no gradients. One that is published under other names says under which
     ``model_types`` of config.json, and as which of its "architectures" where several stand on one network; it overrides the
     four methods that translate: ``read_config`` and ``published_config``, ``adopt`` and ``published_state``.
 
@@ -28,7 +28,7 @@ class Pretrained(Module):
     heads       a pattern of the names of tensors that belong to other models on the same network; they are left out
     """
 
-    architecture, task, counted = "", "", False
+    architecture, task, trained_by_counting = "", "", False
     Config, model_types, published_as = None, (), ()
     parts, heads = {}, None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import nn
-from .checks import check_one_of, check_shares, check_whole
+from .config_checks import check_one_of, check_shares, check_whole
 from .decoder import Decoder
 
 KINDS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}

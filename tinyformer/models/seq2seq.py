@@ -19,7 +19,7 @@ from ..autograd import no_grad
 from ..generate import KVCache, beam_search
 from ..nn import init
 from ..text.pairs import BEGIN, END, PAD
-from .checks import check_heads, check_shares, check_whole, checked_block
+from .config_checks import check_heads, check_shares, check_whole, checked_block
 from .pretrained import Pretrained
 
 

@@ -12,7 +12,7 @@ from ..kernels.reference import causal_bias
 from ..ops.attention import watcher
 from . import functional as F, init
 from .basic import Linear
-from .checks import as_input, check_sizes
+from .argument_checks import as_input, check_sizes
 from .module import Module, Parameter
 
 

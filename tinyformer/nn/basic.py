@@ -8,7 +8,7 @@ import numpy as np
 
 from ..writes import write
 from . import functional as F, init
-from .checks import as_input, check_sizes
+from .argument_checks import as_input, check_sizes
 from .module import Module, Parameter
 
 

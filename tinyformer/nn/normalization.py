@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import functional as F
-from .checks import as_input, check_sizes
+from .argument_checks import as_input, check_sizes
 from .module import Module, Parameter
 
 

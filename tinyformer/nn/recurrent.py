@@ -9,7 +9,7 @@ import numpy as np
 from .. import ops
 from ..autograd import Tensor
 from . import functional as F, init
-from .checks import as_input, check_sizes
+from .argument_checks import as_input, check_sizes
 from .module import Module, Parameter
 
 

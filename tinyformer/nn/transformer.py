@@ -13,7 +13,7 @@ import numpy as np
 from . import functional as F, init
 from .attention import MultiheadAttention
 from .basic import Dropout, Linear
-from .checks import as_input
+from .argument_checks import as_input
 from .module import Module, ModuleList
 from .normalization import LayerNorm
 

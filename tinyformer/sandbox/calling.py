@@ -6,7 +6,7 @@ import numpy as np
 
 from .limits import Stopped
 from .refusal import Refused
-from .words import explain
+from .messages import explain
 
 __all__ = ["Refused", "call"]
 

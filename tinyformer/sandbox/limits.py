@@ -10,7 +10,7 @@ import time
 import traceback
 
 from .refusal import Refused
-from .words import at, innermost
+from .messages import at, innermost
 
 LOOK = 0.05                             # seconds between two looks, in which Ctrl-C is noticed on Windows too
 PATIENCE = 0.5                          # seconds for a thread to end that has been told to

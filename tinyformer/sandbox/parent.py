@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import processes
 from .refusal import Refused
-from .words import FOREIGN, cut, visible
+from .messages import FOREIGN, cut, visible
 
 GRACE = 5                               # seconds beyond the limit, for code that cannot be stopped from inside
 START = 60                              # seconds for Python to start on a busy machine

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .limits import Stopped
 from .refusal import Refused
-from .words import explain
+from .messages import explain
 
 LARGEST = 1 << 20                       # bytes that a file of exercises may have
 

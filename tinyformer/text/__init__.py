@@ -4,7 +4,7 @@ from .basic import longest_words, split_words
 from .bpe import BytePairTokenizer
 from .characters import CharTokenizer
 from .corpora import CORPORA, data_folder, load_corpus
-from .kinds import load_tokenizer, train_tokenizer
+from .registry import load_tokenizer, train_tokenizer
 from .pairs import PairTokenizer
 from .published import PublishedBPE
 from .wordpiece import WordPieceTokenizer

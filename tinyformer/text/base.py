@@ -12,7 +12,7 @@ from ..files import replace_file
 class Tokenizer:
     """Text to ids and back.
 
-    A subclass has a ``kind``, ``vocab_size``, ``train(text, …)``, ``encode(text)``, ``decode(ids)``, and the pair
+    A subclass has a ``type_name``, ``vocab_size``, ``train(text, …)``, ``encode(text)``, ``decode(ids)``, and the pair
     ``to_dict()`` and ``from_dict(fields)`` of what is saved. ``tokens`` lists what each id stands for, as text or as bytes.
     ``exact`` says whether ``decode`` gives the very text back that was encoded, white space and rare words too.
     """

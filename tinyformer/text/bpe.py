@@ -29,7 +29,7 @@ class BytePairTokenizer(Tokenizer):
     merges      pairs (left, right) of ids, in the order in which they were learned: the earlier, the higher its rank
     """
 
-    kind = "bpe"
+    type_name = "bpe"
 
     def __init__(self, merges):
         self.tokens = [bytes([byte]) for byte in range(256)]            # by id
@@ -94,7 +94,7 @@ class BytePairTokenizer(Tokenizer):
 
     def to_dict(self):
         """What is saved."""
-        return {"type": self.kind, "merges": [list(pair) for pair in self.merges]}
+        return {"type": self.type_name, "merges": [list(pair) for pair in self.merges]}
 
     @classmethod
     def from_dict(cls, fields):

@@ -17,7 +17,7 @@ class CharTokenizer(Tokenizer):
                     otherwise they are an error
     """
 
-    kind = "char"
+    type_name = "char"
 
     def __init__(self, characters, unk=False):
         check_text("CharTokenizer", characters)
@@ -69,7 +69,7 @@ class CharTokenizer(Tokenizer):
 
     def to_dict(self):
         """What is saved."""
-        return {"type": self.kind, "characters": self.characters, "unk": self.unk}
+        return {"type": self.type_name, "characters": self.characters, "unk": self.unk}
 
     @classmethod
     def from_dict(cls, fields):

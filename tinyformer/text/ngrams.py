@@ -28,7 +28,7 @@ class NGramTokenizer(Tokenizer):
     documents       in how many of the ``total`` training texts each token stands
     """
 
-    kind, exact = "ngrams", False
+    type_name, exact = "ngrams", False
 
     def __init__(self, unit, n, tokens, documents, total):
         if unit not in UNITS:
@@ -95,7 +95,7 @@ class NGramTokenizer(Tokenizer):
 
     def to_dict(self):
         """What is saved."""
-        return {"type": self.kind, "unit": self.unit, "n": self.n, "tokens": self.tokens[len(SPECIAL):],
+        return {"type": self.type_name, "unit": self.unit, "n": self.n, "tokens": self.tokens[len(SPECIAL):],
                 "documents": self.documents, "total": self.total}
 
     @classmethod

@@ -18,7 +18,7 @@ class PairTokenizer(Tokenizer):
     target      the same for a target
     """
 
-    kind = "pair"
+    type_name = "pair"
 
     def __init__(self, symbols, source="characters", target="characters"):
         if not all(isinstance(symbol, str) and symbol for symbol in symbols) or len(set(symbols)) != len(symbols):
@@ -77,7 +77,7 @@ class PairTokenizer(Tokenizer):
 
     def to_dict(self):
         """What is saved."""
-        return {"type": self.kind, "symbols": self.symbols, "source": self.source, "target": self.target}
+        return {"type": self.type_name, "symbols": self.symbols, "source": self.source, "target": self.target}
 
     @classmethod
     def from_dict(cls, fields):

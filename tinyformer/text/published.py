@@ -32,7 +32,7 @@ class PublishedBPE(Tokenizer):
     normalizers and cuts of ``text.normalizers``.
     """
 
-    kind = "published-bpe"
+    type_name = "published-bpe"
 
     def __init__(self, fields):
         model = fields["model"]
@@ -139,7 +139,7 @@ class PublishedBPE(Tokenizer):
 
     def to_dict(self):
         """What is saved."""
-        return {"type": self.kind, "tokenizer": self.fields}
+        return {"type": self.type_name, "tokenizer": self.fields}
 
     @classmethod
     def from_dict(cls, fields):

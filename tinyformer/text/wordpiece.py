@@ -36,7 +36,7 @@ class WordPieceTokenizer(Tokenizer):
     cleanup         ``decode`` puts no space before a full stop and its like, as in Hugging Face's library
     """
 
-    kind, exact = "wordpiece", False
+    type_name, exact = "wordpiece", False
 
     def __init__(self, vocabulary, lowercase=True, strip_accents=None, chinese=True, added=None, longest_word=LONGEST,
                  cleanup=False):
@@ -192,7 +192,7 @@ class WordPieceTokenizer(Tokenizer):
 
     def to_dict(self):
         """What is saved."""
-        saved = {"type": self.kind, "vocabulary": self.tokens[:len(self.ids)], "lowercase": self.lowercase,
+        saved = {"type": self.type_name, "vocabulary": self.tokens[:len(self.ids)], "lowercase": self.lowercase,
                  "strip_accents": self.strip_accents, "chinese": self.chinese}
         if self._fields is not None:
             saved["added"] = self._fields

@@ -20,7 +20,7 @@ class WordTokenizer(Tokenizer):
     lexicon     Chinese words; of them forward maximum matching cuts the longest first
     """
 
-    kind, exact = "word", False
+    type_name, exact = "word", False
 
     def __init__(self, words, lowercase=True, lexicon=()):
         self.tokens = [PAD, UNKNOWN, *words]
@@ -71,7 +71,7 @@ class WordTokenizer(Tokenizer):
 
     def to_dict(self):
         """What is saved."""
-        return {"type": self.kind, "words": self.tokens[2:], "lowercase": self.lowercase, "lexicon": sorted(self.lexicon)}
+        return {"type": self.type_name, "words": self.tokens[2:], "lowercase": self.lowercase, "lexicon": sorted(self.lexicon)}
 
     @classmethod
     def from_dict(cls, fields):

@@ -27,7 +27,7 @@ def check_memory(recipe, config):
         return
     settings = recipe.train
     try:
-        parameters = count_parameters(recipe.kind, config)
+        parameters = count_parameters(recipe.model_class, config)
     except (MemoryError, OverflowError, ValueError) as error:
         if isinstance(error, ValueError) and not any(words in str(error).lower() for words in TOO_LARGE):
             raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..data.sparse import SparseRows
 from ..models import load_model
-from ..nn.checks import check_finite
+from ..nn.argument_checks import check_finite
 from ..text import load_tokenizer
 from ..text.base import check_text
 from ..text.ngrams import UNKNOWN, NGramTokenizer, units
@@ -28,7 +28,7 @@ def predict(folder, text):
     words = tokenizer.encode(text)
     if not words.size:
         raise ValueError("predict: the text is empty, expected at least one word")
-    if model.reads == "counts":
+    if model.input_type == "counts":
         x, cut = SparseRows.of([tokenizer.tf_idf(text)]), False
         shown = x.columns
     else:

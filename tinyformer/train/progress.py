@@ -6,16 +6,16 @@ import sys
 import time
 
 
-def progress(total, start=0, reads="tokens"):
+def progress(total, start=0, unit="tokens"):
     """The one that suits where the output goes; use it as a context manager."""
-    return (TerminalProgress if sys.stdout.isatty() else PlainProgress)(total, start, reads)
+    return (TerminalProgress if sys.stdout.isatty() else PlainProgress)(total, start, unit)
 
 
 class Progress:
     """What both know: how to say where a run stands. The speed is a mean in which a step's weight halves every 14 steps."""
 
-    def __init__(self, total, start, reads="tokens"):
-        self.total, self.start, self.reads = total, start, reads
+    def __init__(self, total, start, unit="tokens"):
+        self.total, self.start, self.unit = total, start, unit
         self._speed = None
 
     def __enter__(self):
@@ -28,14 +28,14 @@ class Progress:
         """Both losses (the validation loss is None until it is first measured) and the speed, in words."""
         self._speed = per_s if self._speed is None else 0.95 * self._speed + 0.05 * per_s
         val = "" if val_loss is None else f"  val {val_loss:.4f}"
-        return f"train {train_loss:.4f}{val}  {self._speed:,.0f} {self.reads}/s"
+        return f"train {train_loss:.4f}{val}  {self._speed:,.0f} {self.unit}/s"
 
 
 class TerminalProgress(Progress):
     """A rich bar: steps, losses, speed and time left, on one line. Where the terminal is narrow, bar and losses give way."""
 
-    def __init__(self, total, start, reads="tokens"):
-        super().__init__(total, start, reads)
+    def __init__(self, total, start, unit="tokens"):
+        super().__init__(total, start, unit)
         from rich.progress import Progress as Bar
         self._bar = Bar(_line_column(), expand=True)
         self._task = self._bar.add_task("starting", total=total, completed=start)
@@ -89,8 +89,8 @@ def _line_column():
 class PlainProgress(Progress):
     """A line when ``every`` seconds have passed since the last one."""
 
-    def __init__(self, total, start, reads="tokens", every=5.0):
-        super().__init__(total, start, reads)
+    def __init__(self, total, start, unit="tokens", every=5.0):
+        super().__init__(total, start, unit)
         self.every = every
         self._began = self._last = time.monotonic()
 

@@ -66,23 +66,23 @@ class Recipe:
             self.data = self.task.Data()
 
     @property
-    def kind(self):
+    def model_class(self):
         """The class of its model."""
         return ARCHITECTURES[self.model["architecture"]]
 
     @property
     def task(self):
         """What is learned, a class of ``train.tasks``: the model knows."""
-        return TASKS[self.kind.task]
+        return TASKS[self.model_class.task]
 
     def model_config(self, **sizes):
         """The config of the model for data of those sizes."""
-        return self.kind.Config(**sizes, **{name: value for name, value in self.model.items() if name != "architecture"})
+        return self.model_class.Config(**sizes, **{name: value for name, value in self.model.items() if name != "architecture"})
 
     def to_toml(self):
         """The recipe as TOML, every setting filled in. What was not measured is left out."""
         table = dataclasses.asdict(self)
-        if self.kind.counted:
+        if self.model_class.trained_by_counting:
             del table["train"]
         return tomlkit.dumps({key: value for key, value in table.items() if value or key not in MEASURED})
 
@@ -145,12 +145,12 @@ def _nearest(word, known):
 def _fields(recipe):
     """{dotted key: type} of all that can be set. A model's keys are its config's, without the sizes that the data decide."""
     known = {key: type(getattr(recipe, key)) for key in ("name", "about", *MEASURED)}
-    for section in ("data", "train")[:1 if recipe.kind.counted else 2]:
+    for section in ("data", "train")[:1 if recipe.model_class.trained_by_counting else 2]:
         settings = getattr(recipe, section)
         known.update((f"{section}.{f.name}", type(getattr(settings, f.name))) for f in dataclasses.fields(settings))
     known["model.architecture"] = str
     kinds = {"int": int, "float": float, "bool": bool, "str": str}
-    for f in dataclasses.fields(recipe.kind.Config):
+    for f in dataclasses.fields(recipe.model_class.Config):
         if f.name not in recipe.task.Sizes:
             known[f"model.{f.name}"] = kinds[f.type]
     return known
@@ -159,7 +159,7 @@ def _fields(recipe):
 def _known(recipe, key):
     """The type of what ``key`` names."""
     known = _fields(recipe)
-    if recipe.kind.counted and key.startswith("train."):
+    if recipe.model_class.trained_by_counting and key.startswith("train."):
         raise RecipeError(f"{key}: the model {recipe.model['architecture']!r} is counted, not trained in steps; expected no "
                           f"settings of a training")
     if key not in known:
@@ -206,7 +206,7 @@ def _validate(recipe):
             raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least 0 and less than 1")
     if not 0 <= train.layer_decay <= 1:
         raise RecipeError(f"train.layer_decay: got {train.layer_decay}, expected 0…1")
-    if train.layer_decay < 1 and not hasattr(recipe.kind, "levels"):
+    if train.layer_decay < 1 and not hasattr(recipe.model_class, "levels"):
         raise RecipeError(f"train.layer_decay: got {train.layer_decay}, but a {recipe.model['architecture']} knows no levels; "
                           f"expected 1")
     if train.min_lr > train.lr:
@@ -219,4 +219,4 @@ def _validate(recipe):
         recipe.data.check()
         recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
     except ValueError as error:                             # a config says "GPTConfig: n_layer is 0, expected …"
-        raise RecipeError(str(error).replace(f"{recipe.kind.Config.__name__}: ", "model.", 1)) from None
+        raise RecipeError(str(error).replace(f"{recipe.model_class.Config.__name__}: ", "model.", 1)) from None

@@ -60,7 +60,7 @@ class Run:
         check_memory(recipe, config)
         randomness.seed(settings.seed)
         self.recipe, self.task = recipe, task
-        self.model = recipe.kind(config)
+        self.model = recipe.model_class(config)
         task.prepare(self.model)
         self.optimizer = _optimizer(self.model, settings)
         self.schedule = _schedule(self.optimizer, settings)
@@ -172,7 +172,7 @@ def train(recipe, folder, resume=False):
     """
     folder = Path(folder)
     with FolderLock(folder) as held:
-        return _count(recipe, held) if recipe.kind.counted else _descend(recipe, held, resume)
+        return _count(recipe, held) if recipe.model_class.trained_by_counting else _descend(recipe, held, resume)
 
 
 def _descend(recipe, held, resume):
@@ -202,7 +202,7 @@ def _descend(recipe, held, resume):
     _, step, val_loss = run.best or (None, run.step, val_loss)
     result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds)
     draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss), levels=result.baselines,
-                unit=run.task.unit)
+                unit=run.task.input_unit)
     return result
 
 
@@ -213,7 +213,7 @@ def _count(recipe, held):
     task.check(config)
     print(f"{task.describe()}; counting")
     began = time.monotonic()
-    model = recipe.kind(config).fit(task.train)
+    model = recipe.model_class(config).fit(task.train)
     seconds, figures = time.monotonic() - began, task.measure(model)
     _set_aside(held)
     replace_file(folder / "recipe.toml", recipe.to_toml())
@@ -252,7 +252,7 @@ def _loop(run, folder, settings, metrics):
     """Train to the last step: measure, show, save. Returns the loss on the whole validation split; None if no step was left."""
     began = time.monotonic() - run.seconds
     figures, val_loss = {}, next((r["val_loss"] for r in reversed(metrics.records) if r["val_loss"] is not None), None)
-    with Interruptible() as stop, progress(settings.max_steps, run.step, run.task.reads) as bar:
+    with Interruptible() as stop, progress(settings.max_steps, run.step, run.task.input_unit) as bar:
         run.model.train()
         last = time.monotonic()
         steps = fit(run.model, run.optimizer, run.schedule, run.next_batch, start=run.step, max_steps=settings.max_steps,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..evidence import Point
 from ..report import Finding
-from ..subject import copies
+from ..function_forms import copies
 
 
 def other_input(e):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..report import Finding
-from ..subject import copies
+from ..function_forms import copies
 from .record import record_of
 
 MOST = 128                              # entries of a step

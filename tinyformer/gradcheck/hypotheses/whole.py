@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..report import Finding
-from ..subject import copies
+from ..function_forms import copies
 
 
 def zero(e):

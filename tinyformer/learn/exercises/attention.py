@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def scores(q, k):
@@ -33,19 +33,19 @@ SCORES = Exercise(
     hints=("A matrix product with its second factor transposed, times a constant.",
            "dq sums over the keys, dk over the queries; both keep the constant."),
     wrong=(
-        Wrong("factor", "the scale forgotten in dq", "The constant belongs to both gradients.",
+        WrongAnswer("factor", "the scale forgotten in dq", "The constant belongs to both gradients.",
               {"dscores @ k * scale": "dscores @ k"}),
-        Wrong("factor", "the scale forgotten in dk", "The constant belongs to both gradients.",
+        WrongAnswer("factor", "the scale forgotten in dk", "The constant belongs to both gradients.",
               {"dscores.T @ q * scale": "dscores.T @ q"}),
-        Wrong("factor", "divided by D in place of √D", "The constant is the one of the way forward.",
+        WrongAnswer("factor", "divided by D in place of √D", "The constant is the one of the way forward.",
               {"dq = dscores @ k * scale": "dq = dscores @ k * scale ** 2"}),
-        Wrong("factor", "multiplied with √D", "Forward it made smaller: so it does on the way back.",
+        WrongAnswer("factor", "multiplied with √D", "Forward it made smaller: so it does on the way back.",
               {"dscores.T @ q * scale": "dscores.T @ q / scale"}),
-        Wrong("operand", "the scores not transposed for dk", "dk sums over the queries, the first axis of the scores.",
+        WrongAnswer("operand", "the scores not transposed for dk", "dk sums over the queries, the first axis of the scores.",
               {"dscores.T @ q": "dscores @ q"}),
-        Wrong("swapped", "dq and dk exchanged", "Gradients come back in the order of the arguments.",
+        WrongAnswer("swapped", "dq and dk exchanged", "Gradients come back in the order of the arguments.",
               {"return dq, dk": "return dk, dq"}),
-        Wrong("sign", "a minus in dk", "A product has no minus.", {"dk = dscores.T": "dk = -dscores.T"}),
+        WrongAnswer("sign", "a minus in dk", "A product has no minus.", {"dk = dscores.T": "dk = -dscores.T"}),
     ))
 
 
@@ -76,18 +76,18 @@ CAUSAL_SOFTMAX = Exercise(
     hints=("The softmax's gradient, as you have written it. What does the mask change about it?",
            "P is 0 where the mask is, and P stands in front of everything."),
     wrong=(
-        Wrong("mask", "1 where the mask is", "A masked score moves nothing: its gradient is 0.",
+        WrongAnswer("mask", "1 where the mask is", "A masked score moves nothing: its gradient is 0.",
               {"return P * (dP": "return np.where(visible, P, 1) * (dP"}),
-        Wrong("inverted-mask/mask/dropped", "the mask on the wrong side", "Row t sees what came before it: the lower triangle.",
+        WrongAnswer("inverted-mask/mask/dropped", "the mask on the wrong side", "Row t sees what came before it: the lower triangle.",
               {"return P * (dP - (P * dP).sum(axis=1, keepdims=True))":
                "return np.triu(np.ones((T, T))) * P.T * (dP - (P * dP).sum(axis=1, keepdims=True))"}),
-        Wrong("softmax-diagonal", "the diagonal of the Jacobian alone", "Visible scores of a row share one sum.",
+        WrongAnswer("softmax-diagonal", "the diagonal of the Jacobian alone", "Visible scores of a row share one sum.",
               {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
-        Wrong("missing-term/local-derivative", "masked entries counted in the sum",
+        WrongAnswer("missing-term/local-derivative", "masked entries counted in the sum",
               "Weigh each dP with its P: masked ones then count 0.", {"(P * dP).sum": "dP.sum"}),
-        Wrong("reduction", "the sum down the columns", "Rows are normalised, not columns.",
+        WrongAnswer("reduction", "the sum down the columns", "Rows are normalised, not columns.",
               {"(P * dP).sum(axis=1, keepdims=True)": "(P * dP).sum(axis=0, keepdims=True)"}),
-        Wrong("dropped", "the diagonal masked too", "A token sees itself.",
+        WrongAnswer("dropped", "the diagonal masked too", "A token sees itself.",
               {"return P * (dP - (P * dP).sum(axis=1, keepdims=True))":
                "return np.tril(P * (dP - (P * dP).sum(axis=1, keepdims=True)), -1)"}),
     ))
@@ -127,21 +127,21 @@ ATTENTION = Exercise(
     hints=("Three steps back: the product P V, the softmax, the scores. You have written each.",
            "dv = Pᵀ dO and dP = dO Vᵀ; then dS by the softmax's rule; then dq and dk with the scale."),
     wrong=(
-        Wrong("operand", "P not transposed for dv", "dv sums over the queries.", {"P.T @ dO": "P @ dO"}),
-        Wrong("factor", "the scale forgotten", "S is Q Kᵀ over √D: so are dq and dk.",
+        WrongAnswer("operand", "P not transposed for dv", "dv sums over the queries.", {"P.T @ dO": "P @ dO"}),
+        WrongAnswer("factor", "the scale forgotten", "S is Q Kᵀ over √D: so are dq and dk.",
               {"dq = dS @ k * scale": "dq = dS @ k", "dk = dS.T @ q * scale": "dk = dS.T @ q"}),
-        Wrong("softmax-diagonal/missing-term", "the softmax's sum forgotten",
+        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten",
               "Raising one score lowers all other weights of its row.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
-        Wrong("softmax-diagonal", "the diagonal of the softmax's Jacobian",
+        WrongAnswer("softmax-diagonal", "the diagonal of the softmax's Jacobian",
               "P ∘ (1 − P) ∘ dP leaves out how weights of a row share their sum.",
               {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
-        Wrong("local-derivative/softmax-diagonal", "the softmax skipped", "Between P and S stands the softmax.",
+        WrongAnswer("local-derivative/softmax-diagonal", "the softmax skipped", "Between P and S stands the softmax.",
               {"dS = P * (dP - (P * dP).sum(axis=1, keepdims=True))": "dS = dP"}),
-        Wrong("missing", "no gradient for the keys", "A key moves the scores as a query does.",
+        WrongAnswer("missing", "no gradient for the keys", "A key moves the scores as a query does.",
               {"dk = dS.T @ q * scale": "dk = None"}),
-        Wrong("swapped", "dq and dk exchanged", "The order is q, k, v.", {"return dq, dk": "return dk, dq"}),
-        Wrong("reduction", "the sum along the queries", "P's rows sum to 1: the sum is along the keys.",
+        WrongAnswer("swapped", "dq and dk exchanged", "The order is q, k, v.", {"return dq, dk": "return dk, dq"}),
+        WrongAnswer("reduction", "the sum along the queries", "P's rows sum to 1: the sum is along the keys.",
               {"(P * dP).sum(axis=1, keepdims=True)": "(P * dP).sum(axis=0, keepdims=True)"}),
     ))
 
@@ -170,17 +170,17 @@ SPLIT_HEADS = Exercise(
     hints=("No number is changed, each only moves: the gradient moves back the same way.",
            "Undo the steps in the opposite order: first the transposition, then the reshape."),
     wrong=(
-        Wrong("head-order", "reshaped without transposing",
+        WrongAnswer("head-order", "reshaped without transposing",
               "A reshape keeps the order in memory: after it heads and times are mixed.",
               {"dy.transpose(1, 0, 2).reshape(T, C)": "dy.reshape(T, C)"}),
-        Wrong("head-order", "heads and features interleaved", "Head h owns D columns that stand together.",
+        WrongAnswer("head-order", "heads and features interleaved", "Head h owns D columns that stand together.",
               {"dy.transpose(1, 0, 2)": "dy.transpose(1, 2, 0)"}),
-        Wrong("head-order/permuted", "the heads in reverse", "The first D columns are head 0.",
+        WrongAnswer("head-order/permuted", "the heads in reverse", "The first D columns are head 0.",
               {"dy.transpose": "dy[::-1].transpose"}),
-        Wrong("shape", "the heads left apart", "x has no axis for heads.", {".reshape(T, C)": ""}),
-        Wrong("factor", "averaged over the heads", "Each column belongs to one head.",
+        WrongAnswer("shape", "the heads left apart", "x has no axis for heads.", {".reshape(T, C)": ""}),
+        WrongAnswer("factor", "averaged over the heads", "Each column belongs to one head.",
               {"dy.transpose(1, 0, 2).reshape(T, C)": "dy.transpose(1, 0, 2).reshape(T, C) / H"}),
-        Wrong("permuted", "times reversed", "Time t stays time t.", {"dy.transpose": "dy[:, ::-1].transpose"}),
+        WrongAnswer("permuted", "times reversed", "Time t stays time t.", {"dy.transpose": "dy[:, ::-1].transpose"}),
     ))
 
 
@@ -219,20 +219,20 @@ MULTI_HEAD = Exercise(
     hints=("Split dO as q was split; each head then is the exercise before; merge at the end.",
            "On arrays (H, T, D) the same formulas hold, if only the last two axes are transposed."),
     wrong=(
-        Wrong("factor", "√C in place of √D", "Each head divides by the root of its own width.",
+        WrongAnswer("factor", "√C in place of √D", "Each head divides by the root of its own width.",
               {"keepdims=True)) / np.sqrt(D)": "keepdims=True)) / np.sqrt(C)"}),
-        Wrong("factor", "the scale forgotten", "The scores were divided by √D.",
+        WrongAnswer("factor", "the scale forgotten", "The scores were divided by √D.",
               {"keepdims=True)) / np.sqrt(D)": "keepdims=True))"}),
-        Wrong("head-order", "dO reshaped without transposing", "Split dO exactly as q was split.",
+        WrongAnswer("head-order", "dO reshaped without transposing", "Split dO exactly as q was split.",
               {"dO = dO.reshape(T, H, D).transpose(1, 0, 2)": "dO = dO.reshape(H, T, D)"}),
-        Wrong("head-order", "merged without transposing", "Times first, then heads, then the reshape.",
+        WrongAnswer("head-order", "merged without transposing", "Times first, then heads, then the reshape.",
               {"dx.transpose(1, 0, 2).reshape(T, C)": "dx.reshape(T, C)"}),
-        Wrong("operand", "P in place of Pᵀ for dV", "dV sums over the queries.", {"P.transpose(0, 2, 1) @ dO": "P @ dO"}),
-        Wrong("operand", "dS in place of its transpose for dK", "dK sums over the queries.",
+        WrongAnswer("operand", "P in place of Pᵀ for dV", "dV sums over the queries.", {"P.transpose(0, 2, 1) @ dO": "P @ dO"}),
+        WrongAnswer("operand", "dS in place of its transpose for dK", "dK sums over the queries.",
               {"dS.transpose(0, 2, 1) @ Q": "dS @ Q"}),
-        Wrong("softmax-diagonal", "the softmax's sum forgotten", "Weights of a row share one sum.",
+        WrongAnswer("softmax-diagonal", "the softmax's sum forgotten", "Weights of a row share one sum.",
               {"(dP - (P * dP).sum(axis=2, keepdims=True))": "dP"}),
-        Wrong("swapped", "dk and dv exchanged", "The order is q, k, v.", {"(dQ, dK, dV)": "(dQ, dV, dK)"}),
+        WrongAnswer("swapped", "dk and dv exchanged", "The order is q, k, v.", {"(dQ, dK, dV)": "(dQ, dV, dK)"}),
     ))
 
 
@@ -273,17 +273,17 @@ CROSS_ATTENTION = Exercise(
     hints=("First the head alone (dQ, dK, dV), then three linear layers.",
            "memory is used twice. What happens to the gradients of a tensor that is used twice?"),
     wrong=(
-        Wrong("overwrite/lost-path", "the values' path to memory only", "memory makes the keys too.",
+        WrongAnswer("overwrite/lost-path", "the values' path to memory only", "memory makes the keys too.",
               {"dK @ Wk + dV @ Wv": "dV @ Wv"}),
-        Wrong("overwrite/lost-path", "the keys' path to memory only", "memory makes the values too.",
+        WrongAnswer("overwrite/lost-path", "the keys' path to memory only", "memory makes the values too.",
               {"dK @ Wk + dV @ Wv": "dK @ Wk"}),
-        Wrong("operand", "the weights of keys and values exchanged", "Each gradient goes back through its own weight.",
+        WrongAnswer("operand", "the weights of keys and values exchanged", "Each gradient goes back through its own weight.",
               {"dK @ Wk + dV @ Wv": "dK @ Wv + dV @ Wk"}),
-        Wrong("swapped", "dWk and dWv exchanged", "The order is Wq, Wk, Wv.",
+        WrongAnswer("swapped", "dWk and dWv exchanged", "The order is Wq, Wk, Wv.",
               {"dK.T @ memory, dV.T @ memory": "dV.T @ memory, dK.T @ memory"}),
-        Wrong("factor/missing-term", "the scale forgotten", "The scores were divided by √D.",
+        WrongAnswer("factor/missing-term", "the scale forgotten", "The scores were divided by √D.",
               {"keepdims=True)) * scale": "keepdims=True))"}),
-        Wrong("softmax-diagonal/missing-term", "the softmax's sum forgotten", "Weights of a row share one sum.",
+        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten", "Weights of a row share one sum.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
-        Wrong("transpose", "dWq transposed", "Wq is (D, C).", {"dQ.T @ x": "x.T @ dQ"}),
+        WrongAnswer("transpose", "dWq transposed", "Wq is (D, C).", {"dQ.T @ x": "x.T @ dQ"}),
     ))

@@ -6,7 +6,7 @@ from math import erf
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def exact_gelu(x):
@@ -33,16 +33,16 @@ EXACT_GELU = Exercise(
     hints=("A product of x and Φ(x): the product rule gives two terms.",
            "What a distribution grows by at x is its density φ(x)."),
     wrong=(
-        Wrong("missing-term", "only the first term of the product rule", "Φ depends on x too.", {" + x * phi": ""}),
-        Wrong("missing-term", "only the second term of the product rule", "x stands before Φ too.", {"(Phi + x * phi)": "(x * phi)"}),
-        Wrong("local-derivative", "φ without its x", "In the product rule x stays beside the derivative of Φ.", {"x * phi": "phi"}),
-        Wrong("local-derivative", "φ without 1/√(2π)", "φ is a density: what makes its area 1?", {" / np.sqrt(2 * np.pi)": ""}),
-        Wrong("local-derivative", "the ½ in the exponent forgotten", "φ(x) = exp(−x²/2)/√(2π).", {"-x ** 2 / 2": "-x ** 2"}),
-        Wrong("local-derivative", "φ taken for its derivative", "Φ′ is φ itself, not φ′ = −x φ.",
+        WrongAnswer("missing-term", "only the first term of the product rule", "Φ depends on x too.", {" + x * phi": ""}),
+        WrongAnswer("missing-term", "only the second term of the product rule", "x stands before Φ too.", {"(Phi + x * phi)": "(x * phi)"}),
+        WrongAnswer("local-derivative", "φ without its x", "In the product rule x stays beside the derivative of Φ.", {"x * phi": "phi"}),
+        WrongAnswer("local-derivative", "φ without 1/√(2π)", "φ is a density: what makes its area 1?", {" / np.sqrt(2 * np.pi)": ""}),
+        WrongAnswer("local-derivative", "the ½ in the exponent forgotten", "φ(x) = exp(−x²/2)/√(2π).", {"-x ** 2 / 2": "-x ** 2"}),
+        WrongAnswer("local-derivative", "φ taken for its derivative", "Φ′ is φ itself, not φ′ = −x φ.",
               {"(Phi + x * phi)": "(Phi - x * x * phi)"}),
-        Wrong("local-derivative/sign", "a minus between the terms", "Both terms of a product's derivative are added.",
+        WrongAnswer("local-derivative/sign", "a minus between the terms", "Both terms of a product's derivative are added.",
               {"Phi + x": "Phi - x"}),
-        Wrong("upstream", "dy ignored", "Multiply by the gradient that arrives.", {"return dy * ": "return "}),
+        WrongAnswer("upstream", "dy ignored", "Multiply by the gradient that arrives.", {"return dy * ": "return "}),
     ))
 
 
@@ -83,16 +83,16 @@ MASKED_CROSS_ENTROPY = Exercise(
     hints=("At an asked place it is the cross-entropy that you know: p, less 1 at the right word.",
            "A place that is not asked does not move L. And L is a mean: over how many places?"),
     wrong=(
-        Wrong("factor", "the mean over all places", "L is the mean over the places that are asked.",
+        WrongAnswer("factor", "the mean over all places", "L is the mean over the places that are asked.",
               {"/ asked.sum()": "/ len(labels)"}),
-        Wrong("factor", "the sum in place of the mean", "L is a mean: each asked place counts 1/|M|.", {" / asked.sum()": ""}),
-        Wrong("mask", "a gradient at every place", "Where nothing is asked, no logit moves L.", {" * asked[:, None]": ""}),
-        Wrong("inverted-mask/dropped/mask", "the places that are not asked", "The others: where the label is not −100.",
+        WrongAnswer("factor", "the sum in place of the mean", "L is a mean: each asked place counts 1/|M|.", {" / asked.sum()": ""}),
+        WrongAnswer("mask", "a gradient at every place", "Where nothing is asked, no logit moves L.", {" * asked[:, None]": ""}),
+        WrongAnswer("inverted-mask/dropped/mask", "the places that are not asked", "The others: where the label is not −100.",
               {"asked[:, None]": "~asked[:, None]"}),
-        Wrong("missing-term", "the probabilities alone", "The right word's logit stands in the numerator as well.",
+        WrongAnswer("missing-term", "the probabilities alone", "The right word's logit stands in the numerator as well.",
               {"        dlogits[rows, words] -= 1\n": ""}),
-        Wrong("sign", "the sign turned round", "More on the right word makes L smaller.", {"return dL * ": "return -dL * "}),
-        Wrong("upstream", "dL ignored", "Multiply by the gradient that arrives.", {"return dL * ": "return "}),
+        WrongAnswer("sign", "the sign turned round", "More on the right word makes L smaller.", {"return dL * ": "return -dL * "}),
+        WrongAnswer("upstream", "dL ignored", "Multiply by the gradient that arrives.", {"return dL * ": "return "}),
     ))
 
 
@@ -123,15 +123,15 @@ FIRST_TOKEN = Exercise(
     hints=("First the tanh, then a linear layer whose input is h₀. What is the gradient of a token that is not read?",
            "dh has h's shape: zeros, and in its first token what the linear layer hands back."),
     wrong=(
-        Wrong("mask/unbroadcast", "a gradient for every token", "Only the first token is read.",
+        WrongAnswer("mask/unbroadcast", "a gradient for every token", "Only the first token is read.",
               {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None]"}),
-        Wrong("mask/reduction", "as if it were the mean over the tokens", "Only the first token is read, and it whole.",
+        WrongAnswer("mask/reduction", "as if it were the mean over the tokens", "Only the first token is read, and it whole.",
               {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None] / h.shape[1]"}),
-        Wrong("permuted/inverted-mask/mask/dropped", "the last token's place", "The token that is read stands first.",
+        WrongAnswer("permuted/inverted-mask/mask/dropped", "the last token's place", "The token that is read stands first.",
               {"dh[:, 0] =": "dh[:, -1] ="}),
-        Wrong("shape", "the first token's gradient alone", "h has T tokens, so dh has.", {"return dh, dW": "return dz @ W, dW"}),
-        Wrong("local-derivative", "the tanh skipped", "Between y and the product stands a tanh.", {"dy * (1 - y ** 2)": "dy"}),
-        Wrong("local-derivative", "1 − y in place of 1 − y²", "The slope of tanh is 1 − tanh².", {"(1 - y ** 2)": "(1 - y)"}),
-        Wrong("operand", "Wᵀ for W", "W is square, so no shape warns you.", {"= dz @ W": "= dz @ W.T"}),
-        Wrong("transpose", "dW transposed", "W is square, so no shape warns you.", {"dz.T @ h[:, 0]": "h[:, 0].T @ dz"}),
+        WrongAnswer("shape", "the first token's gradient alone", "h has T tokens, so dh has.", {"return dh, dW": "return dz @ W, dW"}),
+        WrongAnswer("local-derivative", "the tanh skipped", "Between y and the product stands a tanh.", {"dy * (1 - y ** 2)": "dy"}),
+        WrongAnswer("local-derivative", "1 − y in place of 1 − y²", "The slope of tanh is 1 − tanh².", {"(1 - y ** 2)": "(1 - y)"}),
+        WrongAnswer("operand", "Wᵀ for W", "W is square, so no shape warns you.", {"= dz @ W": "= dz @ W.T"}),
+        WrongAnswer("transpose", "dW transposed", "W is square, so no shape warns you.", {"dz.T @ h[:, 0]": "h[:, 0].T @ dz"}),
     ))

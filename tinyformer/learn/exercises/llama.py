@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def swiglu(gate, up):
@@ -33,20 +33,20 @@ SWIGLU = Exercise(
     hints=("A product of two: each one's gradient is dy times the other.",
            "g stands in g σ(g) twice: differentiate it as a product, with σ′ = σ (1 − σ), and take σ out."),
     wrong=(
-        Wrong("missing-term/local-derivative", "the gate's σ held constant", "σ moves with g as well.",
+        WrongAnswer("missing-term/local-derivative", "the gate's σ held constant", "σ moves with g as well.",
               {" * (1 + gate * (1 - s))": ""}),
-        Wrong("local-derivative", "the slope of the sigmoid alone", "g stands before σ(g), too.",
+        WrongAnswer("local-derivative", "the slope of the sigmoid alone", "g stands before σ(g), too.",
               {"s * (1 + gate * (1 - s))": "s * (1 - s)"}),
-        Wrong("local-derivative/operand", "u forgotten in dgate", "What the gate lets through is u.", {"dy * up * s": "dy * s"}),
-        Wrong("local-derivative", "σ in place of silu in dup", "u is multiplied by g σ(g).",
+        WrongAnswer("local-derivative/operand", "u forgotten in dgate", "What the gate lets through is u.", {"dy * up * s": "dy * s"}),
+        WrongAnswer("local-derivative", "σ in place of silu in dup", "u is multiplied by g σ(g).",
               {"dup = dy * gate * s": "dup = dy * s"}),
-        Wrong("local-derivative", "g in place of silu in dup", "u is multiplied by g σ(g).",
+        WrongAnswer("local-derivative", "g in place of silu in dup", "u is multiplied by g σ(g).",
               {"dup = dy * gate * s": "dup = dy * gate"}),
-        Wrong("swapped", "dgate and dup exchanged", "Gradients come back in the order of the arguments.",
+        WrongAnswer("swapped", "dgate and dup exchanged", "Gradients come back in the order of the arguments.",
               {"return dgate, dup": "return dup, dgate"}),
-        Wrong("local-derivative/sign", "a minus in the slope", "Both terms of a product's derivative are added.",
+        WrongAnswer("local-derivative/sign", "a minus in the slope", "Both terms of a product's derivative are added.",
               {"(1 + gate": "(1 - gate"}),
-        Wrong("upstream", "dy ignored in dup", "Multiply by the gradient that arrives.", {"dup = dy * gate": "dup = gate"}),
+        WrongAnswer("upstream", "dy ignored in dup", "Multiply by the gradient that arrives.", {"dup = dy * gate": "dup = gate"}),
     ))
 
 
@@ -78,22 +78,22 @@ GROUPED_SCORES = Exercise(
     hints=("As plain scores for every head of queries, with its own copy of the keys.",
            "The copies are one array used several times: their gradients are added. Which heads share one?"),
     wrong=(
-        Wrong("overwrite/reduction", "the first head of each group alone",
+        WrongAnswer("overwrite/reduction", "the first head of each group alone",
               "All heads of a group read these keys.", {".sum(axis=1)": "[:, 0]"}),
-        Wrong("reduction/factor", "the mean over the group", "Uses are added, with no 1/R.", {".sum(axis=1)": ".mean(axis=1)"}),
-        Wrong("head-order/reduction", "every G-th head taken for a group",
+        WrongAnswer("reduction/factor", "the mean over the group", "Uses are added, with no 1/R.", {".sum(axis=1)": ".mean(axis=1)"}),
+        WrongAnswer("head-order/reduction", "every G-th head taken for a group",
               "Neighbours share their keys: 0 0 0 1 1 1, not 0 1 0 1 0 1.",
               {"each.reshape(G, H // G, *k.shape[1:]).sum(axis=1)": "each.reshape(H // G, G, *k.shape[1:]).sum(axis=0)"}),
-        Wrong("head-order", "keys tiled in dq", "Neighbours share their keys: 0 0 0 1 1 1, not 0 1 0 1 0 1.",
+        WrongAnswer("head-order", "keys tiled in dq", "Neighbours share their keys: 0 0 0 1 1 1, not 0 1 0 1 0 1.",
               {"dq = dscores @ repeated": "dq = dscores @ np.tile(k, (H // G, 1, 1))"}),
-        Wrong("shape/unbroadcast", "a gradient for each copy of the keys", "k has G heads, so dk has G.",
+        WrongAnswer("shape/unbroadcast", "a gradient for each copy of the keys", "k has G heads, so dk has G.",
               {"dk = each.reshape(G, H // G, *k.shape[1:]).sum(axis=1)": "dk = each"}),
-        Wrong("factor", "the scale forgotten in dk", "The constant belongs to both gradients.", {"@ q * scale": "@ q"}),
-        Wrong("factor", "the scale forgotten in dq", "The constant belongs to both gradients.",
+        WrongAnswer("factor", "the scale forgotten in dk", "The constant belongs to both gradients.", {"@ q * scale": "@ q"}),
+        WrongAnswer("factor", "the scale forgotten in dq", "The constant belongs to both gradients.",
               {"dscores @ repeated * scale": "dscores @ repeated"}),
-        Wrong("swapped/shape", "dq and dk exchanged", "Gradients come back in the order of the arguments.",
+        WrongAnswer("swapped/shape", "dq and dk exchanged", "Gradients come back in the order of the arguments.",
               {"return dq, dk": "return dk, dq"}),
-        Wrong("sign", "a minus in dk", "A product has no minus.", {"each = dscores": "each = -dscores"}),
+        WrongAnswer("sign", "a minus in dk", "A product has no minus.", {"each = dscores": "each = -dscores"}),
     ))
 
 
@@ -125,18 +125,18 @@ QK_NORM = Exercise(
     hints=("RMS norm, on another axis: a head's features alone, not all of a token's.",
            "γ is used at every position and in every head: over which axes is its gradient summed?"),
     wrong=(
-        Wrong("variance-term", "r held constant", "r is made of x.", {" - xhat * (g * xhat).mean(axis=2, keepdims=True)": ""}),
-        Wrong("variance-term/missing-term", "the mean over all of a token's heads", "Each head has an r of its own.",
+        WrongAnswer("variance-term", "r held constant", "r is made of x.", {" - xhat * (g * xhat).mean(axis=2, keepdims=True)": ""}),
+        WrongAnswer("variance-term/missing-term", "the mean over all of a token's heads", "Each head has an r of its own.",
               {"(g * xhat).mean(axis=2": "(g * xhat).mean(axis=(1, 2)"}),
-        Wrong("shape/unbroadcast", "dγ for each head", "All heads share one γ.",
+        WrongAnswer("shape/unbroadcast", "dγ for each head", "All heads share one γ.",
               {"(dy * xhat).sum(axis=(0, 1))": "(dy * xhat).sum(axis=0)"}),
-        Wrong("reduction/factor", "dγ averaged over the heads", "Uses are added, with no 1/H.",
+        WrongAnswer("reduction/factor", "dγ averaged over the heads", "Uses are added, with no 1/H.",
               {"(dy * xhat).sum(axis=(0, 1))": "(dy * xhat).sum(axis=0).mean(axis=0)"}),
-        Wrong("unbroadcast/reduction", "dγ of the first head alone", "γ is used in all heads.",
+        WrongAnswer("unbroadcast/reduction", "dγ of the first head alone", "γ is used in all heads.",
               {"(dy * xhat).sum(axis=(0, 1))": "(dy * xhat)[:, 0].sum(axis=0)"}),
-        Wrong("local-derivative", "γ forgotten in dx", "dy passes γ first.", {"g = dy * weight": "g = dy"}),
-        Wrong("row-scale/local-derivative", "1/r forgotten", "x̂ is x over r.",
+        WrongAnswer("local-derivative", "γ forgotten in dx", "dy passes γ first.", {"g = dy * weight": "g = dy"}),
+        WrongAnswer("row-scale/local-derivative", "1/r forgotten", "x̂ is x over r.",
               {"dx = (g - xhat * (g * xhat).mean(axis=2, keepdims=True)) / r":
                "dx = g - xhat * (g * xhat).mean(axis=2, keepdims=True)"}),
-        Wrong("local-derivative", "dγ with x in place of x̂", "γ multiplies x̂.", {"(dy * xhat).sum": "(dy * x).sum"}),
+        WrongAnswer("local-derivative", "dγ with x in place of x̂", "γ multiplies x̂.", {"(dy * xhat).sum": "(dy * x).sum"}),
     ))

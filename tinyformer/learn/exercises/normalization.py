@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def batch_norm(x, weight, bias):
@@ -41,20 +41,20 @@ BATCH_NORM = Exercise(
            "x moves x̂ directly, through μ and through σ: three terms, g, mean g and x̂ ∘ mean(g ∘ x̂), all over σ. "
            "Which signs?"),
     wrong=(
-        Wrong("mean-term", "the mean held constant", "Moving one x moves μ, and with it the whole column.",
+        WrongAnswer("mean-term", "the mean held constant", "Moving one x moves μ, and with it the whole column.",
               {" - g.mean(axis=0)": ""}),
-        Wrong("variance-term", "the spread held constant", "Moving one x moves σ too.",
+        WrongAnswer("variance-term", "the spread held constant", "Moving one x moves σ too.",
               {" - xhat * (g * xhat).mean(axis=0)": ""}),
-        Wrong("mean-term/variance-term", "both held constant", "μ and σ are made of x: they are no constants in training.",
+        WrongAnswer("mean-term/variance-term", "both held constant", "μ and σ are made of x: they are no constants in training.",
               {"(g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0))": "g"}),
-        Wrong("local-derivative", "γ forgotten in dx", "dy passes γ before it reaches x̂.", {"g = dy * weight ": "g = dy "}),
-        Wrong("local-derivative/row-scale", "1/σ forgotten", "x̂ is x divided by σ.",
+        WrongAnswer("local-derivative", "γ forgotten in dx", "dy passes γ before it reaches x̂.", {"g = dy * weight ": "g = dy "}),
+        WrongAnswer("local-derivative/row-scale", "1/σ forgotten", "x̂ is x divided by σ.",
               {"dx = (g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0)) / sigma":
                "dx = g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0)"}),
-        Wrong("unbroadcast", "dγ not summed", "γ is used in every row.", {"(dy * xhat).sum(axis=0)": "dy * xhat"}),
-        Wrong("reduction/factor", "dβ averaged", "The uses of β are summed.",
+        WrongAnswer("unbroadcast", "dγ not summed", "γ is used in every row.", {"(dy * xhat).sum(axis=0)": "dy * xhat"}),
+        WrongAnswer("reduction/factor", "dβ averaged", "The uses of β are summed.",
               {"dbias = dy.sum(axis=0)": "dbias = dy.mean(axis=0)"}),
-        Wrong("local-derivative", "dγ with x in place of x̂", "γ multiplies x̂.",
+        WrongAnswer("local-derivative", "dγ with x in place of x̂", "γ multiplies x̂.",
               {"(dy * xhat).sum(axis=0)": "(dy * x).sum(axis=0)"}),
     ))
 
@@ -88,22 +88,22 @@ LAYER_NORM = Exercise(
     hints=("As in batch norm, with rows and columns exchanged for μ and σ, but not for γ and β.",
            "dx has three terms over σ: g, its mean in the row, and x̂ times the mean of g ∘ x̂ in the row."),
     wrong=(
-        Wrong("mean-term", "the mean held constant", "μ is made of x.", {" - g.mean(axis=1, keepdims=True)": ""}),
-        Wrong("variance-term", "the spread held constant", "σ is made of x.",
+        WrongAnswer("mean-term", "the mean held constant", "μ is made of x.", {" - g.mean(axis=1, keepdims=True)": ""}),
+        WrongAnswer("variance-term", "the spread held constant", "σ is made of x.",
               {" - xhat * (g * xhat).mean(axis=1, keepdims=True)": ""}),
-        Wrong("row-scale/local-derivative", "1/σ forgotten", "x̂ is x divided by σ, another one in each row.",
+        WrongAnswer("row-scale/local-derivative", "1/σ forgotten", "x̂ is x divided by σ, another one in each row.",
               {"dx = (g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / sigma":
                "dx = g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)"}),
-        Wrong("local-derivative", "γ forgotten in dx", "dy passes γ before it reaches x̂.", {"g = dy * weight ": "g = dy "}),
-        Wrong("reduction/mean-term", "the mean of g over the batch", "Layer norm never looks across rows.",
+        WrongAnswer("local-derivative", "γ forgotten in dx", "dy passes γ before it reaches x̂.", {"g = dy * weight ": "g = dy "}),
+        WrongAnswer("reduction/mean-term", "the mean of g over the batch", "Layer norm never looks across rows.",
               {"g.mean(axis=1, keepdims=True) -": "g.mean(axis=0) -"}),
-        Wrong("reduction/variance-term", "the sum for the mean in the last term", "Both statistics are means.",
+        WrongAnswer("reduction/variance-term", "the sum for the mean in the last term", "Both statistics are means.",
               {"(g * xhat).mean(axis=1": "(g * xhat).sum(axis=1"}),
-        Wrong("keepdims", "the means not kept as columns", "NumPy broadcasts (N,) as a row: each mean must meet its own row.",
+        WrongAnswer("keepdims", "the means not kept as columns", "NumPy broadcasts (N,) as a row: each mean must meet its own row.",
               {"g.mean(axis=1, keepdims=True)": "g.mean(axis=1)", "(g * xhat).mean(axis=1, keepdims=True)": "(g * xhat).mean(axis=1)"}),
-        Wrong("reduction", "dγ summed over the features", "γ is shared by the rows, so sum over the rows.",
+        WrongAnswer("reduction", "dγ summed over the features", "γ is shared by the rows, so sum over the rows.",
               {"(dy * xhat).sum(axis=0)": "(dy * xhat).sum(axis=1)"}),
-        Wrong("local-derivative/swapped", "dγ without x̂", "γ multiplies x̂.",
+        WrongAnswer("local-derivative/swapped", "dγ without x̂", "γ multiplies x̂.",
               {"(dy * xhat).sum(axis=0)": "dy.sum(axis=0)"}),
     ))
 
@@ -135,19 +135,19 @@ RMS_NORM = Exercise(
     hints=("Layer norm without the mean: which of its three terms remain?",
            "g = γ ∘ dy, then x̂ times a mean over the row, all over r."),
     wrong=(
-        Wrong("variance-term", "r held constant", "r is made of x.",
+        WrongAnswer("variance-term", "r held constant", "r is made of x.",
               {" - xhat * (g * xhat).mean(axis=1, keepdims=True)": ""}),
-        Wrong("mean-term", "layer norm's mean term kept", "No mean was subtracted: there is no mean term.",
+        WrongAnswer("mean-term", "layer norm's mean term kept", "No mean was subtracted: there is no mean term.",
               {"dx = (g - xhat": "dx = (g - g.mean(axis=1, keepdims=True) - xhat"}),
-        Wrong("row-scale/local-derivative", "1/r forgotten", "x̂ is x over r.",
+        WrongAnswer("row-scale/local-derivative", "1/r forgotten", "x̂ is x over r.",
               {"dx = (g - xhat * (g * xhat).mean(axis=1, keepdims=True)) / r":
                "dx = g - xhat * (g * xhat).mean(axis=1, keepdims=True)"}),
-        Wrong("row-scale/local-derivative", "divided by r²", "1/r once; the other is in x̂.",
+        WrongAnswer("row-scale/local-derivative", "divided by r²", "1/r once; the other is in x̂.",
               {"keepdims=True)) / r\n": "keepdims=True)) / r ** 2\n"}),
-        Wrong("local-derivative", "γ forgotten in dx", "dy passes γ first.", {"g = dy * weight": "g = dy"}),
-        Wrong("local-derivative", "dγ with x in place of x̂", "γ multiplies x̂.",
+        WrongAnswer("local-derivative", "γ forgotten in dx", "dy passes γ first.", {"g = dy * weight": "g = dy"}),
+        WrongAnswer("local-derivative", "dγ with x in place of x̂", "γ multiplies x̂.",
               {"(dy * xhat).sum(axis=0)": "(dy * x).sum(axis=0)"}),
-        Wrong("variance-term/sign", "the last term with a plus", "Growing x grows r, which makes x̂ smaller.",
+        WrongAnswer("variance-term/sign", "the last term with a plus", "Growing x grows r, which makes x̂ smaller.",
               {"g - xhat *": "g + xhat *"}),
     ))
 
@@ -185,15 +185,15 @@ TWO_LAYERS = Exercise(
            "before.",
            "dy gives dW2, db2 and dh; dh through tanh's slope gives da; da gives dW1, db1 and dx."),
     wrong=(
-        Wrong("local-derivative", "the tanh skipped on the way back",
+        WrongAnswer("local-derivative", "the tanh skipped on the way back",
               "dh is the gradient after tanh; the first layer stands before it.", {"da = dh * (1 - h ** 2)": "da = dh"}),
-        Wrong("local-derivative", "the sigmoid's slope", "The activation is tanh.", {"(1 - h ** 2)": "h * (1 - h)"}),
-        Wrong("operand", "dW2 from the input", "What does the second layer multiply its weight with?",
+        WrongAnswer("local-derivative", "the sigmoid's slope", "The activation is tanh.", {"(1 - h ** 2)": "h * (1 - h)"}),
+        WrongAnswer("operand", "dW2 from the input", "What does the second layer multiply its weight with?",
               {"dy.T @ h": "dy.T @ x"}),
-        Wrong("reduction/factor", "db1 averaged", "Sum over the rows.", {"db1 = da.sum(axis=0)": "db1 = da.mean(axis=0)"}),
-        Wrong("unbroadcast", "db2 not summed", "b2 was added to every row.", {"db2 = dy.sum(axis=0)": "db2 = dy"}),
-        Wrong("transpose", "dW1 transposed", "W1 is (H, I).", {"da.T @ x": "x.T @ da"}),
-        Wrong("factor", "dW2 divided by N", "No mean was taken here.", {"dW2 = dy.T @ h": "dW2 = dy.T @ h / len(x)"}),
-        Wrong("swapped", "b1 and b2 exchanged", "Gradients come back in the order of the arguments.",
+        WrongAnswer("reduction/factor", "db1 averaged", "Sum over the rows.", {"db1 = da.sum(axis=0)": "db1 = da.mean(axis=0)"}),
+        WrongAnswer("unbroadcast", "db2 not summed", "b2 was added to every row.", {"db2 = dy.sum(axis=0)": "db2 = dy"}),
+        WrongAnswer("transpose", "dW1 transposed", "W1 is (H, I).", {"da.T @ x": "x.T @ da"}),
+        WrongAnswer("factor", "dW2 divided by N", "No mean was taken here.", {"dW2 = dy.T @ h": "dW2 = dy.T @ h / len(x)"}),
+        WrongAnswer("swapped", "b1 and b2 exchanged", "Gradients come back in the order of the arguments.",
               {"dx, dW1, db1, dW2, db2\n\n": "dx, dW1, db2, dW2, db1\n\n"}),
     ))

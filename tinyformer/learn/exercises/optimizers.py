@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def sgd_momentum(param, grad, velocity, lr, momentum):
@@ -32,16 +32,16 @@ SGD_MOMENTUM = Exercise(
     hints=("Two lines, in the order of the formula.",
            "The step uses the new velocity, not the old one; += would change the caller's array."),
     wrong=(
-        Wrong("forward", "uphill", "To make the loss smaller, go against the gradient.", {"param - lr": "param + lr"}),
-        Wrong("forward", "the learning rate inside the velocity twice", "lr stands once, in the step.",
+        WrongAnswer("forward", "uphill", "To make the loss smaller, go against the gradient.", {"param - lr": "param + lr"}),
+        WrongAnswer("forward", "the learning rate inside the velocity twice", "lr stands once, in the step.",
               {"+ grad": "+ lr * grad"}),
-        Wrong("forward", "momentum forgotten", "The old velocity lives on, times m.",
+        WrongAnswer("forward", "momentum forgotten", "The old velocity lives on, times m.",
               {"momentum * velocity + grad": "grad"}),
-        Wrong("forward", "an average", "PyTorch's SGD adds g in full, without 1 − m.",
+        WrongAnswer("forward", "an average", "PyTorch's SGD adds g in full, without 1 − m.",
               {"velocity + grad": "velocity + (1 - momentum) * grad"}),
-        Wrong("forward", "the step with the gradient alone", "The step follows the velocity.",
+        WrongAnswer("forward", "the step with the gradient alone", "The step follows the velocity.",
               {"lr * velocity": "lr * grad"}),
-        Wrong("mutates", "the caller's array changed", "-= works in place: make a new array.",
+        WrongAnswer("mutates", "the caller's array changed", "-= works in place: make a new array.",
               {"    param = param - lr * velocity": "    param -= lr * velocity"}),
     ))
 
@@ -82,16 +82,16 @@ ADAM = Exercise(
     hints=("Four lines before the step, one for each letter of the formula.",
            "m and v that you return are the uncorrected ones."),
     wrong=(
-        Wrong("forward", "no bias correction", "At the first steps m and v are still close to the zeros they started from.",
+        WrongAnswer("forward", "no bias correction", "At the first steps m and v are still close to the zeros they started from.",
               {"m / (1 - 0.9 ** step)": "m", "v / (1 - 0.999 ** step)": "v"}),
-        Wrong("forward", "ε below the root", "ε is added to the root.", {"(np.sqrt(vhat) + 1e-8)": "np.sqrt(vhat + 1e-4)"}),
-        Wrong("forward", "no square root", "v̂ is a mean of squares.", {"np.sqrt(vhat)": "vhat"}),
-        Wrong("forward", "the gradient not squared", "v averages g².", {"grad ** 2": "grad"}),
-        Wrong("forward", "β₁ and β₂ exchanged", "m forgets fast (0.9), v slowly (0.999).",
+        WrongAnswer("forward", "ε below the root", "ε is added to the root.", {"(np.sqrt(vhat) + 1e-8)": "np.sqrt(vhat + 1e-4)"}),
+        WrongAnswer("forward", "no square root", "v̂ is a mean of squares.", {"np.sqrt(vhat)": "vhat"}),
+        WrongAnswer("forward", "the gradient not squared", "v averages g².", {"grad ** 2": "grad"}),
+        WrongAnswer("forward", "β₁ and β₂ exchanged", "m forgets fast (0.9), v slowly (0.999).",
               {"0.9 * m + 0.1 * grad": "0.999 * m + 0.001 * grad"}),
-        Wrong("forward", "corrected averages returned", "The next step goes on from the uncorrected m and v.",
+        WrongAnswer("forward", "corrected averages returned", "The next step goes on from the uncorrected m and v.",
               {"return param, m, v": "return param, mhat, vhat"}),
-        Wrong("mutates", "the average updated in place", "*= changes the caller's m.",
+        WrongAnswer("mutates", "the average updated in place", "*= changes the caller's m.",
               {"    m = 0.9 * m + 0.1 * grad": "    m *= 0.9\n    m += 0.1 * grad"}),
     ))
 
@@ -121,16 +121,16 @@ ADAMW = Exercise(
     answer=lambda f: f(np.array(2.0), 0.0, 0.0, 0.0, 1, 0.1, 0.5)[0],
     hints=("Adam, and one term more.", "The decay is decoupled: it does not pass through m and v."),
     wrong=(
-        Wrong("forward", "L2 in the gradient",
+        WrongAnswer("forward", "L2 in the gradient",
               "That is Adam with L2: there λ is divided by √v̂ too. The decay stands apart.",
               {"    m = 0.9 * m + 0.1 * grad\n": "    grad = grad + weight_decay * param\n    m = 0.9 * m + 0.1 * grad\n",
                " - lr * weight_decay * param": ""}),
-        Wrong("forward", "no decay", "θ shrinks by lr λ θ in each step.", {" - lr * weight_decay * param": ""}),
-        Wrong("forward", "the decay without lr", "The decay is scaled with lr.",
+        WrongAnswer("forward", "no decay", "θ shrinks by lr λ θ in each step.", {" - lr * weight_decay * param": ""}),
+        WrongAnswer("forward", "the decay without lr", "The decay is scaled with lr.",
               {"lr * weight_decay * param": "weight_decay * param"}),
-        Wrong("forward", "growth", "Decay makes weights smaller.", {"- lr * weight_decay": "+ lr * weight_decay"}),
-        Wrong("forward", "no bias correction of v", "v̂ = v/(1 − β₂ᵗ).", {"v / (1 - 0.999 ** step)": "v"}),
-        Wrong("forward", "decay after the step", "The decay takes its share of the old θ.",
+        WrongAnswer("forward", "growth", "Decay makes weights smaller.", {"- lr * weight_decay": "+ lr * weight_decay"}),
+        WrongAnswer("forward", "no bias correction of v", "v̂ = v/(1 − β₂ᵗ).", {"v / (1 - 0.999 ** step)": "v"}),
+        WrongAnswer("forward", "decay after the step", "The decay takes its share of the old θ.",
               {"param - lr * weight_decay * param - lr * mhat / (np.sqrt(vhat) + 1e-8)":
                "(param - lr * mhat / (np.sqrt(vhat) + 1e-8)) * (1 - lr * weight_decay)"}),
     ))

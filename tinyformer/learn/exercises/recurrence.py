@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def rnn_step(x, h, W, U, b):
@@ -36,16 +36,16 @@ RNN_STEP = Exercise(
     answer=lambda f: f(*map(np.ones, ((5, 3), (5, 7), (7, 3), (7, 7), 7)))[1](np.ones((5, 7)))[3].shape,
     hints=("Two linear layers whose results are added, and a tanh.", "da, the gradient before the tanh, serves all five."),
     wrong=(
-        Wrong("local-derivative", "the tanh skipped", "dnew is the gradient after the tanh.",
+        WrongAnswer("local-derivative", "the tanh skipped", "dnew is the gradient after the tanh.",
               {"da = dnew * (1 - new ** 2)": "da = dnew"}),
-        Wrong("operand", "Uᵀ for U", "U is square, so no shape warns you: write the indices.", {"da @ U": "da @ U.T"}),
-        Wrong("transpose", "dU transposed", "U is square, so no shape warns you: which index is the output's?",
+        WrongAnswer("operand", "Uᵀ for U", "U is square, so no shape warns you: write the indices.", {"da @ U": "da @ U.T"}),
+        WrongAnswer("transpose", "dU transposed", "U is square, so no shape warns you: which index is the output's?",
               {"da.T @ h": "h.T @ da"}),
-        Wrong("operand", "dU from the new state", "U was multiplied with the old state.", {"da.T @ h": "da.T @ new"}),
-        Wrong("local-derivative", "the slope at the old state", "1 − tanh² is taken of the output.",
+        WrongAnswer("operand", "dU from the new state", "U was multiplied with the old state.", {"da.T @ h": "da.T @ new"}),
+        WrongAnswer("local-derivative", "the slope at the old state", "1 − tanh² is taken of the output.",
               {"1 - new ** 2": "1 - h ** 2"}),
-        Wrong("reduction/factor", "db averaged", "Sum over the batch.", {"da.sum(axis=0)": "da.mean(axis=0)"}),
-        Wrong("zero/lost-path", "no gradient to the old state", "Without dh the past never learns.",
+        WrongAnswer("reduction/factor", "db averaged", "Sum over the batch.", {"da.sum(axis=0)": "da.mean(axis=0)"}),
+        WrongAnswer("zero/lost-path", "no gradient to the old state", "Without dh the past never learns.",
               {"dh = da @ U": "dh = np.zeros_like(h)"}),
     ))
 
@@ -82,22 +82,22 @@ GRU_CELL = Exercise(
     hints=("Begin at the end: dn, dz and the direct way to h come from the last formula. Then dr comes from dn.",
            "r and z see x and u alike; n sees x as it is, but u through the reset gate."),
     wrong=(
-        Wrong("gate-order", "gates in another order", "The order is r, z, n on the way back as well.",
+        WrongAnswer("gate-order", "gates in another order", "The order is r, z, n on the way back as well.",
               {"dx = np.concatenate([dr, dz, dn]": "dx = np.concatenate([dz, dr, dn]"}),
-        Wrong("local-derivative/swapped", "the reset gate left out of du", "uⁿ is multiplied by r.",
+        WrongAnswer("local-derivative/swapped", "the reset gate left out of du", "uⁿ is multiplied by r.",
               {"[dr, dz, dn * r]": "[dr, dz, dn]"}),
-        Wrong("sign", "n − h for h − n", "How does h′ move when z grows? Towards h.", {"dnew * (h - n)": "dnew * (n - h)"}),
-        Wrong("lost-path/missing-term", "the candidate left out of dz", "z stands twice in h′: (1 − z) ∘ n and z ∘ h.",
+        WrongAnswer("sign", "n − h for h − n", "How does h′ move when z grows? Towards h.", {"dnew * (h - n)": "dnew * (n - h)"}),
+        WrongAnswer("lost-path/missing-term", "the candidate left out of dz", "z stands twice in h′: (1 − z) ∘ n and z ∘ h.",
               {"dnew * (h - n)": "dnew * h"}),
-        Wrong("local-derivative", "z for 1 − z at the candidate", "Which factor does n have in h′?",
+        WrongAnswer("local-derivative", "z for 1 − z at the candidate", "Which factor does n have in h′?",
               {"dnew * (1 - z) * (1 - n ** 2)": "dnew * z * (1 - n ** 2)"}),
-        Wrong("local-derivative", "the tanh's slope left out", "Between n and what is in its brackets stands a tanh.",
+        WrongAnswer("local-derivative", "the tanh's slope left out", "Between n and what is in its brackets stands a tanh.",
               {"dnew * (1 - z) * (1 - n ** 2)": "dnew * (1 - z)"}),
-        Wrong("local-derivative", "the reset gate's slope half left out", "r is a σ: r (1 − r).",
+        WrongAnswer("local-derivative", "the reset gate's slope half left out", "r is a σ: r (1 − r).",
               {"dn * u_n * r * (1 - r)": "dn * u_n * r"}),
-        Wrong("local-derivative", "the update gate left out of dh", "How much of the old state was kept?",
+        WrongAnswer("local-derivative", "the update gate left out of dh", "How much of the old state was kept?",
               {"du, dnew * z": "du, dnew"}),
-        Wrong("dropped/lost-path", "the gradient of r forgotten", "r decides how much of uⁿ the candidate sees.",
+        WrongAnswer("dropped/lost-path", "the gradient of r forgotten", "r decides how much of uⁿ the candidate sees.",
               {"dr = dn * u_n * r * (1 - r)": "dr = np.zeros_like(r)"}),
     ))
 
@@ -137,20 +137,20 @@ LSTM_CELL = Exercise(
            "Then each gate: what it is multiplied with, times the slope of its own activation (σ for i, f, o; tanh for "
            "g)."),
     wrong=(
-        Wrong("lost-path/overwrite", "the gradient of c′ ignored", "c′ goes on into the next step: dc counts as well.",
+        WrongAnswer("lost-path/overwrite", "the gradient of c′ ignored", "c′ goes on into the next step: dc counts as well.",
               {"dnew = dc + dh": "dnew = dh"}),
-        Wrong("lost-path/overwrite", "the path through h′ forgotten", "h′ = σ(o) tanh c′: dh reaches c′ too.",
+        WrongAnswer("lost-path/overwrite", "the path through h′ forgotten", "h′ = σ(o) tanh c′: dh reaches c′ too.",
               {"dnew = dc + dh * o * (1 - t ** 2)": "dnew = dc"}),
-        Wrong("gate-order", "gates in another order", "The order is i, f, g, o on the way back as well.",
+        WrongAnswer("gate-order", "gates in another order", "The order is i, f, g, o on the way back as well.",
               {"[di, df, dg, do]": "[di, df, do, dg]"}),
-        Wrong("gate-order", "input and forget gate exchanged", "The order is i, f, g, o on the way back as well.",
+        WrongAnswer("gate-order", "input and forget gate exchanged", "The order is i, f, g, o on the way back as well.",
               {"[di, df, dg, do]": "[df, di, dg, do]"}),
-        Wrong("local-derivative", "the sigmoid's slope for the candidate", "g has a tanh.",
+        WrongAnswer("local-derivative", "the sigmoid's slope for the candidate", "g has a tanh.",
               {"dnew * i * (1 - g ** 2)": "dnew * i * g * (1 - g)"}),
-        Wrong("local-derivative", "tanh's slope forgotten in h′", "Between c′ and h′ stands a tanh.",
+        WrongAnswer("local-derivative", "tanh's slope forgotten in h′", "Between c′ and h′ stands a tanh.",
               {"dh * o * (1 - t ** 2)": "dh * o"}),
-        Wrong("local-derivative", "the forget gate left out of dc_old", "How much of the old cell was kept?",
+        WrongAnswer("local-derivative", "the forget gate left out of dc_old", "How much of the old cell was kept?",
               {"axis=1), dnew * f": "axis=1), dnew"}),
-        Wrong("local-derivative/gate-order", "the input gate for the forget gate in dc_old",
+        WrongAnswer("local-derivative/gate-order", "the input gate for the forget gate in dc_old",
               "Which gate multiplies the old cell?", {"axis=1), dnew * f": "axis=1), dnew * i"}),
     ))

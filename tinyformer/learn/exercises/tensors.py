@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def broadcast_add(x, y):
@@ -32,18 +32,18 @@ BROADCAST_ADD = Exercise(
     hints=("Every entry of y is used B·C times. Its gradient is the sum over all of these uses.",
            "Sum over the axis that y lacks, and over the axis on which y has size 1; that one stays, with size 1."),
     wrong=(
-        Wrong("unbroadcast", "dz for y", "y was repeated: its gradient has y's shape.",
+        WrongAnswer("unbroadcast", "dz for y", "y was repeated: its gradient has y's shape.",
               {"dy = dz.sum(axis=0).sum(axis=-1, keepdims=True)": "dy = dz.copy()"}),
-        Wrong("keepdims", "the last axis lost", "y is (T, 1), not (T,).", {"sum(axis=-1, keepdims=True)": "sum(axis=-1)"}),
-        Wrong("unbroadcast", "not summed over the last axis", "y has size 1 there: it was repeated C times.",
+        WrongAnswer("keepdims", "the last axis lost", "y is (T, 1), not (T,).", {"sum(axis=-1, keepdims=True)": "sum(axis=-1)"}),
+        WrongAnswer("unbroadcast", "not summed over the last axis", "y has size 1 there: it was repeated C times.",
               {".sum(axis=-1, keepdims=True)": ""}),
-        Wrong("unbroadcast", "not summed over the batch", "y has no batch axis: each example uses it.",
+        WrongAnswer("unbroadcast", "not summed over the batch", "y has no batch axis: each example uses it.",
               {"dz.sum(axis=0).sum": "dz.sum"}),
-        Wrong("reduction/factor", "the mean over the batch", "Repeated means added up, not averaged.",
+        WrongAnswer("reduction/factor", "the mean over the batch", "Repeated means added up, not averaged.",
               {"dz.sum(axis=0)": "dz.mean(axis=0)"}),
-        Wrong("reduction/factor", "the mean over the last axis", "Repeated means added up, not averaged.",
+        WrongAnswer("reduction/factor", "the mean over the last axis", "Repeated means added up, not averaged.",
               {".sum(axis=-1,": ".mean(axis=-1,"}),
-        Wrong("unbroadcast/reduction", "the first example only", "All examples of the batch use y.",
+        WrongAnswer("unbroadcast/reduction", "the first example only", "All examples of the batch use y.",
               {"dz.sum(axis=0)": "dz[0]"}),
     ))
 
@@ -73,17 +73,17 @@ USED_TWICE = Exercise(
     hints=("Two ways lead from x to z. The gradient of x is the sum of what comes back on each.",
            "Through the product: dz ∘ y. Through the sine: dz ∘ its derivative. Add them."),
     wrong=(
-        Wrong("overwrite", "= where += was meant", "The second use wipes out the first.",
+        WrongAnswer("overwrite", "= where += was meant", "The second use wipes out the first.",
               {"dx += dz * np.cos(x)": "dx = dz * np.cos(x)"}),
-        Wrong("overwrite", "the second use forgotten", "x is in the sine too.", {"        dx += dz * np.cos(x)\n": ""}),
-        Wrong("local-derivative", "sin for cos", "What is the derivative of the sine?", {"np.cos(x)": "np.sin(x)"}),
-        Wrong("sign/local-derivative", "a minus before the cosine",
+        WrongAnswer("overwrite", "the second use forgotten", "x is in the sine too.", {"        dx += dz * np.cos(x)\n": ""}),
+        WrongAnswer("local-derivative", "sin for cos", "What is the derivative of the sine?", {"np.cos(x)": "np.sin(x)"}),
+        WrongAnswer("sign/local-derivative", "a minus before the cosine",
               "The minus is in the derivative of the cosine, not of the sine.", {"dx += dz": "dx -= dz"}),
-        Wrong("local-derivative/overwrite", "the paths multiplied", "Along one path slopes multiply; several paths add up.",
+        WrongAnswer("local-derivative/overwrite", "the paths multiplied", "Along one path slopes multiply; several paths add up.",
               {"dx += dz *": "dx *="}),
-        Wrong("factor", "the mean of both uses", "The uses are added, not averaged.",
+        WrongAnswer("factor", "the mean of both uses", "The uses are added, not averaged.",
               {"return dx, dz": "return dx / 2, dz"}),
-        Wrong("local-derivative/swapped", "x and y exchanged", "The factor beside y is x.", {"dz * x": "dz * y"}),
+        WrongAnswer("local-derivative/swapped", "x and y exchanged", "The factor beside y is x.", {"dz * x": "dz * y"}),
     ))
 
 
@@ -113,15 +113,15 @@ MATMUL = Exercise(
            "The order of the factors stays: what stood on the right comes back on the right, transposed. In a stack only "
            "the last two axes are exchanged."),
     wrong=(
-        Wrong("operand", "y not transposed", "dx sums over n, the last axis of y.", {"dz @ y.swapaxes(-1, -2)": "dz @ y"}),
-        Wrong("operand", "x not transposed", "dy sums over m, the first axis of x.", {"x.swapaxes(-1, -2) @ dz": "x @ dz"}),
-        Wrong("transpose", "the transpose of dy", "dzᵀ x is the transpose of what y needs.",
+        WrongAnswer("operand", "y not transposed", "dx sums over n, the last axis of y.", {"dz @ y.swapaxes(-1, -2)": "dz @ y"}),
+        WrongAnswer("operand", "x not transposed", "dy sums over m, the first axis of x.", {"x.swapaxes(-1, -2) @ dz": "x @ dz"}),
+        WrongAnswer("transpose", "the transpose of dy", "dzᵀ x is the transpose of what y needs.",
               {"x.swapaxes(-1, -2) @ dz": "dz.swapaxes(-1, -2) @ x"}),
-        Wrong("swapped", "dx and dy exchanged", "Gradients come back in the order of the arguments.",
+        WrongAnswer("swapped", "dx and dy exchanged", "Gradients come back in the order of the arguments.",
               {"return dx, dy": "return dy, dx"}),
-        Wrong("operand", "the product in the wrong order", "Matrices do not commute: dz stands on the left in dx.",
+        WrongAnswer("operand", "the product in the wrong order", "Matrices do not commute: dz stands on the left in dx.",
               {"dz @ y.swapaxes(-1, -2)": "y.swapaxes(-1, -2) @ dz"}),
-        Wrong("factor", "averaged over the stack", "Each matrix of the stack is by itself.",
+        WrongAnswer("factor", "averaged over the stack", "Each matrix of the stack is by itself.",
               {"dy = x.swapaxes(-1, -2) @ dz": "dy = x.swapaxes(-1, -2) @ dz / len(x)"}),
     ))
 
@@ -149,16 +149,16 @@ SUM_ROWS = Exercise(
     hints=("How much does yₙ change when one xₙ꜀ moves by 1?",
            "Every entry of row n gets dyₙ: repeat it along the axis that was summed."),
     wrong=(
-        Wrong("shape", "dy as it is", "dx has x's shape.", {"np.repeat(dy[:, None], x.shape[1], axis=1)": "dy.copy()"}),
-        Wrong("keepdims/shape", "a column", "(N, 1) is not (N, C), though NumPy would broadcast it.",
+        WrongAnswer("shape", "dy as it is", "dx has x's shape.", {"np.repeat(dy[:, None], x.shape[1], axis=1)": "dy.copy()"}),
+        WrongAnswer("keepdims/shape", "a column", "(N, 1) is not (N, C), though NumPy would broadcast it.",
               {"np.repeat(dy[:, None], x.shape[1], axis=1)": "dy[:, None].copy()"}),
-        Wrong("factor/reduction", "divided by the number of entries", "That is the mean's gradient.",
+        WrongAnswer("factor/reduction", "divided by the number of entries", "That is the mean's gradient.",
               {"x.shape[1], axis=1)": "x.shape[1], axis=1) / x.shape[1]"}),
-        Wrong("local-derivative", "multiplied by x", "A sum has slope 1 in each of its terms.",
+        WrongAnswer("local-derivative", "multiplied by x", "A sum has slope 1 in each of its terms.",
               {"axis=1)\n\n    return y": "axis=1) * x\n\n    return y"}),
-        Wrong("transpose", "repeated along the wrong axis", "Entries of one row share one dy.",
+        WrongAnswer("transpose", "repeated along the wrong axis", "Entries of one row share one dy.",
               {"np.repeat(dy[:, None], x.shape[1], axis=1)": "np.repeat(dy[None], x.shape[1], axis=0)"}),
-        Wrong("upstream", "ones, without dy", "Each row has its own dyₙ.",
+        WrongAnswer("upstream", "ones, without dy", "Each row has its own dyₙ.",
               {"np.repeat(dy[:, None], x.shape[1], axis=1)": "np.ones_like(x)"}),
     ))
 
@@ -186,14 +186,14 @@ MEAN_COLUMNS = Exercise(
     hints=("A mean is a sum times a number.",
            "Repeat dy down the columns, and mind by how much one entry can move its mean."),
     wrong=(
-        Wrong("factor", "not divided", "Each entry has only a share of 1/N in the mean.", {" / x.shape[0]": ""}),
-        Wrong("factor", "divided by the wrong size", "How many entries were averaged: those of a row or of a column?",
+        WrongAnswer("factor", "not divided", "Each entry has only a share of 1/N in the mean.", {" / x.shape[0]": ""}),
+        WrongAnswer("factor", "divided by the wrong size", "How many entries were averaged: those of a row or of a column?",
               {"x.shape[0]": "x.shape[1]"}),
-        Wrong("factor", "divided by all entries", "Each mean is over one column only.", {"x.shape[0]": "x.size"}),
-        Wrong("factor", "multiplied instead of divided", "A longer column makes each entry matter less.",
+        WrongAnswer("factor", "divided by all entries", "Each mean is over one column only.", {"x.shape[0]": "x.size"}),
+        WrongAnswer("factor", "multiplied instead of divided", "A longer column makes each entry matter less.",
               {" / x.shape[0]": " * x.shape[0]"}),
-        Wrong("shape", "not repeated", "dx has x's shape.", {"np.ones_like(x) * dy": "dy"}),
-        Wrong("local-derivative", "multiplied by x", "A mean has the same slope in each of its terms.",
+        WrongAnswer("shape", "not repeated", "dx has x's shape.", {"np.ones_like(x) * dy": "dy"}),
+        WrongAnswer("local-derivative", "multiplied by x", "A mean has the same slope in each of its terms.",
               {"np.ones_like(x)": "x"}),
     ))
 
@@ -225,18 +225,18 @@ MAX_ROWS = Exercise(
     hints=("Move an entry that is not the largest a little: does the maximum move?",
            "np.argmax finds the place in each row; all other places get 0."),
     wrong=(
-        Wrong("mask", "given to every entry", "Only the largest entry moves the maximum.",
+        WrongAnswer("mask", "given to every entry", "Only the largest entry moves the maximum.",
               {"dx[np.arange(len(x)), x.argmax(axis=1)] = dy": "dx[:] = dy[:, None]"}),
-        Wrong("inverted-mask/permuted", "given to the smallest", "The maximum comes from the largest entry.",
+        WrongAnswer("inverted-mask/permuted", "given to the smallest", "The maximum comes from the largest entry.",
               {"x.argmax": "x.argmin"}),
-        Wrong("mask", "every row's place marked in all rows",
+        WrongAnswer("mask", "every row's place marked in all rows",
               "One place in each row: count the rows along with the places.",
               {"dx[np.arange(len(x)), x.argmax(axis=1)] = dy": "dx[:, x.argmax(axis=1)] = dy[:, None]"}),
-        Wrong("dropped", "only the largest of all", "Each row has a maximum of its own.",
+        WrongAnswer("dropped", "only the largest of all", "Each row has a maximum of its own.",
               {"dx[np.arange(len(x)), x.argmax(axis=1)] = dy":
                "dx[np.unravel_index(x.argmax(), x.shape)] = dy[x.max(axis=1).argmax()]"}),
-        Wrong("local-derivative/row-scale", "multiplied by the maximum", "The slope at the largest entry is 1.",
+        WrongAnswer("local-derivative/row-scale", "multiplied by the maximum", "The slope at the largest entry is 1.",
               {"] = dy": "] = dy * y"}),
-        Wrong("upstream", "1 instead of dy", "What arrives for row n goes to its largest entry.", {"] = dy": "] = 1"}),
-        Wrong("permuted", "the places one further", "argmax counts from 0.", {"x.argmax(axis=1)]": "x.argmax(axis=1) - 1]"}),
+        WrongAnswer("upstream", "1 instead of dy", "What arrives for row n goes to its largest entry.", {"] = dy": "] = 1"}),
+        WrongAnswer("permuted", "the places one further", "argmax counts from 0.", {"x.argmax(axis=1)]": "x.argmax(axis=1) - 1]"}),
     ))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def rnn(x, h0, U):
@@ -44,19 +44,19 @@ RNN = Exercise(
            "time.",
            "U is used at every time: its gradient is a sum over times. What is left at the end belongs to h0."),
     wrong=(
-        Wrong("lost-path/overwrite", "nothing handed back in time", "h_t goes into h_{t+1}: that gradient must come back.",
+        WrongAnswer("lost-path/overwrite", "nothing handed back in time", "h_t goes into h_{t+1}: that gradient must come back.",
               {"(dh[t] + later) *": "dh[t] *"}),
-        Wrong("lost-path/dropped", "dh of the earlier times ignored", "Every state is an output of its own.",
+        WrongAnswer("lost-path/dropped", "dh of the earlier times ignored", "Every state is an output of its own.",
               {"(dh[t] + later)": "(dh[t] * (t == T - 1) + later)"}),
-        Wrong("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += np": "dU = np"}),
-        Wrong("operand", "Uᵀ for U", "h Uᵀ forward, da U back.", {"later = da @ U": "later = da @ U.T"}),
-        Wrong("transpose", "dU transposed", "Row of U: the new state. Column: the old one.",
+        WrongAnswer("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += np": "dU = np"}),
+        WrongAnswer("operand", "Uᵀ for U", "h Uᵀ forward, da U back.", {"later = da @ U": "later = da @ U.T"}),
+        WrongAnswer("transpose", "dU transposed", "Row of U: the new state. Column: the old one.",
               {"np.outer(da, before[t])": "np.outer(before[t], da)"}),
-        Wrong("operand", "dU from the new states", "U meets the state before time t.",
+        WrongAnswer("operand", "dU from the new states", "U meets the state before time t.",
               {"np.outer(da, before[t])": "np.outer(da, h[t])"}),
-        Wrong("local-derivative", "the slope left out of the path through time",
+        WrongAnswer("local-derivative", "the slope left out of the path through time",
               "What goes back to h_{t−1} passes the tanh first.", {"later = da @ U": "later = (dh[t] + later) @ U"}),
-        Wrong("zero/lost-path", "no gradient for the first state", "What is left after the first time is dh0.",
+        WrongAnswer("zero/lost-path", "no gradient for the first state", "What is left after the first time is dh0.",
               {"return dx, later, dU": "return dx, np.zeros_like(h0), dU"}),
     ))
 
@@ -104,19 +104,19 @@ GRU = Exercise(
     hints=("At one time it is the exercise gru_cell. Then du goes back through U.",
            "The old state has two ways into the new one: through U into the gates, and straight through z."),
     wrong=(
-        Wrong("lost-path", "the straight way through z forgotten", "z ∘ h_{t−1}: the old state goes on without U as well.",
+        WrongAnswer("lost-path", "the straight way through z forgotten", "z ∘ h_{t−1}: the old state goes on without U as well.",
               {"dh = du @ U + dh * z": "dh = du @ U"}),
-        Wrong("lost-path", "nothing handed back through U", "h_{t−1} goes into all three gates.",
+        WrongAnswer("lost-path", "nothing handed back through U", "h_{t−1} goes into all three gates.",
               {"dh = du @ U + dh * z": "dh = dh * z"}),
-        Wrong("lost-path/local-derivative", "the states of earlier times ignored", "Every state is an output of its own.",
+        WrongAnswer("lost-path/local-derivative", "the states of earlier times ignored", "Every state is an output of its own.",
               {"dh = dh + dy[t]": "dh = dh + dy[t] * (t == T - 1)"}),
-        Wrong("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += np": "dU = np"}),
-        Wrong("unexplained", "the reset gate left out of dU", "uⁿ is multiplied by r before the tanh sees it.",
+        WrongAnswer("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += np": "dU = np"}),
+        WrongAnswer("unexplained", "the reset gate left out of dU", "uⁿ is multiplied by r before the tanh sees it.",
               {"np.outer(du, h[t])": "np.outer(dx[t], h[t])"}),
-        Wrong("operand", "dU from the new states", "U was multiplied with the state before time t.",
+        WrongAnswer("operand", "dU from the new states", "U was multiplied with the state before time t.",
               {"np.outer(du, h[t])": "np.outer(du, h[t + 1])"}),
-        Wrong("sign", "n − h for h − n", "How does h_t move when z grows? Towards h_{t−1}.", {"(h[t] - n)": "(n - h[t])"}),
-        Wrong("gate-order", "gates in another order", "The order is r, z, n on the way back as well.",
+        WrongAnswer("sign", "n − h for h − n", "How does h_t move when z grows? Towards h_{t−1}.", {"(h[t] - n)": "(n - h[t])"}),
+        WrongAnswer("gate-order", "gates in another order", "The order is r, z, n on the way back as well.",
               {"du = np.concatenate([dr, dz, dn * r])": "du = np.concatenate([dz, dr, dn * r])"}),
     ))
 
@@ -166,18 +166,18 @@ LSTM = Exercise(
            "and the first the second.",
            "At one time it is the exercise lstm_cell. Then dh goes back through U, dc through the forget gate."),
     wrong=(
-        Wrong("lost-path", "nothing handed back through U", "h_t goes into the gates of the next time.",
+        WrongAnswer("lost-path", "nothing handed back through U", "h_t goes into the gates of the next time.",
               {"dh = dh + dy[t]": "dh = dy[t]"}),
-        Wrong("lost-path", "nothing handed back through the cell",
+        WrongAnswer("lost-path", "nothing handed back through the cell",
               "c_t goes into c_{t+1}: the long way that makes an LSTM.", {"dc = dc + dh * o": "dc = dh * o"}),
-        Wrong("lost-path/local-derivative", "the states of earlier times ignored", "Every state is an output of its own.",
+        WrongAnswer("lost-path/local-derivative", "the states of earlier times ignored", "Every state is an output of its own.",
               {"dh = dh + dy[t]": "dh = dh + dy[t] * (t == T - 1)"}),
-        Wrong("local-derivative", "the forget gate left out", "How much of the old cell was kept?",
+        WrongAnswer("local-derivative", "the forget gate left out", "How much of the old cell was kept?",
               {"dc = dc * f": "dc = dc * 1.0"}),
-        Wrong("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += np": "dU = np"}),
-        Wrong("gate-order", "gates in another order", "The order is i, f, g, o on the way back as well.",
+        WrongAnswer("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += np": "dU = np"}),
+        WrongAnswer("gate-order", "gates in another order", "The order is i, f, g, o on the way back as well.",
               {"[di, df, dg, do]": "[di, df, do, dg]"}),
-        Wrong("operand", "dU from the new states", "U meets the state before time t.",
+        WrongAnswer("operand", "dU from the new states", "U meets the state before time t.",
               {"np.outer(dx[t], h[t])": "np.outer(dx[t], h[t + 1])"}),
     ))
 
@@ -220,19 +220,19 @@ MASKED_RNN = Exercise(
     hints=("Where a sequence has ended nothing is computed: dx is 0, and the gradient of its state goes through as it is.",
            "dlast of a short sequence waits, unchanged, until the walk back reaches its last time."),
     wrong=(
-        Wrong("mask/leak", "the padding computed with", "Beyond its length a sequence gets no gradient.",
+        WrongAnswer("mask/leak", "the padding computed with", "Beyond its length a sequence gets no gradient.",
               {" * (1 - h[t + 1] ** 2) * going[t]": " * (1 - h[t + 1] ** 2)"}),
-        Wrong("lost-path/dropped", "the gradient lost in the padding",
+        WrongAnswer("lost-path/dropped", "the gradient lost in the padding",
               "What arrives at a state that was only kept goes on as it is.",
               {"np.where(going[t], da @ U, dh)": "da @ U"}),
-        Wrong("lost-path/local-derivative", "nothing handed back in time", "h_t goes into h_{t+1}: that gradient must come back.",
+        WrongAnswer("lost-path/local-derivative", "nothing handed back in time", "h_t goes into h_{t+1}: that gradient must come back.",
               {"da = (dh + dy[t])": "da = dy[t]"}),
-        Wrong("lost-path/overwrite", "the outputs' gradient forgotten", "Every state is an output of its own.",
+        WrongAnswer("lost-path/overwrite", "the outputs' gradient forgotten", "Every state is an output of its own.",
               {"(dh + dy[t])": "dh"}),
-        Wrong("lost-path/dropped", "the last state's gradient forgotten", "The value is a pair: both gradients count.",
+        WrongAnswer("lost-path/dropped", "the last state's gradient forgotten", "The value is a pair: both gradients count.",
               {"dh = dlast ": "dh = np.zeros_like(dlast) "}),
-        Wrong("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += da": "dU = da"}),
-        Wrong("operand", "Uᵀ for U", "h Uᵀ forward, da U back.", {"da @ U, dh": "da @ U.T, dh"}),
+        WrongAnswer("overwrite/lost-path", "dU of one time only", "U is used at every time: add.", {"dU += da": "dU = da"}),
+        WrongAnswer("operand", "Uᵀ for U", "h Uᵀ forward, da U back.", {"da @ U, dh": "da @ U.T, dh"}),
     ))
 
 
@@ -278,15 +278,15 @@ BIDIRECTIONAL = Exercise(
            "beginning.",
            "x_t goes into both, and so does h0: their gradients are sums."),
     wrong=(
-        Wrong("lost-path/overwrite", "dx of one direction only", "x_t is read twice: add.",
+        WrongAnswer("lost-path/overwrite", "dx of one direction only", "x_t is read twice: add.",
               {"dx[T - 1 - t] += da": "dx[T - 1 - t] = da"}),
-        Wrong("unexplained", "dx of the second direction turned round",
+        WrongAnswer("unexplained", "dx of the second direction turned round",
               "b[t + 1] was computed from x[T − 1 − t].", {"dx[T - 1 - t] += da": "dx[t] += da"}),
-        Wrong("overwrite/lost-path", "h0 from the first direction alone", "Both directions begin at h0.", {"df + db, dU": "df, dU"}),
-        Wrong("operand", "the matrices exchanged on the way back", "The second direction was multiplied with V.",
+        WrongAnswer("overwrite/lost-path", "h0 from the first direction alone", "Both directions begin at h0.", {"df + db, dU": "df, dU"}),
+        WrongAnswer("operand", "the matrices exchanged on the way back", "The second direction was multiplied with V.",
               {"db = da @ V": "db = da @ U"}),
-        Wrong("local-derivative", "the slope at the state before", "1 − tanh² is taken of what the tanh gave.",
+        WrongAnswer("local-derivative", "the slope at the state before", "1 − tanh² is taken of what the tanh gave.",
               {"(1 - b[t + 1] ** 2)": "(1 - b[t] ** 2)"}),
-        Wrong("lost-path", "nothing handed back in time", "b_{t+1} goes into b_t: that gradient must come back.",
+        WrongAnswer("lost-path", "nothing handed back in time", "b_{t+1} goes into b_t: that gradient must come back.",
               {"da = (db + dy[T - 1 - t, H:])": "da = dy[T - 1 - t, H:]"}),
     ))

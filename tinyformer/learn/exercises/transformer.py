@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyformer import ops
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def sinusoidal(T, C):
@@ -31,15 +31,15 @@ SINUSOIDAL = Exercise(
     hints=("First the angles: a table (T, C/2).",
            "Sines go into the even columns, cosines into the odd ones: slices with a step of 2."),
     wrong=(
-        Wrong("forward", "halves in place of alternating columns", "Even columns are sines, odd ones cosines.",
+        WrongAnswer("forward", "halves in place of alternating columns", "Even columns are sines, odd ones cosines.",
               {"table[:, 0::2]": "table[:, :C // 2]", "table[:, 1::2]": "table[:, C // 2:]"}),
-        Wrong("forward", "sines and cosines exchanged", "At t = 0 the even columns are 0.",
+        WrongAnswer("forward", "sines and cosines exchanged", "At t = 0 the even columns are 0.",
               {"= np.sin(angle)": "= np.cos(angle)", "= np.cos(angle)": "= np.sin(angle)"}),
-        Wrong("forward", "the exponent i/C", "The exponent is 2i/C: it goes up to nearly 1.",
+        WrongAnswer("forward", "the exponent i/C", "The exponent is 2i/C: it goes up to nearly 1.",
               {"np.arange(0, C, 2) / C": "np.arange(C // 2) / C"}),
-        Wrong("forward", "multiplied in place of divided", "Later features turn more slowly.",
+        WrongAnswer("forward", "multiplied in place of divided", "Later features turn more slowly.",
               {"[:, None] / 10000": "[:, None] * 10000.0"}),
-        Wrong("forward", "counted from 1", "The first time is t = 0.", {"np.arange(T)": "np.arange(1, T + 1)"}),
+        WrongAnswer("forward", "counted from 1", "The first time is t = 0.", {"np.arange(T)": "np.arange(1, T + 1)"}),
     ))
 
 
@@ -73,17 +73,17 @@ ROPE = Exercise(
     hints=("x₁ is used in both halves of y, and so is x₂.",
            "A rotation is undone by turning back: which of cos and sin changes its sign with the angle?"),
     wrong=(
-        Wrong("rotation", "turned forward again", "The way back turns by the opposite angle.",
+        WrongAnswer("rotation", "turned forward again", "The way back turns by the opposite angle.",
               {"dy1 * cos + dy2 * sin, dy2 * cos - dy1 * sin": "dy1 * cos - dy2 * sin, dy2 * cos + dy1 * sin"}),
-        Wrong("rotation", "pairs of neighbours", "Pairs are i and i + D/2 here.",
+        WrongAnswer("rotation", "pairs of neighbours", "Pairs are i and i + D/2 here.",
               {"dy1, dy2 = dy[:, :half], dy[:, half:]": "dy1, dy2 = dy[:, 0::2], dy[:, 1::2]"}),
-        Wrong("lost-path/rotation", "only the cosines", "x₁ is in y₂ as well.",
+        WrongAnswer("lost-path/rotation", "only the cosines", "x₁ is in y₂ as well.",
               {"dy1 * cos + dy2 * sin, dy2 * cos - dy1 * sin": "dy1 * cos, dy2 * cos"}),
-        Wrong("rotation", "not turned at all", "x was turned on the way forward.",
+        WrongAnswer("rotation", "not turned at all", "x was turned on the way forward.",
               {"np.concatenate([dy1 * cos + dy2 * sin, dy2 * cos - dy1 * sin], axis=1)": "dy.copy()"}),
-        Wrong("rotation/sign", "both signs plus", "Of the two sines one has a minus.",
+        WrongAnswer("rotation/sign", "both signs plus", "Of the two sines one has a minus.",
               {"dy2 * cos - dy1 * sin": "dy2 * cos + dy1 * sin"}),
-        Wrong("permuted/rotation", "the halves exchanged", "The first half of dx belongs to x₁.",
+        WrongAnswer("permuted/rotation", "the halves exchanged", "The first half of dx belongs to x₁.",
               {"[dy1 * cos + dy2 * sin, dy2 * cos - dy1 * sin]": "[dy2 * cos - dy1 * sin, dy1 * cos + dy2 * sin]"}),
     ))
 
@@ -116,16 +116,16 @@ RESIDUAL = Exercise(
     hints=("x is used twice: on the straight path and in the branch.",
            "Back through the branch: W first, then the norm's own vjp."),
     wrong=(
-        Wrong("lost-path/overwrite", "the straight path forgotten",
+        WrongAnswer("lost-path/overwrite", "the straight path forgotten",
               "The +x hands dy back as it is: that is what a residual is for.", {"return dy + dx,": "return dx,"}),
-        Wrong("lost-path/overwrite", "the branch forgotten", "x goes into the norm as well.",
+        WrongAnswer("lost-path/overwrite", "the branch forgotten", "x goes into the norm as well.",
               {"return dy + dx,": "return dy.copy(),"}),
-        Wrong("local-derivative", "the norm skipped", "Between x and W stands the norm.",
+        WrongAnswer("local-derivative", "the norm skipped", "Between x and W stands the norm.",
               {"return dy + dx,": "return dy + dn,"}),
-        Wrong("operand", "Wᵀ for W", "W is square, so no shape warns you.", {"dn = dy @ W": "dn = dy @ W.T"}),
-        Wrong("operand", "dW from x", "W was multiplied with the normed rows.", {"dy.T @ n": "dy.T @ x"}),
-        Wrong("transpose", "dW transposed", "W is square, so no shape warns you.", {"dy.T @ n": "n.T @ dy"}),
-        Wrong("missing-term", "the straight path twice", "Each path once.", {"return dy + dx,": "return 2 * dy + dx,"}),
+        WrongAnswer("operand", "Wᵀ for W", "W is square, so no shape warns you.", {"dn = dy @ W": "dn = dy @ W.T"}),
+        WrongAnswer("operand", "dW from x", "W was multiplied with the normed rows.", {"dy.T @ n": "dy.T @ x"}),
+        WrongAnswer("transpose", "dW transposed", "W is square, so no shape warns you.", {"dy.T @ n": "n.T @ dy"}),
+        WrongAnswer("missing-term", "the straight path twice", "Each path once.", {"return dy + dx,": "return 2 * dy + dx,"}),
     ))
 
 
@@ -176,19 +176,19 @@ BLOCK = Exercise(
            "gave.",
            "h and x are each used twice: once straight, once in a branch. dq, dk, dv go side by side into the vjp of qkv."),
     wrong=(
-        Wrong("lost-path/overwrite", "the second residual path lost", "y = h + …: dy goes to h directly as well.",
+        WrongAnswer("lost-path/overwrite", "the second residual path lost", "y = h + …: dy goes to h directly as well.",
               {"dh = dh + dy ": "dh = dh "}),
-        Wrong("lost-path/overwrite", "the first residual path lost", "h = x + …: dh goes to x directly as well.",
+        WrongAnswer("lost-path/overwrite", "the first residual path lost", "h = x + …: dh goes to x directly as well.",
               {"return dx + dh,": "return dx,"}),
-        Wrong("lost-path/overwrite", "dy for dh on the first residual path", "What arrives at h is more than dy.",
+        WrongAnswer("lost-path/overwrite", "dy for dh on the first residual path", "What arrives at h is more than dy.",
               {"return dx + dh,": "return dx + dy,"}),
-        Wrong("permuted/gate-order", "queries, keys and values in another order", "The order is the one of the split.",
+        WrongAnswer("permuted/gate-order", "queries, keys and values in another order", "The order is the one of the split.",
               {"[dq, dk, dv]": "[dk, dq, dv]"}),
-        Wrong("mask/local-derivative", "the ReLU skipped", "Between W1 and W2 stands a ReLU.",
+        WrongAnswer("mask/local-derivative", "the ReLU skipped", "Between W1 and W2 stands a ReLU.",
               {"df1 = vjp_r(dr)": "df1 = dr"}),
-        Wrong("swapped", "the norms' weights exchanged", "The order is that of the arguments.",
+        WrongAnswer("swapped", "the norms' weights exchanged", "The order is that of the arguments.",
               {"dx + dh, dnorm1, dnorm2": "dx + dh, dnorm2, dnorm1"}),
-        Wrong("missing", "no gradient for Wqkv", "Its vjp has given you one.", {"dnorm2, dWqkv,": "dnorm2, None,"}),
+        WrongAnswer("missing", "no gradient for Wqkv", "Its vjp has given you one.", {"dnorm2, dWqkv,": "dnorm2, None,"}),
     ))
 
 
@@ -219,16 +219,16 @@ TIED = Exercise(
     hints=("One array, two uses: as an output layer and as a table. Write the gradient of each use, then add them.",
            "The output layer gives dlogitsᵀ h. The table's part goes through tanh and may meet repeated indices."),
     wrong=(
-        Wrong("overwrite/lost-path", "the table's part forgotten", "W is read at the input as well.",
+        WrongAnswer("overwrite/lost-path", "the table's part forgotten", "W is read at the input as well.",
               {"        np.add.at(dW, indices, dh * (1 - h ** 2))\n": ""}),
-        Wrong("overwrite/lost-path", "the output layer's part forgotten", "W scores the classes as well.",
+        WrongAnswer("overwrite/lost-path", "the output layer's part forgotten", "W scores the classes as well.",
               {"dW = dlogits.T @ h": "dW = np.zeros_like(W)"}),
-        Wrong("duplicate-index", "repeated indices written once", "+= at repeated places keeps the last one only.",
+        WrongAnswer("duplicate-index", "repeated indices written once", "+= at repeated places keeps the last one only.",
               {"np.add.at(dW, indices, dh * (1 - h ** 2))": "dW[indices] += dh * (1 - h ** 2)"}),
-        Wrong("overwrite/duplicate-index", "= in place of +=", "The second use wipes out the first.",
+        WrongAnswer("overwrite/duplicate-index", "= in place of +=", "The second use wipes out the first.",
               {"np.add.at(dW, indices, dh * (1 - h ** 2))": "dW[indices] = dh * (1 - h ** 2)"}),
-        Wrong("local-derivative", "the tanh skipped", "Between the table and h stands a tanh.", {"dh * (1 - h ** 2)": "dh"}),
-        Wrong("factor", "the mean of both uses", "Uses are added.", {"return dW": "return dW / 2"}),
+        WrongAnswer("local-derivative", "the tanh skipped", "Between the table and h stands a tanh.", {"dh * (1 - h ** 2)": "dh"}),
+        WrongAnswer("factor", "the mean of both uses", "Uses are added.", {"return dW": "return dW / 2"}),
     ))
 
 
@@ -264,17 +264,17 @@ RESIDUAL_ATTENTION = Exercise(
     hints=("h is used four times: added, as query, as key and as value. Each use gives a gradient of h's shape.",
            "Call the head's three gradients dquery, dkey, dvalue, as with q, k and v apart; then add all four."),
     wrong=(
-        Wrong("overwrite/lost-path", "the values' use forgotten", "The weights multiply h too.",
+        WrongAnswer("overwrite/lost-path", "the values' use forgotten", "The weights multiply h too.",
               {" + dkey + dvalue": " + dkey"}),
-        Wrong("overwrite/lost-path", "the keys' use forgotten", "hᵀ is h as well.", {" + dkey + dvalue": " + dvalue"}),
-        Wrong("overwrite/lost-path", "the added h forgotten", "In y = h + … the first h hands dy on as it is.",
+        WrongAnswer("overwrite/lost-path", "the keys' use forgotten", "hᵀ is h as well.", {" + dkey + dvalue": " + dvalue"}),
+        WrongAnswer("overwrite/lost-path", "the added h forgotten", "In y = h + … the first h hands dy on as it is.",
               {"return dy + dquery": "return dquery"}),
-        Wrong("overwrite/lost-path", "the softmax held constant", "P is made of h.",
+        WrongAnswer("overwrite/lost-path", "the softmax held constant", "P is made of h.",
               {"dy + dquery + dkey + dvalue": "dy + dvalue"}),
-        Wrong("operand", "P for Pᵀ", "The values' gradient sums over the rows of P.", {"P.T @ dy": "P @ dy"}),
-        Wrong("softmax-diagonal/missing-term", "the softmax's sum forgotten", "Weights of a row share one sum.",
+        WrongAnswer("operand", "P for Pᵀ", "The values' gradient sums over the rows of P.", {"P.T @ dy": "P @ dy"}),
+        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten", "Weights of a row share one sum.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
-        Wrong("operand", "the keys' gradient taken for the queries' again", "h hᵀ is symmetric, dS is not.",
+        WrongAnswer("operand", "the keys' gradient taken for the queries' again", "h hᵀ is symmetric, dS is not.",
               {"dkey = dS.T @ h": "dkey = dS @ h"}),
     ))
 
@@ -307,15 +307,15 @@ CACHED_ATTENTION = Exercise(
     hints=("The result must be the last row of causal attention over all tokens.",
            "Join first, then attend: the new token sees itself. It needs no mask: nothing after it is there."),
     wrong=(
-        Wrong("forward", "the new token does not see itself", "Join before you attend.",
+        WrongAnswer("forward", "the new token does not see itself", "Join before you attend.",
               {"q @ K.T": "q @ np.concatenate([past_k, k * 0]).T"}),
-        Wrong("forward", "the new token put first", "Later tokens stand later in the cache.",
+        WrongAnswer("forward", "the new token put first", "Later tokens stand later in the cache.",
               {"[past_k, k]": "[k, past_k]", "[past_v, v]": "[v, past_v]"}),
-        Wrong("forward", "the scale forgotten", "Scores are divided by √D.", {" / np.sqrt(q.shape[1])": ""}),
-        Wrong("forward", "the old cache returned", "The next token needs this one's key and value as well.",
+        WrongAnswer("forward", "the scale forgotten", "Scores are divided by √D.", {" / np.sqrt(q.shape[1])": ""}),
+        WrongAnswer("forward", "the old cache returned", "The next token needs this one's key and value as well.",
               {"return P @ V, K, V": "return P @ V, past_k, past_v"}),
-        Wrong("forward", "keys used as values", "Scores come from keys, the result from values.",
+        WrongAnswer("forward", "keys used as values", "Scores come from keys, the result from values.",
               {"return P @ V, K, V": "return P @ K, K, V"}),
-        Wrong("forward", "the cache in the wrong order", "The order is o, K, V.",
+        WrongAnswer("forward", "the cache in the wrong order", "The order is o, K, V.",
               {"return P @ V, K, V": "return P @ V, V, K"}),
     ))

@@ -8,14 +8,14 @@ class Task:
 
     name        what a model's class calls it by, as its ``task``
     unit        of the loss
-    reads       what its models read in batches, for the speed
+    input_unit  what a batch is counted in, for the speed: "tokens" or "pixels"
     headline    the figure of ``evaluate`` that several runs are summed up by
     Data        dataclass of a recipe's section [data]; its ``check()`` raises ValueError for what cannot be used
     Sizes       names of the fields of a model's config that the data decide
     """
 
     name = unit = ""
-    reads, headline = "tokens", "val_loss"
+    input_unit, headline = "tokens", "val_loss"
     Data = None
     Sizes = ()
 

@@ -17,7 +17,7 @@ from ...models import BagOfWords, Bert, BertClassifierConfig
 from ...nn import evaluating
 from ...text import WordPieceTokenizer, load_tokenizer
 from ...text.ngrams import UNITS, NGramTokenizer
-from ..baseline import bag_of_words
+from ..bag_of_words_baseline import bag_of_words
 from ..classes import load_classes, save_classes
 from .labelled import Folds, Labelled
 
@@ -71,20 +71,20 @@ class Classification(Labelled):
 
     def encoded(self, model, part):
         """The texts of a part in the form that ``model`` reads, encoded once: ``SparseRows``, or the ids of each."""
-        if (part, model.reads) not in self._encoded:
+        if (part, model.input_type) not in self._encoded:
             texts, cut = getattr(self, part).x, 0
-            if model.reads == "counts":
+            if model.input_type == "counts":
                 found = SparseRows.of(map(self.tokenizer.tf_idf, texts))
             else:
                 found, are_cut = zip(*(read_ids(self.tokenizer, text, model.config.block_size) for text in texts))
                 cut = sum(are_cut)
-            self._encoded[part, model.reads], self._cut[part, model.reads] = found, cut
-        return self._encoded[part, model.reads]
+            self._encoded[part, model.input_type], self._cut[part, model.input_type] = found, cut
+        return self._encoded[part, model.input_type]
 
     def cut(self, model, part):
         """How many texts of a part ``model`` does not read to their end."""
         self.encoded(model, part)
-        return self._cut[part, model.reads]
+        return self._cut[part, model.input_type]
 
     def check(self, config):
         """An error unless the model and the checkpoint are both of BERT's kind or neither is."""
@@ -116,7 +116,7 @@ class Classification(Labelled):
     def batch(self, model, size, rng):
         """Texts that are about as long as each other; of counts, which have no length, any."""
         texts, labels = self.encoded(model, "train"), self.train.y
-        if model.reads == "counts":
+        if model.input_type == "counts":
             chosen = rng.choice(len(labels), size, replace=False) if size < len(labels) else np.arange(len(labels))
             return texts[chosen], labels[chosen]
         chosen = draw_alike(size, rng, texts)
@@ -126,7 +126,7 @@ class Classification(Labelled):
         """(N, K) for the texts of "train", "validation" or "test", in evaluation mode."""
         texts = self.encoded(model, part)
         with evaluating(model):
-            if model.reads == "counts":
+            if model.input_type == "counts":
                 return model.probabilities(texts)
             found = np.empty((len(texts), len(self.classes)))
             for chosen in alike(texts, 128):

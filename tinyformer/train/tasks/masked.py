@@ -16,7 +16,7 @@ from ...nn import evaluating
 from ...ops import cross_entropy
 from ...text import WordPieceTokenizer, load_corpus, load_tokenizer
 from ..loop import not_finite
-from ..guesses import Neighbours, Shared
+from ..counting_baselines import Neighbours, Shared
 from .base import Task
 
 SHORTEST = 16                                               # tokens that two texts need

@@ -40,7 +40,7 @@ class Pictures(Labelled):
     name, unit = "pictures", "nats per picture"
     Data, Sizes = PictureSettings, ("n_features", "n_classes")
     examples, baseline, Baseline = "pictures", "logistic regression", LogisticRegression
-    reads = "pixels"
+    input_unit = "pixels"
 
     def __init__(self, data, folder=None):
         super().__init__(data, load(data.set))

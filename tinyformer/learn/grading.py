@@ -11,7 +11,7 @@ import numpy as np
 from ..gradcheck import check
 from ..sandbox import Refused, call, captured, within
 from ..sandbox.limits import Stopped
-from ..sandbox.words import learners_frame
+from ..sandbox.messages import learners_frame
 from . import cases
 from .advice import ADVICE
 
@@ -64,20 +64,20 @@ class Verdict:
         return f"<{self.name}: {self.state}{f' ({self.code})' if self.code else ''}>"
 
 
-class Wrong(Refused):
+class WrongAnswer(Refused):
     """The code can be run, and its answer is wrong."""
 
     def __init__(self, code, message):
         super().__init__(code, message, codes=(code,))
 
 
-def judge(exercise, function, prediction=..., limit=None):
+def grade(exercise, function, prediction=..., limit=None):
     """The ``Verdict`` on ``function``, within ``limit`` seconds."""
     verdict = Verdict(exercise.name, predicted=exercise.predicted(prediction))
     with captured() as printed, warnings.catch_warnings():
         warnings.simplefilter("ignore")                     # a file may have made errors of them, ours too
         try:
-            within(LIMIT if limit is None else limit, _judge, exercise, function, verdict, printed)
+            within(LIMIT if limit is None else limit, _grade, exercise, function, verdict, printed)
         except Refused as refused:
             verdict.refuse(refused)
     if not verdict.printed:
@@ -85,14 +85,14 @@ def judge(exercise, function, prediction=..., limit=None):
     return verdict
 
 
-def _judge(exercise, function, verdict, printed):
+def _grade(exercise, function, verdict, printed):
     with np.errstate(all="ignore"):
         try:
             every = _try_once(exercise, function)
             verdict.printed, verdict.unprinted = printed.result()       # the doctor calls it hundreds of times
             _examine(exercise, function, every)
             if message := cases.complaint(exercise, function, _cotangent, call):
-                raise Wrong("case", message)
+                raise WrongAnswer("case", message)
         except Refused as refused:
             verdict.printed, verdict.unprinted = (verdict.printed, verdict.unprinted) if verdict.printed else printed.result()
             wrong = _named_mistake(exercise, function) if refused.codes else None
@@ -112,7 +112,7 @@ def _try_once(exercise, function):
     returned = call(function, *given)
     for name, before, after in zip(exercise.parameters, inputs, given):
         if isinstance(before, np.ndarray) and not np.array_equal(before, after):
-            raise Wrong("mutates", f"your function changes its input {name}: make a new array in place of writing into it")
+            raise WrongAnswer("mutates", f"your function changes its input {name}: make a new array in place of writing into it")
     if not exercise.has_vjp:
         _value(returned, reference)
         return False
@@ -120,9 +120,9 @@ def _try_once(exercise, function):
     value, vjp = _value_and_vjp(exercise, returned)
     try:
         _value(value, reference[0])
-    except Wrong as wrong:
+    except WrongAnswer as wrong:
         if wrong.code == "forward" and not _alike([_as_tuple(value)], [_as_tuple(call(function, *_copies(inputs))[0])]):
-            raise Wrong("nondeterministic", "two calls with the same inputs give two values: draw nothing at random, "
+            raise WrongAnswer("nondeterministic", "two calls with the same inputs give two values: draw nothing at random, "
                                             "keep nothing from call to call") from None
         raise
     try:
@@ -169,9 +169,9 @@ def _gradients(gradients, names):
 
 def _float64(name, dtype):
     if dtype.kind in "iub":
-        raise Wrong("dtype", f"{name} is made of {dtype}, expected float64: whole numbers lose what stands behind the point")
+        raise WrongAnswer("dtype", f"{name} is made of {dtype}, expected float64: whole numbers lose what stands behind the point")
     if dtype == np.float32:
-        raise Wrong("float32", f"{name} is float32, but the inputs are float64: half of the digits are lost. "
+        raise WrongAnswer("float32", f"{name} is float32, but the inputs are float64: half of the digits are lost. "
                                "Where do you write float32?")
 
 
@@ -210,7 +210,7 @@ def _one_value(name, value, expected):
     if value.dtype.kind not in "fiub":
         raise Refused("returns", f"{name} is {_what(value)}, expected numbers in float64")
     if value.shape != expected.shape:
-        raise Wrong("forward", f"{name} has shape {value.shape}, expected {expected.shape}")
+        raise WrongAnswer("forward", f"{name} has shape {value.shape}, expected {expected.shape}")
     if value.dtype.kind != "f":
         _float64(name, value.dtype)
     close = 1e-4 if value.dtype == np.float32 else 1e-8
@@ -218,7 +218,7 @@ def _one_value(name, value, expected):
     if not np.all(off <= close * np.max(np.abs(expected), initial=1e-300)):
         index = tuple(map(int, np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)))
         where = f" at {list(index)}" if index else ""
-        raise Wrong("forward", f"{name} is wrong: {value[index]:.6g}{where}, expected {expected[index]:.6g}")
+        raise WrongAnswer("forward", f"{name} is wrong: {value[index]:.6g}{where}, expected {expected[index]:.6g}")
     _float64(name, value.dtype)
 
 

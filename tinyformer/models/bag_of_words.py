@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
-from .checks import check_above_zero, check_at_least_zero, check_whole
+from .config_checks import check_above_zero, check_at_least_zero, check_whole
 from .classifier import Classifier
 from .pretrained import Pretrained
 
@@ -34,7 +34,7 @@ class BagOfWords(Pretrained):
     It has one best solution, so weights start at 0 and every seed ends there.
     """
 
-    architecture, task, Config, reads = "bow", "classification", BagOfWordsConfig, "counts"
+    architecture, task, Config, input_type = "bow", "classification", BagOfWordsConfig, "counts"
 
     def __init__(self, config):
         self.config = config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..data.sparse import SparseRows
-from ..models.bags import BagOfWords, BagOfWordsConfig
+from ..models.bag_of_words import BagOfWords, BagOfWordsConfig
 from ..optim import AdamW, CosineSchedule
 from ..text.ngrams import NGramTokenizer
 from .loop import fit

@@ -7,12 +7,12 @@ import functools
 import numpy as np
 
 from ..autograd import Tensor, unbroadcast
-from .comparison import Comparison
+from .agreement import Comparison
 from .doctor import Doctor
 from .evidence import captured
 from .numeric import Probe
 from .report import Finding, InputReport, Report
-from .subject import Unreadable, copies, open_subject
+from .function_forms import Unreadable, copies, open_subject
 
 SHOWN = 5                               # entries that a report names
 DOUBLE = np.finfo(np.float64).eps
@@ -59,7 +59,7 @@ def _check(subject, reference, rtol, rng):
             if run.gradients is None:
                 report.error, report.agrees = np.inf, False
             else:
-                _judge(report, run.gradients[i], run, i, rtol, rng)
+                _grade(report, run.gradients[i], run, i, rtol, rng)
             if run.eps > DOUBLE:
                 report.findings.append(Finding("float32", "the value is float32: compared to its few digits only"))
         for finding in report.findings:
@@ -216,7 +216,7 @@ def _same(these, those):
 
 # ------------------------------------------------------------------------------------------------ one input
 
-def _judge(report, gradient, run, i, rtol, rng):
+def _grade(report, gradient, run, i, rtol, rng):
     """Hold ``gradient`` against the numeric one and write the outcome into ``report``."""
     def refuse(code, message, **evidence):
         report.error, report.agrees = np.inf, False

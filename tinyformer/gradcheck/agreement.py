@@ -40,7 +40,7 @@ class Comparison:
         self.movable = len(entries)
         if len(entries) <= ALL:
             self._measure(entries)
-            self._judge()
+            self._grade()
             self.compared = f"{len(entries)} entries"
         elif self._along_directions(entries, rng):
             self.compared = f"{DIRECTIONS} directions"
@@ -68,7 +68,7 @@ class Comparison:
         while suspects and self.agrees:
             n = 1 + np.searchsorted(np.cumsum([len(block) for block in suspects]), ALL)
             self._measure(np.concatenate(suspects[:n]))
-            self._judge()
+            self._grade()
             suspects = suspects[n:]
 
     # -- entry by entry
@@ -78,7 +78,7 @@ class Comparison:
             self.numeric[i], self.low[i], self.high[i] = self.probe.entry(i)
         self.looked = np.concatenate([self.looked, entries])
 
-    def _judge(self):
+    def _grade(self):
         scale = self._scale()
         zero = max(self.probe.noise, 1e-6 * scale)          # if all that remains is smaller, it was none
         tolerance = self.rtol * scale + self.probe.noise

@@ -3,7 +3,7 @@
 import pytest
 
 from tinyformer.models import Llama, LlamaConfig
-from tinyformer.models.known import KNOWN, cache_bytes, flops_per_token, parameters
+from tinyformer.models.published_sizes import KNOWN, cache_bytes, flops_per_token, parameters
 from tinyformer.nn import init
 
 

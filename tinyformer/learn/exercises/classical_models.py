@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def least_squares(x, y, w, b):
@@ -33,15 +33,15 @@ LEAST_SQUARES = Exercise(
     hints=("The ½ is there to meet the 2 of the square. What is the derivative of y − ŷ by ŷ?",
            "w is used by every example: sum over n. The bias is the weight of a feature that is always 1."),
     wrong=(
-        Wrong("sign", "(y − ŷ) x without the minus", "ŷ stands behind a minus in the error: this step would climb.",
+        WrongAnswer("sign", "(y − ŷ) x without the minus", "ŷ stands behind a minus in the error: this step would climb.",
               {"dw = -x.T": "dw = x.T", "db = -error": "db = error"}),
-        Wrong("factor", "the 2 of the square kept", "The ½ and the 2 cancel.", {"dw = -x.T": "dw = -2 * x.T"}),
-        Wrong("unexplained/dropped/reduction/local-derivative/missing-term", "the first example alone",
+        WrongAnswer("factor", "the 2 of the square kept", "The ½ and the 2 cancel.", {"dw = -x.T": "dw = -2 * x.T"}),
+        WrongAnswer("unexplained/dropped/reduction/local-derivative/missing-term", "the first example alone",
               "L is a sum over the examples, and w is in every one.", {"-x.T @ error * dL": "-x[0] * error[0] * dL"}),
-        Wrong("factor/reduction", "averaged over the examples", "L is a sum here, not a mean.",
+        WrongAnswer("factor/reduction", "averaged over the examples", "L is a sum here, not a mean.",
               {"-x.T @ error * dL": "-x.T @ error * dL / len(x)"}),
-        Wrong("upstream", "dL ignored", "L may be a part of something larger.", {"-x.T @ error * dL": "-x.T @ error"}),
-        Wrong("zero", "no gradient for the bias", "Moving b moves every prediction.",
+        WrongAnswer("upstream", "dL ignored", "L may be a part of something larger.", {"-x.T @ error * dL": "-x.T @ error"}),
+        WrongAnswer("zero", "no gradient for the bias", "Moving b moves every prediction.",
               {"-error.sum(keepdims=True) * dL": "np.zeros_like(b)"}),
     ))
 
@@ -69,14 +69,14 @@ RIDGE = Exercise(
     hints=("Each weight has a square of its own: no sum is left in its gradient.",
            "The gradient pulls each weight towards 0, the more the larger it is: that is weight decay."),
     wrong=(
-        Wrong("factor", "the 2 of the square kept", "The ½ takes it away.", {"l2 * w * dP": "2 * l2 * w * dP"}),
-        Wrong("factor", "λ forgotten", "How strong is the pull?", {"l2 * w * dP": "w * dP"}),
-        Wrong("sign", "towards 0, so with a minus", "The gradient points up the penalty; the step takes its minus.",
+        WrongAnswer("factor", "the 2 of the square kept", "The ½ takes it away.", {"l2 * w * dP": "2 * l2 * w * dP"}),
+        WrongAnswer("factor", "λ forgotten", "How strong is the pull?", {"l2 * w * dP": "w * dP"}),
+        WrongAnswer("sign", "towards 0, so with a minus", "The gradient points up the penalty; the step takes its minus.",
               {"l2 * w * dP": "-l2 * w * dP"}),
-        Wrong("local-derivative/unexplained", "the sign of w, which is L1's", "The pull of a square grows with w.",
+        WrongAnswer("local-derivative/unexplained", "the sign of w, which is L1's", "The pull of a square grows with w.",
               {"l2 * w * dP": "l2 * np.sign(w) * dP"}),
-        Wrong("upstream", "dP ignored", "The penalty is added to a loss, and may be scaled with it.", {"l2 * w * dP": "l2 * w"}),
-        Wrong("local-derivative", "the square itself", "The derivative of w² has one w less.",
+        WrongAnswer("upstream", "dP ignored", "The penalty is added to a loss, and may be scaled with it.", {"l2 * w * dP": "l2 * w"}),
+        WrongAnswer("local-derivative", "the square itself", "The derivative of w² has one w less.",
               {"l2 * w * dP": "0.5 * l2 * w ** 2 * dP"}),
     ))
 
@@ -106,15 +106,15 @@ LOGISTIC_REGRESSION = Exercise(
     hints=("Go by way of z: dL/dp has p (1 − p) below the line, and dp/dz has it above.",
            "What is left for each example is prediction minus truth. Then z = x w is a linear layer."),
     wrong=(
-        Wrong("sign", "truth minus prediction", "A p that is too high must come down.", {"(p - y)": "(y - p)"}),
-        Wrong("local-derivative", "σ's slope once more", "p − y is already through σ: its slope has cancelled.",
+        WrongAnswer("sign", "truth minus prediction", "A p that is too high must come down.", {"(p - y)": "(y - p)"}),
+        WrongAnswer("local-derivative", "σ's slope once more", "p − y is already through σ: its slope has cancelled.",
               {"(p - y) * dL": "(p - y) * p * (1 - p) * dL"}),
-        Wrong("factor", "not divided by N", "The loss is a mean.", {" * dL / len(x)": " * dL"}),
-        Wrong("upstream", "dL ignored", "Something may come after the loss: a weight, a penalty.",
+        WrongAnswer("factor", "not divided by N", "The loss is a mean.", {" * dL / len(x)": " * dL"}),
+        WrongAnswer("upstream", "dL ignored", "Something may come after the loss: a weight, a penalty.",
               {"(p - y) * dL / len(x)": "(p - y) / len(x)"}),
-        Wrong("missing-term/local-derivative", "the class 1 alone", "Examples of class 0 have a loss too, −ln(1 − p).",
+        WrongAnswer("missing-term/local-derivative", "the class 1 alone", "Examples of class 0 have a loss too, −ln(1 − p).",
               {"(p - y)": "y * (p - 1)"}),
-        Wrong("factor", "divided by the features", "The mean is over the examples.", {"/ len(x)": "/ x.shape[1]"}),
+        WrongAnswer("factor", "divided by the features", "The mean is over the examples.", {"/ len(x)": "/ x.shape[1]"}),
     ))
 
 
@@ -149,17 +149,17 @@ SPARSE_LINEAR = Exercise(
     hints=("Entry i adds xᵢ W[:, columnᵢ] to row rowᵢ of y: a gather, a product, a sum. Go back through the three in turn.",
            "A word stands in several texts: its column of dW is a sum over all entries with that column."),
     wrong=(
-        Wrong("duplicate-index", "of a word that occurs twice one occurrence alone",
+        WrongAnswer("duplicate-index", "of a word that occurs twice one occurrence alone",
               "dW.T[columns] += … writes each column once, whatever stands there twice: np.add.at adds.",
               {"np.add.at(dW.T, columns, values[:, None] * dy[rows])": "dW.T[columns] += values[:, None] * dy[rows]"}),
-        Wrong("local-derivative", "how often it occurs forgotten", "xᵢ multiplies the weight.",
+        WrongAnswer("local-derivative", "how often it occurs forgotten", "xᵢ multiplies the weight.",
               {"np.add.at(dW.T, columns, values[:, None] * dy[rows])": "np.add.at(dW.T, columns, dy[rows])"}),
-        Wrong("local-derivative", "the weights forgotten in dvalues", "xᵢ is multiplied with the column of W of its word.",
+        WrongAnswer("local-derivative", "the weights forgotten in dvalues", "xᵢ is multiplied with the column of W of its word.",
               {"(dy[rows] * W.T[columns]).sum(axis=1)": "dy[rows].sum(axis=1)"}),
-        Wrong("reduction/factor", "db averaged", "The bias is in every row: sum.", {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
-        Wrong("reduction/factor", "dvalues averaged over the classes", "xᵢ goes into every class: sum.",
+        WrongAnswer("reduction/factor", "db averaged", "The bias is in every row: sum.", {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
+        WrongAnswer("reduction/factor", "dvalues averaged over the classes", "xᵢ goes into every class: sum.",
               {"W.T[columns]).sum(axis=1)": "W.T[columns]).mean(axis=1)"}),
-        Wrong("lost-path/zero", "no gradient to the values", "Values may be learned too: weights of words.",
+        WrongAnswer("lost-path/zero", "no gradient to the values", "Values may be learned too: weights of words.",
               {"dvalues = (dy[rows] * W.T[columns]).sum(axis=1)": "dvalues = np.zeros_like(values)"}),
     ))
 
@@ -190,17 +190,17 @@ KNESER_NEY = Exercise(
            "The first term is at its h a row of counts less D, over c(h). The second is a column times a row: what each h has saved, "
            "times how readily w follows anything."),
     wrong=(
-        Wrong("forward", "nothing taken from the counts", "D is taken from each count before it is divided.",
+        WrongAnswer("forward", "nothing taken from the counts", "D is taken from each count before it is divided.",
               {"np.maximum(counts - D, 0)": "counts"}),
-        Wrong("forward", "less than nothing", "What was never seen has nothing that could be taken: max(…, 0).",
+        WrongAnswer("forward", "less than nothing", "What was never seen has nothing that could be taken: max(…, 0).",
               {"np.maximum(counts - D, 0)": "(counts - D)"}),
-        Wrong("forward", "D given back once", "D was taken from every different pair that begins with h: N(h·) times.",
+        WrongAnswer("forward", "D given back once", "D was taken from every different pair that begins with h: N(h·) times.",
               {"D * seen.sum(axis=1, keepdims=True) / c_h": "D / c_h"}),
-        Wrong("forward", "how often in place of after how many", "w counts once for each different token before it.",
+        WrongAnswer("forward", "how often in place of after how many", "w counts once for each different token before it.",
               {"seen.sum(axis=0) / seen.sum()": "counts.sum(axis=0) / counts.sum()"}),
-        Wrong("forward", "rows and columns exchanged", "w is the second of a pair: a column.",
+        WrongAnswer("forward", "rows and columns exchanged", "w is the second of a pair: a column.",
               {"seen.sum(axis=0) / seen.sum()": "seen.sum(axis=1) / seen.sum()"}),
-        Wrong("forward", "shared out equally", "The shorter model says who gets what was saved.",
+        WrongAnswer("forward", "shared out equally", "The shorter model says who gets what was saved.",
               {"seen.sum(axis=0) / seen.sum()": "1 / len(counts)"}),
     ))
 
@@ -237,16 +237,16 @@ HMM_STEP = Exercise(
            "share[b, i, j] says how much of α′ⱼ came from state i: it is what Baum and Welch count. α goes to all j, "
            "A serves all sequences."),
     wrong=(
-        Wrong("swapped/operand", "the shares of the arrivals", "α went to every j: sum over where it went, the last axis.",
+        WrongAnswer("swapped/operand", "the shares of the arrivals", "α went to every j: sum over where it went, the last axis.",
               {"return dways.sum(axis=2), dways.sum(axis=0)": "return dways.sum(axis=1), dways.sum(axis=0)"}),
-        Wrong("local-derivative/row-scale", "not divided by the sum", "The shares of all ways to one j sum to one.",
+        WrongAnswer("local-derivative/row-scale", "not divided by the sum", "The shares of all ways to one j sum to one.",
               {"share = np.exp(ways - top) / total[:, None]": "share = np.exp(ways - top)"}),
-        Wrong("reduction/factor", "dlog_A averaged over the sequences", "A serves every sequence: sum.",
+        WrongAnswer("reduction/factor", "dlog_A averaged over the sequences", "A serves every sequence: sum.",
               {"dways.sum(axis=0), dnew": "dways.mean(axis=0), dnew"}),
-        Wrong("transpose", "dlog_A from j to i", "The rows of A are where one comes from.",
+        WrongAnswer("transpose", "dlog_A from j to i", "The rows of A are where one comes from.",
               {"dways.sum(axis=0), dnew": "dways.sum(axis=0).T, dnew"}),
-        Wrong("local-derivative", "the likeliest way alone", "That is Viterbi's step: here all ways count.",
+        WrongAnswer("local-derivative", "the likeliest way alone", "That is Viterbi's step: here all ways count.",
               {"share = np.exp(ways - top) / total[:, None]": "share = (ways == top) * 1.0"}),
-        Wrong("zero", "no gradient to the emissions", "ln b is added: its gradient is dnew.",
+        WrongAnswer("zero", "no gradient to the emissions", "ln b is added: its gradient is dnew.",
               {"dways.sum(axis=0), dnew": "dways.sum(axis=0), np.zeros_like(log_b)"}),
     ))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..sandbox import Refused, call, captured, find_function, run_file, within
 from ..sandbox.child import serve
-from .compare import check
+from .checker import check
 from .samples import sample
 
 

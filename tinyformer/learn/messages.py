@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import textwrap
 
-from ..sandbox.words import printed_lines, visible
+from ..sandbox.messages import printed_lines, visible
 from .exercises import EXERCISES
 
 TRIES = 3                               # so many, or a pass, open the solution

@@ -10,8 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from tinyformer.learn import EXERCISES, judge
-from tinyformer.sandbox.words import explain, learners_frame
+from tinyformer.learn import EXERCISES, grade
+from tinyformer.sandbox.messages import explain, learners_frame
 
 MSE, SOFTMAX, LSTM, ADAM = (EXERCISES[name] for name in ("mse", "softmax", "lstm_cell", "adam"))
 
@@ -96,24 +96,24 @@ def changes_cotangent(dL, x, target):
     (None, "name", "mse is None, expected a function"),
 ))
 def test_bad_answers(function, code, message):
-    verdict = judge(MSE, function)
+    verdict = grade(MSE, function)
     assert not verdict.ok
     assert verdict.code in code.split("|"), verdict
     assert any(part in verdict.message for part in message.split("|")), verdict.message
-    assert "Traceback" not in verdict.message and "judging" not in verdict.message
+    assert "Traceback" not in verdict.message and "grading" not in verdict.message
 
 
 def test_other_names_of_parameters_and_a_list_of_arrays_are_taken():
     def loss(prediction, truth):
         return np.mean((prediction - truth) ** 2), lambda dL: list(right(dL, prediction, truth))
-    assert judge(MSE, loss).ok
+    assert grade(MSE, loss).ok
 
 
 def test_a_single_gradient_may_come_alone_or_in_a_tuple():
     def softmax(x):
         p, vjp = SOFTMAX.function(x)
         return p, lambda dp: (vjp(dp),)
-    assert judge(SOFTMAX, softmax).ok
+    assert grade(SOFTMAX, softmax).ok
 
 
 CROSS_ENTROPY = EXERCISES["cross_entropy"]
@@ -124,7 +124,7 @@ def test_a_gradient_for_each_input_or_for_the_float_inputs_only(full):
     def cross_entropy(logits, targets):
         value, vjp = CROSS_ENTROPY.function(logits, targets)
         return value, lambda dL: full(vjp(dL))
-    verdict = judge(CROSS_ENTROPY, cross_entropy)
+    verdict = grade(CROSS_ENTROPY, cross_entropy)
     assert verdict.ok, verdict.message
 
 
@@ -133,14 +133,14 @@ def test_mistakes_are_named_in_either_form():
         def cross_entropy(logits, targets, function=CROSS_ENTROPY.build(wrong)):
             value, vjp = function(logits, targets)
             return value, lambda dL: (vjp(dL), None)
-        verdict = judge(CROSS_ENTROPY, cross_entropy)
+        verdict = grade(CROSS_ENTROPY, cross_entropy)
         assert not verdict.ok and verdict.mistake == wrong.name
 
 
 def test_the_error_is_on_the_learners_line_and_gives_the_shapes():
     def mse(x, target):
         return np.mean((x - target) ** 2), lambda dL: x @ target        # the line that it must name
-    message = judge(MSE, mse).message
+    message = grade(MSE, mse).message
     assert "the line that it must name" in message
     assert "where x is (5, 3), target is (5, 3)" in message
 
@@ -149,7 +149,7 @@ def test_an_endless_loop_ends():
     def mse(x, target):
         while True:
             x = x + 1                                                   # here
-    verdict = judge(MSE, mse, limit=0.3)
+    verdict = grade(MSE, mse, limit=0.3)
     assert verdict.code == "time"
     assert "still running after 0.3 seconds: is there a loop without an end?" in verdict.message
     assert "# here" in verdict.message or "while True:" in verdict.message
@@ -159,7 +159,7 @@ def test_an_endless_loop_in_vjp_ends():
     def endless(dL, x, target):
         while True:
             pass
-    assert judge(MSE, mse_with(endless), limit=0.3).code == "time"
+    assert grade(MSE, mse_with(endless), limit=0.3).code == "time"
 
 
 def test_ctrl_c_is_not_taken_for_the_time_limit():
@@ -168,7 +168,7 @@ def test_ctrl_c_is_not_taken_for_the_time_limit():
         while True:
             time.sleep(0.01)
     with pytest.raises(KeyboardInterrupt):
-        judge(MSE, mse)
+        grade(MSE, mse)
 
 
 def test_outside_the_main_thread_it_works_too():
@@ -176,7 +176,7 @@ def test_outside_the_main_thread_it_works_too():
         while True:
             pass
     verdicts = []
-    thread = threading.Thread(target=lambda: verdicts.extend([judge(MSE, MSE.function), judge(MSE, endless, limit=0.3)]))
+    thread = threading.Thread(target=lambda: verdicts.extend([grade(MSE, MSE.function), grade(MSE, endless, limit=0.3)]))
     thread.start()
     thread.join()
     assert verdicts[0].ok and verdicts[1].code == "time"
@@ -185,7 +185,7 @@ def test_outside_the_main_thread_it_works_too():
 def test_the_time_limit_needs_no_ctrl_c():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert judge(MSE, mse_with(lambda dL, x, target: time.sleep(5)), limit=0.3).code == "time"
+        assert grade(MSE, mse_with(lambda dL, x, target: time.sleep(5)), limit=0.3).code == "time"
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -194,14 +194,14 @@ def test_the_time_limit_needs_no_ctrl_c():
 def test_errors_that_are_no_exceptions(error):
     def mse(x, target):
         raise error
-    assert type(error).__name__ in judge(MSE, mse).message
+    assert type(error).__name__ in grade(MSE, mse).message
 
 
 def test_what_is_printed_is_kept_once(capsys):
     def mse(x, target):
         print("shape", x.shape)
         return MSE.function(x, target)
-    verdict = judge(MSE, mse)
+    verdict = grade(MSE, mse)
     assert verdict.ok
     assert set(verdict.printed.splitlines()) == {"shape (5, 3)"} and verdict.printed.count("\n") <= 2
     assert capsys.readouterr().out == ""
@@ -210,20 +210,20 @@ def test_what_is_printed_is_kept_once(capsys):
 def test_two_values():
     def lstm_cell(gates, c):
         return LSTM.function(gates, c)[0][0], lambda dys: None
-    assert "the value is an array of shape (5, 3), expected 2 arrays" in judge(LSTM, lstm_cell).message
+    assert "the value is an array of shape (5, 3), expected 2 arrays" in grade(LSTM, lstm_cell).message
 
     def other(gates, c):
         (h, new), vjp = LSTM.function(gates, c)
         return (h, 2 * new), vjp
-    assert "value 2 of 2 is wrong" in judge(LSTM, other).message
+    assert "value 2 of 2 is wrong" in grade(LSTM, other).message
 
 
 def test_a_function_without_vjp():
     def adam(*arguments):
         param, m, v = ADAM.function(*arguments)
         return param, m, np.abs(v) + 1
-    assert "value 3 of 3 is wrong" in judge(ADAM, adam).message
-    assert judge(ADAM, lambda *a: ADAM.function(*a)[0]).code == "returns"
+    assert "value 3 of 3 is wrong" in grade(ADAM, adam).message
+    assert grade(ADAM, lambda *a: ADAM.function(*a)[0]).code == "returns"
 
 
 def test_where_only_the_shapes_fail_the_second_round_names_it():
@@ -231,7 +231,7 @@ def test_where_only_the_shapes_fail_the_second_round_names_it():
         def vjp(dy):
             return dy @ weight.T, dy.T @ x, dy.sum(axis=0)
         return x @ weight.T + bias, vjp
-    verdict = judge(EXERCISES["linear"], linear)
+    verdict = grade(EXERCISES["linear"], linear)
     assert verdict.state == "wrong" and "operand" in verdict.codes
     assert "where dy is (5, 7), weight is (7, 3)" in verdict.message
     assert "With all sizes equal it runs:" in verdict.message
@@ -239,9 +239,9 @@ def test_where_only_the_shapes_fail_the_second_round_names_it():
 
 
 def test_predictions():
-    assert judge(MSE, MSE.function, 1).predicted is True
-    assert judge(MSE, MSE.function, -1).predicted is False
-    assert judge(MSE, MSE.function).predicted is None
+    assert grade(MSE, MSE.function, 1).predicted is True
+    assert grade(MSE, MSE.function, -1).predicted is False
+    assert grade(MSE, MSE.function).predicted is None
     shape = EXERCISES["linear_weight"]
     assert shape.predicted((7, 3)) and shape.predicted([7, 3])
     assert shape.predicted((3, 7)) is False and shape.predicted(21) is False
@@ -258,11 +258,11 @@ def test_syntax_errors_show_the_line():
 def test_what_is_right_for_some_sizes_only_is_refused():
     def forward(x, target):
         return np.sum((x - target) ** 2) / 15, lambda dL: right(dL, x, target)
-    verdict = judge(MSE, forward)
+    verdict = grade(MSE, forward)
     assert verdict.code == "forward"
 
     def backward(dL, x, target):
         if x.shape[0] == x.shape[1]:
             raise NotImplementedError
         return right(dL, x, target)
-    assert judge(MSE, mse_with(backward)).state == "not attempted"
+    assert grade(MSE, mse_with(backward)).state == "not attempted"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinyformer.sandbox import Refused, find_function, read_source, run_file
-from tinyformer.sandbox.words import cut, explain, printed_lines, visible
+from tinyformer.sandbox.messages import cut, explain, printed_lines, visible
 
 
 def test_control_characters_become_visible():

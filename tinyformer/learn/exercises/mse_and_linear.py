@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def mse(x, target):
@@ -33,19 +33,19 @@ MSE = Exercise(
            "The outer function is a square, the inner a difference; each gives a factor. What does the target's side "
            "give?"),
     wrong=(
-        Wrong("factor", "the 2 of the square forgotten", "What is the derivative of u²?", {"2 * difference": "difference"}),
-        Wrong("factor", "the mean taken for a sum", "The value is a mean: each entry has only a share in it.",
+        WrongAnswer("factor", "the 2 of the square forgotten", "What is the derivative of u²?", {"2 * difference": "difference"}),
+        WrongAnswer("factor", "the mean taken for a sum", "The value is a mean: each entry has only a share in it.",
               {" / x.size": ""}),
-        Wrong("factor", "divided by the rows only", "The mean is over all entries, not only over the rows.",
+        WrongAnswer("factor", "divided by the rows only", "The mean is over all entries, not only over the rows.",
               {"x.size": "len(x)"}),
-        Wrong("sign", "the difference the wrong way round", "A prediction that is too large must get a positive gradient.",
+        WrongAnswer("sign", "the difference the wrong way round", "A prediction that is too large must get a positive gradient.",
               {"dx = 2 *": "dx = -2 *"}),
-        Wrong("sign", "the target's gradient with the prediction's sign", "The target enters the difference with a minus.",
+        WrongAnswer("sign", "the target's gradient with the prediction's sign", "The target enters the difference with a minus.",
               {"return dx, -dx": "return dx, dx"}),
-        Wrong("upstream", "dL ignored", "L need not be the end: what comes after it is all in dL.", {" * dL": ""}),
-        Wrong("missing", "no gradient for the target", "The target is an input like x: moving it changes L.",
+        WrongAnswer("upstream", "dL ignored", "L need not be the end: what comes after it is all in dL.", {" * dL": ""}),
+        WrongAnswer("missing", "no gradient for the target", "The target is an input like x: moving it changes L.",
               {"return dx, -dx": "return dx, None"}),
-        Wrong("forward", "a value twice as large", "The value is the plain mean of the squares.",
+        WrongAnswer("forward", "a value twice as large", "The value is the plain mean of the squares.",
               {"np.mean(difference ** 2)": "2 * np.mean(difference ** 2)"}),
     ))
 
@@ -73,14 +73,14 @@ LINEAR_WEIGHT = Exercise(
     hints=("One weight Wₒᵢ is used by every row n: add up what each row says about it.",
            "dWₒᵢ = Σₙ dyₙₒ · ?  Then find the matrix product that sums over n and whose shape is W's."),
     wrong=(
-        Wrong("transpose", "xᵀ dy", "That is (in, out), and W is (out, in).", {"dy.T @ x": "x.T @ dy"}),
-        Wrong("factor", "averaged over the rows", "The rows are summed. A mean, if there is one, is in the loss.",
+        WrongAnswer("transpose", "xᵀ dy", "That is (in, out), and W is (out, in).", {"dy.T @ x": "x.T @ dy"}),
+        WrongAnswer("factor", "averaged over the rows", "The rows are summed. A mean, if there is one, is in the loss.",
               {"dy.T @ x": "dy.T @ x / len(x)"}),
-        Wrong("sign", "a minus", "A gradient points uphill; going down is the optimiser's business.",
+        WrongAnswer("sign", "a minus", "A gradient points uphill; going down is the optimiser's business.",
               {"return dy.T": "return -dy.T"}),
-        Wrong("upstream", "dy taken for ones", "Each output has a gradient of its own, in dy.",
+        WrongAnswer("upstream", "dy taken for ones", "Each output has a gradient of its own, in dy.",
               {"dy.T @ x": "np.ones_like(dy).T @ x"}),
-        Wrong("zero", "left at zeros", "Nothing was added to the zeros.", {"dy.T @ x": "np.zeros_like(weight)"}),
+        WrongAnswer("zero", "left at zeros", "Nothing was added to the zeros.", {"dy.T @ x": "np.zeros_like(weight)"}),
     ))
 
 
@@ -107,15 +107,15 @@ LINEAR_BIAS = Exercise(
     hints=("NumPy repeats b in every row. What is used several times gets the sum of all gradients.",
            "db has b's shape. Which axis of dy does b not have?"),
     wrong=(
-        Wrong("unbroadcast", "dy as it is", "b was repeated over the rows: its gradient has b's shape.",
+        WrongAnswer("unbroadcast", "dy as it is", "b was repeated over the rows: its gradient has b's shape.",
               {"dy.sum(axis=0)": "dy"}),
-        Wrong("reduction/factor", "the mean over the rows", "Every row uses all of b: the gradients add up.",
+        WrongAnswer("reduction/factor", "the mean over the rows", "Every row uses all of b: the gradients add up.",
               {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
-        Wrong("reduction", "the wrong axis", "Sum over the axis that b does not have.", {"axis=0": "axis=1"}),
-        Wrong("keepdims", "an axis kept", "(1, out) is not (out,).", {"axis=0": "axis=0, keepdims=True"}),
-        Wrong("unbroadcast/reduction", "the first row only", "b is used in every row, not only in the first.",
+        WrongAnswer("reduction", "the wrong axis", "Sum over the axis that b does not have.", {"axis=0": "axis=1"}),
+        WrongAnswer("keepdims", "an axis kept", "(1, out) is not (out,).", {"axis=0": "axis=0, keepdims=True"}),
+        WrongAnswer("unbroadcast/reduction", "the first row only", "b is used in every row, not only in the first.",
               {"dy.sum(axis=0)": "dy[0]"}),
-        Wrong("reduction", "everything summed into each", "Each bias belongs to one column.",
+        WrongAnswer("reduction", "everything summed into each", "Each bias belongs to one column.",
               {"dy.sum(axis=0)": "np.full_like(bias, dy.sum())"}),
     ))
 
@@ -146,15 +146,15 @@ LINEAR = Exercise(
     hints=("Two of the three you have already. For dx: input xₙᵢ goes into every output o, with the weight Wₒᵢ.",
            "dxₙᵢ = Σₒ dyₙₒ Wₒᵢ. Which matrix product sums over o? Its shape must be x's."),
     wrong=(
-        Wrong("operand", "Wᵀ where W belongs", "Where all sizes are equal the shape does not warn you: follow the indices.",
+        WrongAnswer("operand", "Wᵀ where W belongs", "Where all sizes are equal the shape does not warn you: follow the indices.",
               {"dy @ weight": "dy @ weight.T"}),
-        Wrong("transpose", "xᵀ dy for the weight", "The weight is (out, in): so is its gradient.", {"dy.T @ x": "x.T @ dy"}),
-        Wrong("unbroadcast", "dy for the bias", "The bias was repeated over the rows.", {"dy.sum(axis=0)": "dy"}),
-        Wrong("reduction/factor", "the bias averaged", "Sum over the rows; no mean was taken.",
+        WrongAnswer("transpose", "xᵀ dy for the weight", "The weight is (out, in): so is its gradient.", {"dy.T @ x": "x.T @ dy"}),
+        WrongAnswer("unbroadcast", "dy for the bias", "The bias was repeated over the rows.", {"dy.sum(axis=0)": "dy"}),
+        WrongAnswer("reduction/factor", "the bias averaged", "Sum over the rows; no mean was taken.",
               {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
-        Wrong("swapped", "x and weight in the wrong order", "Gradients come back in the order of the arguments.",
+        WrongAnswer("swapped", "x and weight in the wrong order", "Gradients come back in the order of the arguments.",
               {"return dx, dweight": "return dweight, dx"}),
-        Wrong("factor", "the weight averaged over the batch", "The division by N belongs to the loss.",
+        WrongAnswer("factor", "the weight averaged over the batch", "The division by N belongs to the loss.",
               {"dy.T @ x": "dy.T @ x / len(x)"}),
-        Wrong("missing", "no gradient for x", "The layer before this one waits for dx.", {"return dx,": "return None,"}),
+        WrongAnswer("missing", "no gradient for x", "The layer before this one waits for dx.", {"return dx,": "return None,"}),
     ))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..exercise import Exercise, Wrong
+from ..exercise import Exercise, WrongAnswer
 
 
 def log_sum_exp(s):
@@ -35,15 +35,15 @@ LOG_SUM_EXP = Exercise(
     hints=("Differentiate the formula, not the loop: the loop is only a way to compute it.",
            "∂L/∂s_j is exp s_j over the sum of all exponentials. How is that written with L, so that nothing overflows?"),
     wrong=(
-        Wrong("row-scale/local-derivative", "not divided by the sum", "The logarithm's slope is one over the sum.",
+        WrongAnswer("row-scale/local-derivative", "not divided by the sum", "The logarithm's slope is one over the sum.",
               {"np.exp(s - L[:, None])": "np.exp(s - m[:, None])"}),
-        Wrong("softmax-diagonal/local-derivative", "the softmax's own slope", "L is no softmax: its gradient is one.",
+        WrongAnswer("softmax-diagonal/local-derivative", "the softmax's own slope", "L is no softmax: its gradient is one.",
               {"return dL[:, None] * P": "return dL[:, None] * P * (1 - P)"}),
-        Wrong("lost-path", "the maximum alone", "L is smooth: every score has its share.",
+        WrongAnswer("lost-path", "the maximum alone", "L is smooth: every score has its share.",
               {"np.exp(s - L[:, None])": "(s == m[:, None]) * 1.0"}),
-        Wrong("upstream", "dL ignored", "Multiply by the gradient that arrives.", {"return dL[:, None] * P": "return P"}),
-        Wrong("sign", "the sign turned round", "A larger score makes L larger.", {"return dL[": "return -dL["}),
-        Wrong("reduction/factor", "the mean over the columns", "L is a sum's logarithm, without 1/S.",
+        WrongAnswer("upstream", "dL ignored", "Multiply by the gradient that arrives.", {"return dL[:, None] * P": "return P"}),
+        WrongAnswer("sign", "the sign turned round", "A larger score makes L larger.", {"return dL[": "return -dL["}),
+        WrongAnswer("reduction/factor", "the mean over the columns", "L is a sum's logarithm, without 1/S.",
               {"return dL[:, None] * P": "return dL[:, None] * P / s.shape[1]"}),
     ))
 
@@ -83,14 +83,14 @@ JOIN_HALVES = Exercise(
     hints=("The two sums go by different maxima. Put both right for the larger one, then add.",
            "exp(s − m₁) exp(m₁ − m) = exp(s − m), and m₁ − m is never positive. Divide at the very end."),
     wrong=(
-        Wrong("forward", "the mean of two outputs", "The half with the larger sum weighs more.",
+        WrongAnswer("forward", "the mean of two outputs", "The half with the larger sum weighs more.",
               {"return o / l[:, None]": "return (o1 / l1[:, None] + o2 / l2[:, None]) / 2"}),
-        Wrong("forward", "added without putting right", "The sums go by different maxima.",
+        WrongAnswer("forward", "added without putting right", "The sums go by different maxima.",
               {"np.exp(m1 - m), np.exp(m2 - m)": "np.ones_like(m1), np.ones_like(m2)"}),
-        Wrong("forward", "exponentials of the maxima themselves", "exp 1000 is no number. Only differences of maxima go into it.",
+        WrongAnswer("forward", "exponentials of the maxima themselves", "exp 1000 is no number. Only differences of maxima go into it.",
               {"np.exp(m1 - m), np.exp(m2 - m)": "np.exp(m1), np.exp(m2)"}),
-        Wrong("forward", "put right the wrong way", "A sum that goes by a smaller maximum is too large: its factor is below 1.",
+        WrongAnswer("forward", "put right the wrong way", "A sum that goes by a smaller maximum is too large: its factor is below 1.",
               {"np.exp(m1 - m), np.exp(m2 - m)": "np.exp(m - m1), np.exp(m - m2)"}),
-        Wrong("forward", "only o put right", "ℓ goes by the same maximum.", {"l = l1 * right1 + l2 * right2": "l = l1 + l2"}),
-        Wrong("forward", "not divided by the sum", "At the end o is divided by ℓ.", {"return o / l[:, None]": "return o"}),
+        WrongAnswer("forward", "only o put right", "ℓ goes by the same maximum.", {"l = l1 * right1 + l2 * right2": "l = l1 + l2"}),
+        WrongAnswer("forward", "not divided by the sum", "At the end o is divided by ℓ.", {"return o / l[:, None]": "return o"}),
     ))

@@ -13,19 +13,19 @@ from .published import PublishedBPE
 from .wordpiece import WordPieceTokenizer
 from .words import WordTokenizer
 
-TRAINED = {kind.kind: kind for kind in (CharTokenizer, BytePairTokenizer, WordTokenizer, WordPieceTokenizer)}
-KINDS = {**TRAINED, **{kind.kind: kind for kind in (NGramTokenizer, PairTokenizer, PublishedBPE)}}
+TRAINABLE = {tokenizer.type_name: tokenizer for tokenizer in (CharTokenizer, BytePairTokenizer, WordTokenizer, WordPieceTokenizer)}
+TOKENIZERS = {**TRAINABLE, **{tokenizer.type_name: tokenizer for tokenizer in (NGramTokenizer, PairTokenizer, PublishedBPE)}}
 PUBLISHED = {"WordPiece": WordPieceTokenizer.from_huggingface, "BPE": PublishedBPE}        # by the model in a tokenizer.json
 
 
 def train_tokenizer(kind, text, vocab_size=None):
-    """A tokenizer of ``kind``, "char", "bpe", "word" or "wordpiece", trained on ``text``.
+    """A tokenizer of ``type_name``, "char", "bpe", "word" or "wordpiece", trained on ``text``.
 
     vocab_size      how many tokens it may have; "char" has as many as the text has distinct characters
     """
-    if kind not in TRAINED:
-        raise ValueError(f"train_tokenizer: unknown kind {kind!r}, expected one of {', '.join(TRAINED)}")
-    return CharTokenizer.train(text) if kind == CharTokenizer.kind else TRAINED[kind].train(text, vocab_size)
+    if kind not in TRAINABLE:
+        raise ValueError(f"train_tokenizer: unknown kind {kind!r}, expected one of {', '.join(TRAINABLE)}")
+    return CharTokenizer.train(text) if kind == CharTokenizer.type_name else TRAINABLE[kind].train(text, vocab_size)
 
 
 def load_tokenizer(path):
@@ -52,9 +52,9 @@ def load_tokenizer(path):
             raise ValueError(f"load_tokenizer: {path} holds a {model}, expected one of {', '.join(PUBLISHED)}")
         return _read(path, PUBLISHED[model], fields)
     kind = fields.get("type") if isinstance(fields, dict) else None
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(f"load_tokenizer: {path} has the type {kind!r}, expected one of {', '.join(KINDS)}")
-    return _read(path, KINDS[kind].from_dict, fields)
+    if not isinstance(kind, str) or kind not in TOKENIZERS:
+        raise ValueError(f"load_tokenizer: {path} has the type {kind!r}, expected one of {', '.join(TOKENIZERS)}")
+    return _read(path, TOKENIZERS[kind].from_dict, fields)
 
 
 def _from_folder(folder):

@@ -18,7 +18,7 @@ from .run import train
 OWN = ("rope_theta", "norm_eps", "qkv_bias", "qk_norm")
 
 
-def train_rivals(configs, folder, seeds, settings=()):
+def train_compared(configs, folder, seeds, settings=()):
     """Train a small model like each of ``configs`` {name: LlamaConfig} by the recipe llama-tiny, once from each seed.
 
     Runs go to ``folder``/NAME-SEED, the curves (means over the seeds) to ``folder``/curves.png.
@@ -52,7 +52,7 @@ def _mean(records):
 def _size(recipe):
     """Parameters, and the most that arrays take during one forward and backward pass, in megabytes."""
     task = recipe.task(recipe.data)
-    model = recipe.kind(recipe.model_config(**task.sizes()))
+    model = recipe.model_class(recipe.model_config(**task.sizes()))
     x, y = task.batch(model, recipe.train.batch_size, np.random.default_rng(0))
     tracemalloc.start()
     try:
