@@ -202,7 +202,7 @@ def _descend(recipe, held, resume):
     _, step, val_loss = run.best or (None, run.step, val_loss)
     result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds)
     draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss), levels=result.baselines,
-                unit=run.task.input_unit)
+                unit=run.task.unit)
     return result
 
 
