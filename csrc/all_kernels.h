@@ -13,12 +13,16 @@
 namespace tf {
 
 /* Addresses only, which the linker fills in: nothing of this instruction set may run before it is chosen. */
-#define TF_KERNELS(T) \
-    {matmul<T>, attention_forward<T>, attention_backward<T>, norm_forward<T>, norm_backward<T>, softmax_forward<T>, \
-     softmax_backward<T>, cross_entropy_forward<T>, cross_entropy_backward<T>, activation_forward<T>, activation_backward<T>, \
-     dropout<T>, embedding_gradient<T>, lstm_forward<T>, lstm_backward<T>, block_step<T>, adamw<T>, sum_of_squares<T>, \
-     peak<T>}
+template <class T> constexpr Kernels<T> addresses() {
+    Kernels<T> table{};
+#define TF_ADDRESS(result, name, argument) table.name = name<T>;
+    TF_EACH_KERNEL(TF_ADDRESS)
+#undef TF_ADDRESS
+    return table;
+}
 
-const Isa TF_TABLE(TF_ISA) = {TF_NAME(TF_ISA), TF_KERNELS(float), TF_KERNELS(double)};
+/* In two lines: a constexpr variable that is declared extern would be a name of this file alone for some compilers. */
+constexpr Isa table = {TF_NAME(TF_ISA), addresses<float>(), addresses<double>()};
+const Isa TF_TABLE(TF_ISA) = table;
 
 }  // namespace tf

@@ -48,8 +48,11 @@ int tf_norm_forward(int type, int64_t N, int64_t C, const void *x, const void *w
     if (!there(x, y, inverse)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().norm_forward({N, C, T(eps), (const T *)x, (const T *)weight, (const T *)bias, nullptr, (T *)y, (T *)mean,
-                                   (T *)inverse, nullptr, nullptr, nullptr});
+        Norm<T> call{};
+        call.N = N, call.C = C, call.eps = T(eps);
+        call.x = (const T *)x, call.weight = (const T *)weight, call.bias = (const T *)bias;
+        call.y = (T *)y, call.mean = (T *)mean, call.inverse = (T *)inverse;
+        kernels<T>().norm_forward(call);
         return TF_OK;
     });
 }
@@ -60,8 +63,11 @@ int tf_norm_backward(int type, int64_t N, int64_t C, const void *x, const void *
     if (N && C && !there(x, inverse, dy, dx)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().norm_backward({N, C, T(0), (const T *)x, (const T *)weight, nullptr, (const T *)dy, nullptr, (T *)mean,
-                                    (T *)inverse, (T *)dx, (T *)dweight, (T *)dbias});
+        Norm<T> call{};
+        call.N = N, call.C = C;
+        call.x = (const T *)x, call.weight = (const T *)weight, call.mean = (T *)mean, call.inverse = (T *)inverse;
+        call.dy = (const T *)dy, call.dx = (T *)dx, call.dweight = (T *)dweight, call.dbias = (T *)dbias;
+        kernels<T>().norm_backward(call);
         return TF_OK;
     });
 }
@@ -71,7 +77,9 @@ int tf_softmax_forward(int type, int64_t N, int64_t C, const void *x, void *y) {
     if (N && C && !there(x, y)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().softmax_forward({N, C, (const T *)x, nullptr, (T *)y, nullptr});
+        Rows2<T> call{};
+        call.N = N, call.C = C, call.x = (const T *)x, call.y = (T *)y;
+        kernels<T>().softmax_forward(call);
         return TF_OK;
     });
 }
@@ -81,7 +89,9 @@ int tf_softmax_backward(int type, int64_t N, int64_t C, const void *y, const voi
     if (N && C && !there(y, dy, dx)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().softmax_backward({N, C, nullptr, (const T *)dy, (T *)y, (T *)dx});
+        Rows2<T> call{};
+        call.N = N, call.C = C, call.y = (T *)y, call.dy = (const T *)dy, call.dx = (T *)dx;
+        kernels<T>().softmax_backward(call);
         return TF_OK;
     });
 }
@@ -93,7 +103,10 @@ int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const void *logits,
     for (int64_t i = 0; i < N; i++) if (targets[i] >= V) return TF_BAD_VALUE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().cross_entropy_forward({N, V, T(smoothing), (const T *)logits, nullptr, targets, (T *)losses, (T *)sums, nullptr});
+        CrossEntropy<T> call{};
+        call.N = N, call.V = V, call.smoothing = T(smoothing), call.logits = (const T *)logits, call.targets = targets;
+        call.losses = (T *)losses, call.sums = (T *)sums;
+        kernels<T>().cross_entropy_forward(call);
         return TF_OK;
     });
 }
@@ -105,8 +118,10 @@ int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits
     for (int64_t i = 0; i < N; i++) if (targets[i] >= V) return TF_BAD_VALUE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().cross_entropy_backward({N, V, T(smoothing), (const T *)logits, (const T *)weights, targets, nullptr, (T *)sums,
-                                             (T *)dlogits});
+        CrossEntropy<T> call{};
+        call.N = N, call.V = V, call.smoothing = T(smoothing), call.logits = (const T *)logits, call.targets = targets;
+        call.weights = (const T *)weights, call.sums = (T *)sums, call.dlogits = (T *)dlogits;
+        kernels<T>().cross_entropy_backward(call);
         return TF_OK;
     });
 }
@@ -117,7 +132,9 @@ int tf_activation_forward(int type, int kind, int64_t n, const void *x, void *y)
     if (n && !there(x, y)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().activation_forward({kind, n, (const T *)x, nullptr, (T *)y, nullptr});
+        Pointwise<T> call{};
+        call.kind = kind, call.n = n, call.x = (const T *)x, call.y = (T *)y;
+        kernels<T>().activation_forward(call);
         return TF_OK;
     });
 }
@@ -128,7 +145,9 @@ int tf_activation_backward(int type, int kind, int64_t n, const void *x, const v
     if (n && !there(x, dy, dx)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().activation_backward({kind, n, (const T *)x, (const T *)dy, nullptr, (T *)dx});
+        Pointwise<T> call{};
+        call.kind = kind, call.n = n, call.x = (const T *)x, call.dy = (const T *)dy, call.dx = (T *)dx;
+        kernels<T>().activation_backward(call);
         return TF_OK;
     });
 }
@@ -139,7 +158,9 @@ int tf_dropout(int type, int64_t n, const void *x, const float *draws, double p,
     if (n && !there(x, draws, y)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().dropout({n, (const T *)x, draws, float(p), T(1 / (1 - p)), (T *)y});
+        Dropout<T> call{};
+        call.n = n, call.x = (const T *)x, call.draws = draws, call.p = float(p), call.scale = T(1 / (1 - p)), call.y = (T *)y;
+        kernels<T>().dropout(call);
         return TF_OK;
     });
 }
@@ -150,7 +171,9 @@ int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, const int64
     for (int64_t i = 0; i < N; i++) if (indices[i] < 0 || indices[i] >= V) return TF_BAD_VALUE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().embedding_gradient({V, C, N, indices, (const T *)dy, (T *)dweight});
+        Embedding<T> call{};
+        call.V = V, call.C = C, call.N = N, call.indices = indices, call.dy = (const T *)dy, call.dweight = (T *)dweight;
+        kernels<T>().embedding_gradient(call);
         return TF_OK;
     });
 }
@@ -211,7 +234,9 @@ int tf_adamw(int type, int64_t count, const tf_parameter *parameters) {
     }
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        kernels<T>().adamw({count, parameters});
+        AdamW<T> call{};
+        call.count = count, call.parameters = parameters;
+        kernels<T>().adamw(call);
         return TF_OK;
     });
 }
@@ -225,7 +250,9 @@ int tf_sum_of_squares(int type, int64_t count, const void *const *arrays, const 
     }
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        *result = kernels<T>().sum_of_squares({count, (const T *const *)arrays, sizes});
+        Arrays<T> call{};
+        call.count = count, call.arrays = (const T *const *)arrays, call.sizes = sizes;
+        *result = kernels<T>().sum_of_squares(call);
         return TF_OK;
     });
 }

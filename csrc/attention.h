@@ -13,7 +13,7 @@
  * Backward, for a block of keys, over the blocks of queries, with P computed again from m and l:
  *
  *      P = exp(S − m) / l                   dV += Pᵀ dO
- *      dP = dO Vᵀ                           dS = P ∘ (dP − rowsum(dO ∘ O))
+ *      dP = dO Vᵀ                           dS = P ⊙ (dP − rowsum(dO ⊙ O))
  *      dQ += scale · dS K                   dK += scale · dSᵀ Q
  *
  * (Dao keeps L = m + ln l, for P = exp(S − L): one number a row, but rounded to what a number of the size of the scores can hold,
@@ -168,7 +168,7 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
         const Strips<T> dO = as_rows<T>(p.dO.at(b, h, 0), p.T, p.E, p.dO.stride[2], p.dO.stride[3], take(p.T * we));
 
         for (int64_t i = 0; i < p.T * wd; i++) dQ[i] = 0;
-        for (int64_t t = 0; t < p.T; t++) {                     /* rowsum(dO ∘ O) */
+        for (int64_t t = 0; t < p.T; t++) {                     /* rowsum(dO ⊙ O) */
             const T *o = p.O.at(b, h, t), *d = p.dO.at(b, h, t);
             vec<T> total{};
             int64_t j = 0;

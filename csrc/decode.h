@@ -15,8 +15,10 @@ namespace {
 /* c (B, N) = a (B, K) Wᵀ + bias, + residual; or with `inner` its GELU, the argument of which is left there. */
 template <class T>
 void layer(int64_t B, int64_t N, int64_t K, const T *a, const void *weight, const void *bias, T *c, T *inner, const T *residual) {
-    const tf::Matmul<T> call{0, nullptr, nullptr, nullptr, nullptr, B, N, K, T(1), T(0), a, K, 1, (const T *)weight, 1, K, c, N,
-                             (const T *)bias, residual, inner};
+    tf::Matmul<T> call{};
+    call.M = B, call.N = N, call.K = K, call.alpha = T(1);
+    call.A = a, call.a_row = K, call.a_column = 1, call.B = (const T *)weight, call.b_row = 1, call.b_column = K;
+    call.C = c, call.c_row = N, call.bias = (const T *)bias, call.residual = residual, call.preactivation = inner;
     matmul_one<T>(call, a, (const T *)weight, c, inner, residual);
 }
 

@@ -95,26 +95,33 @@ template <class T> struct Arrays {
     const int64_t *sizes;
 };
 
+/* Every kernel, once: X(what it returns, its name, what it takes). The table below and the addresses in all_kernels.h are both made
+ * from this list, so a name cannot get another kernel's address. */
+#define TF_EACH_KERNEL(X)                                \
+    X(void, matmul, const Matmul<T> &)                   \
+    X(void, attention_forward, const Attention<T> &)     \
+    X(void, attention_backward, const Attention<T> &)    \
+    X(void, norm_forward, const Norm<T> &)               \
+    X(void, norm_backward, const Norm<T> &)              \
+    X(void, softmax_forward, const Rows2<T> &)           \
+    X(void, softmax_backward, const Rows2<T> &)          \
+    X(void, cross_entropy_forward, const CrossEntropy<T> &)  \
+    X(void, cross_entropy_backward, const CrossEntropy<T> &) \
+    X(void, activation_forward, const Pointwise<T> &)    \
+    X(void, activation_backward, const Pointwise<T> &)   \
+    X(void, dropout, const Dropout<T> &)                 \
+    X(void, embedding_gradient, const Embedding<T> &)    \
+    X(void, lstm_forward, const Lstm<T> &)               \
+    X(void, lstm_backward, const Lstm<T> &)              \
+    X(void, block_step, const Block<T> &)                \
+    X(void, adamw, const AdamW<T> &)                     \
+    X(double, sum_of_squares, const Arrays<T> &)         \
+    X(int64_t, peak, int64_t)
+
 template <class T> struct Kernels {
-    void (*matmul)(const Matmul<T> &);
-    void (*attention_forward)(const Attention<T> &);
-    void (*attention_backward)(const Attention<T> &);
-    void (*norm_forward)(const Norm<T> &);
-    void (*norm_backward)(const Norm<T> &);
-    void (*softmax_forward)(const Rows2<T> &);
-    void (*softmax_backward)(const Rows2<T> &);
-    void (*cross_entropy_forward)(const CrossEntropy<T> &);
-    void (*cross_entropy_backward)(const CrossEntropy<T> &);
-    void (*activation_forward)(const Pointwise<T> &);
-    void (*activation_backward)(const Pointwise<T> &);
-    void (*dropout)(const Dropout<T> &);
-    void (*embedding_gradient)(const Embedding<T> &);
-    void (*lstm_forward)(const Lstm<T> &);
-    void (*lstm_backward)(const Lstm<T> &);
-    void (*block_step)(const Block<T> &);
-    void (*adamw)(const AdamW<T> &);
-    double (*sum_of_squares)(const Arrays<T> &);
-    int64_t (*peak)(int64_t rounds);
+#define TF_MEMBER(result, name, argument) result (*name)(argument);
+    TF_EACH_KERNEL(TF_MEMBER)
+#undef TF_MEMBER
 };
 
 struct Isa {

@@ -1,4 +1,4 @@
-/* Kernels that treat numbers one by one, or gather them: activations, dropout, the gradient of a table, the optimiser. */
+/* Kernels that treat numbers one by one, or gather them: activations, dropout, the gradient of a table, the optimizer. */
 #pragma once
 #include "rows.h"
 

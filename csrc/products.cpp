@@ -78,9 +78,12 @@ int tf_matmul(int type, int batch_axes, const int64_t *batch_shape, int64_t M, i
     if (int code = check_matmul(batch_axes, batch_shape, M, N, K, A, B, C)) return code;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
-        Matmul<T> call{batch_axes, batch_shape, A->batch, B->batch, C->batch, M, N, K, T(alpha), T(beta),
-                       (const T *)A->data, A->row, A->column, (const T *)B->data, B->row, B->column, (T *)C->data, C->row,
-                       nullptr, nullptr, nullptr};
+        Matmul<T> call{};
+        call.axes = batch_axes, call.shape = batch_shape, call.M = M, call.N = N, call.K = K;
+        call.alpha = T(alpha), call.beta = T(beta);
+        call.A = (const T *)A->data, call.a_batch = A->batch, call.a_row = A->row, call.a_column = A->column;
+        call.B = (const T *)B->data, call.b_batch = B->batch, call.b_row = B->row, call.b_column = B->column;
+        call.C = (T *)C->data, call.c_batch = C->batch, call.c_row = C->row;
         if (epilogue) {
             call.bias = (const T *)epilogue->bias;
             call.residual = (const T *)epilogue->residual;

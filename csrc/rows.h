@@ -92,7 +92,7 @@ template <class T> void norm_backward(const tf::Norm<T> &p) {
         for (int64_t i = first; i < last; i++) {
             const T *x = p.x + i * p.C, *dy = p.dy + i * p.C;
             const T mean = p.mean ? p.mean[i] : T(0), left = p.mean ? mean_left(x, p.C, mean) : T(0), inverse = p.inverse[i];
-            vec<T> g_sum{}, gx_sum{};                                      /* Σ g and Σ g ∘ x̂ with g = γ ∘ dy */
+            vec<T> g_sum{}, gx_sum{};                                      /* Σ g and Σ g ⊙ x̂ with g = γ ⊙ dy */
             along<T>(p.C, T(0), [&](int64_t j, auto get, auto) {
                 const vec<T> d = get(dy + j), xhat = (get(x + j) - mean - left) * inverse;
                 store(dweight + j, load(dweight + j) + d * xhat);
@@ -150,7 +150,7 @@ template <class T> void softmax_forward(const tf::Rows2<T> &p) {
     });
 }
 
-/* dx = y ∘ (dy − Σ y ∘ dy). The sum is made twice, the second time of what the first left: y sums to 1 up to rounding only, and
+/* dx = y ⊙ (dy − Σ y ⊙ dy). The sum is made twice, the second time of what the first left: y sums to 1 up to rounding only, and
  * a common offset of dy, which cancels in the formula, would come through times that rounding. */
 template <class T> void softmax_backward(const tf::Rows2<T> &p) {
     over_rows(p.N, p.C, [&](int64_t first, int64_t last, int64_t) {

@@ -101,7 +101,7 @@ typedef struct {
     int is_causal;                 /* query t sees keys 0…t */
 } tf_attention;
 
-/* O = (softmax(S) ∘ keep) V with S = scale · Q Kᵀ + bias, and L, which the backward pass needs: the largest score of each row,
+/* O = (softmax(S) ⊙ keep) V with S = scale · Q Kᵀ + bias, and L, which the backward pass needs: the largest score of each row,
  * and behind all of those the sums Σ exp(S − max S).
  *
  * Q (B, H, T, D), K (B, G, S, D), V (B, G, S, E), O (B, H, T, E), bias and keep (B, H, T, S) or absent, L contiguous (2, B, H, T).
@@ -123,7 +123,7 @@ TF_EXPORT int tf_attention_backward(int type, const tf_attention *a, const tf_te
  * Arrays are contiguous. x and y (N, C) unless said otherwise. A backward function is given what went into the forward one,
  * and what that says is kept for it. */
 
-/* y = (x − mean) · inverse ∘ weight + bias, with inverse = 1/√(mean (x − mean)² + eps) of each row.
+/* y = (x − mean) · inverse ⊙ weight + bias, with inverse = 1/√(mean (x − mean)² + eps) of each row.
  * weight and bias (C) or NULL; mean and inverse (N) are kept for the backward pass. mean NULL: RMS norm, with 0 for the mean. */
 TF_EXPORT int tf_norm_forward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *bias, double eps,
                               void *y, void *mean, void *inverse);
@@ -167,7 +167,7 @@ typedef struct {
 
 /* The recurrent part of an LSTM. gates (T, B, 4H) comes with what the inputs give to the gates i, f, g, o, and is replaced by the
  * gates themselves:
- *     [i, f, g, o] = gates_t + h₋ Wᵀ,  σ of i, f, o, tanh of g        c = f ∘ c₋ + i ∘ g        h = o ∘ tanh c
+ *     [i, f, g, o] = gates_t + h₋ Wᵀ,  σ of i, f, o, tanh of g        c = f ⊙ c₋ + i ⊙ g        h = o ⊙ tanh c
  * h and c (T + 1, B, H) stand between the times: h[t] before time t, h[t + 1] after it; with reverse the other way round. The first
  * of them, h[0] or with reverse h[T], is given, the rest is written. weight W (4H, H). Beyond its length a sequence keeps its
  * state, and its gates are of no meaning. TF_BAD_VALUE: a length out of range. */

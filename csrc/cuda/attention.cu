@@ -5,7 +5,7 @@
  *
  *      forward     a block for TILE queries and TILE columns of the values: over all keys, TILE at a time,
  *                  S = Q Kᵀ, the online softmax, O += P V
- *      backward    first rowsum(dO ∘ O) of each query, a thread each; then
+ *      backward    first rowsum(dO ⊙ O) of each query, a thread each; then
  *                  a block for TILE queries and TILE columns of dQ: over the keys,    S, dP = dO Vᵀ, dQ += dS K
  *                  a block for TILE keys and TILE columns of dK, dV: over the queries, Sᵀ, dPᵀ, dV += Pᵀ dO, dK += dSᵀ Q
  *
@@ -23,7 +23,7 @@ namespace tf {
 namespace {
 
 template <class T> struct Call : Attention<T> {
-    T *rowsum;                          /* backward: of dO ∘ O, (B, H, T) */
+    T *rowsum;                          /* backward: of dO ⊙ O, (B, H, T) */
     int64_t along, across;              /* tiles of the queries or keys, and of the widths */
 };
 
@@ -134,7 +134,7 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) rowsum_kernel(
     call.rowsum[row] = sum;
 }
 
-/* P ∘ keep and dS of one score, from the products q·k and dO·v. */
+/* P ⊙ keep and dS of one score, from the products q·k and dO·v. */
 template <class T> struct Pair {
     T kept, ds;
 };

@@ -11,7 +11,7 @@
  *        │  │         │ ∎   ∎    │                  A thread holds MINE × MINE sums in registers. For each term it reads
  *      a │  │         │          │ TILE × TILE      MINE numbers of a and MINE of b, and multiplies all with all.
  *        │  │         │ ∎   ∎    │ sums             Its rows and columns (∎) lie SIDE apart, so that threads that are
- *        └──┘         └──────────┘                  neighbours in x always use neighbouring columns.
+ *        └──┘         └──────────┘                  neighbors in x always use neighboring columns.
  *    TILE × DEPTH
  *
  * Between copying and multiplying all threads wait for each other, twice a chunk: nobody may read before the chunk is whole,
@@ -53,7 +53,7 @@ template <class T> struct Chunks {
 };
 
 /* The upper left ROWS × COLUMNS of a matrix into shared memory, each thread some entries. Memory comes in pieces of 32
- * neighbouring bytes or more, so threads that are neighbours walk along whichever axis has the smaller step. */
+ * neighboring bytes or more, so threads that are neighbors walk along whichever axis has the smaller step. */
 template <class T, int ROWS, int WIDTH> __device__ void load(T (&to)[ROWS][WIDTH], const Matrix<T> &from) {
     constexpr int COLUMNS = WIDTH - 1;
     const bool down = llabs(from.row) < llabs(from.column);
