@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import tinyformer as tfm
-from tinyformer import nn, ops
+from tinyformer import kernels, nn, ops
 from tinyformer.gradcheck import check
-from tinyformer.generate import KVCache
-from tinyformer.models import GPT, GPTConfig
+from tinyformer.generate import KVCache, beams
+from tinyformer.models import GPT, GPTConfig, gpt_decoding
 from tinyformer.models.gpt import Block
 
 SMALL = dict(vocab_size=13, block_size=8, n_layer=2, n_head=2, n_embd=16)
@@ -189,8 +189,8 @@ def test_dropout_takes_from_embeddings_attention_and_both_branches(ids):
 @pytest.fixture
 def steps(monkeypatch):
     """How often a layer took the kernel of a step."""
-    taken, step = [], Block._step
-    monkeypatch.setattr(Block, "_step", lambda self, x, cache: taken.append(self) or step(self, x, cache))
+    taken, step = [], kernels.block_step
+    monkeypatch.setattr(kernels, "block_step", lambda *args: taken.append(args) or step(*args))
     return taken
 
 
@@ -202,11 +202,11 @@ def test_a_step_is_the_last_place_of_the_whole(rng, steps, dtype, bound, bias, B
     model = gpt(n_embd=C, n_head=H, bias=bias).to(dtype).eval()
     for parameter in model.parameters():
         parameter.data += rng.normal(0, 0.1, parameter.shape).astype(dtype)
-    ids, cache = rng.integers(0, 13, (B, 8)), KVCache(8)
+    ids, cache, fused = rng.integers(0, 13, (B, 8)), KVCache(8), model.for_decoding()
     with tfm.no_grad():
         whole = model(ids).data
         for place, new in enumerate(np.split(ids, [3, 4, 5, 6, 7], axis=1)):
-            logits = model(new, cache).data
+            logits = fused(new, cache).data
             cache.advance(new.shape[1])
             assert len(steps) == 2 * place and logits.dtype == dtype
             np.testing.assert_allclose(logits[:, -1], whole[:, cache.length - 1], rtol=0, atol=bound * np.abs(whole).max())
@@ -219,14 +219,57 @@ def test_the_same_tokens_by_steps_and_by_operations(rng, steps, monkeypatch, B, 
     ids = rng.integers(0, 13, (B, 4))
     tokens = model.generate(ids, 26, **how)
     assert len(steps) == 2 * 25
-    monkeypatch.setattr(Block, "_is_plain", lambda self: False)
+    monkeypatch.setattr(gpt_decoding, "is_plain", lambda block: False)
     np.testing.assert_array_equal(model.generate(ids, 26, **how), tokens)
     assert len(steps) == 2 * 25
 
 
+def test_the_choice_is_made_once_for_each_generation(monkeypatch, steps):
+    asked, is_plain = [], gpt_decoding.is_plain
+    monkeypatch.setattr(gpt_decoding, "is_plain", lambda block: asked.append(block) or is_plain(block))
+    model = gpt()
+    model.generate(np.array([1, 2]), 6)
+    assert asked == [*model.h] and len(steps) == 2 * 5
+    model.generate(np.array([1, 2]), 12, use_cache=False)
+    assert len(asked) == 2 and len(steps) == 2 * 5
+
+
+def test_beam_search_takes_steps_too(steps):
+    model = spread(gpt(block_size=12))
+    assert beams(model, np.array([1, 2]), 6, beams=3).shape == (8,)
+    assert len(steps) == 2 * 7                              # the prompt but its last token, and six positions
+
+
+def test_the_form_for_decoding_shares_the_parameters_and_leaves_the_model_alone(ids):
+    model = gpt().eval()
+    fused = model.for_decoding()
+    assert all(type(block) is Block for block in model.h) and not any(type(block) is Block for block in fused.h)
+    assert list(fused.state_dict()) == list(model.state_dict())
+    assert all(a is b for a, b in zip(fused.parameters(), model.parameters(), strict=True))
+    np.testing.assert_array_equal(fused(ids).data, model(ids).data)                 # without a cache, the same operations
+
+
+class Doubled(Block):
+    """A user's block."""
+
+    def forward(self, x, cache=None):
+        return super().forward(x, cache) * 2
+
+
+class Doubling(nn.Linear):
+    """A user's layer."""
+
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
 def twice(part):
     forward = part.forward
-    part.forward = lambda x: forward(x) + forward(x)
+    part.forward = lambda x, *cache: forward(x, *cache) + forward(x, *cache) * 0.5
+
+
+def exchange(part, kind):
+    part.__class__ = kind
 
 
 @pytest.mark.parametrize("change", (
@@ -234,25 +277,54 @@ def twice(part):
     lambda block: setattr(block.mlp.gelu, "approximate", "none"),
     lambda block: setattr(block.ln_2, "eps", 1.0),
     lambda block: twice(block.attn.c_proj),
+    lambda block: twice(block.mlp),
+    lambda block: exchange(block.mlp.c_fc, Doubling),
+    lambda block: exchange(block, Doubled),
+    lambda block: setattr(block.attn, "c_proj", nn.Sequential(block.attn.c_proj, nn.Tanh())),
     lambda block: block.mlp.dropout.train(),
 ))
 def test_what_was_changed_in_a_layer_holds_in_a_step_too(ids, steps, change):
     """And a part in training drops: the draws are the same, since nothing else draws."""
     model, cache = spread(gpt(n_layer=1, dropout=0.5)).to(np.float64).eval(), KVCache(8)
     change(model.h[0])
+    if not model.h[0].mlp.dropout.training:
+        model.eval()                                        # what was put in is in training
     with tfm.no_grad():
-        model(ids[:, :7], cache)
+        fused = model.for_decoding()
+        fused(ids[:, :7], cache)
         cache.advance(7)
         tfm.seed(3)
-        by_step = model(ids[:, 7:], cache).data[:, -1]
+        by_step = fused(ids[:, 7:], cache).data[:, -1]
     assert not steps
     if not model.h[0].mlp.dropout.training:
         np.testing.assert_allclose(by_step, model(ids).data[:, -1], rtol=1e-10)
 
 
+@pytest.mark.parametrize("patched", (Block, nn.Linear, nn.GELU))
+def test_a_class_whose_forward_pass_is_observed_takes_no_step(monkeypatch, steps, patched):
+    seen, forward = [], patched.forward
+    monkeypatch.setattr(patched, "forward", lambda self, *args: seen.append(self) or forward(self, *args))
+    gpt().generate(np.array([1, 2]), 4)
+    assert not steps and len(seen) >= 4
+
+
+def test_calls_of_modules_that_are_observed_take_no_step(monkeypatch, steps):
+    call = nn.Module.__call__
+    monkeypatch.setattr(nn.Module, "__call__", lambda self, *args, **kwargs: call(self, *args, **kwargs))
+    gpt().generate(np.array([1, 2]), 4)
+    assert not steps
+
+
+def test_one_changed_layer_leaves_the_others_their_kernel(steps):
+    model = gpt()
+    twice(model.h[0].mlp)
+    model.generate(np.array([1, 2]), 4)
+    assert len(steps) == 3
+
+
 def test_a_step_outside_of_no_grad_keeps_its_graph(ids, steps):
     model = gpt().eval()
-    model(ids[:, :1], KVCache(8)).sum().backward()
+    model.for_decoding()(ids[:, :1], KVCache(8)).sum().backward()
     assert not steps and model.h[0].mlp.c_fc.weight.grad is not None
 
 

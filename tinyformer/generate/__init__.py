@@ -1,6 +1,7 @@
 """Text from a language model: choose a token, append it, ask again.
 
-A model is anything with ``model(ids, cache)`` and ``model.config.block_size``.
+A model is anything with ``model(ids, cache)`` and ``model.config.block_size``. One with ``for_decoding()`` gives, once for each
+generation, the form of itself that is called for the tokens.
 
 >>> generate(model, ids, 100, temperature=0.8, top_p=0.9, rng=1)            # by chance
 >>> generate(model, ids, 100, temperature=0)                                # always the likeliest

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..nn import evaluating
-from .cache import KVCache
+from .cache import KVCache, for_decoding
 from .choice import finite
 
 
@@ -73,7 +73,7 @@ class _Text:
     """A text that a language model goes on with, which has read all but its last token."""
 
     def __init__(self, model, ids, room):
-        self.model, self.cache = model, KVCache(room)
+        self.model, self.cache = for_decoding(model), KVCache(room)
         if len(ids) > 1:
             self._read(ids[None, :-1])
 

@@ -63,3 +63,8 @@ def _picked(array, rows, past):
     new = np.empty((len(rows), *array.shape[1:]), array.dtype)
     new[:, :, :past] = array[rows, :, :past]
     return new
+
+
+def for_decoding(model):
+    """What to call for the tokens of one generation: ``model``, or the faster form of it that its ``for_decoding`` gives."""
+    return model.for_decoding() if hasattr(model, "for_decoding") else model

@@ -7,7 +7,7 @@ import numpy as np
 from ..autograd import no_grad
 from ..nn import evaluating
 from ..rng import generator
-from .cache import KVCache
+from .cache import KVCache, for_decoding
 from .choice import Choice
 
 
@@ -75,6 +75,7 @@ def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
     block_size, shortest = model.config.block_size, lengths.min()
     ids = np.stack([row[:shortest] for row in prompts])
     cache = KVCache(min(block_size, lengths.max() + max_new_tokens)) if use_cache else None
+    model = for_decoding(model) if use_cache else model
     ended = np.zeros(len(ids), bool)
     for place in range(shortest, lengths.max() + max_new_tokens):
         with no_grad():

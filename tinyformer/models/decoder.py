@@ -30,3 +30,7 @@ class Decoder(Pretrained):
     def generate(self, ids, max_new_tokens, **how):
         """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
         return generate(self, ids, max_new_tokens, **how)
+
+    def for_decoding(self):
+        """The model that ``generate`` calls for each new token: this one, or a faster form of it that gives the same logits."""
+        return self

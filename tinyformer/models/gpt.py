@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import kernels, nn, ops
-from ..autograd import Tensor, is_recording
+from .. import nn, ops
 from ..interop.gpt2 import GPT2Layout
 from ..nn import init
 from ..nn.attention import attend
@@ -81,32 +80,8 @@ class Block(nn.Module):
         self.mlp = MLP(config)
 
     def forward(self, x, cache=None):
-        if cache is not None and x.shape[1] == 1 and not is_recording() and self._is_plain():
-            return self._step(x, cache)
         x = x + self.attn(self.ln_1(x), cache)
         return x + self.mlp(self.ln_2(x))
-
-    def _step(self, x, cache):
-        """The same for one new position, in one kernel. There each weight is used once, in less time than it takes Python to
-        call the next operation: composed of 18 operations, two thirds of a small model's time would be Python's."""
-        attn, mlp, H = self.attn, self.mlp, self.attn.n_head
-        layers = self.ln_1, attn.c_attn, attn.c_proj, self.ln_2, mlp.c_fc, mlp.c_proj
-        weights = tuple(None if p is None else p.data for layer in layers for p in (layer.weight, layer.bias))
-        B, _, C = x.shape
-        keys, values, past = cache.reserve(attn, B, H, 1, C // H, x.dtype)
-        return Tensor(kernels.block_step(x.data[:, 0], keys, values, past, weights, self.ln_1.eps)[:, None])
-
-    def _is_plain(self):
-        """Whether nothing is in training and the parts are those that ``__init__`` made: someone may have put in another, or be
-        watching one."""
-        attn, mlp = self.attn, self.mlp
-        for part, kind in ((attn, CausalSelfAttention), (attn.c_attn, nn.Linear), (attn.c_proj, nn.Linear),
-                           (attn.resid_dropout, nn.Dropout), (mlp, MLP), (mlp.c_fc, nn.Linear), (mlp.gelu, nn.GELU),
-                           (mlp.c_proj, nn.Linear), (mlp.dropout, nn.Dropout), (self.ln_1, nn.LayerNorm),
-                           (self.ln_2, nn.LayerNorm)):
-            if type(part) is not kind or part.training or "forward" in part.__dict__:
-                return False
-        return mlp.gelu.approximate == "tanh" and self.ln_1.eps == self.ln_2.eps
 
 
 class GPT(GPT2Layout, Decoder):
@@ -143,3 +118,8 @@ class GPT(GPT2Layout, Decoder):
         for block in self.h:
             x = block(x, cache)
         return ops.linear(self.ln_f(x), self.wte.weight)                                    # (B, T, V)
+
+    def for_decoding(self):
+        """This model with one kernel for each layer and new token, as ``generate`` runs it; see ``gpt_decoding``."""
+        from .gpt_decoding import for_decoding
+        return for_decoding(self)
