@@ -45,7 +45,7 @@ class Comparison:
         elif self._along_directions(entries, rng):
             self.compared = f"{DIRECTIONS} directions"
         else:
-            self._localise(entries, rng)
+            self._localize(entries, rng)
             self.compared = f"{len(self.looked)} of {len(entries)} entries"
 
     # -- large inputs
@@ -57,7 +57,7 @@ class Comparison:
         self.error = off / largest if off > self.probe.noise else 0.0
         return off <= self.rtol * largest + self.probe.noise
 
-    def _localise(self, entries, rng):
+    def _localize(self, entries, rng):
         """Measure the blocks of entries that disagree, the worst first, until enough is seen of what is wrong."""
         blocks = np.array_split(entries, int(np.sqrt(len(entries))))
         off = np.array([self.probe.mismatch(self.gradient, block, rng) for block in blocks])

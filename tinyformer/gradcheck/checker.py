@@ -96,7 +96,7 @@ class _Run:
         self.findings = [[] for _ in subject.names]
         self.gradients = None
         inputs = copies(subject.arrays)
-        values, pull_back = subject.linearise(inputs)
+        values, pull_back = subject.linearize(inputs)
         before = copies(values)
         floats = [v.dtype.kind == "f" for v in before]
         if not any(floats):
@@ -125,13 +125,13 @@ class _Run:
                 self._add("mutates", f"vjp changes the input {subject.names[i]}", i)
         written = [name for name, array in kept.items() if not _same([array], [kept_before[name]])]
 
-        again, pull_again = subject.linearise(copies(subject.arrays))
+        again, pull_again = subject.linearize(copies(subject.arrays))
         if not _same(again, before):
             return self._add("nondeterministic", "a second call with the same inputs gives another value: is it random? "
                                                  "Give it a fixed seed")
         second = self._pull(pull_again)[0]
         # A call elsewhere: does what the first one kept survive it?
-        subject.linearise([a * (1 - 1e-3 * rng.random(a.shape)) if wanted else a
+        subject.linearize([a * (1 - 1e-3 * rng.random(a.shape)) if wanted else a
                            for a, wanted in zip(copies(subject.arrays), subject.wanted)])
         third = self._pull(pull_back)[0]
         if not _same(second, first):

@@ -30,7 +30,7 @@ class Point:
 
     def __init__(self, subject, arrays, eps, dys=None, rng=None):
         self.subject, self.arrays, self.eps = subject, arrays, eps
-        values, pull = subject.linearise(copies(arrays))
+        values, pull = subject.linearize(copies(arrays))
         self.values = copies(values)
         self.dys = dys if dys is not None else [np.asarray(rng.standard_normal(v.shape)) for v in self.values]
 

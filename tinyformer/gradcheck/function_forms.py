@@ -1,7 +1,7 @@
 """The three kinds of function that can be checked, behind one face.
 
 A subject knows its arguments by name and as arrays, and answers two questions: ``values(arrays)``, the tuple of its outputs,
-and ``linearise(arrays)``, the same with a function from the gradients of the outputs to a list of those of the arguments.
+and ``linearize(arrays)``, the same with a function from the gradients of the outputs to a list of those of the arguments.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Subject:
     def values(self, arrays):
         """The outputs, as a tuple of arrays."""
         with no_grad():
-            return self.linearise(arrays)[0]
+            return self.linearize(arrays)[0]
 
     def _counted(self, gradients, expected):
         if len(gradients) != expected:
@@ -170,7 +170,7 @@ class RawFunction(Subject):
         super().__init__(fn, *arguments)
         self.sums = hasattr(fn, "lifted")
 
-    def linearise(self, arrays):
+    def linearize(self, arrays):
         value, vjp = self.fn(*arrays, **self.options)
         self.last_vjp = vjp
         values = tuple(map(np.asarray, value)) if isinstance(value, tuple) else (np.asarray(value),)
@@ -206,7 +206,7 @@ class Operation(_OnTensors):
 
     sums = True
 
-    def linearise(self, arrays):
+    def linearize(self, arrays):
         tensors, outputs = self._call(arrays)
         node = next((y.node for y in outputs if y.node is not None), None)
         self.last_vjp = node and node.vjp
@@ -240,7 +240,7 @@ class TensorFunction(_OnTensors):
         for parameter, data, grad in self.kept:
             parameter.data, parameter.grad = data, grad
 
-    def linearise(self, arrays):
+    def linearize(self, arrays):
         n = len(arrays) - len(self.borrowed)
         for parameter, array in zip(self.borrowed, arrays[n:]):
             parameter.data = array

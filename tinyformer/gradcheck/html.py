@@ -36,7 +36,7 @@ def _verdict(one):
 
 
 def _maps(one):
-    """Yours, the numeric gradient and the difference, side by side on one scale of colours."""
+    """Yours, the numeric gradient and the difference, side by side on one scale of colors."""
     known = np.where(np.isfinite(one.numeric), one.analytic, np.nan)
     scale = max(np.max(np.abs(a), initial=0, where=np.isfinite(a)) for a in (known, one.numeric))
     maps = "".join(f"<td style='vertical-align:top;padding:4px 12px'>{title}{_map(array, scale)}</td>" for title, array in (
@@ -49,15 +49,15 @@ def _map(array, scale):
     rows = ""
     for i, row in enumerate(flat[:MOST]):
         cells = "".join(f"<td title='[{i}, {j}] {value:.6g}' "
-                        f"style='{CELL};background:{_colour(value / scale if scale else 0)}'></td>"
+                        f"style='{CELL};background:{_color(value / scale if scale else 0)}'></td>"
                         for j, value in enumerate(row[:MOST]))
         rows += f"<tr>{cells}</tr>"
     more = f"<p>the first {min(MOST, flat.shape[0])} × {min(MOST, flat.shape[1])} of {flat.shape[0]} × {flat.shape[1]}</p>"
     return f"<table style='border-collapse:collapse'>{rows}</table>{more if max(flat.shape) > MOST else ''}"
 
 
-def _colour(t):
-    """White at 0, blue at −1, orange at 1; grey where nothing was measured. Told apart by the colour-blind too."""
+def _color(t):
+    """White at 0, blue at −1, orange at 1; grey where nothing was measured. Told apart by the color-blind too."""
     if not np.isfinite(t):
         return "#ccc"
     end = np.array([0x00, 0x72, 0xB2] if t < 0 else [0xD5, 0x5E, 0x00])

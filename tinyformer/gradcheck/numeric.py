@@ -1,6 +1,6 @@
 """Numeric gradients by central differences.
 
-    ∂L/∂x ≈ (L(x + h) − L(x − h)) / 2h,        L = Σ c ∘ f(x) with random c
+    ∂L/∂x ≈ (L(x + h) − L(x − h)) / 2h,        L = Σ c ⊙ f(x) with random c
 
 The error of the formula grows as h², that of rounding as ε/h; together they are least near h = ε^⅓, 6e-6 in float64.
 """

@@ -31,8 +31,8 @@ def _affine(xhat, weight, bias):
 
 
 def _layer_norm(x, weight=None, bias=None, eps=1e-5):
-    centred = x - np.mean(x, axis=-1, keepdims=True)
-    return _affine(centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + eps), weight, bias)
+    centered = x - np.mean(x, axis=-1, keepdims=True)
+    return _affine(centered / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps), weight, bias)
 
 
 def _rms_norm(x, weight=None, eps=1e-5):

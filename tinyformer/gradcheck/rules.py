@@ -32,7 +32,7 @@ def elementwise(tape, kind, inputs, z, slopes):
 
 
 def scaled(slope, shape):
-    """dz ↦ slope ∘ dz, summed to ``shape``."""
+    """dz ↦ slope ⊙ dz, summed to ``shape``."""
     def pull(dz):
         dx = np.asarray(dz * slope)
         return dx if dx.shape == shape else unbroadcast(dx, shape)
@@ -157,8 +157,8 @@ def reduce(tape, kind, x, axis=None, keepdims=False, **rest):
 def variance(tape, x, axis=None, keepdims=False, ddof=0, correction=None, **rest):
     if any(v is not None for v in rest.values()):
         raise Unrecorded("var")
-    centred = x - np.mean(x, axis=axis, keepdims=True)
-    total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
+    centered = x - np.mean(x, axis=axis, keepdims=True)
+    total = np.sum(centered * centered, axis=axis, keepdims=keepdims)
     return total / (x.size / max(total.size, 1) - (ddof if correction is None else correction))
 
 

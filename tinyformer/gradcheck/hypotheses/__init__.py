@@ -1,1 +1,2 @@
-"""What may be wrong with a gradient, a family of suspicions a file, each from the evidence to findings (none: not it)."""
+"""Hypotheses about a wrong gradient, one family in each file. Each maps the evidence to a list of findings, empty if it does
+not fit."""

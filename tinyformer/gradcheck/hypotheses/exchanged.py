@@ -1,6 +1,6 @@
-"""The right gradient, but of a function of other inputs: another input was flipped, transposed or left out on the way back.
+"""The right gradient of a changed function: the backward pass flipped, transposed or left out another input.
 
-It needs no record of the forward pass: the true gradient is taken anew with that input changed.
+This needs no record of the forward pass. The true gradient is computed again with that input changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..function_forms import copies
 
 
 def other_input(e):
-    """The gradient that would be right if another input were another array of the same shape."""
+    """The gradient would be right if another input held a changed array of the same shape."""
     if not e.small:
         return []
     for j, wanted in enumerate(e.subject.wanted):
@@ -24,8 +24,8 @@ def other_input(e):
         name = e.subject.names[j]
         for code, how, change in _changes(e.subject.arrays[j].shape):
             if _fits(e, j, change):
-                return [Finding(code, f"the gradient of {e.name} would be right if {name} were {how}: is that what stands in "
-                                      f"the backward pass?", {"array": name})]
+                return [Finding(code, f"the gradient of {e.name} would be right if {name} were {how}: check how the backward "
+                                      f"pass uses {name}", {"array": name})]
     return []
 
 
@@ -35,7 +35,7 @@ def _changes(shape):
     for axes in itertools.permutations(range(len(shape))):
         if axes != tuple(range(len(shape))) and tuple(shape[a] for a in axes) == shape:
             yield "operand", "transposed", lambda a, axes=axes: a.transpose(axes).copy()
-    yield "local-derivative", "all ones (that is, left out)", np.ones_like
+    yield "local-derivative", "all ones, that is, left out", np.ones_like
 
 
 def _fits(e, j, change):

@@ -1,28 +1,28 @@
-"""Several steps of a forward pass that together are one known operation: sigmoid, softmax, a normalisation, a rotation.
+"""Steps of a forward pass that together form one known operation: a sigmoid, a softmax, a normalization, a rotation.
 
-They are found by their values, whatever way they are computed in, and made one node of the tape with the rule that the books
-give. Each has mistakes of its own, which the rule of no single step shows.
+They are recognized by their values, however the learner computes them, and become one node of the tape with its textbook
+gradient. Each known operation has typical mistakes that no single step shows.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-DEPTH = 12                      # so many steps at most make one operation
+DEPTH = 12                      # the most steps that one operation may consist of
 
 
 def fuse(tape):
-    """Make known operations single nodes, in place; the tape."""
+    """Replace known operations by single nodes, in place. Returns the tape."""
     softmaxes = {}
     for node in tape.nodes:
         if node.kind in ("input", "constant") or node.value.size < 2 or node.value.dtype.kind != "f":
             continue
         for source in _before(node):
-            if any(form(node, source) for form in (_sigmoid, _softmax, _log_softmax, _normalised, _rotated)):
+            if any(form(node, source) for form in (_sigmoid, _softmax, _log_softmax, _normalized, _rotated)):
                 if node.kind == "softmax":
                     softmaxes[node.site] = source.site
                 break
-    for node in tape.nodes:                                 # of a loop's softmaxes over 1, 2, … entries, the first
+    for node in tape.nodes:                                 # in a loop of softmaxes over 1, 2, … entries, the first one
         if node.site in softmaxes and node.kind == "divide" and node.value.shape == (1,):
             for source in _before(node):
                 if source.site == softmaxes[node.site] and node.kind == "divide":
@@ -31,7 +31,7 @@ def fuse(tape):
 
 
 def _before(node):
-    """The nodes of the same shape that it comes from, the earliest first."""
+    """The nodes of the same shape from which this node is computed, the earliest first."""
     found, layer = {}, [node]
     for _ in range(DEPTH):
         layer = [p for n in layer for p in n.parents if p is not None and p.number not in found]
@@ -88,7 +88,7 @@ def _log_softmax(node, source):
     return False
 
 
-def _normalised(node, source):
+def _normalized(node, source):
     v, u = node.value, source.value
     if node.kind not in ("divide", "multiply"):
         return False
@@ -96,8 +96,8 @@ def _normalised(node, source):
         n = int(np.prod([v.shape[a] for a in axis]))
         if n < 2:
             continue
-        centred = u - u.mean(axis=axis, keepdims=True)
-        for mean, c in ((True, centred), (False, u)):
+        centered = u - u.mean(axis=axis, keepdims=True)
+        for mean, c in ((True, centered), (False, u)):
             if mean and n < 3:
                 continue
             with np.errstate(all="ignore"):
@@ -109,13 +109,13 @@ def _normalised(node, source):
                 eps = s * s - a * square
                 least = 1e-9 * np.max(s * s)
                 if np.ptp(eps) < least and -least < np.mean(eps) < 0.2 and (s.size > 1 or abs(np.mean(eps)) < 2e-3):
-                    return _become(node, source, "normalised", lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis, s=s,
+                    return _become(node, source, "normalized", lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis, s=s,
                                    mean=mean, a=a)
     return False
 
 
 def norm_rule(g, v, s, axis, mean, a, m=1.0, b=1.0, scale=None, about=None):
-    """(g − m mean g − b v mean(g v)) / s; ``about`` stands in the place of v."""
+    """(g − m mean(g) − a b v mean(g ⊙ v)) / s. ``about`` replaces v, and ``scale`` replaces 1/s."""
     def over(x):
         return x.mean(axis=axis, keepdims=True)
     w = v if about is None else about
@@ -131,7 +131,7 @@ def _rotated(node, source):
         return False
     h = v.shape[-1] // 2
     for layout, first, second in (("halves", slice(0, h), slice(h, None)),
-                                  ("neighbours", slice(0, None, 2), slice(1, None, 2))):
+                                  ("interleaved", slice(0, None, 2), slice(1, None, 2))):
         z, w = u[..., first] + 1j * u[..., second], v[..., first] + 1j * v[..., second]
         if not np.allclose(abs(z), abs(w), rtol=1e-9):
             continue

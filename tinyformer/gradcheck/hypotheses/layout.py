@@ -1,4 +1,4 @@
-"""The right numbers in the wrong place: transposed, flipped, another input's, not summed, in another order."""
+"""The right numbers in the wrong place: transposed, flipped, swapped with another input's, not summed, or reordered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..report import Finding
 
 
 def shape(e):
-    """The gradient does not have the input's shape: what would mend that?"""
+    """The gradient does not have the shape of the input: look for a change that makes it right."""
     came = e.got
     text = f"the gradient of {e.name} has shape {came[0].shape}, expected {e.shape}"
     evidence = {"came": came[0].shape, "expected": e.shape}
@@ -25,29 +25,29 @@ def shape(e):
 
     if came[0].size == math.prod(e.shape) and [n for n in came[0].shape if n != 1] == [n for n in e.shape if n != 1] \
             and is_true([g.reshape(e.shape) for g in came]):
-        return found("keepdims", "the numbers are right, with an axis of length one too many or too few (keepdims?)")
+        return found("keepdims", "the numbers are right, but an axis of length 1 is missing or too many (keepdims?)")
     if is_true([unbroadcast(g, e.shape) for g in came]):
-        return found("unbroadcast", "it was broadcast on the way, so its gradient must be summed over those axes")
-    for axes in _choices(range(came[0].ndim)):                  # summed over these, it is right: a bias, a batch of matrices
+        return found("unbroadcast", f"the forward pass broadcasts {e.name}, so sum its gradient over the broadcast axes")
+    for axes in _choices(range(came[0].ndim)):                  # the sum over these is right: a bias, a batch of matrices
         if came[0].ndim > len(e.shape) and is_true([_reshaped(g.sum(axis=axes), e.shape) for g in came]):
-            return found("unbroadcast", f"it is used once for each place along axis {axes[0]}, so its gradient is the sum "
-                                        f"over it")
+            return found("unbroadcast", f"the forward pass uses {e.name} once for each position along axis {axes[0]}, so its "
+                                        f"gradient is the sum over that axis")
     for axes in itertools.permutations(range(came[0].ndim)):
         turned = [g.transpose(axes) for g in came]
         if turned[0].shape == e.shape and is_true(turned):
             two = sum(a != i for i, a in enumerate(axes)) == 2
-            return found("transpose" if two else "permuted", "transposed, it is right" if two
-                         else f"with its axes in the order {axes} it is right")
+            return found("transpose" if two else "permuted", "its transpose is right" if two
+                         else f"it is right with its axes in the order {axes}")
     if came[0].size == math.prod(e.shape) and is_true([g.reshape(e.shape) for g in came]):
-        return found("shape", "in that shape it is right: reshape it")
+        return found("shape", "the numbers are right, so reshape it")
     for name, index in zip(e.subject.names, e.subject.arrays):
         if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and _again(e, index):
-            return found("permuted", f"the forward pass took rows by {name}; the backward pass takes them again, dy[{name}], where "
-                                     f"each gradient must be added to the row that it came from (np.add.at)")
+            return found("permuted", f"the forward pass takes rows with {name}, and the backward pass takes rows again, dy[{name}]; "
+                                     f"add each gradient to the row it came from instead (np.add.at)")
     for j, other in _others(e, same_shape=False):
         if other[0].shape == came[0].shape and e.same(came, other):
-            return found("swapped", f"it is the gradient of {e.subject.names[j]}: are the returned gradients in the order of "
-                                    f"the inputs?")
+            return found("swapped", f"this is the gradient of {e.subject.names[j]}: return the gradients in the order of the "
+                                    f"inputs")
     return [Finding("shape", text, evidence)]
 
 
@@ -74,20 +74,21 @@ def _others(e, same_shape=True):
 
 
 def swapped(e):
+    """The gradient is that of another input of the same shape."""
     for j, other in _others(e):
         if e.fits(other):
             inverted = []
             if all(not np.any((g != 0) & (t != 0)) and np.any(t == 0) for g, t in zip(e.got, e.true)):
-                inverted = [Finding("inverted-mask", f"the gradient of {e.name} is zero just where it should not be: is the "
-                                                     f"mask inverted?")]
+                inverted = [Finding("inverted-mask", f"the gradient of {e.name} is zero where it should be nonzero: is the mask "
+                                                     f"inverted?")]
             other = e.subject.names[j]
-            return [*inverted, Finding("swapped", f"the gradient of {e.name} is that of {other}: were they interchanged?",
+            return [*inverted, Finding("swapped", f"the gradient of {e.name} is that of {other}: are the two swapped?",
                                        {"array": f"the gradient of {other}"})]
     return []
 
 
 def permuted(e):
-    """The true gradient with its axes swapped, flipped, rolled by one, in blocks, or read in another order."""
+    """The gradient is the true one with its axes transposed, flipped or shifted by one, or with its blocks reordered."""
     ndim = len(e.shape)
 
     def found(code, why, **evidence):
@@ -103,15 +104,14 @@ def permuted(e):
             return found("permuted", f"has its axes in the order {axes}", axes=axes)
     for axes in _choices(range(ndim)):
         if fits(lambda t: np.flip(t, axes)):
-            return found("permuted", f"runs backwards along axis {', '.join(map(str, axes))}", flipped=axes)
+            return found("permuted", f"is reversed along axis {', '.join(map(str, axes))}", flipped=axes)
     for axis in range(ndim):
         for parts in (4, 3, 2):
             if e.shape[axis] % parts == 0 and e.shape[axis] > parts:
                 for order in itertools.permutations(range(parts)):
                     if order != tuple(range(parts)) and fits(lambda t: _blocks(t, axis, order)):
                         code = _kind_of_block(e, parts)
-                        ask = {"gate-order": ": are gates interchanged?", "head-order": ": are heads interchanged?"}.get(code,
-                                                                                                                         "")
+                        ask = {"gate-order": ": are gates swapped?", "head-order": ": are heads swapped?"}.get(code, "")
                         return found(code, f"has its {parts} blocks along axis {axis} in the order {list(order)}{ask}",
                                      axis=axis, order=order)
         for by in (1, -1):
@@ -121,7 +121,7 @@ def permuted(e):
 
 
 def _kind_of_block(e, parts):
-    """What equal blocks along an axis are: gates where the forward pass squashes them, heads where it makes an axis of them."""
+    """What equal blocks along an axis are: gates if the forward pass applies tanh to them, heads if it makes them an axis."""
     tape = e.points[0].tape
     if tape is None:
         return "gate-order" if parts > 2 else "permuted"
@@ -132,13 +132,13 @@ def _kind_of_block(e, parts):
 
 
 def averaged(e):
-    """The true gradient's sum or mean over an axis, in every place: a sum too many."""
+    """Every entry of the gradient is the sum or the mean of the true one over an axis."""
     for axes in _choices(range(len(e.shape))):
         if all(e.shape[a] > 1 for a in axes):
             for name, f in (("sum", np.sum), ("mean", np.mean)):
                 if e.fits([np.broadcast_to(f(t, axis=axes, keepdims=True), t.shape) for t in e.true]):
                     return [Finding("reduction", f"the gradient of {e.name} is the {name} of the right one over axis "
-                                                 f"{', '.join(map(str, axes))}: a reduction too many, or along the wrong axis",
+                                                 f"{', '.join(map(str, axes))}: one reduction too many, or along the wrong axis",
                                                  {"axes": axes})]
     return []
 
@@ -149,7 +149,7 @@ def _blocks(array, axis, order):
 
 
 def rearranged(e):
-    """All numbers are right and each stands elsewhere: a reshape where a transpose was meant, or the like."""
+    """All numbers are right but in other places: for example, a reshape is used where a transpose is needed."""
     if not e.small:
         return []
     learner, right = e.jacobians()
@@ -157,36 +157,35 @@ def rearranged(e):
         return []
     if learner.shape[0] == learner.shape[1] and not _close(e, right, right.T) and _close(e, learner, right.T):
         if _orthogonal(right) and not _is_permutation(right):
-            return [Finding("rotation", f"the gradient of {e.name} is rotated on, where it must be rotated back (the angle's "
-                                        f"sign)")]
+            return [Finding("rotation", f"the gradient of {e.name} is rotated forward again: rotate it by the opposite angle "
+                                        f"(the sign of the sine)")]
         if _is_permutation(right):
-            return [Finding("permuted", f"the gradient of {e.name} goes the way of the forward pass, not back: the inverse "
-                                        f"order was meant")]
+            return [Finding("permuted", f"the gradient of {e.name} uses the order of the forward pass: use the inverse order")]
     if learner.shape[0] == learner.shape[1] and _orthogonal(right) and not _is_permutation(right):
         if _orthogonal(learner) or _same_pairs(e, learner, right):
-            return [Finding("rotation", f"the value is a rotation of {e.name}, but its gradient is not rotated back by the "
-                                        f"same angles in the same pairs")]
+            return [Finding("rotation", f"the value is a rotation of {e.name}; rotate the gradient back by the same angles in "
+                                        f"the same pairs")]
     for axis in range(len(e.shape)):                            # the gradient of a reversed output, reversed
         if all(v.shape == e.shape for v in e.points[0].values):
             if e.fits([np.flip(p.true(e.i, [np.flip(d, axis) for d in p.dys]), axis) for p in e.points]):
-                return [Finding("permuted", f"the gradient of {e.name} runs the wrong way along axis {axis}")]
+                return [Finding("permuted", f"the gradient of {e.name} runs in the wrong direction along axis {axis}")]
     if not all(_is_permutation(np.abs(m) > 0) or _one_to_one(m) for m in (learner, right)):
         return []
     if (np.abs(learner) > 1e-6).tolist() == (np.abs(right) > 1e-6).tolist():
-        return []                                           # nothing stands elsewhere
+        return []                                           # every number is in its place
     if sorted(np.round(np.abs(learner[learner != 0]), 6)) != sorted(np.round(np.abs(right[np.abs(right) > 1e-6]), 6)):
         return []
     values = e.points[0].values
     heads = len(e.shape) >= 2 and any(v.ndim > len(e.shape) or v.ndim >= 3 for v in values) or any(v.ndim < len(e.shape)
                                                                                                    for v in values)
     code = "head-order" if heads and any(v.shape != e.shape for v in values) and not _only_turned(e) else "permuted"
-    why = ("stand in another order: axes split or merged in the wrong order" if code == "head-order" else
-           "are right, but stand in other places")
+    why = ("are in another order: the backward pass splits or merges axes in the wrong order" if code == "head-order" else
+           "are right, but in other places")
     return [Finding(code, f"the entries of the gradient of {e.name} {why}")]
 
 
 def _same_pairs(e, learner, right):
-    """Whether both Jacobians mix the same pairs along the last axis, each row for itself, with the same sines and cosines."""
+    """Whether both Jacobians mix the same pairs along the last axis, within each row, with the same sines and cosines."""
     if not np.isin(np.abs(learner).round(6), np.append(np.abs(right).round(6), 0)).all():
         return False
     width = e.shape[-1]
@@ -198,7 +197,7 @@ def _same_pairs(e, learner, right):
 
 
 def _only_turned(e):
-    """Whether the value is the input with its axes in another order."""
+    """Whether the value may be the input with its axes in another order."""
     v = e.points[0].values[0]
     return v.ndim == len(e.shape) and sorted(v.shape) == sorted(e.shape)
 
@@ -217,6 +216,6 @@ def _is_permutation(m):
 
 
 def _one_to_one(m):
-    """Whether each output leads to one entry of the input at most, and back, and some do."""
+    """Whether every row and every column has at most one nonzero entry, and the matrix has some."""
     m = np.abs(m) > 1e-6
     return m.any() and (m.sum(axis=0) <= 1).all() and (m.sum(axis=1) <= 1).all()

@@ -1,4 +1,4 @@
-"""Names for arrays: is this one the derivative 1 − y², a standard deviation, a probability, a one-hot row?"""
+"""Named arrays that a wrong factor or term may equal: the derivative 1 − y², a standard deviation, a probability, a one-hot row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def quantities(e, k, shape):
-    """(name, array) of what a factor may be, broadcastable to ``shape``, at point k."""
+    """Yield (name, array) for each candidate factor at point k, broadcast to ``shape``."""
     for name, v in e.named(k).items():
         for fitted in _fitted(v, shape):
             if not np.isfinite(fitted).all():
@@ -59,21 +59,21 @@ def _fitted(v, shape):
 
 
 def terms(e, k, shape):
-    """(name, array, code) of what may be added or left out, of this shape, at point k."""
+    """Yield (name, array, code) for each candidate term of shape ``shape`` at point k, which may be added or left out."""
     p = e.points[k]
     for name, a in (*zip(e.subject.names, p.arrays), *p.names.items()):
         if isinstance(a, np.ndarray) and a.dtype.kind in "iu" and a.shape == tuple(shape[:-1]) and a.size \
                 and 0 <= a.min() and a.max() < shape[-1]:
             onehot = np.eye(shape[-1])[a]
             yield f"the one-hot rows of {name}", onehot, "missing-term"
-            yield f"smoothed labels less sharp ones ({name})", 1 / shape[-1] - onehot, "missing-term"
+            yield f"the smoothed minus the one-hot rows of {name}", 1 / shape[-1] - onehot, "missing-term"
     x = p.arrays[e.i]
     for axis in range(x.ndim) if x.shape == tuple(shape) else ():
         if shape[axis] > 2:
             probabilities = np.exp(x - x.max(axis=axis, keepdims=True))
             yield f"softmax({e.name})", probabilities / probabilities.sum(axis=axis, keepdims=True), "missing-term"
-            centred = x - x.mean(axis=axis, keepdims=True)
-            yield f"the normalised {e.name}", centred / (centred.std(axis=axis, keepdims=True) + 1e-300), "variance-term"
+            centered = x - x.mean(axis=axis, keepdims=True)
+            yield f"the normalized {e.name}", centered / (centered.std(axis=axis, keepdims=True) + 1e-300), "variance-term"
     for name, v in e.named(k).items():
         if v.shape == tuple(shape):
             yield name, v, "missing-term"

@@ -1,4 +1,4 @@
-"""Ways from the input to the value that are left out, or counted wrongly: uses of an array, paths through time and branches."""
+"""Paths from the input to the value that are left out or counted wrongly: uses of an array, time steps, branches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from ..report import Finding
 from .record import record_of
 from .whole import multiple, name_of
 
-
 MOST = 24                               # uses whose weights are solved for
 
 
 def _through(tape, leaf):
-    """The node whose uses count as the leaf's: behind a transpose or reshape that is all that is done to it."""
+    """The node whose uses count as the leaf's. If a transpose or reshape is the leaf's only use, this is its result."""
     while True:
         uses = [(n, k) for n in tape.nodes for k, p in enumerate(n.parents) if p is leaf]
         if len(uses) == 1 and "source" in uses[0][0].extra and uses[0][0].extra["source"].size == leaf.value.size:
@@ -23,7 +22,7 @@ def _through(tape, leaf):
 
 
 def uses(e):
-    """An input that is used several times: the gradient is the sum over some of the uses only."""
+    """The input is used several times, but the gradient is the sum over only some of the uses."""
     record = record_of(e)
     if record is None:
         return []
@@ -56,32 +55,34 @@ def uses(e):
                                   if n in record.tapes[0].outputs or n.kind == "multiply")
     evidence = {"uses": counts, "line": lines}
     if lost and all(abs(v) < 1e-5 or abs(v - 1) < 1e-5 for v in c):
-        if lost == [n for n, _ in kept[:-1]]:               # only the last: a loop that goes backwards would have kept the first
+        if lost == [n for n, _ in kept[:-1]]:               # only the last use: a loop that runs backward would keep the first
             through_time = lost_path(e, loops=True)
             if through_time:
                 return through_time
         identity = [n for n in lost if _identity(record, n)]
         rest = [n for (n, _), v in zip(kept, c) if abs(v - 1) < 1e-5]
-        sites = {n.site for n, _ in kept}
         if product and not _sum_of_branches(record):
-            return [Finding("missing-term", f"the gradient of {e.name} has {len(kept)} terms, one for each use; {len(lost)} "
-                                            f"missing: {lines}", evidence)]
+            return [Finding("missing-term", f"the gradient of {e.name} has {len(kept)} terms, one for each use of {e.name}, and "
+                                            f"{_are(lost)} missing: {lines}", evidence)]
         if len(identity) == len(lost) or (rest and all(_identity(record, n) for n in rest)):
-            return [Finding("lost-path", f"{e.name} reaches the value by {len(kept)} ways; the gradient leaves one out: "
+            return [Finding("lost-path", f"{e.name} reaches the value by {len(kept)} paths, and the gradient leaves one out: "
                                          f"{lines}", evidence)]
-        times = f"{len(kept)} times" if len(sites) > 1 or len(kept) > 1 else "several times"
-        return [Finding("overwrite", f"{e.name} is used {times} and its gradient is the sum over the uses; {len(lost)} not "
-                                     f"counted (= instead of +=?): {lines}", evidence)]
+        return [Finding("overwrite", f"{e.name} is used {len(kept)} times and its gradient is the sum over the uses, but "
+                                     f"{_are(lost)} not counted (= instead of +=?): {lines}", evidence)]
     if common is not None:
         name = name_of(common, e)
-        return [Finding("factor", f"{e.name} is used {len(kept)} times; in the gradient of {len(off)} of the uses ({lines}) "
-                                  f"there is a factor {common:.6g} = {name}", {**evidence, "factor": common, "name": name})]
-    return [Finding("missing-term", f"the gradient of {e.name} is a sum over its uses; one has the wrong sign or weight: "
-                                    f"{lines}", evidence)]
+        return [Finding("factor", f"{e.name} is used {len(kept)} times, and the gradient of {len(off)} of the uses has a "
+                                  f"factor {common:.6g} = {name} too many ({lines})", {**evidence, "factor": common, "name": name})]
+    return [Finding("missing-term", f"the gradient of {e.name} is a sum over its uses, and one term has the wrong sign or "
+                                    f"factor: {lines}", evidence)]
+
+
+def _are(uses):
+    return f"{len(uses)} {'is' if len(uses) == 1 else 'are'}"
 
 
 def empty_use(e):
-    """Zero everywhere, because of several uses the only one that is counted gives zero (the state before the first time, say)."""
+    """Zero everywhere, because the only use that is counted gives zero, for example the one of the initial state."""
     record = record_of(e)
     if record is None or any(g.any() for g in e.got):
         return []
@@ -91,15 +92,15 @@ def empty_use(e):
         others = {(m.number, j): None for m, j in used if (m.number, j) != (n.number, k)}
         if all(not np.any(_only(record, point, others)) for point in range(len(e.points))):
             line = record.line(n.number)
-            return [Finding("overwrite", f"{e.name} is used {len(used)} times and its gradient is the sum over the uses; it "
-                                         f"looks as if one alone were counted (= instead of +=?), which gives zero: {line}",
+            return [Finding("overwrite", f"{e.name} is used {len(used)} times and its gradient is the sum over the uses, but "
+                                         f"only one seems to be counted, which gives zero (= instead of +=?): {line}",
                             {"line": line}),
                     Finding("zero", f"the gradient of {e.name} is zero everywhere, but the value depends on it")]
     return []
 
 
 def _only(record, point, others):
-    """The gradient through one use: the other uses cut."""
+    """The gradient through one use, with the other uses cut."""
     tape, e = record.tapes[point], record.e
 
     def nothing(n, operand):
@@ -109,7 +110,7 @@ def _only(record, point, others):
 
 
 def _identity(record, node):
-    """Whether this use passes the incoming gradient on as it is: a skip connection."""
+    """Whether this use passes the upstream gradient on unchanged: a skip connection."""
     return node.kind == "add" and (node in record.tapes[0].outputs or any(n.kind == "add" and node in n.parents
                                                                           for n in record.tapes[0].nodes))
 
@@ -128,7 +129,7 @@ def _diagonal(e):
 
 
 def overwritten(e):
-    """An array that is cut into overlapping parts: the gradient of one part is written over that of another."""
+    """An array is cut into overlapping parts, and the gradient of one part overwrites that of another."""
     record = record_of(e)
     if record is None:
         return []
@@ -143,14 +144,13 @@ def overwritten(e):
                               for point in range(len(e.points))]
                 if e.fits(candidates):
                     line = record.line(order[0][0])
-                    return [Finding("overwrite", f"the gradients of overlapping parts are written over each other (= instead "
-                                                 f"of +=): {line}",
-                                    {"line": line})]
+                    return [Finding("overwrite", f"the gradients of overlapping parts overwrite each other (= instead of +=): "
+                                                 f"{line}", {"line": line})]
     return []
 
 
 def _written_over(tape, order, once):
-    """Rules under which each use in turn puts its gradient in the place of what the uses before it have put there."""
+    """Rules by which the gradient of each use overwrites what earlier uses have written."""
     edits, covered = {}, None
     for n, k in reversed(order):
         node = tape.nodes[n]
@@ -175,7 +175,7 @@ def _written_over(tape, order, once):
 
 
 def _of_a_formula(tape, number, branch):
-    """Whether the way on from a branch by this node meets the other ways in a product, or in an elementwise sum of terms."""
+    """Whether the path that leaves a branch through this node meets the other paths in a product or an elementwise sum."""
     mine, others, entries = {number}, {branch}, tape.nodes[branch].value.shape
     for n in tape.nodes[branch + 1:]:
         above = {p.number for p in n.parents if p is not None}
@@ -191,7 +191,7 @@ def _of_a_formula(tape, number, branch):
 
 
 def duplicated(e):
-    """Rows that are taken several times, by one look-up or by many: of some the gradient is counted once, or as a mean."""
+    """Rows are taken several times, by one lookup or by many, but only one gradient or their mean is counted."""
     record = record_of(e)
     if record is None or not e.shape:
         return []
@@ -214,19 +214,19 @@ def duplicated(e):
         if rank < len(c) or len(right) <= len(c) or off:
             return []
         whole = np.round(c)
-        last = whole[which.ravel()[-1]] > 0                                                                # it stays
+        last = whole[which.ravel()[-1]] > 0                 # what is written last remains
         some = last and np.allclose(c, whole, atol=1e-5) and (whole >= 0).all() and (whole <= times).all()
         if not some and not np.allclose(c, times / count, atol=1e-5):
             return []
         lost = lost or not np.allclose(c, times, atol=1e-5)
     if not lost:
         return []
-    return [Finding("duplicate-index", f"rows of {e.name} that were taken several times do not get the sum of the gradients "
+    return [Finding("duplicate-index", f"rows of {e.name} that are taken several times must get the sum of their gradients "
                                        f"(np.add.at): {record.line(taken[0].number)}", {"line": record.line(taken[0].number)})]
 
 
 def _looked_up(node, width):
-    """Whether whole rows were taken, by numbers out of an array."""
+    """Whether the node takes whole rows by an array of indices."""
     index = node.extra.get("index", node.extra.get("args", (None,))[0])
     index = index[0] if isinstance(index, tuple) and index else index
     source = node.extra["source"]
@@ -236,12 +236,12 @@ def _looked_up(node, width):
 
 
 def lost_before(e):
-    """The path that was found to be left out in the gradient of another input."""
+    """The path that is also left out in the gradient of another input."""
     return lost_path(e, known=True) if any(len(k) == 4 for k in e.known) else []
 
 
 def lost_path(e, known=False, loops=False):
-    """A path between two steps that is left out, or counted with another weight: through time, or through a branch."""
+    """A path between two steps, through time or through a branch, is left out or has the wrong factor."""
     record = record_of(e)
     if record is None:
         return []
@@ -278,6 +278,6 @@ def lost_path(e, known=False, loops=False):
                 tape, chosen[0], parents[0])
             code = "missing-term" if term else "lost-path"
             how = "is left out" if lost else f"is counted {b:.4g} times"
-            return [Finding(code, f"in the gradient of {e.name} the path through {kind} {how} ({line})",
+            return [Finding(code, f"in the gradient of {e.name}, the path through {kind} {how} ({line})",
                             {"line": line, "step": kind})]
     return []

@@ -1,4 +1,4 @@
-"""One entry of each row is taken by its number, as a loss takes the target's. The backward pass changes other entries."""
+"""The forward pass takes one entry of each row, as a loss takes the target's; the backward pass changes other entries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LEAK = ("leak",)
 
 
 def chosen(node):
-    """The number of the entry that a step takes from each row of a matrix, or None: rows (N,) of x[arange(N), t]."""
+    """The column t (N,) that a step takes from each row of a matrix, x[arange(N), t]; None for any other step."""
     X, source = node.operands[0], node.extra.get("source")
     if source is None or X.ndim != 2 or source.size != len(X) or min(X.shape) < 2:
         return None
@@ -17,17 +17,17 @@ def chosen(node):
 
 
 def misplaced(shape, t):
-    """(how, index) of the places that are meant for x[arange(N), t] and are others, in an array (N, V)."""
+    """Yield (description, index): indices that people write for [arange(N), t], but that select other entries of an (N, V)."""
     each = np.arange(shape[0])
-    yield "whole columns, d[:, t]", (slice(None), t)
+    yield "whole columns d[:, t]", (slice(None), t)
     if t.max() < shape[0]:
-        yield "whole rows, d[t]", (t, slice(None))
+        yield "whole rows d[t]", (t, slice(None))
         if shape[0] <= shape[1]:
             yield "the entries d[t, np.arange(N)]", (t, each)
 
 
 def gathered(node):
-    """Wrong rules for x[arange(N), t]: the gradients (N,) are put, or added, in other places."""
+    """Wrong rules for x[arange(N), t]: the gradients (N,) are written to, or added at, other entries."""
     t, shape = chosen(node), node.operands[0].shape
     if t is None:
         return
@@ -38,14 +38,14 @@ def gathered(node):
 
 
 def cross_entropies(record):
-    """For each softmax whose targets' entries are taken: its gradient p − onehot with the ones in other places, or nowhere."""
+    """For each softmax whose target entries are taken: its gradient p − onehot with the ones misplaced or missing."""
     for node in record.tapes[0].nodes:
         source = _softmax_before(node) if node.number in record.reached and node.parents else None
         t = chosen(node) if source is not None else None
         if t is None:
             continue
-        nowhere = [(("missing-term",), "the gradient of a cross-entropy is p − onehot: the ones at [np.arange(N), t] are missing",
-                    np.zeros_like)]
+        nowhere = [(("missing-term",), "the gradient of a cross-entropy is p − onehot, but the ones at [np.arange(N), t] are "
+                    "missing", np.zeros_like)]
         for codes, says, put in nowhere + [(LEAK, _says(how), put) for _, how, put in _ways(source.value.shape, t)]:
             def edits_at(k, number=source.number, put=put):
                 soft = record.tapes[k].nodes[number]
@@ -56,7 +56,7 @@ def cross_entropies(record):
 
 
 def _softmax_before(node):
-    """The softmax, or log-softmax, of which the step takes entries, perhaps by way of the logarithm."""
+    """The softmax or log-softmax whose entries the step takes, possibly after a logarithm."""
     parent = node.parents[0]
     while parent is not None and parent.kind == "log":
         parent = parent.parents[0]
@@ -64,7 +64,7 @@ def _softmax_before(node):
 
 
 def _ways(shape, t):
-    """(key, how, values → array): written at once, so that places named twice count once, or added one by one."""
+    """Yield (key, description, values → array): either written at once, where repeated places count once, or added up."""
     for how, index in misplaced(shape, t):
         def written(values, index=index):
             d = np.zeros(shape)
@@ -81,4 +81,5 @@ def _ways(shape, t):
 
 
 def _says(how):
-    return f"one entry of each row was taken, [np.arange(N), t]; its gradient changes {how}, and so depends on other rows' t"
+    return (f"the forward pass takes one entry of each row, [np.arange(N), t], but the backward pass changes {how}, so a row's "
+            f"gradient depends on the targets of other rows")

@@ -1,4 +1,4 @@
-"""A factor or a term that has a name: the gradient over the true one, and what is left between them."""
+"""A wrong factor or term that has a name: the ratio of the gradient to the true one, and their difference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .support import written_over
 
 
 def named_factor(e):
-    """got = true · r entry by entry, with r a quantity that has a name, or one over it."""
+    """got = true ⊙ r, where r is a named quantity or its reciprocal."""
     ratios, seen = _ratios(e)
     if ratios is None:
         return []
@@ -37,7 +37,7 @@ def _constant(r, tol):
 
 
 def _name(e, ratios, seen, shape):
-    """The name of the array that equals the ratios at every point, with a plain number before it or none."""
+    """The name of the array that equals the ratios at every point, up to a factor ±1, ±2 or ±½."""
     each = [dict(quantities(e, k, shape)) for k in range(len(ratios))]
     scales = [np.max(np.abs(r), initial=0, where=s) for r, s in zip(ratios, seen)]
     hits = []
@@ -63,16 +63,18 @@ def _name(e, ratios, seen, shape):
 
 
 def _local(e, name):
-    inverse = name.startswith("1/") or name.startswith("1 / ")
-    text = (f"the gradient of {e.name} lacks the factor "
-            f"{name.split('/', 1)[1].strip().removeprefix('(').removesuffix(')') if name.startswith('1 / (') else name[2:]}"
-            if inverse
-            else f"the gradient of {e.name} is {name} times what it should be")
-    return [Finding("local-derivative", f"{text}: is the derivative of a step wrong, or multiplied in twice?", {"name": name})]
+    if name.startswith("1 / ("):
+        what = f"lacks the factor {name[5:-1]}"
+    elif name.startswith("1/"):
+        what = f"lacks the factor {name[2:]}"
+    else:
+        what = f"is {name} times what it should be"
+    return [Finding("local-derivative", f"the gradient of {e.name} {what}: is the derivative of a step wrong, or multiplied in "
+                                        f"twice?", {"name": name})]
 
 
 def output_factor(e):
-    """got = Jᵀ (r ∘ dy): the incoming gradient is multiplied by r, or lacks r, before anything else."""
+    """got = Jᵀ (r ⊙ dy): the backward pass first multiplies the upstream gradient by a wrong factor r."""
     if not e.small or len(e.points[0].values) > 1:
         return []
     ratios = []
@@ -82,7 +84,7 @@ def output_factor(e):
             return []
         norms = np.einsum("io,io->o", right, right)
         if (np.count_nonzero(np.abs(right) > 1e-8, axis=0) < 2).any() or not norms.all():
-            return []                                       # an output that one entry reaches: any ratio would fit
+            return []                                       # only one entry influences an output: any ratio would fit
         r = np.einsum("io,io->o", learner, right) / norms
         if np.max(np.abs(learner - right * r)) > 10 * e.tol * np.max(np.abs(right)):
             return []
@@ -95,26 +97,26 @@ def output_factor(e):
     if set(np.round(ratios[0].ravel(), 6)) <= {0.0, 1.0}:
         reached = np.abs(right) > 1e-7 * np.max(np.abs(right))
         if written_over(e, reached & (np.round(ratios[-1].ravel(), 6) == 0), reached):
-            return [Finding("overwrite", f"each entry of {e.name} reaches several outputs, and its gradient comes from the last "
-                                         f"or the first of them alone (= instead of +=?)")]
+            return [Finding("overwrite", f"each entry of {e.name} influences several outputs, but its gradient comes from only "
+                                         f"the last or the first of them (= instead of +=?)")]
         return [Finding("lost-path", f"the gradient of {e.name} leaves out some of the outputs: a path is missing")]
     for axis in range(ratios[0].ndim):
         if ratios[0].ndim > 1 and all(np.ptp(r, axis=axis).max() <= 10 * e.tol * np.abs(r).max() for r in ratios):
-            return [Finding("row-scale", f"the gradient of {e.name} is scaled by another number for each row of the output",
+            return [Finding("row-scale", f"the gradient of {e.name} has a wrong factor for each row of the output",
                             {"factors": ratios[0].take(0, axis).ravel()[:5].tolist()})]
-    return [Finding("local-derivative", f"the gradient of {e.name} is right but for a factor on each entry of the incoming "
-                                        f"gradient: the derivative of the last step is wrong")]
+    return [Finding("local-derivative", f"in the gradient of {e.name}, each entry of the upstream gradient has a wrong factor: "
+                                        f"the derivative of the last step is wrong")]
 
 
 def row_scale(e):
-    """got = true · r with r the same along all axes but one (or all but the last)."""
+    """got = true ⊙ r, where r is constant along one axis."""
     ratios, seen = _ratios(e)
     if ratios is None or not e.shape or not _whatever_comes(e):
         return []
     if len(e.shape) == 1:
         alike = e.shape[0] > 2 and max(v.size for v in e.points[0].values) > 1 and all(
             np.max(np.abs(r - ratios[0]), initial=0, where=s & seen[0]) <= 10 * e.tol for r, s in zip(ratios, seen))
-        return [Finding("row-scale", f"the gradient of {e.name} is off by a factor of its own for each entry: "
+        return [Finding("row-scale", f"each entry of the gradient of {e.name} has its own wrong factor: "
                                      f"{', '.join(f'{f:.4g}' for f in ratios[0][:5])}, …", {"factors": ratios[0][:5].tolist()})
                 ] if alike and not all(v.shape == e.shape for v in e.points[0].values) else []
     for axis in range(ratios[0].ndim):
@@ -122,13 +124,13 @@ def row_scale(e):
             continue
         if all(_flat_along(r, s, axis, 10 * e.tol) for r, s in zip(ratios, seen)) and not _constant(ratios[0][seen[0]], 1e-4):
             factors = [float(f) for f in np.moveaxis(ratios[0], axis, 0)[0].ravel()[:5]]
-            return [Finding("row-scale", f"the gradient of {e.name} is off by a factor that is one for each row: "
+            return [Finding("row-scale", f"each row of the gradient of {e.name} has its own wrong factor: "
                                          f"{', '.join(f'{f:.4g}' for f in factors)}, …", {"axis": axis, "factors": factors})]
     return []
 
 
 def _whatever_comes(e):
-    """Whether the ratio is the same for every gradient of the output."""
+    """Whether the ratio is the same for every upstream gradient."""
     if not e.small:
         return False
     learner, right = e.jacobians()
@@ -146,9 +148,9 @@ def _flat_along(r, seen, axis, tol):
 
 
 def elementwise(e):
-    """Each entry of the value depends on one entry of the input, and so it does in the learner's: then its factor is wrong.
+    """Each entry of the value depends on one entry of the input, in both Jacobians: then the factor of that entry is wrong.
 
-    Where the forward pass could not be recorded a term of a sum may be missing as well: then this is too little to go on.
+    If the forward pass could not be recorded, a term of a sum may be missing as well, so nothing is reported.
     """
     if not e.small or e.points[0].tape is None:
         return []
@@ -165,7 +167,7 @@ def elementwise(e):
 
 
 def difference(e):
-    """got = true + c · B, B an array that has a name, c one number or one for each row; or + c alone, constant along an axis."""
+    """got = true + c · B, where B is a named array and c is one number or one for each row; or c is constant along an axis."""
     if len(e.shape) == 0 or e.got[0].size < 4 or not all(np.isfinite(t).all() for t in e.true):
         return []
     D = [g - t for g, t in zip(e.got, e.true)]
@@ -176,36 +178,35 @@ def difference(e):
     for axis in reversed(range(len(e.shape))):
         if e.shape[axis] > 2 and all(_even(d, axis, e.tol * scale) and np.max(np.abs(d)) > 1e3 * e.tol * scale for d in D) \
                 and all(np.max(np.abs(t.sum(axis=axis))) <= e.tol * scale for t in e.true) and e.got[0].size > e.shape[axis]:
-            return [Finding("mean-term", f"the gradient of {e.name} is off by a constant along axis {axis}: is the term "
-                                         f"with the mean missing or wrong?", {"axis": axis})]
+            return [Finding("mean-term", f"the gradient of {e.name} differs from the right one by a constant along axis {axis}: "
+                                         f"is the mean's term missing or wrong?", {"axis": axis})]
     return []
 
 
 def _term(e, D, scale):
-    """D as a multiple of an array that has a name."""
+    """A finding if the difference D is a multiple of a named array."""
     for p_terms in _together(e):
         name, arrays, code = p_terms
         if _proportional(D, arrays, e.tol * scale) and not _proportional(e.true, arrays, e.tol * scale):
-            if name == "the incoming gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d, b in zip(D, arrays)):
-                return [Finding("lost-path", f"the gradient of {e.name} lacks the incoming gradient itself: a skip "
-                                             f"connection's path is missing", {"array": name})]
+            if name == "the upstream gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d, b in zip(D, arrays)):
+                return [Finding("lost-path", f"the gradient of {e.name} lacks the upstream gradient itself: the path through a "
+                                             f"skip connection is missing", {"array": name})]
             if code == "missing-term" and _at_right_angles(e, arrays):
-                return [Finding("variance-term",
-                                f"the gradient of {e.name} has a part along {name}, which a norm or a spread takes "
-                                                 f"away: is the term missing that comes from it?", {"array": name})]
+                return [Finding("variance-term", f"the gradient of {e.name} has a component along {name}, which a norm or a "
+                                                 f"standard deviation removes: is the term of that norm missing?",
+                                {"array": name})]
             if name == f"softmax({e.name})" and _another_each_row(D[0], arrays[0]) and not _few(e.got[0]) \
                     and all(_sums_to_zero(t, e.tol * scale) for t in e.true):
-                return [Finding("softmax-diagonal",
-                                f"the gradient of {e.name} lacks a multiple of {name} in each row: the softmax's "
-                                                    f"Jacobian is diag(p) − p pᵀ, not its diagonal alone", {"array": name})]
-            return [Finding(code, f"the gradient of {e.name} is off by a multiple of {name}: is a term with it missing, or "
-                                  f"too much?",
-                            {"array": name})]
+                return [Finding("softmax-diagonal", f"the gradient of {e.name} lacks a multiple of {name} in each row: the "
+                                                    f"Jacobian of the softmax is diag(p) − p pᵀ, not only its diagonal",
+                                {"array": name})]
+            return [Finding(code, f"the gradient of {e.name} differs from the right one by a multiple of {name}: is a term with "
+                                  f"{name} missing, or one too many?", {"array": name})]
     return []
 
 
 def _at_right_angles(e, arrays):
-    """Whether the true gradient has nothing along these arrays, in each row or as a whole, and the learner's has."""
+    """Whether the true gradient is orthogonal to these arrays, row by row or as a whole, and the learner's is not."""
     def along(gradient, array, axis):
         lengths = np.sqrt(np.sum(gradient ** 2, axis=axis) * np.sum(array ** 2, axis=axis))
         return np.max(np.abs(np.sum(gradient * array, axis=axis)) / np.maximum(lengths, 1e-300))
@@ -235,13 +236,13 @@ def _together(e):
     for k, p in enumerate(e.points):
         for d in p.dys:
             if d.shape == e.shape:
-                each[k]["the incoming gradient", "missing-term"] = d
+                each[k]["the upstream gradient", "missing-term"] = d
         arrays = {name: array for (name, _), array in each[k].items()}
         steps = {n.number: n.value for n in p.tape.nodes if n.value.shape == e.shape} if p.tape else {}
         for name in [name for name in arrays if name.startswith("the one-hot rows")]:
-            each[k].update({(f"{other} less {name}", "missing-term"): b - arrays[name] for other, b in arrays.items()
+            each[k].update({(f"{other} minus {name}", "missing-term"): b - arrays[name] for other, b in arrays.items()
                             if other != name})
-            each[k].update({(f"the value of step {other} less {name}", "missing-term"): b - arrays[name]
+            each[k].update({(f"the value of step {other} minus {name}", "missing-term"): b - arrays[name]
                             for other, b in steps.items()})
     for name, code in each[0]:
         if all((name, code) in one for one in each):
@@ -249,7 +250,7 @@ def _together(e):
 
 
 def _proportional(D, B, tol):
-    """Whether D = c B with one c, or one for each row."""
+    """Whether D = c B, with one number c or one for each row."""
     rows = []
     for d, b in zip(D, B):
         if not np.isfinite(b).all() or not b.any():

@@ -1,4 +1,4 @@
-"""The records of the forward pass at all points, ready for suspicions to be tried on."""
+"""The recorded forward passes at all points, in which the hypotheses exchange rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from .fused import fuse
 
 
 class Record:
-    """The tapes of all points, their known operations made one node each; and the steps that input i passes through."""
+    """The tapes of all points, and the steps that input i passes through.
+
+    fused       whether each known operation (sigmoid, softmax, normalization, rotation) is one node
+    right       the true gradient of input i at each point
+    reached     numbers of the nodes between input i and the outputs
+    groups      {(kind, site, operand): numbers of the nodes}: one group holds the iterations of a loop
+    """
 
     def __init__(self, e, fused):
         self.e, self.tapes, self.tables, self.within = e, [p.tape for p in e.points], {}, not fused
@@ -38,34 +44,35 @@ class Record:
                 for k, parent in enumerate(node.parents):
                     if parent is not None and parent.number in self.reached:
                         groups.setdefault((node.kind, node.site, k), []).append(node.number)
-        self.groups = groups                                # (kind, site, operand) → numbers of nodes
+        self.groups = groups
         sites = {}
         for node in first.nodes:
-            if node.kind not in ("input", "constant"):      # those within a known operation too
+            if node.kind not in ("input", "constant"):      # including steps within a known operation
                 sites.setdefault((node.kind, node.site), []).append(node.number)
         self.sites = list(sites.values())
 
     def tried(self, numbers):
-        """Whether these steps stand in the fused tape too, as they are."""
+        """Whether the fused tape has the same steps, so that they were tried there already."""
         fused = self.e.records[True] if self.within else None
         return fused is not None and all(n in fused.reached and fused.tapes[0].nodes[n].kind == self.tapes[0].nodes[n].kind
                                          for n in numbers)
 
     def gradient(self, point, edits):
+        """The gradient of input i at this point, with some rules exchanged: ``edits`` as in ``Tape.gradients``."""
         return self.tapes[point].gradient(self.e.i, self.e.points[point].dys, edits, self.reached)
 
     def without(self, point, ways):
-        """The gradient with these (node, operand) left out."""
+        """The gradient at this point without the paths through these (node, operand) pairs."""
         nodes = self.tapes[point].nodes
         return self.gradient(point, {(n, k): (lambda dz, shape=np.shape(nodes[n].operands[k]): np.zeros(shape))
                                      for n, k in ways})
 
     def alike(self):
-        """Whether all points recorded the same steps."""
+        """Whether the tapes of all points have the same steps."""
         return all([n.kind for n in t.nodes] == [n.kind for n in self.tapes[0].nodes] for t in self.tapes)
 
     def pool(self, point, numbers):
-        """For each of these nodes, the other arrays at hand there: of the same turn, where they are the turns of a loop."""
+        """For each of these nodes, the other arrays that are available there; in a loop, those of the same iteration."""
         nodes = self.tapes[point].nodes
         columns = [[n.value] * len(numbers) for n in nodes if n.kind == "input"]
         for group in self.sites:
@@ -82,7 +89,7 @@ class Record:
         return [[column[j] * 1.0 if column[j].dtype == bool else column[j] for column in kept] for j in range(len(numbers))]
 
     def line(self, number):
-        """The learner's line at which a node was made."""
+        """The line of the learner's code that made a node, such as "line 4: y = np.tanh(z)"."""
         site = self.tapes[0].nodes[number].site
         for code, _, lineno in site[-1:]:
             text = linecache.getline(code.co_filename, lineno).strip()
@@ -91,7 +98,7 @@ class Record:
 
 
 def _without_shifts(tape, i, dys):
-    """The tape with each maximum that is subtracted for safety alone, as in a softmax, made a constant: it has no gradient."""
+    """The tape with each maximum that is subtracted only against overflow, as in a softmax, made a constant."""
     right = tape.gradient(i, dys)
     for node in tape.nodes:
         if node.kind == "max" and node.parents[0] is not None:
@@ -102,7 +109,7 @@ def _without_shifts(tape, i, dys):
 
 
 def record_of(e, fused=True):
-    """The Record, or None where the forward pass could not be followed; not ``fused``: with every step by itself."""
+    """The Record, or None if the forward pass could not be recorded. Without ``fused`` every NumPy step is its own node."""
     if fused not in e.records:
         e.records[fused] = None
         if len(e.points) > 1 and all(p.tape is not None for p in e.points):

@@ -1,8 +1,8 @@
-"""A step that works entry by entry, whatever its derivative: the slopes that the learner must have used are solved for.
+"""An elementwise step with any wrong derivative: solve for the local derivatives that the learner must have used.
 
-    got = rest + L (s ∘ a)        a the gradient that arrives at the step, L the way from it to the input, s unknown
+    got = rest + L (s ⊙ a)        a: upstream gradient of the step, L: linear map from the step to the input, s: unknown
 
-There are more equations than unknowns, as the way on is known: if they have a solution, all else is right, and s is wrong.
+L is known, so there are more equations than unknowns. If they have a solution, everything else is right and s is wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST = 128                              # entries of a step
 
 
 def solved_slopes(e):
-    """local-derivative, where one elementwise step's slopes alone explain the gradient."""
+    """The local derivatives of one elementwise step alone explain the gradient."""
     record = record_of(e)
     if record is None:
         return []
@@ -31,20 +31,20 @@ def solved_slopes(e):
                     right = _slope(tape, node, source)
                     off = np.abs(solved - right) > 1e-5 * np.max(np.abs(solved))
                     if off.any() and not right[off].any():
-                        return [Finding("mask", f"the gradient passes a step where its slope is 0: is a mask missing? ({line})",
+                        return [Finding("mask", f"the gradient passes a step where its derivative is 0: is a mask missing? ({line})",
                                         {"line": line})]
                     if np.max(np.abs(solved)) < 1e-9 * max(1, np.max(np.abs(right))):
-                        return [Finding("lost-path", f"the way through one step is left out ({line})", {"line": line})]
+                        return [Finding("lost-path", f"the path through one step is left out ({line})", {"line": line})]
                     if off.any() and right[off].all() and np.max(np.abs(solved[off])) < 1e-9:
-                        return [Finding("dropped", f"the gradient of a step is 0 where its slope is not ({line})",
+                        return [Finding("dropped", f"the gradient of a step is 0 where its derivative is not ({line})",
                                         {"line": line})]
-                    return [Finding("local-derivative",
-                                    f"all is right but the derivative of one step, entry by entry ({line})", {"line": line})]
+                    return [Finding("local-derivative", f"the derivative of one elementwise step is wrong, and everything else "
+                                                        f"is right ({line})", {"line": line})]
     return []
 
 
 def _entry_by_entry(node):
-    """The nodes that this one is an elementwise function of, the farthest first."""
+    """The nodes of which this one is an elementwise function, the farthest first."""
     found, layer = {}, [node]
     while layer:
         above = []
@@ -82,7 +82,7 @@ def _solve(e, record, node, source):
 
 
 def _slope(tape, node, source):
-    """The true slope of a node in one that it is an elementwise function of."""
+    """The true derivative of a node with respect to one of which it is an elementwise function."""
     outputs, tape.outputs = tape.outputs, [node]
     try:
         return np.broadcast_to(tape.gradients([np.ones(node.value.shape)]).get(source.number, 0.0), node.value.shape)
@@ -91,7 +91,7 @@ def _slope(tape, node, source):
 
 
 def _from(tape, source, i, gradient):
-    """The gradient of argument i from one of a node in between."""
+    """The gradient of argument i that follows from the gradient of an intermediate node."""
     outputs, tape.outputs = tape.outputs, [source]
     try:
         return tape.gradient(i, [gradient])
@@ -100,6 +100,6 @@ def _from(tape, source, i, gradient):
 
 
 def _elsewhere(left, outputs):
-    """Whether the equations bind the unknowns to each other, or each many times: otherwise any gradient would do."""
+    """Whether the equations constrain the unknowns enough; otherwise any gradient would have a solution."""
     used = np.abs(left) > 1e-12
     return (used.sum(axis=1) > 1).mean() > 0.5 or min(used.sum(axis=0).min(), outputs) >= 4

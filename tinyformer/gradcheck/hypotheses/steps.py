@@ -1,6 +1,6 @@
-"""The mistakes that can be made in one step of a forward pass: wrong rules for the gradient of one node of the tape.
+"""Frequent mistakes in one step: wrong rules for the gradient of one node of the tape.
 
-Each is (key, codes, what it is in words, rule). The key is the same for the same mistake at another node of its kind.
+Each is (key, codes, message, rule). The same mistake at another node of the same kind has the same key.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import numpy as np
 
 from ...autograd import unbroadcast
 from ..rules import einsum_pull
-from .fused_steps import LOCAL, SQUEEZED, log_softmax, normalised, rotated, softmax
+from .fused_steps import LOCAL, SQUEEZED, log_softmax, normalized, rotated, softmax
 from .places import gathered
 
 
 def mistakes(node, operand, pool):
-    """Wrong rules for one operand of a node. ``pool`` has all arrays of the forward pass."""
+    """Yield the wrong rules for one operand of a node. ``pool`` holds the other arrays of the forward pass."""
     kind = node.kind
     if kind == "softmax":
         yield from softmax(node)
     elif kind == "log_softmax":
         yield from log_softmax(node)
-    elif kind == "normalised":
-        yield from normalised(node)
+    elif kind == "normalized":
+        yield from normalized(node)
     elif kind == "rotated":
         yield from rotated(node)
     elif kind == "matmul":
@@ -38,7 +38,7 @@ def mistakes(node, operand, pool):
         yield from _windows(node)
     elif kind == "cumsum":
         axis = node.extra["axis"]
-        yield "forward", ("permuted",), "summed from the front, where it must be from the back", \
+        yield "forward", ("permuted",), "the gradient of a cumulative sum runs forward: sum it from the end", \
             lambda dz: np.cumsum(dz, axis)
     elif kind in ("max", "min"):
         yield from _extreme(node)
@@ -86,12 +86,12 @@ def _matmul(node, operand, pool):
     for n, a in enumerate(pool):
         if a.size == factor.size and a.shape != factor.shape and a.ndim >= 3 and factor.ndim == 2:
             N = a.reshape(factor.shape).swapaxes(-1, -2)
-            yield f"heads{n}", ("head-order",), "the product takes an array whose axes were merged in the wrong order", \
+            yield f"heads{n}", ("head-order",), "the product uses an array whose axes were merged in the wrong order", \
                 rule(N, False, operand == 0, False)
     for axis in range(-2, 0):
-        yield f"flip{axis}", ("operand",), "a matrix in the product runs backwards", rule(
+        yield f"flip{axis}", ("operand",), "a matrix in the product is reversed along an axis", rule(
             np.flip(factor.swapaxes(-1, -2), axis), False, operand == 0, False)
-    yield "ones", LOCAL, "the other matrix of the product is left out", rule(
+    yield "ones", LOCAL, "the other matrix of the product is missing", rule(
         np.ones_like(factor).swapaxes(-1, -2), False, operand == 0, False)
     first = operand == 0                                    # dX = dZ Yᵀ, dY = Xᵀ dZ: whether dZ stands on the left
     for n, M in [(-1, factor), *others]:
@@ -102,8 +102,8 @@ def _matmul(node, operand, pool):
             N = M.swapaxes(-1, -2) if turn_m else M
             if sizes(N, turn_z, z_first, turn):
                 code = ("transpose",) if own and form == (True, False, first, True) else ("operand",)
-                says = ("a matrix in the product is transposed, or not, where it should not be" if own else
-                        "the product takes another matrix than the forward pass did")
+                says = ("a matrix in the product is transposed and should not be, or the other way round" if own else
+                        "the product uses a different matrix than the forward pass")
                 yield f"{n}{form}", code, says, rule(N, turn_z, z_first, turn)
 
 
@@ -112,7 +112,7 @@ def _einsum(node, operand, pool):
     sizes = {a: n for t, v in zip(terms, values) for a, n in zip(t, v.shape)}
 
     def rule(j=None, other=None, letters=None):
-        """The true rule with ``other`` in the place of operand j, or with its letters in another order."""
+        """The true rule with ``other`` in place of operand j, or with the letters of operand j in another order."""
         changed = [other if k == j and other is not None else v for k, v in enumerate(values)]
         named = [letters if k == j and letters is not None else t for k, t in enumerate(terms)]
         return einsum_pull(named, out, changed, operand)
@@ -120,12 +120,12 @@ def _einsum(node, operand, pool):
     for j, value in enumerate(values):
         if j == operand:
             continue
-        yield f"no {j}", LOCAL, "one of the factors of the product is left out", rule(j, np.ones_like(value))
+        yield f"no {j}", LOCAL, "one factor of the product is missing", rule(j, np.ones_like(value))
         for axis in range(value.ndim):
-            yield f"flip {j} {axis}", ("operand",), "a factor of the product runs backwards", rule(j, np.flip(value, axis))
+            yield f"flip {j} {axis}", ("operand",), "a factor of the product is reversed along an axis", rule(j, np.flip(value, axis))
         for n, other in enumerate(pool):
             if other.shape == value.shape and not np.array_equal(other, value):
-                yield f"{j} {n}", ("operand",), "the product takes another array than the forward pass did", rule(j, other)
+                yield f"{j} {n}", ("operand",), "the product uses a different array than the forward pass", rule(j, other)
         for order in _orders(terms[j], sizes):
             yield f"{j} {order}", ("operand",), "a factor of the product has its axes in another order", rule(j, letters=order)
     true = node.pulls[operand]
@@ -136,39 +136,39 @@ def _einsum(node, operand, pool):
             lambda dz, axes=axes: true(dz).transpose(axes)
     for order in _orders(out, sizes):
         axes = [out.index(a) for a in order]
-        yield f"out {order}", ("operand",), "the incoming gradient is multiplied with its axes in another order", \
+        yield f"out {order}", ("operand",), "the upstream gradient enters the product with its axes in another order", \
             lambda dz, axes=axes: true(np.asarray(dz).transpose(axes))
 
 
 def _orders(letters, sizes):
-    """The other orders of the letters in which each stands at a place of its length."""
+    """The other orders of the letters in which every axis keeps its length."""
     return ["".join(order) for order in itertools.permutations(letters)
             if "".join(order) != letters and all(sizes[a] == sizes[b] for a, b in zip(order, letters))]
 
 
 def _repeated(node):
-    """Entries that were repeated: their gradient is the sum over the copies."""
+    """Repeated entries: their gradient is the sum over the copies."""
     X, source = node.operands[0], node.extra["source"]
     copies = source.size // max(X.size, 1)
     if copies < 2 or source.size != copies * X.size or (np.bincount(source.reshape(-1), minlength=X.size) != copies).any():
         return
     firsts = np.unique(source.reshape(-1), return_index=True)[1]
-    says = "what was repeated gets the sum of the gradients of all copies"
-    yield "first", ("overwrite",), says + ", not that of one", lambda dz: np.ravel(dz)[firsts].reshape(X.shape)
+    says = "the gradient of a repeated entry is the sum over all its copies, not the gradient of one copy"
+    yield "first", ("overwrite",), says, lambda dz: np.ravel(dz)[firsts].reshape(X.shape)
     lasts = source.size - 1 - np.unique(source.reshape(-1)[::-1], return_index=True)[1]
-    yield "last", ("overwrite",), says + ", not that of one", lambda dz: np.ravel(dz)[lasts].reshape(X.shape)
+    yield "last", ("overwrite",), says, lambda dz: np.ravel(dz)[lasts].reshape(X.shape)
     for axis in range(X.ndim):
         if source.ndim == X.ndim and source.shape[axis] == copies * X.shape[axis]:
             n = X.shape[axis]
             lead, rest = X.shape[:axis], X.shape[axis + 1:]
             for name, shape, summed in (("repeat", (*lead, n, copies, *rest), axis + 1),
                                         ("tile", (*lead, copies, n, *rest), axis)):
-                yield name, ("reduction",), "the copies are summed in other groups than they were made in", \
+                yield name, ("reduction",), "the backward pass sums over groups that are not the copies of one entry", \
                     lambda dz, shape=shape, summed=summed: np.asarray(dz).reshape(shape).sum(axis=summed)
 
 
 def _windows(node):
-    """Windows that overlap: the gradients of an entry's places in them are added."""
+    """Overlapping windows: the gradient of an entry is the sum over the windows that contain it."""
     X, source = node.operands[0], node.extra["source"]
     for axis in range(source.ndim):
         for name, step in (("last", 1), ("first", -1)):
@@ -179,11 +179,11 @@ def _windows(node):
                 dx[order] = np.moveaxis(np.asarray(dz), axis, 0)[::step].reshape(-1)
                 return dx.reshape(X.shape)
             yield (f"{name} {axis}", ("overwrite",),
-                   "the gradients of overlapping windows are written over each other (= instead of +=)", written)
+                   "the gradients of overlapping windows overwrite each other (= instead of +=)", written)
 
 
 def _reduced(node):
-    """A sum or mean along the last axis, whose gradient is a column and is broadcast as a row."""
+    """A sum or mean along the last axis: its gradient is a column, and here it is broadcast as a row."""
     X, slope = node.operands[0], node.extra["slopes"][0]
     if node.extra["axis"] in (-1, X.ndim - 1, (-1,), (X.ndim - 1,)) and X.ndim > 1 and X.shape[-1] == X.shape[-2] > 1:
         yield "squeezed", ("keepdims",), SQUEEZED, lambda dz: slope * np.reshape(dz, (*X.shape[:-2], 1, X.shape[-1]))
@@ -195,12 +195,12 @@ def _getitem(node):
     width = X.size // max(len(X), 1)
     rows = source[::max(width, 1)] // max(width, 1)
     if source.size == X.size and (source == np.repeat(rows * width, width) + np.tile(np.arange(width), len(X))).all():
-        yield "again", ("permuted",), "rows were taken; the backward pass takes them again, where each gradient must be added " \
-            "to the row that it came from (np.add.at)", lambda dz: np.reshape(dz, X.shape)[rows]
+        yield "again", ("permuted",), "the forward pass takes rows, and the backward pass takes rows again; add each gradient " \
+            "to the row it came from instead (np.add.at)", lambda dz: np.reshape(dz, X.shape)[rows]
     for axis in range(X.ndim):                              # one entry along an axis was taken
         taken = node.value.shape == X.shape[:axis] + X.shape[axis + 1:]
         if X.shape[axis] > 1 and taken and len(np.unique(source)) == len(source):
-            yield f"all {axis}", ("mask",), "the gradient goes to the entries that were taken alone", \
+            yield f"all {axis}", ("mask",), "the gradient must go only to the entries that the forward pass takes", \
                 lambda dz, axis=axis: np.broadcast_to(np.expand_dims(dz, axis), X.shape)
     if len(np.unique(source)) < len(source):
         def once(dz):
@@ -208,12 +208,12 @@ def _getitem(node):
             dx[source] = np.ravel(dz)
             return dx.reshape(X.shape)
         yield ("once", ("duplicate-index",),
-               "rows that were taken several times get the last of their gradients, not the sum (np.add.at)", once)
+               "rows that are taken several times get their last gradient, not the sum (np.add.at)", once)
 
         def meaned(dz):
             counts = np.maximum(np.bincount(source, minlength=X.size), 1).reshape(X.shape)
             return node.pulls[0](dz) / counts
-        yield "mean", ("duplicate-index",), "rows that were taken several times get the mean of their gradients, not the sum", \
+        yield "mean", ("duplicate-index",), "rows that are taken several times get the mean of their gradients, not the sum", \
             meaned
 
 
@@ -223,9 +223,9 @@ def _extreme(node):
 
     def spread(dz):
         return np.expand_dims(dz, tuple(range(X.ndim)) if axis is None else axis) if np.ndim(dz) != X.ndim else dz
-    yield "all", ("mask",), f"the gradient of {node.kind} goes to the chosen entry alone", \
+    yield "all", ("mask",), f"the gradient of {node.kind} must go only to the entry that {node.kind} selects", \
         lambda dz: np.broadcast_to(spread(dz), X.shape)
-    yield "others", ("inverted-mask",), f"the gradient of {node.kind} goes to the chosen entry, not to the others", \
+    yield "others", ("inverted-mask",), f"the gradient of {node.kind} must go to the entry that {node.kind} selects, not to the others", \
         lambda dz: (slope == 0) * spread(dz)
 
 
@@ -234,7 +234,7 @@ def _moved(node):
     if np.unique(source).size != X.size or source.size != X.size or X.size < 2:
         return
     code = ("head-order",) if max(X.ndim, source.ndim) >= 3 else ("transpose",)
-    says = "axes are split, merged or moved back in the wrong order"
+    says = "the backward pass splits, merges or moves axes in the wrong order"
     yield "reshape", ("permuted",) if code == ("transpose",) else code, says, lambda dz: dz.reshape(X.shape)
     for axes in itertools.permutations(range(X.ndim)):
         if X.ndim > 2 and axes != tuple(range(X.ndim)) and tuple(X.shape[a] for a in axes) == X.shape:
@@ -255,17 +255,17 @@ def _elementwise(node, operand, pool):
     def by(s):
         return lambda dz: unbroadcast(np.asarray(np.broadcast_to(dz * s, z.shape)), shape)
 
-    if np.shape(u) != z.shape and np.size(u) < z.size:          # it was broadcast
+    if np.shape(u) != z.shape and np.size(u) < z.size:          # the forward pass broadcasts it
         yield from _broadcast(z.shape, shape, slope)
     if np.ndim(slope) == 0 and (abs(slope) == 1 or kind in ("add", "subtract")):
         return
     levels = np.unique(slope)
     if len(levels) == 2 and levels[0] == 0 or kind in ("maximum", "minimum", "where", "clip"):
         top = levels[-1]
-        yield "mask", ("mask",), f"the gradient passes {kind} where it must not: a mask is missing", by(top)
-        yield "inverted", ("inverted-mask",), f"the gradient of {kind} passes just where it must not: the mask is inverted", \
+        yield "mask", ("mask",), f"the gradient passes through {kind} where the derivative is 0: a mask is missing", by(top)
+        yield "inverted", ("inverted-mask",), f"the mask in the gradient of {kind} is inverted", \
             by(top * (slope == 0))
-        yield "mask 1", ("mask",), f"the gradient passes {kind} where it must not: a mask is missing", by(1.0)
+        yield "mask 1", ("mask",), f"the gradient passes through {kind} where the derivative is 0: a mask is missing", by(1.0)
         return
     if len(levels) < 2 and np.size(slope) > 2 and not (kind == "multiply" and node.parents[1 - operand] is not None):
         return
@@ -294,26 +294,26 @@ def _elementwise(node, operand, pool):
                 "the constant factor of a step is missing or wrong" if scaled else says, by(form)
     for n, other in enumerate(pool):
         if other.shape == np.shape(slope):
-            yield f"pool{n}", LOCAL, f"the factor in the gradient of {kind} is another array than it should be", by(other)
+            yield f"pool{n}", LOCAL, f"the factor in the gradient of {kind} is the wrong array", by(other)
 
 
 def _broadcast(whole, shape, slope):
     axes = tuple(range(len(whole) - len(shape))) + tuple(len(whole) - len(shape) + k for k, n in enumerate(shape)
                                                          if n == 1 and whole[len(whole) - len(shape) + k] != 1)
-    says = "it was broadcast in the forward pass, so its gradient is the sum over "
+    says = "the forward pass broadcasts an operand, so its gradient is the sum over "
 
     def full(dz):
         return np.broadcast_to(dz * slope, whole)
     for place in (0, -1):
-        yield f"take{place}", ("unbroadcast",), says + "all places, not one of them", \
+        yield f"take{place}", ("unbroadcast",), says + "the broadcast axes, not one position of them", \
             lambda dz, place=place: _take(full(dz), axes, place).reshape(shape)
-    yield "mean", ("reduction",), says + "those places, not the mean", lambda dz: full(dz).mean(axis=axes).reshape(shape)
+    yield "mean", ("reduction",), says + "the broadcast axes, not the mean", lambda dz: full(dz).mean(axis=axes).reshape(shape)
     for other in itertools.combinations(range(len(whole)), len(axes)):
         rest = tuple(n for k, n in enumerate(whole) if k not in other)
         if other != axes and int(np.prod(rest)) == int(np.prod(shape)) and rest == tuple(n for n in shape if n != 1):
-            yield f"sum{other}", ("reduction",), says + "other axes than these", \
+            yield f"sum{other}", ("reduction",), says + "the broadcast axes, not over other axes", \
                 lambda dz, other=other: full(dz).sum(axis=other).reshape(shape)
-            yield f"mean{other}", ("reduction",), says + "other axes than these", \
+            yield f"mean{other}", ("reduction",), says + "the broadcast axes, not the mean over other axes", \
                 lambda dz, other=other: full(dz).mean(axis=other).reshape(shape)
 
 

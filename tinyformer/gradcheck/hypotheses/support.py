@@ -1,4 +1,4 @@
-"""Zero where it must not be, or not zero where it must: masks, rows, other examples and later times."""
+"""Zeros in the wrong places: masks, rows that are left out, and influence from other examples or later times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..report import Finding
 
 
 def masks(e):
-    """Whole entries of the gradient: which are zero, which should be, and are the others right?"""
+    """Compare the zeros of the gradient with those of the true one, where all other entries agree."""
     right = [_nonzero(t, t) for t in e.true]
     came = [_nonzero(g, t) for g, t in zip(e.got, e.true)]
     if any(r.size == 0 for r in right):
@@ -20,20 +20,20 @@ def masks(e):
     count = int(extra[0].sum()), int(lost[0].sum())
     where = {"entries": [tuple(int(n) for n in i) for i in np.argwhere(extra[0] | lost[0])[:5]]}
     if not any(map(np.any, both)) and any(map(np.any, extra)) and any(map(np.any, lost)):
-        return [Finding("inverted-mask", f"the gradient of {e.name} is zero just where it should not be, and the other way "
-                                         f"round: is the mask inverted?", where)]
+        return [Finding("inverted-mask", f"the gradient of {e.name} is zero where it should be nonzero, and nonzero where it "
+                                         f"should be zero: is the mask inverted?", where)]
     if not agree or not all(b.any() for b in both):
         return []
     if any(map(np.any, extra)) and not any(map(np.any, lost)):
-        return [Finding("mask", f"the gradient of {e.name} is not zero at {count[0]} entries where it must be: is a mask "
-                                f"missing?", where)]
+        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries that do not affect the value: is a "
+                                f"mask missing?", where)]
     if all(map(np.any, extra)) and all(map(np.any, lost)):
-        return [Finding("mask", f"the gradient of {e.name} is not zero at {count[0]} entries where it must be", where),
-                Finding("dropped", f"the gradient of {e.name} is also zero at {count[1]} entries where it must not be: another mask "
-                                   f"than the forward pass's?", where)]
+        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries that do not affect the value", where),
+                Finding("dropped", f"the gradient of {e.name} is also zero at {count[1]} entries that affect the value: does the "
+                                   f"backward pass use the mask of the forward pass?", where)]
     if any(map(np.any, lost)) and not any(map(np.any, extra)):
-        return [Finding("dropped", f"the gradient of {e.name} is zero at {count[1]} entries where it must not be; the others "
-                                   f"are right", where)]
+        return [Finding("dropped", f"the gradient of {e.name} is zero at {count[1]} entries that affect the value; the other "
+                                   f"entries are right", where)]
     return []
 
 
@@ -42,7 +42,7 @@ def _nonzero(a, scale):
 
 
 def one_place(e):
-    """An input that was broadcast: the gradient from one of the places alone."""
+    """An input that is broadcast, whose gradient comes from only one of its copies."""
     values = e.points[0].values
     if len(values) != 1 or values[0].ndim < len(e.shape) or values[0].size <= e.got[0].size:
         return []
@@ -56,13 +56,13 @@ def one_place(e):
                     kept[index] = dy[index]
                     return kept
                 if e.fits([p.true(e.i, [only(p.dys[0])]) for p in e.points]):
-                    return [Finding("unbroadcast", f"{e.name} is used at every place along axis {axis} of the value, but "
-                                                   f"its gradient is that of one place: sum over them", {"axis": axis})]
+                    return [Finding("unbroadcast", f"{e.name} is broadcast along axis {axis} of the value, but its gradient "
+                                                   f"uses one position of that axis: sum over the axis", {"axis": axis})]
     return []
 
 
 def diagonal(e):
-    """A Jacobian of which the diagonal alone is used, and it is p or p (1 − p) with p the value: a softmax."""
+    """Only the diagonal of the Jacobian is used, and the diagonal is p or p (1 − p), where p is the value: a softmax."""
     if not e.small or len(e.points[0].values) != 1 or e.points[0].values[0].shape != e.shape:
         return []
     learner, right = e.jacobians()
@@ -74,13 +74,13 @@ def diagonal(e):
     k = np.vdot(p * (1 - p), np.diag(right)) / max(np.vdot(p * (1 - p), p * (1 - p)), 1e-300)       # a temperature
     if np.max(np.abs(np.diag(right) - k * p * (1 - p))) <= 1e-6 * scale and any(
             np.max(np.abs(np.diag(learner) - k * d)) <= 1e-6 * scale for d in (p, p * (1 - p))):
-        return [Finding("softmax-diagonal", f"the value is a softmax, whose Jacobian is diag(p) − p pᵀ; the gradient of "
-                                            f"{e.name} uses its diagonal alone")]
+        return [Finding("softmax-diagonal", f"the value is a softmax, and its Jacobian is diag(p) − p pᵀ; the gradient of "
+                                            f"{e.name} uses only the diagonal")]
     return []
 
 
 def reaches(e):
-    """The Jacobians: which outputs reach which entries of the input that they must not, and which no longer do."""
+    """Compare the zeros of the two Jacobians: an output that must not influence an entry, or one that no longer does."""
     if not e.small:
         return []
     learner, right = e.jacobians()
@@ -90,27 +90,27 @@ def reaches(e):
     came, should = np.abs(learner) > 1e-7 * scale, np.abs(right) > 1e-7 * scale
     extra, lost = came & ~should, should & ~came
     agree = np.max(np.abs(learner - right), initial=0, where=came & should) <= e.tol * scale
-    stray = _stray(e, should, extra) if agree or e.points[0].tape is not None else None     # without a record less is known
+    stray = _stray(e, should, extra) if agree or e.points[0].tape is not None else None     # without a tape, less is known
     if stray:
         axis, how, (i, j) = stray
         place = tuple(int(n) for n in np.unravel_index(i, e.shape))
-        return [Finding("leak", f"the gradient of {e.name} depends on what it must not: entry {list(place)} gets a gradient "
-                                f"from an output that it has no influence on, {how} along axis {axis}",
+        return [Finding("leak", f"entry {list(place)} of the gradient of {e.name} depends on the gradient of an output that "
+                                f"this entry does not influence ({how} along axis {axis})",
                                 {"input": place, "output": j, "axis": axis})]
     if lost.any() and not extra.any() and agree and (came & should).any():
         if written_over(e, lost, should):
-            return [Finding("overwrite", f"each entry of {e.name} reaches several outputs, and its gradient comes from the last "
-                                         f"or the first of them alone (= instead of +=?)")]
-        return [Finding("lost-path", f"the gradient of {e.name} comes from some of the outputs that it reaches only: a path "
-                                     f"is missing")]
+            return [Finding("overwrite", f"each entry of {e.name} influences several outputs, but its gradient comes from only "
+                                         f"the last or the first of them (= instead of +=?)")]
+        return [Finding("lost-path", f"the gradient of {e.name} comes from only some of the outputs that {e.name} influences: a "
+                                     f"path is missing")]
     return []
 
 
 def written_over(e, lost, should):
-    """Whether of the outputs that an entry reaches, along some axis, one alone counts: the last everywhere, or the first.
+    """Whether only one of the outputs that an entry influences along some axis counts: always the last, or always the first.
 
-    Where an entry's own place along an axis is what is left, that is not it: then the way to the other places is lost. Nor is
-    it where only the first place of all is left: a loop that overwrites comes there first.
+    Two cases are excluded. If each entry's own place along the axis remains, the path to the other places is lost instead. If
+    only the very first place remains, no loop that overwrites explains this.
     """
     values = e.points[0].values
     if len(values) > 1 or (should & ~lost).sum(axis=1).min(initial=1, where=should.any(axis=1)) < 1:
@@ -134,14 +134,17 @@ def written_over(e, lost, should):
 
 
 def _stray(e, should, extra):
-    """(axis, how, (entry, output)): a broken rule of the truth along an axis: each place for itself, or none from the future."""
+    """(axis, how, (entry, output)) where the true Jacobian keeps a rule along an axis and the learner's breaks that rule.
+
+    The rules are: every place is independent of the others, or no place depends on a later (or an earlier) one.
+    """
     values = e.points[0].values
     if not extra.any() or len(values) > 1:
         return None
     inputs, outputs = np.indices(e.shape).reshape(len(e.shape), -1), np.indices(values[0].shape).reshape(values[0].ndim, -1)
     for a, b in [(a, b) for a in range(len(e.shape)) for b in range(values[0].ndim) if e.shape[a] == values[0].shape[b] > 1]:
         before = inputs[a][:, None] - outputs[b][None, :]
-        for allowed, how in ((before == 0, "in another place"), (before <= 0, "an earlier one"), (before >= 0, "a later one")):
+        for allowed, how in ((before == 0, "at another position"), (before <= 0, "at an earlier position"), (before >= 0, "at a later position")):
             broken = extra & ~allowed
             if broken.any() and not (should & ~allowed).any():
                 return a, how, tuple(int(n) for n in np.argwhere(broken)[0])

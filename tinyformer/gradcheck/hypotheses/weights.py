@@ -1,7 +1,7 @@
-"""A rule that is a sum of terms, of which one has the wrong weight: left out, subtracted where it is added, halved.
+"""A gradient that is a sum of terms, one of which has the wrong weight: 0 (left out), −1 (wrong sign) or ½ (halved).
 
-The weights are solved for, over all points together; they are believed where the learner's gradient is then explained whole and
-every wrong weight has a name.
+A least-squares fit over all points gives the weights. A finding is reported only if the fit explains the learner's whole
+gradient and every wrong weight has a name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PLAIN = (0.0, -1.0, 2.0, 0.5, -2.0)
 
 
 def wrong_weights(e):
-    """The terms of a softmax's, a normalisation's or a rotation's gradient, each with a weight of its own."""
+    """Fit a weight to each term in the gradient of a softmax, a log-softmax or a normalization."""
     record = record_of(e)
     if record is None:
         return []
@@ -32,7 +32,7 @@ def wrong_weights(e):
             parts = [record.gradient(point, {(n.number, operand): TERMS[kind](n)[j][2] for n in nodes}) - rest
                      for j in range(count)]
             columns.append(np.stack([*(p.ravel() for p in parts), (got - rest).ravel()], axis=1))
-        findings = _told(e, record, numbers[0], np.concatenate(columns), TERMS[kind](record.tapes[0].nodes[numbers[0]]))
+        findings = _reported(e, record, numbers[0], np.concatenate(columns), TERMS[kind](record.tapes[0].nodes[numbers[0]]))
         if findings:
             return findings
     return []
@@ -42,7 +42,7 @@ def _nothing(node):
     return lambda dz: np.zeros(node.operands[0].shape)
 
 
-def _told(e, record, number, equations, terms):
+def _reported(e, record, number, equations, terms):
     left, right = equations[:, :-1], equations[:, -1]
     if len(right) < 4 * left.shape[1]:
         return []
@@ -58,7 +58,7 @@ def _told(e, record, number, equations, terms):
     findings = {}
     for j in wrong:
         missing, other, _, words = terms[j]
-        how = "is missing" if abs(w[j]) < 1e-5 else f"is there {w[j]:.4g} times"
+        how = "is missing" if abs(w[j]) < 1e-5 else f"has the factor {w[j]:.4g}, expected 1"
         line = record.line(number)
         code = missing if abs(w[j]) < 1e-5 else other
         if code == "softmax-diagonal" and one_in_each_row(e.got[0]):
@@ -66,37 +66,37 @@ def _told(e, record, number, equations, terms):
         findings.setdefault(code, Finding(code, f"{words} {how}" + (f" ({line})" if line else ""),
                                           {"line": line, "weight": float(w[j])}))
     if k < 0:
-        findings["sign"] = Finding("sign", f"besides, the gradient of {e.name} has the wrong sign", {"factor": float(k)})
+        findings["sign"] = Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign", {"factor": float(k)})
     if abs(abs(k) - 1) > 1e-5:
-        findings["factor"] = Finding("factor", f"besides, the gradient of {e.name} is {abs(k):.6g} times what it should be",
+        findings["factor"] = Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it should be",
                                      {"factor": abs(float(k)), "name": name_of(abs(k), e)})
     return list(findings.values())
 
 
-# ------------------------------------------------------------------------ (code if missing, if misweighted, term, in words)
+# -------------------------------------------------------- (code if missing, code if the weight is wrong, term, description)
 
 def _softmax(node):
     p, axis = node.value, node.extra["axis"]
     return [("", "", lambda dz: p * dz, ""),
             ("softmax-diagonal", "missing-term", lambda dz: -p * (p * dz).sum(axis=axis, keepdims=True),
-             "the sum over the row in the softmax's gradient")]
+             "the sum over the row in the gradient of the softmax")]
 
 
 def _log_softmax(node):
     p, axis = np.exp(node.value), node.extra["axis"]
     return [("", "", lambda dz: dz, ""),
             ("missing-term", "missing-term", lambda dz: -p * dz.sum(axis=axis, keepdims=True),
-             "the term p Σ dy of the log-softmax's gradient")]
+             "the term p Σ dy in the gradient of the log-softmax")]
 
 
-def _normalised(node):
+def _normalized(node):
     v, axis, s, mean, a = node.value, *(node.extra[k] for k in ("axis", "s", "mean", "a"))
     terms = [("", "", lambda dz: dz / s, "")]
     if mean:
         terms.append(("mean-term", "mean-term", lambda dz: np.broadcast_to(-dz.mean(axis=axis, keepdims=True) / s, v.shape),
-                      "the term of the normalisation's gradient that comes from the mean"))
+                      "the mean's term in the gradient of the normalization"))
     return [*terms, ("variance-term", "variance-term", lambda dz: -a * v * (dz * v).mean(axis=axis, keepdims=True) / s,
-                     "the term of the normalisation's gradient that comes from the variance")]
+                     "the variance's term in the gradient of the normalization")]
 
 
-TERMS = {"softmax": _softmax, "log_softmax": _log_softmax, "normalised": _normalised}
+TERMS = {"softmax": _softmax, "log_softmax": _log_softmax, "normalized": _normalized}

@@ -1,4 +1,4 @@
-"""Wrong as a whole: nothing comes, the incoming gradient is misused, everything is off by one number."""
+"""The whole gradient is wrong: it is zero, it misuses the upstream gradient, or one factor is off."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from ..function_forms import copies
 
 
 def zero(e):
+    """The gradient is zero at every point, and the true one is not."""
     if all(not g.any() for g in e.got):
         return [Finding("zero", f"the gradient of {e.name} is zero everywhere, but the value depends on it")]
     return []
 
 
 def upstream(e):
-    """A vjp is linear in the gradient that it is given: twice as much in, twice as much out."""
+    """A vjp is linear in the upstream gradient: doubling the upstream gradient must double the result."""
     p = e.points[0]
 
     def given(dys):
@@ -32,26 +33,26 @@ def upstream(e):
     twice, other = given([2.5 * d for d in p.dys]), given(others)
     both = given([d + o for d, o in zip(p.dys, others)])
     scale = np.max(np.abs([g, twice, other, both]), initial=0)
-    dy = "the incoming gradient"
+    dy = "the upstream gradient dy"
     if same(none, 0 * g, scale) and same(twice, 2.5 * g, scale) and same(both, g + other, scale):
         return []
     if same(none, g, scale) and same(twice, g, scale) and same(other, g, scale):
-        how, what = "ignored", f"does not depend on {dy}: the chain rule multiplies by it"
+        how, what = "ignored", f"does not depend on {dy}: the chain rule multiplies every local derivative by dy"
     elif same(twice, 6.25 * g, scale):
-        how, what = "squared", f"grows with the square of {dy}: it seems to be multiplied in twice"
+        how, what = "squared", f"grows with the square of {dy}: dy seems to be multiplied in twice"
     elif same(twice - none, 2.5 * (g - none), scale) and same(both - none, g + other - 2 * none, scale):
-        how, what = "added", f"has something added that does not scale with {dy}"
+        how, what = "added", f"has a term that does not scale with {dy}"
     else:
-        how, what = "not linear", f"is not linear in {dy}: twice as much in does not give twice as much out"
+        how, what = "not linear", f"is not linear in {dy}: doubling dy does not double the result"
     findings = [Finding("upstream", f"the gradient of {e.name} {what}", {"how": how})]
     if how == "not linear" and any((g != 0).any() and np.any((g != 0) & (t == 0)) for g, t in zip(e.got, e.true)):
-        findings.append(Finding("mask", f"it looks as if the gradient of {e.name} were masked by the sign of {dy}, not of "
-                                        f"the input"))
+        findings.append(Finding("mask", f"the mask of the gradient of {e.name} seems to use the sign of {dy}: it should use "
+                                        f"the sign of the input"))
     return findings
 
 
 def factor(e):
-    """One number between the gradient and the true one, the same at every point."""
+    """The gradient is one number times the true one, the same number at every point."""
     k = multiple(e, e.got, e.true)
     if k is None:
         return []
@@ -64,14 +65,14 @@ def factor(e):
         findings.append(Finding("factor", f"the gradient of {e.name} is {called} times what it should be",
                                 {"factor": abs(k), "name": name}))
         if abs(k) < 0.6 and abs(1 / abs(k) - round(1 / abs(k))) < 1e-5 and _summed(e, round(1 / abs(k))):
-            findings.append(Finding("reduction", f"a mean instead of a sum would do that: {e.name} was used "
-                                                 f"{round(1 / abs(k))} times, and its gradient is the sum over them",
+            findings.append(Finding("reduction", f"a mean in place of a sum would give this factor: {e.name} is used "
+                                                 f"{round(1 / abs(k))} times, and its gradient is the sum over the uses",
                                     {"factor": abs(k)}))
     return findings
 
 
 def varying_factor(e):
-    """One number between the gradient and the true one at each point, but another at each."""
+    """At each point the gradient is one number times the true one, but the number differs from point to point."""
     if e.got[0].size < 3:
         return []
     each = []
@@ -86,8 +87,8 @@ def varying_factor(e):
     for name in sums[0]:
         for power in (1, -1):
             if all(name in s and s[name] and abs(s[name] ** power - k) <= 1e-5 * abs(k) for s, k in zip(sums, each)):
-                how = "times what it should be" if power == 1 else "too small"
-                return [Finding("local-derivative", f"the gradient of {e.name} is {name} {how}",
+                how = f"multiplied by {name} once too often" if power == 1 else f"divided by {name} once too often"
+                return [Finding("local-derivative", f"the gradient of {e.name} is {how}",
                                 {"name": name, "factor": each[0]})]
     return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; the factor changes with "
                               f"the inputs",
@@ -95,7 +96,7 @@ def varying_factor(e):
 
 
 def multiple(e, these, those):
-    """k where these = k · those at every point, else None."""
+    """The number k with these = k · those at every point, else None."""
     a, b = (np.concatenate([np.ravel(v) for v in values]) for values in (these, those))
     seen = np.isfinite(b)
     a, b = a[seen], b[seen]
@@ -106,14 +107,14 @@ def multiple(e, these, those):
 
 
 def _summed(e, n):
-    """Whether the input is smaller than the output that it was broadcast into, n times over; or the forward is a plain sum."""
+    """Whether the forward pass broadcast the input to n places, or is a plain sum of n entries."""
     values = e.points[0].values
     return any(v.size == n * math.prod(e.shape) and v.ndim >= len(e.shape) for v in values) or \
         len(values) == 1 and math.prod(e.shape) == n * values[0].size
 
 
 def name_of(k, e):
-    """What the number is likely to be: a size, or a constant of the function, in words; None if nothing fits."""
+    """A name for the number k: the size of an axis or a constant of the function. None if no name fits."""
     sizes = {}
     arrays = [a for a in e.points[0].arrays if isinstance(a, np.ndarray)] + e.points[0].values
     for a in arrays:
@@ -139,7 +140,7 @@ def name_of(k, e):
             names += [(n, v), (f"1/{n}", 1 / v), (f"1 − {n}", 1 - v), (f"1/(1 − {n})", 1 / (1 - v)), (f"{n}²", v * v),
                       (f"√{n}", math.sqrt(abs(v)))]
     for a in _masks(e):
-        names += [("the mask's scale", a), ("1 over the mask's scale", 1 / a)]
+        names += [("the scale of the mask", a), ("1 over the scale of the mask", 1 / a)]
     for m in sizes:
         for n in sizes:
             names += [(f"{m}/{n}", m / n), (f"√({m}/{n})", math.sqrt(m / n)), (f"1/({m}·{n})", 1 / m / n), (f"{m}·{n}", m * n)]
@@ -150,7 +151,7 @@ def name_of(k, e):
 
 
 def _masks(e):
-    """The scale of each array that is 0 or one other number, as dropout's."""
+    """The scale of each array whose entries are 0 or one other number, as in dropout."""
     for a in e.named(0).values():
         parts = np.unique(a)
         if len(parts) == 2 and parts[0] == 0 and parts[1] not in (0, 1):

@@ -1,4 +1,4 @@
-"""A wrong rule for one step of the forward pass, tried at every step of its record."""
+"""A wrong rule for one step of the forward pass, tried at every step of the record."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from .record import record_of
 from .steps import mistakes
 from .whole import multiple, name_of
 
-# Where several explanations fit alike, the one with the more telling name is given.
-TELLING = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
+# If several explanations fit equally well, the one whose code comes first here is reported.
+PREFERENCE = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
            "gate-order", "mask", "inverted-mask", "unbroadcast", "head-order", "transpose", "permuted", "operand",
            "reduction", "sign", "missing-term", "leak", "local-derivative", "factor")
 
 
 def wrong_step(e):
-    """One step's rule exchanged for each mistake that can be made there."""
+    """The rule of one step, exchanged for each of the mistakes known for that step."""
     record = record_of(e)
-    return _told(e, record, [hit for hit in _hits(e, record) if not hit[0]])
+    return _reported(e, record, [hit for hit in _hits(e, record) if not hit[0]])
 
 
 def wrong_step_within(e):
-    """The same, in the steps that known operations such as a normalisation are made of."""
+    """The same for the single steps within known operations such as a normalization."""
     record = record_of(e, fused=False)
-    return _told(e, record, [hit for hit in _hits(e, record) if not hit[0]])
+    return _reported(e, record, [hit for hit in _hits(e, record) if not hit[0]])
 
 
 def wrong_step_scaled(e):
-    """A step's rule exchanged, and a constant factor or sign besides."""
+    """The rule of one step exchanged, together with a constant factor or a sign."""
     record = record_of(e)
-    return _told(e, record, _hits(e, record))
+    return _reported(e, record, _hits(e, record))
 
 
 def _hits(e, record):
-    """Every mistake in a step whose gradient is the learner's: (scaled, codes, what it is, number of the node, factor)."""
+    """Every mistake in a step that gives the learner's gradient: (scaled, codes, message, number of the node, factor)."""
     if record is None:
         return []
     if hasattr(record, "hits"):
@@ -45,8 +45,8 @@ def _hits(e, record):
     record.hits = hits = []
     groups = {group: numbers for group, numbers in record.groups.items() if not record.tried(numbers)}
     composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record),
-                                          *_other_turns(record), *cross_entropies(record)]
-    for first in (True, False):                             # what was found for another input is tried before all else
+                                          *_other_iterations(record), *cross_entropies(record)]
+    for first in (True, False):                             # mistakes found for another input are tried first
         for group, numbers in groups.items():
             tables = _tables(record, 0, numbers, group[2])
             for key, (codes, says, _) in tables[0].items():
@@ -64,7 +64,7 @@ def _hits(e, record):
 
 
 def _tables(record, point, numbers, operand):
-    """For each of the nodes, {key: (codes, what it is, rule)}."""
+    """For each of the nodes, {key: (codes, message, rule)}."""
     known = (point, numbers[0], operand)
     if known not in record.tables:
         record.tables[known] = [
@@ -73,39 +73,39 @@ def _tables(record, point, numbers, operand):
     return record.tables[known]
 
 
-def _told(e, record, hits):
-    """Findings from the most telling of the hits."""
+def _reported(e, record, hits):
+    """The findings of the preferred hit."""
     if one_in_each_row(e.got[0]):
         hits = [hit for hit in hits if "softmax-diagonal" not in hit[1]]
     if not hits:
         return []
-    hits.sort(key=lambda hit: (hit[0], min(TELLING.index(c) for c in hit[1])))
+    hits.sort(key=lambda hit: (hit[0], min(PREFERENCE.index(c) for c in hit[1])))
     _, codes, says, number, k = hits[0]
     evidence = {"line": record.line(number), "step": record.tapes[0].nodes[number].kind}
     where = f" ({evidence['line']})" if evidence["line"] else ""
     findings = [Finding(code, says + where, dict(evidence)) for code in codes]
     if k < 0 and "sign" not in codes:
-        findings.append(Finding("sign", f"besides, the gradient of {e.name} has the wrong sign", {"factor": k}))
+        findings.append(Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign", {"factor": k}))
     if abs(abs(k) - 1) > 1e-5:
-        findings.append(Finding("factor", f"besides, the gradient of {e.name} is {abs(k):.6g} times what it should be",
+        findings.append(Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it should be",
                                 {"factor": abs(k), "name": name_of(abs(k), e)}))
     return findings
 
 
 def one_in_each_row(gradient):
-    """Of −ln p alone p ∘ dp is such an array, the one-hot rows: that is said better than by "softmax-diagonal"."""
+    """Whether each row has at most one nonzero entry. For −ln p, p ⊙ dp is such an array: then "softmax-diagonal" misleads."""
     return gradient.ndim > 0 and (np.count_nonzero(gradient, axis=-1) <= 1).all()
 
 
 def _edits(numbers, operand, key, tables):
-    """The rules of one mistake, made at all of these nodes."""
+    """The rules of one mistake at all of these nodes."""
     if not all(key in table for table in tables):
         return None
     return {(n, operand): table[key][2] for n, table in zip(numbers, tables)}
 
 
 def _try(e, record, edits, edits_at, codes, says, number, hits):
-    """Note a mistake whose gradient is the learner's, up to a number that has a name; whether it is."""
+    """Whether this mistake gives the learner's gradient, up to a factor with a name. If so, it is appended to ``hits``."""
     try:
         first = record.gradient(0, edits)
         if np.shape(first) != e.shape:
@@ -121,10 +121,10 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
             candidates.append(record.gradient(point, at))
             if np.max(np.abs(e.got[point] - scale * candidates[-1])) > e.tol * np.max(np.abs(e.got[point])):
                 return False
-    except ValueError:                                      # shapes that do not go together
+    except ValueError:                                      # incompatible shapes
         return False
     if _left_out(e, record, edits):
-        return False                                        # a path that is missing, which is said elsewhere
+        return False                                        # a missing path, which another hypothesis reports
     k = multiple(e, e.got, candidates)
     if k is None and e.got[0].size == 1 and e.fits(candidates):
         k = 1.0
@@ -135,7 +135,7 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
 
 
 def _left_out(e, record, edits):
-    """Whether the learner's gradient is simply the one without these steps, or without the steps after them."""
+    """Whether the learner's gradient is the true one without these steps, or without the steps after them."""
     nodes, edited = record.tapes[0].nodes, {n for n, _ in edits}
     after = {n.number for n in nodes if any(p is not None and p.number in edited for p in n.parents)}
     whole, beyond = ({(n, k) for n in numbers for k, parent in enumerate(nodes[n].parents) if parent is not None}
@@ -144,38 +144,39 @@ def _left_out(e, record, edits):
 
 
 def _inverted(record):
-    """A choice between two arrays, on the way back made the other way round for both."""
+    """A choice between two arrays, whose backward pass swaps the two or passes the gradient to both."""
     for node in record.tapes[0].nodes:
         if node.kind in ("where", "maximum", "minimum") and node.number in record.reached and None not in node.parents \
                 and all(np.shape(o) == node.value.shape for o in node.operands[-2:]):
             def edits_at(k, n=node.number):
                 one, two = record.tapes[k].nodes[n].extra["slopes"]
                 return {(n, 0): lambda dz: dz * two, (n, 1): lambda dz: dz * one}
-            yield (edits_at, ("inverted-mask",), f"{node.kind} chooses, and on the way back the choice is the other one",
-                   node.number)
+            yield (edits_at, ("inverted-mask",), f"the backward pass of {node.kind} sends the gradient to the operand that was "
+                   "not selected", node.number)
 
             def all_at(k, n=node.number):
                 return {(n, 0): lambda dz: dz, (n, 1): lambda dz: dz}
-            yield all_at, ("mask",), f"{node.kind} chooses: on the way back only what was chosen gets a gradient", node.number
+            yield (all_at, ("mask",), f"the backward pass of {node.kind} must send the gradient only to the operand that was "
+                   "selected", node.number)
 
 
-def _other_turns(record):
-    """In the turns of a loop, a product that takes its factor from another turn: the one before, the first, the last."""
+def _other_iterations(record):
+    """A product in a loop whose backward pass takes its factor from another iteration: the previous, the first, the last."""
     for (kind, _, operand), numbers in record.groups.items():
         shapes = [[np.shape(o) for o in record.tapes[0].nodes[n].operands] for n in numbers]
         if kind not in ("multiply", "matmul", "einsum") or len(numbers) < 2 or any(s != shapes[0] for s in shapes):
             continue
-        for name, turn in (("the turn before", lambda j, n: j - 1), ("the next turn", lambda j, n: min(j + 1, n - 1)),
-                           ("the first turn", lambda j, n: 0), ("the last turn", lambda j, n: -1),
-                           ("the turn as far from the end", lambda j, n: n - 1 - j)):
-            def edits_at(k, numbers=numbers, operand=operand, turn=turn):
+        for name, other in (("the previous iteration", lambda j, n: j - 1), ("the next iteration", lambda j, n: min(j + 1, n - 1)),
+                            ("the first iteration", lambda j, n: 0), ("the last iteration", lambda j, n: -1),
+                            ("the iteration at the same distance from the end", lambda j, n: n - 1 - j)):
+            def edits_at(k, numbers=numbers, operand=operand, other=other):
                 nodes = record.tapes[k].nodes
-                return {(n, operand): nodes[numbers[turn(j, len(numbers))]].pulls[operand] for j, n in enumerate(numbers)}
+                return {(n, operand): nodes[numbers[other(j, len(numbers))]].pulls[operand] for j, n in enumerate(numbers)}
             yield edits_at, ("operand",), f"a product takes its other factor from {name} of the loop", numbers[0]
 
 
 def _families(record):
-    """Parts cut out of one array, of the same shape, interchanged: gates, or halves."""
+    """Parts of one array, such as gates or halves, that the backward pass joins in another order."""
     families = {}
     for node in record.tapes[0].nodes:
         if node.kind == "getitem" and node.number in record.reached and node.parents[0] is not None:
@@ -194,21 +195,21 @@ def _families(record):
                 nodes = record.tapes[k].nodes
                 return {(f[a].number, 0): nodes[f[b].number].pulls[0] for f in alike for a, b in enumerate(order)}
             code = "gate-order" if gates and followed else "permuted"
-            yield edits_at, (code,), f"the parts stand in the order {list(order)}", alike[0][0].number
+            yield edits_at, (code,), f"the backward pass has the parts in the order {list(order)}", alike[0][0].number
 
 
 def _skipped(record):
-    """A normalisation and its scale, both left out on the way back."""
+    """A normalization and its scale, both left out in the backward pass."""
     for node in record.tapes[0].nodes:
         after = [(n, k) for n in record.tapes[0].nodes for k, p in enumerate(n.parents) if p is node]
-        if node.kind == "normalised" and node.number in record.reached and len(after) == 1 and after[0][0].kind == "multiply":
+        if node.kind == "normalized" and node.number in record.reached and len(after) == 1 and after[0][0].kind == "multiply":
             def edits_at(k, first=node.number, second=after[0][0].number, operand=after[0][1]):
                 return {(first, 0): lambda dz: dz, (second, operand): lambda dz: dz}
-            yield edits_at, ("local-derivative",), "the derivative of the normalisation is missing", node.number
+            yield edits_at, ("local-derivative",), "the derivative of the normalization is missing", node.number
 
 
 def _exchanged(record):
-    """Two products with matrices of one shape: each takes the other's on the way back."""
+    """Two products with matrices of the same shape, swapped in the backward pass."""
     products = [(group, numbers) for group, numbers in record.groups.items() if group[0] == "matmul"]
     for (a, these), (b, those) in itertools.combinations(products, 2):
         nodes = record.tapes[0].nodes
@@ -219,4 +220,4 @@ def _exchanged(record):
         def edits_at(k, these=these, those=those, operand=a[2]):
             nodes = record.tapes[k].nodes
             return {(n, operand): nodes[m].pulls[operand] for n, m in (*zip(these, those), *zip(those, these))}
-        yield edits_at, ("operand",), "two products take each other's matrix on the way back", these[0]
+        yield edits_at, ("operand",), "the backward pass swaps the matrices of two products", these[0]

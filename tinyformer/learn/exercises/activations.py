@@ -1,4 +1,4 @@
-"""Activations: one number in, one number out, so dx = dy ∘ the slope."""
+"""Activations: one number in, one number out, so dx = dy ⊙ the slope."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ CAUSAL_SOFTMAX = Exercise(
               {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
         WrongAnswer("missing-term/local-derivative", "masked entries counted in the sum",
               "Weigh each dP with its P: masked ones then count 0.", {"(P * dP).sum": "dP.sum"}),
-        WrongAnswer("reduction", "the sum down the columns", "Rows are normalised, not columns.",
+        WrongAnswer("reduction", "the sum down the columns", "Rows are normalized, not columns.",
               {"(P * dP).sum(axis=1, keepdims=True)": "(P * dP).sum(axis=0, keepdims=True)"}),
         WrongAnswer("dropped", "the diagonal masked too", "A token sees itself.",
               {"return P * (dP - (P * dP).sum(axis=1, keepdims=True))":
@@ -134,7 +134,7 @@ ATTENTION = Exercise(
               "Raising one score lowers all other weights of its row.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
         WrongAnswer("softmax-diagonal", "the diagonal of the softmax's Jacobian",
-              "P ∘ (1 − P) ∘ dP leaves out how weights of a row share their sum.",
+              "P ⊙ (1 − P) ⊙ dP leaves out how weights of a row share their sum.",
               {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
         WrongAnswer("local-derivative/softmax-diagonal", "the softmax skipped", "Between P and S stands the softmax.",
               {"dS = P * (dP - (P * dP).sum(axis=1, keepdims=True))": "dS = dP"}),

@@ -196,7 +196,7 @@ EMBEDDING = Exercise(
         WrongAnswer("permuted", "the indices one off", "Row v was taken for index v.",
               {"np.add.at(dweight, indices, dy)": "np.add.at(dweight, indices - 1, dy)"}),
         WrongAnswer("upstream", "the uses counted", "It is dy that is added, not 1.", {"indices, dy)": "indices, 1)"}),
-        WrongAnswer("sign", "subtracted", "Taking the step is the optimiser's business: add.", {"np.add.at": "np.subtract.at"}),
+        WrongAnswer("sign", "subtracted", "Taking the step is the optimizer's business: add.", {"np.add.at": "np.subtract.at"}),
         WrongAnswer("row-scale/duplicate-index", "averaged over the repetitions", "Repeated uses are summed.",
               {"        return dweight":
                "        return dweight / np.maximum(np.bincount(indices, minlength=len(weight)), 1)[:, None]"}),
@@ -208,7 +208,7 @@ EMBEDDING = Exercise(
 def dropout(x, keep, p):
     """Dropout.
 
-        y = x ∘ keep / (1 − p)
+        y = x ⊙ keep / (1 − p)
 
     x, y (N, C)    keep booleans (N, C), True where x is kept    p the probability to drop.    vjp(dy) returns dx.
     """

@@ -10,7 +10,7 @@ from ..exercise import Exercise, WrongAnswer
 def swiglu(gate, up):
     """SwiGLU: one product lets the other through.
 
-        y = silu(g) ∘ u,   silu(g) = g σ(g),   σ(g) = 1 / (1 + e⁻ᵍ)
+        y = silu(g) ⊙ u,   silu(g) = g σ(g),   σ(g) = 1 / (1 + e⁻ᵍ)
 
     gate g, up u, y (T, F).    vjp(dy) returns dgate, dup.
     """
@@ -100,7 +100,7 @@ GROUPED_SCORES = Exercise(
 def qk_norm(x, weight):
     """RMS norm of each head, as Qwen3 has it on queries and keys.
 
-        y = γ ∘ x̂,   x̂ = x/r,   r² = mean x² + 10⁻⁶ over the D features of a head
+        y = γ ⊙ x̂,   x̂ = x/r,   r² = mean x² + 10⁻⁶ over the D features of a head
 
     x, y (T, H, D)    weight γ (D,).    vjp(dy) returns dx, dweight.
     """

@@ -76,7 +76,7 @@ LINEAR_WEIGHT = Exercise(
         WrongAnswer("transpose", "xᵀ dy", "That is (in, out), and W is (out, in).", {"dy.T @ x": "x.T @ dy"}),
         WrongAnswer("factor", "averaged over the rows", "The rows are summed. A mean, if there is one, is in the loss.",
               {"dy.T @ x": "dy.T @ x / len(x)"}),
-        WrongAnswer("sign", "a minus", "A gradient points uphill; going down is the optimiser's business.",
+        WrongAnswer("sign", "a minus", "A gradient points uphill; going down is the optimizer's business.",
               {"return dy.T": "return -dy.T"}),
         WrongAnswer("upstream", "dy taken for ones", "Each output has a gradient of its own, in dy.",
               {"dy.T @ x": "np.ones_like(dy).T @ x"}),

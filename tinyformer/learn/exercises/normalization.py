@@ -1,4 +1,4 @@
-"""Normalisation, where every entry moves the mean and the spread of all, and a first network end to end."""
+"""Normalization, where every entry moves the mean and the spread of all, and a first network end to end."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..exercise import Exercise, WrongAnswer
 def batch_norm(x, weight, bias):
     """Batch norm, in training.
 
-        y = γ ∘ x̂ + β,   x̂ = (x − μ)/σ,   μ and σ² = mean (x − μ)² + 10⁻⁵ of each column
+        y = γ ⊙ x̂ + β,   x̂ = (x − μ)/σ,   μ and σ² = mean (x − μ)² + 10⁻⁵ of each column
 
     x, y (N, C)    weight γ, bias β (C,).    vjp(dy) returns dx, dweight, dbias.
     """
-    centred = x - x.mean(axis=0)
-    sigma = np.sqrt((centred ** 2).mean(axis=0) + 1e-5)
-    xhat = centred / sigma
+    centered = x - x.mean(axis=0)
+    sigma = np.sqrt((centered ** 2).mean(axis=0) + 1e-5)
+    xhat = centered / sigma
     y = weight * xhat + bias
 
     def vjp(dy):
@@ -37,8 +37,8 @@ BATCH_NORM = Exercise(
     batch_norm, "03 Neural networks", inputs=lambda rng, N=7, C=3: _rows_and_parameters(rng, N, C),
     question="What does each column of dx sum to?",
     answer=lambda f: f(np.arange(5.0)[:, None] ** 2, np.ones(1), np.ones(1))[1](np.arange(5.0)[:, None])[0].sum(),
-    hints=("First dγ and dβ: like a layer's weight and bias. Then g = γ ∘ dy, the gradient of x̂.",
-           "x moves x̂ directly, through μ and through σ: three terms, g, mean g and x̂ ∘ mean(g ∘ x̂), all over σ. "
+    hints=("First dγ and dβ: like a layer's weight and bias. Then g = γ ⊙ dy, the gradient of x̂.",
+           "x moves x̂ directly, through μ and through σ: three terms, g, mean g and x̂ ⊙ mean(g ⊙ x̂), all over σ. "
            "Which signs?"),
     wrong=(
         WrongAnswer("mean-term", "the mean held constant", "Moving one x moves μ, and with it the whole column.",
@@ -62,13 +62,13 @@ BATCH_NORM = Exercise(
 def layer_norm(x, weight, bias):
     """Layer norm.
 
-        y = γ ∘ x̂ + β,   x̂ = (x − μ)/σ,   μ and σ² = mean (x − μ)² + 10⁻⁵ of each row
+        y = γ ⊙ x̂ + β,   x̂ = (x − μ)/σ,   μ and σ² = mean (x − μ)² + 10⁻⁵ of each row
 
     x, y (N, C)    weight γ, bias β (C,).    vjp(dy) returns dx, dweight, dbias.
     """
-    centred = x - x.mean(axis=1, keepdims=True)
-    sigma = np.sqrt((centred ** 2).mean(axis=1, keepdims=True) + 1e-5)
-    xhat = centred / sigma
+    centered = x - x.mean(axis=1, keepdims=True)
+    sigma = np.sqrt((centered ** 2).mean(axis=1, keepdims=True) + 1e-5)
+    xhat = centered / sigma
     y = weight * xhat + bias
 
     def vjp(dy):
@@ -86,7 +86,7 @@ LAYER_NORM = Exercise(
     question="What does each row of dx sum to?",
     answer=lambda f: f(np.arange(5.0)[None] ** 2, np.ones(5), np.ones(5))[1](np.arange(5.0)[None])[0].sum(),
     hints=("As in batch norm, with rows and columns exchanged for μ and σ, but not for γ and β.",
-           "dx has three terms over σ: g, its mean in the row, and x̂ times the mean of g ∘ x̂ in the row."),
+           "dx has three terms over σ: g, its mean in the row, and x̂ times the mean of g ⊙ x̂ in the row."),
     wrong=(
         WrongAnswer("mean-term", "the mean held constant", "μ is made of x.", {" - g.mean(axis=1, keepdims=True)": ""}),
         WrongAnswer("variance-term", "the spread held constant", "σ is made of x.",
@@ -111,7 +111,7 @@ LAYER_NORM = Exercise(
 def rms_norm(x, weight):
     """RMS norm.
 
-        y = γ ∘ x̂,   x̂ = x/r,   r² = mean x² + 10⁻⁵ of each row
+        y = γ ⊙ x̂,   x̂ = x/r,   r² = mean x² + 10⁻⁵ of each row
 
     x, y (N, C)    weight γ (C,).    vjp(dy) returns dx, dweight.
     """
@@ -130,10 +130,10 @@ def rms_norm(x, weight):
 
 RMS_NORM = Exercise(
     rms_norm, "13 Llama 3 and Qwen", inputs=lambda rng, N=5, C=7: _rows_and_parameters(rng, N, C)[:2],
-    question="Doubling a row of x leaves y (almost) as it is. What is then, to one decimal, the sum of x ∘ dx over the row?",
+    question="Doubling a row of x leaves y (almost) as it is. What is then, to one decimal, the sum of x ⊙ dx over the row?",
     answer=lambda f: abs(np.round((np.arange(5.0) * f(np.arange(5.0)[None], np.ones(5))[1](np.eye(5)[3:4])[0]).sum(), 1)),
     hints=("Layer norm without the mean: which of its three terms remain?",
-           "g = γ ∘ dy, then x̂ times a mean over the row, all over r."),
+           "g = γ ⊙ dy, then x̂ times a mean over the row, all over r."),
     wrong=(
         WrongAnswer("variance-term", "r held constant", "r is made of x.",
               {" - xhat * (g * xhat).mean(axis=1, keepdims=True)": ""}),

@@ -53,7 +53,7 @@ RNN_STEP = Exercise(
 def gru_cell(x, u, h):
     """The cell of a GRU.
 
-        r = σ(xʳ + uʳ),   z = σ(xᶻ + uᶻ),   n = tanh(xⁿ + r ∘ uⁿ),   h′ = (1 − z) ∘ n + z ∘ h
+        r = σ(xʳ + uʳ),   z = σ(xᶻ + uᶻ),   n = tanh(xⁿ + r ⊙ uⁿ),   h′ = (1 − z) ⊙ n + z ⊙ h
 
     x = [xʳ, xᶻ, xⁿ] side by side, what the input gives, and u = [uʳ, uᶻ, uⁿ], what the state gives: (B, 3H) each.
     h, h′ (B, H).    vjp(dnew) returns dx, du, dh.
@@ -87,7 +87,7 @@ GRU_CELL = Exercise(
         WrongAnswer("local-derivative/swapped", "the reset gate left out of du", "uⁿ is multiplied by r.",
               {"[dr, dz, dn * r]": "[dr, dz, dn]"}),
         WrongAnswer("sign", "n − h for h − n", "How does h′ move when z grows? Towards h.", {"dnew * (h - n)": "dnew * (n - h)"}),
-        WrongAnswer("lost-path/missing-term", "the candidate left out of dz", "z stands twice in h′: (1 − z) ∘ n and z ∘ h.",
+        WrongAnswer("lost-path/missing-term", "the candidate left out of dz", "z stands twice in h′: (1 − z) ⊙ n and z ⊙ h.",
               {"dnew * (h - n)": "dnew * h"}),
         WrongAnswer("local-derivative", "z for 1 − z at the candidate", "Which factor does n have in h′?",
               {"dnew * (1 - z) * (1 - n ** 2)": "dnew * z * (1 - n ** 2)"}),
@@ -105,7 +105,7 @@ GRU_CELL = Exercise(
 def lstm_cell(gates, c):
     """The cell of an LSTM.
 
-        c′ = σ(f) ∘ c + σ(i) ∘ tanh g,   h′ = σ(o) ∘ tanh c′,   gates = [i, f, g, o] side by side
+        c′ = σ(f) ⊙ c + σ(i) ⊙ tanh g,   h′ = σ(o) ⊙ tanh c′,   gates = [i, f, g, o] side by side
 
     gates (B, 4H)    c, c′, h′ (B, H).    The value is the pair (h′, c′); vjp((dh, dc)) returns dgates, dc_old.
     """

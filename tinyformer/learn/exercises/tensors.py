@@ -51,7 +51,7 @@ BROADCAST_ADD = Exercise(
 def used_twice(x, y):
     """A tensor that is used twice.
 
-        z = x ∘ y + sin x
+        z = x ⊙ y + sin x
 
     x, y, z (N, C).    vjp(dz) returns dx, dy.
     """
@@ -71,7 +71,7 @@ USED_TWICE = Exercise(
     question="At x = 0 and y = 3, with dz = 1: what is dx?",
     answer=lambda f: f(np.zeros(1), np.full(1, 3.0))[1](np.ones(1))[0][0],
     hints=("Two ways lead from x to z. The gradient of x is the sum of what comes back on each.",
-           "Through the product: dz ∘ y. Through the sine: dz ∘ its derivative. Add them."),
+           "Through the product: dz ⊙ y. Through the sine: dz ⊙ its derivative. Add them."),
     wrong=(
         WrongAnswer("overwrite", "= where += was meant", "The second use wipes out the first.",
               {"dx += dz * np.cos(x)": "dx = dz * np.cos(x)"}),

@@ -65,7 +65,7 @@ def gru(x, h0, U):
     """A GRU through time.
 
         [uʳ, uᶻ, uⁿ] = U h_{t−1}
-        r = σ(xʳ + uʳ),   z = σ(xᶻ + uᶻ),   n = tanh(xⁿ + r ∘ uⁿ),   h_t = (1 − z) ∘ n + z ∘ h_{t−1}
+        r = σ(xʳ + uʳ),   z = σ(xᶻ + uᶻ),   n = tanh(xⁿ + r ⊙ uⁿ),   h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}
 
     x (T, 3H), one row [xʳ, xᶻ, xⁿ] a time    h0 (H,)    U (3H, H)    h (T, H), all states.    vjp(dy) returns dx, dh0, dU.
     """
@@ -104,7 +104,7 @@ GRU = Exercise(
     hints=("At one time it is the exercise gru_cell. Then du goes back through U.",
            "The old state has two ways into the new one: through U into the gates, and straight through z."),
     wrong=(
-        WrongAnswer("lost-path", "the straight way through z forgotten", "z ∘ h_{t−1}: the old state goes on without U as well.",
+        WrongAnswer("lost-path", "the straight way through z forgotten", "z ⊙ h_{t−1}: the old state goes on without U as well.",
               {"dh = du @ U + dh * z": "dh = du @ U"}),
         WrongAnswer("lost-path", "nothing handed back through U", "h_{t−1} goes into all three gates.",
               {"dh = du @ U + dh * z": "dh = dh * z"}),
@@ -124,7 +124,7 @@ GRU = Exercise(
 def lstm(x, h0, c0, U):
     """An LSTM through time.
 
-        gates_t = x_t + U h_{t−1} = [i, f, g, o],   c_t = σ(f) ∘ c_{t−1} + σ(i) ∘ tanh g,   h_t = σ(o) ∘ tanh c_t
+        gates_t = x_t + U h_{t−1} = [i, f, g, o],   c_t = σ(f) ⊙ c_{t−1} + σ(i) ⊙ tanh g,   h_t = σ(o) ⊙ tanh c_t
 
     x (T, 4H), one row a time    h0, c0 (H,)    U (4H, H)    h (T, H), all states.    vjp(dy) returns dx, dh0, dc0, dU.
     """
