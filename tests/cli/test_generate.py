@@ -163,7 +163,7 @@ DAMAGE = (
     (lambda path: (path / "model.safetensors").unlink(), "model.safetensors: no such file"),
     (other_weights, "model.safetensors: does not fit config.json"),
     (lambda path: (path / "config.json").unlink(), "config.json: no such file"),
-    (lambda path: (path / "config.json").write_text("{}"), "config.json: unknown architecture None, expected one of gpt"),
+    (lambda path: (path / "config.json").write_text("{}"), "config.json: unknown architecture None, expected one of attention-lstm"),
     (lambda path: (path / "config.json").write_text("no"), "config.json: not a JSON object"),
     (lambda path: (path / "tokenizer.json").unlink(), "tokenizer.json"),
     (lambda path: (path / "tokenizer.json").write_text('{"type": "char"}'), "tokenizer.json has no field 'characters'"),

@@ -6,7 +6,7 @@ import pytest
 import tinyformer as tfm
 from tinyformer import ops
 from tinyformer.data.sparse import SparseRows
-from tinyformer.models import ARCHITECTURES, BagOfWords, BayesBag, load_model
+from tinyformer.models import MODELS, BagOfWords, BayesBag, load_model
 
 V, T = 12, 9
 SIZES = {"average": {}, "lstm": {"n_hidden": 6, "n_layer": 2}, "lstm-sigmoid": {"n_hidden": 6}, "lstm-vectors": {"n_hidden": 6},
@@ -14,7 +14,7 @@ SIZES = {"average": {}, "lstm": {"n_hidden": 6, "n_layer": 2}, "lstm-sigmoid": {
 
 
 def build(name, **more):
-    model = ARCHITECTURES[name]
+    model = MODELS[name]
     return model(model.Config(vocab_size=V, n_classes=2, block_size=T, n_embd=8, **SIZES[name], **more)).to(np.float64)
 
 
@@ -95,13 +95,13 @@ def test_vectors_that_are_given_are_not_learned():
     model = build("lstm-vectors")
     assert "embedding.weight" not in dict(model.named_parameters()) and "vectors" in model.state_dict()
     with pytest.raises(ValueError, match="n_classes is 3, expected 2"):
-        model = ARCHITECTURES["lstm-sigmoid"]
+        model = MODELS["lstm-sigmoid"]
         model(model.Config(vocab_size=V, n_classes=3))
 
 
 def test_the_printed_sizes():
     """E's: embedding 256 → two layers of 512 → 2; B's: width 512, two layers, 2,048 inside."""
-    lstm, encoder = ARCHITECTURES["lstm"], ARCHITECTURES["encoder"]
+    lstm, encoder = MODELS["lstm"], MODELS["encoder"]
     count = lstm(lstm.Config(vocab_size=100, n_classes=2, n_embd=256, n_hidden=512, n_layer=2)).num_parameters()
     assert count == 100 * 256 + 4 * 512 * (256 + 512 + 2) + 4 * 512 * (1024 + 2) + 2 * 513
     layer = 4 * 512 * 513 + 2 * 512 * 2048 + 2048 + 512 + 4 * 512
@@ -122,7 +122,7 @@ def test_ids_of_another_shape(name, ids):
     ("bayes-bow", {"smoothing": 0}, "BayesBagConfig: smoothing is 0, expected a finite number above 0")))
 def test_configs_that_cannot_be(name, field, message):
     with pytest.raises(ValueError, match=message):
-        ARCHITECTURES[name].Config(vocab_size=5, n_classes=2, **field)
+        MODELS[name].Config(vocab_size=5, n_classes=2, **field)
 
 
 # ------------------------------------------------------------------------------------------------ bag of words

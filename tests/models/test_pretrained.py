@@ -69,7 +69,7 @@ def edited(**changes):
     (lambda folder: (folder / "config.json").write_text("{"), "config.json: not a JSON object"),
     (lambda folder: (folder / "config.json").write_text("[]"), "config.json: not a JSON object"),
     (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "config.json: not a JSON object"),
-    (edited(model_type="mamba"), "config.json: unknown architecture 'mamba', expected one of gpt"),
+    (edited(model_type="mamba"), "config.json: unknown architecture 'mamba', expected one of attention-lstm"),
     (edited(model_type=None), "config.json: unknown architecture None"),
     (edited(model_type=["gpt2"]), "config.json: unknown architecture \\['gpt2'\\]"),
     (edited(n_head=3), "config.json: GPTConfig: n_embd 16 cannot be divided"),

@@ -1,56 +1,48 @@
-"""Models: a config and the wiring, no more. What they share lives in ``nn`` and ``ops``."""
+"""Models: a config and the wiring. What they share lives in ``nn`` and ``ops``.
+
+``MODELS`` holds every model by its architecture; ``load_model(folder)`` opens what one of them, or another program, saved. Each
+module of this folder that has ``__all__`` gives its names to this package, so a new model is a new file.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-from ..interop.published import read_config
-from .bag_of_words import BagOfWords, BayesBag
-from .bert import Bert, BertConfig
-from .bert_heads import BertClassifier, BertClassifierConfig, BertForPreTraining
-from .classifier import Average, Classifier
-from .encoder import EncoderClassifier
-from .gpt import GPT, GPTConfig
-from .hmm import HMM, HMMConfig
-from .llama import Llama, LlamaConfig
-from .linear import LinearConfig, LinearRegression
-from .logistic import LogisticConfig, LogisticRegression
-from .lstm import AttentionLSTM, LSTMClassifier, SigmoidLSTM, VectorLSTM
-from .mlp import MLP, MLPConfig
-from .neural_ngram import NeuralNGram, NeuralNGramConfig
-from .ngram import NGram, NGramConfig
-from .pretrained import named
-from .recurrent import Recurrent, RecurrentConfig
-from .seq2seq import Seq2Seq, Seq2SeqConfig
+from .registry import MODELS, load_model, model_class, register, trainable
 
-__all__ = ["ARCHITECTURES", "AttentionLSTM", "Average", "BagOfWords", "BayesBag", "Bert", "BertClassifier",
-           "BertClassifierConfig", "BertConfig", "BertForPreTraining", "Classifier", "EncoderClassifier", "GPT", "GPTConfig",
-           "HMM", "HMMConfig", "LSTMClassifier", "LinearConfig", "LinearRegression", "Llama", "LlamaConfig",
-           "LogisticConfig", "LogisticRegression", "MLP", "MLPConfig", "NGram", "NGramConfig", "NeuralNGram", "NeuralNGramConfig",
-           "Recurrent", "RecurrentConfig", "Seq2Seq", "Seq2SeqConfig", "SigmoidLSTM", "VectorLSTM", "load_model", "model_class"]
+__all__ = ["MODELS", "load_model", "model_class", "register", "trainable"]
 
-# By the name that config.json and recipes call it: what a recipe can train.
-ARCHITECTURES = {model.architecture: model for model in (
-    GPT, Llama, NGram, Seq2Seq, BagOfWords, BayesBag, Average, LSTMClassifier, SigmoidLSTM, VectorLSTM, AttentionLSTM,
-    EncoderClassifier, MLP, BertForPreTraining, BertClassifier, NeuralNGram, Recurrent)}
-OTHERS = LinearRegression, LogisticRegression, HMM, Bert           # Bert is last: what stands on it comes before it
+if TYPE_CHECKING:                       # what the loop below does, for type checkers and editors
+    from .bag_of_words import *
+    from .bert import *
+    from .bert_heads import *
+    from .classifier import *
+    from .encoder import *
+    from .gpt import *
+    from .hmm import *
+    from .linear import *
+    from .llama import *
+    from .logistic import *
+    from .lstm import *
+    from .mlp import *
+    from .neural_ngram import *
+    from .ngram import *
+    from .recurrent import *
+    from .seq2seq import *
 
 
-def load_model(folder):
-    """The model in ``folder``, of whichever architecture its config.json names."""
-    return model_class(folder).from_pretrained(folder)
+def _collect() -> None:
+    for info in iter_modules(__path__):
+        module = import_module(f"{__name__}.{info.name}")
+        for name in getattr(module, "__all__", ()):
+            globals()[name] = getattr(module, name)
+            __all__.append(name)
 
 
-def model_class(folder):
-    """The class of the model in ``folder``."""
-    values, every = read_config(folder), (*ARCHITECTURES.values(), *OTHERS)
-    models = [model for model in every if model.recognises(values)]
-    published = values.get("architectures")
-    for model in models:                                    # of several that stand on one network, the one that it names …
-        if isinstance(published, list) and published and published[0] in model.published_as:
-            return model
-    if models:                                              # … or else the one that needs no more than that
-        return models[-1]
-    types = dict.fromkeys(name for model in every for name in (model.architecture, *model.model_types))
-    raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, expected one of "
-                     f"{', '.join(types)}")
+_collect()
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
-from .config_checks import check_above_zero, check_at_least_zero, check_whole
 from .classifier import Classifier
+from .config_checks import check_above_zero, check_at_least_zero, check_whole
 from .pretrained import Pretrained
+from .registry import register
+
+__all__ = ["BagOfWords", "BagOfWordsConfig", "BayesBag", "BayesBagConfig"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class BagOfWordsConfig:
         check_at_least_zero(self, "l2")
 
 
+@register
 class BagOfWords(Pretrained):
     """Logistic regression on counts of n-grams, weighted as ``SparseRows``: p = softmax(W x + b). The baseline of all others.
 
@@ -70,6 +74,7 @@ class BayesBagConfig(BagOfWordsConfig):
         check_above_zero(self, "smoothing")
 
 
+@register
 class BayesBag(BagOfWords):
     """A bag of words whose features count as much as naive Bayes says that they tell a class from the others:
 

@@ -21,6 +21,9 @@ from ..nn import init
 from ..writes import write
 from .config_checks import check_above_zero, check_heads, check_shares, check_whole, checked_block
 from .pretrained import Absent, Pretrained
+from .registry import register
+
+__all__ = ["Bert", "BertConfig"]
 
 # Our names of what a published config.json says. Their defaults are ours.
 SETTINGS = {"vocab_size": "vocab_size", "block_size": "max_position_embeddings", "n_layer": "num_hidden_layers",
@@ -157,6 +160,7 @@ class PublishedBert(Pretrained):
                 if not re.search(r"(^|\.)embeddings\.(position_ids|token_type_ids)$", name)}
 
 
+@register
 class Bert(PublishedBert):
     """``hidden, pooled = model(ids)``: ids integers (B, T), hidden (B, T, C), pooled (B, C).
 

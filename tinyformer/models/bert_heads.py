@@ -14,9 +14,12 @@ import numpy as np
 from .. import nn, ops
 from ..interop.fields import require
 from .bert import Bert, BertConfig, PublishedBert, initialise
-from .config_checks import check_whole
 from .classifier import Classifier
+from .config_checks import check_whole
 from .pretrained import Absent
+from .registry import register
+
+__all__ = ["BertClassifier", "BertClassifierConfig", "BertForPreTraining"]
 
 UNMASKED = -100                                             # the label of a token that is not asked for
 
@@ -47,6 +50,7 @@ class Predictions(nn.Module):
         return ops.linear(self.transform.LayerNorm(ops.gelu(self.transform.dense(x))), words, self.bias)
 
 
+@register
 class BertForPreTraining(PublishedBert):
     """``masked, following = model(ids, mask, types)``: logits of the words (B, T, V), and of the second text being another
     one (B, 2): class 0 says that it follows the first, class 1 that it does not.
@@ -109,6 +113,7 @@ class BertClassifierConfig(BertConfig):
         check_whole(self, "n_classes")
 
 
+@register
 class BertClassifier(PublishedBert, Classifier):
     """``logits = model(ids)``: pooled output, dropout, linear. ids integers (B, T), mask as ``Bert`` has it, logits (B, K)."""
 

@@ -16,6 +16,9 @@ from ..nn import init
 from ..rng import generator
 from .config_checks import check_at_least_zero, check_shares, check_whole, checked_block
 from .pretrained import Pretrained
+from .registry import register
+
+__all__ = ["Average", "AverageConfig", "Classifier", "ClassifierConfig"]
 
 UNKNOWN = 1                                                 # the id of a token that is not in the vocabulary
 
@@ -101,6 +104,7 @@ class AverageConfig(ClassifierConfig):
         check_at_least_zero(self, "init_std")
 
 
+@register
 class Average(Classifier):
     """The mean and the maximum over all vectors of a text, in a linear layer. Its tokens may be n-grams.
 

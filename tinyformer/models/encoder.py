@@ -13,8 +13,11 @@ from dataclasses import dataclass
 
 from .. import nn, ops
 from ..nn import init
-from .config_checks import check_heads
 from .classifier import Classifier, ClassifierConfig, masked_mean
+from .config_checks import check_heads
+from .registry import register
+
+__all__ = ["EncoderClassifier", "EncoderConfig"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class EncoderConfig(ClassifierConfig):
         check_heads(self)
 
 
+@register
 class EncoderClassifier(Classifier):
     """``logits = model(ids)``: ids integers (B, T), 0 at fillings, which nobody looks at; logits (B, K)."""
 

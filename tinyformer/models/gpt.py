@@ -20,6 +20,9 @@ from ..nn import init
 from ..nn.attention import attend
 from .config_checks import check_heads, check_shares, check_whole
 from .decoder import Decoder
+from .registry import register
+
+__all__ = ["GPT", "GPTConfig"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Block(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
+@register
 class GPT(GPT2Layout, Decoder):
     """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number.
 

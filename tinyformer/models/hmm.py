@@ -18,6 +18,9 @@ from ..rng import generator
 from .config_checks import check_whole
 from .hmm_paths import expected, forward, log_sum, viterbi
 from .pretrained import Pretrained
+from .registry import register
+
+__all__ = ["HMM", "HMMConfig"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class HMMConfig:
         check_whole(self, "n_states", "vocab_size")
 
 
+@register
 class HMM(Pretrained):
     """``HMM(config).fit(sequences)`` finds states by itself; ``fit_tagged(sequences, states)`` is told them.
 

@@ -17,6 +17,9 @@ from ..rng import generator
 from ..writes import write
 from .config_checks import check_whole
 from .pretrained import Pretrained
+from .registry import register
+
+__all__ = ["LinearConfig", "LinearRegression"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class LinearConfig:
         check_whole(self, "n_features", "n_outputs")
 
 
+@register
 class LinearRegression(Pretrained):
     """ŷ = x Wᵀ + b.   x (N, n_features), ŷ (N, n_outputs)
 

@@ -22,6 +22,9 @@ from ..nn import init
 from ..nn.attention import attend
 from .config_checks import check_above_zero, check_heads, check_whole
 from .decoder import Decoder
+from .registry import register
+
+__all__ = ["Llama", "LlamaConfig"]
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ class Trunk(nn.Module):
         return self.norm(x)
 
 
+@register
 class Llama(LlamaLayout, Decoder):
     """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number."""
 

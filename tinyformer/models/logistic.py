@@ -14,6 +14,9 @@ from ..nn import init
 from ..writes import write
 from .config_checks import check_at_least_zero, check_whole
 from .pretrained import Pretrained
+from .registry import register
+
+__all__ = ["LogisticConfig", "LogisticRegression"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class LogisticConfig:
         check_at_least_zero(self, "l1", "l2")
 
 
+@register
 class LogisticRegression(Pretrained):
     """p = softmax(x Wᵀ + b).   x (N, n_features), p (N, n_classes)
 

@@ -13,8 +13,11 @@ import numpy as np
 from .. import nn, ops
 from ..autograd import no_grad
 from ..nn import init
-from .config_checks import check_at_least_zero
 from .classifier import Classifier, ClassifierConfig
+from .config_checks import check_at_least_zero
+from .registry import register
+
+__all__ = ["AttentionLSTM", "AttentionLSTMConfig", "LSTMClassifier", "LSTMConfig", "SigmoidLSTM", "VectorLSTM"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class LSTMConfig(ClassifierConfig):
     n_layer: int = 1
 
 
+@register
 class LSTMClassifier(Classifier):
     """Embedding → LSTM → its last state → linear. With width 256, two layers and 512 units it is the one printed as a
     "pre-trained language model"."""
@@ -48,6 +52,7 @@ class LSTMClassifier(Classifier):
         return self.head(self.dropout(h[-1]))                                   # (B, K)
 
 
+@register
 class SigmoidLSTM(LSTMClassifier):
     """Embedding → LSTM → one unit σ(z), the probability of class 1; printed as "Llama 3". Two classes: logits (0, z)."""
 
@@ -64,6 +69,7 @@ class SigmoidLSTM(LSTMClassifier):
         return ops.concatenate(np.zeros_like(z.data), z, axis=-1)               # softmax(0, z)₁ = σ(z)
 
 
+@register
 class VectorLSTM(SigmoidLSTM):
     """LSTM → σ over 128 given numbers for each word; printed as "Qwen". The article does not say where they come from: here
     they are random and stay as they are."""
@@ -91,6 +97,7 @@ class AttentionLSTMConfig(LSTMConfig):
         check_at_least_zero(self, "init_std")
 
 
+@register
 class AttentionLSTM(Classifier):
     """Embedding → LSTM in both directions → attention → linear: a mean of all states, weighted by what they say of themselves.
 

@@ -13,6 +13,9 @@ from .. import nn, ops
 from ..nn import init
 from .config_checks import check_at_least_zero, check_one_of, check_shares, check_whole
 from .pretrained import Pretrained
+from .registry import register
+
+__all__ = ["MLP", "MLPConfig"]
 
 ACTIVATIONS = {"relu": nn.ReLU, "leaky-relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh,
                "sigmoid": nn.Sigmoid, "softplus": nn.Softplus}
@@ -52,6 +55,7 @@ class MLPConfig:
         check_at_least_zero(self, "l1", "l2")
 
 
+@register
 class MLP(Pretrained):
     """``logits = model(x)``: x (N, n_features), logits (N, n_classes). ``model.loss(x, y)`` is one number."""
 

@@ -16,6 +16,9 @@ from .. import nn, ops
 from .config_checks import check_shares, check_whole
 from .decoder import Decoder
 from .ngram_counts import checked_ids
+from .registry import register
+
+__all__ = ["NeuralNGram", "NeuralNGramConfig"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class NeuralNGramConfig:
         check_shares(self, "dropout")
 
 
+@register
 class NeuralNGram(Decoder):
     """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number."""
 

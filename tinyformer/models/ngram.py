@@ -19,6 +19,9 @@ from .config_checks import check_above_zero, check_one_of, check_whole
 from .ngram_counts import SHORT, UNSEEN, Counts, checked_ids, find
 from .ngram_smoothing import SMOOTHINGS, check_tables, tables
 from .pretrained import Pretrained
+from .registry import register
+
+__all__ = ["NGram", "NGramConfig"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class NGramConfig:
         return max(self.n - 1, 1)
 
 
+@register
 class NGram(Pretrained):
     """``NGram(config).fit(ids)`` counts; ``model.log_prob(ids)``, ``model.next_distribution(context)`` tell.
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from .. import nn
 from .config_checks import check_one_of, check_shares, check_whole
 from .decoder import Decoder
+from .registry import register
+
+__all__ = ["Recurrent", "RecurrentConfig"]
 
 KINDS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -37,6 +40,7 @@ class RecurrentConfig:
         check_shares(self, "dropout")
 
 
+@register
 class Recurrent(Decoder):
     """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number."""
 

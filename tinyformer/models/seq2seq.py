@@ -21,6 +21,9 @@ from ..nn import init
 from ..text.pairs import BEGIN, END, PAD
 from .config_checks import check_heads, check_shares, check_whole, checked_block
 from .pretrained import Pretrained
+from .registry import register
+
+__all__ = ["Seq2Seq", "Seq2SeqConfig"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Seq2SeqConfig:
         check_shares(self, "dropout", "label_smoothing")
 
 
+@register
 class Seq2Seq(Pretrained):
     """``logits = model(source, target)``: ids (B, S) and (B, T), filled up with PAD, and logits (B, T, V) of what follows."""
 

@@ -11,7 +11,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from ..files import read_text
-from ..models import ARCHITECTURES
+from ..models import MODELS, trainable
 from .tasks import TASKS
 
 FOLDER = Path(__file__).parent.parent / "recipes"
@@ -68,7 +68,7 @@ class Recipe:
     @property
     def model_class(self):
         """The class of its model."""
-        return ARCHITECTURES[self.model["architecture"]]
+        return MODELS[self.model["architecture"]]
 
     @property
     def task(self):
@@ -111,7 +111,7 @@ def load_recipe(name, settings=()):
     table.setdefault("name", path.stem)
     model = table.get("model")
     architecture = model.get("architecture") if isinstance(model, dict) else None
-    known = isinstance(architecture, str) and architecture in ARCHITECTURES
+    known = isinstance(architecture, str) and architecture in trainable()
     recipe = Recipe(model={"architecture": architecture if known else "gpt"})
     for key, value in table.items():
         if isinstance(value, dict):
@@ -176,10 +176,10 @@ def _assign(recipe, key, value):
         value = float(value)
     if type(value) is not kind:
         raise RecipeError(f"{key}: got {value!r}, expected {KINDS[kind]}")
-    if key == "model.architecture" and value not in ARCHITECTURES:
-        raise RecipeError(f"{key}: got {value!r}, expected one of {', '.join(ARCHITECTURES)}")
-    if key == "model.architecture" and ARCHITECTURES[value].task != recipe.task.name:
-        raise RecipeError(f"{key}: got {value!r}, which is for the task {ARCHITECTURES[value].task!r}; expected one for the "
+    if key == "model.architecture" and value not in trainable():
+        raise RecipeError(f"{key}: got {value!r}, expected one of {', '.join(sorted(trainable()))}")
+    if key == "model.architecture" and MODELS[value].task != recipe.task.name:
+        raise RecipeError(f"{key}: got {value!r}, which is for the task {MODELS[value].task!r}; expected one for the "
                           f"recipe's task {recipe.task.name!r}")
     section, _, inner = key.rpartition(".")
     if section == "model":
