@@ -1,4 +1,7 @@
-"""The floors of the house: a room of ``tinyformer`` imports only from rooms below its own, inside functions too."""
+"""The floors of the house: a room of ``tinyformer`` imports only from rooms below its own, inside functions too.
+
+Imports under ``if TYPE_CHECKING:`` are free: they exist for annotations and never run.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ FLOORS = """
     rng files writes sandbox _native
     kernels data
     autograd text
-    ops optim
+    ops optim typing
     nn
     viz interop generate similar
     models gradcheck
@@ -39,7 +42,12 @@ def room_of(path, house):
 def imports(path, house):
     """Yield (line, room) of all that the file ``path`` imports from the package in the folder ``house``."""
     package = (house.name, *path.relative_to(house).parts[:-1])
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    unseen = {id(node) for block in ast.walk(tree) if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+              for statement in block.body for node in ast.walk(statement)}
+    for node in ast.walk(tree):
+        if id(node) in unseen:
+            continue
         if isinstance(node, ast.Import):
             modules = [alias.name.split(".") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -73,7 +81,8 @@ def test_every_way_of_importing_is_seen(tmp_path):
     path.write_text("from . import other\nfrom .. import rng, seed\nfrom ..files import replace\n"
                     "import house.autograd as a, numpy\nfrom house.ops import add\nfrom house import nn\n"
                     "def f():\n    from ..train.run import train\n"
-                    "    import house.cli.main\n", encoding="utf-8")
+                    "    import house.cli.main\n"
+                    "if TYPE_CHECKING:\n    from ..train import run\nelse:\n    from .. import files\n", encoding="utf-8")
     assert sorted(imports(path, tmp_path / "house")) == [
         (1, "nn"), (2, "(tinyformer)"), (2, "rng"), (3, "files"), (4, "autograd"), (5, "ops"), (6, "nn"), (8, "train"),
-        (9, "cli")]
+        (9, "cli"), (13, "files")]

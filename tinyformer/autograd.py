@@ -20,10 +20,22 @@ import operator
 import threading
 import weakref
 from contextlib import ContextDecorator
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from . import writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from .tensor_methods import TensorMethods               # what operations register on Tensor, declared
+    from .typing import (Array, Differentiable, Index, MaybeNone, Operation, P, TensorLike, ValueAndVjp, ValuesAndVjp,
+                         Vjp)
+else:
+    TensorMethods = object
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -40,19 +52,19 @@ _recording = _Recording()
 class no_grad(ContextDecorator):
     """Within ``with no_grad():`` (or a function decorated ``@no_grad()``) operations record no graph."""
 
-    def __init__(self):
-        self._outer = []
+    def __init__(self) -> None:
+        self._outer: list[bool] = []
 
-    def __enter__(self):
+    def __enter__(self) -> no_grad:
         self._outer.append(_recording.on)
         _recording.on = False
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         _recording.on = self._outer.pop()
 
 
-def is_recording():
+def is_recording() -> bool:
     """Whether operations record a graph: not within ``no_grad``."""
     return _recording.on
 
@@ -65,26 +77,35 @@ class Node:
 
     __slots__ = ("operation", "inputs", "vjp", "outputs", "retained", "call", "time")
 
-    def __init__(self, operation, inputs, vjp, outputs, call):
-        self.operation = operation          # the lifted function: its name and those of its inputs
-        self.inputs = inputs                # a Tensor for each positional argument, None where it was no Tensor
-        self.vjp = vjp
-        self.outputs = outputs              # (shape, dtype) of each output
-        self.call = call                    # (arrays, options) that it was applied to: gradcheck.trace applies it again
-        self.time = writes.clock            # of the application: what the vjp keeps must not be written later
-        self.retained = []                  # (slot, weak reference) of outputs that asked to keep their gradient
+    operation: Operation[..., Any]          # the lifted function: its name and the names of its inputs
+    inputs: list[Tensor | None] | MaybeNone             # a Tensor for each positional argument, None for other values
+    vjp: Vjp | MaybeNone
+    outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]      # (shape, dtype) of each output
+    call: tuple[Sequence[Any], dict[str, Any]] | MaybeNone      # (arrays, options) that it was applied to
+    time: int                               # of the application: what the vjp keeps must not be written later
+    retained: list[tuple[int, weakref.ref[Tensor]]]     # (slot, weak reference) of outputs that keep their gradient
 
-    def free(self):
+    def __init__(self, operation, inputs, vjp, outputs, call):
+        self.operation = operation
+        self.inputs = inputs
+        self.vjp = vjp
+        self.outputs = outputs
+        self.call = call
+        self.time = writes.clock
+        self.retained = []
+
+    def free(self) -> None:
+        """Drop the inputs and what the vjp keeps."""
         self.vjp = self.inputs = self.call = None
 
-    def pull_back(self, gradients):
+    def pull_back(self, gradients: Sequence[Array | None]) -> list[Array | None]:
         """The gradients of the inputs from those of the outputs (None: that output was not used), checked."""
         name = self.operation.__name__
         if self.time != writes.clock:
             self._expect_unchanged()
         dys = tuple(np.zeros(shape, dtype) if dy is None else dy
                     for dy, (shape, dtype) in zip(gradients, self.outputs))
-        result = self.vjp(dys if len(dys) > 1 else dys[0])
+        result = self.vjp(dys if len(self.outputs) > 1 else dys[0])
         if not isinstance(result, (tuple, list)):
             result = (result,)
         if len(result) != len(self.inputs):
@@ -94,7 +115,7 @@ class Node:
                 else _checked(gradient, tensor, name, self.operation.input_name(i))
                 for i, (tensor, gradient) in enumerate(zip(self.inputs, result))]
 
-    def _expect_unchanged(self):
+    def _expect_unchanged(self) -> None:
         """Refuse to go on when an array that the vjp reads was changed in place: the gradient would mix old and new."""
         wanted = {i for i, tensor in enumerate(self.inputs) if tensor is not None and tensor.requires_grad}
         for array in writes.stale(self.vjp, self.time):
@@ -108,7 +129,7 @@ class Node:
                                f"the value again")
 
 
-def _checked(gradient, tensor, operation, argument):
+def _checked(gradient: ArrayLike, tensor: Tensor, operation: str, argument: str) -> Array:
     """``gradient``, summed to the tensor's shape; an error that names the operation when it cannot be its gradient."""
     gradient = np.asarray(gradient)
     if gradient.dtype != tensor.dtype:
@@ -122,7 +143,7 @@ def _checked(gradient, tensor, operation, argument):
     return summed
 
 
-def unbroadcast(gradient, shape):
+def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array | None:
     """Sum ``gradient`` over the axes along which an array of ``shape`` was broadcast; None if it was not.
 
     Broadcasting copies an entry to many places, so its gradient is the sum over those places.
@@ -141,7 +162,7 @@ def unbroadcast(gradient, shape):
 
 # ------------------------------------------------------------------------------------------------ tensors
 
-class Tensor:
+class Tensor(TensorMethods):
     """An array, whether its gradient is wanted, and the operation that made it.
 
     data            ndarray of float32, float64, an integer type or bool
@@ -159,7 +180,11 @@ class Tensor:
     __slots__ = ("_data", "_grad", "requires_grad", "node", "slot", "__weakref__")
     __array_ufunc__ = None                  # ndarray + Tensor asks Tensor.__radd__
 
-    def __init__(self, data, requires_grad=False):
+    requires_grad: bool
+    node: Node | None
+    slot: int                               # which output of the node it is
+
+    def __init__(self, data: TensorLike | ArrayLike, requires_grad: bool = False):
         self._data = data if type(data) is np.ndarray and data.dtype in FLOATS else _as_array(data)
         if requires_grad and self._data.dtype not in FLOATS:
             raise TypeError(f"tensor: only float32 and float64 can require a gradient, not {self._data.dtype}")
@@ -170,78 +195,77 @@ class Tensor:
 
     # -- what it is
 
-    data = property(operator.attrgetter("_data"))
-    grad = property(operator.attrgetter("_grad"))
-    shape = property(operator.attrgetter("_data.shape"))
-    ndim = property(operator.attrgetter("_data.ndim"))
-    size = property(operator.attrgetter("_data.size"))
-    dtype = property(operator.attrgetter("_data.dtype"))
-    is_leaf = property(lambda self: self.node is None)
-
-    @data.setter
-    def data(self, value):
+    def _set_data(self, value: TensorLike) -> None:
         value = _as_array(value)
         if self.requires_grad and value.dtype not in FLOATS:
             raise TypeError(f"data: this tensor requires a gradient; expected float32 or float64, not {value.dtype}")
         self._data = value
 
-    @grad.setter
-    def grad(self, value):
+    def _set_grad(self, value: TensorLike | None) -> None:
         if value is not None:                               # Python numbers take the type of the data
             typed = isinstance(value, (Tensor, np.ndarray, np.generic))
             value = _as_array(value, None if typed else self.dtype)
             value = value if value.flags.writeable else value.copy()            # clipping writes into it
         self._grad = value
 
-    def __len__(self):
+    if not TYPE_CHECKING:                                   # TensorMethods declares these
+        data = property(operator.attrgetter("_data"), _set_data)
+        grad = property(operator.attrgetter("_grad"), _set_grad)
+        shape = property(operator.attrgetter("_data.shape"))
+        ndim = property(operator.attrgetter("_data.ndim"))
+        size = property(operator.attrgetter("_data.size"))
+        dtype = property(operator.attrgetter("_data.dtype"))
+        is_leaf = property(lambda self: self.node is None)
+
+    def __len__(self) -> int:
         return len(self.data)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         made = f", made by {self.node.operation.__name__}" if self.node else ""
         wants = ", requires_grad=True" if self.requires_grad and not self.node else ""
         return f"tensor({np.array2string(self.data, separator=', ', prefix='tensor(')}{wants}{made})"
 
-    def __format__(self, spec):
+    def __format__(self, spec: str) -> str:
         return format(self.item() if self.ndim == 0 else str(self), spec)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self._number("bool"))
 
-    def __int__(self):
+    def __int__(self) -> int:
         return int(self._number("int"))
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self._number("float"))
 
-    def __index__(self):
+    def __index__(self) -> int:
         if self.dtype.kind not in "iub":
             raise TypeError(f"index: a tensor of {self.dtype} cannot be an index, expected integers")
         return int(self._number("index"))
 
-    def item(self):
+    def item(self) -> Any:
         """The one number that it holds."""
         return self._number("item")
 
-    def tolist(self):
+    def tolist(self) -> Any:
         """Its numbers as nested lists of Python numbers; a single one where it has no axes."""
         return self.data.tolist()
 
-    def _number(self, operation):
+    def _number(self, operation: str) -> Any:
         if self.size != 1:
             raise ValueError(f"{operation}: a tensor of shape {self.shape} is not a single number")
         return self.data.item()
 
-    def numpy(self):
+    def numpy(self) -> Array:
         """Its array (not a copy)."""
         return self.data
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
         return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
             raise RuntimeError(f"deepcopy: this tensor was computed by {self.node.operation.__name__}, and only leaves can "
                                f"be copied with their gradient; copy tensor.detach()")
@@ -250,28 +274,28 @@ class Tensor:
         copied.grad = None if self.grad is None else np.array(self.grad)
         return copied
 
-    def detach(self):
+    def detach(self) -> Tensor:
         """A tensor on the same array, outside the graph."""
         return Tensor(self.data)
 
     # -- comparisons give plain boolean arrays: they have no gradient
 
-    def __lt__(self, other): return self.data < _data(other)
-    def __le__(self, other): return self.data <= _data(other)
-    def __gt__(self, other): return self.data > _data(other)
-    def __ge__(self, other): return self.data >= _data(other)
-    def __eq__(self, other): return self.data == _data(other)
-    def __ne__(self, other): return self.data != _data(other)
-    __hash__ = object.__hash__
+    def __lt__(self, other: TensorLike) -> NDArray[np.bool_]: return self.data < _data(other)
+    def __le__(self, other: TensorLike) -> NDArray[np.bool_]: return self.data <= _data(other)
+    def __gt__(self, other: TensorLike) -> NDArray[np.bool_]: return self.data > _data(other)
+    def __ge__(self, other: TensorLike) -> NDArray[np.bool_]: return self.data >= _data(other)
+    def __eq__(self, other: object) -> NDArray[np.bool_]: return self.data == _data(other)     # type: ignore[override]
+    def __ne__(self, other: object) -> NDArray[np.bool_]: return self.data != _data(other)     # type: ignore[override]
+    __hash__ = object.__hash__              # type: ignore[assignment]
 
     # -- in place: only where no graph is recorded
 
-    def __iadd__(self, other): return self._in_place("+=", np.add, other)
-    def __isub__(self, other): return self._in_place("-=", np.subtract, other)
-    def __imul__(self, other): return self._in_place("*=", np.multiply, other)
-    def __itruediv__(self, other): return self._in_place("/=", np.divide, other)
+    def __iadd__(self, other: TensorLike) -> Tensor: return self._in_place("+=", np.add, other)
+    def __isub__(self, other: TensorLike) -> Tensor: return self._in_place("-=", np.subtract, other)
+    def __imul__(self, other: TensorLike) -> Tensor: return self._in_place("*=", np.multiply, other)
+    def __itruediv__(self, other: TensorLike) -> Tensor: return self._in_place("/=", np.divide, other)
 
-    def _in_place(self, sign, ufunc, other):
+    def _in_place(self, sign: str, ufunc: np.ufunc, other: TensorLike) -> Any:
         """Change a leaf that requires a gradient within its own array, under ``no_grad``.
 
         Other tensors are not changed: ``x += y`` is ``x = x + y`` for them, so that no graph is spoiled.
@@ -288,7 +312,7 @@ class Tensor:
         writes.note(self.data)
         return self
 
-    def __setitem__(self, index, value):
+    def __setitem__(self, index: Index, value: TensorLike) -> None:
         """Change entries within its own array: of any tensor under ``no_grad``, else only where no graph is concerned."""
         if _recording.on and (self.requires_grad or isinstance(value, Tensor) and value.requires_grad):
             raise RuntimeError("setitem: entries of what requires a gradient cannot change, nor be set to what requires one, "
@@ -303,14 +327,14 @@ class Tensor:
 
     # -- the backward pass
 
-    def retain_grad(self):
+    def retain_grad(self) -> None:
         """Keep this tensor's gradient in ``grad`` although it is not a leaf."""
         if not self.requires_grad:
             raise ValueError("retain_grad: this tensor does not require a gradient")
         if self.node is not None and all(kept() is not self for _, kept in self.node.retained):
             self.node.retained.append((self.slot, weakref.ref(self)))
 
-    def backward(self, gradient=None, retain_graph=False):
+    def backward(self, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
         """Add ∂self/∂leaf to ``leaf.grad`` for every leaf that requires a gradient.
 
         gradient        dL/d self, of self's shape; may be left out for a single number (then it is 1)
@@ -339,11 +363,11 @@ class Tensor:
             if dys is None:                                 # its vjp said None all the way: nothing depends on it
                 continue
             for slot, kept in node.retained:
-                if slot in dys and kept() is not None:
-                    _accumulate(kept(), dys[slot])
+                if slot in dys and (tensor := kept()) is not None:
+                    _accumulate(tensor, dys[slot])
             gradients = node.pull_back([dys.get(slot) for slot in range(len(node.outputs))])
             for tensor, dx in zip(node.inputs, gradients):
-                if dx is None:
+                if dx is None or tensor is None:
                     continue
                 if tensor.node is None:
                     _accumulate(tensor, dx)
@@ -354,7 +378,7 @@ class Tensor:
                 node.free()
 
 
-def _accumulate(tensor, gradient):
+def _accumulate(tensor: Tensor, gradient: Array) -> None:
     """tensor.grad += gradient, in an array that is the tensor's own."""
     if tensor.grad is None:
         tensor.grad = np.array(gradient)
@@ -362,7 +386,7 @@ def _accumulate(tensor, gradient):
         tensor.grad = np.asarray(tensor.grad + gradient)        # the sum of two 0-d arrays is a number, no array
 
 
-def topological_order(*tensors):
+def topological_order(*tensors: Tensor) -> list[Node]:
     """The nodes that ``tensors`` were computed by, each after those that its inputs were computed by.
 
     Iterative, so that the depth of a graph is bounded by memory and not by Python's stack.
@@ -384,7 +408,7 @@ def topological_order(*tensors):
     return order
 
 
-def unreached(named_parameters):
+def unreached(named_parameters: Iterable[tuple[str, Tensor]]) -> list[str]:
     """Names of the parameters that require a gradient and that no backward pass has reached since it was cleared.
 
     >>> loss.backward(); unreached(model.named_parameters())
@@ -392,7 +416,7 @@ def unreached(named_parameters):
     return [name for name, tensor in named_parameters if tensor.requires_grad and tensor.grad is None]
 
 
-def first_nonfinite(tensor):
+def first_nonfinite(tensor: Tensor) -> tuple[str, tuple[int, ...]] | None:
     """What first made ``tensor`` NaN or infinite: (name of the operation, its output's shape), or None if all is finite.
 
     A leaf that was not finite to begin with has the name ``"input"``. Needs the graph: call it before ``backward``.
@@ -408,7 +432,15 @@ def first_nonfinite(tensor):
 
 # ------------------------------------------------------------------------------------------------ operations
 
-def differentiable(function=None, *, method=None, multilinear=False):
+@overload
+def differentiable(function: Callable[P, ValueAndVjp]) -> Operation[P, Tensor]: ...
+@overload
+def differentiable(function: Callable[P, ValuesAndVjp]) -> Operation[P, tuple[Tensor, ...]]: ...
+@overload
+def differentiable(function: None = None, *, method: str | tuple[str, ...] | None = None, multilinear: bool = False
+                   ) -> Differentiable: ...
+def differentiable(function: Callable[..., Any] | None = None, *, method: str | tuple[str, ...] | None = None,
+                   multilinear: bool = False) -> Any:
     """Lift ``function(*arrays, **options) -> (value, vjp)`` to tensors.
 
     Positional parameters of ``function`` are its inputs: ``vjp`` returns one gradient for each, in order, None for
@@ -429,7 +461,7 @@ def differentiable(function=None, *, method=None, multilinear=False):
     options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
-    def bind(args, given):
+    def bind(args: tuple[Any, ...], given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Missing inputs from keywords or defaults; surplus positional arguments are options in their order."""
         if variadic:                                        # concatenate([a, b]) as well as concatenate(a, b)
             return (tuple(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else args), given
@@ -437,15 +469,15 @@ def differentiable(function=None, *, method=None, multilinear=False):
         if len(surplus) > len(options):
             raise TypeError(f"{name}: got {len(args)} arguments, expected at most {len(inputs) + len(options)}")
         given = {**dict(zip(options, surplus)), **given}
-        args = list(args[:len(inputs)])
+        args = args[:len(inputs)]
         for p in inputs[len(args):]:
             if p.name not in given and p.default is p.empty:
                 raise TypeError(f"{name}: the argument {p.name} is missing")
-            args.append(given.pop(p.name, p.default))
+            args = *args, given.pop(p.name, p.default)
         return args, given
 
     @functools.wraps(function)
-    def operation(*args, **given):
+    def operation(*args: Any, **given: Any) -> Any:
         if variadic or len(args) != len(inputs):
             args, given = bind(args, given)
         tensors, arrays = _unwrap(name, args)
@@ -462,15 +494,16 @@ def differentiable(function=None, *, method=None, multilinear=False):
                     tensor.requires_grad, tensor.node, tensor.slot = True, node, slot
         return outputs if several else outputs[0]
 
-    operation.raw, operation.multilinear = function, multilinear
-    operation.input_name = lambda i: inputs[i].name if i < len(inputs) else f"input {i}"
-    function.lifted = operation
+    lifted: Any = operation                                 # a plain function, with attributes
+    lifted.raw, lifted.multilinear = function, multilinear
+    lifted.input_name = lambda i: inputs[i].name if i < len(inputs) else f"input {i}"
+    function.lifted = lifted
     for alias in (method,) if isinstance(method, str) else method or ():
-        setattr(Tensor, alias, operation)
-    return operation
+        setattr(Tensor, alias, lifted)
+    return lifted
 
 
-def _unwrap(name, args):
+def _unwrap(name: str, args: Sequence[Any]) -> tuple[list[Tensor | None], list[Any]]:
     """Each argument as a Tensor or None, and as what the function works on.
 
     Tensors of two floating-point types are refused rather than promoted. Constants follow the tensors: a NumPy
@@ -501,7 +534,7 @@ def _unwrap(name, args):
     return tensors, arrays
 
 
-def _named(error, name, arrays):
+def _named(error: Exception, name: str, arrays: Sequence[Any]) -> Exception:
     """``error`` with the operation's name and its inputs' shapes, unless the operation said its name itself."""
     if str(error).startswith(f"{name}:"):
         return error
@@ -510,14 +543,14 @@ def _named(error, name, arrays):
     return kind(f"{name}: {error} (inputs: {shapes})")
 
 
-def _data(value):
+def _data(value: Any) -> Any:
     return value.data if isinstance(value, Tensor) else value
 
 
 _MASKED = "a masked array would lose its mask; expected a plain array, such as masked.filled(0)"
 
 
-def _as_array(data, dtype=None):
+def _as_array(data: TensorLike | ArrayLike, dtype: DTypeLike | None = None) -> Array:
     """An array that a tensor can hold: Python floats become float32, arrays keep their type."""
     if isinstance(data, Tensor):
         data = data.data
@@ -531,7 +564,7 @@ def _as_array(data, dtype=None):
     return array
 
 
-def tensor(array, requires_grad=False, dtype=None):
+def tensor(array: TensorLike | ArrayLike, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor on a copy of ``array`` (an array, a number, or nested lists of numbers).
 
     Python floats become float32; arrays keep their type unless ``dtype`` says otherwise.
