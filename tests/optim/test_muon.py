@@ -7,23 +7,23 @@ import pytest
 
 from tinyformer import nn, optim
 from tinyformer.autograd import Tensor
-from tinyformer.optim.muon import A, B, C, STEPS, orthogonalise
+from tinyformer.optim.muon import A, B, C, STEPS, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (3, 7), (7, 3), (1, 5), (5, 1)])
-def test_orthogonalise_maps_singular_values_and_leaves_their_vectors(rng, shape):
+def test_orthogonalize_maps_singular_values_and_leaves_their_vectors(rng, shape):
     matrix = rng.normal(size=shape)
     u, s, vt = np.linalg.svd(matrix, full_matrices=False)
     s = s / np.linalg.norm(matrix)
     for _ in range(STEPS):
         s = A * s + B * s**3 + C * s**5
-    np.testing.assert_allclose(orthogonalise(matrix), u * s @ vt, atol=1e-6)        # 1e-7 keeps a zero matrix from 0/0
+    np.testing.assert_allclose(orthogonalize(matrix), u * s @ vt, atol=1e-6)        # 1e-7 keeps a zero matrix from 0/0
     assert (0.6 < s).all() and (s < 1.3).all()
 
 
-def test_orthogonalise_keeps_the_type_and_a_zero_matrix():
-    assert orthogonalise(np.zeros((3, 2), np.float32)).dtype == np.float32
-    assert not orthogonalise(np.zeros((3, 2), np.float32)).any()
+def test_orthogonalize_keeps_the_type_and_a_zero_matrix():
+    assert orthogonalize(np.zeros((3, 2), np.float32)).dtype == np.float32
+    assert not orthogonalize(np.zeros((3, 2), np.float32)).any()
 
 
 def test_two_steps_by_the_rule(rng):
@@ -35,7 +35,7 @@ def test_two_steps_by_the_rule(rng):
         theta.grad = g
         optimizer.step()
         m = 0.9 * m + 0.1 * g
-        expected = expected * (1 - 0.05) - 0.1 * np.sqrt(6 / 4) * orthogonalise(0.9 * m + 0.1 * g)
+        expected = expected * (1 - 0.05) - 0.1 * np.sqrt(6 / 4) * orthogonalize(0.9 * m + 0.1 * g)
         np.testing.assert_allclose(theta.data, expected, rtol=1e-12)
 
 

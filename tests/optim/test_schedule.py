@@ -55,7 +55,7 @@ def test_inverse_square_root_as_published():
     highest = optim.InverseSquareRootSchedule.of_width(512, 10)
     found = rates(optim.InverseSquareRootSchedule(optimizer(), 10, highest), 30)
     np.testing.assert_allclose(found, [512 ** -0.5 * min(n ** -0.5, n * 10 ** -1.5) for n in range(1, 31)], rtol=1e-14)
-    with pytest.raises(ValueError, match="InverseSquareRootSchedule: warmup_steps is 0, expected a whole number of at least 1"):
+    with pytest.raises(ValueError, match="InverseSquareRootSchedule: warmup_steps is 0, expected an integer of at least 1"):
         optim.InverseSquareRootSchedule(optimizer(), 0)
 
 
@@ -138,12 +138,12 @@ def test_a_restored_optimizer_does_not_shift_the_schedule():
 
 
 @pytest.mark.parametrize("make, kind, message", [
-    (lambda o: optim.CosineSchedule(o, 5, 4), ValueError, "CosineSchedule: warmup_steps is 5, expected a number from 0 to"),
+    (lambda o: optim.CosineSchedule(o, 5, 4), ValueError, "CosineSchedule: warmup_steps is 5, expected an integer from 0 to 4"),
     (lambda o: optim.CosineSchedule(o, -1, 4), ValueError, "warmup_steps is -1"),
     (lambda o: optim.LinearSchedule(o, 0, 4, max_lr=0.1, min_lr=0.2), ValueError, "LinearSchedule: min_lr is 0.2, expected"),
     (lambda o: optim.LinearSchedule(o, 0, 4, max_lr=math.nan), ValueError, "max_lr is nan, expected a finite number"),
-    (lambda o: optim.StepSchedule(o, 0), ValueError, "StepSchedule: step_size is 0, expected a whole number of at least 1"),
-    (lambda o: optim.ExponentialSchedule(o, 1.5), ValueError, "gamma is 1.5, expected a number above 0, at most 1"),
+    (lambda o: optim.StepSchedule(o, 0), ValueError, "StepSchedule: step_size is 0, expected an integer of at least 1"),
+    (lambda o: optim.ExponentialSchedule(o, 1.5), ValueError, "gamma is 1.5, expected a finite number above 0 and at most 1"),
     (lambda o: optim.ReduceOnPlateau(o, factor=1.0), ValueError, "ReduceOnPlateau: factor is 1.0"),
     (lambda o: optim.ReduceOnPlateau(o, patience=-1), ValueError, "patience is -1"),
     (lambda o: optim.StepSchedule([o], 1), TypeError, "StepSchedule: optimizer is a list, expected an Optimizer"),

@@ -202,7 +202,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     ("data.length=0", "data.length: got 0, expected at least 1"),
     ("data.stress=false", "data.stress: got false, but reverse has no stress; expected true"),
     ("data.unknown=1.5", "data.unknown: got 1.5, expected a share, 0 … 1"),
-    ("train.schedule=linear", "train.schedule: got 'linear', expected 'cosine' or 'inverse-sqrt'"),
+    ("train.schedule=step", "train.schedule: got 'step', expected one of cosine, inverse-sqrt, linear"),
 ))
 def test_settings_that_cannot_be_used(setting, message):
     with pytest.raises(RecipeError, match=message):

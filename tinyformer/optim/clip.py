@@ -1,43 +1,51 @@
-"""Bounds on gradients, between ``backward`` and the optimiser's step."""
+"""Bounds on gradients, between ``backward`` and the optimizer's step."""
 
 from __future__ import annotations
 
 import math
-import numbers
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import kernels
 from ..autograd import Tensor
+from ..number_checks import check_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
 
-def clip_grad_norm_(parameters, max_norm):
-    """Shorten the gradients, as one long vector, to length ``max_norm`` if it is longer. Returns the length before (float).
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:
+    """Scale the gradients down, as one long vector, to norm ``max_norm`` if theirs is larger. Returns the norm before.
 
         ‖g‖ = √Σ g²        g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶))
 
-    The direction stays. If the length is NaN or infinite the gradients are left as they are, for the caller to see.
-    Parameters without a gradient count as zero.   Source: Pascanu et al. (2013), algorithm 1; book (5.7); the 10⁻⁶ is PyTorch's.
+    The direction stays. If the norm is NaN or infinite, the gradients stay as they are, and the caller sees it in the
+    result. Parameters without a gradient count as zero. max_norm is a number of at least 0, possibly infinite.
+
+    Source: Pascanu et al. (2013), algorithm 1; book (5.7); the 10⁻⁶ is PyTorch's.
     """
-    _expect_bound("clip_grad_norm_", "max_norm", max_norm)
+    max_norm = check_number("clip_grad_norm_", "max_norm", max_norm, at_least=0, finite=False)
     gradients = _gradients("clip_grad_norm_", parameters)
-    norm = _length(gradients)
-    scale = float(max_norm) / (norm + 1e-6)
+    norm = _norm(gradients)
+    scale = max_norm / (norm + 1e-6)
     if math.isfinite(norm) and scale < 1:
         for g in gradients:
             np.multiply(g, scale, out=g)
     return norm
 
 
-def clip_grad_value_(parameters, clip_value):
-    """Hold every number of every gradient within [−clip_value, clip_value]. This may turn the gradient's direction."""
-    _expect_bound("clip_grad_value_", "clip_value", clip_value)
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Clip every entry of every gradient to [−clip_value, clip_value]. The gradient's direction may change."""
+    clip_value = check_number("clip_grad_value_", "clip_value", clip_value, at_least=0, finite=False)
     for g in _gradients("clip_grad_value_", parameters):
-        np.clip(g, -float(clip_value), float(clip_value), out=g)
+        np.clip(g, -clip_value, clip_value, out=g)
 
 
-def _length(gradients):
-    """√Σ g² (float). Where the squares leave the range of their type: m · √Σ (g/m)², with m = max |g|, in float64."""
+def _norm(gradients: Sequence[NDArray[Any]]) -> float:
+    """√Σ g². Where the squares leave the range of their type: m · √Σ (g/m)², with m = max |g|, in float64."""
     with np.errstate(over="ignore", under="ignore"):
         squares = kernels.sum_of_squares(gradients)
     if 1e-30 < squares < math.inf or math.isnan(squares):
@@ -48,14 +56,9 @@ def _length(gradients):
     return largest * math.sqrt(kernels.sum_of_squares([g.astype(np.float64) / largest for g in gradients]))
 
 
-def _gradients(operation, parameters):
+def _gradients(operation: str, parameters: Any) -> list[NDArray[Any]]:
     parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     for i, parameter in enumerate(parameters):
         if not isinstance(parameter, Tensor):
             raise TypeError(f"{operation}: parameter {i} is a {type(parameter).__name__}, expected a Tensor")
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
-
-
-def _expect_bound(operation, name, bound):
-    if isinstance(bound, bool) or not isinstance(bound, numbers.Real) or not bound >= 0:
-        raise ValueError(f"{operation}: {name} is {bound!r}, expected a number of at least 0")

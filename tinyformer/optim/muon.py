@@ -1,78 +1,102 @@
-"""Muon: momentum whose steps are made orthogonal."""
+"""Muon: momentum whose steps are orthogonalized."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..kernels import matmul
+from ..number_checks import check_number
 from .adaptive import AdamW
 from .optimizer import Optimizer, param_groups_by_decay
 
-# Jordan's coefficients of x ↦ a x + b x³ + c x⁵: steep at 0, so that small singular values grow fast. The price is that
-# they end somewhere in 0.7…1.2 and not at 1, which matters little to training.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..autograd import Tensor
+    from .optimizer import Group, Move, State
+
+# Jordan's coefficients of x ↦ a x + b x³ + c x⁵: steep at 0, so that small singular values grow fast. In
+# return they end somewhere in 0.7…1.2 and not at 1, which matters little to training.
 A, B, C = 3.4445, -4.7750, 2.0315
 STEPS = 5
 
 
-class Muon(AdamW):
-    """Steps along the orthogonal matrix nearest to the momentum, so that every direction of a layer moves at one speed.
+class Muon(AdamW, recipe="muon"):
+    """Steps along the orthogonal matrix nearest to the momentum: all directions of a layer move at the same speed.
 
         m ← μ m + (1 − μ) g                     momentum μ
-        u = μ m + (1 − μ) g                     Nesterov's look ahead
+        u = μ m + (1 − μ) g                     Nesterov's look-ahead
         θ ← (1 − η λ) θ                         weight decay λ
-        θ ← θ − η √max(1, rows/columns) U Vᵀ    where u = U S Vᵀ: its singular values all made 1
+        θ ← θ − η √max(1, rows/columns) U Vᵀ    where u = U S Vᵀ: all singular values set to 1
 
-    This is for the matrices of hidden layers. A group with ``"use_muon": False`` (embeddings, norms, biases) is moved by
-    AdamW instead, with ``betas`` and ``eps``; ``param_groups_for_muon`` makes both kinds. The two want rates of their own: in
-    those units 0.02 to 0.1 here, some 0.003 there.
+    Muon is meant for the matrices of hidden layers. AdamW, with ``betas`` and ``eps``, updates a group with
+    ``"use_muon": False`` (embeddings, norms, biases); ``param_groups_for_muon`` makes both kinds of groups. The
+    learning rates differ: 0.02 to 0.1 for Muon, about 0.003 for AdamW. A recipe gives them as ``muon_lr`` and ``lr``.
 
-    Source: Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks". PyTorch's torch.optim.Muon is the
-    same rule for matrices alone; it computes U Vᵀ in bfloat16, we in the parameter's own type.
+    Source: Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks". PyTorch's torch.optim.Muon
+    is the same rule, for matrices only; it computes U Vᵀ in bfloat16, we in the parameter's own type.
+
+    Raises ValueError for a parameter under Muon that is no matrix, and for a momentum outside 0 ≤ momentum < 1; else as
+    AdamW.
     """
 
-    def __init__(self, parameters, lr=2e-2, momentum=0.95, weight_decay=0.1, betas=(0.9, 0.999), eps=1e-8, use_muon=True):
+    def __init__(self, parameters: Iterable[Tensor] | Iterable[Group], lr: float = 2e-2, momentum: float = 0.95,
+                 weight_decay: float = 0.1, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 use_muon: bool = True) -> None:
         Optimizer.__init__(self, parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, betas=betas, eps=eps,
                            use_muon=use_muon)
         for group, parameter in self._parameters():
             if group["use_muon"] and parameter.ndim != 2:
-                raise ValueError(f"Muon: a parameter has shape {parameter.shape}, expected a matrix; give others a group with "
-                                 f"'use_muon': False")
+                raise ValueError(f"Muon: a parameter has shape {parameter.shape}, expected a matrix; give others a "
+                                 f"group with 'use_muon': False")
 
-    def check(self, group):
+    def check(self, group: Group) -> None:
+        """Raise an error if an option is out of its range."""
         super().check(group)
-        self.expect_number(group, "momentum", below=1)
+        self.check_options(group, "momentum", at_least=0, below=1)
 
-    def buffers(self, group):
+    @classmethod
+    def recipe_groups(cls, parameters: Iterable[Tensor], hidden: Iterable[Tensor], settings: Any) -> list[Group]:
+        """``param_groups_for_muon`` with the recipe's ``muon_lr`` and ``weight_decay``."""
+        return param_groups_for_muon(parameters, hidden, settings.muon_lr, settings.weight_decay)
+
+    def buffers(self, group: Group) -> dict[str, float]:
+        """m; for groups without Muon those of AdamW."""
         return {"momentum_buffer": 0.0} if group["use_muon"] else super().buffers(group)
 
-    def update_all(self, moved):
+    def update_all(self, moved: Sequence[Move]) -> None:
+        """AdamW for the groups without Muon, in one kernel, and ``update`` for each matrix of the rest."""
         super().update_all([each for each in moved if not each[-1]["use_muon"]])
         for each in moved:
             if each[-1]["use_muon"]:
                 self.update(*each)
 
-    def update(self, theta, g, state, group):
+    def update(self, theta: NDArray[Any], g: NDArray[Any], state: State, group: Group) -> None:
+        """θ ← (1 − η λ) θ − η √max(1, rows/columns) U Vᵀ."""
         mu, m = group["momentum"], state["momentum_buffer"]
         m *= mu
         m += (1 - mu) * g
-        step = orthogonalise(mu * m + (1 - mu) * g)
+        step = orthogonalize(mu * m + (1 - mu) * g)
         step *= group["lr"] * math.sqrt(max(1, theta.shape[0] / theta.shape[1]))
         theta *= 1 - group["lr"] * group["weight_decay"]
         theta -= step
 
 
-def orthogonalise(matrix):
-    """About U Vᵀ for the matrix U S Vᵀ, by five Newton–Schulz steps from X = matrix / ‖matrix‖:
+def orthogonalize(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Approximately U Vᵀ for the matrix U S Vᵀ, by five Newton–Schulz steps from X = matrix / ‖matrix‖:
 
         X ← a X + (b G + c G²) X,   G = X Xᵀ
 
-    Each step maps every singular value x to a x + b x³ + c x⁵ and leaves U and V as they are: no decomposition is computed,
-    only small products.
+    Each step maps every singular value x to a x + b x³ + c x⁵ and leaves U and V as they are: no decomposition is
+    computed, only small products.
     """
     tall = matrix.shape[0] > matrix.shape[1]
-    X = matrix.T if tall else matrix                        # G is then the smaller of the two squares
+    X = matrix.T if tall else matrix                        # G is then the smaller of the two products
     X = X / (np.linalg.norm(X) + X.dtype.type(1e-7))
     for _ in range(STEPS):
         G = matmul(X, X.T)
@@ -80,13 +104,18 @@ def orthogonalise(matrix):
     return X.T if tall else X
 
 
-def param_groups_for_muon(parameters, hidden, lr, weight_decay):
-    """Three groups: the matrices ``hidden`` for Muon at its own ``lr``; for AdamW, at the optimiser's rate, the other matrices
-    and tables, with the same ``weight_decay``, and the vectors, with none.
+def param_groups_for_muon(parameters: Iterable[Tensor], hidden: Iterable[Tensor], lr: float,
+                          weight_decay: float) -> list[Group]:
+    """Three groups: ``hidden`` matrices for Muon, other matrices for AdamW, and vectors for AdamW without weight decay.
+
+    lr              of Muon; AdamW has the optimizer's rate
+    weight_decay    of all matrices and tables
 
     >>> hidden = [module.weight for _, module in model.named_modules() if isinstance(module, nn.Linear)]
     >>> Muon(param_groups_for_muon(model.parameters(), hidden, lr=0.05, weight_decay=0.1), lr=3e-3)
     """
+    lr = check_number("param_groups_for_muon", "lr", lr, at_least=0)
+    weight_decay = check_number("param_groups_for_muon", "weight_decay", weight_decay, at_least=0)
     chosen = {id(parameter) for parameter in hidden}
     learned = [parameter for parameter in parameters if parameter.requires_grad]
     rest = [parameter for parameter in learned if id(parameter) not in chosen]

@@ -1,66 +1,115 @@
-"""What all optimisers share: groups of parameters, the state of each parameter, and how that state is saved."""
+"""What all optimizers share: groups of parameters, the state of each parameter, and how that state is saved."""
 
 from __future__ import annotations
 
-import math
-import numbers
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd import FLOATS, Tensor
+from ..number_checks import check_fraction, check_number
 from ..writes import note
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    Group = dict[str, Any]
+    State = dict[str, Any]
+    Move = tuple[NDArray[Any], NDArray[Any], State, Group]      # θ, its gradient, its state and its group
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {}             # by the name that recipes give in train.optimizer
 
 
 class Optimizer:
-    """Base of all optimisers: walks the parameters that have a gradient and applies the rule of the subclass to each.
+    """Base of all optimizers: applies the rule of the subclass to every parameter that has a gradient.
 
-    parameters      tensors, such as ``model.parameters()``; or groups, each a dictionary with "params" and its own options:
-                    ``[{"params": decayed}, {"params": rest, "weight_decay": 0.0}]``
-    param_groups    a list of dictionaries, one a group: "params" and every option. A schedule writes "lr" here.
+    parameters      tensors, such as ``model.parameters()``; or groups, each a dictionary with "params" and its own
+                    options: ``[{"params": decayed}, {"params": rest, "weight_decay": 0.0}]``
+    options         learning rate ``lr``, ``weight_decay`` and the options of the subclass, for all groups
+    param_groups    a list of dictionaries, one for each group: "params" and every option. A schedule writes "lr" here.
+    state           a list of dictionaries, one for each parameter: "step" and the arrays by name
 
-    A subclass has ``update`` (the rule), ``buffers`` (the arrays it keeps) and ``check`` (which options are right).
-    A parameter without a gradient is skipped: neither it nor its state changes. A group that gives its own "lr" keeps the
-    ratio of it to the optimiser's ("lr_scale") under every schedule.
+    A subclass has ``update`` (the rule), ``buffers`` (the arrays that it keeps) and ``check`` (the ranges of its
+    options). With ``class Mine(Optimizer, recipe="mine")`` recipes can name it: ``train.optimizer = "mine"``; then
+    ``recipe_options`` says which settings of the recipe it takes.
+
+    A parameter without a gradient is skipped: neither the parameter nor its state changes. A group that gives its own
+    "lr" keeps the ratio of its rate to the optimizer's ("lr_scale") under every schedule.
+
+    Raises TypeError for parameters or options of a wrong type, ValueError for values out of range, for a parameter that
+    occurs twice and for one that was computed.
     """
 
-    def __init__(self, parameters, **options):
-        self.defaults = options
+    def __init_subclass__(cls, recipe: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if recipe is not None:
+            OPTIMIZERS[recipe] = cls
+
+    def __init__(self, parameters: Iterable[Tensor] | Iterable[Group], *, lr: float, weight_decay: float = 0.0,
+                 **options: Any) -> None:
+        self.defaults: Group = {"lr": lr, "weight_decay": weight_decay, **options}
         self.check(self.defaults)
         self.param_groups = self._grouped(parameters)
-        self.state = [{} for _ in self._parameters()]       # one for each parameter: "step" and the arrays by name
+        self.state: list[State] = [{} for _ in self._parameters()]
 
-    # -- what a subclass says
+    # -- what a subclass defines
 
-    def update(self, theta, g, state, group):
-        """Move the array ``theta`` against its gradient ``g``, both as they are; ``state["step"]`` counts from 1."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what its update is")
+    def update(self, theta: NDArray[Any], g: NDArray[Any], state: State, group: Group) -> None:
+        """Change the array ``theta`` in place by its gradient ``g``, which stays; ``state["step"]`` counts from 1."""
+        raise NotImplementedError(f"{type(self).__name__} does not define its update")
 
-    def update_all(self, moved):
-        """``update`` for each (theta, g, state, group) of a step; a rule that can move all parameters at once does it here."""
+    def update_all(self, moved: Sequence[Move]) -> None:
+        """``update`` for each (theta, g, state, group) of a step; override it for a rule that updates all at once."""
         for each in moved:
             self.update(*each)
 
-    def buffers(self, group):
-        """{name: value that it starts at} of the arrays of the parameter's shape that the rule keeps."""
+    def buffers(self, group: Group) -> dict[str, float]:
+        """{name: initial value} of the arrays that the rule keeps for each parameter, each of the parameter's shape."""
         return {}
 
-    def check(self, group):
-        """Raise ValueError if an option is out of range."""
-        self.expect_number(group, "lr")
-        self.expect_number(group, "weight_decay")
+    def check(self, group: Group) -> None:
+        """Raise TypeError or ValueError if an option of ``group`` is wrong, and make each a Python number."""
+        self.check_options(group, "lr", "weight_decay", at_least=0)
 
-    def expect_number(self, group, name, below=math.inf):
-        """``group[name]`` must be a number of at least 0 and under ``below``."""
-        value = group[name]
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < below:
-            limit = "" if below == math.inf else f" and under {below:g}"
-            raise ValueError(f"{type(self).__name__}: {name} is {value!r}, expected a finite number of at least 0{limit}")
-        group[name] = float(value)                          # a NumPy number would promote float32 arrays
+    def check_options(self, group: Group, *names: str, **bounds: Any) -> None:
+        """Check that the options ``names`` are finite numbers within ``bounds``, as ``check_number`` takes them."""
+        for name in names:
+            group[name] = check_number(self, name, group[name], **bounds)
+
+    @classmethod
+    def from_recipe(cls, parameters: Iterable[Tensor], settings: Any, hidden: Iterable[Tensor] = (),
+                    levels: Sequence[Iterable[Tensor]] = ()) -> Self:
+        """The optimizer that a recipe's [train] section describes, for a model's ``parameters``.
+
+        settings    lr, weight_decay, layer_decay and what ``recipe_options`` reads
+        hidden      the matrices of the model's hidden layers, for rules that treat them differently
+        levels      of the model, see ``param_groups_by_level``: level n learns at layer_decayⁿ times the rate
+        """
+        groups = cls.recipe_groups(parameters, hidden, settings)
+        groups = param_groups_by_level(groups, levels, settings.lr, settings.layer_decay)
+        return cls(groups, lr=settings.lr, **cls.recipe_options(settings))
+
+    @classmethod
+    def recipe_options(cls, settings: Any) -> dict[str, Any]:
+        """The options that this optimizer takes from a recipe's [train] section, besides "lr" and "weight_decay"."""
+        return {}
+
+    @classmethod
+    def recipe_groups(cls, parameters: Iterable[Tensor], hidden: Iterable[Tensor], settings: Any) -> list[Group]:
+        """The groups of ``parameters`` in a recipe: weight decay on matrices, none on vectors."""
+        return param_groups_by_decay(parameters, settings.weight_decay)
 
     # -- a step
 
-    def step(self):
-        """Apply one update to every parameter that has a gradient."""
+    def step(self) -> None:
+        """Apply one update to every parameter that has a gradient.
+
+        Raises ValueError if a gradient differs from its parameter in shape or type, or if a parameter is read-only.
+        """
         moved = []
         for i, (group, parameter) in enumerate(self._parameters()):
             theta, g = parameter.data, parameter.grad
@@ -70,14 +119,14 @@ class Optimizer:
                 raise ValueError(f"{type(self).__name__}: parameter {i} is {theta.dtype} {theta.shape}, "
                                  f"but its gradient is {g.dtype} {g.shape}: expected one like the parameter")
             if not theta.flags.writeable:
-                raise ValueError(f"{type(self).__name__}: parameter {i} is read-only, expected an array that can change; give "
-                                 f"it a copy")
+                raise ValueError(f"{type(self).__name__}: parameter {i} is read-only, expected an array that can "
+                                 f"change; give it a copy")
             state = self.state[i]
             if not state:
                 state["step"] = 0
                 state.update((name, np.full_like(theta, start)) for name, start in self.buffers(group).items())
             for name, array in state.items():
-                if name != "step" and array.dtype != theta.dtype:       # the model changed its type: so does what is kept
+                if name != "step" and array.dtype != theta.dtype:       # the model changed its type
                     state[name] = array.astype(theta.dtype)
             state["step"] += 1
             moved.append((theta, g, state, group))
@@ -85,20 +134,21 @@ class Optimizer:
             note(theta)                                     # before the first write, in case one of them fails
         self.update_all(moved)
 
-    def zero_grad(self):
-        """Forget the gradients of all parameters."""
+    def zero_grad(self) -> None:
+        """Set the gradients of all parameters to None."""
         for _, parameter in self._parameters():
             parameter.grad = None
 
     # -- state
 
-    def state_dict(self):
-        """All that a later run needs to go on exactly here: fit for JSON, but for "arrays", which is fit for safetensors.
+    def state_dict(self) -> dict[str, Any]:
+        """What a later run needs to continue exactly here: "arrays" is fit for safetensors, all else for JSON.
 
             {"optimizer": "AdamW", "param_groups": [{"lr": 0.001, …, "params": [0, 1]}], "steps": [7, 7],
              "arrays": {"0.exp_avg": array, …}}
 
-        Parameters are known by their place in the groups. The arrays are the optimiser's own: copy what must not change.
+        Parameters are numbered in the order of the groups. The arrays are the optimizer's own: copy what must not
+        change.
         """
         numbers_of = iter(range(len(self.state)))
         groups = [{**{name: list(value) if isinstance(value, tuple) else value for name, value in group.items()},
@@ -108,11 +158,11 @@ class Optimizer:
         return {"optimizer": type(self).__name__, "param_groups": groups,
                 "steps": [state.get("step", 0) for state in self.state], "arrays": arrays}
 
-    def load_state_dict(self, state):
-        """Go on from ``state``, the ``state_dict`` of an optimiser over parameters of these shapes in these groups.
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from ``state``, the ``state_dict`` of an optimizer over parameters of the same shapes and groups.
 
-        The options, learning rates among them, are those of ``state``. Raises ValueError when anything does not fit, and
-        then nothing has changed.
+        The options, learning rates among them, are those of ``state``. Raises ValueError, or TypeError for an option of
+        a wrong type, when anything does not fit; then nothing has changed.
         """
         mine = self.state_dict()
         missing = [name for name in mine if name not in state]
@@ -143,7 +193,8 @@ class Optimizer:
                     self._refuse(f"the array {i}.{name} is missing")
                 array = np.array(array)
                 if array.shape != parameter.shape or array.dtype != parameter.dtype:
-                    self._refuse(f"{i}.{name} is {array.dtype} {array.shape}, expected {parameter.dtype} {parameter.shape}")
+                    self._refuse(f"{i}.{name} is {array.dtype} {array.shape}, "
+                                 f"expected {parameter.dtype} {parameter.shape}")
                 loaded[i][name] = array
         if arrays:
             self._refuse(f"it has arrays that nothing here uses: {', '.join(arrays)}")
@@ -152,19 +203,20 @@ class Optimizer:
             own.update(group)
         self.state = loaded
 
-    def _refuse(self, why):
+    def _refuse(self, why: str) -> NoReturn:
         raise ValueError(f"load_state_dict: this state does not fit {type(self).__name__}: {why}")
 
     # -- groups
 
-    def _parameters(self):
-        """(group, parameter), in the order of the groups: a parameter's place here is its number."""
+    def _parameters(self) -> list[tuple[Group, Tensor]]:
+        """(group, parameter) in the order of the groups. The index of a parameter in this list is its number."""
         return [(group, parameter) for group in self.param_groups for parameter in group["params"]]
 
-    def _grouped(self, parameters):
+    def _grouped(self, parameters: Any) -> list[Group]:
         name = type(self).__name__
         if isinstance(parameters, (Tensor, dict)):
-            raise TypeError(f"{name}: parameters is a {type(parameters).__name__}, expected a list of tensors or groups")
+            kind = type(parameters).__name__
+            raise TypeError(f"{name}: parameters is a {kind}, expected a list of tensors or groups")
         given = list(parameters)
         groups = given if given and all(isinstance(group, dict) for group in given) else [{"params": given}]
         result, seen = [], set()
@@ -185,50 +237,56 @@ class Optimizer:
         return result
 
     @staticmethod
-    def _expect_parameter(which, parameter, seen):
+    def _expect_parameter(which: str, parameter: Any, seen: set[int]) -> None:
         if not isinstance(parameter, Tensor):
             raise TypeError(f"{which} is a {type(parameter).__name__}, expected a Tensor")
         if parameter.dtype not in FLOATS:
             raise TypeError(f"{which} is {parameter.dtype}, expected float32 or float64")
-        if not parameter.is_leaf:
+        if parameter.node is not None:
             raise ValueError(f"{which} was computed by {parameter.node.operation.__name__}: only leaves can be learned")
         if id(parameter) in seen:
-            raise ValueError(f"{which}, of shape {parameter.shape}, is there twice: it would be moved twice a step")
+            raise ValueError(f"{which}, of shape {parameter.shape}, is there twice: it would be updated twice a step")
         seen.add(id(parameter))
 
-    def __repr__(self):
-        groups = "; ".join(f"{len(group['params'])} parameters, "
-                           + ", ".join(f"{k}={v}" for k, v in group.items() if k != "params") for group in self.param_groups)
-        return f"{type(self).__name__}({groups})"
+    def __repr__(self) -> str:
+        groups = ["".join([f"{len(group['params'])} parameters",
+                           *(f", {k}={v}" for k, v in group.items() if k != "params")]) for group in self.param_groups]
+        return f"{type(self).__name__}({'; '.join(groups)})"
 
 
-def param_groups_by_decay(parameters, weight_decay):
-    """Two groups: matrices and tables with ``weight_decay``; biases and norms' weights, which are vectors, with none.
+def param_groups_by_decay(parameters: Iterable[Tensor], weight_decay: float) -> list[Group]:
+    """Two groups: matrices and tables with ``weight_decay``; biases and norms' weights, which are vectors, with 0.
 
     >>> AdamW(param_groups_by_decay(model.parameters(), 0.1), lr=1e-3)
 
     Decay pulls towards zero, which for the weight of a norm means towards an output of zero. Parameters that require no
-    gradient and a group that would be empty are left out.   Source: the split of nanoGPT's published recipe.
+    gradient are left out, and so is an empty group.   Source: the split of nanoGPT's published recipe.
     """
+    weight_decay = check_number("param_groups_by_decay", "weight_decay", weight_decay, at_least=0)
     learned = [parameter for parameter in parameters if parameter.requires_grad]
-    groups = [{"params": [p for p in learned if p.ndim >= 2], "weight_decay": weight_decay},
-              {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0}]
+    groups: list[Group] = [{"params": [p for p in learned if p.ndim >= 2], "weight_decay": weight_decay},
+                           {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 
 
-def param_groups_by_level(groups, levels, lr, decay):
-    """``groups``, each parted by the levels of a model from the top down: level n learns at decayⁿ times the rate of its group.
+def param_groups_by_level(groups: Iterable[Group], levels: Sequence[Iterable[Tensor]], lr: float,
+                          decay: float) -> list[Group]:
+    """``groups``, divided by the levels of a model from the top down: level n learns at decayⁿ times its group's rate.
 
-    levels      lists of parameters; those in none learn at the full rate
+    levels      lists of parameters; parameters in none of them learn at the full rate
     lr          the rate of groups that do not give their own
+    decay       factor between neighboring levels, 0 ≤ decay ≤ 1
 
-    Lower layers of a trained network hold what every task needs, and change less.   Source: Howard and Ruder (2018), ULMFiT.
+    Lower layers of a trained network hold what every task needs, and change less.   Source: Howard and Ruder (2018),
+    ULMFiT.
     """
+    lr = check_number("param_groups_by_level", "lr", lr, at_least=0)
+    decay = check_fraction("param_groups_by_level", "decay", decay)
     level = {id(parameter): n for n, parameters in enumerate(levels) for parameter in parameters}
-    parted = []
+    divided: list[Group] = []
     for group in groups:
         for n in range(max(len(levels), 1)):
             params = [p for p in group["params"] if level.get(id(p), 0) == n]
             if params:
-                parted.append({**group, "params": params, "lr": group.get("lr", lr) * decay ** n})
-    return parted
+                divided.append({**group, "params": params, "lr": group.get("lr", lr) * decay ** n})
+    return divided

@@ -9,7 +9,10 @@ import dataclasses
 import math
 import os
 
-from ..nn import init
+import numpy as np
+
+from ..nn import Parameter, init
+from ..optim import OPTIMIZERS
 
 TOO_LARGE = ("maximum allowed dimension", "maximum allowed size", "too big", "too large")     # NumPy, of an array's shape
 
@@ -18,7 +21,7 @@ def check_memory(recipe, config):
     """Raise a ValueError if training ``recipe`` with a model of ``config`` needs more than the physical memory.
 
         parameters      4 bytes each
-        gradients       4 bytes each, and the optimizer's moments: 8 bytes for AdamW, 4 for Muon
+        gradients       4 bytes each, and the optimizer's arrays: 8 bytes for AdamW, 4 for Muon
         activations     one (B, T, C) array of float32 for each layer, which the backward pass reads; where the length T depends on the
                         batch, T = 1
     """
@@ -33,7 +36,7 @@ def check_memory(recipe, config):
             raise
         raise ValueError(f"the model does not fit into the {_size(memory)} of memory of this machine: {error}; "
                          f"use smaller sizes in [model]") from None
-    trained = 0 if settings.layer_decay == 0 else 8 if settings.optimizer == "muon" else 12
+    trained = 0 if settings.layer_decay == 0 else 4 + _optimizer_bytes(settings)
     tokens = getattr(config, "block_size", 1) if recipe.task.name == "language" and not recipe.data.lines else 1
     width = min(getattr(config, "n_embd", 1), getattr(config, "n_hidden", math.inf)) * getattr(config, "n_layer", 1)
     needed = {"parameters": 4 * parameters, "gradients and optimizer state": trained * parameters,
@@ -42,6 +45,13 @@ def check_memory(recipe, config):
         parts = ", ".join(f"{_size(number)} for {name}" for name, number in needed.items())
         raise ValueError(f"the training needs at least {_size(sum(needed.values()))} of memory ({parts}), but this machine has "
                          f"{_size(memory)}; use smaller sizes in [model] or a smaller train.batch_size")
+
+
+def _optimizer_bytes(settings):
+    """Bytes that the optimizer keeps for each entry of a hidden layer's matrix of float32."""
+    matrix = Parameter(np.zeros((1, 1), np.float32))
+    optimizer = OPTIMIZERS[settings.optimizer].from_recipe([matrix], settings, hidden=[matrix])
+    return 4 * len(optimizer.buffers(optimizer.param_groups[0]))
 
 
 def count_parameters(kind, config):

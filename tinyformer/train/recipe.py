@@ -12,6 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from ..files import read_text
 from ..models import MODELS, trainable
+from ..optim import OPTIMIZERS, SCHEDULES
 from .tasks import TASKS
 
 FOLDER = Path(__file__).parent.parent / "recipes"
@@ -31,8 +32,8 @@ class TrainSettings:
     batch_size: int = 12                # windows in one forward pass
     accumulate: int = 1                 # forward passes whose gradients make one step
     seed: int = 1
-    optimizer: str = "adamw"            # "adamw", or "muon" for the matrices of hidden layers and AdamW for the rest
-    schedule: str = "cosine"            # after the warm-up; or "inverse-sqrt", down with the root of the step (without min_lr)
+    optimizer: str = "adamw"            # a name in optim.OPTIMIZERS; "muon" is AdamW but for the matrices of hidden layers
+    schedule: str = "cosine"            # a name in optim.SCHEDULES: after the warm-up; "inverse-sqrt" ignores min_lr
     lr: float = 1e-3                    # the highest; warmed up to, then down along the schedule
     min_lr: float = 1e-4
     muon_lr: float = 0.02               # Muon's own highest rate, warmed up and brought down like the other
@@ -211,10 +212,9 @@ def _validate(recipe):
                           f"expected 1")
     if train.min_lr > train.lr:
         raise RecipeError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
-    if train.schedule not in ("cosine", "inverse-sqrt"):
-        raise RecipeError(f"train.schedule: got {train.schedule!r}, expected 'cosine' or 'inverse-sqrt'")
-    if train.optimizer not in ("adamw", "muon"):
-        raise RecipeError(f"train.optimizer: got {train.optimizer!r}, expected 'adamw' or 'muon'")
+    for key, known in {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}.items():
+        if getattr(train, key) not in known:
+            raise RecipeError(f"train.{key}: got {getattr(train, key)!r}, expected one of {', '.join(sorted(known))}")
     try:
         recipe.data.check()
         recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))

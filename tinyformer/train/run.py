@@ -16,8 +16,7 @@ import numpy as np
 from .. import rng as randomness
 from ..files import remove_unfinished, replace_file
 from ..nn import Linear, MultiheadAttention
-from ..optim import (AdamW, CosineSchedule, InverseSquareRootSchedule, Muon, param_groups_by_decay, param_groups_by_level,
-                     param_groups_for_muon)
+from ..optim import OPTIMIZERS, SCHEDULES
 from ..viz import draw_losses
 from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from .interrupt import Interruptible
@@ -63,7 +62,7 @@ class Run:
         self.model = recipe.model_class(config)
         task.prepare(self.model)
         self.optimizer = _optimizer(self.model, settings)
-        self.schedule = _schedule(self.optimizer, settings)
+        self.schedule = SCHEDULES[settings.schedule].from_recipe(self.optimizer, settings)
         self.batches = np.random.default_rng(settings.seed)                     # which examples make a batch
         self.step, self.seconds = 0, 0.0
         self.best = None                                    # with patience: (the lowest cost, its step and loss) …
@@ -141,27 +140,14 @@ class Run:
 
 
 def _optimizer(model, settings):
-    """The optimiser that the settings name, with no weight decay on vectors; lower layers learn more slowly by layer_decay."""
-    betas = (settings.beta1, settings.beta2)
+    """The optimizer that the settings name. With a layer_decay of 0 all but the highest level stay as they are."""
     levels = model.levels() if settings.layer_decay < 1 else []
     for parameter in (p for level in levels[1:] for p in level if not settings.layer_decay):
         parameter.requires_grad = False
-    if settings.optimizer == "muon":
-        modules = [module for _, module in model.named_modules()]
-        hidden = [module.weight for module in modules if isinstance(module, Linear)]
-        hidden += [module.in_proj_weight for module in modules if isinstance(module, MultiheadAttention)]
-        groups = param_groups_for_muon(model.parameters(), hidden, settings.muon_lr, settings.weight_decay)
-        return Muon(param_groups_by_level(groups, levels, settings.lr, settings.layer_decay), lr=settings.lr, betas=betas)
-    groups = param_groups_by_decay(model.parameters(), settings.weight_decay)
-    return AdamW(param_groups_by_level(groups, levels, settings.lr, settings.layer_decay), lr=settings.lr, betas=betas)
-
-
-def _schedule(optimizer, settings):
-    """The schedule that the settings name; a warm-up never ends later than the run."""
-    warmup = min(settings.warmup_steps, settings.max_steps)
-    if settings.schedule == "inverse-sqrt":
-        return InverseSquareRootSchedule(optimizer, max(warmup, 1), settings.lr)
-    return CosineSchedule(optimizer, warmup, settings.max_steps, settings.lr, settings.min_lr)
+    modules = [module for _, module in model.named_modules()]
+    hidden = [module.weight for module in modules if isinstance(module, Linear)]
+    hidden += [module.in_proj_weight for module in modules if isinstance(module, MultiheadAttention)]
+    return OPTIMIZERS[settings.optimizer].from_recipe(model.parameters(), settings, hidden, levels)
 
 
 def train(recipe, folder, resume=False):
