@@ -119,7 +119,7 @@ def test_damaged_folders(tmp_path, damage, message):
 
 @pytest.mark.parametrize("changes, message", (
     (dict(n_head=5), "BertConfig: n_embd 12 cannot be divided among n_head 5 heads"),
-    (dict(n_layer=0), "BertConfig: n_layer is 0, expected a whole number of at least 1"),
+    (dict(n_layer=0), "BertConfig: n_layer is 0, expected an integer of at least 1"),
     (dict(dropout=1.5), "BertConfig: dropout is 1.5, expected 0 ≤ dropout ≤ 1"),
     (dict(pad=19), "BertConfig: pad is 19, expected an id below vocab_size 19"),
 ))

@@ -118,7 +118,7 @@ def test_ids_of_another_shape(name, ids):
 @pytest.mark.parametrize("name, field, message", (
     ("average", {"dropout": 1.5}, "AverageConfig: dropout is 1.5"), ("lstm", {"n_hidden": 0}, "n_hidden is 0"),
     ("encoder", {"n_head": 3}, "n_embd 128 cannot be divided among n_head 3"), ("bow", {"l2": -1.0}, "l2 is -1.0"),
-    ("lstm", {"n_layer": 2.0}, "LSTMConfig: n_layer is 2.0, expected a whole number"),
+    ("lstm", {"n_layer": 2.0}, "LSTMConfig: n_layer is 2.0, expected an integer"),
     ("bayes-bow", {"smoothing": 0}, "BayesBagConfig: smoothing is 0, expected a finite number above 0")))
 def test_configs_that_cannot_be(name, field, message):
     with pytest.raises(ValueError, match=message):

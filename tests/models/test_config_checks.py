@@ -6,10 +6,10 @@ from tinyformer.models import BertConfig, GPTConfig, LlamaConfig, LogisticConfig
 
 
 @pytest.mark.parametrize("config, wrong, message", (
-    (GPTConfig, {"n_layer": 0}, "GPTConfig: n_layer is 0, expected a whole number of at least 1"),
-    (GPTConfig, {"n_layer": True}, "GPTConfig: n_layer is True, expected a whole number"),
-    (BertConfig, {"n_inner": 2.5}, "BertConfig: n_inner is 2.5, expected a whole number"),
-    (NGramConfig, {"n": "3"}, "NGramConfig: n is '3', expected a whole number"),
+    (GPTConfig, {"n_layer": 0}, "GPTConfig: n_layer is 0, expected an integer of at least 1"),
+    (GPTConfig, {"n_layer": True}, "GPTConfig: n_layer is True, expected an integer"),
+    (BertConfig, {"n_inner": 2.5}, "BertConfig: n_inner is 2.5, expected an integer"),
+    (NGramConfig, {"n": "3"}, "NGramConfig: n is '3', expected an integer"),
     (Seq2SeqConfig, {"label_smoothing": 1.5}, "Seq2SeqConfig: label_smoothing is 1.5, expected 0 ≤ label_smoothing ≤ 1"),
     (BertConfig, {"dropout": "0.1"}, "BertConfig: dropout is '0.1', expected 0 ≤ dropout ≤ 1"),
     (BertConfig, {"eps": -1e-12}, "BertConfig: eps is -1e-12, expected a finite number above 0"),

@@ -51,6 +51,12 @@ def test_number_of_parameters(bias):
         assert round((model.num_parameters() - T * C) / 1e6, 2) == 0.80
 
 
+def test_the_width_of_the_mlp_and_the_epsilon_of_every_norm():
+    model = gpt(n_inner=24, eps=0.5)
+    assert model.h[0].mlp.c_fc.weight.shape == (24, 16) and model.h[1].mlp.c_proj.weight.shape == (16, 24)
+    assert [module.eps for _, module in model.named_modules() if isinstance(module, nn.LayerNorm)] == [0.5] * 5
+
+
 def test_the_output_is_tied_to_the_input(ids):
     model = gpt()
     assert model(ids).shape == (3, 8, 13)
@@ -195,11 +201,11 @@ def steps(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype, bound", ((np.float32, 1e-5), (np.float64, 1e-12)))
-@pytest.mark.parametrize("bias", (True, False))
+@pytest.mark.parametrize("options", ({"bias": True}, {"bias": False}, {"n_inner": 20, "eps": 0.1}))
 @pytest.mark.parametrize("B", (1, 3))
 @pytest.mark.parametrize("C, H", ((16, 2), (24, 8), (128, 4)))
-def test_a_step_is_the_last_place_of_the_whole(rng, steps, dtype, bound, bias, B, C, H):
-    model = gpt(n_embd=C, n_head=H, bias=bias).to(dtype).eval()
+def test_a_step_is_the_last_place_of_the_whole(rng, steps, dtype, bound, options, B, C, H):
+    model = gpt(n_embd=C, n_head=H, **options).to(dtype).eval()
     for parameter in model.parameters():
         parameter.data += rng.normal(0, 0.1, parameter.shape).astype(dtype)
     ids, cache, fused = rng.integers(0, 13, (B, 8)), KVCache(8), model.for_decoding()
@@ -345,11 +351,15 @@ def test_ids_that_are_no_tokens():
 
 @pytest.mark.parametrize("changes, message", (
     ({"n_embd": 15}, "n_embd 15 cannot be divided among n_head 2 heads"),
-    ({"n_layer": 0}, "n_layer is 0, expected a whole number of at least 1"),
+    ({"n_layer": 0}, "n_layer is 0, expected an integer of at least 1"),
     ({"vocab_size": 2.0}, "vocab_size is 2.0"),
     ({"block_size": "8"}, "block_size is '8'"),
     ({"dropout": 1.5}, "dropout is 1.5, expected 0 ≤ dropout ≤ 1"),
     ({"dropout": -0.1}, "dropout is -0.1"),
+    ({"n_inner": -1}, "n_inner is -1, expected an integer of at least 0"),
+    ({"n_inner": None}, "n_inner is None"),
+    ({"eps": 0.0}, "eps is 0.0, expected a finite number above 0"),
+    ({"bias": 1}, "bias is 1, expected true or false"),
 ))
 def test_configs_out_of_range(changes, message):
     with pytest.raises(ValueError, match=f"GPTConfig: {message}"):

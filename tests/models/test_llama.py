@@ -142,7 +142,7 @@ def test_metas_layout(rng):
 
 
 @pytest.mark.parametrize("changes, message", (
-    (dict(n_layer=0), "n_layer is 0, expected a whole number of at least 1"),
+    (dict(n_layer=0), "n_layer is 0, expected an integer of at least 1"),
     (dict(n_kv_head=3), "n_kv_head 3 does not divide n_head 4"),
     (dict(n_head=3, head_dim=0), "n_embd 16 cannot be divided among n_head 3 heads"),
     (dict(head_dim=5), "head_dim is 5, expected an even number"),

@@ -100,7 +100,7 @@ def test_ids_that_are_no_tokens():
 
 @pytest.mark.parametrize("changes, message", (
     ({"n_context": 10}, "n_context is 10, expected at most block_size = 9"),
-    ({"n_hidden": 0}, "n_hidden is 0, expected a whole number of at least 1"),
+    ({"n_hidden": 0}, "n_hidden is 0, expected an integer of at least 1"),
     ({"n_embd": 2.0}, "n_embd is 2.0"),
     ({"dropout": 1.5}, "dropout is 1.5, expected 0 ≤ dropout ≤ 1"),
 ))

@@ -36,7 +36,7 @@ def test_round_trip(saved, rng, load):
 def test_the_config_is_readable(saved):
     assert json.loads((saved[1] / "config.json").read_text()) == {
         "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": 13, "n_positions": 8, "n_layer": 2,
-        "n_head": 2, "n_embd": 16, "bias": False, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
+        "n_head": 2, "n_embd": 16, "n_inner": None, "bias": False, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
         "tie_word_embeddings": True, "resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1, "bos_token_id": None,
         "eos_token_id": None}
 

@@ -127,7 +127,7 @@ def test_ids_that_are_no_tokens():
 
 @pytest.mark.parametrize("changes, message", (
     ({"kind": "elman"}, "kind is 'elman', expected one of rnn, gru, lstm"),
-    ({"n_hidden": 0}, "n_hidden is 0, expected a whole number of at least 1"),
+    ({"n_hidden": 0}, "n_hidden is 0, expected an integer of at least 1"),
     ({"n_layer": 2.0}, "n_layer is 2.0"),
     ({"dropout": -0.1}, "dropout is -0.1, expected 0 ≤ dropout ≤ 1"),
 ))

@@ -230,7 +230,7 @@ def test_ids_of_a_wrong_shape(model, source, target):
 
 @pytest.mark.parametrize("changes, message", (
     ({"n_embd": 15}, "n_embd 15 cannot be divided among n_head 2 heads"),
-    ({"n_layer": 0}, "n_layer is 0, expected a whole number of at least 1"),
+    ({"n_layer": 0}, "n_layer is 0, expected an integer of at least 1"),
     ({"dropout": 1.5}, "dropout is 1.5, expected 0 ≤ dropout ≤ 1"),
     ({"label_smoothing": -0.1}, "label_smoothing is -0.1, expected 0 ≤ label_smoothing ≤ 1"),
 ))

@@ -68,7 +68,8 @@ def same(oracle, theirs, ours, dtype="float32", length=12):
     ("Bert", dict(layer_norm_eps=1e-3)), ("Bert", dict(type_vocab_size=5)), ("Bert", dict(pad_token_id=3)),
     ("Bert", dict(pad_token_id=None)), ("Bert", dict(intermediate_size=7)), ("Bert", dict(hidden_act="gelu_python")),
     ("Bert", dict(chunk_size_feed_forward=4)), ("Bert", dict(hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2)),
-    ("GPT2", dict(n_inner=48)), ("GPT2", dict(activation_function="gelu_pytorch_tanh")),
+    ("GPT2", dict(n_inner=48)), ("GPT2", dict(n_inner=20)), ("GPT2", dict(n_inner=1, layer_norm_epsilon=1e-3)),
+    ("GPT2", dict(layer_norm_epsilon=0.5)), ("GPT2", dict(activation_function="gelu_pytorch_tanh")),
     ("GPT2", dict(reorder_and_upcast_attn=True)), ("GPT2", dict(summary_type="mean", embd_pdrop=0.3)),
     *((kind, options) for kind in LLAMAS for options in (
         dict(rms_norm_eps=1e-2), dict(tie_word_embeddings=True), dict(num_key_value_heads=4), dict(num_key_value_heads=1),
@@ -109,7 +110,7 @@ def test_rotations_of_older_and_newer_files(oracle, tmp_path, kind, ropes):
 
 
 @pytest.mark.parametrize("kind, absent", [
-    ("Bert", ("layer_norm_eps", "type_vocab_size", "pad_token_id", "intermediate_size")), ("GPT2", ("n_inner", "resid_pdrop")),
+    ("Bert", ("layer_norm_eps", "type_vocab_size", "pad_token_id", "intermediate_size")), ("GPT2", ("n_inner", "resid_pdrop", "layer_norm_epsilon")),
     *((kind, ("rms_norm_eps", "tie_word_embeddings", "rope_parameters")) for kind in LLAMAS)])
 def test_fields_that_a_file_leaves_out(oracle, tmp_path, kind, absent):
     _, folder, edit = build(oracle, kind, tmp_path, **(dict(intermediate_size=3072) if kind == "Bert" else {}))
@@ -123,7 +124,10 @@ def test_other_names_of_gpt2s_sizes(oracle, tmp_path):
     values = json.loads((folder / "config.json").read_text())
     renamed = {"hidden_size": values.pop("n_embd"), "num_attention_heads": values.pop("n_head"), **values}
     (folder / "config.json").write_text(json.dumps(renamed))
-    same(oracle, oracle.transformers.GPT2LMHeadModel.from_pretrained(folder).eval(), load_model(folder))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")                      # no field is said to be ignored
+        ours = load_model(folder)
+    same(oracle, oracle.transformers.GPT2LMHeadModel.from_pretrained(folder).eval(), ours)
     edit(n_head=3)
     with pytest.raises(ValueError, match="num_attention_heads is 2, which this model does not have; expected 3"):
         load_model(folder)
@@ -132,7 +136,8 @@ def test_other_names_of_gpt2s_sizes(oracle, tmp_path):
 REFUSED = {
     "Bert": [dict(hidden_act="relu"), dict(hidden_act="gelu_new"), dict(is_decoder=True), dict(position_embedding_type="relative_key_query"),
              dict(pad_token_id=-1), dict(pad_token_id=99), dict(architectures=["RobertaModel"])],
-    "GPT2": [dict(activation_function="relu"), dict(layer_norm_epsilon=1e-3), dict(n_inner=20), dict(scale_attn_weights=False),
+    "GPT2": [dict(activation_function="relu"), dict(layer_norm_epsilon=0), dict(n_inner=0), dict(n_inner="4"),
+             dict(scale_attn_weights=False),
              dict(scale_attn_by_inverse_layer_idx=True), dict(tie_word_embeddings=False), dict(add_cross_attention=True)],
     **{kind: [dict(hidden_act="gelu"), dict(attention_bias=True), dict(mlp_bias=True), dict(use_sliding_window=True),
               dict(layer_types=["full_attention", "sliding_attention"]), dict(partial_rotary_factor=0.5),
@@ -153,7 +158,7 @@ def test_values_that_are_refused_by_name(oracle, tmp_path, kind, changes):
     load_model(folder)
     edit(**changes)
     name = next(iter(changes))
-    word = {"pad_token_id": "pad is", "rope_scaling": "rope_type", "rope_parameters": "partial_rotary_factor|full_attention"}.get(name, name)
+    word = {"pad_token_id": "pad is", "layer_norm_epsilon": "eps is", "rope_scaling": "rope_type", "rope_parameters": "partial_rotary_factor|full_attention"}.get(name, name)
     with pytest.raises(ValueError, match=f"config.json: .*({word})"):
         load_model(folder)
 

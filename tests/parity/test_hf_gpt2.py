@@ -16,12 +16,15 @@ def build(oracle):
             vocab_size=int(rng.integers(5, 60)), n_positions=int(rng.integers(6, 20)), n_layer=int(rng.integers(1, 4)),
             n_head=int(H), n_embd=int(H * D), resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
             bos_token_id=None, eos_token_id=None)
+        if seed % 2:                                        # the width and ε that GPT-2 has, or others
+            config.n_inner, config.layer_norm_epsilon = int(rng.integers(1, 30)), float(10 ** rng.uniform(-6, -1))
         return oracle.build(oracle.transformers.GPT2LMHeadModel, config, dtype, seed)
     return make
 
 
 def same_config(config):
-    return GPTConfig(config.vocab_size, config.n_positions, config.n_layer, config.n_head, config.n_embd)
+    return GPTConfig(config.vocab_size, config.n_positions, config.n_layer, config.n_head, config.n_embd,
+                     n_inner=config.n_inner or 0, eps=config.layer_norm_epsilon)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -47,9 +50,9 @@ def test_their_folder_and_the_names_of_the_first_release(build, rng, torch, tmp_
         np.testing.assert_allclose(ours(ids).data, logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("bias", (False, True))
-def test_transformers_loads_what_we_save(oracle, torch, tmp_path, bias, rng):
-    ours = GPT(GPTConfig(vocab_size=31, block_size=8, n_layer=2, n_head=2, n_embd=16, bias=bias)).eval()
+@pytest.mark.parametrize("options", (dict(bias=False), dict(bias=True), dict(n_inner=24, eps=0.01)))
+def test_transformers_loads_what_we_save(oracle, torch, tmp_path, options, rng):
+    ours = GPT(GPTConfig(vocab_size=31, block_size=8, n_layer=2, n_head=2, n_embd=16, **options)).eval()
     for parameter in ours.parameters():
         parameter.data += rng.normal(0, 0.2, parameter.shape).astype(np.float32)
     ours.save_pretrained(tmp_path)

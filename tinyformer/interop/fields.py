@@ -19,7 +19,8 @@ OFF, NONE = (False, None), (None,)
 HONORED = {
     "bert": {"vocab_size", "max_position_embeddings", "num_hidden_layers", "num_attention_heads", "hidden_size",
              "intermediate_size", "type_vocab_size", "hidden_dropout_prob", "layer_norm_eps", "pad_token_id"},
-    "gpt2": {"vocab_size", "n_positions", "n_layer", "n_head", "n_embd", "n_inner", "resid_pdrop", "bias"},
+    "gpt2": {"vocab_size", "n_positions", "n_layer", "n_head", "n_embd", "n_inner", "layer_norm_epsilon",
+             "resid_pdrop", "bias"},
     "llama": {"vocab_size", "max_position_embeddings", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
               "hidden_size", "intermediate_size", "head_dim", "rms_norm_eps", "tie_word_embeddings", "rope_parameters",
               "rope_scaling", "rope_theta", "layer_types"},
@@ -29,7 +30,7 @@ FIXED = {
               "cross_attention_hidden_size": NONE, "pruned_heads": (None, {}), "quantization_config": NONE, "auto_map": NONE,
               "per_layer_config": (None, {}), "adapters": NONE},
     "bert": {"hidden_act": ("gelu", "gelu_python"), "position_embedding_type": ("absolute",), "tie_word_embeddings": (True,)},
-    "gpt2": {"activation_function": ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh"), "layer_norm_epsilon": (1e-5,),
+    "gpt2": {"activation_function": ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh"), 
              "scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,), "tie_word_embeddings": (True,)},
     "llama": {"hidden_act": ("silu", "swish"), "attention_bias": OFF, "mlp_bias": OFF, "use_sliding_window": OFF,
               "partial_rotary_factor": (None, 1), "original_max_position_embeddings": NONE, "rope_interleaved": OFF},

@@ -23,18 +23,22 @@ class GPT2Layout:
             return cls.Config(**values)
         for alias, name in ALIASES.items():
             if alias in values:
-                require({alias: values[alias]}, **{alias: (values.setdefault(name, values[alias]),)})
+                require(values, **{alias: (values.setdefault(name, values[alias]),)})
+                del values[alias]
         check_fields("gpt2", values)
-        require(values, n_inner=(None, 4 * values["n_embd"]))
+        if values.get("n_inner") == 0:
+            raise ValueError("n_inner is 0, expected an integer of at least 1, or null for 4 · n_embd")
         sizes = {name: values[name] for name in ("vocab_size", "n_layer", "n_head", "n_embd")}
         return cls.Config(**sizes, block_size=values["n_positions"], dropout=values.get("resid_pdrop", 0.1),
-                         bias=values.get("bias", True))
+                         bias=values.get("bias", True), n_inner=0 if values.get("n_inner") is None else values["n_inner"],
+                         eps=values.get("layer_norm_epsilon", 1e-5))
 
     def published_config(self):
         c = self.config
         return {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": c.vocab_size,
-                "n_positions": c.block_size, "n_layer": c.n_layer, "n_head": c.n_head, "n_embd": c.n_embd, "bias": c.bias,
-                "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "tie_word_embeddings": True,
+                "n_positions": c.block_size, "n_layer": c.n_layer, "n_head": c.n_head, "n_embd": c.n_embd,
+                "n_inner": c.n_inner or None, "bias": c.bias, "activation_function": "gelu_new", "layer_norm_epsilon": c.eps,
+                "tie_word_embeddings": True,
                 "resid_pdrop": c.dropout, "embd_pdrop": c.dropout, "attn_pdrop": c.dropout,
                 "bos_token_id": None, "eos_token_id": None}
 

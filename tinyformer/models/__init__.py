@@ -19,6 +19,7 @@ if TYPE_CHECKING:                       # what the loop below does, for type che
     from .bert import *
     from .bert_heads import *
     from .classifier import *
+    from .decoder import *
     from .encoder import *
     from .gpt import *
     from .hmm import *
@@ -29,6 +30,7 @@ if TYPE_CHECKING:                       # what the loop below does, for type che
     from .mlp import *
     from .neural_ngram import *
     from .ngram import *
+    from .pretrained import *
     from .recurrent import *
     from .seq2seq import *
 

@@ -8,12 +8,19 @@ import math
 import numpy as np
 
 
-def check_whole(config, *names):
-    """An error unless each of the settings is a whole number of at least 1."""
+def check_whole(config, *names, least=1):
+    """An error unless each of the settings is an integer of at least ``least``."""
     for name in names:
         value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{type(config).__name__}: {name} is {value!r}, expected a whole number of at least 1")
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{type(config).__name__}: {name} is {value!r}, expected an integer of at least {least}")
+
+
+def check_flags(config, *names):
+    """An error unless each of the settings is True or False."""
+    for name in names:
+        if not isinstance(getattr(config, name), bool):
+            raise ValueError(f"{type(config).__name__}: {name} is {getattr(config, name)!r}, expected true or false")
 
 
 def check_shares(config, *names):

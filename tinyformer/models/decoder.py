@@ -7,6 +7,8 @@ from ..generate import generate
 from .config_checks import checked_block
 from .pretrained import Pretrained
 
+__all__ = ["Decoder"]
+
 
 class Decoder(Pretrained):
     """A model whose ``model(ids, cache)`` gives the logits (B, T, V) of what follows each of ``ids`` (B, T)."""

@@ -18,7 +18,7 @@ from .. import nn, ops
 from ..interop.gpt2 import GPT2Layout
 from ..nn import init
 from ..nn.attention import attend
-from .config_checks import check_heads, check_shares, check_whole
+from .config_checks import check_above_zero, check_flags, check_heads, check_shares, check_whole
 from .decoder import Decoder
 from .registry import register
 
@@ -27,7 +27,12 @@ __all__ = ["GPT", "GPTConfig"]
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, C = n_embd. ``bias``: in linear layers and norms."""
+    """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, C = n_embd.
+
+    bias        the linear layers and the norms have biases
+    n_inner     width inside the MLP; 0 is 4C
+    eps         ε of the norms
+    """
 
     vocab_size: int
     block_size: int = 1024
@@ -36,11 +41,16 @@ class GPTConfig:
     n_embd: int = 768
     dropout: float = 0.0
     bias: bool = True
+    n_inner: int = 0
+    eps: float = 1e-5
 
     def __post_init__(self):
         check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
+        check_whole(self, "n_inner", least=0)
         check_heads(self)
         check_shares(self, "dropout")
+        check_flags(self, "bias")
+        check_above_zero(self, "eps")
 
 
 class CausalSelfAttention(nn.Module):
@@ -61,12 +71,13 @@ class CausalSelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear layers around GPT-2's GELU, four times as wide inside."""
+    """Two linear layers around GPT-2's GELU, ``n_inner`` features wide inside."""
 
     def __init__(self, config):
-        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
+        n_inner = config.n_inner or 4 * config.n_embd
+        self.c_fc = nn.Linear(config.n_embd, n_inner, bias=config.bias)
         self.gelu = nn.GELU(approximate="tanh")
-        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
+        self.c_proj = nn.Linear(n_inner, config.n_embd, bias=config.bias)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x):
@@ -77,9 +88,9 @@ class Block(nn.Module):
     """Attention, then MLP, each behind a norm and added to what came in."""
 
     def __init__(self, config):
-        self.ln_1 = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.ln_1 = nn.LayerNorm(config.n_embd, config.eps, bias=config.bias)
         self.attn = CausalSelfAttention(config)
-        self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.ln_2 = nn.LayerNorm(config.n_embd, config.eps, bias=config.bias)
         self.mlp = MLP(config)
 
     def forward(self, x, cache=None):
@@ -102,7 +113,7 @@ class GPT(GPT2Layout, Decoder):
         self.wpe = nn.Embedding(config.block_size, config.n_embd)
         self.drop = nn.Dropout(config.dropout)
         self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.ln_f = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.ln_f = nn.LayerNorm(config.n_embd, config.eps, bias=config.bias)
         self.initialise()
 
     def initialise(self):

@@ -20,7 +20,7 @@ from .. import nn, ops
 from ..interop.llama import LlamaLayout
 from ..nn import init
 from ..nn.attention import attend
-from .config_checks import check_above_zero, check_heads, check_whole
+from .config_checks import check_above_zero, check_flags, check_heads, check_whole
 from .decoder import Decoder
 from .registry import register
 
@@ -66,6 +66,7 @@ class LlamaConfig:
         if self.n_head % self.n_kv_head:
             raise ValueError(f"LlamaConfig: n_kv_head {self.n_kv_head} does not divide n_head {self.n_head}")
         check_above_zero(self, "rope_theta", "rope_factor", "rope_low", "rope_high", "norm_eps")
+        check_flags(self, "tied", "qkv_bias", "qk_norm")
         if self.qkv_bias and self.qk_norm:
             raise ValueError("LlamaConfig: qkv_bias is Qwen2's and qk_norm Qwen3's; no published model has both")
         if self.rope_low >= self.rope_high:

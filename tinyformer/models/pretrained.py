@@ -15,6 +15,8 @@ from ..interop.published import read_config, read_state, weights_file
 from ..interop.weights import write_weights
 from ..nn import Module, init
 
+__all__ = ["Pretrained"]
+
 
 class Pretrained(Module):
     """A model that can be saved to a folder and made again from it, or from one that others published.
