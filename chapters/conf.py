@@ -10,15 +10,26 @@ from jupyter_cache import get_cache
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
+from tinyformer.book import Book  # noqa: E402
+from tinyformer.book.reference import links  # noqa: E402
 from tinyformer.book.site import in_chinese, index_in_chinese, report_progress, show_stubs  # noqa: E402
 
 project, author, copyright = "tinyformer", "The tinyformer authors", "the tinyformer authors"
-extensions = ["myst_nb", "sphinx_togglebutton", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_togglebutton", "sphinx_copybutton"]
 exclude_patterns = ["README.md"]
 root_doc = "index"
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+# The reference: short types, defaults as the source writes them, a long signature on several lines.
+add_module_names = False
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 120
+python_display_short_literal_types = True
+copybutton_selector = "div:not(.formula) > div.highlight > pre"         # a formula is nothing to paste
+toc_object_entries_show_parents = "hide"
 
 # Outputs are kept: a page whose cells have not changed is not run again. One that fails stops the build.
 nb_execution_mode = "cache"
@@ -58,6 +69,7 @@ def complete_index(app, env):
 
 def setup(app):
     report_progress(app)
+    links.setup(app, {path.stem[:2]: path.stem for path in Book(HERE.parent).sources()})
     app.connect("source-read", lambda app, name, source: source.__setitem__(0, show_stubs(source[0])))
     app.connect("env-updated", complete_index)
     app.connect("build-finished", copy_mathjax)

@@ -181,7 +181,7 @@ def asks_for_nothing_else(browser, address, page):
 
 def test_every_page(site, address, browser):
     chapters = {f"{path.stem}.html": path.read_text(encoding="utf-8") for path in Book().sources()}
-    pages = sorted(path.name for path in site.glob("*.html"))
+    pages = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html") if "_static" not in path.parts)
     assert set(chapters) < set(pages)
     for page in pages:
         browser.go(address + page)

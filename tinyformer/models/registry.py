@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=type[Pretrained])
 
-MODELS: dict[str, type[Pretrained]] = {}
+MODELS: dict[str, type[Pretrained]] = {}                # by the name that config.json and recipes give as architecture
 
 
 def register(model: Model) -> Model:

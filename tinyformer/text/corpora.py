@@ -14,6 +14,7 @@ from ..data import load
 from ..data.cache import cache_folder, data_folder
 from ..files import decoded, replace_file
 
+# Every corpus by name, with a line that says what the text is, its size and its license.
 CORPORA = {
     "pydocs": "the language reference in Python's own help(), each paragraph once, about 0.4 M characters; "
               "pydoc_data.topics, PSF licence",

@@ -8,5 +8,6 @@ from . import (activations, attention, classical_models, classification, encoder
 
 THEMES = (mse_and_linear, activations, tensors, classification, classical_models, normalization, optimizers, recurrence,
           through_time, attention, transformer, encoder, llama, online_softmax)
+# Every exercise by its name, which is the name of the function to write, in the order of the chapters.
 EXERCISES = {e.name: e for e in sorted((e for theme in THEMES for e in vars(theme).values() if isinstance(e, Exercise)),
                                        key=lambda e: e.chapter)}

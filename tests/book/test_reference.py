@@ -1,0 +1,89 @@
+"""The reference: every public name has one entry, and a docstring reads as it was meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from tinyformer.book import Book
+from tinyformer.book.reference.docstrings import as_rst
+from tinyformer.book.reference.names import PACKAGES, every_name, find, public_names
+from tinyformer.book.reference.pages import asked_for, comment, expand
+
+BOOK = Book()
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((BOOK.chapters / "reference").glob("*.md"))}
+
+
+def test_every_public_name_has_one_entry():
+    found = [name.path for text in PAGES.values() for name in asked_for(text)]
+    modules = {path for path, name in every_name().items() if hasattr(name.value, "__spec__")}
+    described = {line.split()[1] for text in PAGES.values() for line in text.splitlines() if line.startswith("```{api}")
+                 and len(line.split()) == 2}
+    assert {path for path in found if found.count(path) > 1} == set()
+    assert set(every_name()) - modules - set(found) == set(), "add the name's file to a page of chapters/reference"
+    assert {*PACKAGES, *modules} - described == set(), "add a page with {api} and the module's path"
+
+
+def test_every_page_is_in_a_table_of_contents():
+    listed = [line for text in [(BOOK.chapters / "index.md").read_text(encoding="utf-8"), *PAGES.values()]
+              for block in text.split("```{toctree}")[1:] for line in block.split("```")[0].split()]
+    assert sorted(line.removeprefix("reference/") for line in listed if line.removeprefix("reference/") in PAGES) == sorted(PAGES)
+
+
+def test_a_name_is_where_its_path_says():
+    for path, name in every_name().items():
+        assert find(path) is name.value or callable(name.value)
+    assert "tinyformer.ops.linear" in every_name() and "tinyformer.nn.functional.gelu" in every_name()
+    assert {name.file for name in public_names("tinyformer.ops") if name.path.endswith((".linear", ".matmul"))} == {"products"}
+
+
+def test_a_page_asks_for_a_file_or_for_all():
+    assert ".. autofunction:: tinyformer.ops.linear" in expand("# A\n\n```{api} tinyformer.ops products\n```\n")
+    assert "autofunction" not in expand("```{api} tinyformer.ops\n:overview:\n```\n")
+    assert expand("```{note}\n```\n") == "```{note}\n```\n"
+    with pytest.raises(ValueError, match="nothing public comes from nowhere"):
+        asked_for("```{api} tinyformer.ops nowhere\n```\n")
+
+
+def test_a_constant_is_described_by_the_comment_it():
+    constants = [name for name in every_name().values() if name.is_constant]
+    assert constants and all(len(comment(name)) > 20 for name in constants), constants
+
+
+@pytest.mark.parametrize("docstring, rst", [
+    ("y = |x| of x_ and *args.   x (N,)", "y = \\|x\\| of x\\_ and \\*args.\u2003x (N,)\n"),
+    ("It may **not** be `a_b` or ``c``s.", "It may **not** be ``a_b`` or ``c``\\ s.\n"),
+    ("One.\n\n    y = x²\n    z = ``y``\n\n    w\n\nTwo.",
+     "One.\n\n.. code-block:: none\n   :class: formula\n\n   y = x²\n   z = y\n\n   w\n\nTwo.\n"),
+    ("a, b    first\n        goes on\nscale   1/√D", ".. container:: arguments\n\n   ``a``, ``b``\n      first goes on\n   ``scale``\n"
+                                               "      1/√D\n"),
+    ("x (N, C)    y (N,)", "x (N, C)\u2003y (N,)\n"),
+    ("As in book (9.2) to (9.4); see chapter 09 and chapter 77.",
+     "As in book :ref:`(9.2) <equation-9.2>` to :ref:`(9.4) <equation-9.4>`; see :doc:`chapter 09 </09-attention>` and chapter 77.\n"),
+    (">>> f(1)\n2\n\nDone.", ">>> f(1)\n2\n\nDone.\n"),
+])
+def test_a_docstring_as_restructuredtext(docstring, rst):
+    assert as_rst(docstring, {"09": "09-attention"}) == rst
+
+
+def test_names_become_links():
+    pytest.importorskip("sphinx", reason="the site is made with the extra [book]")
+    from tinyformer.book.reference.links import resolve
+    assert resolve("ops.softmax") == resolve("ops.softmax(x, axis=0)") == resolve("tinyformer.ops.softmax") == "tinyformer.ops.softmax"
+    assert resolve("tfm.tensor") == "tinyformer.tensor" and resolve("MultiheadAttention") == "tinyformer.nn.MultiheadAttention"
+    assert resolve("check") is None and resolve("x.y") is None and resolve("softmax") is None
+    assert resolve("check", "tinyformer.gradcheck") == "tinyformer.gradcheck.check"
+    assert resolve("tinyformer.nn.basic.Linear") == "tinyformer.nn.Linear"
+
+
+@pytest.mark.slow
+def test_the_site_has_every_name_and_links_both_ways(site):
+    from sphinx.util.inventory import InventoryFile
+    with (site / "objects.inv").open("rb") as stream:
+        inventory = InventoryFile.load(stream, "", lambda base, path: path)
+    entries = {name for kind, names in inventory.items() if kind.startswith("py:") for name in names}
+    assert set(every_name()) - entries == set()
+    chapter = (site / "01-linear-model.html").read_text(encoding="utf-8")
+    assert 'href="reference/ops-products.html#tinyformer.ops.linear"' in chapter and "In the reference:" in chapter
+    entry = (site / "reference" / "ops-attention.html").read_text(encoding="utf-8")
+    assert 'href="../09-attention.html#equation-9-2"' in entry
+    assert "In the book:" in entry and 'href="../13-llama-and-qwen.html"' in entry
