@@ -78,5 +78,5 @@ def test_gelu_names_its_forms():
 
 
 def test_an_axis_that_is_not_there():
-    with pytest.raises(ValueError, match=r"softmax: .*axis 2.*\(inputs: \(2, 3\)\)"):
+    with pytest.raises(ValueError, match="softmax: axis is 2, expected an integer from -2 to 1"):
         ops.softmax(Tensor(np.ones((2, 3))), axis=2)

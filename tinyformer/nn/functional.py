@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from .. import ops
+from ..number_checks import check_fraction, check_number
 from ..ops import (binary_cross_entropy_with_logits, gelu, leaky_relu, linear, mse_loss, relu, scaled_dot_product_attention,
                    sigmoid, silu, tanh)
 
@@ -31,6 +32,8 @@ def log_softmax(x, dim=-1):
 
 def softplus(x, beta=1.0, threshold=20.0):
     """ln(1 + e^{βx}) / β; where βx exceeds ``threshold`` simply x, as in PyTorch."""
+    beta = check_number("softplus", "beta", beta, above=0)
+    threshold = check_number("softplus", "threshold", threshold, finite=False)
     x = ops.multiply(x, beta)
     y = ops.where(x.data > threshold, x, ops.softplus(x))
     return y if beta == 1 else y / beta
@@ -79,6 +82,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     In training the running ones (arrays (C,), or None) move in place: r ← (1 − momentum) r + momentum · measured, where the
     measured variance is the unbiased one, while the normalisation uses the biased one (as PyTorch and the paper do).
     """
+    momentum = check_fraction("batch_norm", "momentum", momentum)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: running_mean and running_var are needed unless training")

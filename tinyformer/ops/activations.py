@@ -7,6 +7,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import differentiable
 from ..kernels.reference import sigmoid as stable_sigmoid
+from ..number_checks import check_integer, check_number
 
 
 @differentiable(method="relu")
@@ -18,6 +19,7 @@ def relu(x):
 @differentiable
 def leaky_relu(x, *, negative_slope=0.01):
     """y = x for x > 0, else a x with a = ``negative_slope``.   dx = dy or a dy."""
+    negative_slope = check_number("leaky_relu", "negative_slope", negative_slope)
     slope = np.where(x > 0, x.dtype.type(1), x.dtype.type(negative_slope))
     return x * slope, lambda dy: dy * slope
 
@@ -68,6 +70,7 @@ def softmax(x, *, axis=-1):
 
     The Jacobian is diag(p) − p pᵀ, and the formula is its product with dp. A row of −inf gives zeros.
     """
+    axis = _checked_axis("softmax", axis, x)
     p, backward = kernels.softmax(np.moveaxis(x, axis, -1))
     return np.moveaxis(p, -1, axis), lambda dp: np.moveaxis(backward(np.moveaxis(dp, axis, -1)), -1, axis)
 
@@ -75,6 +78,13 @@ def softmax(x, *, axis=-1):
 @differentiable(method="log_softmax")
 def log_softmax(x, *, axis=-1):
     """yᵢ = xᵢ − ln Σⱼ e^{xⱼ} along ``axis``.   dx = dy − softmax(x) Σ dy."""
+    axis = _checked_axis("log_softmax", axis, x)
     shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     y = shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
     return y, lambda dy: dy - np.exp(y) * np.sum(dy, axis=axis, keepdims=True)
+
+
+def _checked_axis(operation, axis, x):
+    if np.ndim(x) == 0:
+        raise ValueError(f"{operation}: x is a single number, expected at least one axis")
+    return check_integer(operation, "axis", axis, -x.ndim, x.ndim - 1)

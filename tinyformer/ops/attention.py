@@ -10,6 +10,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import differentiable
 from ..kernels.reference import causal_bias, softmax_rows
+from ..number_checks import check_fraction, check_number
 from .products import rows
 from .regularization import keep_mask
 
@@ -42,8 +43,10 @@ def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=N
         q, k, v = (np.broadcast_to(a, lead + a.shape[-3:]) for a in (q, k, v))
     shape = (*q.shape[:-1], k.shape[-2])                                        # (…, H, T, S)
     bias = None if mask is None else _bias(mask, shape[1:] if single else shape, q.dtype)
+    dropout_p = check_fraction("scaled_dot_product_attention", "dropout_p", dropout_p)
     keep = keep_mask(shape, dropout_p, q.dtype, rng) if dropout_p else None
-    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    scale = (1 / math.sqrt(q.shape[-1]) if scale is None
+             else check_number("scaled_dot_product_attention", "scale", scale))
     if (see := watcher.get()) is not None:
         see(_weights(q, k, bias, is_causal, scale))
     learned = mask is not None and mask.dtype != bool

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import differentiable
+from ..number_checks import check_integer
 
 
 @differentiable
@@ -21,6 +22,8 @@ def embedding(indices, weight, *, padding_idx=None):
         raise ValueError(f"embedding: indices lie in {indices.min()}…{indices.max()}, expected 0…{len(weight) - 1}")
 
     V, C = weight.shape
+    if padding_idx is not None:
+        padding_idx = check_integer("embedding", "padding_idx", padding_idx, -V, V - 1)
 
     def vjp(dy):
         dW = kernels.embedding_gradient(indices.reshape(-1), dy.reshape(indices.size, C), V)

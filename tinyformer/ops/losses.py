@@ -7,6 +7,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import differentiable
 from ..kernels.reference import sigmoid
+from ..number_checks import check_fraction, check_integer
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -53,8 +54,8 @@ def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, re
         raise TypeError(f"cross_entropy: targets are {targets.dtype}, expected integers")
     if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
         raise ValueError(f"cross_entropy: logits have shape {logits.shape}, targets {targets.shape}: expected (…, V) and (…)")
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected 0 ≤ label_smoothing ≤ 1")
+    label_smoothing = check_fraction("cross_entropy", "label_smoothing", label_smoothing)
+    ignore_index = check_integer("cross_entropy", "ignore_index", ignore_index)
     V = logits.shape[-1]
     flat, t = logits.reshape(targets.size, V), targets.reshape(-1)              # (N, V), (N,)
     counted = t != ignore_index

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import differentiable
+from ..number_checks import check_number
 from .products import rows
 
 
@@ -24,6 +25,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5):
     x (…, C)    weight γ (C,) or None    bias β (C,) or None.   Source: Ba et al. (2016); book (10.3), (10.4).
     """
     _check_features("layer_norm", x, weight, bias)
+    eps = check_number("layer_norm", "eps", eps, at_least=0)
     y, backward = kernels.layer_norm(rows(x), weight, bias, eps)
 
     def vjp(dy):
@@ -42,6 +44,7 @@ def rms_norm(x, weight=None, *, eps=1e-5):
     x (…, C)    weight γ (C,) or None.   Source: Zhang and Sennrich (2019); book (13.1) to (13.3).
     """
     _check_features("rms_norm", x, weight)
+    eps = check_number("rms_norm", "eps", eps, at_least=0)
     y, backward = kernels.rms_norm(rows(x), weight, eps)
 
     def vjp(dy):
@@ -67,6 +70,7 @@ def batch_norm(x, weight=None, bias=None, *, mean=None, var=None, eps=1e-5):
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
         if array is not None and array.shape != (x.shape[1],):
             raise ValueError(f"batch_norm: {name} has shape {array.shape}, but x is {x.shape}: expected {(x.shape[1],)}")
+    eps = check_number("batch_norm", "eps", eps, at_least=0)
     training = mean is None
     if training:
         mean, var = x.mean(axis=axes), x.var(axis=axes)

@@ -84,12 +84,14 @@ def logsumexp(x, *, axis=None, keepdims=False):
     m = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))
     with np.errstate(divide="ignore", over="ignore"):
-        full = m + np.log(np.sum(np.exp(x - m), axis=axis, keepdims=True))
+        e = np.exp(x - m)
+        total = np.sum(e, axis=axis, keepdims=True)
+        full = m + np.log(total)
     y = full if keepdims else np.reshape(full, np.sum(x, axis=axis).shape)
 
     def vjp(dy):
         with np.errstate(invalid="ignore"):
-            p = np.exp(x - full)
+            p = e / total                                   # exp(x − y) would carry the rounding of a large y
         return np.where(full == -np.inf, np.zeros_like(p), p) * _expand(dy, x.shape, axis)
 
     return y, vjp

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import differentiable
+from ..number_checks import check_fraction
 from ..rng import generator
 
 
@@ -17,8 +18,6 @@ def keep_mask(shape, p, dtype, rng=None):
 
 def _draws(shape, p, rng):
     """A number in [0, 1) for each entry: it stays if its number is at least p."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is {p}, expected 0 ≤ p ≤ 1")
     return generator(rng).random(shape, dtype=np.float32)
 
 
@@ -29,6 +28,7 @@ def dropout(x, *, p=0.5, rng=None):
     p = 1 gives zeros, and zeros as the gradient. The scale keeps the expected value, so nothing is to be done at evaluation. rng is a generator or a seed; by default
     the framework's generator.   Source: Srivastava et al. (2014); book (3.7).
     """
+    p = check_fraction("dropout", "p", p)
     if p == 1:
         return np.zeros_like(x), np.zeros_like
     return kernels.dropout(x, _draws(x.shape, p, rng), p)
