@@ -19,7 +19,7 @@ from measure import PAUSE, expect_steady, machine, median_ratio, pytorch
 
 import tinyformer as tfm
 from tinyformer.train import load_recipe
-from tinyformer.train.loop import fit
+from tinyformer.train.loop import training_steps
 from tinyformer.train.run import Run
 from tinyformer.train.tasks.classification import padded
 
@@ -27,7 +27,8 @@ from tinyformer.train.tasks.classification import padded
 def ours(run, batches):
     """A function that makes one step, its batch given by ``batches``."""
     run.model.train()
-    steps = fit(run.model, run.optimizer, run.schedule, lambda: next(batches), max_steps=10 ** 6, clip=run.recipe.train.clip)
+    steps = training_steps(run.model, run.optimizer, run.schedule, lambda: next(batches), max_steps=10 ** 6,
+                           clip=run.recipe.train.clip)
     return lambda: next(steps)
 
 

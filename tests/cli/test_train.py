@@ -146,7 +146,7 @@ def test_texts_that_are_not_there(refused, tiny, tmp_path):
 def test_a_loss_that_is_not_finite(refused, tiny, trained):
     result = refused(1, "not finite", "train", "--resume", "--set", "train.max_steps=20", "train.lr=1e30", "train.min_lr=1e30")
     error = result.errors[0]
-    assert re.match(r"tinyformer: step 1[3-9]: .*try a lower train.lr", error)
+    assert re.match(r"tinyformer: step 1[3-9]: .*try a lower learning rate", error)
     assert "step-00000012.safetensors" in os.listdir(f"{trained}/checkpoints")
 
 
@@ -161,7 +161,7 @@ def test_a_damaged_checkpoint(cli, refused, tiny, trained, damage, message):
     model = Path(trained, "model.safetensors").read_bytes()
     error = refused(1, message, "train", "--resume").errors[0]
     assert f"{folder / 'step-00000012.safetensors'}: " in error
-    assert error.endswith("delete it to go on from step-00000008.safetensors")
+    assert error.endswith("delete it to continue from step-00000008.safetensors")
     (folder / "step-00000012.safetensors").unlink()         # what it says can be done
     assert cli("train", "--resume").lines[0].endswith("at step 8 of 12")
     assert Path(trained, "model.safetensors").read_bytes() == model
@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint(cli, refused, tiny, trained, damage, message):
 
 def test_a_checkpoint_of_another_model(refused, trained):
     error = refused(1, "wte.weight has shape", "train", "--resume", "--set", "model.n_embd=32").errors[0]
-    assert "step-00000012.safetensors" in error and "go on with the recipe that it was made by" in error
+    assert "step-00000012.safetensors" in error and "continue with the recipe that made it" in error
     assert load_recipe(f"{trained}/recipe.toml").model["n_embd"] == 16
 
 
@@ -199,7 +199,7 @@ def test_ctrl_c_while_training(cli, refused, tiny, monkeypatch):
 
     monkeypatch.setattr(language, "random_windows", interrupted)
     error = refused(130, "stopped at step 6, saved in", "train", "--set", *tiny).errors[0]
-    assert error.endswith("the same command with --resume goes on")
+    assert error.endswith("the same command with --resume continues")
     assert cli("train", "--resume", "--set", *tiny).lines[0].endswith("at step 6 of 12")
 
 

@@ -6,7 +6,7 @@ import pytest
 from tinyformer.data.sparse import SparseRows
 from tinyformer.models import BagOfWords
 from tinyformer.optim import AdamW, CosineSchedule
-from tinyformer.train import fit
+from tinyformer.train.loop import training_steps
 
 
 def test_the_same_weights(rng):
@@ -19,7 +19,7 @@ def test_the_same_weights(rng):
     model = BagOfWords(BagOfWords.Config(12, 2, l2=2 / (C * 200)))
     x = SparseRows.of((np.flatnonzero(row), row[row != 0]) for row in full)
     optimizer = AdamW(model.parameters(), lr=0.3, weight_decay=0)
-    for _ in fit(model, optimizer, CosineSchedule(optimizer, 0, 600, 0.3, 0), lambda: (x, labels), max_steps=600):
+    for _ in training_steps(model, optimizer, CosineSchedule(optimizer, 0, 600, 0.3, 0), lambda: (x, labels), max_steps=600):
         pass
     w = model.weight.data[1] - model.weight.data[0]
     np.testing.assert_allclose(w, expected.coef_[0], atol=2e-3)

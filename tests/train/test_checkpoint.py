@@ -96,7 +96,7 @@ def test_damage_is_named_with_what_to_do(tmp_path, damage, message, others):
     save_checkpoint(tmp_path, 3, ARRAYS, STATE)
     path = tmp_path / "step-00000003.safetensors"
     damage(path)
-    advice = "delete it to go on from step-00000002.safetensors" if others else "start again without --resume"
+    advice = "delete it to continue from step-00000002.safetensors" if others else "start again without --resume"
     with pytest.raises(ValueError, match=f"cannot resume from .*{message}.*; {advice}") as caught:
         load_checkpoint(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)

@@ -149,7 +149,7 @@ def test_interrupted_from_outside(tmp_path, tiny, train, outcome, name):
     out, error = process.communicate()
     step = len(read_metrics(folder / "metrics.jsonl"))
     assert process.returncode == 130 and 5 <= step < 300
-    assert error == f"tinyformer: stopped at step {step}, saved in {folder}; the same command with --resume goes on\n"
+    assert error == f"tinyformer: stopped at step {step}, saved in {folder}; the same command with --resume continues\n"
     assert outcome(folder).checkpoints == [f"step-{step:08d}.safetensors"]
     train(folder, *settings, resume=True)
     train(tmp_path / "whole", *settings)
@@ -215,7 +215,7 @@ def interrupt_at(monkeypatch, module, name, call, times=1):
 def test_interrupted_between_two_steps(tmp_path, train, outcome, whole, monkeypatch, module, name, call, step):
     folder, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
     interrupt_at(monkeypatch, module, name, call)
-    with pytest.raises(Interrupted, match=f"stopped at step {step}, saved in .*run; the same command with --resume goes on"):
+    with pytest.raises(Interrupted, match=f"stopped at step {step}, saved in .*run; the same command with --resume continues"):
         train(folder, *DROPOUT)
     assert signal.getsignal(signal.SIGINT) is handler
     assert outcome(folder).checkpoints[-1] == f"step-{step:08d}.safetensors"

@@ -8,7 +8,7 @@ import pytest
 import tinyformer as tfm
 from tinyformer import nn, ops, optim
 from tinyformer.models import GPT, GPTConfig
-from tinyformer.train import fit
+from tinyformer.train.loop import training_steps
 
 CONFIG = GPTConfig(vocab_size=7, block_size=4, n_layer=1, n_head=2, n_embd=8)
 
@@ -25,7 +25,7 @@ def setting_out(lr=1e-2):
 @pytest.mark.parametrize("accumulate, clip", ((1, 0.0), (1, 0.1), (3, 0.0), (3, 0.1)))
 def test_steps_written_out(accumulate, clip):
     model, optimizer, schedule, next_batch = setting_out()
-    steps = list(fit(model, optimizer, schedule, next_batch, max_steps=5, accumulate=accumulate, clip=clip))
+    steps = list(training_steps(model, optimizer, schedule, next_batch, max_steps=5, accumulate=accumulate, clip=clip))
 
     other, optimizer, schedule, next_batch = setting_out()
     for i, step in enumerate(steps):
@@ -37,7 +37,7 @@ def test_steps_written_out(accumulate, clip):
         if clip and norm > clip:
             for p in other.parameters():
                 p.grad *= clip / (norm + 1e-6)
-        assert (step.step, step.tokens) == (i + 1, 12 * accumulate)
+        assert (step.step, step.inputs) == (i + 1, 12 * accumulate)
         assert step.loss == pytest.approx(loss.item(), rel=1e-12)
         assert step.grad_norm == pytest.approx(norm, rel=1e-12)
         assert step.lr == pytest.approx(schedule.lr)
@@ -50,18 +50,18 @@ def test_steps_written_out(accumulate, clip):
 
 def test_the_rate_is_the_schedules_and_is_said_before_it_moves():
     parts = setting_out(lr=1e-2)
-    assert [step.lr for step in fit(*parts, max_steps=10)] == pytest.approx(
+    assert [step.lr for step in training_steps(*parts, max_steps=10)] == pytest.approx(
         [1e-2 / 3, 2e-2 / 3] + [1e-2 * (1 + math.cos(math.pi * r / 8)) / 2 for r in range(8)])
 
 
 def test_start_is_the_number_of_steps_done_already():
-    assert [step.step for step in fit(*setting_out(), start=3, max_steps=5)] == [4, 5]
-    assert list(fit(*setting_out(), start=5, max_steps=5)) == []
+    assert [step.step for step in training_steps(*setting_out(), start=3, max_steps=5)] == [4, 5]
+    assert list(training_steps(*setting_out(), start=5, max_steps=5)) == []
 
 
 def test_gradients_are_cleared_after_each_step():
     model, *rest = setting_out()
-    next(fit(model, *rest, max_steps=5))
+    next(training_steps(model, *rest, max_steps=5))
     assert all(p.grad is None for p in model.parameters())
 
 
@@ -69,7 +69,7 @@ def test_a_parameter_that_no_gradient_reaches_is_told_of_once():
     model, optimizer, schedule, next_batch = setting_out()
     model.spare = nn.Linear(2, 2).to(np.float64)
     with pytest.warns(UserWarning, match="no gradient reached spare.weight, spare.bias") as caught:
-        list(fit(model, optimizer, schedule, next_batch, max_steps=3))
+        list(training_steps(model, optimizer, schedule, next_batch, max_steps=3))
     assert len(caught) == 1
 
 
@@ -78,7 +78,7 @@ def test_a_parameter_that_no_gradient_reaches_is_told_of_once():
 def test_a_broken_operation_is_named_with_its_step(monkeypatch):
     """From step 3 on the norms give infinities; the first operation after a sound input is named, not those behind it."""
     model, *rest = setting_out()
-    steps = fit(model, *rest, max_steps=5)
+    steps = training_steps(model, *rest, max_steps=5)
     next(steps), next(steps)
     gelu = ops.gelu.raw
     broken = tfm.differentiable(lambda x, *, approximate="none": (gelu(x)[0] * np.inf, gelu(x)[1]))
@@ -91,7 +91,7 @@ def test_a_broken_operation_is_named_with_its_step(monkeypatch):
 
 def test_a_broken_parameter_is_named_with_the_step():
     model, *rest = setting_out()
-    steps = fit(model, *rest, max_steps=5)
+    steps = training_steps(model, *rest, max_steps=5)
     next(steps)
     model.h[0].mlp.c_proj.weight.data[1, 2] = np.inf
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=(
@@ -109,11 +109,11 @@ def test_a_broken_gradient_is_named_where_it_began(monkeypatch):
 
     monkeypatch.setattr(nn.functional, "gelu", tfm.differentiable(bad))
     with pytest.raises(FloatingPointError, match=r"step 1: the loss is 1\.9\d*, but the gradient of h.0.mlp.c_fc.bias is not"):
-        next(fit(model, *rest, max_steps=5))
+        next(training_steps(model, *rest, max_steps=5))
 
 
 def test_a_rate_far_too_high():
     """Somewhere the numbers overflow: the message names the step and a place, and no step after it is done."""
     model, *rest = setting_out(lr=1e200)
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=r"step \d: the loss is .* not finite"):
-        list(fit(model, *rest, max_steps=10))
+        list(training_steps(model, *rest, max_steps=10))

@@ -2,11 +2,12 @@
 
 import io
 import sys
+import types
 
 import pytest
 
 from tinyformer.train import progress
-from tinyformer.train.progress import PlainProgress, TerminalProgress
+from tinyformer.train.progress import NotebookProgress, PlainProgress, TerminalProgress
 
 
 class Clock:
@@ -80,3 +81,44 @@ def test_a_narrow_terminal_keeps_step_and_time(width):
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 1 and len(lines[0]) <= width
     assert lines[0].startswith("step 10000/20000 ") and lines[0].rstrip().endswith("-:-- left"), lines
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A list of what a notebook's cell displays: each state of the bar as (text, HTML)."""
+    shown, clock = [], Clock(monkeypatch)
+
+    class Handle:
+        def update(self, bar):
+            shown.append((repr(bar), bar._repr_html_()))
+
+    def display(bar, display_id):
+        Handle().update(bar)
+        return Handle()
+
+    ipython, module = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    module.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return types.SimpleNamespace(shown=shown, clock=clock)
+
+
+def test_a_bar_in_a_notebook(notebook, capsys):
+    with progress.progress(100, 0, "examples") as bar:
+        for step in range(1, 11):
+            notebook.clock.now += 0.1
+            bar.update(step, 2.5, 2.25, 1000.0)
+    texts = [text for text, _ in notebook.shown]
+    assert isinstance(bar, NotebookProgress) and texts[0] == "step 0/100"
+    assert texts[-1] == "step 10/100  train 2.5000  val 2.2500  1,000 examples/s  9 s left"
+    assert 5 <= len(texts) <= 8                             # five times a second, and at the start and the end
+    assert '<progress value="10" max="100"' in notebook.shown[-1][1] and texts[-1] in notebook.shown[-1][1]
+    assert capsys.readouterr().out == ""
+
+
+def test_ipython_in_a_terminal_is_no_notebook(monkeypatch):
+    shell = types.ModuleType("IPython")
+    shell.get_ipython = lambda: types.SimpleNamespace()
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    assert not progress.in_notebook()

@@ -56,7 +56,7 @@ def test_the_picture_is_drawn_with_both_baselines(tmp_path, train, monkeypatch):
     monkeypatch.setattr("tinyformer.train.run.draw_losses", draw)
     result = train(tmp_path / "run")
     assert drawn == {"n": 12, "path": tmp_path / "run" / "loss.png", "title": "pydocs-char", "final": (12, result.val_loss),
-                     "levels": result.baselines, "unit": "nats per token"}
+                     "levels": result.baselines, "ylabel": "cross-entropy (nats per token)"}
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_others(tmp_path, train, outcome):
@@ -256,7 +256,7 @@ def test_a_run_that_diverges_stops_and_keeps_what_was_good(tmp_path, train, outc
     folder = tmp_path / "run"
     train(folder, "train.max_steps=4", "train.warmup_steps=0")
     before = outcome(folder)
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=r"step \d: .*not finite.*try a lower train.lr"):
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=r"step \d: .*not finite.*try a lower learning rate"):
         train(folder, "train.max_steps=12", "train.warmup_steps=0", *settings, resume=True)
     assert "step-00000004.safetensors" in outcome(folder).checkpoints and outcome(folder).model == before.model
     for line in (folder / "metrics.jsonl").read_text().splitlines():

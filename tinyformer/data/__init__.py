@@ -1,6 +1,7 @@
 """Data sets and batches."""
 
 from . import synthetic
+from .batches import Batches
 from .cache import data_folder
 from .cards import SETS
 from .dataset import Dataset, Examples, by_content
@@ -12,6 +13,6 @@ from .readers import read_csv, read_imdb
 from .sets import load
 from .windows import random_windows, split, windows
 
-__all__ = ["Dataset", "Examples", "SETS", "alike", "by_content", "by_length", "cached", "card", "data_folder", "draw_alike",
+__all__ = ["Batches", "Dataset", "Examples", "SETS", "alike", "by_content", "by_length", "cached", "card", "data_folder", "draw_alike",
            "fetch", "load", "padded", "random_lines", "random_windows", "read_csv", "read_imdb", "share_seen", "split",
            "split_lines", "synthetic", "windows"]

@@ -1,7 +1,10 @@
-"""Training: recipes, the loop, checkpoints, metrics, evaluation."""
+"""Training: ``fit`` for your own model, recipes, the loop, checkpoints, metrics, evaluation."""
 
-from .loop import Step, fit
+from .fitting import fit
+from .history import History
+from .loop import Step, training_steps
 from .recipe import Recipe, RecipeError, load_recipe
-from .run import Interrupted, Result, train
+from .run import Result, train
+from .trainer import Interrupted
 
-__all__ = ["Interrupted", "Recipe", "RecipeError", "Result", "Step", "fit", "load_recipe", "train"]
+__all__ = ["History", "Interrupted", "Recipe", "RecipeError", "Result", "Step", "fit", "load_recipe", "train", "training_steps"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +20,15 @@ from ..nn import Linear, MultiheadAttention
 from ..optim import OPTIMIZERS, SCHEDULES
 from ..viz import draw_losses
 from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from .interrupt import Interruptible
 from .locked import FolderLock
-from .loop import ADVICE, broken_parameter, fit
 from .memory import check_memory
 from .metrics import Metrics
 from .progress import progress
+from .trainer import Interrupted, Trainer, why
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+    from .tasks import Task
 
 
 @dataclass
@@ -42,100 +46,61 @@ class Result:
     seconds: float
 
 
-class Interrupted(Exception):
-    """The run was asked to stop; it was saved first."""
+class Run(Trainer):
+    """The training of a recipe in a folder: its checkpoints, its metrics and the best model go there."""
 
-    def __init__(self, folder, step):
-        super().__init__(f"stopped at step {step}, saved in {folder}; the same command with --resume goes on")
-
-
-class Run:
-    """The moving parts of a run: what is saved in a checkpoint and put back from it."""
-
-    def __init__(self, recipe, task):
+    def __init__(self, recipe: Recipe, task: Task, folder: Path | None = None):
         settings = recipe.train
         config = recipe.model_config(**task.sizes())
         task.check(config)
         check_memory(recipe, config)
         randomness.seed(settings.seed)
-        self.recipe, self.task = recipe, task
-        self.model = recipe.model_class(config)
-        task.prepare(self.model)
-        self.optimizer = _optimizer(self.model, settings)
-        self.schedule = SCHEDULES[settings.schedule].from_recipe(self.optimizer, settings)
+        model = recipe.model_class(config)
+        task.prepare(model)
+        optimizer = _optimizer(model, settings)
+        super().__init__(model, optimizer, SCHEDULES[settings.schedule].from_recipe(optimizer, settings), settings)
+        self.recipe, self.task, self.folder = recipe, task, folder
         self.batches = np.random.default_rng(settings.seed)                     # which examples make a batch
-        self.step, self.seconds = 0, 0.0
-        self.best = None                                    # with patience: (the lowest cost, its step and loss) …
-        self.worse = 0                                      # … and the looks since then
+        self.metrics: Metrics | None = None
 
-    @property
-    def finished(self):
-        """Whether it is at its last step, or has waited for a better look as long as it should."""
-        settings = self.recipe.train
-        return self.step >= settings.max_steps or 0 < settings.patience <= self.worse
+    def next_batch(self) -> tuple:
+        return self.task.batch(self.model, self.settings.batch_size, self.batches)
 
-    def next_batch(self):
-        return self.task.batch(self.model, self.recipe.train.batch_size, self.batches)
-
-    def measure(self, at_most=None):
-        """Figures on the validation part; see ``Task.measure``."""
+    def measure(self, whole: bool = True) -> dict[str, Any]:
+        """Figures on the validation split, or on ``eval_windows`` windows of it; see ``Task.measure``."""
         try:
-            return self.task.measure(self.model, at_most)
+            return self.task.measure(self.model, None if whole else self.settings.eval_windows)
         except FloatingPointError as error:
             raise FloatingPointError(f"step {self.step}: {error}") from None
 
-    def look(self, folder):
-        """``measure``, whole where it counts, and keep the model if the recipe has patience and it is the best so far."""
-        settings = self.recipe.train
-        whole = settings.patience or self.step == settings.max_steps
-        figures = self.measure(None if whole else settings.eval_windows)
-        if settings.patience:
-            cost = self.task.cost(figures)
-            if self.best is None or cost < self.best[0]:
-                self.best, self.worse = (cost, self.step, figures["val_loss"]), 0
-                self.model.save_pretrained(folder)
-            else:
-                self.worse += 1
-        return figures
+    def cost(self, figures: dict[str, Any]) -> float:
+        return self.task.cost(figures)
 
-    def save(self, folder):
-        """Write a checkpoint, and the model as it now is (with patience, the best one stands there already)."""
-        if broken := broken_parameter(self.model):
-            raise FloatingPointError(f"step {self.step}: the update left the parameter {broken} not finite, so it was not saved; "
-                                     f"{ADVICE}")
-        optimizer = self.optimizer.state_dict()
-        arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
-        arrays.update((f"optimizer.{name}", array) for name, array in optimizer.pop("arrays").items())
-        save_checkpoint(folder / "checkpoints", self.step, arrays, {
-            "step": self.step, "seconds": self.seconds, "data_sha256": self.task.sha256(), "optimizer": optimizer,
-            "best": self.best, "worse": self.worse, "schedule": self.schedule.state_dict(),
-            "batches": self.batches.bit_generator.state, "random": randomness.generator().bit_generator.state})
+    def keep(self) -> None:
+        self.model.save_pretrained(self.folder)
+
+    def record(self, **row: Any) -> None:
+        self.metrics.add(**row)
+
+    def save(self) -> None:
+        """Write a checkpoint, and the model as it is now (with patience, the folder holds the best one already)."""
+        arrays, state = self.state()
+        save_checkpoint(self.folder / "checkpoints", self.step, arrays, {
+            **state, "data_sha256": self.task.sha256(), "batches": self.batches.bit_generator.state})
         if not self.best:
-            self.model.save_pretrained(folder)
+            self.keep()
 
-    def load(self, path):
-        """Put everything back as it was when the checkpoint at ``path`` was written. Options of the optimiser, such as the
-        weight decay, are the recipe's: it may have been changed since."""
+    def load(self, path: Path) -> None:
+        """Restore everything from the checkpoint at ``path``. Options of the optimizer, such as the weight decay, are the
+        recipe's, which may have changed since. ValueError for a checkpoint that does not fit."""
         arrays, state = load_checkpoint(path)
-
-        def part(name):
-            return {key.removeprefix(name): array for key, array in arrays.items() if key.startswith(name)}
-
         try:
             if state["data_sha256"] != self.task.sha256():
                 raise ValueError("it was trained on other data: the text, its tokenizer or its split changed")
-            self.model.load_state_dict(part("model."))
-            self.optimizer.load_state_dict({**state["optimizer"], "arrays": part("optimizer."),
-                                            "param_groups": self.optimizer.state_dict()["param_groups"]})
-            self.schedule.load_state_dict(state["schedule"])
+            self.load_state(arrays, state)
             self.batches.bit_generator.state = state["batches"]
-            randomness.generator().bit_generator.state = state["random"]
-            self.step, self.seconds = int(state["step"]), float(state["seconds"])
-            if self.recipe.train.patience and state.get("best"):
-                self.best, self.worse = tuple(state["best"]), int(state["worse"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = f"its state has no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"cannot resume from {path}: {reason}; go on with the recipe that it was made by, "
+            raise ValueError(f"cannot resume from {path}: {why(error)}; continue with the recipe that made it, "
                              f"or start again without --resume") from None
 
 
@@ -165,7 +130,7 @@ def _descend(recipe, held, resume):
     """A run in steps."""
     folder, settings = held.folder, recipe.train
     saved = checkpoints(folder / "checkpoints") if resume else []
-    run = Run(recipe, recipe.task(recipe.data, folder if saved else None))
+    run = Run(recipe, recipe.task(recipe.data, folder if saved else None), folder)
     if saved:
         run.load(saved[-1])
         done = "; nothing is left to train, but a larger train.max_steps goes further" * run.finished
@@ -178,17 +143,19 @@ def _descend(recipe, held, resume):
     if remark := run.task.remark(run.model):
         print(remark)
     _prepare(folder, run)
-    metrics = Metrics(folder / "metrics.jsonl", run.step)
+    run.metrics = metrics = Metrics(folder / "metrics.jsonl", run.step)
+    run.val_loss = next((r["val_loss"] for r in reversed(metrics.records) if r["val_loss"] is not None), None)
+    nothing_left = run.finished
     try:
-        val_loss = _loop(run, folder, settings, metrics)
+        if not run.train(progress(settings.max_steps, run.step, run.task.input_unit)):
+            raise Interrupted(f"stopped at step {run.step}, saved in {folder}; the same command with --resume continues")
     finally:
         metrics.close()
-    if val_loss is None:                                    # there was nothing left to train
-        val_loss = run.measure()["val_loss"]
+    val_loss = run.measure()["val_loss"] if nothing_left else run.val_loss
     _, step, val_loss = run.best or (None, run.step, val_loss)
     result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds)
     draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss), levels=result.baselines,
-                unit=run.task.unit)
+                ylabel=f"cross-entropy ({run.task.unit})")
     return result
 
 
@@ -232,33 +199,3 @@ def _prepare(folder, run):
     run.task.save(folder)
     if run.step and not run.best:                           # it may have been killed between a checkpoint and these
         run.model.save_pretrained(folder)
-
-
-def _loop(run, folder, settings, metrics):
-    """Train to the last step: measure, show, save. Returns the loss on the whole validation split; None if no step was left."""
-    began = time.monotonic() - run.seconds
-    figures, val_loss = {}, next((r["val_loss"] for r in reversed(metrics.records) if r["val_loss"] is not None), None)
-    with Interruptible() as stop, progress(settings.max_steps, run.step, run.task.input_unit) as bar:
-        run.model.train()
-        last = time.monotonic()
-        steps = fit(run.model, run.optimizer, run.schedule, run.next_batch, start=run.step, max_steps=settings.max_steps,
-                    accumulate=settings.accumulate, clip=settings.clip)
-        for done in () if run.finished else steps:
-            run.step, figures = done.step, {"val_loss": None}
-            tokens_per_s = done.tokens / max(time.monotonic() - last, 1e-9)
-            if run.step == settings.max_steps or run.step % settings.eval_every == 0:
-                figures = run.look(folder)
-                val_loss = figures["val_loss"]
-            metrics.add(**{"step": run.step, "train_loss": done.loss, "val_loss": None, "lr": done.lr,
-                           "grad_norm": done.grad_norm, "tokens_per_s": round(tokens_per_s, 1), **figures})
-            bar.update(run.step, done.loss, val_loss, tokens_per_s)
-            run.seconds = time.monotonic() - began
-            stopping = stop.asked                           # asked once: Ctrl-C may come between the next two lines
-            if run.finished or stopping or run.step % settings.checkpoint_every == 0:
-                run.save(folder)
-            if run.finished:
-                break
-            if stopping:
-                raise Interrupted(folder, run.step)
-            last = time.monotonic()
-    return figures.get("val_loss")

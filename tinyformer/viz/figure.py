@@ -22,6 +22,11 @@ def save_figure(figure, path):
     """Write ``figure`` into the PNG file ``path``, whole or not at all."""
     if Path(path).suffix.lower() != ".png":
         raise ValueError(f"{path}: a picture is a PNG file, expected a name that ends in .png")
+    replace_file(path, png(figure))
+
+
+def png(figure):
+    """The bytes of ``figure`` as a PNG file."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
-    replace_file(path, picture.getvalue())
+    return picture.getvalue()

@@ -7,12 +7,17 @@ import numpy as np
 from .figure import BLUE, GREY, ORANGE, SERIES, new_figure, save_figure
 
 
-def draw_losses(records, path, title, levels=None, final=None, unit="nats per token"):
-    """Draw the metrics of a run (``train.metrics``) into the PNG file ``path``.
+def draw_losses(records, path, title, levels=None, final=None, ylabel="cross-entropy (nats per token)"):
+    """Draw the metrics of a run (``train.metrics``) into the PNG file ``path``; see ``losses_figure``."""
+    save_figure(losses_figure(records, title, levels, final, ylabel), path)
+
+
+def losses_figure(records, title, levels=None, final=None, ylabel="cross-entropy (nats per token)"):
+    """A matplotlib figure of the metrics of a run, a list of {"step", "train_loss", "val_loss" (or None)}.
 
     levels      {name: loss} drawn as horizontal lines, such as baselines
-    final       (step, loss) on the whole validation split
-    unit        of the loss
+    final       (step, loss) that is written next to its point, such as the loss on the whole validation split
+    ylabel      the loss and its unit
     """
     figure = new_figure(7, 4.2)
     axes = figure.add_subplot()
@@ -25,11 +30,11 @@ def draw_losses(records, path, title, levels=None, final=None, unit="nats per to
         axes.plot(*zip(*measured), "o-", color=ORANGE, markersize=4, label="validation")
     if final is not None:
         axes.annotate(f"{final[1]:.3f}", final, xytext=(0, 8), textcoords="offset points", ha="right", color=ORANGE)
-    axes.set(xlabel="step", ylabel=f"cross-entropy ({unit})", title=title)
+    axes.set(xlabel="step", ylabel=ylabel, title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     _draw_levels(axes, levels or {})
-    save_figure(figure, path)
+    return figure
 
 
 def _draw_levels(axes, levels):
