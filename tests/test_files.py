@@ -1,6 +1,7 @@
 """Files: text that is read, and files that are replaced whole or not at all."""
 
 import errno
+import json
 import os
 import stat
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyformer.files import lock, read_text, remove_unfinished, replace_file
+from tinyformer.files import (DamagedFile, check_shape, lock, parse_json, read_json, read_text, remove_unfinished,
+                              replace_file)
 
 
 def test_bytes_and_text_are_written_and_replaced(tmp_path):
@@ -107,3 +109,69 @@ def test_a_lock_names_its_holder_and_ends_with_a_killed_process(tmp_path):
                 pass
     with lock(path):                                        # released, though the file stays
         pass
+
+
+# ------------------------------------------------------------------------------------------------ JSON
+
+@pytest.mark.parametrize("data, said", (
+    (b"", "is not JSON: it is empty"),
+    (b" \n", "is not JSON: it is empty"),
+    (b'{"a": [1,\n 2', "is not JSON: it ends at line 2, column 3, before its value is complete"),
+    (b'{"a": "b', "is not JSON: the string that starts at line 1, column 7 has no closing quotation mark"),
+    (b"no", "is not JSON: unexpected 'n' at line 1, column 1"),
+    (b"{'a': 1}", "is not JSON: unexpected \"'\" at line 1, column 2"),
+    (b'{"a": 1} {"b": 2}', "is not JSON: unexpected '{' at line 1, column 10"),
+    (b'"a\nb"', r"is not JSON: unexpected '\n' at line 1, column 3"),
+    (b"[" * 100_000, "is not JSON: its brackets are nested too deeply"),
+    (b"[1" + b"0" * 5000 + b"]", "is not JSON: it has an integer of thousands of digits"),
+    (b'{"a": "\xe9"}', "is not UTF-8: byte 0xe9 at offset 7"),
+    ('{"a": 1}'.encode("utf-16"), "is not UTF-8: byte 0xff at offset 0, the byte order mark of UTF-16; save the file as UTF-8"),
+    (None, "is a folder, expected a file"),
+))
+def test_a_damaged_json_file_is_named_with_the_place(tmp_path, data, said):
+    path = tmp_path / "a.json"
+    path.mkdir() if data is None else path.write_bytes(data)
+    with pytest.raises(DamagedFile) as caught:
+        read_json(path)
+    assert str(caught.value) == f"{path} {said}"
+
+
+@pytest.mark.parametrize("value, shape, said", (
+    ([], dict, "it is [], expected an object"),
+    ("abc", [str], "it is 'abc', expected a list"),
+    (["a", None], [str], "[1] is null, expected a string"),
+    ({"a": True}, {"a": int}, "a is true, expected an integer"),
+    ({"a": 1.5}, {"a": int}, "a is 1.5, expected an integer"),
+    ({"a": "1"}, {"a": float}, "a is '1', expected a number"),
+    ({"a": 1}, {"a": bool}, "a is 1, expected true or false"),
+    ({"a": {}}, {"a": {"b": int}}, "a has no field 'b'"),
+    ({}, {"b": int}, "it has no field 'b'"),
+    ({"a": {"x y": "1"}}, {"a": {str: int}}, "a['x y'] is '1', expected an integer"),
+    ({"a": 3}, {"a": (None, str, [str])}, "a is 3, expected null or a string or a list"),
+    ({"a": [["b"], ["c", 3]]}, {"a": [[str]]}, "a[1][1] is 3, expected a string"),
+    ({"a": {"b": {"c": [0]}}}, {"a": {"b": {"c?": str}}}, "a.b.c is [0], expected a string"),
+    ({"a": "x" * 100}, {"a": int}, "a is a string, expected an integer"),
+))
+def test_a_value_of_another_shape_is_named_with_its_place(tmp_path, value, shape, said):
+    with pytest.raises(ValueError) as caught:
+        check_shape(value, shape)
+    assert str(caught.value) == said
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    with pytest.raises(DamagedFile) as caught:
+        read_json(tmp_path / "a.json", shape)
+    assert str(caught.value) == f"{tmp_path / 'a.json'}: {said}"
+
+
+@pytest.mark.parametrize("value, shape", (
+    ({"a": 1, "other": []}, {"a": int, "b?": str}), ({"a": None}, {"a": (None, str)}), ({"a": None}, {"a": None}), (1, float), ([], [str]),
+    ({}, {str: int}), ({"a": [1, [2]]}, {"a": [(int, [int])]}), (3, None), (None, None),
+))
+def test_a_value_of_the_shape_passes(tmp_path, value, shape):
+    (tmp_path / "a.json").write_text("\ufeff" + json.dumps(value), encoding="utf-8")
+    assert read_json(tmp_path / "a.json", shape) == value
+
+
+def test_a_name_that_an_object_has_twice():
+    assert parse_json('{"a": 1, "a": 2}', "it") == {"a": 2}
+    with pytest.raises(DamagedFile, match="^it has the name 'a' twice$"):
+        parse_json('[{"a": 1, "b": 2, "a": 2}]', "it", unique=True)

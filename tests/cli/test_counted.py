@@ -35,7 +35,7 @@ def test_words(cli, refused, corpus):
     words = cli("generate", "the with", "--seed", "1", "--max-new-tokens", "5").out.split()
     assert words[:2] == ["the", "with"] and len(words) == 7
     assert len(cli("generate", "--seed", "1", "--max-new-tokens", "5").out.split()) == 5
-    refused(2, "words do not tell where a line ends", "train", "kn-names", "--set", "data.tokenizer=word")
+    refused(2, "its tokens do not say where a line ends", "train", "kn-names", "--set", "data.tokenizer=word")
 
 
 def test_an_earlier_run_is_moved_aside(cli, corpus):

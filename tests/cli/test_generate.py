@@ -164,7 +164,7 @@ DAMAGE = (
     (other_weights, "model.safetensors: does not fit config.json"),
     (lambda path: (path / "config.json").unlink(), "config.json: no such file"),
     (lambda path: (path / "config.json").write_text("{}"), "config.json: unknown architecture None, expected one of attention-lstm"),
-    (lambda path: (path / "config.json").write_text("no"), "config.json: not a JSON object"),
+    (lambda path: (path / "config.json").write_text("no"), "config.json is not JSON"),
     (lambda path: (path / "tokenizer.json").unlink(), "tokenizer.json"),
     (lambda path: (path / "tokenizer.json").write_text('{"type": "char"}'), "tokenizer.json has no field 'characters'"),
     (lambda path: (path / "tokenizer.json").write_text("no"), "tokenizer.json is not JSON"),

@@ -76,8 +76,8 @@ def pickled(folder):
     (index(colour="../model-00001-of-00003.safetensors"), "index.json: its weight_map is not an object of file names"),
     (index(colour=3), "index.json: its weight_map is not an object of file names"),
     (text("{}"), "index.json: its weight_map is not an object of file names"),
-    (text("{"), "index.json: not a JSON object"),
-    (text("[" * 100_000), "index.json: not a JSON object"),
+    (text("{"), "index.json is not JSON"),
+    (text("[" * 100_000), "index.json is not JSON"),
     (text('{"weight_map": {}}'), "config.json: it has 2 layers, but there are only 0 tensors"),
     (pickled, "model.safetensors: no such file; pytorch_model.bin is a pickle, which can run any code and is not read"),
 ))

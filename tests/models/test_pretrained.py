@@ -66,9 +66,9 @@ def edited(**changes):
 
 @pytest.mark.parametrize("damage, message", (
     (lambda folder: (folder / "config.json").unlink(), "config.json: no such file; expected the folder of a trained model"),
-    (lambda folder: (folder / "config.json").write_text("{"), "config.json: not a JSON object"),
-    (lambda folder: (folder / "config.json").write_text("[]"), "config.json: not a JSON object"),
-    (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "config.json: not a JSON object"),
+    (lambda folder: (folder / "config.json").write_text("{"), "config.json is not JSON"),
+    (lambda folder: (folder / "config.json").write_text("[]"), r"config.json: it is \[\], expected an object"),
+    (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "config.json is not UTF-8"),
     (edited(model_type="mamba"), "config.json: unknown architecture 'mamba', expected one of attention-lstm"),
     (edited(model_type=None), "config.json: unknown architecture None"),
     (edited(model_type=["gpt2"]), "config.json: unknown architecture \\['gpt2'\\]"),

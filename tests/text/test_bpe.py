@@ -200,7 +200,7 @@ def test_bytes_that_are_no_character_become_the_replacement_character():
     ("ab\ud83d", 300, ValueError, r"lone surrogate '\\ud83d' \(U\+D83D\) at position 2"),
     (b"ab", 300, TypeError, "text is bytes, expected str"),
     ("ab", 255, ValueError, "vocab_size is 255, expected at least 256"),
-    ("ab", None, TypeError, "vocab_size is None, expected a whole number"),
+    ("ab", None, TypeError, "vocab_size is None, expected an integer"),
     ("ab", 300.0, TypeError, "vocab_size is 300.0"),
 ])
 def test_bad_training(text, vocab_size, error, said):

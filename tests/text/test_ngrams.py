@@ -62,5 +62,5 @@ def test_damaged(tmp_path, fields, message):
 def test_nothing_in_common():
     with pytest.raises(ValueError, match="vocab_size is 2, expected at least 3: <pad>, <unk> and one of the words"):
         NGramTokenizer.train(TEXTS, "words", vocab_size=2)
-    with pytest.raises(ValueError, match="no word stands in 2 texts"):
+    with pytest.raises(ValueError, match="no word occurs in 2 texts"):
         NGramTokenizer.train(["one", "two"], "words")

@@ -41,7 +41,7 @@ def test_saved_and_loaded(tmp_path, units):
 
 @pytest.mark.parametrize("symbols", (["a", "a"], ["a", ""], ["a", 3]))
 def test_symbols_that_cannot_be(symbols):
-    with pytest.raises(ValueError, match="symbols must be distinct, none of them empty"):
+    with pytest.raises(ValueError, match="symbols must be distinct strings that are not empty"):
         PairTokenizer(symbols)
 
 

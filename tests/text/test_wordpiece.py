@@ -106,7 +106,7 @@ def test_published_files(tmp_path):
 
 @pytest.mark.parametrize("changes, said", [
     ({"model__continuing_subword_prefix": "@@"}, "model.continuing_subword_prefix is '@@', expected '##'"),
-    ({"model__max_input_chars_per_word": 0}, "longest_word is 0, expected a number of at least 1"),
+    ({"model__max_input_chars_per_word": 0}, "longest_word is 0, expected an integer of at least 1"),
     ({"model__colour": 1}, "model has the fields colour, which are not known"),
     ({"colour": 1}, "the file has the fields colour, which are not known"),
     ({"decoder": {"type": "BPEDecoder"}}, "the decoder is 'BPEDecoder', expected 'WordPiece'"),
@@ -119,7 +119,7 @@ def test_published_files(tmp_path):
     ({"model__vocab": {"[PAD]": 0, "[UNK]": 1}}, r"the vocabulary lacks \[CLS\], \[SEP\], \[MASK\]"),
     ({"post_processor": {"type": "BertProcessing", "cls": ["[SEP]", 3], "sep": ["[SEP]", 3]}}, r"puts \(\[3\], \[3\]\)"),
     ({"post_processor": {"type": "Odd"}}, "the post_processor is 'Odd', which is not supported"),
-    ({"model": {"type": "Unigram"}}, "holds a Unigram, expected one of WordPiece, BPE"),
+    ({"model": {"type": "Unigram"}}, "holds a Unigram, expected one of BPE, WordPiece"),
 ])
 def test_published_files_that_are_other_than_berts(tmp_path, changes, said):
     path = tmp_path / "tokenizer.json"
@@ -130,7 +130,7 @@ def test_published_files_that_are_other_than_berts(tmp_path, changes, said):
 
 
 @pytest.mark.parametrize("text, vocab_size, error, said", [
-    ("", 10, ValueError, "text has no words"), ("a", 5, ValueError, "vocab_size is 5, expected more than the 5"),
+    ("", 10, ValueError, "text has no words"), ("a", 5, ValueError, "vocab_size is 5, expected at least 6: the 5 special tokens"),
     ("a", None, TypeError, "vocab_size is None"), (b"a", 9, TypeError, "text is bytes"),
 ])
 def test_bad_training(text, vocab_size, error, said):
@@ -139,7 +139,7 @@ def test_bad_training(text, vocab_size, error, said):
 
 
 def test_bad_vocabularies():
-    with pytest.raises(ValueError, match="'a' stands twice"):
+    with pytest.raises(ValueError, match="'a' occurs twice"):
         WordPieceTokenizer([*SPECIAL, "a", "a"])
-    with pytest.raises(TypeError, match="something else than text"):
+    with pytest.raises(TypeError, match="must hold strings"):
         WordPieceTokenizer([*SPECIAL, 3])

@@ -33,12 +33,12 @@ def test_bad_training(text, vocab_size, error, said):
 
 
 def test_bad_vocabularies():
-    with pytest.raises(ValueError, match="'a' stands twice"):
+    with pytest.raises(ValueError, match="'a' occurs twice"):
         WordTokenizer(["a", "b", "a"])
-    with pytest.raises(ValueError, match="'<unk>' stands twice"):
+    with pytest.raises(ValueError, match="'<unk>' occurs twice"):
         WordTokenizer(["<unk>"])
     for words, lexicon in (([3], ()), ([""], ()), (["a"], [None])):
-        with pytest.raises(TypeError, match="something else than words"):
+        with pytest.raises(TypeError, match="words and lexicon must hold strings"):
             WordTokenizer(words, lexicon=lexicon)
 
 

@@ -71,7 +71,7 @@ def test_a_damaged_line_ends_the_records_and_stops_no_resuming(tmp_path, bad):
     assert read_metrics(path) == LINES[:2]
 
 
-@pytest.mark.parametrize("content, message", ((b"\xff", "classes.json is not UTF-8"), (b"", "classes.json: not JSON")))
+@pytest.mark.parametrize("content, message", ((b"\xff", "classes.json is not UTF-8"), (b"", "classes.json is not JSON: it is empty")))
 def test_damaged_names_of_classes_are_named(tmp_path, content, message):
     (tmp_path / "classes.json").write_bytes(content)
     with pytest.raises(ValueError, match=message):

@@ -124,7 +124,7 @@ def test_the_last_setting_counts_and_the_rest_stays():
     ("train.min_lr=1", "train.min_lr: got 1.0, expected at most train.lr, which is 0.003"),
     ("train.beta2=1", "train.beta2: got 1.0, expected at least 0 and less than 1"),
     ("train.optimizer=newton", "train.optimizer: got 'newton', expected one of adagrad, adam, adamw, muon, rmsprop, sgd"),
-    ("data.tokenizer=words", "data.tokenizer: got 'words', expected 'char', 'bpe' or 'word'"),
+    ("data.tokenizer=words", "data.tokenizer: got 'words', expected one of bpe, char, word, wordpiece"),
     ("data.train_fraction=1", "data.train_fraction: got 1.0"),
     ("model.n_head=3", "model.n_embd 128 cannot be divided among n_head 3 heads"),
     ("model.dropout=1.5", "model.dropout is 1.5"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
+from ..files import read_json
 from ..nn.module import as_array
 from .weights import HEADER_LIMIT, read_weights
 
@@ -52,17 +52,11 @@ def read_state(path):
 
 
 def _read_object(path, otherwise):
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; {otherwise}")
     if path.stat().st_size > HEADER_LIMIT:
         raise ValueError(f"{path}: it has {path.stat().st_size:,} bytes, expected at most {HEADER_LIMIT:,}")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
-        if not isinstance(found, dict):
-            raise ValueError(f"it is a {type(found).__name__}")
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a JSON object ({error})") from None
-    return found
+    return read_json(path, dict)
 
 
 def meet(state, own, *prefixes):

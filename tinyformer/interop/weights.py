@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import replace_file
+from ..files import decoded, parse_json, replace_file
 
 # Names of every tensor of the largest published models fit in a tenth of this. Parsed JSON takes about twenty times its text.
 HEADER_LIMIT = 25_000_000
@@ -88,7 +88,8 @@ def read_weights(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected weights in the safetensors format")
+        raise FileNotFoundError(f"{path}: {'it is a folder' if path.is_dir() else 'no such file'}; "
+                                f"expected weights in the safetensors format")
     with open(path, "rb") as file:
         size = path.stat().st_size
         length = int.from_bytes(file.read(8), "little")
@@ -98,8 +99,8 @@ def read_weights(path):
             if length > HEADER_LIMIT:
                 raise ValueError(f"its header has {length:,} bytes, expected at most {HEADER_LIMIT:,}")
             text = file.read(length)
-            metadata, tensors = _layout(json.loads(text, object_pairs_hook=_object), size - 8 - length)
-        except (ValueError, RecursionError) as error:
+            metadata, tensors = _layout(parse_json(decoded(text, "its header"), "its header", unique=True), size - 8 - length)
+        except ValueError as error:
             raise ValueError(f"{path}: damaged or not a safetensors file ({error})") from None
         except TypeError as error:                          # it may be whole, but we cannot read it
             raise ValueError(f"{path}: {error}") from None
@@ -118,14 +119,6 @@ def _verify(path, window, header):
     if not header.startswith(BEGIN) or header[len(BEGIN):len(BEGIN) + 8] != b"%08x" % found:
         raise ValueError(f"{path}: the checksum does not match: the file is damaged, or another program changed it and kept "
                          f"{CHECKSUM} in its metadata; use a copy of the file, or write it again")
-
-
-def _object(pairs):
-    """A JSON object, in which no name may stand twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands twice in its header")
-    return found
 
 
 def _layout(header, size):

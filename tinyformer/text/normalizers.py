@@ -1,4 +1,4 @@
-"""What a tokenizer.json does to a text before it looks for tokens: its ``normalizer``, and the cuts of its ``pre_tokenizer``.
+"""The steps of a tokenizer.json before it looks for tokens: its ``normalizer``, and the cuts of its ``pre_tokenizer``.
 
 Each step is a function: a normalizer's text → text, a cut's text → pieces. The results are those of Hugging Face's library.
 """
@@ -8,17 +8,41 @@ from __future__ import annotations
 import functools
 import string
 import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from ..files import check_shape
 from .basic import normalized_words
 from .bpe import pieces
 
+if TYPE_CHECKING:
+    import regex
+
 SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")       # Unicode's White_Space
+PATTERN = {"Regex?": str, "String?": str}
+NORMALIZERS = {"Sequence": {"normalizers": [dict]}, "Strip": {"strip_left": bool, "strip_right": bool}, "Prepend": {"prepend": str},
+               "Replace": {"pattern": PATTERN, "content": str},
+               "BertNormalizer": {"clean_text": bool, "lowercase": bool, "strip_accents": (None, bool), "handle_chinese_chars": bool}}
+PRE_TOKENIZERS = {"Sequence": {"pretokenizers": [dict]}, "ByteLevel": {"add_prefix_space?": bool, "use_regex?": bool},
+                  "Digits": {"individual_digits": bool}, "Punctuation": {"behavior?": str},
+                  "Split": {"pattern": PATTERN, "behavior": str, "invert": bool}}
 BEHAVIORS = ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous")
 
 
-def normalizer(fields):
-    """The function text → text that ``fields``, a tokenizer.json's ``normalizer``, describe."""
+def _check(section, fields, shapes):
+    """The type of one step in a ``section`` of a tokenizer.json, None for none; ValueError where a field is missing or wrong."""
+    check_shape(fields, (None, {"type": str}), section)
     kind = fields and fields["type"]
+    check_shape(fields, shapes.get(kind), section)
+    return kind
+
+
+def normalizer(fields: dict[str, Any] | None) -> Callable[[str], str]:
+    """The function text → text that ``fields``, a tokenizer.json's ``normalizer``, describe.
+
+    Raises ValueError for a type that is not supported, and for fields that are missing or of another type.
+    """
+    kind = _check("normalizer", fields, NORMALIZERS)
     if kind is None:
         return lambda text: text
     if kind == "Sequence":
@@ -48,8 +72,11 @@ def normalizer(fields):
     raise ValueError(f"the normalizer is {kind!r}" + " without clean_text" * (kind == "BertNormalizer") + ", which is not supported")
 
 
-def byte_level_cuts(fields):
-    """The functions, text → pieces, of a ``pre_tokenizer`` that ends in ByteLevel, in order."""
+def byte_level_cuts(fields: dict[str, Any] | None) -> list[Callable[[str], list[str]]]:
+    """The functions text → pieces of a ``pre_tokenizer`` that ends in ByteLevel, in order.
+
+    Raises ValueError for a type that is not supported, and for fields that are missing or of another type.
+    """
     steps = list(_steps(fields))
     levels = [n for n, step in enumerate(steps) if step is not None and step["type"] == "ByteLevel"]
     if levels != [len(steps) - 1]:
@@ -59,7 +86,7 @@ def byte_level_cuts(fields):
 
 
 def _steps(fields):
-    if fields is None or fields["type"] != "Sequence":
+    if _check("pre_tokenizer", fields, PRE_TOKENIZERS) != "Sequence":
         return [fields]
     return [step for part in fields["pretokenizers"] for step in _steps(part)]
 
@@ -88,12 +115,16 @@ def _cuts(fields):
                          f"WhitespaceSplit")
 
 
-def pattern_of(fields):
+def pattern_of(fields: dict[str, Any]) -> str:
+    """The regular expression of a tokenizer.json's ``pattern``: its ``Regex``, or its ``String``, escaped."""
     import regex
+    if not fields.keys() & {"Regex", "String"}:
+        raise ValueError("a pattern has neither the field 'Regex' nor 'String'")
     return fields["Regex"] if "Regex" in fields else regex.escape(fields["String"])
 
 
-def compiled(pattern):
+def compiled(pattern: str) -> regex.Pattern[str]:
+    """``pattern`` compiled by the package regex. Raises ValueError for a pattern that is not valid."""
     import regex                                        # knows \p{L} and possessive quantifiers, which re does not
     try:
         return regex.compile(pattern)
@@ -101,12 +132,12 @@ def compiled(pattern):
         raise ValueError(f"the pattern {pattern!r}: {error}") from None
 
 
-def cut_at(pattern, behavior, invert=False):
-    """The cut at each match of ``pattern``; with ``invert`` at what stands between matches.
+def cut_at(pattern: str, behavior: str, invert: bool = False) -> Callable[[str], list[str]]:
+    """The function text → pieces that cuts at each match of ``pattern``; with ``invert``, at the text between matches.
 
-        Removed                 what is matched goes
-        Isolated                what is matched is a piece of its own
-        MergedWithPrevious      a match joins the piece before it, MergedWithNext the one after it
+        Removed                 a match is removed
+        Isolated                a match is a piece of its own
+        MergedWithPrevious      a match joins the piece before it; MergedWithNext: the piece after it
         Contiguous              matches that follow each other are one piece
     """
     if behavior not in BEHAVIORS:

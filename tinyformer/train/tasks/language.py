@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ...data import random_lines, random_windows, split, split_lines
 from ...text import load_corpus, load_tokenizer, train_tokenizer
+from ...text.registry import TOKENIZERS, trainable
 from ..evaluate import (
     bigram_loss, evaluate_loss, evaluate_losses, in_one, kneser_ney_losses, loss_interval, mean_loss, uniform_loss)
 from .base import Task
@@ -19,18 +20,19 @@ class CorpusSettings:
     """What is learned from."""
 
     corpus: str = "pydocs"              # a name that `tinyformer.text.CORPORA` has, or the path of a text file
-    tokenizer: str = "char"             # "char", "bpe" or "word"
-    vocab_size: int = 1024              # of the BPE and of the words; the characters count themselves
+    tokenizer: str = "char"             # "char", "bpe", "word" or "wordpiece"
+    vocab_size: int = 1024              # the most tokens there may be; "char" has one for each distinct character
     train_fraction: float = 0.9         # the first part is trained on, the rest is for validation
     lines: bool = False                 # each line is a text of its own, and its content says which part it is in
 
     def check(self):
         """ValueError for a setting that cannot be used."""
-        if self.tokenizer not in ("char", "bpe", "word"):
-            raise ValueError(f"data.tokenizer: got {self.tokenizer!r}, expected 'char', 'bpe' or 'word'")
-        if self.lines and self.tokenizer == "word":
-            raise ValueError("data.tokenizer: got 'word' with data.lines, but words do not tell where a line ends; expected "
-                             "'char' or 'bpe'")
+        if self.tokenizer not in trainable():
+            raise ValueError(f"data.tokenizer: got {self.tokenizer!r}, expected one of {', '.join(trainable())}")
+        if self.lines and not TOKENIZERS[self.tokenizer].exact:
+            exact = [name for name in trainable() if TOKENIZERS[name].exact]
+            raise ValueError(f"data.tokenizer: got {self.tokenizer!r} with data.lines, but its tokens do not say where a line ends; "
+                             f"expected one of {', '.join(exact)}")
         if self.vocab_size < 1:
             raise ValueError(f"data.vocab_size: got {self.vocab_size}, expected at least 1")
         if not 0 < self.train_fraction < 1:
@@ -53,10 +55,10 @@ class Language(Task):
             if not lines:
                 raise ValueError(f"corpus {data.corpus}: no line falls into its {part} part; expected more lines")
         if folder is None:
-            # The characters are those of the whole text, so that the validation part can be written in them; merges are
-            # learned from the training part alone.
+            # A closed vocabulary, such as the characters, comes from the whole text, so that the validation part can be encoded;
+            # an open one, such as merges, is learned from the training part alone.
             learned_from = "".join(parts[0]) if data.lines else parts[0]
-            seen = self.text if data.tokenizer == "char" else learned_from
+            seen = learned_from if TOKENIZERS[data.tokenizer].open_vocabulary else self.text
             self.tokenizer = train_tokenizer(data.tokenizer, seen, data.vocab_size)
         else:
             self.tokenizer = load_tokenizer(folder / "tokenizer.json")

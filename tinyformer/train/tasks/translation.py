@@ -15,6 +15,7 @@ import numpy as np
 
 from ...autograd import no_grad
 from ...data import Dataset, Examples, alike, by_content, draw_alike, load, padded, synthetic
+from ...files import read_text
 from ...nn import evaluating
 from ...text import load_tokenizer
 from ...text.pairs import PAD, UNITS, UNKNOWN, PairTokenizer
@@ -232,9 +233,9 @@ def load_pairs(data):
     if data.set in PAIRED:
         return load(data.set) if data.stress else without_digits(load(data.set))
     path = Path(data.set)
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(f"data.set: {data.set!r} is neither a file nor one of {', '.join((*RULES, *PAIRED))}")
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line]
+    rows = [line.split("\t") for line in read_text(path).splitlines() if line]
     for n, row in enumerate(rows, 1):
         if len(row) != 2 or not all(row):
             raise ValueError(f"{path}: text {n} is {' '.join(row)!r}, expected a source, a tab and a target")
