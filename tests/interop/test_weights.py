@@ -83,8 +83,8 @@ def test_a_truncated_file_is_damaged(tmp_path, kept):
 
 
 def test_missing_files_and_folders_are_named(tmp_path):
-    for path in (tmp_path / "nothing", tmp_path):
-        with pytest.raises(FileNotFoundError, match="no such file") as caught:
+    for path, said in ((tmp_path / "nothing", "no such file"), (tmp_path, "it is a folder")):
+        with pytest.raises(FileNotFoundError, match=said) as caught:
             read_weights(path)
         assert str(path) in str(caught.value)
 
