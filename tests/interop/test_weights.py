@@ -115,7 +115,7 @@ def written(path, tensors, data, length=None):
     ({"a": entry(offsets=(0, 4, 8))}, 8, "tensor 'a': expected"),
     ({"a": {"dtype": "F32"}}, 8, "tensor 'a': expected"),
     ({"a": entry()}, 12, "4 bytes at its end belong to no tensor"),
-    ('{"a": %s, "a": %s}' % (2 * (json.dumps(entry()),)), 8, "a name stands twice"),
+    ('{"a": %s, "a": %s}' % (2 * (json.dumps(entry()),)), 8, "its header has the name 'a' twice"),
     ({"__metadata__": {"n": 3}}, 0, "its __metadata__ is not an object of texts"),
     ("[" * 100_000, 0, ""),
     ('{"a": ' + "9" * 5000 + "}", 0, ""),
