@@ -25,19 +25,16 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from . import writes
+from .arrays import FLOATS, as_array, constant, named, refuse_masked
+from .protocols import ArrayProtocols, operand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike
 
-    from .tensor_methods import TensorMethods               # what operations register on Tensor, declared
     from .typing import (Array, Differentiable, Index, MaybeNone, Operation, P, TensorLike, ValueAndVjp, ValuesAndVjp,
                          Vjp)
-else:
-    TensorMethods = object
-
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 # ------------------------------------------------------------------------------------------------ recording
@@ -162,7 +159,7 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array | None:
 
 # ------------------------------------------------------------------------------------------------ tensors
 
-class Tensor(TensorMethods):
+class Tensor(ArrayProtocols):
     """An array, whether its gradient is wanted, and the operation that made it.
 
     data            ndarray of float32, float64, an integer type or bool
@@ -178,7 +175,6 @@ class Tensor(TensorMethods):
     """
 
     __slots__ = ("_data", "_grad", "requires_grad", "node", "slot", "__weakref__")
-    __array_ufunc__ = None                  # ndarray + Tensor asks Tensor.__radd__
 
     requires_grad: bool
     node: Node | None
@@ -208,7 +204,7 @@ class Tensor(TensorMethods):
             value = value if value.flags.writeable else value.copy()            # clipping writes into it
         self._grad = value
 
-    if not TYPE_CHECKING:                                   # TensorMethods declares these
+    if not TYPE_CHECKING:                                   # tensor_methods.pyi declares these
         data = property(operator.attrgetter("_data"), _set_data)
         grad = property(operator.attrgetter("_grad"), _set_grad)
         shape = property(operator.attrgetter("_data.shape"))
@@ -217,53 +213,10 @@ class Tensor(TensorMethods):
         dtype = property(operator.attrgetter("_data.dtype"))
         is_leaf = property(lambda self: self.node is None)
 
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
-
     def __repr__(self) -> str:
         made = f", made by {self.node.operation.__name__}" if self.node else ""
         wants = ", requires_grad=True" if self.requires_grad and not self.node else ""
         return f"tensor({np.array2string(self.data, separator=', ', prefix='tensor(')}{wants}{made})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item() if self.ndim == 0 else str(self), spec)
-
-    def __bool__(self) -> bool:
-        return bool(self._number("bool"))
-
-    def __int__(self) -> int:
-        return int(self._number("int"))
-
-    def __float__(self) -> float:
-        return float(self._number("float"))
-
-    def __index__(self) -> int:
-        if self.dtype.kind not in "iub":
-            raise TypeError(f"index: a tensor of {self.dtype} cannot be an index, expected integers")
-        return int(self._number("index"))
-
-    def item(self) -> Any:
-        """The one number that it holds."""
-        return self._number("item")
-
-    def tolist(self) -> Any:
-        """Its numbers as nested lists of Python numbers; a single one where it has no axes."""
-        return self.data.tolist()
-
-    def _number(self, operation: str) -> Any:
-        if self.size != 1:
-            raise ValueError(f"{operation}: a tensor of shape {self.shape} is not a single number")
-        return self.data.item()
-
-    def numpy(self) -> Array:
-        """Its array (not a copy)."""
-        return self.data
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
-        return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
@@ -277,16 +230,6 @@ class Tensor(TensorMethods):
     def detach(self) -> Tensor:
         """A tensor on the same array, outside the graph."""
         return Tensor(self.data)
-
-    # -- comparisons give plain boolean arrays: they have no gradient
-
-    def __lt__(self, other: TensorLike) -> NDArray[np.bool_]: return self.data < _data(other)
-    def __le__(self, other: TensorLike) -> NDArray[np.bool_]: return self.data <= _data(other)
-    def __gt__(self, other: TensorLike) -> NDArray[np.bool_]: return self.data > _data(other)
-    def __ge__(self, other: TensorLike) -> NDArray[np.bool_]: return self.data >= _data(other)
-    def __eq__(self, other: object) -> NDArray[np.bool_]: return self.data == _data(other)     # type: ignore[override]
-    def __ne__(self, other: object) -> NDArray[np.bool_]: return self.data != _data(other)     # type: ignore[override]
-    __hash__ = object.__hash__              # type: ignore[assignment]
 
     # -- in place: only where no graph is recorded
 
@@ -305,10 +248,11 @@ class Tensor(TensorMethods):
         if _recording.on:
             raise RuntimeError(f"{sign}: a leaf that requires a gradient cannot change in place while the graph is "
                                f"recorded; do it under no_grad()")
+        value = operand(sign, other, self.dtype)
         try:
-            ufunc(self.data, _data(other), out=self.data, casting="same_kind")
+            ufunc(self.data, value, out=self.data, casting="same_kind")
         except (ValueError, TypeError) as error:
-            raise _named(error, sign, [self.data, _data(other)]) from None
+            raise named(error, sign, [self.data, value]) from None
         writes.note(self.data)
         return self
 
@@ -318,11 +262,12 @@ class Tensor(TensorMethods):
             raise RuntimeError("setitem: entries of what requires a gradient cannot change, nor be set to what requires one, "
                                "while the graph is recorded; do it under no_grad(), or compute a new tensor with where")
         index = tuple(map(_data, index)) if isinstance(index, tuple) else _data(index)
+        refuse_masked("setitem", index)
         value = _as_array(value)
         try:
             self.data[index] = value
         except (ValueError, TypeError, IndexError) as error:
-            raise _named(error, "setitem", [self.data, value]) from None
+            raise named(error, "setitem", [self.data, value]) from None
         writes.note(self.data)
 
     # -- the backward pass
@@ -480,12 +425,14 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
     def operation(*args: Any, **given: Any) -> Any:
         if variadic or len(args) != len(inputs):
             args, given = bind(args, given)
-        tensors, arrays = _unwrap(name, args)
+        tensors, arrays, typed = _unwrap(name, args)
         try:
             value, vjp = function(*arrays, **given)
-        except (ValueError, TypeError, IndexError) as error:
-            raise _named(error, name, arrays) from None
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            raise named(error, name, arrays, lifted.input_name) from None
         several = isinstance(value, tuple)
+        if not typed:                                       # integers and Python numbers alone: float32, as in tensor(0.5)
+            value = tuple(map(_narrowed, value)) if several else _narrowed(value)
         outputs = tuple(map(Tensor, value)) if several else (Tensor(value),)
         if _recording.on and any(t is not None and t.requires_grad for t in tensors):
             node = Node(operation, tensors, vjp, tuple((t.shape, t.dtype) for t in outputs), (arrays, given))
@@ -503,13 +450,13 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
     return lifted
 
 
-def _unwrap(name: str, args: Sequence[Any]) -> tuple[list[Tensor | None], list[Any]]:
-    """Each argument as a Tensor or None, and as what the function works on.
+def _unwrap(name: str, args: Sequence[Any]) -> tuple[list[Tensor | None], list[Any], bool]:
+    """Each argument as a Tensor or None; what the function works on; and whether any of it has a floating-point type.
 
     Tensors of two floating-point types are refused rather than promoted. Constants follow the tensors: a NumPy
-    number counts as a Python number, a floating-point array takes the tensors' type.
+    number counts as a Python number, a floating-point array or list takes the tensors' type.
     """
-    tensors, arrays, dtype, constants = [], [], None, False
+    tensors, arrays, dtype, constants, typed = [], [], None, False, False
     for arg in args:
         if isinstance(arg, Tensor):
             tensors.append(arg)
@@ -521,47 +468,27 @@ def _unwrap(name: str, args: Sequence[Any]) -> tuple[list[Tensor | None], list[A
         else:
             tensors.append(None)
             constants = constants or arg is not None
-            if isinstance(arg, list):
-                arg = _as_array(arg)
-            elif isinstance(arg, np.generic):
-                arg = arg.item()
-            elif isinstance(arg, np.ma.MaskedArray):
-                raise TypeError(f"{name}: {_MASKED}")
+            typed = typed or isinstance(arg, np.ndarray) and arg.dtype.kind == "f"
+            arg = constant(name, arg)
         arrays.append(arg)
     if constants and dtype is not None:
         arrays = [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.dtype != dtype else a
                   for a in arrays]
-    return tensors, arrays
+    return tensors, arrays, typed or dtype is not None
 
 
-def _named(error: Exception, name: str, arrays: Sequence[Any]) -> Exception:
-    """``error`` with the operation's name and its inputs' shapes, unless the operation said its name itself."""
-    if str(error).startswith(f"{name}:"):
-        return error
-    shapes = ", ".join(str(a.shape) if isinstance(a, np.ndarray) else type(a).__name__ for a in arrays)
-    kind = next(k for k in (TypeError, ValueError, IndexError) if isinstance(error, k))
-    return kind(f"{name}: {error} (inputs: {shapes})")
+def _narrowed(value: Any) -> Any:
+    """``value`` in float32 where NumPy made float64 out of integers."""
+    return np.asarray(value, np.float32) if np.asarray(value).dtype == np.float64 else value
 
 
 def _data(value: Any) -> Any:
     return value.data if isinstance(value, Tensor) else value
 
 
-_MASKED = "a masked array would lose its mask; expected a plain array, such as masked.filled(0)"
-
-
 def _as_array(data: TensorLike | ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """An array that a tensor can hold: Python floats become float32, arrays keep their type."""
-    if isinstance(data, Tensor):
-        data = data.data
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(f"tensor: {_MASKED}")
-    array = np.asarray(data, dtype=dtype)
-    if dtype is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
-        array = array.astype(np.float32)
-    if array.dtype not in FLOATS and array.dtype.kind not in "iub":
-        raise TypeError(f"tensor: {array.dtype} cannot be held; expected float32, float64, integers or bool")
-    return array
+    """An array that a tensor can hold: a tensor's own; Python floats become float32, arrays keep their type."""
+    return as_array(_data(data), data.dtype if dtype is None and isinstance(data, Tensor) else dtype)
 
 
 def tensor(array: TensorLike | ArrayLike, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:

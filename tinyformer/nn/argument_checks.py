@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd import FLOATS, Tensor
+from ..arrays import FLOATS, constant
+from ..autograd import Tensor
 
 
 def as_input(layer, x, like=None, argument="x"):
@@ -14,7 +15,7 @@ def as_input(layer, x, like=None, argument="x"):
     would hide in the graph. Integers are an error: they are not features.
     """
     if not isinstance(x, Tensor):
-        x = np.asarray(x)
+        x = np.asarray(constant(type(layer).__name__, x))
         if like is not None and x.dtype.kind == "f":
             x = x.astype(like.dtype, copy=False)
         x = Tensor(x)

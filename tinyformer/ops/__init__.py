@@ -18,4 +18,4 @@ from .reductions import cumsum, logsumexp, max, mean, min, sum, var
 from .regularization import dropout
 from .shapes import broadcast_to, concatenate, flip, getitem, pad, reshape, split, stack, transpose
 
-from . import composed  # noqa: E402  (it is written in the operations above)
+from . import composed, integers  # noqa: E402  (composed is written in the operations above; integers registers operators)

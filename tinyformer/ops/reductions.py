@@ -6,7 +6,7 @@ import builtins
 
 import numpy as np
 
-from ..autograd import differentiable
+from ..autograd import FLOATS, differentiable
 
 
 def _expand(y, shape, axis):
@@ -40,6 +40,8 @@ def var(x, *, axis=None, keepdims=False, correction=1):
     correction = 1 (PyTorch's default) makes it an unbiased estimate, 0 the plain mean square. Where n ≤ correction the
     estimate divides by 0: 0/0 is NaN, as in PyTorch.
     """
+    if x.dtype not in FLOATS:
+        raise TypeError(f"var: x is {x.dtype}, expected float32 or float64")
     n = x.size // builtins.max(np.sum(x, axis=axis, keepdims=True).size, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         centred = x - np.sum(x, axis=axis, keepdims=True) / x.dtype.type(n)

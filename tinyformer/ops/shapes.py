@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ..arrays import constant
 from ..autograd import Tensor, differentiable
 
 
@@ -50,8 +51,7 @@ def _plain(index):
     """One index without tensors and lists. An empty list takes nothing: as an array it is floating-point until here."""
     if isinstance(index, Tensor):
         index = index.data
-    elif isinstance(index, (list, tuple)):
-        index = np.asarray(index)
+    index = constant("getitem", list(index) if isinstance(index, tuple) else index)
     empty = isinstance(index, np.ndarray) and index.size == 0 and index.dtype.kind == "f"
     return index.astype(np.intp) if empty else index
 

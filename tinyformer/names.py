@@ -1,0 +1,124 @@
+"""What people look for under the name that it has in PyTorch or NumPy, and what to write here: for messages of errors.
+
+``TORCH`` is the one table for all of them: attributes of tensors, of the package, ``ops``, ``nn`` and ``optim``.
+``tests/test_names.py`` checks that whatever a message advises exists, and that no name of the table exists already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+_TYPE = "the types are NumPy's: np.float32, np.float64, np.int64, bool"
+_CONVERT = "x.astype(np.float32), with the type of your choice"
+_DEVICE = "tensors are NumPy arrays in main memory; tfm.backend.use(…) selects the kernels"
+_VALUES = "np.{0}(x.data), which has no gradient"
+_IN_PLACE = "x {0}= y within tfm.no_grad()"
+_OWN = "tfm.differentiable makes an operation of your own, a value and its vjp"
+
+TORCH = {
+    # shapes
+    "permute": "x.transpose(0, 2, 1), which takes the order of all axes", "t": "x.T", "mT": "x.swapaxes(-1, -2)",
+    "movedim": "x.transpose(0, 2, 1), which takes the order of all axes", "transpose_": "x.transpose(1, 0)",
+    "contiguous": "x itself; NumPy arrays of any layout work", "is_contiguous": "x.data.flags.c_contiguous",
+    "view_as": "x.reshape(y.shape)", "reshape_as": "x.reshape(y.shape)", "expand_as": "x.broadcast_to(y.shape)",
+    "repeat": "x.broadcast_to(shape), then x.reshape(shape)", "tile": "x.broadcast_to(shape), then x.reshape(shape)",
+    "repeat_interleave": "x[np.repeat(np.arange(len(x)), n)]", "chunk": "x.split(n)", "unbind": "tuple(x)",
+    "narrow": "x[start:stop]", "select": "x[i]", "roll": "ops.concatenate([x[-n:], x[:-n]])", "numel": "x.size",
+    "nelement": "x.size", "ndimension": "x.ndim", "hstack": "ops.concatenate", "vstack": "ops.concatenate",
+    # entries
+    "gather": "x[indices]", "index_select": "x[indices]", "take": "x[indices]", "masked_select": "x[mask]",
+    "masked_fill": "ops.where(mask, value, x)", "scatter": "x[indices] = y within tfm.no_grad()",
+    "fill_": "x[...] = value within tfm.no_grad()", "copy_": "x[...] = y within tfm.no_grad()",
+    "add_": _IN_PLACE.format("+"), "sub_": _IN_PLACE.format("-"), "mul_": _IN_PLACE.format("*"), "div_": _IN_PLACE.format("/"),
+    "normal_": "nn.init.normal_(x)", "uniform_": "nn.init.uniform_(x)",
+    # arithmetic
+    "mm": "x @ y", "bmm": "x @ y", "mv": "x @ y", "dot": "x @ y", "inner": "x @ y", "addmm": "x @ y + b",
+    "outer": "x[:, None] * y", "sub": "x - y, or ops.subtract", "mul": "x * y, or ops.multiply", "div": "x / y, or ops.divide",
+    "true_divide": "x / y, or ops.divide", "neg": "-x, or ops.negative", "pow": "x ** y, or ops.power", "square": "x * x",
+    "rsqrt": "1 / x.sqrt()", "reciprocal": "1 / x", "clamp": "x.clip(min, max)", "clamp_min": "x.clip(min)",
+    "absolute": "x.abs()", "floor_divide": "x // y", "remainder": "x % y", "fmod": "x % y", "eq": "x == y", "ne": "x != y",
+    "lt": "x < y", "le": "x <= y", "gt": "x > y", "ge": "x >= y", "logical_not": "~x", "logical_and": "x & y",
+    "logical_or": "x | y", "norm": "(x * x).sum().sqrt()", "amax": "x.max(axis)", "amin": "x.min(axis)",
+    **{name: _VALUES.format(name) for name in (
+        "any", "all", "argmin", "argsort", "sort", "median", "nonzero", "unique", "isnan", "isinf", "isfinite", "prod",
+        "floor", "ceil", "sign", "round", "histogram", "bincount", "tril", "triu", "allclose", "isclose", "searchsorted")},
+    "topk": "np.argsort(x.data), which has no gradient", "equal": "np.array_equal(x.data, y.data)",
+    # types, devices and the graph
+    **{name: _CONVERT for name in ("float", "double", "half", "long", "int", "short", "byte", "bool", "type", "type_as")},
+    **{name: _TYPE for name in ("float32", "float64", "float16", "bfloat16", "int8", "uint8", "int16", "int32", "int64",
+                                "FloatTensor", "LongTensor", "get_default_dtype", "set_default_dtype")},
+    **{name: _DEVICE for name in ("cuda", "cpu", "device", "is_cuda", "get_device", "pin_memory", "mps")},
+    "set_num_threads": "tfm.backend.set_num_threads(n)", "grad_fn": "x.node", "register_hook": "x.retain_grad(), then x.grad",
+    "inference_mode": "tfm.no_grad()", "set_grad_enabled": "tfm.no_grad()", "enable_grad": "tfm.no_grad() around the rest alone",
+    "Function": _OWN, "custom_function": _OWN, "Generator": "np.random.default_rng(seed)", "get_rng_state": "tfm.manual_seed(n)",
+    # new tensors
+    "from_numpy": "tfm.Tensor(array), on the array itself, or tfm.tensor(array), a copy", "as_tensor": "tfm.Tensor(array)",
+    "asarray": "tfm.Tensor(array)", "empty": "tfm.zeros(2, 3)", "zeros_like": "tfm.zeros(x.shape)",
+    "ones_like": "tfm.ones(x.shape)", "full_like": "tfm.full(x.shape, value)", "randn_like": "tfm.randn(x.shape)",
+    "rand_like": "tfm.rand(x.shape)", "empty_like": "tfm.zeros(x.shape)", "eye": "tfm.tensor(np.eye(n))",
+    "linspace": "tfm.tensor(np.linspace(a, b, n))", "new_zeros": "tfm.zeros(2, 3)", "new_ones": "tfm.ones(2, 3)",
+    "randint": "tfm.tensor(rng.integers(low, high, size)), with rng = np.random.default_rng(seed)",
+    "randperm": "np.random.default_rng(seed).permutation(n)", "one_hot": "np.eye(n)[indices]",
+    # layers and losses
+    **{f"Conv{d}d": f"convolutions are not in the book; {_OWN}" for d in (1, 2, 3)},
+    **{f"conv{d}d": f"convolutions are not in the book; {_OWN}" for d in (1, 2, 3)},
+    "MaxPool2d": "x.max(axis) after x.reshape(shape)", "AvgPool2d": "x.mean(axis) after x.reshape(shape)",
+    "BatchNorm2d": "nn.BatchNorm1d", "GroupNorm": "nn.LayerNorm", "InstanceNorm1d": "nn.LayerNorm", "Dropout2d": "nn.Dropout",
+    "Dropout1d": "nn.Dropout", "LogSoftmax": "ops.log_softmax", "EmbeddingBag": "nn.Embedding, then x.mean(axis)",
+    "NLLLoss": "ops.cross_entropy(logits, targets)", "nll_loss": "ops.cross_entropy(logits, targets)",
+    "BCELoss": "ops.binary_cross_entropy_with_logits", "binary_cross_entropy": "ops.binary_cross_entropy_with_logits",
+    "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()", "KLDivLoss": "(p * (p.log() - q.log())).sum()",
+    **{name: f"nn.GELU or nn.SiLU; {_OWN}" for name in ("ELU", "SELU", "PReLU", "Mish", "Hardswish", "ReLU6")},
+    "DataParallel": "the kernels use several threads; tfm.backend.set_num_threads(n)", "utils": "optim.clip_grad_norm_",
+    # optimizers and schedules
+    "lr_scheduler": "optim.CosineSchedule, optim.LinearSchedule and their neighbors", "StepLR": "optim.StepSchedule",
+    "CosineAnnealingLR": "optim.CosineSchedule", "LinearLR": "optim.LinearSchedule", "LambdaLR": "optim.Schedule",
+    "ExponentialLR": "optim.ExponentialSchedule", "ReduceLROnPlateau": "optim.ReduceOnPlateau", "NAdam": "optim.AdamW",
+    "Adamax": "optim.AdamW", "LBFGS": "optim.AdamW", "DataLoader": "tinyformer.data", "Dataset": "tinyformer.data",
+}
+
+# Functions of NumPy that have a gradient here: on a tensor NumPy's own would lose it.
+_SAME = ("exp", "log", "sqrt", "tanh", "maximum", "minimum", "where", "concatenate", "stack", "matmul", "einsum", "cumsum",
+         "clip", "sum", "mean", "var", "max", "min", "reshape", "transpose", "swapaxes", "broadcast_to", "flip", "pad", "split")
+NUMPY = {
+    **{name: f"ops.{name}" for name in _SAME if name not in ("swapaxes",)}, "swapaxes": "x.swapaxes(a, b)",
+    "amax": "ops.max", "amin": "ops.min", "square": "x * x", "reciprocal": "1 / x", "std": "x.std()", "absolute": "ops.abs",
+    "dot": "x @ y", "vdot": "x @ y", "inner": "x @ y", "outer": "x[:, None] * y", "tensordot": "ops.einsum",
+    "norm": "(x * x).sum().sqrt()", "average": "ops.mean", "hstack": "ops.concatenate", "vstack": "ops.stack",
+    "squeeze": "x.squeeze()", "expand_dims": "x.unsqueeze(dim)", "ravel": "x.flatten()", "fmax": "ops.maximum",
+    "fmin": "ops.minimum", "log1p": "ops.log(1 + x)", "expm1": "ops.exp(x) - 1", "logaddexp": "ops.logsumexp",
+    "add.reduce": "ops.sum", "multiply.reduce": "ops.exp(ops.log(x).sum())", "maximum.reduce": "ops.max",
+    "minimum.reduce": "ops.min", "add.accumulate": "ops.cumsum",
+}
+
+# Arguments under PyTorch's names.
+ARGUMENTS = {"dim": "axis", "keepdim": "keepdims", "dims": "axes", "unbiased": "correction", "split_size_or_sections": "sections",
+             "input": "x", "other": "y"}
+
+
+def use_instead(function: str) -> TypeError:
+    """The error for NumPy's ``function`` on a tensor: what to write for a tensor with a gradient, and for an array."""
+    here = NUMPY.get(function.rpartition("linalg.")[2])
+    here = f"write {here} for a tensor, or " if here else ""
+    return TypeError(f"np.{function} would lose the gradient of a tensor; {here}np.{function} of x.data for an array")
+
+
+def unknown(owner: str, name: str, known: Iterable[str], advice: str = "") -> AttributeError:
+    """The error for the attribute ``name`` that ``owner`` lacks: PyTorch's name or a slip of the pen."""
+    advice = advice or (f"write {TORCH[name]}" if name in TORCH else "")
+    if not advice:
+        from difflib import get_close_matches
+        lower = {n.lower(): n for n in known if not n.startswith("_")}
+        close = [lower[n] for n in get_close_matches(name.lower(), lower, n=3, cutoff=0.7)]
+        advice = f"did you mean {' or '.join(close)}?" if close else ""
+    return AttributeError(f"{owner} has no attribute {name!r}" + f"; {advice}" * bool(advice))
+
+
+class Advising(type):
+    """The class of classes that answer an unknown attribute, of the class or of its objects, with advice."""
+
+    if not TYPE_CHECKING:                                   # to a type checker an unknown attribute is an error
+        def __getattr__(cls, name):
+            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}") if name.startswith("__") else unknown(
+                cls.__name__, name, dir(cls))

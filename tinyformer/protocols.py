@@ -1,0 +1,181 @@
+"""A tensor among Python's numbers and sequences and NumPy's arrays: the methods that Python and NumPy call.
+
+Nothing here is recorded in a graph, except that an array on the left of an operator leaves it to the tensor on the right.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import names
+from .arrays import MASKED, constant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .autograd import Tensor
+    from .tensor_methods import TensorMethods               # what operations register on Tensor, declared
+    from .typing import Array, TensorLike
+else:
+    TensorMethods = object
+
+# NumPy's functions behind Python's operators, which an array on the left of a tensor calls.
+BINARY = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "power": "pow",
+          "matmul": "matmul", "floor_divide": "floordiv", "remainder": "mod", "bitwise_and": "and", "bitwise_or": "or",
+          "bitwise_xor": "xor", "left_shift": "lshift", "right_shift": "rshift"}
+UNARY = {"negative": "__neg__", "positive": "__pos__", "absolute": "__abs__", "invert": "__invert__"}
+
+
+class ArrayProtocols(TensorMethods, metaclass=names.Advising):
+    """What a tensor is to Python and to NumPy. The class that inherits it has ``data``, ``shape``, ``ndim``, ``size``, ``dtype``."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        requires_grad: bool
+
+    if not TYPE_CHECKING:                                   # to a type checker an unknown attribute is an error
+        def __getattr__(self, name):
+            return getattr(type(self), name)                # which says what there is instead
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+
+    # -- one number
+
+    def item(self) -> Any:
+        """Its only entry as a Python number. ValueError for several entries or none."""
+        return self._number("item")
+
+    def _number(self, operation: str) -> Any:
+        if self.size != 1:
+            raise ValueError(f"{operation}: a tensor of shape {self.shape} is not a single number")
+        return self.data.item()
+
+    def __bool__(self) -> bool:
+        return bool(self._number("bool"))
+
+    def __int__(self) -> int:
+        return int(self._number("int"))
+
+    def __float__(self) -> float:
+        return float(self._number("float"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iub":
+            raise TypeError(f"index: a tensor of {self.dtype} cannot be an index, expected integers")
+        return int(self._number("index"))
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim and spec:
+            raise TypeError(f"format: a tensor of shape {self.shape} has no format {spec!r}; format one number, x.item(), or str(x)")
+        return format(str(self) if self.ndim else self.item(), spec)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        raise TypeError("round: tensors are not rounded, as in PyTorch; expected round(x.item(), digits) or np.round(x.data)")
+
+    def __divmod__(self, other: Any) -> Any:
+        raise TypeError("divmod: not for tensors, as in PyTorch; expected x // y and x % y")
+
+    __rdivmod__ = __divmod__
+
+    # -- a sequence
+
+    def tolist(self) -> Any:
+        """Its entries as nested lists of Python numbers; one number if it has no axes."""
+        return self.data.tolist()
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len: a tensor without axes has no length")
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("iter: a tensor without axes cannot be iterated over; expected x.item() for its number")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self._compared("in", np.equal, value)))
+
+    # -- comparisons give plain boolean arrays: they have no gradient
+
+    def __lt__(self, other: TensorLike) -> NDArray[np.bool_]: return self._compared("<", np.less, other)
+    def __le__(self, other: TensorLike) -> NDArray[np.bool_]: return self._compared("<=", np.less_equal, other)
+    def __gt__(self, other: TensorLike) -> NDArray[np.bool_]: return self._compared(">", np.greater, other)
+    def __ge__(self, other: TensorLike) -> NDArray[np.bool_]: return self._compared(">=", np.greater_equal, other)
+    def __eq__(self, other: object) -> NDArray[np.bool_]:     # type: ignore[override]
+        return self._compared("==", np.equal, other)
+    def __ne__(self, other: object) -> NDArray[np.bool_]:     # type: ignore[override]
+        return self._compared("!=", np.not_equal, other)
+    __hash__ = object.__hash__              # type: ignore[assignment]
+
+    def _compared(self, sign: str, compare: Any, other: Any) -> Any:
+        """Entry by entry; NotImplemented for None and text, so that ``==`` is False as in PyTorch."""
+        if other is None or isinstance(other, (str, bytes)):
+            return NotImplemented
+        return compare(self.data, operand(sign, other, self.dtype))
+
+    # -- NumPy
+
+    def numpy(self) -> Array:
+        """Its array (not a copy)."""
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
+        return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Operators are the tensor's own. What has no gradient, such as ``np.isnan``, gives a plain array. The rest is refused."""
+        name = ufunc.__name__
+        if method == "__call__" and not options:
+            if name in BINARY:
+                x, y = inputs
+                return (getattr(x, f"__{BINARY[name]}__")(y) if isinstance(x, ArrayProtocols) else
+                        getattr(y, f"__r{BINARY[name]}__")(x))
+            if name in UNARY:
+                return getattr(self, UNARY[name])()
+            if all(signature.endswith("?") for signature in ufunc.types if "O" not in signature):
+                return ufunc(*(operand(name, x) for x in inputs))
+        if "out" in options:
+            raise TypeError(f"np.{name}: an array cannot take a tensor in place; expected array = array + tensor for a tensor, "
+                            f"array += tensor.data for an array")
+        raise names.use_instead(name if method == "__call__" else f"{name}.{method}")
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        """NumPy's functions of the values, such as ``np.allclose``; refused where a gradient would be lost that exists here."""
+        package, _, rest = f"{function.__module__}.{function.__name__}".partition(".")
+        wanted: list[Any] = []
+        arrays = _values((args, options), wanted)
+        if wanted and package == "numpy" and function.__name__ in names.NUMPY:
+            raise names.use_instead(rest)
+        return function(*arrays[0], **arrays[1])
+
+    @property
+    def _mask(self) -> Any:
+        """Masked arrays ask every operand for its mask, and would then drop the tensor's graph."""
+        raise TypeError(f"tensor: {MASKED}")
+
+
+def operand(sign: str, value: Any, dtype: Any = None) -> Any:
+    """``value`` as the array or number that ``sign`` works on; floating-point lists in the type ``dtype``."""
+    if isinstance(value, ArrayProtocols):
+        return value.data
+    array = constant(sign, value)
+    return array.astype(dtype) if dtype is not None and isinstance(value, list) and array.dtype.kind == dtype.kind == "f" else array
+
+
+def _values(nested: Any, wanted: list[Any]) -> Any:
+    """Nested tuples, lists and dicts with arrays in place of tensors; those that require a gradient are added to ``wanted``."""
+    if isinstance(nested, ArrayProtocols):
+        wanted += [nested] * nested.requires_grad
+        return nested.data
+    if type(nested) in (list, tuple):
+        return type(nested)(_values(value, wanted) for value in nested)
+    if type(nested) is dict:
+        return {key: _values(value, wanted) for key, value in nested.items()}
+    return nested
