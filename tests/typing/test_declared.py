@@ -25,7 +25,7 @@ DECLARED = {node.name: node for node in class_body("tensor_methods.pyi", "Tensor
 WRITTEN = {node.name for node in class_body("autograd.py", "Tensor") if isinstance(node, ast.FunctionDef)}
 ASSIGNED = {target.id for node in class_body("autograd.py", "Tensor") if isinstance(node, ast.Assign)
             for target in node.targets if isinstance(target, ast.Name)}
-SLOTS = {*Tensor.__slots__, "__module__", "__doc__", "__slots__", "__annotations__"}
+SLOTS = {*Tensor.__slots__, "__slotnames__", "__module__", "__doc__", "__slots__", "__annotations__"}
 
 
 def declared_parameters(node):
