@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tinyformer.book import Book
+from tinyformer.book.reference import commands, settings, variables
 from tinyformer.book.reference.docstrings import as_rst
 from tinyformer.book.reference.names import PACKAGES, every_name, find, public_names
 from tinyformer.book.reference.pages import asked_for, comment, expand
@@ -67,12 +70,69 @@ def test_a_docstring_as_restructuredtext(docstring, rst):
 
 def test_names_become_links():
     pytest.importorskip("sphinx", reason="the site is made with the extra [book]")
-    from tinyformer.book.reference.links import resolve
+    from tinyformer.book.reference.links import command_in, resolve
     assert resolve("ops.softmax") == resolve("ops.softmax(x, axis=0)") == resolve("tinyformer.ops.softmax") == "tinyformer.ops.softmax"
     assert resolve("tfm.tensor") == "tinyformer.tensor" and resolve("MultiheadAttention") == "tinyformer.nn.MultiheadAttention"
     assert resolve("check") is None and resolve("x.y") is None and resolve("softmax") is None
     assert resolve("check", "tinyformer.gradcheck") == "tinyformer.gradcheck.check"
     assert resolve("tinyformer.nn.basic.Linear") == "tinyformer.nn.Linear"
+    assert command_in("tinyformer learn check softmax") == "tinyformer learn check" and command_in("tinyformer") is None
+
+
+def test_every_command_has_a_section_with_its_options():
+    text = commands.as_markdown()
+    assert {"tinyformer train", "tinyformer learn check", "tinyformer book build"} <= set(commands.commands())
+    for path, (command, context) in commands.commands().items():
+        section = text.split(f"({commands.anchor(path)})=")[1].split("\n(command-")[0]
+        for parameter in command.params:
+            if getattr(parameter, "hidden", False):
+                continue
+            name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.get_help_record(context)[0]
+            assert f"`{name.split()[0]}" in section, (path, name)
+    assert "`--max-new-tokens INTEGER`" in text and " <" not in text.replace("\\<", "")
+
+
+def test_a_setting_is_described_by_its_metadata_a_comment_or_the_docstring():
+    @dataclasses.dataclass
+    class Base:
+        """One.
+
+        width, height    how wide and high
+        """
+
+        width: int
+        height: int = 2
+
+    @dataclasses.dataclass
+    class Settings(Base):
+        """Two."""
+
+        a: float = 1e-3             # behind
+        # above, on
+        # two lines
+        b: str = "x"
+        c: bool = dataclasses.field(default=True, metadata={"help": "given"})
+        n_layer: int = 3
+
+    assert settings.settings(Settings) == [
+        ("width", "int", None, "how wide and high"), ("height", "int", 2, "how wide and high"), ("a", "float", 1e-3, "behind"),
+        ("b", "str", "x", "above, on two lines"), ("c", "bool", True, "given"), ("n_layer", "int", 3, "L, the number of layers")]
+    table = settings.table("model.", settings.settings(Settings))
+    assert "| `model.b` | str | `\"x\"` | above, on two lines |" in table and "| `model.c` | bool | `true` | given |" in table
+
+
+def test_every_setting_of_every_task_and_model_is_listed():
+    text = settings.as_markdown()
+    for name in ("train.lr", "data.corpus", "data.shift", "model.n_layer", "model.rope_theta"):
+        assert f"| `{name}` |" in text
+    for cls in ("GPT", "Llama", "NGram", "Seq2Seq", "BertClassifier"):
+        assert f"`models.{cls}`" in text
+
+
+def test_every_environment_variable_is_listed():
+    from tinyformer.environment import VARIABLES
+    text = variables.as_markdown()
+    assert all(f"`{variable.name}`\n: " in text for variable in VARIABLES)
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def test_a_cell_with_a_solution_is_shown_as_a_stub_and_a_fold():
 
 CONF = """
 import os, sys
-sys.path.insert(0, os.environ["TINYFORMER_ROOT"])
+sys.path.insert(0, os.environ["BOOK_ROOT"])
 from tinyformer.book.site import NOISE, report_progress
 root_doc, extensions = "index", ["myst_parser"]
 def setup(app):
@@ -35,7 +35,7 @@ def setup(app):
 
 def test_progress_is_shown_page_by_page_and_kernels_are_quiet(tmp_path, monkeypatch, capfd):
     pytest.importorskip("myst_parser", reason="the site is made with the extra [book]")
-    monkeypatch.setenv("TINYFORMER_ROOT", str(Path(tinyformer.__file__).parents[1]))
+    monkeypatch.setenv("BOOK_ROOT", str(Path(tinyformer.__file__).parents[1]))
     (tmp_path / "chapters").mkdir()
     for name, text in (("conf.py", CONF), ("index.md", "# One\n\n```{toctree}\n01-two\n```\n"), ("01-two.md", "# Two\n")):
         (tmp_path / "chapters" / name).write_text(text, encoding="utf-8")

@@ -24,9 +24,21 @@ def test_what_it_runs_on(cli, tmp_path, monkeypatch):
 def test_every_backend_is_live_or_says_why_not(cli):
     from tinyformer import backend
     live = backend.info()["live"]
-    lines = [line for line in cli("doctor").lines if line.startswith("  ")]
+    told = cli("doctor").lines
+    lines = told[told.index(f"backend      {live} is live") + 1:][:4]
     assert [line.split()[0] for line in lines] == ["native", "cffi", "cuda", "numpy"]
     for line in lines:
         name, what = line.split(maxsplit=1)
         assert what.endswith(": live") == (name == live)
         assert len(what.rpartition(": ")[2]) > 3
+
+
+def test_the_environment_variables_and_their_values(cli, monkeypatch, tmp_path):
+    from tinyformer.environment import VARIABLES
+    monkeypatch.setenv("TINYFORMER_DATA", str(tmp_path / "here"))
+    monkeypatch.delenv("TINYFORMER_ISA", raising=False)
+    lines = [line.split(maxsplit=1) for line in cli("doctor").lines if line.startswith("  ")]
+    told = dict(line for line in lines if len(line) == 2)
+    assert {variable.name for variable in VARIABLES if variable.read == "run"} <= set(told)
+    assert told["TINYFORMER_DATA"] == str(tmp_path / "here")
+    assert told["TINYFORMER_ISA"] == "not set: the best that the processor has"

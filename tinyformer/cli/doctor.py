@@ -30,10 +30,11 @@ def command(codes: Annotated[Optional[list[str]],
 
 
 def _installation():
-    """Python, NumPy and its BLAS, threads, backends, folders."""
+    """Python, NumPy and its BLAS, threads, backends, folders, environment variables."""
     import numpy as np
 
     from .. import __version__, backend
+    from ..environment import VARIABLES
     from ..text import CORPORA, data_folder
     info = backend.info()
     say(f"tinyformer   {__version__} in {Path(__file__).parent.parent}")
@@ -49,3 +50,8 @@ def _installation():
     say(f"data         {data_folder()}")
     say(f"corpora      {', '.join(CORPORA)}, or the path of a text file")
     say(f"checkpoints  {Path('runs').resolve()}")
+    say("environment  variables that change what tinyformer does")
+    for variable in VARIABLES:
+        if variable.read == "run":
+            value = os.environ.get(variable.name)
+            say(f"  {variable.name:<23} {'not set: ' + variable.default if value is None else value}")

@@ -24,10 +24,10 @@ def as_rst(docstring: str, chapters: dict[str, str]) -> str:
 
     chapters    {"09": "09-attention"}: where "book (9.2)" and "chapter 09" lead to
     """
-    return "\n\n".join(_block(lines, chapters) for lines in _blocks(docstring)) + "\n"
+    return "\n\n".join(_block(lines, chapters) for lines in paragraphs(docstring)) + "\n"
 
 
-def _blocks(text: str) -> Iterator[list[str]]:
+def paragraphs(text: str) -> Iterator[list[str]]:
     """Yield the paragraphs' lines. Indented ones that follow one another stay together: one formula of several parts."""
     block: list[str] = []
     for paragraph in re.split(r"\n(?:[ ]*\n)+", text.strip("\n")):

@@ -14,6 +14,7 @@ from typing import Any, Iterator
 from docutils import nodes
 from sphinx import addnodes
 
+from .commands import anchor, commands
 from .docstrings import as_rst
 from .names import every_name
 from .pages import expand
@@ -55,6 +56,16 @@ def resolve(text: str, package: str = "") -> str | None:
     return next((known[way] for short in ways for way in (f"{package}.{short}", short) if way in known), None)
 
 
+@cache
+def _command_names() -> list[str]:
+    return sorted(commands(), key=len, reverse=True)
+
+
+def command_in(text: str) -> str | None:
+    """The command that ``text`` begins with, such as "tinyformer learn check" in "tinyformer learn check softmax"."""
+    return next((name for name in _command_names() if " " in name and f"{text} ".startswith(f"{name} ")), None)
+
+
 # ------------------------------------------------------------------------------------------------ while pages are read
 
 def link_names(app: Any, tree: nodes.document) -> None:
@@ -63,11 +74,15 @@ def link_names(app: Any, tree: nodes.document) -> None:
     in_reference = page.startswith("reference/")
     used = app.env.tinyformer_used.setdefault(page, [])
     for literal in list(tree.findall(nodes.literal)):
-        path = resolve(literal.astext(), _package(literal))
-        if path is None or literal.astext() in _arguments(literal) or path in used and not in_reference or _is_link_or_heading(literal, path):
+        text = literal.astext()
+        command = command_in(text)
+        path = command or resolve(text, _package(literal))
+        if (path is None or text in _arguments(literal) or path in used and not in_reference
+                or _is_link_or_heading(literal, path)):
             continue
         used.append(path)
-        reference = addnodes.pending_xref("", refdomain="py", reftype="obj", reftarget=path, refexplicit=True, refwarn=False)
+        domain, kind, target = ("std", "ref", anchor(command)) if command else ("py", "obj", path)
+        reference = addnodes.pending_xref("", refdomain=domain, reftype=kind, reftarget=target, refexplicit=True, refwarn=True)
         literal.replace_self(reference)
         reference += literal
     for block in tree.findall(nodes.literal_block):
@@ -75,9 +90,9 @@ def link_names(app: Any, tree: nodes.document) -> None:
     labels = app.env.get_domain("std").anonlabels
     for formula in tree.findall(nodes.math_block):
         for number in TAG.findall(formula.astext()):
-            anchor = f"equation-{number.replace('.', '-')}"
-            formula["ids"].append(anchor)
-            labels[f"equation-{number}"] = page, anchor
+            place = f"equation-{number.replace('.', '-')}"
+            formula["ids"].append(place)
+            labels[f"equation-{number}"] = page, place
 
 
 def _names_in(code: str) -> Iterator[str]:

@@ -7,7 +7,7 @@
     ```
 
 Without a file, and with ``:overview:``, the package itself is described; then its names follow, unless they have pages of
-their own.
+their own. ``{commands}``, ``{settings}`` and ``{variables}`` stand for what the modules of these names make.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ import re
 from types import ModuleType
 from typing import Any, Iterator
 
+from . import commands, settings, variables
 from .names import PublicName, every_name, find, public_names
 
 BLOCK = re.compile(r"^```\{api\} (?P<package>[\w.]+)(?P<files>[ \w]*)\n(?P<options>(?::[\w-]+:[^\n]*\n)*)```$", re.MULTILINE)
+LIST = re.compile(r"^```\{(commands|settings|variables)\}\n```$", re.MULTILINE)
 HIDDEN = {"extra_repr"}                                 # methods that only other methods call
 
 
@@ -31,8 +33,9 @@ def asked_for(text: str) -> list[PublicName]:
 
 
 def expand(text: str) -> str:
-    """``text`` of a page with directives of Sphinx's autodoc in place of each ``{api}``."""
-    return BLOCK.sub(lambda match: "\n".join(["````{eval-rst}", *_directives(match), "````"]), text)
+    """``text`` of a page with directives of Sphinx's autodoc in place of each ``{api}``, and all other lists made."""
+    text = BLOCK.sub(lambda match: "\n".join(["````{eval-rst}", *_directives(match), "````"]), text)
+    return LIST.sub(lambda match: {"commands": commands, "settings": settings, "variables": variables}[match[1]].as_markdown(), text)
 
 
 def _selected(match: re.Match[str]) -> list[PublicName]:
@@ -88,7 +91,7 @@ def _entry(name: PublicName) -> Iterator[str]:
         return
     if name.is_constant:
         keys = ", ".join(f"``{key}``" for key in value) if isinstance(value, dict) else ""
-        yield from (f".. py:data:: {name.path}", "", f"   {comment(name)}", "", f"   Keys: {keys}" if keys else "", "")
+        yield from (f".. py:data:: {name.path.rpartition('.')[2]}", "", f"   {comment(name)}", "", f"   Keys: {keys}" if keys else "", "")
     elif inspect.isclass(value):
         yield f".. autoclass:: {name.path}"
         if value.__bases__ != (object,):
