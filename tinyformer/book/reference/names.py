@@ -54,8 +54,7 @@ def public_names(package: str) -> tuple[PublicName, ...]:
     module = importlib.import_module(package) if package in PACKAGES else find(package)
     files = _files(module) if hasattr(module, "__path__") else {}
     names = getattr(module, "__all__", None) or [
-        name for name, value in vars(module).items() if not name.startswith("_")
-        and (name in files or callable(value) and getattr(value, "__module__", None) == module.__name__)]
+        name for name, value in vars(module).items() if not name.startswith("_") and _is_own(name, value, module, files)]
     return tuple(PublicName(f"{package}.{name}", package, files.get(name) or _file_of(value, module), value)
                  for name in names for value in [getattr(module, name)])
 
@@ -71,6 +70,14 @@ def every_name() -> dict[str, PublicName]:
             if isinstance(name.value, ModuleType) and name.path not in PACKAGES:
                 waiting.append(name.path)
     return found
+
+
+def _is_own(name: str, value: Any, module: ModuleType, files: dict[str, str]) -> bool:
+    """Whether ``module``, which has no ``__all__``, means its users to import the name."""
+    if isinstance(value, ModuleType):
+        return name in files and any(getattr(inner, "__module__", None) == value.__name__ and not inner.__name__.startswith("_")
+                                     for inner in vars(value).values() if callable(inner))
+    return name in files or callable(value) and getattr(value, "__module__", None) == module.__name__
 
 
 def _file_of(value: Any, module: ModuleType) -> str:
