@@ -1,4 +1,4 @@
-"""The one source of randomness that nobody passed: initialisation, dropout, sampling."""
+"""The framework's random generator: initialization, dropout and sampling use it unless the caller passes another."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import numpy as np
 _generator = np.random.default_rng()
 
 
-def seed(n):
-    """Start the framework's generator anew: the same seed gives the same run."""
+def seed(n: int | None) -> None:
+    """Re-seed the framework's generator: the same seed gives the same run.
+
+    None takes a seed from the operating system.
+    """
     global _generator
     _generator = np.random.default_rng(n)
 
 
-def generator(rng=None):
+def generator(rng: np.random.Generator | int | None = None) -> np.random.Generator:
     """``rng`` as a ``numpy.random.Generator``: itself, one seeded with an integer, or the framework's own for None."""
     if rng is None:
         return _generator

@@ -1,8 +1,8 @@
-"""When arrays were last written in place, so that a backward pass never mixes values of before and after in silence.
+"""When arrays were last written in place, so that a backward pass never mixes old and new values without an error.
 
-A clock counts the writes. Each array that is written gets the time of its last write; each application of an operation
-notes the time at which it was made. What it keeps for its backward pass is stale if it was written later. The time
-belongs to the memory, so that it is the same for all views of an array.
+A clock counts the writes. Each written array gets the time of its last write, and each application of an operation gets
+the time at which it ran. An array that its vjp keeps is stale if it was written later. The time belongs to the memory,
+so it is the same for all views of an array.
 """
 
 from __future__ import annotations
@@ -11,22 +11,28 @@ import functools
 import threading
 import types
 import weakref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-clock = 0                                   # writes so far
-_written = {}                               # id of an array that owns its memory: (weak reference to it, time)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import ArrayLike
+
+clock = 0                                                           # number of writes so far
+_written: dict[int, tuple[weakref.ref[np.ndarray], int]] = {}       # id of an owning array: (weak reference, time)
 _lock = threading.Lock()
 
 
-def write(array, value):
-    """``array[...] = value``, noted."""
+def write(array: np.ndarray, value: ArrayLike) -> None:
+    """``array[...] = value``, and ``note`` the write."""
     array[...] = value
     note(array)
 
 
-def note(array):
-    """Say that ``array`` is written now."""
+def note(array: np.ndarray) -> None:
+    """Record that ``array`` is written now."""
     global clock
     array = owner(array)
     key = id(array)
@@ -36,22 +42,22 @@ def note(array):
         _written[key] = reference, clock
 
 
-def owner(array):
-    """The array whose memory ``array`` shows: itself, or what it is a view of."""
-    base = array
+def owner(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory of ``array``: itself, or the array it is a view of."""
+    base: Any = array
     while (base := getattr(base, "base", None)) is not None:
         if isinstance(base, np.ndarray):
             array = base
     return array
 
 
-def stale(holder, time):
-    """The owners of those arrays that the function ``holder`` keeps and that were written after ``time``."""
+def stale(holder: Callable[..., Any], time: int) -> list[np.ndarray]:
+    """The arrays that the function ``holder`` keeps and that were written after ``time``; for a view, its owner."""
     return [array for array in map(owner, _kept_by(holder)) if _written.get(id(array), (None, 0))[1] > time]
 
 
-def _kept_by(holder):
-    """The arrays that a function keeps: in its closure, in the functions and containers there, and in its defaults."""
+def _kept_by(holder: Any) -> Iterator[np.ndarray]:
+    """The arrays that a function keeps: in its closure, in functions and containers there, and in its defaults."""
     todo, seen = [holder], set()
     while todo:
         kept = todo.pop()
@@ -74,8 +80,8 @@ def _kept_by(holder):
             todo += getattr(kept, "__dict__", {}).values()
 
 
-def _closed_over(function):
-    """What the closure of ``function`` holds; a variable that has no value yet is left out."""
+def _closed_over(function: types.FunctionType) -> Iterator[Any]:
+    """The values in the closure of ``function``, without variables that have no value yet."""
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents

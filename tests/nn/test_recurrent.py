@@ -83,7 +83,7 @@ def test_float32_stays(rng):
      r"the initial state h has shape \(2, 2, 4\), expected \(1, 2, 4\)"),
     (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5, 0]), ValueError, "a length is 0, expected at least 1"),
     (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5, 6]), ValueError,
-     r"lengths lie in 5…6, expected 0…5, the times that x has"),
+     r"lengths lie in 5…6, expected 0…5, the time steps of x"),
     (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5]), ValueError, r"lengths has shape \(1,\), expected \(2,\)"),
     (lambda layer: layer(np.zeros((5, 2, 3)), lengths=[5.0, 2.0]), TypeError, "lengths are float64, expected integers"),
 ])

@@ -114,7 +114,7 @@ def test_an_empty_list_takes_nothing(shape, rng):
 
 @pytest.mark.parametrize("sections", [0, -1, [], [5, -1], 3])
 def test_a_split_into_nothing_is_refused(sections):
-    with pytest.raises(ValueError, match="split: axis 0 has length 4; it cannot be cut into"):
+    with pytest.raises(ValueError, match="split: axis 0 has length 4; it cannot be split into"):
         ops.split(Tensor(np.zeros(4)), sections=sections)
 
 

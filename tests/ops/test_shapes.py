@@ -98,7 +98,7 @@ def test_as_methods():
 
 def test_errors():
     x = Tensor(normal((2, 3)))
-    with pytest.raises(ValueError, match=r"split: axis 1 has length 3; it cannot be cut into 2"):
+    with pytest.raises(ValueError, match=r"split: axis 1 has length 3; it cannot be split into 2"):
         x.split(sections=2, axis=1)
     with pytest.raises(ValueError, match="pad: got widths for 1 axes, expected 2"):
         x.pad(widths=((1, 1),))

@@ -51,12 +51,12 @@ def linear_gelu(x, weight, bias=None):
 
 
 def layer_norm(x, weight, bias, eps):
-    """γ ∘ (x − μ)/σ + β for rows x, as ``(value, vjp)``."""
+    """γ ⊙ (x − μ)/σ + β for rows x, as ``(value, vjp)``."""
     return backend.function("layer_norm")(x, weight, bias, eps)
 
 
 def rms_norm(x, weight, eps):
-    """γ ∘ x/r for rows x, as ``(value, vjp)``."""
+    """γ ⊙ x/r for rows x, as ``(value, vjp)``."""
     return backend.function("rms_norm")(x, weight, eps)
 
 

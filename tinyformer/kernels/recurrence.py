@@ -23,7 +23,7 @@ def beyond(lengths, T):
 def lstm(a, h0, c0, weight, lengths=None, reverse=False):
     """The recurrent part of an LSTM, as ``((h, c), vjp)``; ``a`` is what the inputs give to the gates, and is overwritten.
 
-        [i, f, g, o] = a_t + h₋ Wᵀ,  σ of i, f, o, tanh of g        c = f ∘ c₋ + i ∘ g        h = o ∘ tanh c
+        [i, f, g, o] = a_t + h₋ Wᵀ,  σ of i, f, o, tanh of g        c = f ⊙ c₋ + i ⊙ g        h = o ⊙ tanh c
 
     a (T, B, 4H)    h0, c0 (B, H)    weight W (4H, H)    lengths integers (B,) in 0…T, or None: all T    h, c (T + 1, B, H).
     The subscript − is the time before, or with ``reverse`` the time after. h[t] stands before time t and h[t + 1] after it,
@@ -32,8 +32,8 @@ def lstm(a, h0, c0, weight, lengths=None, reverse=False):
     vjp(dy, dh, dc), with dy (T, B, H) for the state that each time makes (not read beyond the lengths) and dh, dc (B, H) for
     the last states, returns (da, dh0, dc0). With dh and dc what has arrived at h and c:
 
-        do = dh ∘ tanh c        dc += dh ∘ o ∘ (1 − tanh² c)        di = dc ∘ g        df = dc ∘ c₋        dg = dc ∘ i
-        da = [di i(1 − i), df f(1 − f), dg (1 − g²), do o(1 − o)]        dh₋ = da W        dc₋ = dc ∘ f
+        do = dh ⊙ tanh c        dc += dh ⊙ o ⊙ (1 − tanh² c)        di = dc ⊙ g        df = dc ⊙ c₋        dg = dc ⊙ i
+        da = [di i(1 − i), df f(1 − f), dg (1 − g²), do o(1 − o)]        dh₋ = da W        dc₋ = dc ⊙ f
 
     Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000).
     """

@@ -16,10 +16,10 @@ matmul = np.matmul
 def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias_gradient=True):
     """Softmax attention over whole score matrices, as ``(value, vjp)``.
 
-        S = scale · Q Kᵀ + bias        P = softmax(S) along rows        O = (P ∘ keep) V
+        S = scale · Q Kᵀ + bias        P = softmax(S) along rows        O = (P ⊙ keep) V
 
-        dV = (P ∘ keep)ᵀ dO            dP = (dO Vᵀ) ∘ keep
-        dS = P ∘ (dP − rowsum(dO ∘ O)) dQ = scale · dS K                dK = scale · dSᵀ Q
+        dV = (P ⊙ keep)ᵀ dO            dP = (dO Vᵀ) ⊙ keep
+        dS = P ⊙ (dP − rowsum(dO ⊙ O)) dQ = scale · dS K                dK = scale · dSᵀ Q
 
     q (…, H, T, D)    k (…, G, S, D)    v (…, G, S, E)    O (…, H, T, E), with G dividing H: query head h reads key head
     h // (H/G). bias broadcasts against (…, H, T, S) and may hold −inf; a row that is −inf throughout gives zeros. keep, of
@@ -30,7 +30,7 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias
     Where S is −inf by the mask, nothing passes: not even a NaN or an infinite number in that query, key, value or gradient
     reaches O, dQ, dK, dV or dS (0 · NaN is NaN in an ordinary product).
 
-    Source: Vaswani et al. (2017), §3.2.1; the row sum dO∘O is Dao et al. (2022), appendix B.2.
+    Source: Vaswani et al. (2017), §3.2.1; the row sum dO⊙O is Dao et al. (2022), appendix B.2.
     """
     *lead, heads, T, D = q.shape
     groups, S = k.shape[-3], k.shape[-2]
@@ -106,9 +106,9 @@ def linear_gelu(x, weight, bias=None):
 
 
 def layer_norm(x, weight, bias, eps):
-    """y = γ ∘ x̂ + β,  x̂ = (x − μ)/σ,  σ² = mean (x − μ)² + ε of each row.   x (N, C); weight γ, bias β (C,) or None.
+    """y = γ ⊙ x̂ + β,  x̂ = (x − μ)/σ,  σ² = mean (x − μ)² + ε of each row.   x (N, C); weight γ, bias β (C,) or None.
 
-    vjp(dy) = (dx, dγ, dβ):   dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with g = γ ∘ dy,   dγ = Σ dy ∘ x̂,   dβ = Σ dy.
+    vjp(dy) = (dx, dγ, dβ):   dx = (g − mean g − x̂ ⊙ mean(g ⊙ x̂)) / σ with g = γ ⊙ dy,   dγ = Σ dy ⊙ x̂,   dβ = Σ dy.
     """
     xhat = x - _row_mean(x)
     xhat -= _row_mean(xhat)                                                     # what the rounding of a large mean left
@@ -130,9 +130,9 @@ def layer_norm(x, weight, bias, eps):
 
 
 def rms_norm(x, weight, eps):
-    """y = γ ∘ x̂,  x̂ = x/r,  r² = mean x² + ε of each row.   x (N, C); weight γ (C,) or None.
+    """y = γ ⊙ x̂,  x̂ = x/r,  r² = mean x² + ε of each row.   x (N, C); weight γ (C,) or None.
 
-    vjp(dy) = (dx, dγ):   dx = (g − x̂ ∘ mean(g ∘ x̂)) / r with g = γ ∘ dy,   dγ = Σ dy ∘ x̂.
+    vjp(dy) = (dx, dγ):   dx = (g − x̂ ⊙ mean(g ⊙ x̂)) / r with g = γ ⊙ dy,   dγ = Σ dy ⊙ x̂.
     """
     inverse = _inverse_deviation(x, eps)                                        # (N, 1): 1/r
     xhat = x * inverse
@@ -160,13 +160,13 @@ def _inverse_deviation(d, eps):
 
 
 def _row_mean(x, y=None):
-    """The mean of each row of x, or of x ∘ y, as a column. (einsum makes no temporary for the product.)"""
+    """The mean of each row of x, or of x ⊙ y, as a column. (einsum makes no temporary for the product.)"""
     total = np.einsum("nc->n", x) if y is None else np.einsum("nc,nc->n", x, y)
     return (total / x.shape[-1]).astype(x.dtype, copy=False)[:, None]
 
 
 def softmax(x):
-    """p = softmax along the last axis, as ``(p, vjp)``: dx = p ∘ (dp − Σ p ∘ dp). A row of −inf gives zeros."""
+    """p = softmax along the last axis, as ``(p, vjp)``: dx = p ⊙ (dp − Σ p ⊙ dp). A row of −inf gives zeros."""
     p = softmax_rows(x.copy())
 
     def vjp(dp):

@@ -1,7 +1,7 @@
 """Differentiable operations: each a function from arrays to ``(value, vjp)``, lifted to tensors by ``@differentiable``.
 
 ``ops.linear(x, W, b)`` works on tensors, ``ops.linear.raw(x, W, b)`` on plain arrays. ``ops.composed`` has the same
-operations made out of simpler ones, without a derivative of their own: the oracle of those derived by hand.
+operations composed of simpler ones, which the engine differentiates: the oracle for the gradients derived by hand.
 """
 
 from .activations import gelu, leaky_relu, log_softmax, relu, sigmoid, silu, softmax, softplus, tanh
@@ -18,4 +18,14 @@ from .reductions import cumsum, logsumexp, max, mean, min, sum, var
 from .regularization import dropout
 from .shapes import broadcast_to, concatenate, flip, getitem, pad, reshape, split, stack, transpose
 
-from . import composed, integers  # noqa: E402  (composed is written in the operations above; integers registers operators)
+from . import composed, integers  # noqa: E402  (composed imports the operations above; integers registers operators)
+
+__all__ = [
+    "abs", "add", "astype", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "clip", "composed",
+    "concatenate", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding", "exp", "flip", "gelu",
+    "getitem", "gru", "layer_norm", "leaky_relu", "linear", "linear_gelu", "log", "log_softmax", "logsumexp",
+    "lstm", "matmul", "max", "maximum", "mean", "min", "minimum", "mse_loss", "multiply", "negative", "pad",
+    "power", "relu", "reshape", "residual_self_attention", "rms_norm", "rnn", "rotary", "rotary_frequencies",
+    "rotary_tables", "scaled_dot_product_attention", "sigmoid", "silu", "sinusoidal", "softmax", "softplus",
+    "sparse_linear", "split", "sqrt", "stack", "subtract", "sum", "tanh", "transpose", "var", "where",
+]

@@ -1,9 +1,10 @@
-"""Scaled dot-product attention: the checks and the masks. The arithmetic is ``kernels.attention``."""
+"""Scaled dot-product attention: shape checks and masks. ``kernels.attention`` does the arithmetic."""
 
 from __future__ import annotations
 
 import math
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,27 +15,37 @@ from ..number_checks import check_fraction, check_number
 from .products import rows
 from .regularization import keep_mask
 
-# Called with the weights (…, H, T, S) of every attention while it is set: viz.watch_attention sets it.
-watcher = ContextVar("watcher", default=None)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..typing import Array, RNGLike, TensorLike, ValueAndVjp
+
+# Called with the weights (…, H, T, S) of every attention while it is set; viz.watch_attention sets it.
+watcher: ContextVar[Callable[[Array], object] | None] = ContextVar("watcher", default=None)
 
 
 @differentiable
-def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=None, dropout_p=0.0, rng=None):
+def scaled_dot_product_attention(q: TensorLike, k: TensorLike, v: TensorLike, mask: TensorLike | None = None, *,
+                                 is_causal: bool = False, scale: float | None = None, dropout_p: float = 0.0,
+                                 rng: RNGLike = None) -> ValueAndVjp:
     """O = softmax(Q Kᵀ · scale + mask) V, with scale = 1/√D unless given.
 
     q (…, H, T, D)    k (…, G, S, D)    v (…, G, S, E)    O (…, H, T, E)
 
-    G divides H: query head h reads key head h // (H/G) (grouped heads; G = H is the plain case). Two axes (T, D) alone
-    are one head. mask broadcasts against (…, H, T, S): boolean, True where a query may look; or floating-point, added to
-    the scores, and then it has a gradient. is_causal lets query t see the keys 0…t, aligned at the first key. A query that
-    may look nowhere gives zeros. dropout_p drops attention weights. The gradients stand with the kernel.
+    G divides H: query head h reads key head h // (H/G) (grouped heads; G = H is ordinary multi-head attention). Arrays
+    with two axes (T, D) are a single head.
+
+    mask broadcasts to (…, H, T, S). A boolean mask is True where a query may attend to a key. A floating-point mask is
+    added to the scores and gets a gradient. is_causal lets query t attend to the keys 0…t, aligned at the first key. A
+    query without any key gives zeros. dropout_p is the dropout probability of the attention weights.
+    ``kernels.attention`` states the gradients.
 
     Source: Vaswani et al. (2017), §3.2.1; grouped heads: Ainslie et al. (2023); book (9.2), (9.4), (9.5), (13.6).
     """
     _check(q, k, v)
     if scale is None and q.shape[-1] == 0:
-        raise ValueError(f"scaled_dot_product_attention: q has shape {q.shape}: a width of 0 has no scale 1/√D; expected a "
-                         f"width of at least 1, or scale")
+        raise ValueError(f"scaled_dot_product_attention: q has shape {q.shape}: a width of 0 has no scale 1/√D; "
+                         f"expected a width of at least 1, or scale")
     single = q.ndim == 2
     if single:
         q, k, v = q[None], k[None], v[None]
@@ -62,8 +73,8 @@ def scaled_dot_product_attention(q, k, v, mask=None, *, is_causal=False, scale=N
 
 
 def _weights(q, k, bias, is_causal, scale):
-    """P = softmax(Q Kᵀ · scale + mask), which ``kernels.attention`` does not tell, before dropout."""
-    k = np.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)                       # each key head for its group of query heads
+    """P = softmax(Q Kᵀ · scale + mask) before dropout, which ``kernels.attention`` does not return."""
+    k = np.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)               # each key head, for its group of query heads
     scores = kernels.matmul(q * q.dtype.type(scale), np.ascontiguousarray(k.swapaxes(-1, -2)))
     if is_causal:
         scores += causal_bias(*scores.shape[-2:], scores.dtype)
@@ -73,24 +84,26 @@ def _weights(q, k, bias, is_causal, scale):
 
 
 @differentiable
-def residual_self_attention(h, Wq, Wk, Wv):
-    """y = h + softmax(Q Kᵀ) V with Q = h W_Qᵀ, K = h W_Kᵀ, V = h W_Vᵀ: a single head, no scale, the input added.
+def residual_self_attention(h: TensorLike, Wq: TensorLike, Wk: TensorLike, Wv: TensorLike) -> ValueAndVjp:
+    """y = h + softmax(Q Kᵀ) V with Q = h W_Qᵀ, K = h W_Kᵀ, V = h W_Vᵀ: one head without a scale, plus the input.
 
-        dV = Pᵀ dy      dP = dy Vᵀ      dS = P ∘ (dP − Σ P ∘ dP)      dQ = dS K      dK = dSᵀ Q         P = softmax(Q Kᵀ)
+        P = softmax(Q Kᵀ)    dV = Pᵀ dy    dP = dy Vᵀ    dS = P ⊙ (dP − Σ P ⊙ dP)    dQ = dS K    dK = dSᵀ Q
         dh = dy + dQ W_Q + dK W_K + dV W_V      dW_Q = dQᵀ h, and so on: h is used four times
 
-    h, y (…, T, C)    Wq, Wk (D, C)    Wv (C, C).   The sum of each row of P ∘ dP is the softmax's own.
+    h, y (…, T, C)    Wq, Wk (D, C)    Wv (C, C).   The sum in dS is over each row, from the softmax's Jacobian.
 
-    The form in which textbooks and articles write attention first; without 1/√D the softmax hardens as C grows, which is why
-    ``scaled_dot_product_attention`` has it.   Source: chapter 09, with a score against every j; without the
-    matrices book (15.1), (15.2).
+    Textbooks and articles often introduce attention in this form. Without 1/√D the softmax saturates as D grows, so
+    ``scaled_dot_product_attention`` has that factor.
+
+    Source: chapter 09, with a score for every pair of positions; without the matrices, book (15.1), (15.2).
     """
     for name, W in (("Wq", Wq), ("Wk", Wk), ("Wv", Wv)):
         if h.ndim < 2 or W.ndim != 2 or W.shape[1] != h.shape[-1] or (name == "Wk" and W.shape != Wq.shape):
-            raise ValueError(f"residual_self_attention: h has shape {h.shape} and {name} {W.shape}: expected (…, T, C) and "
-                             f"(D, C), with one D for Wq and Wk")
+            raise ValueError(f"residual_self_attention: h has shape {h.shape} and {name} {W.shape}: expected (…, T, C) "
+                             f"and (D, C), with one D for Wq and Wk")
     if len(Wv) != h.shape[-1]:
-        raise ValueError(f"residual_self_attention: h has shape {h.shape} and Wv {Wv.shape}: expected (…, T, C) and (C, C)")
+        raise ValueError(f"residual_self_attention: h has shape {h.shape} and Wv {Wv.shape}: expected (…, T, C) and "
+                         "(C, C)")
     mm = kernels.matmul
     q, k, v = (mm(h, W.T) for W in (Wq, Wk, Wv))
     p, softmax_backward = kernels.softmax(mm(q, k.swapaxes(-1, -2)))
@@ -108,24 +121,25 @@ def residual_self_attention(h, Wq, Wk, Wv):
 def _check(q, k, v):
     for name, array in (("q", q), ("k", k), ("v", v)):
         if array.ndim < 2 or array.ndim != q.ndim:
-            raise ValueError(f"scaled_dot_product_attention: {name} has shape {array.shape}, expected (…, heads, length, "
-                             f"width) for q, k and v alike")
+            raise ValueError(f"scaled_dot_product_attention: {name} has shape {array.shape}, expected (…, heads, "
+                             f"length, width) for q, k and v alike")
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
-        raise ValueError(f"scaled_dot_product_attention: q {q.shape}, k {k.shape}, v {v.shape}: expected q and k of one width, "
-                         f"k and v of one length")
+        raise ValueError(f"scaled_dot_product_attention: q {q.shape}, k {k.shape}, v {v.shape}: expected q and k of "
+                         f"one width, k and v of one length")
     if q.ndim > 2 and (k.shape[-3] != v.shape[-3] or k.shape[-3] == 0 or q.shape[-3] % k.shape[-3]):
-        raise ValueError(f"scaled_dot_product_attention: q has {q.shape[-3]} heads, k {k.shape[-3]} and v {v.shape[-3]}: "
-                         f"expected k and v to have one number, which divides q's")
+        raise ValueError(f"scaled_dot_product_attention: q has {q.shape[-3]} heads, k {k.shape[-3]} and v "
+                         f"{v.shape[-3]}: expected k and v to have one number, which divides q's")
 
 
 def _bias(mask, shape, dtype):
-    """The mask as something to add to the scores: 0 or −inf for a boolean one."""
+    """The mask as a term of the scores: a boolean mask becomes 0 where True and −inf where False."""
     try:
         fits = np.broadcast_shapes(mask.shape, shape) == shape
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(f"scaled_dot_product_attention: mask has shape {mask.shape}, expected one that broadcasts to {shape}")
+        raise ValueError(f"scaled_dot_product_attention: mask has shape {mask.shape}, expected one that broadcasts to "
+                         f"{shape}")
     if mask.dtype == bool:
         return np.where(mask, dtype.type(0), dtype.type(-np.inf))
     if mask.dtype != dtype:

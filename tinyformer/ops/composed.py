@@ -1,11 +1,13 @@
-"""The same operations out of simpler ones, differentiated by the engine alone: the oracle of those derived by hand.
+"""The same operations composed of simpler ones and differentiated by the engine alone.
 
-They are slower and keep more, and some overflow where the derived form does not; no model uses them.
+They are the oracle for the gradients derived by hand. They are slower and keep more memory, and some overflow where the
+derived form does not. No model uses them.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,75 +17,82 @@ from .products import matmul
 from .reductions import max, mean, sum
 from .shapes import broadcast_to, concatenate, reshape, stack, transpose
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def sigmoid(x):
+    from ..autograd import Tensor
+    from ..typing import Array
+
+
+def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + e⁻ˣ)."""
     return 1 / (1 + exp(-x))
 
 
-def silu(x):
+def silu(x: Tensor) -> Tensor:
     """x σ(x)."""
     return x * sigmoid(x)
 
 
-def softplus(x):
+def softplus(x: Tensor) -> Tensor:
     """ln(1 + eˣ)."""
     return log(1 + exp(x))
 
 
-def gelu_tanh(x):
+def gelu_tanh(x: Tensor) -> Tensor:
     """x (1 + tanh(√(2/π) (x + 0.044715 x³)))/2."""
     return x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3))) / 2
 
 
-def softmax(x, axis=-1):
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
     """e^{x − max x} / Σ e^{x − max x}."""
     e = exp(x - max(x, axis=axis, keepdims=True).detach())
     return e / sum(e, axis=axis, keepdims=True)
 
 
-def log_softmax(x, axis=-1):
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     """x − max x − ln Σ e^{x − max x}."""
     shifted = x - max(x, axis=axis, keepdims=True).detach()
     return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))
 
 
-def linear(x, weight, bias=None):
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b."""
     y = x @ transpose(weight)
     return y if bias is None else y + bias
 
 
-def layer_norm(x, weight, bias, eps=1e-5):
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
     """γ (x − μ)/√(σ² + ε) + β."""
-    centred = x - mean(x, axis=-1, keepdims=True)
-    return weight * (centred / sqrt(mean(centred * centred, axis=-1, keepdims=True) + eps)) + bias
+    centered = x - mean(x, axis=-1, keepdims=True)
+    return weight * (centered / sqrt(mean(centered * centered, axis=-1, keepdims=True) + eps)) + bias
 
 
-def rms_norm(x, weight, eps=1e-5):
+def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
     """γ x/√(mean x² + ε)."""
     return weight * (x / sqrt(mean(x * x, axis=-1, keepdims=True) + eps))
 
 
-def batch_norm(x, weight, bias, eps=1e-5):
+def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
     """γ (x − μ)/√(σ² + ε) + β over the examples. x (N, C)."""
-    centred = x - mean(x, axis=0)
-    return weight * (centred / sqrt(mean(centred * centred, axis=0) + eps)) + bias
+    centered = x - mean(x, axis=0)
+    return weight * (centered / sqrt(mean(centered * centered, axis=0) + eps)) + bias
 
 
-def embedding(indices, weight):
-    """One-hot rows times the table."""
+def embedding(indices: Array, weight: Tensor) -> Tensor:
+    """One-hot rows times the table of weights."""
     return np.eye(len(weight))[indices] @ weight
 
 
-def rotary(x, cos, sin):
-    """[x₁, x₂] ∘ cos + [−x₂, x₁] ∘ sin."""
+def rotary(x: Tensor, cos: Array, sin: Array) -> Tensor:
+    """[x₁, x₂] ⊙ cos + [−x₂, x₁] ⊙ sin."""
     half = x.shape[-1] // 2
     turned = concatenate(-x[..., half:], x[..., :half], axis=-1)
     return x * np.concatenate([cos, cos], -1) + turned * np.concatenate([sin, sin], -1)
 
 
-def scaled_dot_product_attention(q, k, v, mask=None, is_causal=False, scale=None):
+def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | Array | None = None,
+                                 is_causal: bool = False, scale: float | None = None) -> Tensor:
     """softmax(q kᵀ/√D + mask) v with grouped heads repeated. q (…, H, T, D), k and v (…, G, S, D)."""
     group = q.shape[-3] // k.shape[-3]
     k, v = _repeat_heads(k, group), _repeat_heads(v, group)
@@ -95,39 +104,40 @@ def scaled_dot_product_attention(q, k, v, mask=None, is_causal=False, scale=None
     return matmul(derived_softmax(scores), v)
 
 
-def residual_self_attention(h, Wq, Wk, Wv):
+def residual_self_attention(h: Tensor, Wq: Tensor, Wk: Tensor, Wv: Tensor) -> Tensor:
     """h + softmax((h W_Qᵀ) (h W_Kᵀ)ᵀ) h W_Vᵀ."""
     q, k, v = (h @ transpose(W) for W in (Wq, Wk, Wv))
     return h + softmax(q @ k.swapaxes(-1, -2)) @ v
 
 
-def _repeat_heads(x, group):
+def _repeat_heads(x: Tensor, group: int) -> Tensor:
     """(…, G, S, D) → (…, G·group, S, D), each head ``group`` times in a row."""
     *lead, G, S, D = x.shape
     repeated = broadcast_to(reshape(x, shape=(*lead, G, 1, S, D)), shape=(*lead, G, group, S, D))
     return reshape(repeated, shape=(*lead, G * group, S, D))
 
 
-def mse_loss(x, target):
+def mse_loss(x: Tensor, target: Tensor | Array) -> Tensor:
     """mean (x − t)²."""
     return mean((x - target) ** 2)
 
 
-def cross_entropy(logits, targets, label_smoothing=0.0):
+def cross_entropy(logits: Tensor, targets: Array, label_smoothing: float = 0.0) -> Tensor:
     """−mean Σ t ln p. logits (N, V)."""
     N, V = logits.shape
     t = (1 - label_smoothing) * np.eye(V)[targets] + label_smoothing / V
     return -sum(log_softmax(logits) * t) / N
 
 
-def binary_cross_entropy_with_logits(x, target):
+def binary_cross_entropy_with_logits(x: Tensor, target: Tensor | Array) -> Tensor:
     """−mean (t ln σ(x) + (1 − t) ln(1 − σ(x)))."""
     p = sigmoid(x)
     return -mean(target * log(p) + (1 - target) * log(1 - p))
 
 
-def rnn(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh", lengths=None, reverse=False):
-    """h ← φ(x_t Wᵢᵀ + bᵢ + h Wₕᵀ + bₕ), time by time."""
+def rnn(x: Tensor, h0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor,
+        nonlinearity: str = "tanh", lengths: ArrayLike | None = None, reverse: bool = False) -> tuple[Tensor, ...]:
+    """h ← φ(x_t Wᵢᵀ + bᵢ + h Wₕᵀ + bₕ), step by step."""
     phi = {"tanh": tanh, "relu": relu}[nonlinearity]
 
     def step(x_t, h):
@@ -136,8 +146,9 @@ def rnn(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh", leng
     return _through_time(step, x, [h0], lengths, reverse)
 
 
-def gru(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False):
-    """h ← (1 − z) n + z h, time by time."""
+def gru(x: Tensor, h0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor,
+        lengths: ArrayLike | None = None, reverse: bool = False) -> tuple[Tensor, ...]:
+    """h ← (1 − z) n + z h, step by step."""
     H = h0.shape[1]
 
     def step(x_t, h):
@@ -149,8 +160,9 @@ def gru(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=Fal
     return _through_time(step, x, [h0], lengths, reverse)
 
 
-def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, reverse=False):
-    """c ← f c + i g, h ← o tanh c, time by time."""
+def lstm(x: Tensor, h0: Tensor, c0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor,
+         lengths: ArrayLike | None = None, reverse: bool = False) -> tuple[Tensor, ...]:
+    """c ← f c + i g, h ← o tanh c, step by step."""
     H = h0.shape[1]
 
     def step(x_t, h, c):
@@ -163,7 +175,7 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths=None, revers
 
 
 def _through_time(step, x, state, lengths, reverse):
-    """(y, *last state): the state moves only in sequences that have not ended, and y is 0 in the others."""
+    """(y, *last state): the state changes only in sequences that have not ended; y is 0 in the others."""
     T = len(x)
     y = [None] * T
     for t in reversed(range(T)) if reverse else range(T):

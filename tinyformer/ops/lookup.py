@@ -1,6 +1,8 @@
-"""Rows of a table by their numbers."""
+"""Embedding: rows of a table by index."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,12 +10,17 @@ from .. import kernels
 from ..autograd import differentiable
 from ..number_checks import check_integer
 
+if TYPE_CHECKING:
+    from ..typing import TensorLike, ValueAndVjp
+
 
 @differentiable
-def embedding(indices, weight, *, padding_idx=None):
-    """y = W[indices]: the product of one-hot rows with W, without the zeros.   dW[v] = Σ dy over the places where v stood.
+def embedding(indices: TensorLike, weight: TensorLike, *, padding_idx: int | None = None) -> ValueAndVjp:
+    """y = W[indices]: the product of one-hot rows with W, without the zeros.
 
-    indices integers (…)    weight W (V, C)    y (…, C).   The row ``padding_idx`` gets no gradient.   Book (7.2), (7.3).
+    dW[v] = Σ dy over the positions with index v. The row ``padding_idx`` gets no gradient.
+
+    indices integers (…)    weight W (V, C)    y (…, C).   Book (7.2), (7.3).
     """
     indices = np.asarray(indices)
     if indices.dtype.kind not in "iu":

@@ -1,6 +1,8 @@
-"""Losses: one number to make small."""
+"""Losses: the number that training minimizes."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +10,9 @@ from .. import kernels
 from ..autograd import differentiable
 from ..kernels.reference import sigmoid
 from ..number_checks import check_fraction, check_integer
+
+if TYPE_CHECKING:
+    from ..typing import TensorLike, ValueAndVjp
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -18,10 +23,10 @@ def _check_reduction(operation, reduction):
 
 
 @differentiable
-def mse_loss(x, target, *, reduction="mean"):
-    """L = mean (x − t)².   dx = 2 (x − t) dL / N,  dt = −dx, N entries in all.
+def mse_loss(x: TensorLike, target: TensorLike, *, reduction: str = "mean") -> ValueAndVjp:
+    """L = mean (x − t)².   dx = 2 (x − t) dL / N,  dt = −dx, for N entries.
 
-    reduction = "sum" leaves out 1/N, "none" gives every square by itself. x and target have one shape.
+    reduction = "sum" leaves out 1/N, "none" returns every square. x and target t have the same shape.
     """
     _check_reduction("mse_loss", reduction)
     if np.shape(x) != np.shape(target):
@@ -38,22 +43,25 @@ def mse_loss(x, target, *, reduction="mean"):
 
 
 @differentiable
-def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
-    """L = −mean over rows of Σᵥ tᵥ ln pᵥ,   p = softmax(logits).   dlogits = (p − t) dL / N: the softmax's Jacobian and the
-    logarithm's 1/p cancel.   Book (3.5), with places that are not asked (12.2).
+def cross_entropy(logits: TensorLike, targets: TensorLike, *, ignore_index: int = -100, label_smoothing: float = 0.0,
+                  reduction: str = "mean") -> ValueAndVjp:
+    """L = −mean over rows of Σᵥ tᵥ ln pᵥ,   p = softmax(logits).   dlogits = (p − t) dL / N.
 
-    t is 1 at the target class, 0 elsewhere; with smoothing ε it is (1 − ε) onehot + ε/V.
+    The softmax's Jacobian and the logarithm's 1/p cancel.   Book (3.5); with ignored rows (12.2).
+
+    t is 1 at the target class and 0 elsewhere. With label smoothing ε it is (1 − ε) onehot + ε/V.
 
     logits (…, V)    targets integers (…), in 0…V−1    L one number in nats ("mean", "sum") or (…) ("none").
-    Rows whose target is ``ignore_index`` add nothing, and "mean" is over the rest (NaN if there is none, as in PyTorch).
-    Classes stand on the last axis here; PyTorch has them on the second when there are more than two axes.
+    Rows whose target is ``ignore_index`` add nothing, and "mean" is over the other rows (NaN if there are none, as in
+    PyTorch). The classes are the last axis here; in PyTorch they are the second of more than two axes.
     """
     _check_reduction("cross_entropy", reduction)
     targets = np.asarray(targets)
     if targets.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: targets are {targets.dtype}, expected integers")
     if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
-        raise ValueError(f"cross_entropy: logits have shape {logits.shape}, targets {targets.shape}: expected (…, V) and (…)")
+        raise ValueError(f"cross_entropy: logits have shape {logits.shape}, targets {targets.shape}: expected (…, V) "
+                         "and (…)")
     label_smoothing = check_fraction("cross_entropy", "label_smoothing", label_smoothing)
     ignore_index = check_integer("cross_entropy", "ignore_index", ignore_index)
     V = logits.shape[-1]
@@ -61,7 +69,8 @@ def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, re
     counted = t != ignore_index
     wrong = t[counted & ((t < 0) | (t >= V))]
     if wrong.size:
-        raise ValueError(f"cross_entropy: a target is {wrong[0]}, expected 0…{V - 1}, or {ignore_index} to leave a row out")
+        raise ValueError(f"cross_entropy: a target is {wrong[0]}, expected 0…{V - 1}, or {ignore_index} to leave a row "
+                         "out")
     N = np.count_nonzero(counted) if reduction == "mean" else 1
     if V == 0 or t.size == 0:                                                   # nothing to sum: NaN for a mean, else 0
         value = np.zeros(targets.shape, flat.dtype) if reduction == "none" else flat.dtype.type(0 if N else np.nan)
@@ -82,10 +91,10 @@ def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, re
 
 
 @differentiable
-def binary_cross_entropy_with_logits(x, target, *, reduction="mean"):
-    """L = −mean (t ln σ(x) + (1 − t) ln(1 − σ(x))) = mean (max(x, 0) − x t + ln(1 + e^{−|x|})).   dx = (σ(x) − t) dL / N.
+def binary_cross_entropy_with_logits(x: TensorLike, target: TensorLike, *, reduction: str = "mean") -> ValueAndVjp:
+    """L = −mean (t ln σ(x) + (1 − t) ln(1 − σ(x))) = mean (max(x, 0) − x t + ln(1 + e^{−|x|})).
 
-    x, target one shape, target in [0, 1]; dt = −x dL / N.
+    dx = (σ(x) − t) dL / N,  dt = −x dL / N.   x and target t have the same shape, t in [0, 1].
     """
     _check_reduction("binary_cross_entropy_with_logits", reduction)
     if np.shape(x) != np.shape(target):

@@ -1,6 +1,8 @@
-"""Normalisation: over the features of a token (layer, RMS) or over the examples of a batch (batch)."""
+"""Normalization: over the features of a token (layer, RMS) or over the examples of a batch (batch)."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,18 +11,23 @@ from ..autograd import differentiable
 from ..number_checks import check_number
 from .products import rows
 
+if TYPE_CHECKING:
+    from ..typing import Array, TensorLike, ValueAndVjp
+
 
 def _check_features(operation, x, weight, bias=None):
     for name, parameter in (("weight", weight), ("bias", bias)):
         if parameter is not None and (x.ndim == 0 or parameter.shape != x.shape[-1:]):
-            raise ValueError(f"{operation}: {name} has shape {parameter.shape}, but x is {x.shape}: expected {x.shape[-1:]}")
+            raise ValueError(f"{operation}: {name} has shape {parameter.shape}, but x is {x.shape}: expected "
+                             f"{x.shape[-1:]}")
 
 
 @differentiable
-def layer_norm(x, weight=None, bias=None, *, eps=1e-5):
-    """y = γ ∘ x̂ + β,   x̂ = (x − μ)/σ,   σ² = mean (x − μ)² + ε, over the last axis.
+def layer_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, *,
+               eps: float = 1e-5) -> ValueAndVjp:
+    """y = γ ⊙ x̂ + β,   x̂ = (x − μ)/σ,   σ² = mean (x − μ)² + ε, over the last axis.
 
-    dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with g = γ ∘ dy,   dγ = Σ dy ∘ x̂,   dβ = Σ dy, over all rows.
+    dx = (g − mean g − x̂ ⊙ mean(g ⊙ x̂)) / σ with g = γ ⊙ dy,   dγ = Σ dy ⊙ x̂,   dβ = Σ dy, over all rows.
 
     x (…, C)    weight γ (C,) or None    bias β (C,) or None.   Source: Ba et al. (2016); book (10.3), (10.4).
     """
@@ -36,10 +43,10 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5):
 
 
 @differentiable
-def rms_norm(x, weight=None, *, eps=1e-5):
-    """y = γ ∘ x̂,   x̂ = x/r,   r² = mean x² + ε, over the last axis: layer norm without the mean.
+def rms_norm(x: TensorLike, weight: TensorLike | None = None, *, eps: float = 1e-5) -> ValueAndVjp:
+    """y = γ ⊙ x̂,   x̂ = x/r,   r² = mean x² + ε, over the last axis: layer normalization without the mean.
 
-    dx = (g − x̂ ∘ mean(g ∘ x̂)) / r with g = γ ∘ dy,   dγ = Σ dy ∘ x̂ over all rows.
+    dx = (g − x̂ ⊙ mean(g ⊙ x̂)) / r with g = γ ⊙ dy,   dγ = Σ dy ⊙ x̂ over all rows.
 
     x (…, C)    weight γ (C,) or None.   Source: Zhang and Sennrich (2019); book (13.1) to (13.3).
     """
@@ -55,11 +62,12 @@ def rms_norm(x, weight=None, *, eps=1e-5):
 
 
 @differentiable
-def batch_norm(x, weight=None, bias=None, *, mean=None, var=None, eps=1e-5):
-    """y = γ ∘ (x − μ)/σ + β with μ and σ² = variance + ε of each channel (axis 1), over all other axes.
+def batch_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, *,
+               mean: Array | None = None, var: Array | None = None, eps: float = 1e-5) -> ValueAndVjp:
+    """y = γ ⊙ (x − μ)/σ + β with μ and σ² = variance + ε of each channel (axis 1), over all other axes.
 
-    Training (``mean`` and ``var`` None): μ and σ are the batch's own, and dx = (g − mean g − x̂ ∘ mean(g ∘ x̂)) / σ with
-    g = γ ∘ dy, the means over the same axes. Evaluation: they are the given constants, and dx = g / σ.
+    Training (``mean`` and ``var`` are None): μ and σ are those of the batch, and dx = (g − mean g − x̂ ⊙ mean(g ⊙ x̂))
+    / σ with g = γ ⊙ dy and means over the same axes. Evaluation: ``mean`` and ``var`` are constants, and dx = g / σ.
 
     x (N, C) or (N, C, T)    weight γ, bias β, mean, var (C,).   Source: Ioffe and Szegedy (2015); book (3.8), (3.9).
     """
@@ -69,7 +77,8 @@ def batch_norm(x, weight=None, bias=None, *, mean=None, var=None, eps=1e-5):
     column = (1, -1) + (1,) * (x.ndim - 2)                                      # (C,) as (1, C, 1)
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
         if array is not None and array.shape != (x.shape[1],):
-            raise ValueError(f"batch_norm: {name} has shape {array.shape}, but x is {x.shape}: expected {(x.shape[1],)}")
+            raise ValueError(f"batch_norm: {name} has shape {array.shape}, but x is {x.shape}: expected "
+                             f"{(x.shape[1],)}")
     eps = check_number("batch_norm", "eps", eps, at_least=0)
     training = mean is None
     if training:

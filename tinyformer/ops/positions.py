@@ -1,19 +1,25 @@
-"""Where a token stands: sines added to it (sinusoidal), or its features turned by an angle (rotary)."""
+"""Position encodings: sines added to the embedding (sinusoidal), or features rotated by an angle (rotary)."""
 
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd import differentiable
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ..typing import Array, TensorLike, ValueAndVjp
+
 
 @functools.lru_cache(maxsize=16)
-def sinusoidal(T, C, dtype=np.float32):
+def sinusoidal(T: int, C: int, dtype: DTypeLike = np.float32) -> Array:
     """The table (T, C): sin(t/10000^{2i/C}) in column 2i, cos of the same in column 2i + 1.
 
-    Source: Vaswani et al. (2017), §3.5; book (10.1). It is constant, so there is no gradient.
+    Source: Vaswani et al. (2017), §3.5; book (10.1). The table is constant and has no gradient.
     """
     angle = np.arange(T)[:, None] / 10000.0 ** (np.arange(0, C, 2) / C)                     # (T, ⌈C/2⌉)
     table = np.empty((T, C), dtype)
@@ -22,11 +28,13 @@ def sinusoidal(T, C, dtype=np.float32):
     return table
 
 
-def rotary_frequencies(D, base=10000.0, factor=1.0, low=1.0, high=4.0, original=8192):
-    """fᵢ = base^{−2i/D} (D/2,), the angle in radians by which pair i turns from one position to the next.
+def rotary_frequencies(D: int, base: float = 10000.0, factor: float = 1.0, low: float = 1.0, high: float = 4.0,
+                       original: int = 8192) -> Array:
+    """fᵢ = base^{−2i/D} (D/2,): the angle in radians by which feature pair i rotates from one position to the next.
 
-    factor > 1 stretches the slow turns for contexts longer than the ``original`` one, as Llama 3.1 does: those that went
-    round fewer than ``low`` times in it are slowed down by the factor, those with more than ``high`` stay, in between it is
+    factor > 1 slows the low frequencies down for contexts longer than the ``original`` context, as Llama 3.1 does. A
+    pair with fewer than ``low`` rotations in the original context is slowed down by the factor. A pair with more than
+    ``high`` rotations keeps its frequency. In between:
 
         f′ = (1 − s) f/factor + s f,   s = (original f/2π − low) / (high − low)
     """
@@ -38,8 +46,9 @@ def rotary_frequencies(D, base=10000.0, factor=1.0, low=1.0, high=4.0, original=
 
 
 @functools.lru_cache(maxsize=16)
-def rotary_tables(T, D, base=10000.0, dtype=np.float32, **stretch):
-    """cos and sin, each (T, D/2), of t · fᵢ, with the frequencies of ``rotary_frequencies``."""
+def rotary_tables(T: int, D: int, base: float = 10000.0, dtype: DTypeLike = np.float32,
+                  **stretch: Any) -> tuple[Array, Array]:
+    """cos and sin of t · fᵢ, each (T, D/2), with the frequencies fᵢ of ``rotary_frequencies(D, base, **stretch)``."""
     angle = np.arange(T)[:, None] * rotary_frequencies(D, base, **stretch)
     tables = np.cos(angle).astype(dtype), np.sin(angle).astype(dtype)
     for table in tables:
@@ -48,18 +57,21 @@ def rotary_tables(T, D, base=10000.0, dtype=np.float32, **stretch):
 
 
 @differentiable
-def rotary(x, *, cos, sin):
-    """Turn feature pair (i, i + D/2) of position t by the angle θ = t · base^{−2i/D}; ``rotary_tables`` gives cos and sin.
+def rotary(x: TensorLike, *, cos: Array, sin: Array) -> ValueAndVjp:
+    """Rotate feature pair (i, i + D/2) of position t by the angle θ = t · base^{−2i/D}; ``rotary_tables`` gives cos and
+    sin.
 
         y₁ = x₁ cos θ − x₂ sin θ        dx₁ =  dy₁ cos θ + dy₂ sin θ
         y₂ = x₂ cos θ + x₁ sin θ        dx₂ = −dy₁ sin θ + dy₂ cos θ
 
-    A rotation is undone by its transpose, so the gradient is turned back. x (…, T, D), halves x₁ and x₂; cos, sin (T, D/2).
+    The inverse of a rotation is its transpose, so the gradient is rotated by −θ. x (…, T, D) with halves x₁ and x₂;
+    cos, sin (T, D/2).
     Source: Su et al. (2021), book (10.2), in the "rotate half" layout of Llama's published checkpoints.
     """
     half = x.shape[-1] // 2
     if x.shape[-1] % 2 or cos.shape[-1] != half or sin.shape != cos.shape:
-        raise ValueError(f"rotary: x is {x.shape}, cos {cos.shape} and sin {sin.shape}: expected tables of half x's last axis")
+        raise ValueError(f"rotary: x is {x.shape}, cos {cos.shape} and sin {sin.shape}: expected tables of half x's "
+                         "last axis")
 
     cos, sin = cos.astype(x.dtype, copy=False), sin.astype(x.dtype, copy=False)
 

@@ -1,24 +1,30 @@
-"""Matrix products: where the time goes. All of them end in ``kernels.matmul``, but for ``einsum``."""
+"""Matrix products, where most of the time goes. All but ``einsum`` and ``sparse_linear`` call ``kernels.matmul``."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..autograd import Tensor, differentiable
 from ..kernels import linear as rows_linear, linear_gelu as rows_linear_gelu, matmul as mm
 
+if TYPE_CHECKING:
+    from ..typing import Array, TensorLike, ValueAndVjp
 
-def rows(x):
-    """x with all axes but the last made one: (…, C) → (N, C)."""
+
+def rows(x: Array) -> Array:
+    """x with all axes but the last merged: (…, C) → (N, C)."""
     return x.reshape(-1, x.shape[-1]) if x.size else x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
 @differentiable(method="__matmul__", multilinear=True)
-def matmul(x, y):
+def matmul(x: TensorLike, y: TensorLike) -> ValueAndVjp:
     """z = x y over the last two axes.   dx = dz yᵀ, dy = xᵀ dz.   Book (1.8).
 
-    x (…, M, K) or (K,)    y (…, K, N) or (K,)    z (…, M, N), without the axes that the vectors lack.
-    Leading axes broadcast. A vector on the left counts as a row, one on the right as a column.
+    x (…, M, K) or (K,)    y (…, K, N) or (K,)    z (…, M, N)
+
+    Leading axes broadcast. A vector x is a row and a vector y a column; z lacks the corresponding axis.
     """
     z = mm(x, y)
 
@@ -38,8 +44,8 @@ Tensor.__rmatmul__ = lambda self, other: matmul(other, self)
 
 
 @differentiable(multilinear=True)
-def linear(x, weight, bias=None):
-    """y = x Wᵀ + b.   dx = dy W,  dW = dyᵀ x,  db = Σ dy, both over all rows.   Book (1.6) to (1.8).
+def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> ValueAndVjp:
+    """y = x Wᵀ + b.   dx = dy W,  dW = dyᵀ x,  db = Σ dy over all rows.   Book (1.6) to (1.8).
 
     x (…, in)    weight W (out, in)    bias b (out,) or None    y (…, out)
     """
@@ -58,10 +64,11 @@ def linear(x, weight, bias=None):
 
 
 @differentiable
-def linear_gelu(x, weight, bias=None):
-    """y = GELU(u), u = x Wᵀ + b, in one pass: ``gelu(linear(x, W, b), approximate="tanh")`` without u's way through memory.
+def linear_gelu(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> ValueAndVjp:
+    """y = GELU(u), u = x Wᵀ + b, in one kernel: ``gelu(linear(x, W, b), approximate="tanh")`` without writing u to
+    memory.
 
-    du = GELU′(u) dy, and dx, dW, db as for ``linear`` from du.   Shapes as there.
+    du = GELU′(u) dy; dx, dW and db follow from du as in ``linear``.   Shapes as in ``linear``.
     """
     _check_linear("linear_gelu", x, weight, bias)
     flat = rows(x)                                                              # (N, in)
@@ -81,21 +88,23 @@ def _check_linear(operation, x, weight, bias):
         have = "no axis" if x.ndim == 0 else f"{x.shape[-1]} features in its last axis"
         raise ValueError(f"{operation}: x has {have}, but weight is {weight.shape}: expected {weight.shape[1]}")
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"{operation}: bias has shape {bias.shape}, but weight is {weight.shape}: expected {weight.shape[:1]}")
+        raise ValueError(f"{operation}: bias has shape {bias.shape}, but weight is {weight.shape}: expected "
+                         f"{weight.shape[:1]}")
 
 
 @differentiable(multilinear=True)
-def einsum(equation, *arrays):
-    """Einstein summation, such as ``einsum("bthd,bshd->bhts", q, k)``; ``…`` and a missing ``->`` are not taken.
+def einsum(equation: str, *arrays: TensorLike) -> ValueAndVjp:
+    """Einstein summation, such as ``einsum("bthd,bshd->bhts", q, k)``; ``…`` and equations without ``->`` are refused.
 
-    The gradient of one operand is the einsum of dy with the others, its letters on the right; a letter that only this
-    operand has was summed away, so dy is repeated along it. An axis of length 1 broadcasts, and the engine sums its gradient.
+    The gradient of an operand is the einsum of dy with the other operands, with the letters of the operand on the
+    right. A letter that only this operand has was summed over, so dy is repeated along it. An axis of length 1
+    broadcasts, and the engine sums its gradient.
     """
     left, arrow, out = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if not arrow or "." in equation or len(terms) != len(arrays):
-        raise ValueError(f"einsum: got {equation!r} for {len(arrays)} operands; expected explicit letters, a term for each "
-                         f"operand and '->'")
+        raise ValueError(f"einsum: got {equation!r} for {len(arrays)} operands; expected explicit letters, a term for "
+                         f"each operand and '->'")
     if any(len(set(term)) != len(term) for term in terms):
         raise ValueError(f"einsum: {equation!r} takes a diagonal (a letter twice in one term), which is not supported")
     sizes = {}
@@ -119,24 +128,28 @@ def einsum(equation, *arrays):
 
 
 @differentiable
-def sparse_linear(rows, columns, values, weight, bias, *, N):
-    """y = X Wᵀ + b for a matrix X (N, F) that is nearly all zeros: y[n] = b + Σ xᵢ W[:, columnᵢ] over the entries of row n.
+def sparse_linear(rows: TensorLike, columns: TensorLike, values: TensorLike, weight: TensorLike, bias: TensorLike, *,
+                  N: int) -> ValueAndVjp:
+    """y = X Wᵀ + b for a sparse matrix X (N, F): y[n] = b + Σ xᵢ W[:, columnᵢ] over the entries of row n.
 
         dW[:, f] = Σ xᵢ dy[rowᵢ] over the entries of column f       db = Σ dy       dxᵢ = dy[rowᵢ] · W[:, columnᵢ]
 
-    rows, columns integers (entries,) and values (entries,): X has values[i] at (rows[i], columns[i]); the rest is 0, costs
-    nothing and has no gradient. weight (K, F), bias (K,), y (N, K).
+    rows, columns: integers (entries,)    values (entries,)    weight (K, F)    bias (K,)    y (N, K)
+
+    X has values[i] at (rows[i], columns[i]). All other entries are 0, cost nothing and have no gradient.
     """
     K, F = weight.shape
     if bias.shape != (K,):
-        raise ValueError(f"sparse_linear: bias has shape {bias.shape}, expected ({K},), an entry for each row of weight")
+        raise ValueError(f"sparse_linear: bias has shape {bias.shape}, expected ({K},), an entry for each row of "
+                         "weight")
     if not rows.shape == columns.shape == values.shape == (len(rows),):
-        raise ValueError(f"sparse_linear: rows, columns and values have shapes {rows.shape}, {columns.shape} and {values.shape}, "
-                         f"expected one shape (entries,)")
+        raise ValueError(f"sparse_linear: rows, columns and values have shapes {rows.shape}, {columns.shape} and "
+                         f"{values.shape}, expected one shape (entries,)")
     for name, places, end in (("rows", rows, N), ("columns", columns, F)):
         if len(places) and not (0 <= places.min() and places.max() < end):
             raise ValueError(f"sparse_linear: {name} lie in {places.min()}…{places.max()}, expected 0…{end - 1}")
-    y = np.stack([np.bincount(rows, values * weight[k, columns], N) for k in range(K)], axis=-1).astype(weight.dtype) + bias
+    y = np.stack([np.bincount(rows, values * weight[k, columns], N) for k in range(K)], axis=-1)
+    y = y.astype(weight.dtype) + bias
 
     def vjp(dy):
         dW = np.stack([np.bincount(columns, values * dy[rows, k], F) for k in range(K)]).astype(weight.dtype)

@@ -1,21 +1,28 @@
-"""Recurrent layers: one layer, one direction, a whole sequence as one operation, differentiated by hand through time.
+"""Recurrent layers: one layer in one direction over a whole sequence is one operation, differentiated by hand through
+time.
 
-    a_t = x_t Wᵢᵀ + bᵢ        what the input gives to the gates: one product for all times
-    h_t = step(a_t, h_{t−1})  one time after the other
+    a_t = x_t Wᵢᵀ + bᵢ        the input's share of the gates: one product for all time steps
+    h_t = step(a_t, h_{t−1})  one time step after the other
 
-On the way back two gradients meet in each state h_t: dy_t, from outside, and what the step after it returns. The steps give
-da_t, from which the rest follows at the end, in one product each: dWᵢ = Σ da_tᵀ x_t, dWₕ = Σ da_tᵀ h_{t−1}, dx_t = da_t Wᵢ.
+In the backward pass the gradient of each state h_t has two terms: dy_t from the output, and the gradient that step t +
+1 returns. The steps give da_t. The other gradients follow at the end, with one product each: dWᵢ = Σ da_tᵀ x_t, dWₕ = Σ
+da_tᵀ h_{t−1}, dx_t = da_t Wᵢ.
 
-x (T, B, I)    h0 (B, H)    weight_ih Wᵢ (G·H, I)    weight_hh Wₕ (G·H, H)    bias_ih bᵢ, bias_hh bₕ (G·H,), both or neither
-y (T, B, H), the state that each time makes    h_n (B, H), the last one    G gates: 1 in an RNN, 3 in a GRU, 4 in an LSTM
+x (T, B, I)    h0 (B, H)    weight_ih Wᵢ (G·H, I)    weight_hh Wₕ (G·H, H)    bias_ih bᵢ, bias_hh bₕ (G·H,) or None
+y (T, B, H), the state after each time step    h_n (B, H), the last state
 
-``reverse`` walks from the last time to the first. ``lengths``, integers (B,) in 0…T, says how long each sequence is: what
-stands in x beyond is not read, y is 0 there, and h_n is the state at the sequence's own end (with ``reverse`` it starts there).
+G is the number of gates: 1 in an RNN, 3 in a GRU, 4 in an LSTM. Both biases are given, or neither.
 
-Source: back-propagation through time, Werbos (1990). Names, shapes and the order of the gates are PyTorch's.
+``reverse`` runs from the last time step to the first. ``lengths``, integers (B,) in 0…T, are the lengths of the
+sequences: entries of x beyond a length are not read, y is 0 there, and h_n is the state at the end of each sequence.
+With ``reverse`` the recurrence starts at that end.
+
+Source: backpropagation through time, Werbos (1990). Names, shapes and the order of the gates are PyTorch's.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,16 +32,23 @@ from ..kernels.recurrence import beyond, places
 from ..kernels.special import sigmoid
 from .products import rows
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..typing import TensorLike, ValuesAndVjp
+
 NONLINEARITIES = {"tanh": (np.tanh, lambda h: 1 - h * h), "relu": (lambda a: np.maximum(a, 0), lambda h: h > 0)}
 
 
 @differentiable
-def rnn(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, nonlinearity="tanh", lengths=None, reverse=False):
+def rnn(x: TensorLike, h0: TensorLike, weight_ih: TensorLike, weight_hh: TensorLike,
+        bias_ih: TensorLike | None = None, bias_hh: TensorLike | None = None, *, nonlinearity: str = "tanh",
+        lengths: ArrayLike | None = None, reverse: bool = False) -> ValuesAndVjp:
     """h_t = φ(a_t + h_{t−1} Wₕᵀ + bₕ),  φ = tanh or relu; returns (y, h_n).
 
-        da_t = dh_t ∘ φ′        dh_{t−1} = da_t Wₕ        with φ′ = 1 − h_t², or 1 where h_t > 0
+        da_t = dh_t ⊙ φ′        dh_{t−1} = da_t Wₕ        with φ′ = 1 − h_t², or 1 where h_t > 0
 
-    Shapes, and the rest of the gradients: at the head of this file.   Source: Elman (1990); book (8.1) to (8.3).
+    Shapes and the other gradients: see ``ops.recurrence``.   Source: Elman (1990); book (8.1) to (8.3).
     """
     if nonlinearity not in NONLINEARITIES:
         raise ValueError(f"rnn: nonlinearity is {nonlinearity!r}, expected 'tanh' or 'relu'")
@@ -62,17 +76,19 @@ def rnn(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, nonlinearity
 
 
 @differentiable
-def gru(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, lengths=None, reverse=False):
+def gru(x: TensorLike, h0: TensorLike, weight_ih: TensorLike, weight_hh: TensorLike,
+        bias_ih: TensorLike | None = None, bias_hh: TensorLike | None = None, *,
+        lengths: ArrayLike | None = None, reverse: bool = False) -> ValuesAndVjp:
     """A gated recurrent unit; returns (y, h_n).
 
         [aʳ, aᶻ, aⁿ] = a_t        [uʳ, uᶻ, uⁿ] = h_{t−1} Wₕᵀ + bₕ
-        r = σ(aʳ + uʳ)        z = σ(aᶻ + uᶻ)        n = tanh(aⁿ + r ∘ uⁿ)        h_t = (1 − z) ∘ n + z ∘ h_{t−1}
+        r = σ(aʳ + uʳ)        z = σ(aᶻ + uᶻ)        n = tanh(aⁿ + r ⊙ uⁿ)        h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}
 
-        daⁿ = dh_t ∘ (1 − z) ∘ (1 − n²)        daᶻ = dh_t ∘ (h_{t−1} − n) ∘ z (1 − z)        daʳ = daⁿ ∘ uⁿ ∘ r (1 − r)
-        du = [daʳ, daᶻ, daⁿ ∘ r]               dh_{t−1} = dh_t ∘ z + du Wₕ                   dWₕ = Σ du_tᵀ h_{t−1}
+        daⁿ = dh_t ⊙ (1 − z) ⊙ (1 − n²)        daᶻ = dh_t ⊙ (h_{t−1} − n) ⊙ z (1 − z)        daʳ = daⁿ ⊙ uⁿ ⊙ r (1 − r)
+        du = [daʳ, daᶻ, daⁿ ⊙ r]               dh_{t−1} = dh_t ⊙ z + du Wₕ                   dWₕ = Σ du_tᵀ h_{t−1}
 
-    The bias of uⁿ lies within the reset gate r, as in PyTorch; the paper resets h_{t−1} before the product.
-    Shapes, and the rest of the gradients: at the head of this file.   Source: Cho et al. (2014); book (8.9) to (8.11).
+    The reset gate r multiplies uⁿ with its bias, as in PyTorch; the paper resets h_{t−1} before the product.
+    Shapes and the other gradients: see ``ops.recurrence``.   Source: Cho et al. (2014); book (8.9) to (8.11).
     """
     x, lengths, ended = _checked("gru", 3, x, {"h0": h0}, weight_ih, weight_hh, bias_ih, bias_hh, lengths)
     a = _from_inputs(x, weight_ih, bias_ih)
@@ -109,14 +125,16 @@ def gru(x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, lengths=None
 
 
 @differentiable
-def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, lengths=None, reverse=False):
+def lstm(x: TensorLike, h0: TensorLike, c0: TensorLike, weight_ih: TensorLike, weight_hh: TensorLike,
+         bias_ih: TensorLike | None = None, bias_hh: TensorLike | None = None, *,
+         lengths: ArrayLike | None = None, reverse: bool = False) -> ValuesAndVjp:
     """Long short-term memory; returns (y, h_n, c_n).
 
         [i, f, g, o] = a_t + h_{t−1} Wₕᵀ + bₕ,  σ of i, f, o, tanh of g
-        c_t = f ∘ c_{t−1} + i ∘ g        h_t = o ∘ tanh c_t
+        c_t = f ⊙ c_{t−1} + i ⊙ g        h_t = o ⊙ tanh c_t
 
-    c0, c_n (B, H). The gradients of the recurrent part stand with the kernel, in ``kernels.recurrence``.
-    Shapes, and the rest of the gradients: at the head of this file.
+    c0, c_n (B, H). ``kernels.recurrence`` states the gradients of the recurrent part.
+    Shapes and the other gradients: see ``ops.recurrence``.
 
     Source: Hochreiter and Schmidhuber (1997); book (8.5) to (8.8).
     """
@@ -136,13 +154,13 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, lengths
 # ------------------------------------------------------------------------------------------------ what they share
 
 def _checked(operation, gates, x, states, weight_ih, weight_hh, bias_ih, bias_hh, lengths):
-    """An error if shapes do not fit; else x without what stands beyond the lengths, the lengths, and where they are over."""
+    """Check the shapes; return x with zeros beyond the lengths, the lengths, and a mask of what is beyond."""
     def expect(name, array, shape):
         if array.shape != shape:
             raise ValueError(f"{operation}: {name} has shape {array.shape}, expected {shape}")
 
     if x.ndim != 3:
-        raise ValueError(f"{operation}: x has shape {x.shape}, expected (T, B, I): times, sequences, features")
+        raise ValueError(f"{operation}: x has shape {x.shape}, expected (T, B, I): time steps, sequences, features")
     if weight_hh.ndim != 2 or weight_hh.shape[0] != gates * weight_hh.shape[1]:
         raise ValueError(f"{operation}: weight_hh has shape {weight_hh.shape}, expected ({gates}·H, H)")
     (T, B, I), H = x.shape, weight_hh.shape[1]
@@ -161,43 +179,44 @@ def _checked(operation, gates, x, states, weight_ih, weight_hh, bias_ih, bias_hh
         raise TypeError(f"{operation}: lengths are {lengths.dtype}, expected integers")
     expect("lengths", lengths, (B,))
     if lengths.size and not 0 <= lengths.min() <= lengths.max() <= T:
-        raise ValueError(f"{operation}: lengths lie in {lengths.min()}…{lengths.max()}, expected 0…{T}, the times that x has")
+        raise ValueError(f"{operation}: lengths lie in {lengths.min()}…{lengths.max()}, expected 0…{T}, the time steps "
+                         "of x")
     lengths = lengths.astype(np.int64)
     ended = beyond(lengths, T)
     return np.where(ended, x.dtype.type(0), x), lengths, ended
 
 
 def _from_inputs(x, weight_ih, bias):
-    """a (T, B, G·H) for all times in one product."""
+    """a (T, B, G·H) for all time steps in one product."""
     return kernels.linear(rows(x), weight_ih, bias).reshape(*x.shape[:2], len(weight_ih))
 
 
 def _to_inputs(da, x, weight_ih, bias_ih):
-    """dx, dWᵢ and dbᵢ for all times in one product each."""
+    """dx, dWᵢ and dbᵢ for all time steps, in one product each."""
     flat = rows(da)
     dx = kernels.matmul(flat, weight_ih).reshape(x.shape)
     return dx, kernels.matmul(flat.T, rows(x)), None if bias_ih is None else flat.sum(axis=0)
 
 
 def _recurrent_gradient(du, h, reverse):
-    """dWₕ from the gradients of h_{t−1} Wₕᵀ at all times."""
+    """dWₕ from the gradients of h_{t−1} Wₕᵀ at all time steps."""
     return kernels.matmul(rows(du).T, rows(h[1:] if reverse else h[:-1]))
 
 
 def _states(T, h0, reverse):
-    """Room for the T + 1 states between the times, with the first one in it, and the order of the times."""
+    """An array for the T + 1 states between the time steps, the initial state in it, and the order of the steps."""
     h = np.empty((T + 1, *h0.shape), h0.dtype)
     h[T if reverse else 0] = h0
     return h, places(T, reverse)
 
 
 def _keep(new, old, ended, t):
-    """new ← old in the sequences that have ended before time t."""
+    """new ← old in the sequences that ended before time step t."""
     if ended is not None:
         np.copyto(new, old, where=ended[t])
 
 
 def _outputs(h, ended, reverse):
-    """(y, h_n) from the states between the times."""
+    """(y, h_n) from the states between the time steps."""
     y, h_n = (h[:-1], h[0]) if reverse else (h[1:], h[-1])
     return (y if ended is None else np.where(ended, h.dtype.type(0), y)), h_n

@@ -1,16 +1,20 @@
-"""Operations that make an axis (or several, or all) one number. ``axis`` is None, an integer or a tuple, as in NumPy."""
+"""Reductions over one axis, several axes or all of them: ``axis`` is an integer, a tuple or None, as in NumPy."""
 
 from __future__ import annotations
 
 import builtins
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..autograd import FLOATS, differentiable
 
+if TYPE_CHECKING:
+    from ..typing import Axis, TensorLike, ValueAndVjp
+
 
 def _expand(y, shape, axis):
-    """``y``, reduced along ``axis`` from an array of ``shape``, with the reduced axes back at length one."""
+    """``y``, reduced along ``axis`` from an array of ``shape``, with the reduced axes restored as length 1."""
     if axis is None:
         return np.reshape(y, (1,) * len(shape))
     axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
@@ -18,45 +22,45 @@ def _expand(y, shape, axis):
 
 
 @differentiable(method="sum")
-def sum(x, *, axis=None, keepdims=False):
-    """y = Σ x.   dx = dy, copied to every entry that was added."""
+def sum(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVjp:
+    """y = Σ x.   dx = dy for every term of the sum."""
     shape = x.shape
     return (np.sum(x, axis=axis, keepdims=keepdims),
             lambda dy: np.broadcast_to(_expand(dy, shape, axis), shape))
 
 
 @differentiable(method="mean")
-def mean(x, *, axis=None, keepdims=False):
-    """y = Σ x / n.   dx = dy / n."""
+def mean(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVjp:
+    """y = Σ x / n.   dx = dy / n, for n entries."""
     y = np.mean(x, axis=axis, keepdims=keepdims)
-    shape, count = x.shape, x.size // builtins.max(np.size(y), 1)               # entries of x in one of y
+    shape, count = x.shape, x.size // builtins.max(np.size(y), 1)               # entries of x per entry of y
     return y, lambda dy: np.broadcast_to(_expand(dy / count, shape, axis), shape)
 
 
 @differentiable(method="var")
-def var(x, *, axis=None, keepdims=False, correction=1):
+def var(x: TensorLike, *, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> ValueAndVjp:
     """y = Σ (x − mean x)² / (n − correction).   dx = 2 (x − mean x) dy / (n − correction).
 
-    correction = 1 (PyTorch's default) makes it an unbiased estimate, 0 the plain mean square. Where n ≤ correction the
-    estimate divides by 0: 0/0 is NaN, as in PyTorch.
+    correction = 1 (PyTorch's default) gives the unbiased estimate, 0 the mean squared deviation. If n ≤ correction, the
+    divisor is 0: the result is NaN for n = 1, as in PyTorch.
     """
     if x.dtype not in FLOATS:
         raise TypeError(f"var: x is {x.dtype}, expected float32 or float64")
     n = x.size // builtins.max(np.sum(x, axis=axis, keepdims=True).size, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        centred = x - np.sum(x, axis=axis, keepdims=True) / x.dtype.type(n)
+        centered = x - np.sum(x, axis=axis, keepdims=True) / x.dtype.type(n)
         weight = np.divide(1, builtins.max(n - correction, 0), dtype=x.dtype)
-        y = np.sum(centred * centred, axis=axis, keepdims=keepdims) * weight
+        y = np.sum(centered * centered, axis=axis, keepdims=keepdims) * weight
 
     def vjp(dy):
         with np.errstate(invalid="ignore"):
-            return centred * _expand(dy * (2 * weight), centred.shape, axis)
+            return centered * _expand(dy * (2 * weight), centered.shape, axis)
 
     return y, vjp
 
 
 def _select(x, y, axis):
-    """vjp of max and min: dy to the entries equal to the extreme, in equal shares (as PyTorch's amax and amin)."""
+    """The vjp of max and min: entries equal to the extremum get equal shares of dy, as in PyTorch's amax and amin."""
     def vjp(dy):
         chosen = x == _expand(y, x.shape, axis)
         shares = chosen / np.sum(chosen, axis=axis, keepdims=True, dtype=x.dtype)
@@ -66,23 +70,25 @@ def _select(x, y, axis):
 
 
 @differentiable(method="max")
-def max(x, *, axis=None, keepdims=False):
-    """y = max x.   dx = dy at the largest entry; equals share it."""
+def max(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVjp:
+    """y = max x.   dx = dy at the largest entry; equal entries get equal shares."""
     y = np.max(x, axis=axis, keepdims=keepdims)
     return y, _select(x, y, axis)
 
 
 @differentiable(method="min")
-def min(x, *, axis=None, keepdims=False):
-    """y = min x.   dx = dy at the smallest entry; equals share it."""
+def min(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVjp:
+    """y = min x.   dx = dy at the smallest entry; equal entries get equal shares."""
     y = np.min(x, axis=axis, keepdims=keepdims)
     return y, _select(x, y, axis)
 
 
 @differentiable(method="logsumexp")
-def logsumexp(x, *, axis=None, keepdims=False):
-    """y = ln Σ eˣ, computed as m + ln Σ eˣ⁻ᵐ with m = max x.   dx = softmax(x) dy.   All −inf gives −inf, gradient 0;
-    so does an axis without entries."""
+def logsumexp(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVjp:
+    """y = ln Σ eˣ, computed as m + ln Σ eˣ⁻ᵐ with m = max x.   dx = softmax(x) dy.
+
+    Where all entries are −inf, or there are none, y is −inf and the gradient is 0.
+    """
     m = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))
     with np.errstate(divide="ignore", over="ignore"):
@@ -100,7 +106,7 @@ def logsumexp(x, *, axis=None, keepdims=False):
 
 
 @differentiable(method="cumsum")
-def cumsum(x, *, axis):
+def cumsum(x: TensorLike, *, axis: int) -> ValueAndVjp:
     """yₜ = x₀ + … + xₜ along ``axis``.   dxₜ = dyₜ + dyₜ₊₁ + …"""
     def vjp(dy):
         return np.flip(np.cumsum(np.flip(dy, axis), axis=axis), axis)

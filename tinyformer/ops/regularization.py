@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .. import kernels
@@ -9,24 +11,29 @@ from ..autograd import differentiable
 from ..number_checks import check_fraction
 from ..rng import generator
 
+if TYPE_CHECKING:
+    from ..typing import Array, RNGLike, Shape, TensorLike, ValueAndVjp
 
-def keep_mask(shape, p, dtype, rng=None):
-    """An array of 1/(1 − p), each entry 0 with probability p: dropout's mask with its scale. All of it is 0 at p = 1."""
+
+def keep_mask(shape: Shape, p: float, dtype: np.dtype[Any], rng: RNGLike = None) -> Array:
+    """Dropout's mask, scaled: each entry is 0 with probability p, else 1/(1 − p)."""
     keep = _draws(shape, p, rng) >= p
     return keep.astype(dtype) * dtype.type(1 / (1 - p) if p < 1 else 0)
 
 
-def _draws(shape, p, rng):
-    """A number in [0, 1) for each entry: it stays if its number is at least p."""
+def _draws(shape: Shape, p: float, rng: RNGLike) -> Array:
+    """A random number in [0, 1) for each entry. Dropout keeps the entries whose number is at least p."""
     return generator(rng).random(shape, dtype=np.float32)
 
 
 @differentiable
-def dropout(x, *, p=0.5, rng=None):
-    """y = x ∘ m / (1 − p), each entry of m 0 with probability p, else 1.   dx = dy ∘ m / (1 − p).
+def dropout(x: TensorLike, *, p: float = 0.5, rng: RNGLike = None) -> ValueAndVjp:
+    """y = x ⊙ m / (1 − p), each entry of m 0 with probability p, else 1.   dx = dy ⊙ m / (1 − p).
 
-    p = 1 gives zeros, and zeros as the gradient. The scale keeps the expected value, so nothing is to be done at evaluation. rng is a generator or a seed; by default
-    the framework's generator.   Source: Srivastava et al. (2014); book (3.7).
+    The factor 1/(1 − p) preserves the expected value, so evaluation needs no scale. At p = 1 output and gradient are
+    zeros. rng is a generator or a seed; None means the framework's generator.
+
+    Source: Srivastava et al. (2014); book (3.7).
     """
     p = check_fraction("dropout", "p", p)
     if p == 1:

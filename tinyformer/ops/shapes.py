@@ -1,35 +1,44 @@
-"""Operations that move entries without changing them: the gradient moves back the same way."""
+"""Operations that rearrange entries without changing them. Their gradients undo the rearrangement."""
 
 from __future__ import annotations
 
 import builtins
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import constant
 from ..autograd import Tensor, differentiable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..typing import Axis, Index, Shape, TensorLike, ValueAndVjp, ValuesAndVjp
+
 
 @differentiable
-def reshape(x, *, shape):
-    """The entries of x in their order, in another shape (one length may be −1).   dx = dy in x's shape."""
+def reshape(x: TensorLike, *, shape: Shape | int) -> ValueAndVjp:
+    """x in another shape, with its entries in the same order (one length may be −1).   dx = dy in the shape of x."""
     before = x.shape
     return np.reshape(x, shape), lambda dy: dy.reshape(before)
 
 
 @differentiable
-def transpose(x, *, axes=None):
-    """Axes in the order ``axes`` (None: reversed), as ``numpy.transpose``.   dx = dy with the axes put back."""
+def transpose(x: TensorLike, *, axes: Sequence[int] | None = None) -> ValueAndVjp:
+    """Axes in the order ``axes`` (None: reversed), as ``numpy.transpose``.
+
+    dx = dy with the axes in their former order.
+    """
     back = None if axes is None else np.argsort([a % x.ndim for a in axes])
     return np.transpose(x, axes), lambda dy: np.transpose(dy, back)
 
 
 @differentiable(method="__getitem__")
-def getitem(x, index):
+def getitem(x: TensorLike, index: Index) -> ValueAndVjp:
     """y = x[index], with NumPy's indices: integers, slices, None, …, boolean and integer arrays.
 
-    dx is zero but at the index, where dy is added; an entry taken twice gets both gradients.
+    dx is dy at the index and zero elsewhere. An entry that the index takes twice gets the sum of both gradients.
     """
     index = tuple(map(_plain, index if isinstance(index, tuple) else (index,)))
     y = x[index]
@@ -48,7 +57,7 @@ def getitem(x, index):
 
 
 def _plain(index):
-    """One index without tensors and lists. An empty list takes nothing: as an array it is floating-point until here."""
+    """``index`` with arrays in place of tensors and lists. (NumPy makes a floating-point array of an empty list.)"""
     if isinstance(index, Tensor):
         index = index.data
     index = constant("getitem", list(index) if isinstance(index, tuple) else index)
@@ -57,23 +66,24 @@ def _plain(index):
 
 
 @differentiable
-def concatenate(*arrays, axis=0):
-    """The arrays one after the other along ``axis``.   Each gets its part of the gradient."""
+def concatenate(*arrays: TensorLike | Sequence[TensorLike], axis: int = 0) -> ValueAndVjp:
+    """The arrays, joined along ``axis``.   Each input gets its part of the gradient."""
     ends = np.cumsum([a.shape[axis] for a in arrays])[:-1]
     return np.concatenate(arrays, axis), lambda dy: tuple(np.split(dy, ends, axis))
 
 
 @differentiable
-def stack(*arrays, axis=0):
-    """The arrays, all of one shape, along a new ``axis``.   Each gets its slice of the gradient."""
+def stack(*arrays: TensorLike | Sequence[TensorLike], axis: int = 0) -> ValueAndVjp:
+    """The arrays, all of one shape, joined along a new ``axis``.   Each input gets its slice of the gradient."""
     return np.stack(arrays, axis), lambda dy: tuple(np.moveaxis(dy, axis, 0))
 
 
 @differentiable(method="split")
-def split(x, *, sections, axis=0):
-    """x cut along ``axis``: into ``sections`` equal parts (an integer), or into parts of the given lengths (a sequence).
+def split(x: TensorLike, *, sections: int | Sequence[int], axis: int = 0) -> ValuesAndVjp:
+    """x split along ``axis``: into ``sections`` equal parts (an integer), or into parts of the given lengths (a
+    sequence).
 
-    Several outputs, as views.   dx = the gradients of the parts, joined.
+    The outputs are views of x.   dx = the gradients of the parts, joined.
     """
     length = x.shape[axis]
     if isinstance(sections, (int, np.integer)):
@@ -81,17 +91,17 @@ def split(x, *, sections, axis=0):
     else:
         lengths = list(sections)
     if not lengths or builtins.min(lengths) < 0 or builtins.sum(lengths) != length:
-        raise ValueError(f"split: axis {axis} has length {length}; it cannot be cut into {sections}")
+        raise ValueError(f"split: axis {axis} has length {length}; it cannot be split into {sections}")
     parts = tuple(np.split(x, np.cumsum(lengths)[:-1], axis))
-    if len(parts) == 1:                                     # one output: the vjp is given one gradient
+    if len(parts) == 1:                                     # one output: the vjp gets one gradient
         return parts, lambda dy: dy
     return parts, lambda dys: _joined(dys, axis)
 
 
 def _joined(parts, axis):
-    """``np.concatenate(parts, axis)``; where they lie side by side in one array already, that array, without a copy.
+    """``np.concatenate(parts, axis)``, without a copy if the parts are adjacent views of one array.
 
-    The gradients of q, k and v do: the attention kernel writes them so, since it is from here that they go on.
+    The gradients of q, k and v are: the attention kernel writes them into one array for this purpose.
     """
     whole = parts[0].base
     shape = list(parts[0].shape)
@@ -105,8 +115,11 @@ def _joined(parts, axis):
 
 
 @differentiable(method="pad")
-def pad(x, *, widths, value=0.0):
-    """x with a border of ``value``: ``widths`` is ((before, after), …), a pair for each axis.   dx = dy without the border."""
+def pad(x: TensorLike, *, widths: Sequence[tuple[int, int]], value: float = 0.0) -> ValueAndVjp:
+    """x with a border of ``value``: ``widths`` is ((before, after), …), one pair for each axis.
+
+    dx = dy without the border.
+    """
     inside = tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape))
     if len(widths) != x.ndim:
         raise ValueError(f"pad: got widths for {len(widths)} axes, expected {x.ndim}")
@@ -114,13 +127,13 @@ def pad(x, *, widths, value=0.0):
 
 
 @differentiable(method="broadcast_to")
-def broadcast_to(x, *, shape):
-    """x repeated to ``shape`` by NumPy's rules.   dx = dy summed over what was repeated (the engine does it)."""
+def broadcast_to(x: TensorLike, *, shape: Shape) -> ValueAndVjp:
+    """x broadcast to ``shape`` by NumPy's rules.   dx = dy, which the engine sums over the broadcast axes."""
     return np.broadcast_to(x, shape), lambda dy: dy
 
 
 @differentiable(method="flip")
-def flip(x, *, axis=None):
+def flip(x: TensorLike, *, axis: Axis = None) -> ValueAndVjp:
     """x in reverse order along ``axis`` (None: all axes).   dx = dy reversed."""
     return np.flip(x, axis), lambda dy: np.flip(dy, axis)
 
