@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from tinyformer.book import Book  # noqa: E402
 from tinyformer.book.reference import links  # noqa: E402
+from tinyformer.cli import app as command_line  # noqa: E402
 from tinyformer.book.site import in_chinese, index_in_chinese, report_progress, show_stubs  # noqa: E402
 
 project, author, copyright = "tinyformer", "The tinyformer authors", "the tinyformer authors"
@@ -69,7 +70,7 @@ def complete_index(app, env):
 
 def setup(app):
     report_progress(app)
-    links.setup(app, {path.stem[:2]: path.stem for path in Book(HERE.parent).sources()})
+    links.setup(app, {path.stem[:2]: path.stem for path in Book(HERE.parent).sources()}, command_line)
     app.connect("source-read", lambda app, name, source: source.__setitem__(0, show_stubs(source[0])))
     app.connect("env-updated", complete_index)
     app.connect("build-finished", copy_mathjax)

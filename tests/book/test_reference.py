@@ -11,6 +11,8 @@ from tinyformer.book.reference import commands, settings, variables
 from tinyformer.book.reference.docstrings import as_rst
 from tinyformer.book.reference.names import PACKAGES, every_name, find, public_names
 from tinyformer.book.reference.pages import asked_for, comment, expand
+from tinyformer.cli import app
+
 
 BOOK = Book()
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((BOOK.chapters / "reference").glob("*.md"))}
@@ -62,6 +64,9 @@ def test_a_constant_is_described_by_the_comment_it():
     ("x (N, C)    y (N,)", "x (N, C)\u2003y (N,)\n"),
     ("As in book (9.2) to (9.4); see chapter 09 and chapter 77.",
      "As in book :ref:`(9.2) <equation-9.2>` to :ref:`(9.4) <equation-9.4>`; see :doc:`chapter 09 </09-attention>` and chapter 77.\n"),
+    ("How long\n    a    1\n    long_name  2\nWhere\n    b    3",
+     "How long\n\n.. container:: arguments\n\n   ``a``\n      1\n   ``long_name``\n      2\n\nWhere\n\n"
+     ".. container:: arguments\n\n   ``b``\n      3\n"),
     (">>> f(1)\n2\n\nDone.", ">>> f(1)\n2\n\nDone.\n"),
 ])
 def test_a_docstring_as_restructuredtext(docstring, rst):
@@ -76,13 +81,15 @@ def test_names_become_links():
     assert resolve("check") is None and resolve("x.y") is None and resolve("softmax") is None
     assert resolve("check", "tinyformer.gradcheck") == "tinyformer.gradcheck.check"
     assert resolve("tinyformer.nn.basic.Linear") == "tinyformer.nn.Linear"
-    assert command_in("tinyformer learn check softmax") == "tinyformer learn check" and command_in("tinyformer") is None
+    known = commands.commands(app)
+    assert command_in("tinyformer learn check softmax", known) == "tinyformer learn check"
+    assert command_in("tinyformer", known) is None and command_in("tinyformer trainer", known) is None
 
 
 def test_every_command_has_a_section_with_its_options():
-    text = commands.as_markdown()
-    assert {"tinyformer train", "tinyformer learn check", "tinyformer book build"} <= set(commands.commands())
-    for path, (command, context) in commands.commands().items():
+    text = commands.as_markdown(app)
+    assert {"tinyformer train", "tinyformer learn check", "tinyformer book build"} <= set(commands.commands(app))
+    for path, (command, context) in commands.commands(app).items():
         section = text.split(f"({commands.anchor(path)})=")[1].split("\n(command-")[0]
         for parameter in command.params:
             if getattr(parameter, "hidden", False):

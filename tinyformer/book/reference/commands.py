@@ -1,4 +1,4 @@
-"""The command line as Markdown, from typer itself."""
+"""The command line as Markdown, from typer itself. ``app`` is the whole: it comes from outside, since ``cli`` uses the book."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ TYPE = re.compile(r" <(?:list\[)?(\w+)[^>]*>")
 WORDS = {"int": " INTEGER", "float": " NUMBER"}
 
 
-def commands() -> dict[str, tuple[Any, Any]]:
+def commands(app: typer.Typer) -> dict[str, tuple[Any, Any]]:
     """{"tinyformer learn check": (the command, its context)}, with groups before what they hold."""
-    from ...cli import app
     return dict(_walk(typer.main.get_command(app), None, "tinyformer"))
 
 
@@ -27,9 +26,9 @@ def _walk(command: Any, parent: Any, name: str) -> Iterator[tuple[str, tuple[Any
             yield from _walk(below, context, inner)
 
 
-def as_markdown() -> str:
+def as_markdown(app: typer.Typer) -> str:
     """A section for each command: what it does, how it is called, its arguments and its options."""
-    return "\n\n".join(_section(path, command, context) for path, (command, context) in commands().items()) + "\n"
+    return "\n\n".join(_section(path, command, context) for path, (command, context) in commands(app).items()) + "\n"
 
 
 def anchor(path: str) -> str:

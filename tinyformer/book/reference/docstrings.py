@@ -48,19 +48,33 @@ def _block(lines: list[str], chapters: dict[str, str]) -> str:
     lines = [line[indentation:] for line in lines]
     if table := rows(lines):
         return _table(table, chapters)
+    if sections := _sections(lines):
+        return "\n\n".join(f"{_text(heading, chapters)}\n\n{_table(rows, chapters)}" for heading, rows in sections)
     if indentation:
         return "\n".join([".. code-block:: none", "   :class: formula", "", *(f"   {line}".rstrip().replace("``", "") for line in lines)])
     return _text(" ".join(line.strip() for line in lines), chapters)
 
 
+def _sections(lines: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """[(heading, table)] where ``lines`` are headings that each have an indented table below; else nothing."""
+    found: list[tuple[str, list[str]]] = []
+    for line in lines:
+        if not line.startswith(" "):
+            found.append((line, []))
+        elif found:
+            found[-1][1].append(line[4:])
+    tables = [(heading, rows(below)) for heading, below in found]
+    return tables if all(table for _, table in tables) else []
+
+
 def rows(lines: list[str]) -> list[tuple[str, str]]:
-    """[(name, text)] where ``lines`` are a table, whose texts begin in one column; else nothing."""
+    """[(name, text)] where ``lines`` are a table; else nothing. The texts begin in one column, but for names that reach into it."""
     found: list[tuple[str, str]] = []
     column = None
     for line in lines:
         match = ROW.fullmatch(line)
-        if match and column in (None, match.start("text")):
-            column = match.start("text")
+        if match and (column in (None, match.start("text")) or match.start("text") == match.end("name") + 2 > column):
+            column = column or match.start("text")
             found.append((match["name"], match["text"]))
         elif found and line.startswith("    "):
             found[-1] = found[-1][0], f"{found[-1][1]} {line.strip()}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 from docutils import nodes
 from sphinx import addnodes
@@ -56,26 +56,21 @@ def resolve(text: str, package: str = "") -> str | None:
     return next((known[way] for short in ways for way in (f"{package}.{short}", short) if way in known), None)
 
 
-@cache
-def _command_names() -> list[str]:
-    return sorted(commands(), key=len, reverse=True)
-
-
-def command_in(text: str) -> str | None:
+def command_in(text: str, commands: Iterable[str]) -> str | None:
     """The command that ``text`` begins with, such as "tinyformer learn check" in "tinyformer learn check softmax"."""
-    return next((name for name in _command_names() if " " in name and f"{text} ".startswith(f"{name} ")), None)
+    return max((name for name in commands if " " in name and f"{text} ".startswith(f"{name} ")), key=len, default=None)
 
 
 # ------------------------------------------------------------------------------------------------ while pages are read
 
-def link_names(app: Any, tree: nodes.document) -> None:
+def link_names(app: Any, tree: nodes.document, known_commands: Iterable[str]) -> None:
     """Turn names in code font into links, and note which names a page uses and where its numbered formulas are."""
     page = app.env.docname
     in_reference = page.startswith("reference/")
     used = app.env.tinyformer_used.setdefault(page, [])
     for literal in list(tree.findall(nodes.literal)):
         text = literal.astext()
-        command = command_in(text)
+        command = command_in(text, known_commands)
         path = command or resolve(text, _package(literal))
         if (path is None or text in _arguments(literal) or path in used and not in_reference
                 or _is_link_or_heading(literal, path)):
@@ -167,8 +162,10 @@ def _chapters_with(env: Any, paths: list[str]) -> list[str]:
 
 # ------------------------------------------------------------------------------------------------ wiring
 
-def setup(app: Any, chapters: dict[str, str]) -> None:
-    """Connect all this to Sphinx. ``chapters`` is {"09": "09-attention"}."""
+def setup(app: Any, chapters: dict[str, str], command_line: Any) -> None:
+    """Connect all this to Sphinx. ``chapters`` is {"09": "09-attention"}, ``command_line`` the typer.Typer of ``tinyformer``."""
+    known_commands = list(commands(command_line))
+
     def prepare(app: Any) -> None:
         if not hasattr(app.env, "tinyformer_used"):
             app.env.tinyformer_used = {}
@@ -191,13 +188,13 @@ def setup(app: Any, chapters: dict[str, str]) -> None:
         return nodes.reference("", "", content, internal=True, refuri=f"{uri}#{entry.node_id}", reftitle=path)
 
     app.connect("builder-inited", prepare)
-    app.connect("source-read", lambda app, page, source: source.__setitem__(0, expand(source[0])))
+    app.connect("source-read", lambda app, page, source: source.__setitem__(0, expand(source[0], command_line)))
     app.connect("env-get-outdated", lambda app, env, *_: [page for page in env.found_docs if page.startswith("reference/")])
     app.connect("env-purge-doc", lambda app, env, page: getattr(env, "tinyformer_used", {}).pop(page, None))
     app.connect("env-merge-info", lambda app, env, pages, other: env.tinyformer_used.update(
         {page: other.tinyformer_used[page] for page in pages if page in other.tinyformer_used}))
     app.connect("autodoc-process-docstring", convert)
     app.connect("autodoc-process-bases", public_bases)
-    app.connect("doctree-read", link_names)
+    app.connect("doctree-read", lambda app, tree: link_names(app, tree, known_commands))
     app.connect("doctree-resolved", add_lists)
     app.connect("missing-reference", missing)

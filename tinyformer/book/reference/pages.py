@@ -32,10 +32,15 @@ def asked_for(text: str) -> list[PublicName]:
     return [name for match in BLOCK.finditer(text) if ":overview:" not in match["options"] for name in _selected(match)]
 
 
-def expand(text: str) -> str:
-    """``text`` of a page with directives of Sphinx's autodoc in place of each ``{api}``, and all other lists made."""
+def expand(text: str, command_line: Any = None) -> str:
+    """``text`` of a page with directives of Sphinx's autodoc in place of each ``{api}``, and all other lists made.
+
+    command_line    the typer.Typer that ``{commands}`` describes
+    """
     text = BLOCK.sub(lambda match: "\n".join(["````{eval-rst}", *_directives(match), "````"]), text)
-    return LIST.sub(lambda match: {"commands": commands, "settings": settings, "variables": variables}[match[1]].as_markdown(), text)
+    lists = {"commands": lambda: commands.as_markdown(command_line), "settings": settings.as_markdown,
+             "variables": variables.as_markdown}
+    return LIST.sub(lambda match: lists[match[1]](), text)
 
 
 def _selected(match: re.Match[str]) -> list[PublicName]:
