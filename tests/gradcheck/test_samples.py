@@ -31,7 +31,7 @@ def test_kinds():
 
 
 def test_bad_text():
-    with pytest.raises(ValueError, match="expected a letter for each axis"):
+    with pytest.raises(ValueError, match="expected one letter per axis"):
         sample("B,C")
 
 

@@ -1,4 +1,4 @@
-"""The first wrong link of a graph is found, named and drawn in red."""
+"""The first wrong operation of a graph is found, named and drawn in red."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_first_wrong_link(rng):
     model = Net(lambda x: wrong_tanh(wrong_scale(x, tfm.tensor(np.ones(7, np.float32), requires_grad=True))))
     found = trace(model, loss_of(model, rng))
     assert not found.ok and found.report.name == "wrong_tanh" and [f.code for f in found.findings] == ["local-derivative"]
-    assert "first wrong link" in str(found) and found.svg in found._repr_html_()
+    assert "first wrong operation" in str(found) and found.svg in found._repr_html_()
     boxes = [box.get("fill") for box in xml.fromstring(found.svg).iter("{http://www.w3.org/2000/svg}rect")]
     assert boxes.count(RED) == 1 and "first.weight" in found.svg and "wrong_tanh" in found.svg
 
@@ -63,5 +63,5 @@ def test_the_gradient_may_still_be_computed_after(rng):
 
 
 def test_no_graph():
-    with pytest.raises(ValueError, match="trace: expected a loss"):
+    with pytest.raises(ValueError, match="trace: loss has no graph"):
         trace(None, tfm.tensor(1.0))

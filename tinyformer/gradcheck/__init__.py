@@ -1,9 +1,9 @@
-"""Numeric gradients, and a doctor that names the mistake.
+"""Numeric gradients, and a gradient doctor that names the mistake.
 
-    check       hold the gradients of a function against numeric ones, entry by entry; what is wrong is probably this
-    diagnose    only what is wrong, as a list of findings
-    trace       the first operation of a graph whose own gradient is wrong
-    sample      inputs to check at, in which a mistake has nowhere to hide
+    check       compare the gradients of a function with numeric ones, entry by entry, and name the probable mistakes
+    diagnose    only the mistakes, as a list of findings
+    trace       find the first operation of a graph whose own gradient is wrong
+    sample      draw inputs at which a mistake shows
 
 >>> from tinyformer.gradcheck import check, sample
 >>> print(check(ops.linear, *sample("BI", "OI", "O")))

@@ -1,42 +1,51 @@
-"""A gradient against the numeric one: which entries to look at, and what counts as agreement."""
+"""Compare a gradient with the numeric one: which entries to measure, and what counts as agreement."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-ALL = 2000                      # inputs of at most so many entries are compared entry by entry
-DIRECTIONS = 3                  # larger ones along so many random directions first
-LOOKS = (10.0, 0.1, 0.01)       # steps of the second look at an entry, as multiples of the first
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .numeric import Probe
+
+ALL = 2000                      # an input with at most this many entries is compared entry by entry
+DIRECTIONS = 3                  # a larger input is first compared along this many random directions
+STEPS = (10.0, 0.1, 0.01)       # further steps at an entry that disagrees, as multiples of the first step
 
 
 class Comparison:
-    """The gradient of one input held against what its ``Probe`` measures.
+    """The gradient of one input, compared with what its ``Probe`` measures.
 
-    An entry agrees when |analytic − numeric| ≤ rtol · (the largest entry of either) + rounding. One that does not is
-    looked at again: with a larger step, which rounding disturbs less, and smaller ones, which step over a kink close by
-    less often and come closer to the limit where f is steep. Where the slopes to the left and to the right stay apart
-    however small the step, it lies on a kink, and any value between them will do.
+    An entry agrees if |analytic − numeric| ≤ rtol · (the largest entry of either) + rounding. An entry that disagrees is
+    measured again: with a larger step, which suffers less from rounding, and with smaller ones, which cross a nearby kink
+    less often and are more accurate where f is steep. If the left and the right derivative differ for every step, the entry
+    is at a kink, and any value between them is right.
 
-    agrees      the verdict, with ``code`` and ``reason`` where it is no
-    error       max |analytic − numeric| / the largest entry of either; 0 where both are no more than rounding
-    compared    in words, how much was looked at
-    numeric     flat, NaN where it was not measured
-    worst       flat indices of entries that disagree, the worst first
-    kinks       flat indices of entries on a kink
+    agrees      whether every entry agrees; if not, ``code`` and ``reason`` say why
+    error       max |analytic − numeric| / (the largest entry of either); 0 if both are at rounding level
+    compared    how much was compared, in words
+    numeric     the numeric gradient, flat, NaN where it was not measured
+    worst       flat indices of the entries that disagree, the worst first
+    kinks       flat indices of the entries at a kink
     """
 
-    def __init__(self, probe, gradient, rtol, rng):
+    def __init__(self, probe: Probe, gradient: NDArray[Any], rtol: float, rng: np.random.Generator) -> None:
         self.probe, self.gradient = probe, gradient
         self.flat = gradient.reshape(-1)
         self.rtol = max(rtol, 1e4 * probe.eps)
         self.numeric, self.low, self.high = (np.full(gradient.size, np.nan) for _ in range(3))
-        self.looked = np.zeros(0, int)
-        self.worst, self.kinks, self.excused = [], [], 0
+        self.measured = np.zeros(0, int)
+        self.worst: list[int] = []
+        self.kinks: list[int] = []
+        self.excused = 0
         self.agrees, self.error, self.code, self.reason = True, 0.0, "", ""
 
         if probe.noise > self.rtol * np.max(np.abs(gradient), initial=0):
-            probe.widen(100)                                # a small gradient of a large value: see deeper into it
-        entries = np.flatnonzero(np.isfinite(probe.x))      # what is infinite (a mask) cannot be moved
+            probe.widen(100)                                # a small gradient of a large value drowns in rounding
+        entries = np.flatnonzero(np.isfinite(probe.x))      # an infinite entry (of a mask) cannot be changed
         self.movable = len(entries)
         if len(entries) <= ALL:
             self._measure(entries)
@@ -46,19 +55,19 @@ class Comparison:
             self.compared = f"{DIRECTIONS} directions"
         else:
             self._localize(entries, rng)
-            self.compared = f"{len(self.looked)} of {len(entries)} entries"
+            self.compared = f"{len(self.measured)} of {len(entries)} entries"
 
     # -- large inputs
 
-    def _along_directions(self, entries, rng):
-        """Whether random directions through all entries agree. The error is as if a single entry were to blame."""
+    def _along_directions(self, entries: NDArray[Any], rng: np.random.Generator) -> bool:
+        """Whether random directions through all entries agree. The error assumes that one entry causes the difference."""
         off = max(self.probe.mismatch(self.gradient, entries, rng) for _ in range(DIRECTIONS))
         largest = np.max(np.abs(self.flat))
         self.error = off / largest if off > self.probe.noise else 0.0
         return off <= self.rtol * largest + self.probe.noise
 
-    def _localize(self, entries, rng):
-        """Measure the blocks of entries that disagree, the worst first, until enough is seen of what is wrong."""
+    def _localize(self, entries: NDArray[Any], rng: np.random.Generator) -> None:
+        """Measure the blocks of entries that disagree, the worst first, until a wrong entry is found."""
         blocks = np.array_split(entries, int(np.sqrt(len(entries))))
         off = np.array([self.probe.mismatch(self.gradient, block, rng) for block in blocks])
         off[np.isnan(off)] = np.inf
@@ -73,60 +82,60 @@ class Comparison:
 
     # -- entry by entry
 
-    def _measure(self, entries):
+    def _measure(self, entries: NDArray[Any]) -> None:
         for i in entries:
             self.numeric[i], self.low[i], self.high[i] = self.probe.entry(i)
-        self.looked = np.concatenate([self.looked, entries])
+        self.measured = np.concatenate([self.measured, entries])
 
-    def _grade(self):
+    def _grade(self) -> None:
         scale = self._scale()
-        zero = max(self.probe.noise, 1e-6 * scale)          # if all that remains is smaller, it was none
+        zero = max(self.probe.noise, 1e-6 * scale)          # below this, the entries that remain count as zero
         tolerance = self.rtol * scale + self.probe.noise
-        off = self._off(self.looked)
+        off = self._off(self.measured)
         uneven = self.high - self.low > 1e-3 * scale + 10 * self.probe.noise
-        for i in sorted(self.looked[(off > tolerance) | uneven[self.looked]], key=lambda i: -self._off(i)):
+        for i in sorted(self.measured[(off > tolerance) | uneven[self.measured]], key=lambda i: -self._off(i)):
             agreed = self._off(i) <= tolerance
             if i in self.kinks:
                 continue
-            if self._look_again(i, scale):
+            if self._agrees_at_other_steps(i, scale):
                 self.excused += i in self.kinks and not agreed
             elif not agreed:
-                break                                       # wrong, and nothing below will make it right
+                break                                       # one wrong entry decides
 
-        self.looked = self.looked[~np.isin(self.looked, self.kinks)]
-        off, scale = self._off(self.looked), self._scale()
+        self.measured = self.measured[~np.isin(self.measured, self.kinks)]
+        off, scale = self._off(self.measured), self._scale()
         tolerance = self.rtol * scale + self.probe.noise if scale > zero else zero
         self.error = float(np.max(off, initial=0) / scale) if scale > zero else 0.0
-        self.worst = [int(i) for i in self.looked[np.argsort(-off)] if self._off(i) > tolerance]
+        self.worst = [int(i) for i in self.measured[np.argsort(-off)] if self._off(i) > tolerance]
         self.agrees = not self.worst
         if self.worst:
             self.code = "unexplained"
-            self.reason = f"{len(self.worst)} of {len(self.looked)} entries differ from the numeric gradient"
+            self.reason = f"{len(self.worst)} of {len(self.measured)} entries differ from the numeric gradient"
             if not np.isfinite(self.numeric[self.worst[0]]):
-                self.code, self.reason = "nonfinite", "the value is NaN or infinite just beside this point: choose another"
+                self.code, self.reason = "nonfinite", "the value is NaN or infinite close to these inputs: choose other inputs"
         elif self.excused > self.movable / 2:
-            self.agrees, self.code, self.reason = False, "kink", "most entries lie on a kink: choose other inputs"
+            self.agrees, self.code, self.reason = False, "kink", "most entries are at a kink: choose other inputs"
 
-    def _scale(self):
-        sizes = np.abs([self.flat[self.looked], self.numeric[self.looked]])
+    def _scale(self) -> float:
+        sizes = np.abs([self.flat[self.measured], self.numeric[self.measured]])
         return float(np.max(sizes, initial=0, where=np.isfinite(sizes)))
 
-    def _off(self, i):
+    def _off(self, i: Any) -> NDArray[Any]:
         off = np.abs(self.flat[i] - self.numeric[i])
         return np.where(np.isnan(off), np.inf, off)
 
-    def _look_again(self, i, scale):
-        """Whether entry i is right after all: it agrees at another step, or it lies on a kink and within its slopes."""
+    def _agrees_at_other_steps(self, i: int, scale: float) -> bool:
+        """Whether entry i agrees at another step, or is at a kink and lies between the two one-sided derivatives."""
         g, noise = self.flat[i], self.probe.noise
         first, gap, agreed, kink = self.numeric[i], self.high[i] - self.low[i], False, False
-        for factor in LOOKS:
-            if noise / factor > 1e-2 * scale:               # at this step the rounding would hide what is to be seen
+        for factor in STEPS:
+            if noise / factor > 1e-2 * scale:               # at this step, rounding would hide the difference
                 continue
             numeric, low, high = self.probe.entry(i, factor)
             tolerance = self.rtol * scale + noise / factor
             if abs(g - numeric) <= tolerance <= 2 * self.rtol * scale:
                 self.numeric[i], agreed = numeric, True
-            elif factor < 1 and abs(g - numeric) < 2 * factor ** 2 * abs(g - first):      # on its way to g, as h² goes to 0
+            elif factor < 1 and abs(g - numeric) < 2 * factor ** 2 * abs(g - first):      # it converges to g, as h²
                 self.numeric[i], agreed = (numeric - factor ** 2 * first) / (1 - factor ** 2), True
             # The gap shrinks with the step where f is smooth, grows where it jumps, and stays at a kink.
             kink = factor < 1 and max(5 * factor * gap, self.rtol * scale) < high - low < 2 * gap

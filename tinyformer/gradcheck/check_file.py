@@ -1,4 +1,4 @@
-"""Check a function in a learner's file: the program of the process in which ``tinyformer check`` runs that file."""
+"""Check a function in a learner's file. ``tinyformer check`` runs this module in a separate process."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import ast
 import inspect
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..sandbox import Refused, call, captured, find_function, run_file, within
 from ..sandbox.child import serve
 from .checker import check
 from .samples import sample
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
-def main():
-    """Answer jobs for ``sandbox.parent.run``: [file, name of the function or None, seed, seconds].
+    from .report import Report
 
-    An answer is {"ok", "report": the report as text, "refused": what is wrong with the file in place of a report, "printed"
-    and "unprinted": see ``Captured.result``}.
+
+def main() -> None:
+    """Answer jobs for ``sandbox.parent.run``. A job is [file, name of the function or None, seed, seconds].
+
+    An answer is {"ok", "report" or "refused", "printed", "unprinted"}. "report" is the report as text. "refused" says what is
+    wrong with a file that cannot be checked. For the last two, see ``Captured.result``.
     """
     serve(_answer)
 
 
-def shapes_of(function):
-    """What ``sample`` is to draw, from the annotations of a function's parameters: ``def f(x: "BTC", w: "VC")``.
+def shapes_of(function: Callable[..., Any]) -> list[str] | None:
+    """The shapes that ``sample`` should draw, from the annotations of the parameters: ``def f(x: "BTC", w: "VC")``.
 
-    Parameters with a default need none and are left out; None where another has none.
+    Parameters with a default but no annotation are left out. None if any other parameter has no annotation.
     """
     shapes = []
     for p in inspect.signature(function).parameters.values():
@@ -40,7 +46,7 @@ def shapes_of(function):
     return shapes
 
 
-def _answer(job, changed):
+def _answer(job: list[Any], changed: Callable[[], None]) -> dict[str, Any]:
     path, name, seed, seconds = job
     with captured() as printed, warnings.catch_warnings():
         try:
@@ -53,16 +59,16 @@ def _answer(job, changed):
     return {**answer, "printed": text, "unprinted": lost}
 
 
-def _checked(path, name, seed):
-    """The report on the first set of inputs at which something is wrong, or on the last."""
+def _checked(path: Path, name: str | None, seed: int) -> Report:
+    """The report for the first set of inputs at which something is wrong, or for the last set."""
     names = run_file(path)
     function = find_function(names, path, name)
-    warnings.simplefilter("ignore")                         # the file may have made errors of them, ours too
+    warnings.simplefilter("ignore")                         # the file may have turned warnings into errors, ours too
     report, failed = None, None
     for inputs in _inputs(function, names.get("inputs"), seed):
         try:
             report = call(check, function, *inputs, seed=seed)
-        except Refused as refused:                          # different sizes may not go together in a wrong vjp; equal ones do
+        except Refused as refused:                          # a wrong vjp may fail with different sizes, but not with equal ones
             if refused.code == "not attempted":
                 raise Refused(refused.code, f"{function.__name__}: not written yet", refused.state) from None
             failed = Refused(refused.code, f"{function.__name__}: {refused}")
@@ -74,13 +80,14 @@ def _checked(path, name, seed):
     return report
 
 
-def _inputs(function, own, seed):
-    """The sets of inputs to check at: what ``inputs()`` of the file returns, or two that the annotations describe."""
+def _inputs(function: Callable[..., Any], own: Any, seed: int) -> list[Iterable[Any]]:
+    """The sets of inputs: one from ``inputs()`` of the file, or two that the annotations describe."""
     if callable(own):
         given = call(own)
         return [given if isinstance(given, (tuple, list)) else (given,)]
     shapes = shapes_of(function)
     if shapes is None:
-        raise Refused("inputs", f"{function.__name__}: what are its inputs? Write the axes of each as a letter, as in "
-                                f'def {function.__name__}(x: "BC", …), or a function inputs() that returns the arrays')
+        raise Refused("inputs", f"{function.__name__}: its inputs are unknown. Annotate each parameter with one letter per "
+                                f'axis, as in def {function.__name__}(x: "BC", …), or add a function inputs() that returns '
+                                f"the arrays")
     return [call(sample, *shapes, seed=seed, square=square) for square in (False, True)]

@@ -1,8 +1,9 @@
-"""``check``: is the gradient that a function gives the gradient that it has?"""
+"""``check``: compare the gradient that a function returns with the numeric one."""
 
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,50 +11,72 @@ from ..autograd import Tensor, unbroadcast
 from .agreement import Comparison
 from .doctor import Doctor
 from .evidence import captured
+from .function_forms import CheckedFunction, Unreadable, checked_function, copies
 from .numeric import Probe
 from .report import Finding, InputReport, Report
-from .function_forms import Unreadable, copies, open_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
 
 SHOWN = 5                               # entries that a report names
 DOUBLE = np.finfo(np.float64).eps
 
 
-def check(fn, *inputs, reference=None, rtol=1e-5, seed=0, **options):
-    """Compare the gradients of ``fn`` at ``inputs`` with numeric ones, in float64.
+def check(fn: Callable[..., Any], *inputs: Any, reference: Callable[..., Any] | None = None, rtol: float = 1e-5, seed: int = 0,
+          **options: Any) -> Report:
+    """Compare the gradients of ``fn`` at ``inputs`` with numeric gradients, in float64.
 
-    fn          arrays → (value, vjp); or a lifted operation; or a function of tensors to a tensor or a tuple of them; or a
-                module, whose parameters then count as inputs
-    inputs      floating-point arrays and tensors are differentiated (as float64 copies); integers, booleans, None, strings,
-                lists and Python numbers are passed on. Without any such array, floats and lists of floats become arrays
-    reference   a function of the same inputs that is known to be right (its value, or (value, vjp)): the values are compared too
-    rtol        the relative error up to which a gradient is right
-    seed        of the random gradient of the output, which is never ones: those hide a softmax whose vjp gives zeros
-    options     passed on to fn; where it has options named ``reference``, ``rtol`` or ``seed``, wrap it in a lambda
+    The upstream gradient c is random, L = Σ c ⊙ fn(x), and h ≈ ε^⅓ = 6e-6 max(1, |xᵢ|):
+
+        analytic = vjp(c),    numericᵢ = (L(x + h eᵢ) − L(x − h eᵢ)) / 2h
+        an entry agrees if |analyticᵢ − numericᵢ| ≤ rtol · max(|analytic|, |numeric|) + the rounding error of L,
+        with the maximum over all entries of the input
+
+    Inputs of up to 2000 entries are compared entry by entry. Larger ones are first compared along three random directions,
+    and entry by entry where a direction disagrees. An entry at a kink agrees if it lies between the left and the right
+    derivative. (Griewank & Walther, Evaluating Derivatives, 2008; chapter 04.)
+
+    fn          a function of arrays that returns (value, vjp); or an operation of ``tinyformer.ops``; or a function of tensors
+                that returns a tensor or a tuple of tensors; or a module, whose parameters then count as inputs
+    inputs      the arguments of fn. Floating-point arrays and tensors of any shape are differentiated, as float64 copies;
+                integers, booleans, None, strings, lists and Python numbers are passed on unchanged. If there is no
+                floating-point array, floats and lists of floats become arrays
+    reference   a function of the same inputs that is known to be right: it returns the value, or (value, vjp). ``check``
+                then compares the values too
+    rtol        relative tolerance of a gradient
+    seed        seed of the random upstream gradient. It is random because ones hide mistakes: for dy = 1, the vjp of a
+                softmax is zero
+    options     keyword arguments of fn. If fn has options named ``reference``, ``rtol`` or ``seed``, wrap it in a lambda
+
+    A function that returns (value, vjp) gives one gradient for each positional parameter, or one for each floating-point
+    input alone; each has exactly the shape of its input.
 
     Returns a ``Report``: ``report.ok``, ``report.inputs[i].error``, ``.ok`` and ``.findings``, and ``print(report)``.
-    A raw function gives one gradient for each positional parameter, of exactly its shape, or one for each floating-point input
-    alone. An error in fn itself is raised.
+    Raises ValueError if no input is a floating-point array, TypeError if fn returns neither (value, vjp) nor tensors or
+    its value is not of a floating-point type. An exception inside fn is not caught.
 
     >>> print(check(ops.linear, x, weight, bias))
     """
-    # A stream of its own: inputs drawn from default_rng(seed) must not meet themselves as the gradient of the output.
+    # A separate stream: inputs drawn from default_rng(seed) must not equal the upstream gradient.
     rng = np.random.default_rng([seed, 1])
-    with np.errstate(all="ignore"):                         # NaN and infinity are reported, as findings
-        subject = open_subject(fn, inputs, options)
+    with np.errstate(all="ignore"):                         # NaN and infinity are reported as findings
+        checked = checked_function(fn, inputs, options)
         try:
-            return _check(subject, reference, rtol, rng)
+            return _check(checked, reference, rtol, rng)
         finally:
-            subject.close()
+            checked.close()
 
 
-def _check(subject, reference, rtol, rng):
-    run = _Run(subject, rng)
+def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol: float, rng: np.random.Generator) -> Report:
+    run = _Run(checked, rng)
     if reference is not None:
         run.compare_values(reference, rtol)
     reports = []
-    for i, name in enumerate(subject.names):
-        value = subject.arrays[i]
-        report = InputReport(name, getattr(value, "shape", ()), differentiated=subject.wanted[i])
+    for i, name in enumerate(checked.names):
+        value = checked.arrays[i]
+        report = InputReport(name, getattr(value, "shape", ()), differentiated=checked.wanted[i])
         report.findings += run.findings[i]
         if report.differentiated:
             if run.gradients is None:
@@ -61,18 +84,20 @@ def _check(subject, reference, rtol, rng):
             else:
                 _grade(report, run.gradients[i], run, i, rtol, rng)
             if run.eps > DOUBLE:
-                report.findings.append(Finding("float32", "the value is float32: compared to its few digits only"))
+                report.findings.append(Finding("float32", "the value is float32, so only about 7 digits can be compared"))
         for finding in report.findings:
             finding.evidence.setdefault("input", name)
-        if subject.given[i]:
+        if checked.given[i]:
             reports.append(report)
-    return Report(subject.name, rtol, reports)
+    return Report(checked.name, rtol, reports)
 
 
-def diagnose(fn, *inputs, **options):
-    """What is probably wrong with the gradients of ``fn`` at ``inputs``: findings, the surest first; none where all is right.
+def diagnose(fn: Callable[..., Any] | Report, *inputs: Any, **options: Any) -> list[Finding]:
+    """The probable mistakes in the gradients of ``fn`` at ``inputs``, the most certain first; empty if all gradients are right.
 
-    Takes what ``check`` takes, or a ``Report`` that it gave. ``finding.evidence["input"]`` says which input it is about.
+    fn, inputs, options     as for ``check``, which raises the same errors; or one ``Report`` that ``check`` returned
+
+    Returns a list of ``Finding``. ``finding.evidence["input"]`` is the name of the input whose gradient is wrong.
 
     >>> [finding.code for finding in diagnose(my_softmax, x)]
     ['softmax-diagonal']
@@ -85,125 +110,130 @@ def diagnose(fn, *inputs, **options):
 # ------------------------------------------------------------------------------------------------ what fn does
 
 class _Run:
-    """The function called as the engine would call it: its gradients, and what it did that it must not.
+    """The function called as the engine calls it: its gradients, and any side effect that it must not have.
 
-    gradients       of each argument; None where they cannot be judged
-    findings        for each argument, what was seen besides
+    gradients       of each argument; None if they cannot be compared
+    findings        for each argument, the findings that need no comparison
     """
 
-    def __init__(self, subject, rng):
-        self.subject = subject
-        self.findings = [[] for _ in subject.names]
-        self.gradients = None
-        inputs = copies(subject.arrays)
-        values, pull_back = subject.linearize(inputs)
+    def __init__(self, checked: CheckedFunction, rng: np.random.Generator) -> None:
+        self.checked = checked
+        self.findings: list[list[Finding]] = [[] for _ in checked.names]
+        self.gradients: list[Any] | None = None
+        inputs = copies(checked.arrays)
+        values, pull_back = checked.linearize(inputs)
         before = copies(values)
         floats = [v.dtype.kind == "f" for v in before]
         if not any(floats):
-            raise TypeError(f"check: the value of {subject.name} is {before[0].dtype}, expected a floating-point type")
+            raise TypeError(f"check: the value of {checked.name} is {before[0].dtype}, expected a floating-point type")
         self.eps = max(float(np.finfo(v.dtype).eps) for v, is_float in zip(before, floats) if is_float)
         self.cotangents = [np.asarray(rng.standard_normal(v.shape) if is_float else np.zeros(v.shape)).astype(v.dtype)
                            for v, is_float in zip(before, floats)]
         mutated = self._changed(inputs)
         for i in mutated:
-            self._add("mutates", f"{subject.name} changes its input {subject.names[i]}", i)
+            self._add("mutates", f"{checked.name} changes its input {checked.names[i]} in place", i)
         if not all(np.isfinite(v).all() for v in before):
-            return self._add("nonfinite", "the value itself is NaN or infinite here: there is no gradient to compare")
+            self._add("nonfinite", "the value itself is NaN or infinite at these inputs, so there is no gradient to compare")
+            return
 
-        kept = captured(subject.last_vjp)
+        kept = captured(checked.last_vjp)
         kept_before = dict(zip(kept, copies(kept.values())))
         try:
             first, dys = self._pull(pull_back)
         except Unreadable as error:
-            return self._add("returns", str(error))
+            self._add("returns", str(error))
+            return
         if not _same(dys, self.cotangents):
-            self._add("mutates", "vjp changes the gradient that it is given")
+            self._add("mutates", "vjp changes the upstream gradient in place")
         if not _same(values, before):
-            self._add("mutates", "vjp changes the value")
+            self._add("mutates", "vjp changes the value in place")
         for i in self._changed(inputs):
             if i not in mutated:
-                self._add("mutates", f"vjp changes the input {subject.names[i]}", i)
+                self._add("mutates", f"vjp changes the input {checked.names[i]} in place", i)
         written = [name for name, array in kept.items() if not _same([array], [kept_before[name]])]
 
-        again, pull_again = subject.linearize(copies(subject.arrays))
+        again, pull_again = checked.linearize(copies(checked.arrays))
         if not _same(again, before):
-            return self._add("nondeterministic", "a second call with the same inputs gives another value: is it random? "
-                                                 "Give it a fixed seed")
+            self._add("nondeterministic", "a second call with the same inputs returns another value: if the function draws "
+                                          "random numbers, give it a fixed seed")
+            return
         second = self._pull(pull_again)[0]
-        # A call elsewhere: does what the first one kept survive it?
-        subject.linearize([a * (1 - 1e-3 * rng.random(a.shape)) if wanted else a
-                           for a, wanted in zip(copies(subject.arrays), subject.wanted)])
+        # A call at other inputs: the first vjp must not depend on it.
+        checked.linearize([a * (1 - 1e-3 * rng.random(a.shape)) if wanted else a
+                           for a, wanted in zip(copies(checked.arrays), checked.wanted)])
         third = self._pull(pull_back)[0]
         if not _same(second, first):
-            self._add("stale", "a second call gives another gradient: something is kept from the first")
+            self._add("stale", "a second call returns another gradient: the function keeps something between calls")
         elif not _same(third, first) and written:
-            self._add("mutates", f"vjp changes {', '.join(written)} of its forward pass in place: asked again, it gives another "
-                                 f"gradient. Change a copy", evidence={"arrays": tuple(written)})
+            self._add("mutates", f"vjp changes {', '.join(written)} of its forward pass in place, so a second backward pass "
+                                 f"gives another gradient: change a copy", evidence={"arrays": tuple(written)})
         elif not _same(third, first):
-            self._add("stale", "after another call the first vjp gives another gradient: it does not keep its own values")
+            self._add("stale", "after another call, the first vjp returns another gradient: it must keep its own values")
         self.gradients = first
 
-    def _pull(self, pull_back):
+    def _pull(self, pull_back: Callable[[Any], Any]) -> tuple[list[Any], list[NDArray[Any]]]:
         dys = copies(self.cotangents)
         return copies(pull_back(dys)), dys
 
-    def _changed(self, inputs):
-        return [i for i, (now, was) in enumerate(zip(inputs, self.subject.arrays)) if not _same([now], [was])]
+    def _changed(self, inputs: list[Any]) -> list[int]:
+        return [i for i, (now, was) in enumerate(zip(inputs, self.checked.arrays)) if not _same([now], [was])]
 
-    def _add(self, code, message, *which, evidence=()):
-        """Note a finding on the inputs ``which``, or on all that are differentiated."""
-        for i in which or [i for i, wanted in enumerate(self.subject.wanted) if wanted]:
+    def _add(self, code: str, message: str, *which: int, evidence: Any = ()) -> None:
+        """Add a finding to the inputs ``which``, or to every differentiated input."""
+        for i in which or [i for i, wanted in enumerate(self.checked.wanted) if wanted]:
             self.findings[i].append(Finding(code, message, dict(evidence)))
 
-    def compare_values(self, reference, rtol):
-        """Hold the value against that of a function that is known to be right."""
-        values = self.subject.values(copies(self.subject.arrays))
-        right = _values_of(reference, self.subject)
+    def compare_values(self, reference: Callable[..., Any], rtol: float) -> None:
+        """Compare the value with that of a function that is known to be right."""
+        values = self.checked.values(copies(self.checked.arrays))
+        right = _values_of(reference, self.checked)
         if len(values) != len(right) or any(np.shape(v) != np.shape(r) for v, r in zip(values, right)):
             came, expected = (", ".join(str(np.shape(v)) for v in several) for several in (values, right))
-            return self._add("forward", f"the value has shape {came}, expected {expected}")
+            self._add("forward", f"the value has shape {came}, expected {expected}")
+            return
         for v, r in zip(values, right):
             off = np.abs(v - r)
             off = np.where(np.isnan(off), np.where(np.isnan(v) & np.isnan(r), 0, np.inf), off)
             if np.max(off, initial=0) > max(rtol, 100 * self.eps) * np.max(np.abs(r), initial=0):
                 worst = _index(int(np.argmax(off)), off.shape)
-                return self._add("forward", f"the value is wrong, whatever its gradient: at {list(worst)} it is "
-                                            f"{v[worst]:.6g}, expected {r[worst]:.6g}",
-                                 evidence={"index": worst, "came": float(v[worst]),
-                                                                         "expected": float(r[worst])})
+                self._add("forward", f"the value is wrong, so its gradient says little: at {list(worst)} the value is "
+                                     f"{v[worst]:.6g}, expected {r[worst]:.6g}",
+                          evidence={"index": worst, "came": float(v[worst]), "expected": float(r[worst])})
+                return
 
     @functools.cached_property
-    def doctor(self):
-        """Who says what is wrong; asked only where something is."""
-        return Doctor(self.subject, self.cotangents, self.eps)
+    def doctor(self) -> Doctor:
+        """Explains a wrong gradient. It is built only if one is wrong."""
+        return Doctor(self.checked, self.cotangents, self.eps)
 
-    def probe(self, i):
-        """The numeric side of input i."""
-        subject, rng = self.subject, np.random.default_rng(i)
+    def probe(self, i: int) -> Probe:
+        """The numeric derivatives with respect to input i."""
+        checked, rng = self.checked, np.random.default_rng(i)
 
-        def at(x):
-            values = subject.values([x.copy() if j == i else a for j, a in enumerate(copies(subject.arrays))])
+        def at(x: NDArray[Any]) -> NDArray[Any]:
+            values = checked.values([x.copy() if j == i else a for j, a in enumerate(copies(checked.arrays))])
             return np.concatenate([np.ravel(v).astype(np.float64) for v in values])
 
         c = np.concatenate([np.ravel(dy) for dy in self.cotangents]).astype(np.float64)
-        return Probe(at, subject.arrays[i], c, self.eps, rng)
+        return Probe(at, checked.arrays[i], c, self.eps, rng)
 
 
-def _values_of(reference, subject):
-    """The values of a function that is known to be right: arrays, tensors, or (value, vjp)."""
+def _values_of(reference: Callable[..., Any], checked: CheckedFunction) -> tuple[NDArray[Any], ...]:
+    """The values of a function that is known to be right: it may return arrays, tensors, or (value, vjp)."""
     try:
-        result = reference(*copies(subject.arrays), **subject.options)
+        result = reference(*copies(checked.arrays), **checked.options)
     except (TypeError, AttributeError):                     # it takes tensors
-        result = reference(*(Tensor(a) if isinstance(a, np.ndarray) else a for a in copies(subject.arrays)), **subject.options)
+        tensors = (Tensor(a) if isinstance(a, np.ndarray) else a for a in copies(checked.arrays))
+        result = reference(*tensors, **checked.options)
     if isinstance(result, tuple) and len(result) == 2 and callable(result[1]):
         result = result[0]
     return tuple(np.asarray(getattr(v, "data", v) if isinstance(v, Tensor) else v)
                  for v in (result if isinstance(result, tuple) else (result,)))
 
 
-def _same(these, those):
-    """Whether arrays are equal but for the last digits, which a BLAS may round differently from call to call."""
-    def same(a, b):
+def _same(these: Iterable[Any], those: Iterable[Any]) -> bool:
+    """Whether arrays are equal up to the last digits, which a BLAS may round differently from call to call."""
+    def same(a: Any, b: Any) -> bool:
         if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or a.dtype.kind not in "fiub":
             return True
         if a.shape != b.shape:
@@ -216,9 +246,9 @@ def _same(these, those):
 
 # ------------------------------------------------------------------------------------------------ one input
 
-def _grade(report, gradient, run, i, rtol, rng):
-    """Hold ``gradient`` against the numeric one and write the outcome into ``report``."""
-    def refuse(code, message, **evidence):
+def _grade(report: InputReport, gradient: Any, run: _Run, i: int, rtol: float, rng: np.random.Generator) -> None:
+    """Compare ``gradient`` with the numeric one and write the result into ``report``."""
+    def refuse(code: str, message: str, **evidence: Any) -> None:
         report.error, report.agrees = np.inf, False
         report.findings.append(Finding(code, message, evidence))
 
@@ -227,11 +257,11 @@ def _grade(report, gradient, run, i, rtol, rng):
     try:
         gradient = np.zeros(shape) if missing else np.asarray(gradient)
     except ValueError:
-        return refuse("returns", f"the gradient of {name} is no array")
-    if run.subject.sums and unbroadcast(gradient, shape) is not None:
+        return refuse("returns", f"the gradient of {name} cannot be converted to an array")
+    if run.checked.sums and unbroadcast(gradient, shape) is not None:
         gradient = unbroadcast(gradient, shape)
     if gradient.dtype.kind != "f" or gradient.dtype != np.float64 and eps == DOUBLE:
-        return refuse("dtype", f"the gradient of {name} is {gradient.dtype}, expected float64 as its input")
+        return refuse("dtype", f"the gradient of {name} is {gradient.dtype}, expected float64, the type of the input")
     if gradient.shape != shape:
         report.error, report.agrees = np.inf, False
         report.findings += run.doctor.shape(i, gradient.shape)
@@ -247,20 +277,23 @@ def _grade(report, gradient, run, i, rtol, rng):
     if comparison.kinks:
         places = [_index(i, shape) for i in comparison.kinks]
         shown = ", ".join(f"{name}{list(place)}" for place in places[:SHOWN]) + ", …" * (len(places) > SHOWN)
-        report.findings.append(Finding("kink", f"set aside where the function has a kink: {shown}", {"entries": places}))
-    if report.agrees and gradient.size and not missing and not gradient.any() and not np.nan_to_num(comparison.numeric).any():
-        report.findings.append(Finding("flat", f"the value does not change with {name} here, so that zeros alone were compared"))
+        report.findings.append(Finding("kink", f"the function has a kink at {shown}, so these entries are not compared",
+                                       {"entries": places}))
+    flat = not gradient.any() and not np.nan_to_num(comparison.numeric).any()
+    if report.agrees and gradient.size and not missing and flat:
+        report.findings.append(Finding("flat", f"the value does not change with {name} here, so only zeros were compared"))
     if missing and not report.agrees:
-        report.findings.append(Finding("missing", f"vjp gives None for {name}, but the value depends on it"))
+        report.findings.append(Finding("missing", f"vjp returns None for {name}, but the value depends on {name}"))
     elif not report.agrees:
         worst = [(_index(i, shape), float(gradient.flat[i]), float(comparison.numeric[i])) for i in comparison.worst[:SHOWN]]
         if any(finding.code in ("mutates", "stale", "nondeterministic") for finding in report.findings):
-            return None                                     # said already, and what else is wrong may come of it
+            return None                                     # these may cause every other deviation
         findings = run.doctor.explain(i, report.numeric) if comparison.code == "unexplained" else []
         for finding in findings:
             finding.evidence.setdefault("worst", worst)
         report.findings += findings or [Finding(comparison.code, comparison.reason, {"worst": worst}, confidence=0.0)]
+    return None
 
 
-def _index(i, shape):
-    return tuple(int(n) for n in np.unravel_index(i, shape))
+def _index(i: Any, shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(n) for n in np.unravel_index(i, tuple(shape)))

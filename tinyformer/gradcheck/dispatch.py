@@ -1,9 +1,12 @@
-"""Which rule of ``rules`` answers for which function of NumPy: what arrays that are traced ask.
+"""The map from NumPy functions to the rules in ``rules``.
 
-``ufunc_rule`` is asked for ufuncs and their methods (``np.add``, ``np.add.reduce``), ``function_rule`` for all other functions.
+Traced arrays call ``ufunc_rule`` for ufuncs and their methods (``np.add``, ``np.add.reduce``), and ``function_rule`` for all
+other functions.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +14,12 @@ from . import rules
 from .tape import Unrecorded
 from .traced import Traced, value_of
 
-# The slope of each elementwise operation in its operands: f(value, x, …) → ∂z/∂x, …
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .tape import Tape
+
+# The local derivatives of each elementwise operation: f(value, x, …) → ∂z/∂x, …
 SLOPES = {
     np.add: lambda z, x, y: (1.0, 1.0),
     np.subtract: lambda z, x, y: (1.0, -1.0),
@@ -38,11 +46,11 @@ SLOPES = {
     np.logaddexp: lambda z, x, y: (np.exp(x - z), np.exp(y - z)),
 }
 
-# What has no slope, or none that is not 0: computed on the plain values, and not followed.
+# Functions whose derivative is 0 or undefined. They are computed on the plain values and not recorded.
 CONSTANT = {np.sign, np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan, np.isfinite,
             np.isinf, np.floor, np.ceil, np.rint, np.trunc, np.logical_not, np.heaviside, np.signbit, np.logical_and,
             np.logical_or}
-UNFOLLOWED = {np.argmax, np.argmin, np.argsort, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.any, np.all,
+UNRECORDED = {np.argmax, np.argmin, np.argsort, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.any, np.all,
               np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.array_equal, np.nonzero, np.argwhere,
               np.argpartition, np.unique}
 
@@ -89,8 +97,8 @@ OTHERS = {
 }
 
 
-def ufunc_rule(tape, ufunc, method, inputs, given):
-    """``ufunc``, or its ``method``, of the inputs, followed."""
+def ufunc_rule(tape: Tape, ufunc: np.ufunc, method: str, inputs: Sequence[Any], given: Mapping[str, Any]) -> Any:
+    """Apply ``ufunc``, or its ``method``, to the inputs and record it. Raises ``Unrecorded`` if there is no rule."""
     given = {k: v for k, v in given.items() if k in ("axis", "keepdims") or k == "where" and v is not True}
     if method == "reduce" and ufunc in (np.add, np.maximum, np.minimum):
         return rules.reduce(tape, {np.add: "sum", np.maximum: "max", np.minimum: "min"}[ufunc], *inputs, **given)
@@ -117,14 +125,14 @@ def ufunc_rule(tape, ufunc, method, inputs, given):
     return rules.elementwise(tape, ufunc.__name__, inputs, z, SLOPES[ufunc](z, *values))
 
 
-def function_rule(tape, function, args, given):
-    """``function(*args, **given)`` of NumPy, followed."""
+def function_rule(tape: Tape, function: Callable[..., Any], args: Sequence[Any], given: Mapping[str, Any]) -> Any:
+    """Apply a NumPy function to ``args`` and ``given`` and record it. Raises ``Unrecorded`` if there is no rule."""
     if function in MOVES:
         return rules.moved(tape, function.__name__, lambda a: function(a, *args[1:], **given), args[0], args=args[1:])
     if function is np.where and len(args) == 3:
         return rules.where(tape, *args)
     if function in OTHERS:
         return OTHERS[function](tape, *args, **given)
-    if function in UNFOLLOWED:
+    if function in UNRECORDED:
         return function(*map(value_of, args), **given)
     raise Unrecorded(function.__name__)

@@ -1,16 +1,25 @@
-"""The doctor: from the evidence to the name of the mistake, the most specific suspicion first."""
+"""The doctor: find the hypothesis that explains a wrong gradient."""
 
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING, Any
 
 from .evidence import WIDE, Evidence, points
 from .hypotheses import exchanged, layout, paths, ratio, slopes, support, weights, whole, wrong_step
 from .report import Finding
 
-RAISE = False                   # tests set it: a suspicion that fails must not be taken for one that does not fit
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-# In this order, each with how sure it may be; the first that fits decisively is told.
+    from numpy.typing import NDArray
+
+    from .evidence import Point
+    from .function_forms import CheckedFunction
+
+RAISE = False                   # tests set it, to see the exceptions inside hypotheses
+
+# Hypotheses in order of priority, with the confidence of each. The first whose residual is at noise level is reported.
 HYPOTHESES = (
     (paths.empty_use, 0.9), (whole.zero, 1.0), (whole.upstream, 1.0), (whole.factor, 1.0), (layout.swapped, 0.95),
     (layout.permuted, 0.95), (support.masks, 0.95),
@@ -24,44 +33,47 @@ HYPOTHESES = (
 
 
 class Doctor:
-    """Explains what is wrong with the gradients of one function at one place.
+    """Explains the wrong gradients of one function at its inputs.
 
-    subject, cotangents     the function with its inputs, and the gradients of its outputs
-    eps                     the resolution of its values
+    checked         the function with its inputs
+    cotangents      the gradients of its outputs, in their shapes
+    eps             the machine epsilon of its values
     """
 
-    def __init__(self, subject, cotangents, eps):
-        self.subject, self.cotangents, self.eps, self.known = subject, cotangents, eps, set()
+    def __init__(self, checked: CheckedFunction, cotangents: list[NDArray[Any]], eps: float) -> None:
+        self.checked, self.cotangents, self.eps = checked, cotangents, eps
+        self.known: set[Any] = set()
 
     @functools.cached_property
-    def places(self):
-        return points(self.subject, self.cotangents, self.eps)
+    def places(self) -> list[Point]:
+        """The given inputs and others close to them."""
+        return points(self.checked, self.cotangents, self.eps)
 
-    def explain(self, i, numeric):
-        """Findings about the gradient of input i, of the right shape and wrong; none where nothing fits decisively."""
-        small = self.subject.arrays[i].size <= WIDE
+    def explain(self, i: int, numeric: NDArray[Any]) -> list[Finding]:
+        """Findings about a wrong gradient of input i that has the right shape; empty if no hypothesis fits."""
+        small = self.checked.arrays[i].size <= WIDE
         e = self._evidence(i, self.places, None if small else numeric)
         for suspect, confidence in HYPOTHESES if e else ():
-            findings = self._asked(suspect, e)
+            findings = self._try(suspect, e)
             if findings:
                 for finding in findings:
                     finding.confidence = confidence
                 return findings
         return []
 
-    def shape(self, i, came):
-        """Findings about a gradient of the wrong shape."""
-        expected = self.subject.arrays[i].shape
-        name = self.subject.names[i]
+    def shape(self, i: int, came: tuple[int, ...]) -> list[Finding]:
+        """Findings about a gradient of input i whose shape ``came`` is wrong."""
+        expected = self.checked.arrays[i].shape
+        name = self.checked.names[i]
         e = self._evidence(i, self.places)
-        return e and self._asked(layout.shape, e) or [Finding(
+        return e and self._try(layout.shape, e) or [Finding(
             "shape", f"the gradient of {name} has shape {came}, expected {expected}", {"came": came, "expected": expected})]
 
-    def _evidence(self, i, places, numeric=None):
-        return self._asked(lambda: Evidence(self.subject, i, places, self.eps, numeric, self.known))
+    def _evidence(self, i: int, places: list[Point], numeric: NDArray[Any] | None = None) -> Any:
+        return self._try(lambda: Evidence(self.checked, i, places, self.eps, numeric, self.known))
 
-    def _asked(self, suspect, *evidence):
-        """A suspicion looked into. One that cannot be (a vjp that fails for other gradients, arrays too odd) says nothing."""
+    def _try(self, suspect: Callable[..., Any], *evidence: Evidence) -> Any:
+        """The findings of one hypothesis. None if it fails, for example because vjp raises for another upstream gradient."""
         try:
             return suspect(*evidence)
         except Exception:

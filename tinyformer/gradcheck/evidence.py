@@ -1,10 +1,11 @@
-"""What the doctor has to go on: a wrong gradient and the true one, at several points, with all that is known besides."""
+"""The evidence for the doctor: a wrong gradient and the true one at several points, with the record of the forward pass."""
 
 from __future__ import annotations
 
 import copy
 import inspect
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,30 +14,41 @@ from .function_forms import RawFunction, copies
 from .recording import record
 from .tape import Unrecorded
 
-POINTS = 3                      # the inputs given, and so many less one of the same shapes beside them
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from .function_forms import CheckedFunction
+    from .tape import Tape
+
+POINTS = 3                      # points to compare at: the given inputs, and two random variations of them
 JACOBIAN = 40_000               # the largest Jacobian that is built, in entries
-WIDE = 600                      # inputs with more entries have only the gradient that check measured
-ENOUGH = 12                     # numbers to be sure from; an input with fewer has several gradients of the output at each point
+WIDE = 600                      # for larger inputs only the numeric gradient of the check is used
+ENOUGH = 12                     # entries to compare; a smaller input is compared for several upstream gradients at each point
 
 
 class Point:
-    """The function at one place, with one gradient of its output.
+    """The function at one set of inputs, with one upstream gradient.
 
     arrays, values      inputs and outputs
-    dys                 the gradients of the outputs
-    pull                the learner's vjp: gradients of the outputs → list of gradients of the inputs
-    tape, names         the record of the forward pass (or None), and the arrays that the learner's vjp refers to
+    dys                 the upstream gradients of the outputs
+    pull                the learner's vjp: upstream gradients → list of gradients of the inputs
+    analytic            the learner's gradients of the inputs
+    tape                the record of the forward pass, or None
+    names               {name: value} that the learner's vjp refers to
     """
 
-    def __init__(self, subject, arrays, eps, dys=None, rng=None):
-        self.subject, self.arrays, self.eps = subject, arrays, eps
-        values, pull = subject.linearize(copies(arrays))
+    def __init__(self, checked: CheckedFunction, arrays: list[Any], eps: float, dys: list[Any] | None = None,
+                 rng: np.random.Generator | None = None) -> None:
+        self.checked, self.arrays, self.eps = checked, arrays, eps
+        values, pull = checked.linearize(copies(arrays))
         self.values = copies(values)
         self.dys = dys if dys is not None else [np.asarray(rng.standard_normal(v.shape)) for v in self.values]
 
         def pulled(dys):
             gradients = pull(dys)
-            if subject.sums:                                # the engine would sum them
+            if checked.sums:                                # the engine sums over broadcast axes
                 gradients = [g if g is None or unbroadcast(np.asarray(g), np.shape(a)) is None
                              else unbroadcast(np.asarray(g), np.shape(a))
                              for g, a in zip(gradients, arrays)]
@@ -44,29 +56,29 @@ class Point:
 
         self.pull = pulled
         self.tape, self.names = None, {}
-        raw = subject.fn if isinstance(subject, RawFunction) else getattr(subject.fn, "raw", None)
+        raw = checked.fn if isinstance(checked, RawFunction) else getattr(checked.fn, "raw", None)
         if raw is not None:
             try:
-                self.tape = record(raw, copies(arrays), subject.wanted, subject.options)
+                self.tape = record(raw, copies(arrays), checked.wanted, checked.options)
                 for node, v in zip(self.tape.outputs, self.values):
                     if node is not None and not np.allclose(node.value, v, rtol=1e4 * eps, atol=1e3 * eps):
                         self.tape = None
             except Unrecorded:
                 pass
-            self.names = closure(subject.last_vjp)
-        else:                                               # a function of tensors: what its operations gave
-            self.names = {f"the value of {t.node.operation.__name__}": t.data for node in topological_order(*subject.last_outputs)
+            self.names = closure(checked.last_vjp)
+        else:                                               # a function of tensors: the values of its operations
+            self.names = {f"the value of {t.node.operation.__name__}": t.data for node in topological_order(*checked.last_outputs)
                           for t in node.inputs if t is not None and t.node is not None}
         self.analytic = copies(self.pull(copies(self.dys)))
         self._jacobians = {}
 
-    def pulled_by(self, dys):
-        """The same place with other gradients of the outputs."""
+    def with_upstream(self, dys: list[Any]) -> Point:
+        """The same inputs with other upstream gradients."""
         other = copy.copy(self)
         other.dys, other.analytic = dys, copies(self.pull(copies(dys)))
         return other
 
-    def jacobian(self, i):
+    def jacobian(self, i: int) -> NDArray[Any]:
         """∂(all outputs, flat)/∂(input i, flat) by central differences, (inputs, outputs)."""
         if i not in self._jacobians:
             x = self.arrays[i]
@@ -77,34 +89,34 @@ class Point:
                 for step in (h, -h):
                     moved = copies(self.arrays)
                     moved[i].flat[k] += step
-                    around.append(np.concatenate([np.ravel(v).astype(np.float64) for v in self.subject.values(moved)]))
+                    around.append(np.concatenate([np.ravel(v).astype(np.float64) for v in self.checked.values(moved)]))
                 rows.append((around[0] - around[1]) / (2 * h))
             self._jacobians[i] = np.array(rows).reshape(x.size, -1)
         return self._jacobians[i]
 
-    def true(self, i, dys=None):
-        """The true gradient of input i."""
+    def true(self, i: int, dys: list[Any] | None = None) -> NDArray[Any]:
+        """The true gradient of input i, from the tape or from the numeric Jacobian."""
         dys = self.dys if dys is None else dys
         if self.tape is not None:
             return self.tape.gradient(i, dys)
         return (self.jacobian(i) @ np.concatenate([np.ravel(d) for d in dys])).reshape(self.arrays[i].shape)
 
 
-def closure(function):
-    """{name: what a function refers to from around it}."""
+def closure(function: Any) -> dict[str, Any]:
+    """{name: value} of the enclosing variables to which a function refers."""
     function, names = inspect.unwrap(function), {}
     for name, cell in zip(getattr(getattr(function, "__code__", None), "co_freevars", ()),
                           getattr(function, "__closure__", None) or ()):
         try:
             names[name] = cell.cell_contents
-        except ValueError:                                  # never bound
+        except ValueError:                                  # an empty cell
             pass
     return names
 
 
-def captured(function):
-    """{name: array} of what a function refers to from around it, the arrays in its lists, tuples and dicts too."""
-    arrays = {}
+def captured(function: Any) -> dict[str, NDArray[Any]]:
+    """{name: array} of the enclosing arrays to which a function refers, including those in lists, tuples and dicts."""
+    arrays: dict[str, NDArray[Any]] = {}
     for name, value in closure(function).items():
         inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
         arrays.update({name: value} if isinstance(value, np.ndarray) else
@@ -113,31 +125,33 @@ def captured(function):
 
 
 class Evidence:
-    """All about the gradient of input ``i``.
+    """Everything known about the gradient of input ``i``.
 
-    got, true       what came and what is right, an array for each point
-    places          so many of the points are distinct; the others are the same with other gradients of the outputs
+    name, shape     of the input
+    analytic, true  the gradient of the learner and the true one, an array for each point
+    places          the number of distinct points; further points repeat them with other upstream gradients
     known           mistakes that were found in the gradients of other inputs
-    tol             how close two gradients must be, relative to the largest entry, to be the same
+    tol             two gradients are the same if they differ by at most this, relative to the largest entry
     """
 
-    def __init__(self, subject, i, points, eps, numeric=None, known=None):
-        self.subject, self.i, self.points = subject, i, points
+    def __init__(self, checked: CheckedFunction, i: int, points: list[Point], eps: float, numeric: NDArray[Any] | None = None,
+                 known: set[Any] | None = None) -> None:
+        self.checked, self.i, self.points = checked, i, points
         self.known, self.records = set() if known is None else known, {}
-        self.name, self.shape = subject.names[i], subject.arrays[i].shape
+        self.name, self.shape = checked.names[i], checked.arrays[i].shape
         self.tol = max(1e-6, 30 * eps ** (2 / 3))
         self.places, rng = len(points), np.random.default_rng(4)
-        for _ in range(math.ceil(ENOUGH / max(1, len(points) * subject.arrays[i].size)) - 1):
-            self.points = self.points + [p.pulled_by([rng.standard_normal(d.shape) for d in p.dys]) for p in points]
+        for _ in range(math.ceil(ENOUGH / max(1, len(points) * checked.arrays[i].size)) - 1):
+            self.points = self.points + [p.with_upstream([rng.standard_normal(d.shape) for d in p.dys]) for p in points]
         points = self.points
-        self.got = [np.asarray(p.analytic[i], np.float64) for p in points]
+        self.analytic = [np.asarray(p.analytic[i], np.float64) for p in points]
         if numeric is not None and any(p.tape is None for p in points):                 # too large to measure again
-            self.points, self.got, self.true = points[:1], self.got[:1], [numeric]
+            self.points, self.analytic, self.true = points[:1], self.analytic[:1], [numeric]
         else:
             self.true = [p.true(i) for p in points]
 
-    def same(self, these, those):
-        """Whether these arrays equal those at every point, to the noise floor."""
+    def same(self, these: Sequence[Any], those: Sequence[Any]) -> bool:
+        """Whether the arrays are equal at every point, up to ``tol``. Entries that are infinite in ``those`` do not count."""
         for a, b in zip(these, those):
             if np.shape(a) != np.shape(b):
                 return False
@@ -147,18 +161,18 @@ class Evidence:
                 return False
         return True
 
-    def fits(self, candidates):
-        """Whether the gradient that came is this one, at every point."""
-        return self.same(candidates, self.got)
+    def fits(self, candidates: Sequence[Any]) -> bool:
+        """Whether the learner's gradient equals these candidates, one for each point."""
+        return self.same(candidates, self.analytic)
 
     @property
-    def small(self):
-        """Whether Jacobians can be built."""
+    def small(self) -> bool:
+        """Whether the Jacobians are small enough to be built."""
         inputs, outputs = self.points[0].arrays[self.i].size, sum(v.size for v in self.points[0].values)
         return len(self.points) > 1 and inputs * outputs <= JACOBIAN and max(inputs, outputs) <= WIDE
 
-    def jacobians(self, point=0):
-        """(learner's, true): (entries of the input, entries of the outputs), by one-hot gradients of the outputs."""
+    def jacobians(self, point: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The learner's and the true Jacobian, (entries of the input, entries of the outputs), by one-hot upstream gradients."""
         if not hasattr(self, "_pair"):
             self._pair = {}
         if point not in self._pair:
@@ -171,12 +185,12 @@ class Evidence:
             self._pair[point] = np.array(learner).T, np.array(right).T if right else p.jacobian(self.i)
         return self._pair[point]
 
-    def named(self, k):
-        """{name: array} of everything with a name at point k."""
+    def named(self, k: int) -> dict[str, NDArray[Any]]:
+        """{name: array} of all named arrays at point k: inputs, variables of the vjp, and the value."""
         p = self.points[k]
         arrays = {n: np.asarray(a, np.float64) for n, a in p.names.items()
                   if isinstance(a, (np.ndarray, np.floating, float)) and np.asarray(a).dtype.kind in "fb"}
-        for n, a in zip(self.subject.names, p.arrays):
+        for n, a in zip(self.checked.names, p.arrays):
             if isinstance(a, np.ndarray) and a.dtype.kind in "fb":
                 arrays[n] = a.astype(np.float64)
         known = list(arrays.values())
@@ -186,8 +200,8 @@ class Evidence:
         return arrays
 
 
-def onehots(values):
-    """Gradients of the outputs that are 1 at one entry and 0 elsewhere, for each entry in turn."""
+def onehots(values: Sequence[NDArray[Any]]) -> Iterator[list[NDArray[Any]]]:
+    """Upstream gradients that are 1 at one entry and 0 elsewhere, for each entry in turn."""
     for which, v in enumerate(values):
         for k in range(v.size):
             dys = [np.zeros(w.shape) for w in values]
@@ -195,16 +209,16 @@ def onehots(values):
             yield dys
 
 
-def points(subject, cotangents, eps):
-    """The place that was checked and others beside it: every entry 0.8 to 1.2 times what it was."""
-    found = [Point(subject, copies(subject.arrays), eps, copies(cotangents))]
+def points(checked: CheckedFunction, cotangents: list[NDArray[Any]], eps: float) -> list[Point]:
+    """The given inputs and random variations of them, with every entry times 0.8 to 1.2."""
+    found = [Point(checked, copies(checked.arrays), eps, copies(cotangents))]
     for seed in range(1, POINTS):
         rng = np.random.default_rng([seed, 3])
         try:
-            beside = [a * rng.uniform(0.8, 1.2, a.shape) if wanted else a
-                      for a, wanted in zip(copies(subject.arrays), subject.wanted)]
-            point = Point(subject, beside, eps, rng=rng)
-        except Exception:                                   # the function may not take it, or be a closure over fixed arrays
+            varied = [a * rng.uniform(0.8, 1.2, a.shape) if wanted else a
+                      for a, wanted in zip(copies(checked.arrays), checked.wanted)]
+            point = Point(checked, varied, eps, rng=rng)
+        except Exception:                                   # the function may reject these inputs, or use fixed arrays
             continue
         if all(np.isfinite(v).all() for v in point.values):
             found.append(point)

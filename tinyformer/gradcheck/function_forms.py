@@ -1,24 +1,34 @@
-"""The three kinds of function that can be checked, behind one face.
+"""The three forms of function that can be checked, with one interface.
 
-A subject knows its arguments by name and as arrays, and answers two questions: ``values(arrays)``, the tuple of its outputs,
-and ``linearize(arrays)``, the same with a function from the gradients of the outputs to a list of those of the arguments.
+A ``CheckedFunction`` has the names and the arrays of its arguments, and two methods: ``values(arrays)`` returns the tuple of its
+outputs; ``linearize(arrays)`` also returns the map from the gradients of the outputs to those of the arguments.
 """
 
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd import Tensor, no_grad, topological_order
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
 
 class Unreadable(Exception):
-    """What vjp returned is not one gradient for each input."""
+    """vjp returned something other than one gradient for each input."""
 
 
-def open_subject(fn, inputs, options):
-    """``fn`` with these arguments, as a subject."""
+def checked_function(fn: Callable[..., Any], inputs: Sequence[Any], options: Mapping[str, Any]) -> CheckedFunction:
+    """``fn`` with these arguments, in the form that it has.
+
+    The form is found by calling fn with arrays, and with tensors if that does not return (value, vjp). Raises ValueError if
+    no argument is a floating-point array, TypeError if fn returns neither (value, vjp) nor tensors, and whatever fn raises.
+    """
     if not hasattr(fn, "named_parameters"):
         inputs = differentiable(inputs)
     arguments = _arguments(fn, inputs, options)
@@ -28,7 +38,7 @@ def open_subject(fn, inputs, options):
         return _with_floats(TensorFunction(fn, *arguments))
     raw, tensors = _with_floats(RawFunction(fn, *arguments)), TensorFunction(fn, *arguments)
     returned, refused = None, None
-    try:                                                    # its answer to arrays tells which of the two it is
+    try:                                                    # its result for arrays shows which of the two forms it has
         returned = fn(*copies(raw.arrays), **raw.options)
     except Exception as error:
         refused = error
@@ -37,10 +47,11 @@ def open_subject(fn, inputs, options):
     try:
         tensors.values(tensors.arrays)
     except Exception as error:
-        if refused is not None and not isinstance(refused, AttributeError):     # an array lacks what a tensor has
+        if refused is not None and not isinstance(refused, AttributeError):     # an array has no attributes of a tensor
             raise refused
         if isinstance(error, TypeError) and "float32" in str(error):
-            raise TypeError(f"{error} (check is in float64: convert a module that fn uses with .to(np.float64))") from error
+            raise TypeError(f"{error} (check computes in float64: convert each module that fn uses with .to(np.float64))"
+                            ) from error
         if refused is None and not isinstance(returned, Tensor):
             raise TypeError(f"check: {raw.name} returned {type(returned).__name__} for arrays, expected (value, vjp); "
                             f"on tensors it fails: {error}") from error
@@ -48,15 +59,16 @@ def open_subject(fn, inputs, options):
     return tensors
 
 
-def _arguments(fn, inputs, options):
-    """(names, values, given, options): every positional parameter, by keyword and by default too, and what is left.
+def _arguments(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]
+               ) -> tuple[list[str], list[Any], list[bool], Mapping[str, Any]]:
+    """(names, values, given, options) of a call: all positional parameters, including defaults, and the other options.
 
-    ``given`` says which of them the caller passed.
+    ``given`` says which parameters the caller passed.
     """
     try:
         signature = inspect.signature(fn.forward if hasattr(fn, "named_parameters") else fn)
         bound = signature.bind(*inputs, **options)
-    except (TypeError, ValueError):                         # no signature, or a call that only fn itself understands
+    except (TypeError, ValueError):                         # fn has no signature, or one that does not fit the call
         return [f"input {i}" for i in range(len(inputs))], list(inputs), [True] * len(inputs), options
     passed = set(bound.arguments)
     bound.apply_defaults()
@@ -71,72 +83,88 @@ def _arguments(fn, inputs, options):
     return names, list(bound.args), given, bound.kwargs
 
 
-def copies(values):
-    """The values, with arrays copied."""
+def copies(values: Iterable[Any]) -> list[Any]:
+    """The values as a list, with arrays copied."""
     return [v.copy() if isinstance(v, np.ndarray) else v for v in values]
 
 
-class Subject:
+class CheckedFunction:
     """A function and its arguments.
 
-    names, given    of each argument: what it is called, whether the caller passed it
-    arrays          the arguments: floating-point arrays and tensors as float64 copies, all else as it came
-    wanted          which of them are differentiated
-    sums            whether gradients may have the shape an input was broadcast to
-    last_vjp        the vjp of the latest call: the doctor asks what it refers to; None where there is no single one
+    name            the name of the function
+    names           the name of each argument
+    given           for each argument, whether the caller passed it
+    arrays          the arguments: floating-point arrays and tensors as float64 copies, everything else unchanged
+    wanted          for each argument, whether it is differentiated
+    options         the keyword arguments
+    sums            whether a gradient may have the shape to which its input is broadcast
+    last_vjp        the vjp of the latest call, whose variables are evidence for the doctor; None if there is no single vjp
     """
 
-    sums, last_vjp = False, None
+    sums: bool = False
+    last_vjp: Callable[..., Any] | None = None
 
-    def __init__(self, fn, names, values, given, options):
+    def __init__(self, fn: Callable[..., Any], names: list[str], values: Sequence[Any], given: list[bool],
+                 options: Mapping[str, Any]) -> None:
         self.fn, self.names, self.given, self.options = fn, names, given, options
         self.name = getattr(fn, "__name__", type(fn).__name__)
         self.arrays = [_float64(v) for v in values]
         self.wanted = [isinstance(a, np.ndarray) and a.dtype == np.float64 for a in self.arrays]
 
-    def values(self, arrays):
+    def values(self, arrays: Sequence[Any]) -> tuple[NDArray[Any], ...]:
         """The outputs, as a tuple of arrays."""
         with no_grad():
             return self.linearize(arrays)[0]
 
-    def _counted(self, gradients, expected):
+    def linearize(self, arrays: Sequence[Any]) -> tuple[tuple[NDArray[Any], ...], Callable[[Sequence[Any]], list[Any]]]:
+        """(values, pull_back): the outputs, and the map from their gradients to a list of those of the arguments.
+
+        ``pull_back`` raises ``Unreadable`` if the number of gradients is wrong.
+        """
+        raise NotImplementedError
+
+    def _with_count(self, gradients: list[Any], expected: int) -> list[Any]:
         if len(gradients) != expected:
             came = "1 gradient" if len(gradients) == 1 else f"{len(gradients)} gradients"
             raise Unreadable(f"vjp returned {came}, expected {expected}: one for each of {', '.join(self.names)} "
-                             f"(None where there is none)")
+                             f"(None for an input without a gradient)")
         return gradients
 
-    def close(self):
-        """Put back what was borrowed."""
+    def close(self) -> None:
+        """Restore what the check has changed, such as the parameters of a module."""
 
 
-def _with_floats(subject):
-    """The subject, or a ValueError if it has nothing to differentiate."""
-    if not any(subject.wanted):
-        came = ", ".join(f"{name} is {_kind(value)}" for name, value in zip(subject.names, subject.arrays))
-        raise ValueError(f"check: {subject.name} has no floating-point input to differentiate{came and f' ({came})'}; "
+def _with_floats(checked: CheckedFunction) -> CheckedFunction:
+    """The function, or a ValueError if none of its arguments can be differentiated."""
+    if not any(checked.wanted):
+        came = ", ".join(f"{name} is {_kind(value)}" for name, value in zip(checked.names, checked.arrays))
+        raise ValueError(f"check: {checked.name} has no floating-point input to differentiate{came and f' ({came})'}; "
                          f"expected an array of floats, such as np.array([1.0, 2.0])")
-    return subject
+    return checked
 
 
-def _kind(value):
+def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}"
     return "None" if value is None else f"of type {type(value).__name__}"
 
 
-def differentiable(values):
-    """``values``, or if none of them is a floating-point array or tensor, with Python floats, NumPy scalars, lists and tuples of
-    numbers as arrays. Beside arrays such values are options."""
+def differentiable(values: Sequence[Any]) -> Sequence[Any]:
+    """``values`` unchanged if one of them is a floating-point array or tensor.
+
+    Otherwise Python floats, NumPy scalars, and lists and tuples of floats become arrays. Next to arrays, such values are
+    options. Raises TypeError for a masked array.
+    """
     if any(isinstance(value, np.ma.MaskedArray) for value in values):
-        raise TypeError("check: an input is a masked array, whose mask the check would drop; expected an array such as x.filled(0)")
+        raise TypeError("check: an input is a masked array, and the check would ignore its mask; expected an array such as "
+                        "x.filled(0)")
     if any(isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind == "f" for value in values):
         return values
     return [_array(value) for value in values]
 
 
-def _array(value):
-    """A float, a NumPy scalar or a list of floats as an array; anything else as it is."""
+def _array(value: Any) -> Any:
+    """A float, a NumPy scalar or a list of floats as an array; anything else unchanged."""
     if isinstance(value, (float, np.floating)):
         return np.asarray(value)
     if isinstance(value, (list, tuple)):
@@ -148,7 +176,7 @@ def _array(value):
     return value
 
 
-def _float64(value):
+def _float64(value: Any) -> Any:
     if isinstance(value, Tensor):
         value = value.data
     if isinstance(value, np.ndarray):
@@ -156,57 +184,61 @@ def _float64(value):
     return value
 
 
-def _as_list(result):
-    """What vjp returned, as a list: the engine takes a tuple, a list, or an array alone."""
+def _as_list(result: Any) -> list[Any]:
+    """The result of a vjp as a list: the engine accepts a tuple, a list, or a single array."""
     if isinstance(result, dict):
         raise Unreadable("vjp returned a dict, expected a tuple with one gradient for each input, in their order")
     return list(result) if isinstance(result, (tuple, list)) else [result]
 
 
-class RawFunction(Subject):
-    """From arrays to ``(value, vjp)``. One that belongs to a lifted operation may leave broadcast axes unsummed."""
+class RawFunction(CheckedFunction):
+    """A function of arrays that returns ``(value, vjp)``. The raw form of an operation need not sum over broadcast axes."""
 
-    def __init__(self, fn, *arguments):
+    def __init__(self, fn: Callable[..., Any], *arguments: Any) -> None:
         super().__init__(fn, *arguments)
         self.sums = hasattr(fn, "lifted")
 
-    def linearize(self, arrays):
+    def linearize(self, arrays: Sequence[Any]) -> tuple[tuple[NDArray[Any], ...], Callable[[Sequence[Any]], list[Any]]]:
+        """The outputs, and the vjp with its result as a list."""
         value, vjp = self.fn(*arrays, **self.options)
         self.last_vjp = vjp
         values = tuple(map(np.asarray, value)) if isinstance(value, tuple) else (np.asarray(value),)
 
         def pull_back(dys):
             gradients = _as_list(vjp(tuple(dys) if len(dys) > 1 else dys[0]))
-            if len(gradients) != len(arrays) and not self.sums:             # the engine wants one for each
+            if len(gradients) != len(arrays) and not self.sums:             # the engine needs one for each
                 floats = [given and wanted for given, wanted in zip(self.given, self.wanted)]
-                for those in (self.given, floats):          # without parameters at their defaults; float inputs alone
+                for those in (self.given, floats):          # one for each argument passed, or for each float input alone
                     if len(gradients) == sum(those):
                         each = iter(gradients)
                         return [next(each) if has else None for has in those]
-            return self._counted(gradients, len(arrays))
+            return self._with_count(gradients, len(arrays))
 
         return values, pull_back
 
 
-class _OnTensors(Subject):
-    def _call(self, arrays):
-        """The tensors of the differentiated arguments (None for others), and the outputs."""
+class _OnTensors(CheckedFunction):
+    last_outputs: tuple[Tensor, ...] = ()                   # the doctor reads the graph from them
+
+    def _call(self, arrays: Sequence[Any]) -> tuple[list[Tensor | None], tuple[Tensor, ...]]:
+        """The tensors of the differentiated arguments (None for the others), and the outputs."""
         tensors = [Tensor(a, requires_grad=True) if wanted else None for a, wanted in zip(arrays, self.wanted)]
         outputs = self.fn(*(a if t is None else t for a, t in zip(arrays, tensors)), **self.options)
         outputs = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
         for output in outputs:
             if not isinstance(output, Tensor):
                 raise TypeError(f"check: {self.name} returned {type(output).__name__}, expected a Tensor or a tuple of them")
-        self.last_outputs = outputs                         # the doctor asks by what steps they were made
+        self.last_outputs = outputs
         return tensors, outputs
 
 
 class Operation(_OnTensors):
-    """A lifted operation: called on tensors, its one vjp asked directly, so that what is wrong can be reported whole."""
+    """An operation, called on tensors. Its vjp is called directly, so that the engine does not reject a wrong gradient first."""
 
     sums = True
 
-    def linearize(self, arrays):
+    def linearize(self, arrays: Sequence[Any]) -> tuple[tuple[NDArray[Any], ...], Callable[[Sequence[Any]], list[Any]]]:
+        """The outputs, and the vjp of the operation's node."""
         tensors, outputs = self._call(arrays)
         node = next((y.node for y in outputs if y.node is not None), None)
         self.last_vjp = node and node.vjp
@@ -214,7 +246,7 @@ class Operation(_OnTensors):
         def pull_back(dys):
             gradients = [None] * len(arrays)
             if node is not None:
-                result = self._counted(_as_list(node.vjp(tuple(dys) if len(dys) > 1 else dys[0])), len(node.inputs))
+                result = self._with_count(_as_list(node.vjp(tuple(dys) if len(dys) > 1 else dys[0])), len(node.inputs))
                 for i, tensor in enumerate(tensors):
                     gradients[i] = next((dx for source, dx in zip(node.inputs, result)
                                          if source is tensor and tensor is not None), None)
@@ -224,33 +256,36 @@ class Operation(_OnTensors):
 
 
 class TensorFunction(_OnTensors):
-    """Any function of tensors, through ``backward``. A module's parameters count as inputs, by their names."""
+    """A function of tensors or a module, differentiated by ``backward``. A module's parameters count as inputs."""
 
-    def __init__(self, fn, names, values, given, options):
+    def __init__(self, fn: Callable[..., Any], names: list[str], values: Sequence[Any], given: list[bool],
+                 options: Mapping[str, Any]) -> None:
         self.parameters = list(getattr(fn, "named_parameters", list)())
         learned = [(name, p) for name, p in self.parameters if p.requires_grad]
         super().__init__(fn, names + [name for name, _ in learned], [*values, *(p.data for _, p in learned)],
                          given + [True] * len(learned), options)
-        self.borrowed = [p for _, p in learned]
-        self.kept = [(p, p.data, p.grad) for _, p in self.parameters]
+        self.differentiated = [p for _, p in learned]
+        self.originals = [(p, p.data, p.grad) for _, p in self.parameters]
         for _, p in self.parameters:
             p.data = _float64(p.data)
 
-    def close(self):
-        for parameter, data, grad in self.kept:
+    def close(self) -> None:
+        """Restore the data and the gradients of the parameters."""
+        for parameter, data, grad in self.originals:
             parameter.data, parameter.grad = data, grad
 
-    def linearize(self, arrays):
-        n = len(arrays) - len(self.borrowed)
-        for parameter, array in zip(self.borrowed, arrays[n:]):
+    def linearize(self, arrays: Sequence[Any]) -> tuple[tuple[NDArray[Any], ...], Callable[[Sequence[Any]], list[Any]]]:
+        """The outputs, and ``backward`` from them to the arguments and the parameters."""
+        n = len(arrays) - len(self.differentiated)
+        for parameter, array in zip(self.differentiated, arrays[n:]):
             parameter.data = array
         tensors, outputs = self._call(arrays[:n])
-        tensors += self.borrowed
+        tensors += self.differentiated
 
         def pull_back(dys):
             graph = topological_order(*outputs)
-            bystanders = [t for node in graph for t in node.inputs if t is not None and t.node is None]
-            before = [(t, t.grad) for t in bystanders]      # leaves that fn closes over: their gradients are not ours
+            leaves = [t for node in graph for t in node.inputs if t is not None and t.node is None]
+            before = [(t, t.grad) for t in leaves]          # keep the gradients of leaves that fn closes over
             for tensor in tensors:
                 if tensor is not None:
                     tensor.grad = None

@@ -1,14 +1,19 @@
-"""The library's operations and kernels in plain NumPy steps, so that a tape can follow a forward pass that calls them."""
+"""The library's operations and kernels as plain NumPy steps, so that a forward pass that calls them can be recorded."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..kernels.reference import normal
 from .rules import unknown
 from .tape import Unrecorded
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable
 
 
 def _softmax(x, axis=-1):
@@ -75,11 +80,11 @@ def _gelu_tanh(x):
 
 
 def _losses(logits, targets, smoothing=0.0):
-    logp, counted = _log_softmax(logits), targets >= 0
-    losses = -logp[np.arange(len(targets)), np.where(counted, targets, 0)]
+    logp, valid = _log_softmax(logits), targets >= 0        # a negative target is ignored
+    losses = -logp[np.arange(len(targets)), np.where(valid, targets, 0)]
     if smoothing:
         losses = (1 - smoothing) * losses - smoothing * np.mean(logp, axis=1)
-    return losses * counted
+    return losses * valid
 
 
 def _grouped_attention(q, k, v, bias=None, keep=None, is_causal=False, scale=1.0, **_):
@@ -106,7 +111,7 @@ def _lstm(a, h0, c0, weight, lengths=None, reverse=False):
     return np.stack(h[::-1] if reverse else h), np.stack(c[::-1] if reverse else c)
 
 
-# Kernels give (value, vjp), all but the products; the vjp is of no interest here.
+# Kernels return (value, vjp), except for the products. The vjp is not needed here.
 KERNELS = {
     "matmul": lambda x, y: x @ y, "linear": _linear, "linear_gelu": lambda *a: (_gelu_tanh(_linear(*a)), None),
     "softmax": lambda x: (_softmax(x), None), "layer_norm": lambda *a: (_layer_norm(*a), None),
@@ -119,16 +124,16 @@ KERNELS = {
 }
 
 
-def kernel(function, traced):
-    """A kernel on a tape."""
+def kernel(function: Callable[..., Any], traced: type) -> Callable[..., Any] | None:
+    """A kernel that is recorded as plain NumPy steps if an argument is of the class ``traced``; None if it has no such form."""
     plain = KERNELS.get(function.__name__)
     return plain and (lambda *args, **given: (plain if any(isinstance(a, traced) for a in args) else function)(*args, **given))
 
 
 class Lifted:
-    """An operation of the library on a tape: its plain steps where it has such, else one step with its own vjp."""
+    """An operation of the library that can be recorded: as plain NumPy steps if possible, otherwise as one node."""
 
-    def __init__(self, operation, traced, opaque):
+    def __init__(self, operation: Any, traced: type, opaque: Callable[..., Any]) -> None:
         self._operation, self._traced, self._opaque = operation, traced, opaque
         self.raw = self._raw
         self.__name__ = operation.__name__
@@ -140,16 +145,16 @@ class Lifted:
         if plain is not None:
             try:
                 return plain(*args, **options), None
-            except TypeError:                               # an option that the plain form lacks
+            except TypeError:                               # an option that the plain form does not have
                 pass
         return self._opaque(self._operation, args, options), None
 
 
 class Library:
-    """``tinyformer.ops`` or ``tinyformer.kernels`` on a tape."""
+    """``tinyformer.ops`` or ``tinyformer.kernels``, with members that can be recorded."""
 
-    def __init__(self, module, followed):
+    def __init__(self, module: types.ModuleType, followed: Callable[[Any], Any]) -> None:
         self._module, self._followed = module, followed
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return self._followed(getattr(self._module, name))

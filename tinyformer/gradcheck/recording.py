@@ -1,8 +1,9 @@
-"""Running a function on traced arrays: ``record``, and what stands in the place of NumPy and of the library meanwhile."""
+"""Run a function on traced arrays (``record``), with substitutes for NumPy and for the library's operations."""
 
 from __future__ import annotations
 
 import types
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +13,21 @@ from .rules import unknown
 from .tape import NUMPY, Node, Tape, Unrecorded
 from .traced import Traced, note, value_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
-def record(fn, arrays, wanted, options):
-    """The tape of fn run on the arrays, of which those ``wanted`` are followed."""
+    from numpy.typing import NDArray
+
+
+def record(fn: Callable[..., Any], arrays: Sequence[Any], wanted: Sequence[bool], options: Mapping[str, Any]) -> Tape:
+    """The tape of one call of fn.
+
+    fn          arrays → (value, vjp), or (a tuple of values, vjp)
+    arrays      the arguments; those with a true entry in ``wanted`` are recorded
+    options     keyword arguments of fn
+
+    Raises ``Unrecorded`` if the call fails on traced arrays or no output depends on a recorded argument.
+    """
     tape = Tape()
     arguments = []
     for array, follow in zip(arrays, wanted):
@@ -30,13 +43,15 @@ def record(fn, arrays, wanted, options):
     for y in value if isinstance(value, tuple) else (value,):
         tape.outputs.append(y._node if isinstance(y, Traced) else None)
     if not any(tape.outputs):
-        raise Unrecorded("no value was followed")
+        raise Unrecorded("no output depends on a recorded argument")
     return tape
 
 
-def _within(fn, tape, depth=0):
-    """fn with a NumPy whose new arrays are followed too, in the functions that it calls as well: without that
-    ``y = np.zeros(…); y[t] = h`` would lose h."""
+def _within(fn: Any, tape: Tape, depth: int = 0) -> Any:
+    """fn, and the functions that it calls, with a NumPy whose new arrays are recorded too.
+
+    Without it, ``y = np.zeros(…); y[t] = h`` would lose h.
+    """
     if not isinstance(fn, types.FunctionType) or fn.__code__.co_filename.startswith(NUMPY) or depth > 3:
         return fn
     proxies = {name: _followed(value, tape, depth) for name, value in fn.__globals__.items()
@@ -49,13 +64,13 @@ def _within(fn, tape, depth=0):
     return copy
 
 
-def _names(code):
-    """The global names in a piece of code and in the functions and comprehensions within it."""
+def _names(code: types.CodeType) -> set[str]:
+    """The global names in a code object and in the functions and comprehensions within it."""
     return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
-def _followed(value, tape, depth):
-    """What stands in the place of a name that a forward pass refers to."""
+def _followed(value: Any, tape: Tape, depth: int) -> Any:
+    """The substitute for an object to which a forward pass refers."""
     library = __package__.partition(".")[0]
     if value is np:
         return _Numpy(tape)
@@ -70,8 +85,8 @@ def _followed(value, tape, depth):
     return _within(value, tape, depth + 1)
 
 
-def _opaque(tape, operation, args, options):
-    """An operation of the library as one step, with its own vjp."""
+def _opaque(tape: Tape, operation: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Traced:
+    """An operation of the library as one node, with its own vjp."""
     values = [value_of(a) for a in args]
     value, vjp = operation.raw(*values, **options)
     if isinstance(value, tuple):
@@ -86,7 +101,7 @@ def _opaque(tape, operation, args, options):
     return note(tape, Node(operation.__name__, parents, values, np.asarray(value), [pull(i) for i in range(len(args))]))
 
 
-def _filled(cell):
+def _filled(cell: types.CellType) -> bool:
     try:
         return cell.cell_contents is not None
     except ValueError:
@@ -94,15 +109,15 @@ def _filled(cell):
 
 
 class _Numpy:
-    """numpy, but for the functions that make arrays out of nothing or out of lists."""
+    """NumPy, with recorded results for the functions that create arrays."""
 
-    def __init__(self, tape):
+    def __init__(self, tape: Tape) -> None:
         self._tape = tape
 
     def __getattr__(self, name):
         return getattr(np, name)
 
-    def _new(self, array):
+    def _new(self, array: NDArray[Any]) -> Any:
         return Traced(self._tape.note(Node("constant", [], [], array, [])), self._tape) if array.dtype.kind == "f" else array
 
     def zeros(self, *args, **given):

@@ -1,119 +1,133 @@
-"""What a check found, as data and as a table that a learner understands."""
+"""The result of a check, as data and as a table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
-NOTES = ("flat", "float32", "kink")                  # findings that are worth saying and no mistake
+NOTES = ("flat", "float32", "kink")                  # findings that are not mistakes
 
 
 @dataclass
 class Finding:
-    """One thing that was seen.
+    """One finding about a gradient.
 
-    code            a stable word, such as "shape" or "kink"
+    code            a stable name, such as "shape" or "kink"; ``codes.md`` has a section on each
     message         one plain sentence
-    evidence        what it rests on: indices, shapes, values
-    confidence      from 0 to 1
+    evidence        the indices, shapes and values behind the finding, by name
+    confidence      from 0 to 1; 1 is certain
     """
 
     code: str
     message: str
-    evidence: dict = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
     confidence: float = 1.0
 
     @property
-    def is_mistake(self):
+    def is_mistake(self) -> bool:
+        """Whether the finding is a mistake, and not only a note (``flat``, ``float32``, ``kink``)."""
         return self.code not in NOTES
 
     @property
-    def page(self):
-        """How this comes about, and how it is mended: a section of the documentation, as Markdown."""
+    def page(self) -> str:
+        """The section of the documentation on this code, as Markdown: its meaning, its cause and its fix."""
         from .code_pages import page
         return page(self.code)
 
 
 @dataclass
 class InputReport:
-    """The gradient of one input, held against the numeric one.
+    """The gradient of one input, compared with the numeric one.
 
-    error           max |analytic − numeric| / max(|analytic|, |numeric|) over the entries compared; inf if none could be
-    agrees          whether that is small enough
-    compared        in words: how many entries, or random directions of a large input
-    analytic        the gradient as the function gave it, None if it was unusable
-    numeric         the numeric gradient, NaN at entries that were not looked at
+    name            the parameter of the function
+    shape           the shape of the input
+    error           max |analytic − numeric| / max(|analytic|, |numeric|), each maximum over the entries compared; inf if
+                    no entry could be compared
+    agrees          whether every entry is within the tolerance
+    differentiated  whether the input is a floating-point array, which has a gradient
+    compared        how much was compared, in words: "15 entries", or "3 directions" of a large input
+    findings        list of ``Finding``
+    analytic        the gradient that the function returned, in the input's shape; None if it could not be used
+    numeric         the numeric gradient, in the input's shape, NaN at entries that were not measured
     """
 
     name: str
-    shape: tuple
+    shape: tuple[int, ...]
     error: float = 0.0
     agrees: bool = True
     differentiated: bool = True
     compared: str = ""
-    findings: list = field(default_factory=list)
-    analytic: np.ndarray | None = None
-    numeric: np.ndarray | None = None
+    findings: list[Finding] = field(default_factory=list)
+    analytic: NDArray[Any] | None = None
+    numeric: NDArray[Any] | None = None
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
+        """Whether the gradient agrees with the numeric one and there is no finding that is a mistake."""
         return self.agrees and not any(finding.is_mistake for finding in self.findings)
 
 
 @dataclass
 class Report:
-    """What ``check`` found: ``ok``, and an ``InputReport`` for each input in order."""
+    """The result of ``check``. ``print(report)`` shows a table and the findings; Jupyter also shows maps of the gradients.
+
+    name        the name of the function
+    rtol        the relative tolerance
+    inputs      one ``InputReport`` for each input, in order
+    """
 
     name: str
     rtol: float
-    inputs: list
+    inputs: list[InputReport]
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
+        """Whether every gradient is right."""
         return all(one.ok for one in self.inputs)
 
-    def __str__(self):
+    def __str__(self) -> str:
         wrong = [one for one in self.inputs if not one.ok]
         head = (f"{self.name}: wrong in {', '.join(one.name for one in wrong)}" if wrong
                 else f"{self.name}: every gradient agrees with the numeric one")
         rows = [("input", "shape", "compared", "error", "")]
         rows += [(one.name, str(one.shape), one.compared, f"{one.error:.1e}", "ok" if one.ok else "wrong")
-                 if one.differentiated else (one.name, str(one.shape), "", "", "no gradient wanted" if one.ok else "wrong")
+                 if one.differentiated else (one.name, str(one.shape), "", "", "no gradient needed" if one.ok else "wrong")
                  for one in self.inputs]
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = [head, ""]
         lines += ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         for one in self.inputs:
-            said = {}                                       # one sentence may hold for several codes
+            codes_of: dict[str, list[str]] = {}             # one sentence may explain several codes
             for finding in one.findings:
-                said.setdefault(_sentence(finding), []).append(finding.code)
-            for sentence, named in said.items():
+                codes_of.setdefault(sentence_of(finding), []).append(finding.code)
+            for sentence, named in codes_of.items():
                 lines += ["", f"  {one.name}: {sentence}  [{', '.join(named)}]"]
             worst = next((finding.evidence["worst"] for finding in one.findings if "worst" in finding.evidence), ())
             lines += [f"      {line}" for line in _worst(worst)]
         codes = dict.fromkeys(finding.code for one in wrong for finding in one.findings if finding.is_mistake)
         if codes:
-            lines += ["", f"  How this comes about and is mended: tinyformer doctor {' '.join(codes)}"]
-        lines += ["", f"  error: the largest difference from the numeric gradient, over the largest entry of either; "
-                      f"right below {self.rtol:g}"]
+            lines += ["", f"  The causes and how to fix them: tinyformer doctor {' '.join(codes)}"]
+        lines += ["", f"  error: max |yours − numeric| / max(|yours|, |numeric|); a gradient is right below {self.rtol:g}"]
         return "\n".join(lines)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from .html import as_html
         return as_html(self)
 
 
-GUESSED = 0.999                              # a finding that is surer is a fact: a shape, a zero, a changed input
+CERTAIN = 0.999                              # at this confidence a finding is a fact: a shape, a zero, a changed input
 
 
-def _sentence(finding):
-    """What is found, said as surely as it is known."""
-    return f"probably {finding.message}" if 0 < finding.confidence < GUESSED else finding.message
+def sentence_of(finding: Finding) -> str:
+    """The message of a finding, with "probably" before it unless it is certain."""
+    return f"probably {finding.message}" if 0 < finding.confidence < CERTAIN else finding.message
 
 
-def _worst(entries):
-    """Lines that set the worst entries, (index, analytic, numeric) each, side by side."""
+def _worst(entries: Sequence[tuple[Any, float, float]]) -> Iterator[str]:
+    """Lines that show the worst entries, (index, analytic, numeric) each, in columns."""
     if entries:
         yield f"{'index':<14}{'yours':>14}{'numeric':>14}"
     for index, analytic, numeric in entries:

@@ -1,10 +1,13 @@
-"""The true rule for the gradient of each NumPy operation that a forward pass may use: what ``tape`` notes.
+"""The gradient of each NumPy operation that a forward pass may use, as nodes of a tape.
 
-Operations that only move entries (reshape, indexing, joining, repeating) share one rule: they are done to the entries' own
-numbers, and the gradient is added up where each entry came from. Which rule answers for which function: ``dispatch``.
+Operations that only move entries (reshape, indexing, joining, repeating) share one rule. The operation is applied to the flat
+indices of the entries, and the gradient is added up at the index from which each entry came. ``dispatch`` maps NumPy functions
+to these rules. Every rule takes the tape first and returns a ``Traced`` array.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,34 +15,42 @@ from ..autograd import unbroadcast
 from .tape import Node, Unrecorded
 from .traced import Traced, note, value_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-def _parents(operands):
+    from numpy.typing import NDArray
+
+    from .tape import Tape
+
+
+def _parents(operands: Sequence[Any]) -> list[Node | None]:
     return [x._node if isinstance(x, Traced) else None for x in operands]
 
 
-def unknown(tape, kind, f, x):
-    """An elementwise function without a rule of ours, such as SciPy's erf: its slope is measured."""
+def unknown(tape: Tape, kind: str, f: Callable[[Any], Any], x: Any) -> Traced:
+    """An elementwise function without a rule, such as SciPy's erf. Its derivative is measured by central differences."""
     X = value_of(x)
     h = 6e-6 * np.maximum(1, np.abs(X))
     return elementwise(tape, kind, (x,), np.asarray(f(X)), ((f(X + h) - f(X - h)) / (2 * h),))
 
 
-def elementwise(tape, kind, inputs, z, slopes):
-    """A node whose gradient is dz times a slope, entry by entry, summed over broadcast axes."""
+def elementwise(tape: Tape, kind: str, inputs: Sequence[Any], z: NDArray[Any], slopes: Sequence[Any]) -> Traced:
+    """An elementwise operation z of the inputs: dx = dz ⊙ ∂z/∂x, summed over broadcast axes. ``slopes`` are the ∂z/∂x."""
     values = [value_of(x) for x in inputs]
     return note(tape, Node(kind, _parents(inputs), values, z, [scaled(s, np.shape(x)) for s, x in zip(slopes, values)],
                           slopes=list(slopes)))
 
 
-def scaled(slope, shape):
+def scaled(slope: Any, shape: tuple[int, ...]) -> Callable[[Any], NDArray[Any]]:
     """dz ↦ slope ⊙ dz, summed to ``shape``."""
-    def pull(dz):
+    def pull(dz: Any) -> NDArray[Any]:
         dx = np.asarray(dz * slope)
         return dx if dx.shape == shape else unbroadcast(dx, shape)
     return pull
 
 
-def matmul(tape, x, y):
+def matmul(tape: Tape, x: Any, y: Any) -> Traced:
+    """z = x y: dx = dz yᵀ, dy = xᵀ dz, summed over broadcast batch axes. Vectors count as rows (x) or columns (y)."""
     X, Y = value_of(x), value_of(y)
 
     def for_x(dz, Y=Y):
@@ -57,7 +68,8 @@ def matmul(tape, x, y):
     return note(tape, Node("matmul", _parents((x, y)), [X, Y], np.asarray(X @ Y), [for_x, for_y]))
 
 
-def einsum(tape, equation, *operands, **_):
+def einsum(tape: Tape, equation: str, *operands: Any, **_: Any) -> Traced:
+    """``np.einsum``. The gradient of an operand is the einsum of dz with all other operands."""
     values = [value_of(x) for x in operands]
     terms, out = einsum_terms(equation, [np.ndim(v) for v in values])
     if any(len(set(t)) < len(t) for t in terms):
@@ -66,8 +78,8 @@ def einsum(tape, equation, *operands, **_):
                           [einsum_pull(terms, out, values, i) for i in range(len(terms))], terms=terms, out=out))
 
 
-def einsum_terms(equation, ndims):
-    """The letters of each operand and of the result, those that "..." stands for written out."""
+def einsum_terms(equation: str, ndims: Sequence[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result, with letters in place of "..."."""
     left, arrow, out = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if not arrow:
@@ -78,8 +90,8 @@ def einsum_terms(equation, ndims):
     return [t.replace("...", rest[len(rest) - n:]) for t, n in zip(terms, many)], out.replace("...", rest)
 
 
-def einsum_pull(terms, out, values, i):
-    """dz ↦ the gradient of operand i."""
+def einsum_pull(terms: Sequence[str], out: str, values: Sequence[Any], i: int) -> Callable[[Any], NDArray[Any]]:
+    """dz ↦ the gradient of operand i of an einsum. An axis that only operand i has is broadcast."""
     others = [j for j in range(len(terms)) if j != i]
     seen = set(out).union(*(terms[j] for j in others))
     kept = "".join(a for a in terms[i] if a in seen)
@@ -90,7 +102,8 @@ def einsum_pull(terms, out, values, i):
     return back
 
 
-def tensordot(tape, x, y, axes=2):
+def tensordot(tape: Tape, x: Any, y: Any, axes: Any = 2) -> Traced:
+    """``np.tensordot``, as an einsum."""
     m, n = np.ndim(value_of(x)), np.ndim(value_of(y))
     one, two = ([*range(m - axes, m)], [*range(axes)]) if isinstance(axes, (int, np.integer)) else map(np.atleast_1d, axes)
     first, second = "abcdefgh"[:m], list("ijklmnop"[:n])
@@ -101,7 +114,8 @@ def tensordot(tape, x, y, axes=2):
     return einsum(tape, f"{first},{second}->{''.join(out)}", x, y)
 
 
-def product(tape, x, axis=None, keepdims=False, **_):
+def product(tape: Tape, x: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Traced:
+    """z = ∏ x along an axis: dx = dz z / x. Raises ``Unrecorded`` if an entry of x is 0."""
     X = value_of(x)
     value = np.asarray(np.prod(X, axis=axis, keepdims=keepdims))
     if not X.all():
@@ -111,7 +125,8 @@ def product(tape, x, axis=None, keepdims=False, **_):
                            axis=axis))
 
 
-def cumprod(tape, x, axis=None, **_):
+def cumprod(tape: Tape, x: Any, axis: int | None = None, **_: Any) -> Traced:
+    """z_t = x_0 … x_t along an axis: dx_t = Σ_{s ≥ t} dz_s z_s / x_t. Raises ``Unrecorded`` if an entry of x is 0."""
     if axis is None:
         x, axis = np.reshape(x, -1), 0
     X = value_of(x)
@@ -122,8 +137,8 @@ def cumprod(tape, x, axis=None, **_):
                            [lambda dz: np.flip(np.cumsum(np.flip(dz * value, axis), axis), axis) / X], axis=axis))
 
 
-def add_at(tape, x, index, value):
-    """``np.add.at``: x itself is another node afterwards."""
+def add_at(tape: Tape, x: Traced, index: Any, value: Any) -> None:
+    """``np.add.at``, which changes x in place: x refers to a new node afterwards."""
     X, V = value_of(x), value_of(value)
     changed = X.copy()
     np.add.at(changed, index, V)
@@ -131,15 +146,17 @@ def add_at(tape, x, index, value):
                               [lambda dz: dz, lambda dz: unbroadcast(np.asarray(dz[index]), np.shape(V))]))._node
 
 
-def sort(tape, x, axis=-1, **_):
+def sort(tape: Tape, x: Any, axis: int = -1, **_: Any) -> Traced:
+    """``np.sort``, as indexing with ``np.argsort``."""
     return np.take_along_axis(x, np.argsort(value_of(x), axis=axis), axis)
 
 
-def _expanded(y, x, axis):
+def _expanded(y: Any, x: NDArray[Any], axis: Any) -> Any:
     return np.expand_dims(y, tuple(range(x.ndim)) if axis is None else axis) if np.ndim(y) != x.ndim else y
 
 
-def reduce(tape, kind, x, axis=None, keepdims=False, **rest):
+def reduce(tape: Tape, kind: str, x: Any, axis: Any = None, keepdims: bool = False, **rest: Any) -> Traced:
+    """"sum", "mean", "max" or "min" along an axis. Entries that tie for the maximum share its gradient."""
     if any(v is not None for v in rest.values()):
         raise Unrecorded(kind)
     X = value_of(x)
@@ -154,7 +171,9 @@ def reduce(tape, kind, x, axis=None, keepdims=False, **rest):
                            axis=axis))
 
 
-def variance(tape, x, axis=None, keepdims=False, ddof=0, correction=None, **rest):
+def variance(tape: Tape, x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0, correction: int | None = None,
+             **rest: Any) -> Traced:
+    """``np.var``, as a mean, a difference, a square and a sum."""
     if any(v is not None for v in rest.values()):
         raise Unrecorded("var")
     centered = x - np.mean(x, axis=axis, keepdims=True)
@@ -162,7 +181,8 @@ def variance(tape, x, axis=None, keepdims=False, ddof=0, correction=None, **rest
     return total / (x.size / max(total.size, 1) - (ddof if correction is None else correction))
 
 
-def cumsum(tape, x, axis=None, **_):
+def cumsum(tape: Tape, x: Any, axis: int | None = None, **_: Any) -> Traced:
+    """z_t = x_0 + … + x_t along an axis: dx_t = Σ_{s ≥ t} dz_s."""
     if axis is None:
         x, axis = np.reshape(x, -1), 0
     X = value_of(x)
@@ -170,8 +190,8 @@ def cumsum(tape, x, axis=None, **_):
                           [lambda dz: np.flip(np.cumsum(np.flip(dz, axis), axis), axis)], axis=axis))
 
 
-def moved(tape, kind, move, x, value=None, **extra):
-    """``move`` does no more than place entries of x, perhaps several times (−1: not one of them)."""
+def moved(tape: Tape, kind: str, move: Callable[[Any], Any], x: Any, value: Any = None, **extra: Any) -> Traced:
+    """An operation ``move`` that only moves or repeats entries of x. The index −1 stands for an entry that is not from x."""
     X = value_of(x)
     source = move(np.arange(X.size).reshape(X.shape))
 
@@ -183,7 +203,7 @@ def moved(tape, kind, move, x, value=None, **extra):
             dx = np.zeros(X.size)
             dx[flat] = dz.reshape(-1) if dz.shape == source.shape else np.broadcast_to(dz, source.shape).reshape(-1)
             return dx.reshape(X.shape)
-        inside = source.reshape(-1) >= 0                    # what a padding put beside the entries comes from none of them
+        inside = source.reshape(-1) >= 0                    # padding comes from no entry of x
         return np.bincount(source.reshape(-1)[inside], np.broadcast_to(dz, source.shape).reshape(-1)[inside],
                            X.size).reshape(X.shape)
 
@@ -191,17 +211,20 @@ def moved(tape, kind, move, x, value=None, **extra):
                            **extra))
 
 
-def pad(tape, x, widths, mode="constant", **given):
+def pad(tape: Tape, x: Any, widths: Any, mode: str = "constant", **given: Any) -> Traced:
+    """``np.pad`` with constants. Raises ``Unrecorded`` for other modes."""
     if mode != "constant":
         raise Unrecorded("pad")
     return moved(tape, "pad", lambda a: np.pad(a, widths, constant_values=-1), x, np.pad(value_of(x), widths, **given))
 
 
-def getitem(tape, x, index):
+def getitem(tape: Tape, x: Any, index: Any) -> Traced:
+    """x[index]: the gradients are added at the entries that were taken."""
     return moved(tape, "getitem", lambda a: a[index], x, index=index)
 
 
-def setitem(tape, x, index, value):
+def setitem(tape: Tape, x: Any, index: Any, value: Any) -> Traced:
+    """The array x after ``x[index] = value``: the gradient at ``index`` goes to ``value``, the rest to x."""
     X, V = value_of(x), value_of(value)
     taken = value._node if isinstance(value, Traced) and value._node.kind == "getitem" else None
     if taken is not None and isinstance(index, np.ndarray) and index.dtype == bool and taken.extra["index"] is index \
@@ -219,7 +242,8 @@ def setitem(tape, x, index, value):
                           [around, lambda dz: unbroadcast(np.asarray(dz[index]), np.shape(V))]))
 
 
-def concatenate(tape, arrays, axis=0, **_):
+def concatenate(tape: Tape, arrays: Sequence[Any], axis: int = 0, **_: Any) -> Traced:
+    """``np.concatenate``: each array gets its part of the gradient."""
     values = [np.asarray(value_of(a)) for a in arrays]
     ends = np.cumsum([0] + [v.shape[axis] for v in values])
 
@@ -229,17 +253,20 @@ def concatenate(tape, arrays, axis=0, **_):
                           [part(i) for i in range(len(values))], axis=axis))
 
 
-def stack(tape, arrays, axis=0, **_):
+def stack(tape: Tape, arrays: Sequence[Any], axis: int = 0, **_: Any) -> Traced:
+    """``np.stack``, as a concatenation."""
     return concatenate(tape, [np.expand_dims(a, axis) for a in arrays], axis)
 
 
-def where(tape, condition, x, y):
+def where(tape: Tape, condition: Any, x: Any, y: Any) -> Traced:
+    """``np.where``: x gets the gradient where the condition is true, y elsewhere."""
     condition, X, Y = value_of(condition), value_of(x), value_of(y)
     z = np.where(condition, X, Y)
     return elementwise(tape, "where", (x, y), z, (np.where(condition, 1.0, 0.0), np.where(condition, 0.0, 1.0)))
 
 
-def clip(tape, x, low=None, high=None, **given):
+def clip(tape: Tape, x: Any, low: Any = None, high: Any = None, **given: Any) -> Traced:
+    """``np.clip``: the gradient passes where low ≤ x ≤ high."""
     low, high = given.get("min", given.get("a_min", low)), given.get("max", given.get("a_max", high))
     X = value_of(x)
     inside = np.ones(X.shape, bool) if low is None else X >= low
@@ -247,14 +274,16 @@ def clip(tape, x, low=None, high=None, **given):
     return elementwise(tape, "clip", (x,), np.clip(X, low, high), (inside * 1.0,))
 
 
-def split(tape, x, parts, axis=0):
+def split(tape: Tape, x: Any, parts: Any, axis: int = 0) -> list[Traced]:
+    """``np.split``, as indexing."""
     n = x.shape[axis]
     ends = [n // parts * i for i in range(1, parts)] if isinstance(parts, (int, np.integer)) else list(parts)
     index = (slice(None),) * (axis % x.ndim)
     return [x[(*index, slice(a, b))] for a, b in zip([0, *ends], [*ends, n])]
 
 
-def dot(tape, x, y):
+def dot(tape: Tape, x: Any, y: Any) -> Traced:
+    """``np.dot`` of scalars, vectors and matrices. Raises ``Unrecorded`` if y has more than two axes."""
     if np.ndim(value_of(x)) == 0 or np.ndim(value_of(y)) == 0:
         return x * y
     if np.ndim(value_of(y)) > 2:

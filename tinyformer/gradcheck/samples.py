@@ -1,30 +1,37 @@
-"""Inputs to check at: drawn so that a mistake has nowhere to hide."""
+"""Random inputs for a check, drawn so that mistakes show."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-COPRIME = (3, 5, 7, 4, 11, 13, 17, 19)      # no two have a common divisor: the size of a stray factor names the axis
-SQUARE_SIZE = 4                                  # all axes alike: a transpose does not show as a wrong shape
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COPRIME = (3, 5, 7, 4, 11, 13, 17, 19)      # pairwise coprime: the size of a wrong factor names the axis
+SQUARE_SIZE = 4                             # all axes have one length: a transpose does not show as a wrong shape
 
 
-def sample(*shapes, seed=0, square=False):
-    """Random arrays, a tuple of one for each of ``shapes``, in which a letter stands for an axis.
+def sample(*shapes: str, seed: int = 0, square: bool = False) -> tuple[NDArray[Any], ...]:
+    """Draw one random array for each of ``shapes``, in which each letter names an axis.
 
-    "BTC"       normal numbers of shape (B, T, C); "" is a single number
-    "C+"        positive ones, between ½ and 2
-    "BT<V"      integers from 0 to V − 1, one of them twice, not all the same
-    "TS?"       booleans, some of either
+    "BTC"       standard normal numbers of shape (B, T, C), float64; "" is a single number
+    "C+"        positive numbers, uniform between ½ and 2
+    "BT<V"      integers from 0 to V − 1; one value occurs twice, and not all are the same
+    "TS?"       booleans, both values
 
-    A letter has one length throughout: the lengths are pairwise coprime, 3, 5, 7, 4, 11, … in the order in which the letters
-    come, or all 4 with ``square``. A digit is a length itself.
+    A letter has the same length everywhere. The lengths are pairwise coprime, 3, 5, 7, 4, 11, … in the order in which the
+    letters first occur, so that a wrong factor names its axis. With ``square`` all lengths are 4, so that a transpose does
+    not show as a wrong shape. A digit is a length itself. Raises ValueError for any other text.
 
     >>> x, weight, bias = sample("BI", "OI", "O")               # (3, 5), (7, 5), (7,)
     """
     rng = np.random.default_rng([seed, 2])
-    lengths, drawn = {}, []
+    lengths: dict[str, int] = {}
+    drawn: list[NDArray[Any]] = []
 
-    def length(letter):
+    def length(letter: str) -> int:
         if letter.isdigit():
             return int(letter)
         return lengths.setdefault(letter, SQUARE_SIZE if square else COPRIME[len(lengths) % len(COPRIME)])
@@ -34,7 +41,7 @@ def sample(*shapes, seed=0, square=False):
         kind = axes[-1:] if axes[-1:] in ("+", "?") else ""
         axes = axes.removesuffix(kind) if kind else axes
         if not all(letter.isalnum() for letter in axes) or len(end) > 1:
-            raise ValueError(f"sample: got {text!r}, expected a letter for each axis, such as 'BTC', 'C+', 'BT<V' or 'TS?'")
+            raise ValueError(f"sample: got {text!r}, expected one letter per axis, such as 'BTC', 'C+', 'BT<V' or 'TS?'")
         shape = tuple(map(length, axes))
         if end:
             values = rng.integers(0, length(end), shape)

@@ -1,76 +1,95 @@
-"""The forward pass of a function of arrays, recorded as a graph: what the doctor tries its suspicions on.
+"""The forward pass of a function of arrays, recorded as a graph.
 
-``recording.record`` runs fn on ``Traced`` arrays, which note every NumPy operation with its rule for the gradient.
-From the notes comes the true gradient, and that of the same function with any one rule exchanged for a wrong one: if that is
-what the learner's vjp gives, number for number, the mistake is found, and with it the place in their forward pass.
+``recording.record`` runs fn on ``Traced`` arrays, which record every NumPy operation with the rule for its gradient. The record
+gives the true gradient. It also gives the gradient with any one rule replaced by a wrong one. If the learner's vjp returns
+exactly that gradient, the mistake is found, and so is its line in the forward pass.
 
-The rules stand in ``rules.py``, and which is for what in ``dispatch.py``. What cannot be recorded raises ``Unrecorded``, and the
-doctor does without.
+``rules.py`` has the rules, and ``dispatch.py`` maps NumPy functions to rules. A function that cannot be recorded raises
+``Unrecorded``; then the doctor works without a record.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 HERE = str(Path(__file__).parent)
 NUMPY = str(Path(np.__file__).parent)
 
 
 class Unrecorded(Exception):
-    """Something in the forward pass cannot be followed."""
+    """The forward pass has an operation that cannot be recorded."""
 
 
 class Node:
-    """One NumPy operation that was applied.
+    """One NumPy operation of a forward pass.
 
-    kind        its name, such as "tanh" or "matmul"
+    kind        the name of the operation, such as "tanh" or "matmul"
     parents     the nodes of its operands, None for constants
-    operands    their values
-    value       what came out
-    pulls       for each operand, the function from the gradient of the value to that of the operand
-    extra       what rules need besides: slopes, axes
-    site        where in the source it stands; equal for the turns of a loop
+    operands    the values of its operands
+    value       its result
+    pulls       for each operand, the map from the gradient of the value to the gradient of the operand
+    extra       what else its rules need: local derivatives (``slopes``), axes, indices
+    site        the source line that made it, the same in every iteration of a loop
+    number      its position on the tape
     """
 
     __slots__ = ("kind", "parents", "operands", "value", "pulls", "extra", "site", "number")
 
-    def __init__(self, kind, parents, operands, value, pulls, **extra):
+    def __init__(self, kind: str, parents: list[Node | None], operands: list[Any], value: NDArray[Any],
+                 pulls: list[Callable[[Any], Any]], **extra: Any) -> None:
         self.kind, self.parents, self.operands, self.value, self.pulls = kind, parents, operands, value, pulls
-        self.extra, self.site, self.number = extra, None, -1
+        self.extra, self.number = extra, -1
+        self.site: tuple[Any, ...] = ()
 
 
 class Tape:
-    """The nodes in the order in which they were made; ``leaves`` are those of the arguments, ``outputs`` those of the values."""
+    """The nodes of a forward pass, in order.
 
-    def __init__(self):
-        self.nodes, self.leaves, self.outputs = [], [], []
+    leaves      the nodes of the arguments, None for arguments that are not differentiated
+    outputs     the nodes of the outputs, None for outputs that do not depend on an argument
+    """
 
-    def note(self, node):
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.leaves: list[Node | None] = []
+        self.outputs: list[Node | None] = []
+
+    def note(self, node: Node) -> Node:
+        """Append a node, with its number and its place in the source. Returns the node."""
         node.site, node.number = _site(), len(self.nodes)
         self.nodes.append(node)
         return node
 
-    def copy(self):
-        """The same nodes anew, to be changed."""
-        other, anew = Tape(), {None: None}
+    def copy(self) -> Tape:
+        """A tape with copies of all nodes, which can be changed."""
+        other = Tape()
+        copies: dict[Node | None, Node | None] = {None: None}
         for n in self.nodes:
-            anew[n] = node = Node(n.kind, [anew[p] for p in n.parents], n.operands, n.value, n.pulls, **n.extra)
+            copies[n] = node = Node(n.kind, [copies[p] for p in n.parents], n.operands, n.value, n.pulls, **n.extra)
             node.site, node.number = n.site, n.number
             other.nodes.append(node)
-        other.leaves, other.outputs = [anew[n] for n in self.leaves], [anew[n] for n in self.outputs]
+        other.leaves, other.outputs = [copies[n] for n in self.leaves], [copies[n] for n in self.outputs]
         return other
 
-    def gradients(self, cotangents, edits=None, only=None):
-        """{node number: gradient} for every node that the outputs depend on.
+    def gradients(self, cotangents: Sequence[Any], edits: Mapping[tuple[int, int], Callable[[Any], Any]] | None = None,
+                  only: Collection[int] | None = None) -> dict[int, Any]:
+        """{node number: gradient} for every node that influences the outputs.
 
-        edits       {(node number, operand): function of the gradient}, rules to be used instead
-        only        numbers of the nodes whose gradients matter; None: all
+        cotangents  the upstream gradients of the outputs, in their shapes
+        edits       {(node number, operand): map from the gradient of the value to that of the operand}, rules to use instead
+        only        numbers of the nodes whose gradients are needed; None: all
         """
         edits = edits or {}
-        arrived = {}
+        arrived: dict[int, Any] = {}
         for node, c in zip(self.outputs, cotangents):
             if node is not None:
                 arrived[node.number] = arrived.get(node.number, 0) + c
@@ -86,21 +105,23 @@ class Tape:
                         arrived[parent.number] = arrived[parent.number] + dx if parent.number in arrived else dx
         return arrived
 
-    def gradient(self, i, cotangents, edits=None, only=None):
-        """The gradient of argument i."""
+    def gradient(self, i: int, cotangents: Sequence[Any], edits: Mapping[tuple[int, int], Callable[[Any], Any]] | None = None,
+                 only: Collection[int] | None = None) -> NDArray[Any]:
+        """The gradient of argument i, in its shape. The other parameters are those of ``gradients``."""
         leaf = self.leaves[i]
         found = self.gradients(cotangents, edits, only).get(leaf.number)
         return np.zeros(leaf.value.shape) if found is None else np.broadcast_to(found, leaf.value.shape)
 
 
-def _site():
-    """The instructions that led here, from the recorded function down: (code, offset) each."""
-    frame, place = sys._getframe(2), []
+def _site() -> tuple[Any, ...]:
+    """The call stack below the recorded function: (code, instruction offset, line) for each frame."""
+    frame: Any = sys._getframe(2)
+    place = []
     while frame is not None:
         code = frame.f_code
         if code.co_name == "record" and code.co_filename.startswith(HERE):
             break
-        # pytest's word for a frame that is of no interest: what only passes the call on to the function of interest.
+        # pytest's name for a frame to skip: one that only passes the call on.
         if not code.co_filename.startswith((HERE, NUMPY)) and "__tracebackhide__" not in code.co_varnames:
             place.append((code, frame.f_lasti, frame.f_lineno))
         frame = frame.f_back

@@ -1,24 +1,41 @@
-"""Arrays that note on a tape what is done to them."""
+"""Arrays that record on a tape every operation applied to them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .tape import Unrecorded
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def value_of(x):
-    """The plain array behind x."""
+    from .tape import Node, Tape
+
+
+def value_of(x: Any) -> Any:
+    """The plain array behind a ``Traced`` array; anything else unchanged."""
     return x._node.value if isinstance(x, Traced) else x
 
 
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that applies ``function`` to its array."""
+    return lambda self, *args, **given: function(self, *args, **given)
+
+
+def _unrecorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that applies ``function`` to the plain array."""
+    return lambda self, *args, **given: function(self._node.value, *args, **given)
+
+
 class Traced:
-    """An array that notes on a tape what is done to it. It looks like an ndarray as far as forward passes look at one."""
+    """An array that records every operation on a tape. It has the part of ndarray's interface that forward passes use."""
 
     __slots__ = ("_node", "_tape")
     __hash__ = object.__hash__
 
-    def __init__(self, node, tape):
+    def __init__(self, node: Node, tape: Tape) -> None:
         self._node, self._tape = node, tape
 
     shape = property(lambda self: self._node.value.shape)
@@ -37,14 +54,14 @@ class Traced:
         return bool(self._node.value)
 
     def __array__(self, *_, **__):
-        raise Unrecorded("an array was taken out of the record")
+        raise Unrecorded("the forward pass converts an array")
 
     def __float__(self):
-        raise Unrecorded("a number was taken out of the record")
+        raise Unrecorded("the forward pass converts an array to a number")
 
     item = __float__
 
-    # -- what NumPy asks
+    # -- NumPy's protocols
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **given):
         from .dispatch import ufunc_rule
@@ -52,7 +69,7 @@ class Traced:
         if out is not None:
             target = out[0]
             if not isinstance(target, Traced):
-                raise Unrecorded("written into an array that is not followed")
+                raise Unrecorded("the forward pass writes into an array that is not recorded")
             target._node = result._node
             return target
         return result
@@ -96,38 +113,17 @@ class Traced:
 
     # -- methods, through the functions
 
-    def copy(self): return np.multiply(self, 1.0)
-    def astype(self, dtype, **_): return self
-    def dot(self, other): return np.dot(self, other)
-    def sum(self, *args, **given): return np.sum(self, *args, **given)
-    def mean(self, *args, **given): return np.mean(self, *args, **given)
-    def var(self, *args, **given): return np.var(self, *args, **given)
-    def std(self, *args, **given): return np.std(self, *args, **given)
-    def max(self, *args, **given): return np.max(self, *args, **given)
-    def min(self, *args, **given): return np.min(self, *args, **given)
-    def prod(self, *args, **given): return np.prod(self, *args, **given)
-    def cumsum(self, *args, **given): return np.cumsum(self, *args, **given)
-    def cumprod(self, *args, **given): return np.cumprod(self, *args, **given)
-    def diagonal(self, *args, **given): return np.diagonal(self, *args, **given)
-    def trace(self): return np.trace(self)
-    def clip(self, *args, **given): return np.clip(self, *args, **given)
-    def argmax(self, *args, **given): return np.argmax(value_of(self), *args, **given)
-    def any(self, *args, **given): return np.any(value_of(self), *args, **given)
-    def all(self, *args, **given): return np.all(value_of(self), *args, **given)
-    def argsort(self, *args, **given): return np.argsort(value_of(self), *args, **given)
-    def argmin(self, *args, **given): return np.argmin(value_of(self), *args, **given)
-    def reshape(self, *shape, **_): return np.reshape(self, shape[0] if len(shape) == 1 else shape)
-    def ravel(self): return np.reshape(self, -1)
-    def flatten(self): return np.reshape(self, -1)
-    def squeeze(self, axis=None): return np.squeeze(self, axis)
-    def swapaxes(self, a, b): return np.swapaxes(self, a, b)
-    def repeat(self, *args, **given): return np.repeat(self, *args, **given)
-    def take(self, *args, **given): return np.take(self, *args, **given)
-
-    def transpose(self, *axes):
-        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+    copy = _method(lambda x: np.multiply(x, 1.0))
+    astype = _method(lambda x, *_, **__: x)
+    reshape = _method(lambda x, *shape, **_: np.reshape(x, shape[0] if len(shape) == 1 else shape))
+    ravel = flatten = _method(lambda x: np.reshape(x, -1))
+    transpose = _method(lambda x, *axes: np.transpose(x, axes[0] if len(axes) == 1 else axes or None))
+    dot, sum, mean, var, std, max, min, prod, cumsum, cumprod, diagonal, trace, clip, squeeze, swapaxes, repeat, take = map(
+        _method, (np.dot, np.sum, np.mean, np.var, np.std, np.max, np.min, np.prod, np.cumsum, np.cumprod, np.diagonal,
+                  np.trace, np.clip, np.squeeze, np.swapaxes, np.repeat, np.take))
+    any, all, argmax, argmin, argsort = map(_unrecorded, (np.any, np.all, np.argmax, np.argmin, np.argsort))
 
 
-def note(tape, node):
-    """The node put on the tape, and its value as an array that is followed on."""
+def note(tape: Tape, node: Node) -> Traced:
+    """Append the node to the tape. Returns its value as a ``Traced`` array."""
     return Traced(tape.note(node), tape)

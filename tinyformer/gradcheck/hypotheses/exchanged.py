@@ -18,11 +18,11 @@ def other_input(e):
     """The gradient would be right if another input held a changed array of the same shape."""
     if not e.small:
         return []
-    for j, wanted in enumerate(e.subject.wanted):
-        if not wanted or j == e.i or not e.subject.arrays[j].shape:
+    for j, wanted in enumerate(e.checked.wanted):
+        if not wanted or j == e.i or not e.checked.arrays[j].shape:
             continue
-        name = e.subject.names[j]
-        for code, how, change in _changes(e.subject.arrays[j].shape):
+        name = e.checked.names[j]
+        for code, how, change in _changes(e.checked.arrays[j].shape):
             if _fits(e, j, change):
                 return [Finding(code, f"the gradient of {e.name} would be right if {name} were {how}: check how the backward "
                                       f"pass uses {name}", {"array": name})]
@@ -43,7 +43,7 @@ def _fits(e, j, change):
         p = e.points[k]
         arrays = copies(p.arrays)
         arrays[j] = np.ascontiguousarray(change(arrays[j]))
-        candidate = Point(e.subject, arrays, p.eps, copies(p.dys)).true(e.i)
-        if not np.isfinite(candidate).all() or not e.same([candidate], [e.got[k]]):
+        candidate = Point(e.checked, arrays, p.eps, copies(p.dys)).true(e.i)
+        if not np.isfinite(candidate).all() or not e.same([candidate], [e.analytic[k]]):
             return False
     return True

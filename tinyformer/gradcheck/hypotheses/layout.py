@@ -13,7 +13,7 @@ from ..report import Finding
 
 def shape(e):
     """The gradient does not have the shape of the input: look for a change that makes it right."""
-    came = e.got
+    came = e.analytic
     text = f"the gradient of {e.name} has shape {came[0].shape}, expected {e.shape}"
     evidence = {"came": came[0].shape, "expected": e.shape}
 
@@ -40,13 +40,13 @@ def shape(e):
                          else f"it is right with its axes in the order {axes}")
     if came[0].size == math.prod(e.shape) and is_true([g.reshape(e.shape) for g in came]):
         return found("shape", "the numbers are right, so reshape it")
-    for name, index in zip(e.subject.names, e.subject.arrays):
+    for name, index in zip(e.checked.names, e.checked.arrays):
         if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and _again(e, index):
             return found("permuted", f"the forward pass takes rows with {name}, and the backward pass takes rows again, dy[{name}]; "
                                      f"add each gradient to the row it came from instead (np.add.at)")
     for j, other in _others(e, same_shape=False):
         if other[0].shape == came[0].shape and e.same(came, other):
-            return found("swapped", f"this is the gradient of {e.subject.names[j]}: return the gradients in the order of the "
+            return found("swapped", f"this is the gradient of {e.checked.names[j]}: return the gradients in the order of the "
                                     f"inputs")
     return [Finding("shape", text, evidence)]
 
@@ -68,8 +68,8 @@ def _choices(axes):
 
 
 def _others(e, same_shape=True):
-    for j, wanted in enumerate(e.subject.wanted):
-        if wanted and j != e.i and (not same_shape or e.subject.arrays[j].shape == e.shape):
+    for j, wanted in enumerate(e.checked.wanted):
+        if wanted and j != e.i and (not same_shape or e.checked.arrays[j].shape == e.shape):
             yield j, [p.true(j) for p in e.points]
 
 
@@ -78,10 +78,10 @@ def swapped(e):
     for j, other in _others(e):
         if e.fits(other):
             inverted = []
-            if all(not np.any((g != 0) & (t != 0)) and np.any(t == 0) for g, t in zip(e.got, e.true)):
+            if all(not np.any((g != 0) & (t != 0)) and np.any(t == 0) for g, t in zip(e.analytic, e.true)):
                 inverted = [Finding("inverted-mask", f"the gradient of {e.name} is zero where it should be nonzero: is the mask "
                                                      f"inverted?")]
-            other = e.subject.names[j]
+            other = e.checked.names[j]
             return [*inverted, Finding("swapped", f"the gradient of {e.name} is that of {other}: are the two swapped?",
                                        {"array": f"the gradient of {other}"})]
     return []

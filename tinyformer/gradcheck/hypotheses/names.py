@@ -61,7 +61,7 @@ def _fitted(v, shape):
 def terms(e, k, shape):
     """Yield (name, array, code) for each candidate term of shape ``shape`` at point k, which may be added or left out."""
     p = e.points[k]
-    for name, a in (*zip(e.subject.names, p.arrays), *p.names.items()):
+    for name, a in (*zip(e.checked.names, p.arrays), *p.names.items()):
         if isinstance(a, np.ndarray) and a.dtype.kind in "iu" and a.shape == tuple(shape[:-1]) and a.size \
                 and 0 <= a.min() and a.max() < shape[-1]:
             onehot = np.eye(shape[-1])[a]

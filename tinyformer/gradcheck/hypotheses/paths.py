@@ -34,13 +34,13 @@ def uses(e):
     for n, k in first:
         others = {(m.number, j): None for m, j in first if (m.number, j) != (n.number, k)}
         columns.append(np.concatenate([np.ravel(_only(record, point, others)) for point in range(len(e.points))]))
-    columns, got = np.array(columns).T, np.concatenate([g.ravel() for g in e.got])
-    scale = np.max(np.abs(got))
+    columns, analytic = np.array(columns).T, np.concatenate([g.ravel() for g in e.analytic])
+    scale = np.max(np.abs(analytic))
     matter = np.max(np.abs(columns), axis=0) > 1e-9 * scale
-    if matter.sum() < 2 or len(got) < 2 * matter.sum():
+    if matter.sum() < 2 or len(analytic) < 2 * matter.sum():
         return []
-    c, _, rank, _ = np.linalg.lstsq(columns[:, matter], got, rcond=1e-9)
-    if rank < matter.sum() or np.max(np.abs(columns[:, matter] @ c - got)) > e.tol * scale or np.allclose(c, 1, atol=1e-5):
+    c, _, rank, _ = np.linalg.lstsq(columns[:, matter], analytic, rcond=1e-9)
+    if rank < matter.sum() or np.max(np.abs(columns[:, matter] @ c - analytic)) > e.tol * scale or np.allclose(c, 1, atol=1e-5):
         return []
     kept = [(n, k) for (n, k), m in zip(first, matter) if m]
     counts = [round(float(v), 6) for v in c]
@@ -84,7 +84,7 @@ def _are(uses):
 def empty_use(e):
     """Zero everywhere, because the only use that is counted gives zero, for example the one of the initial state."""
     record = record_of(e)
-    if record is None or any(g.any() for g in e.got):
+    if record is None or any(g.any() for g in e.analytic):
         return []
     _, used = _through(record.tapes[0], record.tapes[0].leaves[e.i])
     used = [(n, k) for n, k in used if n.number in record.reached]
@@ -195,7 +195,7 @@ def duplicated(e):
     record = record_of(e)
     if record is None or not e.shape:
         return []
-    leaf, width = record.tapes[0].leaves[e.i], e.got[0][0].size
+    leaf, width = record.tapes[0].leaves[e.i], e.analytic[0][0].size
     taken = [n for n in record.tapes[0].nodes if n.kind in ("getitem", "take") and n.parents[0] is leaf and _looked_up(n, width)]
     rows = [(n.number, place, row) for n in taken for place, row in
             enumerate(n.extra["source"].reshape(-1, width)[:, 0] // width)]
@@ -208,9 +208,9 @@ def duplicated(e):
         left, which, times = np.unique(np.array([np.concatenate([np.reshape(a[n], (-1, width))[place] for a in arrived])
                                                  for n, place, r in rows if r == row]).round(12).T, axis=1, return_inverse=True,
                                        return_counts=True)          # several places may get the same
-        right = np.concatenate([np.ravel((g - t)[row]) for g, t in zip(e.got, rest)])
+        right = np.concatenate([np.ravel((g - t)[row]) for g, t in zip(e.analytic, rest)])
         c, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
-        off = np.max(np.abs(left @ c - right)) > e.tol * max(np.max(np.abs(g)) for g in e.got)
+        off = np.max(np.abs(left @ c - right)) > e.tol * max(np.max(np.abs(g)) for g in e.analytic)
         if rank < len(c) or len(right) <= len(c) or off:
             return []
         whole = np.round(c)
@@ -266,9 +266,9 @@ def lost_path(e, known=False, loops=False):
             scale = max(np.max(np.abs(r)) for r in record.right)
             if max(np.max(np.abs(s)) for s in share) < 1e-6 * scale or max(np.max(np.abs(w)) for w in without) < 1e-6 * scale:
                 continue
-            b = multiple(e, [g - w for g, w in zip(e.got, without)], share)
+            b = multiple(e, [g - w for g, w in zip(e.analytic, without)], share)
             lost = e.fits(without)
-            if not lost and (b is None or abs(b - 1) < 1e-5 or e.got[0].size < 3):
+            if not lost and (b is None or abs(b - 1) < 1e-5 or e.analytic[0].size < 3):
                 continue
             if not lost and not any(abs(b - v) < 1e-5 for v in (-1, 2, 0.5, -2)) and not name_of(abs(b), e):
                 continue

@@ -10,7 +10,7 @@ from .support import written_over
 
 
 def named_factor(e):
-    """got = true ⊙ r, where r is a named quantity or its reciprocal."""
+    """analytic = true ⊙ r, where r is a named quantity or its reciprocal."""
     ratios, seen = _ratios(e)
     if ratios is None:
         return []
@@ -22,7 +22,7 @@ def named_factor(e):
 
 def _ratios(e):
     ratios, seen = [], []
-    for g, t in zip(e.got, e.true):
+    for g, t in zip(e.analytic, e.true):
         use = np.isfinite(t) & (np.abs(t) > 1e-6 * np.max(np.abs(t), initial=0, where=np.isfinite(t)))
         if use.sum() < 3 or np.max(np.abs(g), initial=0, where=~use & np.isfinite(t)) > 1e-5 * np.max(np.abs(g), initial=0):
             return None, None
@@ -74,7 +74,7 @@ def _local(e, name):
 
 
 def output_factor(e):
-    """got = Jᵀ (r ⊙ dy): the backward pass first multiplies the upstream gradient by a wrong factor r."""
+    """analytic = Jᵀ (r ⊙ dy): the backward pass first multiplies the upstream gradient by a wrong factor r."""
     if not e.small or len(e.points[0].values) > 1:
         return []
     ratios = []
@@ -109,7 +109,7 @@ def output_factor(e):
 
 
 def row_scale(e):
-    """got = true ⊙ r, where r is constant along one axis."""
+    """analytic = true ⊙ r, where r is constant along one axis."""
     ratios, seen = _ratios(e)
     if ratios is None or not e.shape or not _whatever_comes(e):
         return []
@@ -167,17 +167,17 @@ def elementwise(e):
 
 
 def difference(e):
-    """got = true + c · B, where B is a named array and c is one number or one for each row; or c is constant along an axis."""
-    if len(e.shape) == 0 or e.got[0].size < 4 or not all(np.isfinite(t).all() for t in e.true):
+    """analytic = true + c · B, where B is a named array and c is one number or one for each row; or c is constant along an axis."""
+    if len(e.shape) == 0 or e.analytic[0].size < 4 or not all(np.isfinite(t).all() for t in e.true):
         return []
-    D = [g - t for g, t in zip(e.got, e.true)]
-    scale = max(np.max(np.abs(g)) for g in e.got)
+    D = [g - t for g, t in zip(e.analytic, e.true)]
+    scale = max(np.max(np.abs(g)) for g in e.analytic)
     term = _term(e, D, scale)
     if term:
         return term
     for axis in reversed(range(len(e.shape))):
         if e.shape[axis] > 2 and all(_even(d, axis, e.tol * scale) and np.max(np.abs(d)) > 1e3 * e.tol * scale for d in D) \
-                and all(np.max(np.abs(t.sum(axis=axis))) <= e.tol * scale for t in e.true) and e.got[0].size > e.shape[axis]:
+                and all(np.max(np.abs(t.sum(axis=axis))) <= e.tol * scale for t in e.true) and e.analytic[0].size > e.shape[axis]:
             return [Finding("mean-term", f"the gradient of {e.name} differs from the right one by a constant along axis {axis}: "
                                          f"is the mean's term missing or wrong?", {"axis": axis})]
     return []
@@ -195,7 +195,7 @@ def _term(e, D, scale):
                 return [Finding("variance-term", f"the gradient of {e.name} has a component along {name}, which a norm or a "
                                                  f"standard deviation removes: is the term of that norm missing?",
                                 {"array": name})]
-            if name == f"softmax({e.name})" and _another_each_row(D[0], arrays[0]) and not _few(e.got[0]) \
+            if name == f"softmax({e.name})" and _another_each_row(D[0], arrays[0]) and not _few(e.analytic[0]) \
                     and all(_sums_to_zero(t, e.tol * scale) for t in e.true):
                 return [Finding("softmax-diagonal", f"the gradient of {e.name} lacks a multiple of {name} in each row: the "
                                                     f"Jacobian of the softmax is diag(p) − p pᵀ, not only its diagonal",
@@ -210,7 +210,7 @@ def _at_right_angles(e, arrays):
     def along(gradient, array, axis):
         lengths = np.sqrt(np.sum(gradient ** 2, axis=axis) * np.sum(array ** 2, axis=axis))
         return np.max(np.abs(np.sum(gradient * array, axis=axis)) / np.maximum(lengths, 1e-300))
-    return any(all(along(t, a, axis) < 1e-3 < 3e-2 < along(g, a, axis) for t, g, a in zip(e.true, e.got, arrays))
+    return any(all(along(t, a, axis) < 1e-3 < 3e-2 < along(g, a, axis) for t, g, a in zip(e.true, e.analytic, arrays))
                for axis in (-1, None))
 
 

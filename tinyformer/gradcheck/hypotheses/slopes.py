@@ -1,6 +1,6 @@
 """An elementwise step with any wrong derivative: solve for the local derivatives that the learner must have used.
 
-    got = rest + L (s ⊙ a)        a: upstream gradient of the step, L: linear map from the step to the input, s: unknown
+    analytic = rest + L (s ⊙ a)        a: upstream gradient of the step, L: linear map from the step to the input, s: unknown
 
 L is known, so there are more equations than unknowns. If they have a solution, everything else is right and s is wrong.
 """
@@ -73,8 +73,8 @@ def _solve(e, record, node, source):
             return None
         cut = tape.gradient(e.i, dys, {key: (lambda dz, shape=node.operands[key[1]].shape: np.zeros(shape))
                                        for key in zero if node.parents[key[1]] is not None})
-        got = np.asarray(p.pull(copies(dys))[e.i], np.float64)
-        equations.append((ways * np.ravel(np.broadcast_to(arrived, node.value.shape)), np.ravel(got - cut)))
+        analytic = np.asarray(p.pull(copies(dys))[e.i], np.float64)
+        equations.append((ways * np.ravel(np.broadcast_to(arrived, node.value.shape)), np.ravel(analytic - cut)))
     left, right = np.concatenate([a for a, _ in equations]), np.concatenate([b for _, b in equations])
     s, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
     fits = rank == m and len(right) >= 1.5 * m and np.max(np.abs(left @ s - right)) <= e.tol * np.max(np.abs(right))

@@ -10,13 +10,13 @@ from ..report import Finding
 def masks(e):
     """Compare the zeros of the gradient with those of the true one, where all other entries agree."""
     right = [_nonzero(t, t) for t in e.true]
-    came = [_nonzero(g, t) for g, t in zip(e.got, e.true)]
+    came = [_nonzero(g, t) for g, t in zip(e.analytic, e.true)]
     if any(r.size == 0 for r in right):
         return []
     extra = [c & ~r for c, r in zip(came, right)]
     lost = [r & ~c for c, r in zip(came, right)]
     both = [c & r for c, r in zip(came, right)]
-    agree = all(np.max(np.abs(g - t), initial=0, where=b) <= e.tol * np.max(np.abs(t)) for g, t, b in zip(e.got, e.true, both))
+    agree = all(np.max(np.abs(g - t), initial=0, where=b) <= e.tol * np.max(np.abs(t)) for g, t, b in zip(e.analytic, e.true, both))
     count = int(extra[0].sum()), int(lost[0].sum())
     where = {"entries": [tuple(int(n) for n in i) for i in np.argwhere(extra[0] | lost[0])[:5]]}
     if not any(map(np.any, both)) and any(map(np.any, extra)) and any(map(np.any, lost)):
@@ -44,7 +44,7 @@ def _nonzero(a, scale):
 def one_place(e):
     """An input that is broadcast, whose gradient comes from only one of its copies."""
     values = e.points[0].values
-    if len(values) != 1 or values[0].ndim < len(e.shape) or values[0].size <= e.got[0].size:
+    if len(values) != 1 or values[0].ndim < len(e.shape) or values[0].size <= e.analytic[0].size:
         return []
     lead = values[0].ndim - len(e.shape)
     for axis in range(values[0].ndim):

@@ -26,12 +26,12 @@ def wrong_weights(e):
             continue
         count = len(TERMS[kind](record.tapes[0].nodes[numbers[0]]))
         columns = []
-        for point, got in enumerate(e.got):
+        for point, analytic in enumerate(e.analytic):
             nodes = [record.tapes[point].nodes[n] for n in numbers]
             rest = record.gradient(point, {(n.number, operand): _nothing(n) for n in nodes})
             parts = [record.gradient(point, {(n.number, operand): TERMS[kind](n)[j][2] for n in nodes}) - rest
                      for j in range(count)]
-            columns.append(np.stack([*(p.ravel() for p in parts), (got - rest).ravel()], axis=1))
+            columns.append(np.stack([*(p.ravel() for p in parts), (analytic - rest).ravel()], axis=1))
         findings = _reported(e, record, numbers[0], np.concatenate(columns), TERMS[kind](record.tapes[0].nodes[numbers[0]]))
         if findings:
             return findings
@@ -47,7 +47,7 @@ def _reported(e, record, number, equations, terms):
     if len(right) < 4 * left.shape[1]:
         return []
     w, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
-    scale = max(np.max(np.abs(g)) for g in e.got)
+    scale = max(np.max(np.abs(g)) for g in e.analytic)
     if rank < left.shape[1] or np.max(np.abs(left @ w - right)) > e.tol * scale or not abs(w[0]) > 1e-5:
         return []
     k, w = w[0], w / w[0]
@@ -61,7 +61,7 @@ def _reported(e, record, number, equations, terms):
         how = "is missing" if abs(w[j]) < 1e-5 else f"has the factor {w[j]:.4g}, expected 1"
         line = record.line(number)
         code = missing if abs(w[j]) < 1e-5 else other
-        if code == "softmax-diagonal" and one_in_each_row(e.got[0]):
+        if code == "softmax-diagonal" and one_in_each_row(e.analytic[0]):
             return []
         findings.setdefault(code, Finding(code, f"{words} {how}" + (f" ({line})" if line else ""),
                                           {"line": line, "weight": float(w[j])}))

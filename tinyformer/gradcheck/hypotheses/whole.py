@@ -12,7 +12,7 @@ from ..function_forms import copies
 
 def zero(e):
     """The gradient is zero at every point, and the true one is not."""
-    if all(not g.any() for g in e.got):
+    if all(not g.any() for g in e.analytic):
         return [Finding("zero", f"the gradient of {e.name} is zero everywhere, but the value depends on it")]
     return []
 
@@ -29,7 +29,7 @@ def upstream(e):
 
     rng = np.random.default_rng(0)
     others = [rng.standard_normal(d.shape) for d in p.dys]
-    g, none = e.got[0], given([0 * d for d in p.dys])
+    g, none = e.analytic[0], given([0 * d for d in p.dys])
     twice, other = given([2.5 * d for d in p.dys]), given(others)
     both = given([d + o for d, o in zip(p.dys, others)])
     scale = np.max(np.abs([g, twice, other, both]), initial=0)
@@ -45,7 +45,7 @@ def upstream(e):
     else:
         how, what = "not linear", f"is not linear in {dy}: doubling dy does not double the result"
     findings = [Finding("upstream", f"the gradient of {e.name} {what}", {"how": how})]
-    if how == "not linear" and any((g != 0).any() and np.any((g != 0) & (t == 0)) for g, t in zip(e.got, e.true)):
+    if how == "not linear" and any((g != 0).any() and np.any((g != 0) & (t == 0)) for g, t in zip(e.analytic, e.true)):
         findings.append(Finding("mask", f"the mask of the gradient of {e.name} seems to use the sign of {dy}: it should use "
                                         f"the sign of the input"))
     return findings
@@ -53,7 +53,7 @@ def upstream(e):
 
 def factor(e):
     """The gradient is one number times the true one, the same number at every point."""
-    k = multiple(e, e.got, e.true)
+    k = multiple(e, e.analytic, e.true)
     if k is None:
         return []
     findings = []
@@ -73,10 +73,10 @@ def factor(e):
 
 def varying_factor(e):
     """At each point the gradient is one number times the true one, but the number differs from point to point."""
-    if e.got[0].size < 3:
+    if e.analytic[0].size < 3:
         return []
     each = []
-    for g, t in zip(e.got, e.true):
+    for g, t in zip(e.analytic, e.true):
         k = float(np.vdot(g, t) / max(np.vdot(t, t), 1e-300))
         if not np.isfinite(t).all() or not g.any() or np.max(np.abs(g - k * t)) > e.tol * np.max(np.abs(g)):
             return []
@@ -134,7 +134,7 @@ def name_of(k, e):
                   (f"√({n - 1}/{text})", math.sqrt((n - 1) / n)), (f"2/{text}", 2 / n), (f"{text}/2", n / 2),
                   (f"{text}²", n * n),
                   (f"1/{text}²", 1 / n / n)]
-    numbers = {**{n: v for n, v in e.points[0].names.items()}, **e.subject.options}
+    numbers = {**{n: v for n, v in e.points[0].names.items()}, **e.checked.options}
     for n, v in numbers.items():
         if isinstance(v, (float, int, np.floating)) and not isinstance(v, bool) and v not in (0, 1):
             names += [(n, v), (f"1/{n}", 1 / v), (f"1 − {n}", 1 - v), (f"1/(1 − {n})", 1 / (1 - v)), (f"{n}²", v * v),

@@ -75,7 +75,7 @@ def _tables(record, point, numbers, operand):
 
 def _reported(e, record, hits):
     """The findings of the preferred hit."""
-    if one_in_each_row(e.got[0]):
+    if one_in_each_row(e.analytic[0]):
         hits = [hit for hit in hits if "softmax-diagonal" not in hit[1]]
     if not hits:
         return []
@@ -110,8 +110,8 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
         first = record.gradient(0, edits)
         if np.shape(first) != e.shape:
             return False
-        scale = np.vdot(first, e.got[0]) / max(np.vdot(first, first), 1e-300)
-        if np.max(np.abs(e.got[0] - scale * first)) > e.tol * np.max(np.abs(e.got[0])) or e.same([first], [record.right[0]]):
+        scale = np.vdot(first, e.analytic[0]) / max(np.vdot(first, first), 1e-300)
+        if np.max(np.abs(e.analytic[0] - scale * first)) > e.tol * np.max(np.abs(e.analytic[0])) or e.same([first], [record.right[0]]):
             return False
         candidates = [first]
         for point in range(1, len(e.points)):
@@ -119,16 +119,16 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
             if at is None:
                 return False
             candidates.append(record.gradient(point, at))
-            if np.max(np.abs(e.got[point] - scale * candidates[-1])) > e.tol * np.max(np.abs(e.got[point])):
+            if np.max(np.abs(e.analytic[point] - scale * candidates[-1])) > e.tol * np.max(np.abs(e.analytic[point])):
                 return False
     except ValueError:                                      # incompatible shapes
         return False
     if _left_out(e, record, edits):
         return False                                        # a missing path, which another hypothesis reports
-    k = multiple(e, e.got, candidates)
-    if k is None and e.got[0].size == 1 and e.fits(candidates):
+    k = multiple(e, e.analytic, candidates)
+    if k is None and e.analytic[0].size == 1 and e.fits(candidates):
         k = 1.0
-    if k is not None and (abs(k - 1) < 1e-5 or e.got[0].size > 2 and name_of(abs(k), e)):
+    if k is not None and (abs(k - 1) < 1e-5 or e.analytic[0].size > 2 and name_of(abs(k), e)):
         hits.append((abs(k - 1) > 1e-5, codes, says, number, k if abs(k - 1) > 1e-5 else 1.0))
         return True
     return False
