@@ -72,7 +72,7 @@ def changes_cotangent(dL, x, target):
     (mse_with(lambda dL, x, t: tuple(np.random.random() * g for g in right(dL, x, t))), "nondeterministic|stale",
      "second|random"),
     (mse_with(lambda dL, x, t: (np.log(-np.abs(x)), t)), "nonfinite", "the gradient of x is nan"),
-    (mse_with(changes_cotangent), "mutates", "vjp changes the gradient that it is given"),
+    (mse_with(changes_cotangent), "mutates", "vjp changes the upstream gradient in place"),
     (mse_with(raises), "error", "ValueError: matmul: "),
     (mse_with(lambda dL, x, t: 1 / 0), "error", "ZeroDivisionError: division by zero"),
     (changes_input, "mutates", "your function changes its input x"),

@@ -26,8 +26,8 @@ ATTACKS = {
     "_exit": ("import os; os._exit(0)", "", "ended Python itself (exit code 0)"),
     "_exit in the call": ("import os", "os._exit(0)", "ended Python itself (exit code 0)"),
     "exec": ("import os, sys; os.execv(sys.executable, [sys.executable, '-c', ''])", "", "ended Python itself"),
-    "an exit at the end": ("import atexit, os; atexit.register(os._exit, 0)", "", "differ"),
-    "a loop at the end": ("import atexit\n@atexit.register\ndef _last():\n    while True: pass", "", "differ"),
+    "an exit at the end": ("import atexit, os; atexit.register(os._exit, 0)", "", "wrong in x"),
+    "a loop at the end": ("import atexit\n@atexit.register\ndef _last():\n    while True: pass", "", "wrong in x"),
     "a loop": ("while True: pass", "", "still running after 1 seconds: is there a loop without an end?; it was in line 2"),
     "a loop in the call": ("", "while True: pass", "still running after 1 seconds"),
     "a loop that catches all": ("", "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
@@ -48,18 +48,18 @@ ATTACKS = {
     "an error without a text": ("class Odd(Exception):\n    def __str__(self): return 1 / 0", "raise Odd",
                                 "Odd: (its __str__ raises ZeroDivisionError)"),
     "a message of megabytes": ("", "raise ValueError('é' * 3_000_000)", "… (cut; 3,000,000 characters in all)"),
-    "warnings as errors": ("import warnings; warnings.simplefilter('error')", "", "differ"),
-    "NumPy's errors": ("np.seterr(all='raise')", "np.seterr(all='raise')", "differ"),
-    "another folder": ("import os, sys; os.chdir('/'); sys.path.clear()", "", "differ"),
-    "settings": ("np.set_printoptions(precision=1, threshold=1); np.random.seed(0)", "", "differ"),
-    "closed output": ("import sys; sys.stdout.close(); sys.stderr.close(); sys.__stdout__.close()", "", "differ"),
+    "warnings as errors": ("import warnings; warnings.simplefilter('error')", "", "wrong in x"),
+    "NumPy's errors": ("np.seterr(all='raise')", "np.seterr(all='raise')", "wrong in x"),
+    "another folder": ("import os, sys; os.chdir('/'); sys.path.clear()", "", "wrong in x"),
+    "settings": ("np.set_printoptions(precision=1, threshold=1); np.random.seed(0)", "", "wrong in x"),
+    "closed output": ("import sys; sys.stdout.close(); sys.stderr.close(); sys.__stdout__.close()", "", "wrong in x"),
     "closed files": ("import os; os.closerange(0, 100)", "", "ended Python itself|closed the files"),
     "a thread": ("import threading\ndef _forever():\n    while True: pass\n"
-                 "threading.Thread(target=_forever).start()", "", "differ"),
-    "a fork": ("import os; os.fork()", "", "differ"),
-    "a verdict on stdout": (f"import os; os.write(1, {FORGED}.encode()); print({FORGED})", "", "differ"),
+                 "threading.Thread(target=_forever).start()", "", "wrong in x"),
+    "a fork": ("import os; os.fork()", "", "wrong in x"),
+    "a verdict on stdout": (f"import os; os.write(1, {FORGED}.encode()); print({FORGED})", "", "wrong in x"),
     "a verdict on every file": (f"import os\nfor _n in range(3, 30):\n    try: os.write(_n, {FORGED}.encode())\n"
-                                f"    except OSError: pass", "", "differ"),
+                                f"    except OSError: pass", "", "wrong in x"),
     "another NumPy": ("np.allclose = lambda *a, **k: True", "", "replaces numpy.allclose"),
     "another builtin": ("import builtins; builtins.max = lambda *a, **k: 0", "", "replaces builtins.max|checker itself failed"),
     "another tinyformer": ("from tinyformer.gradcheck.report import Report; Report.ok = True", "",
@@ -155,4 +155,4 @@ def test_output_of_megabytes_is_cut_and_counted(tmp_path):
 def test_output_that_python_does_not_see_ends_too(tmp_path):
     path = written(tmp_path, "import os; os.write(1, b'x' * (1 << 24)); os.write(2, b'y' * (1 << 24))", "")
     answer, = run("tinyformer.gradcheck.check_file", [[str(path), None, 0, 10]], 10)
-    assert "differ" in said(answer)
+    assert "wrong in x" in said(answer)
