@@ -11,7 +11,7 @@ from tinyformer.book import Book, cells, solved, stub
 from tinyformer.learn import EXERCISES, Unsolved
 
 BOOK = Book()
-CHAPTERS = pytest.mark.parametrize("chapter", BOOK.sources(), ids=lambda path: path.stem)
+CHAPTERS = pytest.mark.parametrize("chapter", BOOK.with_notebooks(), ids=lambda path: path.stem)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import pytest
 import tinyformer as tfm
 from tinyformer.data import synthetic
 
-TASKS = ("xor", "spirals", "copy", "reverse", "sort", "add")
+TASKS = ("xor", "spirals", "digits", "copy", "reverse", "sort", "add")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -19,6 +19,19 @@ def test_the_same_generator_gives_the_same_examples(task):
     tfm.seed(5)
     np.testing.assert_array_equal(first, make(50)[0])
     assert all(len(part) == 0 for part in make(0, 1))
+
+
+def test_digits_are_pictures_of_what_their_labels_say():
+    x, y = synthetic.digits(400, 0, noise=0)
+    assert x.shape == (400, 784) and x.dtype == np.float32 and y.dtype == np.int64 and set(y) == set(range(10))
+    assert set(np.unique(x)) == {0, 1}
+    for picture, digit in zip(x.reshape(-1, 28, 28), y):
+        ink = picture[picture.any(axis=1)][:, picture.any(axis=0)]                  # the glyph alone
+        rows = ink[ink.shape[0] // 10::ink.shape[0] // 5][:5]
+        dots = rows[:, ink.shape[1] // 6::ink.shape[1] // 3][:, :3]
+        assert "".join(str(int(dot)) for dot in dots.ravel()) == synthetic.FONT[digit]
+    noisy, _ = synthetic.digits(400, 0, noise=0.2)
+    assert (noisy - x).std() == pytest.approx(0.2, rel=0.01)
 
 
 def test_xor():

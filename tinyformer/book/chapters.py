@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+GUIDES = ("quick-start",)
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONS = re.compile(r"\A(?::[\w-]+:[^\n]*\n)+\n*")
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n(.*?)^\1### END SOLUTION\n?", re.MULTILINE | re.DOTALL)
@@ -33,6 +34,10 @@ class Book:
     def sources(self):
         """The chapters' files in the order of their numbers."""
         return sorted(self.chapters.glob("[0-9][0-9]-*.md"))
+
+    def with_notebooks(self):
+        """The chapters, and the other pages whose cells run and that have a notebook."""
+        return [*self.sources(), *(self.chapters / f"{name}.md" for name in GUIDES if (self.chapters / f"{name}.md").is_file())]
 
 
 def cells(text):

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 
 from ..files import replace_file
-from .chapters import stub
+from .chapters import GUIDES, stub
 
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
@@ -20,6 +20,7 @@ BOXES = ("note", "tip", "important", "warning", "admonition", "seealso")
 LABEL = re.compile(r"^\([\w.:-]+\)=\n", re.MULTILINE)
 INDEX = re.compile(r"^```\{index\}[^\n]*\n```$\n*", re.MULTILINE)                # a notebook has none
 ROLE = re.compile(r"\{(?P<name>[\w-]+)\}`(?P<text>[^`<]*?)(?:\s*<(?P<target>[^>]*)>)?`")
+WITH_NOTEBOOK = re.compile(rf"(?:[0-9][0-9]-[\w-]+|{'|'.join(GUIDES)})\.md")
 LINK = re.compile(r"\]\((?P<file>[\w./-]+?)(?P<anchor>#[\w-]+)?\)")
 
 
@@ -45,7 +46,7 @@ def notebook(path):
 
 
 def write(book):
-    """Write the notebook of every chapter, remove those that have none any more, and return what has changed."""
+    """Write the notebook of every chapter and guide, remove those that have none any more, and return what has changed."""
     changed = stale(book)
     for path, text in changed.items():
         if text is None:
@@ -57,7 +58,7 @@ def write(book):
 
 def stale(book):
     """{notebook's path: what it should hold, or None where there should be none} for every one that is not as it should be."""
-    wanted = {book.notebooks / f"{source.stem}.ipynb": notebook(source) for source in book.sources()}
+    wanted = {book.notebooks / f"{source.stem}.ipynb": notebook(source) for source in book.with_notebooks()}
     present = {path: path.read_text(encoding="utf-8") for path in book.notebooks.glob("*.ipynb")}
     return {path: wanted.get(path) for path in sorted({*wanted, *present}) if wanted.get(path) != present.get(path)}
 
@@ -96,9 +97,9 @@ def _role(match):
 
 
 def _link(match):
-    """Links between chapters lead to the other notebook, all other files lie in chapters/."""
+    """Links between chapters and guides lead to the other notebook, all other files lie in chapters/."""
     file, anchor = match["file"], match["anchor"] or ""
-    if re.fullmatch(r"[0-9][0-9]-[\w-]+\.md", file):
+    if WITH_NOTEBOOK.fullmatch(file):
         return f"]({file[:-3]}.ipynb)"
     if "://" in file or file.startswith(("/", "#", "..")):
         return match[0]

@@ -29,6 +29,28 @@ def spirals(n, rng=None, arms=2, turns=1.0, noise=0.02):
     return x.astype(np.float32), y
 
 
+# Each digit as five rows of three dots.
+FONT = ("111101101101111", "010110010010111", "111001111100111", "111001111001111", "101101111001001",
+        "111100111001111", "111100111101111", "111001001001001", "111101111101111", "111101111001111")
+
+
+def digits(n, rng=None, noise=0.35):
+    """Pictures of digits in the form of MNIST, and the digits 0 … 9 that they show.
+
+    x float32 (N, 784), rows of 28 × 28 gray values: ink 1 and paper 0, plus normal noise with standard deviation ``noise``. y int64 (N,).
+    A digit has five rows of three dots. Its size is random, and so is its place, up to 4 pixels from the middle in each direction.
+    """
+    rng = generator(rng)
+    y, x = rng.integers(0, 10, n), np.zeros((n, 28, 28), np.float32)
+    for picture, digit in zip(x, y):
+        glyph = np.array(list(FONT[digit]), np.float32).reshape(5, 3)
+        glyph = glyph.repeat(rng.integers(3, 5), axis=0).repeat(rng.integers(4, 7), axis=1)
+        top, left = (28 - np.array(glyph.shape)) // 2 + rng.integers(-4, 5, 2)
+        picture[top:top + len(glyph), left:left + glyph.shape[1]] = glyph
+    x += rng.normal(scale=noise, size=x.shape)
+    return x.reshape(n, 784), y
+
+
 def copy(n, rng=None, length=10, symbols=10):
     """Rows of symbols 0 … ``symbols`` − 1, and the same rows."""
     x = generator(rng).integers(0, symbols, (n, length))

@@ -14,6 +14,7 @@ from typing import Any, Iterable, Iterator
 from docutils import nodes
 from sphinx import addnodes
 
+from ..chapters import GUIDES
 from .commands import anchor, commands
 from .docstrings import as_rst
 from .names import every_name
@@ -138,13 +139,18 @@ def add_lists(app: Any, tree: nodes.document, page: str) -> None:
             if chapters and not isinstance(entry.parent, addnodes.desc_content):            # methods are within their class
                 entry[-1] += _list("In the book: ", [(nodes.Text(app.env.titles[chapter].astext()),
                                                       app.builder.get_relative_uri(page, chapter)) for chapter in chapters])
-    elif page[:2].isdigit():
+    elif _runs(page):
         entries = app.env.get_domain("py").objects
         names = [(nodes.literal("", path.removeprefix("tinyformer.")),
                   f"{app.builder.get_relative_uri(page, entries[path].docname)}#{entries[path].node_id}")
                  for path in sorted(app.env.tinyformer_used.get(page, ())) if path in entries]
         if names:
             next(iter(tree.findall(nodes.section))).append(_list("In the reference: ", names))
+
+
+def _runs(page: str) -> bool:
+    """Whether the page is a chapter or a guide."""
+    return page[:2].isdigit() or page in GUIDES
 
 
 def _list(heading: str, links: list[tuple[nodes.Node, str]]) -> nodes.paragraph:
@@ -157,7 +163,7 @@ def _list(heading: str, links: list[tuple[nodes.Node, str]]) -> nodes.paragraph:
 def _chapters_with(env: Any, paths: list[str]) -> list[str]:
     """The first chapters that use one of ``paths``."""
     used = env.tinyformer_used
-    return [page for page in sorted(used) if page[:2].isdigit() and any(path in used[page] for path in paths)][:MOST]
+    return [page for page in sorted(used) if _runs(page) and any(path in used[page] for path in paths)][:MOST]
 
 
 # ------------------------------------------------------------------------------------------------ wiring
