@@ -63,7 +63,7 @@ def _as_float(value: Any) -> float | None:
     try:
         return float(value)
     except OverflowError:
-        return math.inf if int(value) > 0 else -math.inf
+        return math.inf if int(math.floor(value)) > 0 else -math.inf
 
 
 def _message(owner: Any, name: str, value: Any, expected: str) -> str:

@@ -141,8 +141,8 @@ def test_dropout_acts_on_the_weights_in_training_alone(rng, need_weights):
 def test_bad_arguments():
     with pytest.raises(ValueError, match="embed_dim is 6, expected a multiple of num_heads 4"):
         nn.MultiheadAttention(6, 4)
-    with pytest.raises(ValueError, match="kdim is 3 and vdim None; key and value must have embed_dim 4 features"):
-        nn.MultiheadAttention(4, 2, kdim=3)
+    with pytest.raises(ValueError, match="MultiheadAttention: kdim is 0, expected an integer of at least 1"):
+        nn.MultiheadAttention(4, 2, kdim=0)
     with pytest.raises(ValueError, match="dropout is 2, expected 0 ≤ dropout ≤ 1"):
         nn.MultiheadAttention(4, 2, dropout=2)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tinyformer as tfm
 from tinyformer import ops
 from tinyformer.gradcheck import check
 from tinyformer.nn import functional as F
@@ -45,7 +46,9 @@ def test_classes_stand_on_the_second_axis(rng):
 
 def test_dropout_is_the_input_itself_when_nothing_is_dropped(rng):
     x = rng.normal(size=(30, 40))
-    assert F.dropout(x, 0.5, training=False) is x and F.dropout(x, 0.0) is x
+    given = tfm.tensor(x)
+    assert F.dropout(given, 0.5, training=False) is given and F.dropout(given, 0.0) is given
+    np.testing.assert_array_equal(F.dropout(x, 0.0).data, x)                    # an array becomes a tensor
     assert 0.3 < (np.asarray(F.dropout(x, 0.5)) == 0).mean() < 0.7
 
 

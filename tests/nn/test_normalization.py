@@ -70,11 +70,11 @@ def test_state():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="LayerNorm: normalized_shape is -1, expected at least 1"):
+    with pytest.raises(ValueError, match="LayerNorm: normalized_shape is -1, expected an integer of at least 1"):
         nn.LayerNorm((3, -1))
-    with pytest.raises(TypeError, match="RMSNorm: normalized_shape is '8', expected a whole number"):
+    with pytest.raises(TypeError, match="RMSNorm: normalized_shape is '8', expected an integer of at least 1"):
         nn.RMSNorm("8")
-    with pytest.raises(TypeError, match="BatchNorm1d: num_features is True, expected a whole number"):
+    with pytest.raises(TypeError, match="BatchNorm1d: num_features is True, expected an integer of at least 1"):
         nn.BatchNorm1d(True)
     with pytest.raises(ValueError, match=r"layer_norm: x has shape \(2, 5\), .* normalized_shape \(4,\)"):
         nn.LayerNorm(4)(np.ones((2, 5)))

@@ -75,7 +75,7 @@ def test_float32_stays(rng):
     (lambda layer: layer(np.zeros((5, 2, 4))), ValueError,
      r"LSTM: x has shape \(5, 2, 4\), expected \(T, B, I\), or \(T, I\), with I = 3"),
     (lambda layer: layer(np.zeros(3)), ValueError, r"x has shape \(3,\)"),
-    (lambda layer: layer(np.zeros((0, 2, 3))), ValueError, "x has no time"),
+    (lambda layer: layer(np.zeros((0, 2, 3))), ValueError, r"x has shape \(0, 2, 3\) with no time step"),
     (lambda layer: layer(np.zeros((5, 2, 3), int)), TypeError, "x is int64, expected float32"),
     (lambda layer: layer(np.zeros((5, 2, 3)), np.zeros((2, 2, 4))), TypeError,
      r"expected the state hx as a pair \(h, c\), got ndarray"),

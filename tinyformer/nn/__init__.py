@@ -1,11 +1,32 @@
-"""Modules and layers, under PyTorch's names, arguments and state-dict keys."""
+"""Modules and layers, under PyTorch's names, arguments and state-dict keys.
+
+A layer is made with its sizes and called with its input; ``functional`` has the same operations as functions, ``init``
+the rules for initial weights.
+
+>>> model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+>>> logits = model(x)                               # x (N, 784), logits (N, 10)
+>>> loss = nn.CrossEntropyLoss()(logits, targets)   # targets integers (N,)
+>>> loss.backward()                                 # the gradients are in parameter.grad of model.parameters()
+"""
 
 from . import functional, init
 from .activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .attention import MultiheadAttention, ResidualSelfAttention
-from .basic import Dropout, Embedding, Linear
-from .module import Module, ModuleList, Parameter, Sequential, evaluating
+from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .dropout import Dropout
+from .embedding import Embedding
+from .linear import Linear
+from .losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from .module import Module, Parameter, evaluating
 from .normalization import BatchNorm1d, LayerNorm, RMSNorm
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from .reshaping import Flatten, Identity
 from .transformer import (Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
                           TransformerEncoderLayer)
+
+__all__ = ["BCEWithLogitsLoss", "BatchNorm1d", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GELU", "GRU",
+           "GRUCell", "Identity", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MSELoss", "Module",
+           "ModuleDict", "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RMSNorm", "RNN", "RNNCell", 
+           "ReLU", "ResidualSelfAttention", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
+           "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+           "TransformerEncoderLayer", "evaluating", "functional", "init"]

@@ -1,18 +1,28 @@
-"""What layers check of what they are given: sizes when they are made, inputs when they are called. And what came out of them."""
+"""What layers check of their inputs when they are called, and of what came out of them.
+
+The numbers that a layer is made with are checked by ``number_checks``.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import FLOATS, constant
 from ..autograd import Tensor
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def as_input(layer, x, like=None, argument="x"):
+    from ..typing import Array, TensorLike
+
+
+def as_input(layer: Any, x: TensorLike, like: Tensor | Array | None = None, argument: str = "x") -> Tensor:
     """``x`` as a tensor of ``like``'s type, a parameter or buffer of the layer (None: any floating-point type).
 
-    Floating-point arrays are constants and are converted; a tensor must have the type, since a conversion that nobody wrote
-    would hide in the graph. Integers are an error: they are not features.
+    Floating-point arrays are constants and are converted. A tensor must have the type: a conversion that nobody wrote
+    would hide in the graph. Raises TypeError for other tensors, and for integers, which are no features.
     """
     if not isinstance(x, Tensor):
         x = np.asarray(constant(type(layer).__name__, x))
@@ -26,16 +36,7 @@ def as_input(layer, x, like=None, argument="x"):
     return x
 
 
-def check_sizes(layer, **sizes):
-    """An error that names the first of ``sizes`` that is no whole number of at least 1."""
-    for name, n in sizes.items():
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-            raise TypeError(f"{type(layer).__name__}: {name} is {n!r}, expected a whole number")
-        if n < 1:
-            raise ValueError(f"{type(layer).__name__}: {name} is {n}, expected at least 1")
-
-
-def check_finite(what, array):
-    """An error unless all of ``array``, which a model made and someone is about to rely on, is finite."""
+def check_finite(what: str, array: ArrayLike) -> None:
+    """Raise ValueError unless all of ``array``, which a model computed, is finite. ``what`` names it, in the plural."""
     if not np.isfinite(array).all():
         raise ValueError(f"{what} are not all finite; its weights are damaged or its training diverged")

@@ -1,31 +1,51 @@
-"""Module: a thing with parameters, made of smaller such things."""
+"""Module: a layer or model, with parameters of its own and modules inside."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd import FLOATS, Tensor
 from ..writes import write
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import ParamSpec, Protocol, TypeVar
+
+    from numpy.typing import DTypeLike
+    from typing_extensions import Self
+
+    from ..typing import Array, TensorLike
+
+    P = ParamSpec("P")
+    R = TypeVar("R", covariant=True)
+
+    class _HasForward(Protocol[P, R]):
+        def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    class _CallsForward:
+        """Tells type checkers that calling a module takes the arguments of its ``forward`` and returns its result."""
+
+        def __get__(self, module: _HasForward[P, R], owner: Any = None) -> Callable[P, R]: ...
 
 CONTAINERS = list, tuple, set, frozenset, dict
-MOST = 20                               # names that an error lists of each kind; strict=False returns them all
+MOST = 20                               # names of each kind that an error lists; strict=False returns them all
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns: it requires a gradient, and the module that holds it counts it among its own."""
+    """A tensor that a module learns. It requires a gradient; as an attribute it is one of the module's parameters."""
 
     __slots__ = ()
 
-    def __init__(self, data, requires_grad=True):
+    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad)
 
 
 @contextmanager
-def evaluating(module):
-    """``with evaluating(model):`` it is in evaluation mode, and afterwards in the mode that it was in before."""
+def evaluating(module: Module) -> Iterator[None]:
+    """``with evaluating(model):`` puts the model in evaluation mode, and back in its former mode afterwards."""
     was_training = module.training
     module.eval()
     try:
@@ -37,63 +57,67 @@ def evaluating(module):
 class Module:
     """Base of all layers and models.
 
-    A module's parameters are those of its attributes that are a ``Parameter``; its children those that are a ``Module``;
-    both in the order in which they were set. Buffers (arrays that are saved but not learned) are declared with
-    ``register_buffer``. Names, order and state-dict keys are PyTorch's: parameters, buffers, then children, joined by dots.
+    The parameters of a module are its attributes of the class ``Parameter``, its children those of the class
+    ``Module``; both in the order in which they were set. Buffers (arrays that are saved but not learned) are declared
+    with ``register_buffer``. Names, order and state-dict keys are PyTorch's: parameters, buffers, then children, joined
+    by dots.
 
-    Layers in a plain list, tuple, set or dict are not children: no optimizer would move their parameters, and no file would
-    hold them. PyTorch passes over them in silence. Here ``parameters``, ``state_dict`` and ``load_state_dict`` raise a
-    ValueError that names the attribute. It is an error and no warning, since such layers can never be trained. Parameters
-    that are also registered elsewhere in the model, and frozen ones, may stand in a list.
+    Layers in a plain list, tuple, set or dict are not children: no optimizer would update their parameters, and no file
+    would hold them. PyTorch ignores them silently. Here ``parameters``, ``state_dict`` and ``load_state_dict`` raise a
+    ValueError that names the attribute. It is an error and no warning, since such layers can never be trained.
+    Parameters that are also registered elsewhere in the model, and frozen ones, may be in a list.
 
-    A subclass writes ``forward``; calling the module calls it.
+    A subclass writes ``forward``; calling the module calls ``forward``.
     """
 
-    training = True
+    training: bool = True
     _buffers: tuple[str, ...] = ()
 
-    def __call__(self, *args, **kwargs):
-        return self.forward(*args, **kwargs)
+    if TYPE_CHECKING:
+        __call__: _CallsForward
+    else:
+        def __call__(self, *args, **kwargs):
+            return self.forward(*args, **kwargs)
 
-    def forward(self, *args, **kwargs):
-        """What the layer computes."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what its forward pass is")
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The output of the layer."""
+        raise NotImplementedError(f"{type(self).__name__} does not define its forward pass")
 
-    def register_buffer(self, name, array):
-        """Hold ``array`` as the attribute ``name``: part of the state, not learned."""
+    def register_buffer(self, name: str, array: Array) -> None:
+        """Set the attribute ``name`` to ``array``: part of the state, not learned."""
         setattr(self, name, array)
         self._buffers = (*self._buffers, name)
 
-    # -- what it is made of
+    # -- what it consists of
 
-    def named_children(self):
+    def named_children(self) -> list[tuple[str, Module]]:
         """(name, module) of each direct child."""
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
 
-    def named_modules(self, prefix=""):
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(dotted name, module) of this module and all below it, parents first."""
         yield prefix, self
         for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
-    def named_parameters(self):
-        """(dotted name, Parameter), each parameter once: of a tied one the first name counts."""
-        seen = set()
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """(dotted name, Parameter), each parameter once: a tied one under its first name."""
+        seen: set[int] = set()
         for name, tensor in self._state():
             if isinstance(tensor, Parameter) and id(tensor) not in seen:
                 seen.add(id(tensor))
                 yield name, tensor
 
-    def parameters(self):
-        """The parameters, each once."""
+    def parameters(self) -> Iterator[Parameter]:
+        """The parameters, each once. Raises ValueError if a plain container hides one."""
         for _, parameter in self.named_parameters():
             yield parameter
 
-    def num_parameters(self):
-        """How many numbers are learned."""
+    def num_parameters(self) -> int:
+        """The number of entries of all parameters together."""
         return sum(parameter.size for parameter in self.parameters())
 
-    def _state(self):
+    def _state(self) -> Iterator[tuple[str, Parameter | Array]]:
         """(dotted name, Parameter or array) of all that is saved. ValueError if a container hides a parameter."""
         self._check_containers()
         for prefix, module in self.named_modules():
@@ -102,42 +126,44 @@ class Module:
             for name, value in own.items():
                 yield (f"{prefix}.{name}" if prefix else name), value
 
-    def _check_containers(self):
+    def _check_containers(self) -> None:
         modules = dict(self.named_modules())
         known = {id(module) for module in modules.values()}
-        known.update(id(value) for module in modules.values() for value in vars(module).values() if isinstance(value, Parameter))
+        known.update(id(value) for module in modules.values() for value in vars(module).values()
+                     if isinstance(value, Parameter))
         for prefix, module in modules.items():
             for name, value in vars(module).items():
                 if isinstance(value, CONTAINERS) and _hides(value, known, set()):
-                    raise ValueError(f"{type(self).__name__}: the attribute {f'{prefix}.{name}' if prefix else name} holds layers "
-                                     f"or parameters in a {type(value).__name__}, where neither training nor saving finds them; "
-                                     f"put layers in an nn.ModuleList, and make each Parameter an attribute of its own")
+                    name = f"{prefix}.{name}" if prefix else name
+                    raise ValueError(f"{type(self).__name__}: the attribute {name} holds layers or parameters in a "
+                                     f"{type(value).__name__}, where neither training nor saving finds them; put "
+                                     f"layers in an nn.ModuleList or nn.ModuleDict, parameters in an nn.ParameterList")
 
     # -- modes and gradients
 
-    def train(self, mode=True):
-        """Training mode (dropout drops, batch norm measures) here and below; ``train(False)`` is ``eval()``."""
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for this module and all below it: dropout drops, batch norm uses the batch's statistics."""
         for _, module in self.named_modules():
             module.training = mode
         return self
 
-    def eval(self):
-        """Evaluation mode, here and below."""
+    def eval(self) -> Self:
+        """Evaluation mode for this module and all below it."""
         return self.train(False)
 
-    def zero_grad(self):
-        """Forget the gradients of all parameters."""
+    def zero_grad(self) -> None:
+        """Set the gradients of all parameters to None."""
         for parameter in self.parameters():
             parameter.grad = None
 
-    def requires_grad_(self, requires_grad=True):
-        """Learn the parameters here and below, or freeze them."""
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Learn all parameters, or freeze them."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
 
-    def to(self, dtype):
-        """Convert all floating-point parameters, their gradients and buffers to ``dtype``, in place."""
+    def to(self, dtype: DTypeLike) -> Self:
+        """Convert all parameters, their gradients and floating-point buffers to float32 or float64, in place."""
         if np.dtype(dtype) not in FLOATS:
             raise TypeError(f"to: expected float32 or float64, got {np.dtype(dtype)}")
         for _, module in self.named_modules():
@@ -152,15 +178,15 @@ class Module:
 
     # -- state
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Array]:
         """{dotted name: array}. The arrays are the module's own: copy what must not change with it."""
         return {name: value.data if isinstance(value, Parameter) else value for name, value in self._state()}
 
-    def load_state_dict(self, state, strict=True):
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Copy the arrays of ``state`` (NumPy's or PyTorch's) into the parameters and buffers of those names.
 
-        With ``strict`` an error lists the names that are missing and those that are not known. All shapes and types are
-        checked first: either everything is loaded or nothing is. Returns (missing, unexpected).
+        Returns (missing names, unexpected names). With ``strict`` either is a ValueError that lists them. All shapes
+        and types are checked first: either everything is loaded or nothing is.
         """
         own = dict(self._state())
         missing = [name for name in own if name not in state]
@@ -173,28 +199,28 @@ class Module:
         for name, array in arrays.items():
             if array.shape != own[name].shape:
                 raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected {own[name].shape}")
-            if not _becomes(array.dtype, own[name].dtype):
+            if not _converts(array.dtype, own[name].dtype):
                 raise TypeError(f"load_state_dict: {name} is {array.dtype}, expected {own[name].dtype}")
         for name, array in arrays.items():
-            target = own[name].data if isinstance(own[name], Parameter) else own[name]
-            write(target, array)
+            target = own[name]
+            write(target.data if isinstance(target, Parameter) else target, array)
         return missing, unexpected
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
         inside = "\n  " + "\n  ".join(lines) + "\n" if lines else ""
         return f"{type(self).__name__}({self.extra_repr()}{inside})"
 
-    def extra_repr(self):
-        """What to say between the brackets of ``repr``."""
+    def extra_repr(self) -> str:
+        """The layer's own part of ``repr``: its sizes and options."""
         return ""
 
 
-def _hides(value, known, seen):
-    """Whether there is, somewhere inside of ``value``, a parameter that learns and is not ``known`` by its id."""
+def _hides(value: Any, known: set[int], seen: set[int]) -> bool:
+    """Whether ``value`` contains, at any depth, a parameter that learns and whose id is not ``known``."""
     if id(value) in known or id(value) in seen:
         return False
-    seen.add(id(value))                                     # a container may hold itself
+    seen.add(id(value))                                     # a container may contain itself
     if isinstance(value, Parameter):
         return value.requires_grad
     inside = (vars(value).values() if isinstance(value, Module) else value.values() if isinstance(value, dict)
@@ -202,48 +228,15 @@ def _hides(value, known, seen):
     return any(_hides(part, known, seen) for part in inside)
 
 
-def as_array(array):
-    """An array of NumPy's, or a tensor of PyTorch's wherever it lies, as one of NumPy's; without a copy where there is a way."""
+def as_array(array: Any) -> Array:
+    """An array, or a tensor of PyTorch on any device, as an array of NumPy; without a copy where possible."""
     if hasattr(array, "cpu"):
         array = array.detach().cpu()
         array = array.float() if str(array.dtype) == "torch.bfloat16" else array            # NumPy has no such type
     return np.asarray(array)
 
 
-def _becomes(found, wanted):
-    """Whether an array of one type may be put into one of the other: of another width, but whole numbers are no fractions
-    (where a file has them for weights, they stand for others by a scale that is not known here)."""
+def _converts(found: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
+    """Whether a state's array may be converted: to another width, but not between integers and floating point (integers
+    in the place of weights are quantized by a scale that is not known here)."""
     return np.can_cast(found, wanted, "same_kind") and (found.kind in "biu") == (wanted.kind in "biu")
-
-
-class ModuleList(Module):
-    """A list of modules whose parameters count as the holder's. It has no forward pass of its own."""
-
-    def __init__(self, modules=()):
-        for module in modules:
-            self.append(module)
-
-    def append(self, module):
-        setattr(self, str(len(self)), module)
-        return self
-
-    def __len__(self):
-        return len(self.named_children())
-
-    def __getitem__(self, i):
-        return self.named_children()[i][1]
-
-    def __iter__(self):
-        return iter(module for _, module in self.named_children())
-
-
-class Sequential(ModuleList):
-    """Modules one after the other: y = fₙ(… f₂(f₁(x)))."""
-
-    def __init__(self, *modules):
-        super().__init__(modules)
-
-    def forward(self, x):
-        for module in self:
-            x = module(x)
-        return x

@@ -80,7 +80,7 @@ def test_bad_input():
         nn.Embedding(3, 2)(np.ones(4, np.float32))
     with pytest.raises(ValueError, match="embedding: indices lie in 0…3, expected 0…2"):
         nn.Embedding(3, 2)(np.arange(4))
-    with pytest.raises(ValueError, match="Embedding: padding_idx is 3, expected one of the 3 rows"):
+    with pytest.raises(ValueError, match="Embedding: padding_idx is 3, expected an integer from -3 to 2"):
         nn.Embedding(3, 2, padding_idx=3)
     with pytest.raises(ValueError, match="Dropout: p is 1.5, expected 0 ≤ p ≤ 1"):
         nn.Dropout(1.5)
@@ -88,9 +88,9 @@ def test_bad_input():
         nn.Dropout(0.5)(np.arange(3))
     with pytest.raises(TypeError, match="int64"):
         nn.Linear(2, 3, dtype=np.int64)
-    with pytest.raises(ValueError, match="Linear: out_features is 0, expected at least 1"):
+    with pytest.raises(ValueError, match="Linear: out_features is 0, expected an integer of at least 1"):
         nn.Linear(2, 0)
-    with pytest.raises(TypeError, match="Embedding: embedding_dim is 2.0, expected a whole number"):
+    with pytest.raises(TypeError, match="Embedding: embedding_dim is 2.0, expected an integer of at least 1"):
         nn.Embedding(3, 2.0)
 
 
