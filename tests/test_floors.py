@@ -22,10 +22,10 @@ FLOORS = """
     protocols
     kernels data
     autograd text
-    ops optim typing
+    ops optim typing creation
     nn
     viz interop generate similar
-    models gradcheck
+    models gradcheck saving
     train
     (tinyformer)
     learn book

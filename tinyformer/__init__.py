@@ -10,8 +10,12 @@ array([2., 4., 6.], dtype=float32)
 
 from . import nn, ops, optim                                            # ops registers the operations on Tensor
 from .autograd import Tensor, differentiable, no_grad, tensor, unreached
+from .creation import arange, full, ones, rand, randn, zeros
 from .kernels import backend
-from .rng import seed
+from .ops import concatenate as cat, stack
+from .rng import seed, seed as manual_seed
+from .saving import load, save
 
 __version__ = "0.1.0"
-__all__ = ["Tensor", "backend", "differentiable", "nn", "no_grad", "ops", "optim", "seed", "tensor", "unreached"]
+__all__ = ["Tensor", "arange", "backend", "cat", "differentiable", "full", "load", "manual_seed", "nn", "no_grad", "ones", "ops",
+           "optim", "rand", "randn", "save", "seed", "stack", "tensor", "unreached", "zeros"]

@@ -26,7 +26,7 @@ import numpy as np
 
 from . import writes
 from .arrays import FLOATS, as_array, constant, named, refuse_masked
-from .protocols import ArrayProtocols, operand
+from .protocols import ArrayProtocols, Count, operand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -66,16 +66,20 @@ def is_recording() -> bool:
     return _recording.on
 
 
+DETACHED = -1                               # the slot of a tensor that detach_ has taken out of the graph
+
+
 class Node:
     """One application of an operation: its inputs, and the vjp that leads back to them.
 
     A node outlives neither the tensors made by it nor the backward pass through it: ``free`` drops what it holds.
     """
 
-    __slots__ = ("operation", "inputs", "vjp", "outputs", "retained", "call", "time")
+    __slots__ = ("operation", "inputs", "wanted", "vjp", "outputs", "retained", "call", "time")
 
     operation: Operation[..., Any]          # the lifted function: its name and the names of its inputs
     inputs: list[Tensor | None] | MaybeNone             # a Tensor for each positional argument, None for other values
+    wanted: list[bool]                      # for each input: whether it required a gradient then
     vjp: Vjp | MaybeNone
     outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]      # (shape, dtype) of each output
     call: tuple[Sequence[Any], dict[str, Any]] | MaybeNone      # (arrays, options) that it was applied to
@@ -85,6 +89,7 @@ class Node:
     def __init__(self, operation, inputs, vjp, outputs, call):
         self.operation = operation
         self.inputs = inputs
+        self.wanted = [tensor is not None and tensor.requires_grad for tensor in inputs]
         self.vjp = vjp
         self.outputs = outputs
         self.call = call
@@ -108,7 +113,11 @@ class Node:
         if len(result) != len(self.inputs):
             raise ValueError(f"{name}: vjp returned {len(result)} gradients, expected {len(self.inputs)}, "
                              f"one for each of its inputs")
-        return [None if tensor is None or gradient is None or not tensor.requires_grad
+        for i, tensor in enumerate(self.inputs):
+            if tensor is not None and tensor.slot == DETACHED and self.wanted[i]:
+                raise RuntimeError(f"{name}: its input {self.operation.input_name(i)} was detached in place after the forward "
+                                   f"pass, which cuts the graph; use detach() instead of detach_()")
+        return [None if tensor is None or gradient is None or not (tensor.requires_grad and self.wanted[i])
                 else _checked(gradient, tensor, name, self.operation.input_name(i))
                 for i, (tensor, gradient) in enumerate(zip(self.inputs, result))]
 
@@ -209,7 +218,7 @@ class Tensor(ArrayProtocols):
         grad = property(operator.attrgetter("_grad"), _set_grad)
         shape = property(operator.attrgetter("_data.shape"))
         ndim = property(operator.attrgetter("_data.ndim"))
-        size = property(operator.attrgetter("_data.size"))
+        size = property(lambda self: Count(self._data.shape))
         dtype = property(operator.attrgetter("_data.dtype"))
         is_leaf = property(lambda self: self.node is None)
 
@@ -230,6 +239,13 @@ class Tensor(ArrayProtocols):
     def detach(self) -> Tensor:
         """A tensor on the same array, outside the graph."""
         return Tensor(self.data)
+
+    def detach_(self) -> Tensor:
+        """Take the tensor itself out of the graph, and return it. What was computed from it before has no backward pass then."""
+        if self.node is not None:
+            self.node, self.slot, self.requires_grad = None, DETACHED, False
+        self.requires_grad = False
+        return self
 
     # -- in place: only where no graph is recorded
 
@@ -408,8 +424,10 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
 
     def bind(args: tuple[Any, ...], given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Missing inputs from keywords or defaults; surplus positional arguments are options in their order."""
-        if variadic:                                        # concatenate([a, b]) as well as concatenate(a, b)
-            return (tuple(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else args), given
+        if variadic:                                        # concatenate([a, b], axis) as well as concatenate(a, b)
+            listed = (0 < len(args) <= 1 + len(options) and isinstance(args[0], (list, tuple))
+                      and all(isinstance(arg, int) for arg in args[1:]))
+            return (tuple(args[0]), {**dict(zip(options, args[1:])), **given}) if listed else (args, given)
         surplus = args[len(inputs):]
         if len(surplus) > len(options):
             raise TypeError(f"{name}: got {len(args)} arguments, expected at most {len(inputs) + len(options)}")

@@ -5,6 +5,7 @@ Nothing here is recorded in a graph, except that an array on the left of an oper
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,24 @@ BINARY = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv
           "matmul": "matmul", "floor_divide": "floordiv", "remainder": "mod", "bitwise_and": "and", "bitwise_or": "or",
           "bitwise_xor": "xor", "left_shift": "lshift", "right_shift": "rshift"}
 UNARY = {"negative": "__neg__", "positive": "__pos__", "absolute": "__abs__", "invert": "__invert__"}
+
+
+class Count(int):
+    """A number of entries, as NumPy's ``size``; called as PyTorch's ``size()`` or ``size(dim)`` it is the shape or one length."""
+
+    shape: tuple[int, ...]
+
+    def __new__(cls, shape: tuple[int, ...]) -> Count:
+        """The number of entries in an array of this shape."""
+        count = super().__new__(cls, math.prod(shape))
+        count.shape = shape
+        return count
+
+    def __call__(self, dim: int | None = None) -> Any:
+        """The shape, or the length of the axis ``dim``."""
+        if dim is not None and not -len(self.shape) <= dim < len(self.shape):
+            raise IndexError(f"size: dim is {dim}, but the shape is {self.shape}")
+        return self.shape if dim is None else self.shape[dim]
 
 
 class ArrayProtocols(TensorMethods, metaclass=names.Advising):
@@ -100,7 +119,10 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._compared("in", np.equal, value)))
+        found = self._compared("in", np.equal, value)
+        if found is NotImplemented:
+            raise TypeError(f"in: {value!r} cannot be in a tensor, expected a number")
+        return bool(np.any(found))
 
     # -- comparisons give plain boolean arrays: they have no gradient
 

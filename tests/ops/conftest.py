@@ -137,7 +137,8 @@ CASES = {
     # reductions
     **{name: [_of("BTC", **options) for options in REDUCTIONS] + [_of("C"), _of("")] for name in ("sum", "mean", "logsumexp")},
     **{name: [_of("BTC", draw=Draw.apart, **options) for options in REDUCTIONS] for name in ("max", "min")},
-    "var": [_of("BTC", correction=correction, **options) for options in REDUCTIONS for correction in (0, 1)],
+    **{name: [_of("BTC", correction=correction, **options) for options in REDUCTIONS for correction in (0, 1)]
+       for name in ("var", "std")},
     "cumsum": [_of("BTC", axis=0), _of("BTC", axis=-1), _of("C", axis=0)],
     # shapes
     "reshape": [lambda d: ((d("BTC"),), {"shape": (d["B"] * d["T"], -1)}), _of("BT", shape=-1), _of("", shape=(1, 1))],

@@ -46,6 +46,8 @@ def _recurrent(gates, states=1):
 # name: (what draws ([differentiated arrays], [constants after them]), options of both, options of the derived one alone), …
 EXAMPLES = [
     *((name, lambda rng: (_normal(rng, (3, 5)), []), {}, {}) for name in ("sigmoid", "silu", "softplus")),
+    *(("std", lambda rng: (_normal(rng, (3, 5, 4)), []), {"axis": axis, "correction": correction}, {})
+      for axis in (None, 1, (0, 2)) for correction in (0, 1)),
     ("gelu_tanh", lambda rng: (_normal(rng, (3, 5)), []), {}, {"approximate": "tanh"}),
     *((name, lambda rng: (_normal(rng, (3, 5, 4)), []), {"axis": axis}, {})
       for name in ("softmax", "log_softmax") for axis in (-1, 0, 1)),

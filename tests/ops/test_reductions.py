@@ -8,7 +8,8 @@ from hypothesis.extra import numpy as hnp
 from tinyformer import ops
 from tinyformer.autograd import Tensor
 
-NUMPY = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "var": lambda x, **o: np.var(x, ddof=1, **o),
+NUMPY = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min,
+         "var": lambda x, **o: np.var(x, ddof=1, **o), "std": lambda x, **o: np.std(x, ddof=1, **o),
          "logsumexp": lambda x, **o: np.log(np.sum(np.exp(x), **o))}
 
 
@@ -23,7 +24,7 @@ def arrays_and_axes(draw, min_side=1):
 @given(example=arrays_and_axes(), keepdims=st.booleans())
 def test_value_and_the_gradient_s_shape(name, example, keepdims):
     x, axis = example
-    if name == "var" and np.sum(x, axis=axis).size == x.size:
+    if name in ("var", "std") and np.sum(x, axis=axis).size == x.size:
         return                                              # the variance of one entry is not defined
     t = Tensor(x, requires_grad=True)
     y = getattr(ops, name)(t, axis=axis, keepdims=keepdims)
@@ -31,8 +32,8 @@ def test_value_and_the_gradient_s_shape(name, example, keepdims):
     dy = np.random.default_rng(1).standard_normal(y.shape)
     y.backward(dy)
     assert t.grad.shape == x.shape
-    # All but var give each of dy out in shares that sum to one, or to n for a sum.
-    total = {"var": 0, "sum": np.sum(dy) * (x.size // max(dy.size, 1))}.get(name, np.sum(dy))
+    # All but var and std give each of dy out in shares that sum to one, or to n for a sum.
+    total = {"var": 0, "std": 0, "sum": np.sum(dy) * (x.size // max(dy.size, 1))}.get(name, np.sum(dy))
     np.testing.assert_allclose(t.grad.sum(), total, rtol=1e-9, atol=1e-9)
 
 
@@ -48,6 +49,14 @@ def test_sums_of_nothing(example, keepdims):
 def test_the_largest_of_nothing_is_an_error():
     with pytest.raises(ValueError, match=r"max: .*no identity.*\(inputs: \(0, 3\)\)"):
         Tensor(np.zeros((0, 3))).max()
+
+
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_fewer_entries_than_the_correction_are_refused(name):
+    x = Tensor(np.ones((2, 4)))
+    with pytest.raises(ValueError, match=f"{name}: 2 entries with a correction of 3; expected at least 3 entries"):
+        getattr(x, name)(axis=0, correction=3)
+    assert getattr(x, name)(axis=1, correction=3).tolist() == [0, 0]
 
 
 def test_equals_share_the_gradient():

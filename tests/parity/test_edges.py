@@ -24,12 +24,19 @@ def both(x, ours, theirs):
     np.testing.assert_allclose(a.grad, b.grad.numpy(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["var", "std"])
 @pytest.mark.parametrize("correction", [0, 1])
 @pytest.mark.parametrize("shape, axis", [((1,), 0), ((2, 1), 1), ((), None), ((0, 3), 0), ((3, 0), 0), ((2, 3), (0, 1))])
+@pytest.mark.filterwarnings("ignore:var", "ignore:std")
+def test_var_and_std_of_few_entries(name, shape, axis, correction):
+    for x in (np.random.default_rng(0).standard_normal(shape), np.ones(shape)):
+        both(x, lambda t: getattr(ops, name)(t, axis=axis, correction=correction),
+             lambda t: getattr(torch, name)(t, dim=axis, correction=correction))
+
+
 @pytest.mark.filterwarnings("ignore:var")
-def test_var_of_few_entries(shape, axis, correction):
-    x = np.random.default_rng(0).standard_normal(shape)
-    both(x, lambda t: ops.var(t, axis=axis, correction=correction), lambda t: torch.var(t, dim=axis, correction=correction))
+def test_var_of_as_many_entries_as_the_correction():
+    both(np.array([[1.0, 2.0], [1.0, 3.0]]), lambda t: ops.var(t, axis=0, correction=2), lambda t: torch.var(t, dim=0, correction=2))
 
 
 @pytest.mark.parametrize("shape, axis", [((3, 0), 1), ((0, 3), 1), ((0,), 0)])

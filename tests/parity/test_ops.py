@@ -253,12 +253,12 @@ def with_ties(rng, op):
             lambda t, x: getattr(t, f"a{op.__name__}")(x, dim=dims(axis, x.ndim), keepdim=keepdims))
 
 
-@case("var")
+@case("var", "std")
 def corrected(rng, op):
     shape, keepdims = tuple(rng.integers(4, 6, rng.integers(1, 4)).tolist()), bool(rng.integers(2))
     axis, correction = axis_(rng, len(shape)), int(rng.integers(3))
     return ([rng.standard_normal(shape)], lambda x: op(x, axis=axis, keepdims=keepdims, correction=correction),
-            lambda t, x: t.var(x, dim=dims(axis, x.ndim), keepdim=keepdims, correction=correction))
+            lambda t, x: getattr(t, op.__name__)(x, dim=dims(axis, x.ndim), keepdim=keepdims, correction=correction))
 
 
 @case("logsumexp")

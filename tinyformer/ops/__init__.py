@@ -14,11 +14,11 @@ from .normalization import batch_norm, layer_norm, rms_norm
 from .positions import rotary, rotary_frequencies, rotary_tables, sinusoidal
 from .products import einsum, linear, linear_gelu, matmul, sparse_linear
 from .recurrence import gru, lstm, rnn
-from .reductions import cumsum, logsumexp, max, mean, min, sum, var
+from .reductions import cumsum, logsumexp, max, mean, min, std, sum, var
 from .regularization import dropout
 from .shapes import broadcast_to, concatenate, flip, getitem, pad, reshape, split, stack, transpose
 
-from . import composed, integers  # noqa: E402  (composed imports the operations above; integers registers operators)
+from . import composed, integers, methods  # noqa: E402  (written in the operations above; the last two register methods)
 
 __all__ = [
     "abs", "add", "astype", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "clip", "composed",
@@ -27,5 +27,5 @@ __all__ = [
     "lstm", "matmul", "max", "maximum", "mean", "min", "minimum", "mse_loss", "multiply", "negative", "pad",
     "power", "relu", "reshape", "residual_self_attention", "rms_norm", "rnn", "rotary", "rotary_frequencies",
     "rotary_tables", "scaled_dot_product_attention", "sigmoid", "silu", "sinusoidal", "softmax", "softplus",
-    "sparse_linear", "split", "sqrt", "stack", "subtract", "sum", "tanh", "transpose", "var", "where",
+    "sparse_linear", "split", "sqrt", "stack", "std", "subtract", "sum", "tanh", "transpose", "var", "where",
 ]

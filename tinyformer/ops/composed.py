@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ..autograd import Tensor
-    from ..typing import Array
+    from ..typing import Array, Axis
+
+
+def std(x: Tensor, axis: Axis = None, correction: int = 1) -> Tensor:
+    """√(Σ (x − mean x)² / (n − correction))."""
+    centered = x - mean(x, axis=axis, keepdims=True)
+    count = x.size // mean(x, axis=axis).size
+    return sqrt(sum(centered * centered, axis=axis) / (count - correction))
 
 
 def sigmoid(x: Tensor) -> Tensor:

@@ -37,16 +37,24 @@ def mean(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> ValueAn
     return y, lambda dy: np.broadcast_to(_expand(dy / count, shape, axis), shape)
 
 
+def _count_for(name, x, axis, correction):
+    """The number n of entries that each estimate is made of; errors in the operation's ``name``."""
+    if x.dtype not in FLOATS:
+        raise TypeError(f"{name}: x is {x.dtype}, expected float32 or float64")
+    n = x.size // builtins.max(np.sum(x, axis=axis, keepdims=True).size, 1)
+    if 0 < n < correction:
+        raise ValueError(f"{name}: {n} entries with a correction of {correction}; expected at least {correction} entries")
+    return n
+
+
 @differentiable(method="var")
 def var(x: TensorLike, *, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> ValueAndVjp:
     """y = Σ (x − mean x)² / (n − correction).   dx = 2 (x − mean x) dy / (n − correction).
 
-    correction = 1 (PyTorch's default) gives the unbiased estimate, 0 the mean squared deviation. If n ≤ correction, the
-    divisor is 0: the result is NaN for n = 1, as in PyTorch.
+    correction = 1 (PyTorch's default) gives the unbiased estimate, 0 the mean squared deviation. If n = correction, the
+    divisor is 0: the result is NaN for n = 1, as in PyTorch. ValueError if n < correction.
     """
-    if x.dtype not in FLOATS:
-        raise TypeError(f"var: x is {x.dtype}, expected float32 or float64")
-    n = x.size // builtins.max(np.sum(x, axis=axis, keepdims=True).size, 1)
+    n = _count_for("var", x, axis, correction)
     with np.errstate(divide="ignore", invalid="ignore"):
         centered = x - np.sum(x, axis=axis, keepdims=True) / x.dtype.type(n)
         weight = np.divide(1, builtins.max(n - correction, 0), dtype=x.dtype)
@@ -55,6 +63,20 @@ def var(x: TensorLike, *, axis: Axis = None, keepdims: bool = False, correction:
     def vjp(dy):
         with np.errstate(invalid="ignore"):
             return centered * _expand(dy * (2 * weight), centered.shape, axis)
+
+    return y, vjp
+
+
+@differentiable(method="std")
+def std(x: TensorLike, *, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> ValueAndVjp:
+    """y = √var(x).   dx = (x − mean x) dy / ((n − correction) y), 0 where y = 0, as in PyTorch.   Options as for ``var``."""
+    _count_for("std", x, axis, correction)
+    variance, variance_vjp = var.raw(x, axis=axis, keepdims=keepdims, correction=correction)
+    y = np.sqrt(variance)
+
+    def vjp(dy):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return variance_vjp(np.where(y == 0, np.zeros_like(dy), dy / (2 * y)))
 
     return y, vjp
 

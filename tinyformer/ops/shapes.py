@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays import constant
 from ..autograd import Tensor, differentiable
+from .arithmetic import _floats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,14 +69,15 @@ def _plain(index):
 @differentiable
 def concatenate(*arrays: TensorLike | Sequence[TensorLike], axis: int = 0) -> ValueAndVjp:
     """The arrays, joined along ``axis``.   Each input gets its part of the gradient."""
+    y = np.concatenate(_floats(*arrays), axis)
     ends = np.cumsum([a.shape[axis] for a in arrays])[:-1]
-    return np.concatenate(arrays, axis), lambda dy: tuple(np.split(dy, ends, axis))
+    return y, lambda dy: tuple(np.split(dy, ends, axis))
 
 
 @differentiable
 def stack(*arrays: TensorLike | Sequence[TensorLike], axis: int = 0) -> ValueAndVjp:
     """The arrays, all of one shape, joined along a new ``axis``.   Each input gets its slice of the gradient."""
-    return np.stack(arrays, axis), lambda dy: tuple(np.moveaxis(dy, axis, 0))
+    return np.stack(_floats(*arrays), axis), lambda dy: tuple(np.moveaxis(dy, axis, 0))
 
 
 @differentiable(method="split")
@@ -146,8 +148,18 @@ def _axes(arguments):
 
 # x.reshape(2, 3) and x.reshape((2, 3)); x.transpose(0, 2, 1), x.transpose() and x.T, as on arrays.
 Tensor.reshape = lambda self, *shape: reshape(self, shape=_axes(shape))
-Tensor.transpose = lambda self, *axes: transpose(self, axes=_axes(axes) or None)
 Tensor.T = property(lambda self: transpose(self))
+
+
+def _transpose(self, *axes):
+    """x with its axes in this order. PyTorch's transpose(a, b), which exchanges two axes, is ``swapaxes``."""
+    if len(axes) == 2 and (self.ndim != 2 or axes in ((0, 1), (-2, -1))):
+        order = f"got 2 axes of {self.ndim}" if self.ndim != 2 else f"the axes {axes} are in their order already"
+        raise ValueError(f"transpose: {order}; x.swapaxes{axes} exchanges the two, as PyTorch's transpose")
+    return transpose(self, axes=_axes(axes) or None)
+
+
+Tensor.transpose = _transpose
 
 
 def _swapaxes(self, a, b):
