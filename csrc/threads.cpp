@@ -65,12 +65,10 @@ bool finished(Body body, void *context, int64_t i) {
     }
 }
 
-void watch_forks() {
 #ifdef TF_HAVE_FORK
-    static const int once = pthread_atfork(nullptr, nullptr, [] { forked = true; });
-    (void)once;
+/* From the moment the library is loaded: later, another thread might be in the middle of this when the fork comes. */
+[[maybe_unused]] const int watched = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 #endif
-}
 
 #ifndef TF_OPENMP
 
@@ -242,7 +240,6 @@ thread_local Blocks blocks;
 
 void parallel(int64_t n, Body body, void *context) {
     if (n <= 1 || limit == 1 || working || forked) return plain_loop(n, body, context);
-    watch_forks();
 #ifdef TF_OPENMP
     std::atomic<bool> no_memory{false};
     int64_t i;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 _generator = np.random.default_rng()
@@ -21,3 +23,18 @@ def generator(rng: np.random.Generator | int | None = None) -> np.random.Generat
     if rng is None:
         return _generator
     return np.random.default_rng(rng)
+
+
+def _hold() -> None:
+    """Keep other threads from drawing while this one forks: a child would wait for ever for a lock that they held."""
+    global _held
+    _held = _generator.bit_generator.lock
+    _held.acquire()
+
+
+def _release() -> None:
+    _held.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)

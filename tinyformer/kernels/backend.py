@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 import warnings
 
 # name: (module, what it is). The first that loads is the default.
@@ -24,6 +25,11 @@ COMPILER = {"linux": "Debian and Ubuntu: apt install g++", "darwin": "xcode-sele
             "win32": "the C++ build tools of Visual Studio"}
 
 _live = None          # (name, module)
+
+# A fork waits until no thread loads a backend: the child would wait for ever for a module that nobody finishes loading.
+_loading = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release)
 
 
 def use(name):
@@ -72,7 +78,8 @@ def _load(name):
     """(module, "") or (None, why not)."""
     path = BACKENDS[name][0]
     try:
-        return importlib.import_module(path), ""
+        with _loading:
+            return importlib.import_module(path), ""
     except ModuleNotFoundError as error:
         return None, "not in this build" if error.name == path else str(error)
     except (ImportError, OSError) as error:

@@ -18,6 +18,14 @@ ffi = cffi.FFI()
 ffi.cdef(_native.declarations.partition("from here */")[2].partition("/* to here")[0].replace("TF_EXPORT", ""))
 C = ffi.dlopen(_native.__file__)
 
+# cffi looks functions and types up at their first use, under a lock of Python's, and a child of fork would wait for ever for a
+# lock that another thread held at that moment. So everything is looked up here, before there is anything to fork in between.
+for _name in dir(C):
+    getattr(C, _name)
+VOID, VOIDS, INT64, INT64S, DOUBLE = map(ffi.typeof, ("void *", "void *[]", "int64_t *", "int64_t[]", "double *"))
+EPILOGUE, MATRICES, TENSOR4, ATTENTION, LSTM, BLOCK, PARAMETERS = map(ffi.typeof, (
+    "tf_epilogue *", "tf_matrices *", "tf_tensor4 *", "tf_attention *", "tf_lstm *", "tf_block *", "tf_parameter[]"))
+
 TYPES = {np.dtype(np.float32): C.TF_FLOAT32, np.dtype(np.float64): C.TF_FLOAT64}
 
 
@@ -26,6 +34,8 @@ class Products:
 
     def __init__(self, C):
         self.C = C
+        for name in dir(C):
+            getattr(C, name)                        # as above
 
     def matmul(self, a, b, c, alpha=1.0, beta=0.0, bias=None, preactivation=None, residual=None):
         type, batch = _type("a", a), a.shape[:-2]
@@ -35,7 +45,7 @@ class Products:
         M, K, N = *a.shape[-2:], b.shape[-1] if b.ndim else 0
         if b.shape != (*batch, K, N) or c.shape != (*batch, M, N):
             raise ValueError("a, b and c do not have the shapes (…, M, K), (…, K, N) and (…, M, N)")
-        epilogue = ffi.new("tf_epilogue *")
+        epilogue = ffi.new(EPILOGUE)
         if bias is not None:
             _expect("bias", bias, (N,))
             _expect_contiguous("bias", bias)
@@ -51,9 +61,9 @@ class Products:
             *lead, row, column = (step // array.itemsize for step in array.strides)
             if array is c:
                 row, column = row if M > 1 else N, column if N > 1 else 1
-            alive.append(ffi.new("int64_t[]", lead or 1))
-            matrices.append(ffi.new("tf_matrices *", (_pointer(name, array, type, array is c), row, column, alive[-1])))
-        self._check("matmul", self.C.tf_matmul(type, len(batch), ffi.new("int64_t[]", batch or 1), M, N, K, alpha, matrices[0],
+            alive.append(ffi.new(INT64S, lead or 1))
+            matrices.append(ffi.new(MATRICES, (_pointer(name, array, type, array is c), row, column, alive[-1])))
+        self._check("matmul", self.C.tf_matmul(type, len(batch), ffi.new(INT64S, batch or 1), M, N, K, alpha, matrices[0],
                                                matrices[1], beta, matrices[2], epilogue))
 
     def attention_forward(self, q, k, v, bias, keep, o, L, scale, is_causal):
@@ -179,7 +189,7 @@ class Library(Products):
         shapes = {"norm1": (C_,), "norm1's bias": (C_,), "qkv": (3 * C_, C_), "qkv's bias": (3 * C_,), "proj": (C_, C_),
                   "proj's bias": (C_,), "norm2": (C_,), "norm2's bias": (C_,), "fc": (F, C_), "fc's bias": (F,), "out": (C_, F),
                   "out's bias": (C_,)}
-        p = ffi.new("tf_block *", (B, H, D, F, room, past, eps, *(_whole(name, weight, type, shape)
+        p = ffi.new(BLOCK, (B, H, D, F, room, past, eps, *(_whole(name, weight, type, shape)
                                                                  for weight, (name, shape) in zip(weights, shapes.items()))))
         _check("block_step", C.tf_block_step(
             type, p, _whole("keys", keys, type, (B, H, room, D), True), _whole("values", values, type, (B, H, room, D), True),
@@ -188,7 +198,7 @@ class Library(Products):
     def adamw(self, parameters):
         if not parameters:
             return
-        type, each = _type("theta", parameters[0][0]), ffi.new("tf_parameter[]", len(parameters))
+        type, each = _type("theta", parameters[0][0]), ffi.new(PARAMETERS, len(parameters))
         for entry, (theta, gradient, m, v, *numbers) in zip(each, parameters):
             for name, array in (("gradient", gradient), ("m", m), ("v", v)):
                 if _array(name, array).size != _array("theta", theta).size or not array.flags.c_contiguous:
@@ -203,8 +213,8 @@ class Library(Products):
     def sum_of_squares(self, arrays):
         if not arrays:
             return 0.0
-        type, result = _type("arrays[0]", arrays[0]), ffi.new("double *")
-        pointers = ffi.new("void *[]", [_whole(name, a, type, _array(name, a).shape)
+        type, result = _type("arrays[0]", arrays[0]), ffi.new(DOUBLE)
+        pointers = ffi.new(VOIDS, [_whole(name, a, type, _array(name, a).shape)
                                         for name, a in ((f"arrays[{i}]", a) for i, a in enumerate(arrays))])
         _check("sum_of_squares", C.tf_sum_of_squares(type, len(arrays), pointers, [a.size for a in arrays], result))
         return result[0]
@@ -243,7 +253,7 @@ def _pointer(name, a, type, written=False):
         raise ValueError(f"{name} is not aligned to its entries")
     if written and not a.flags.writeable:
         raise ValueError(f"{name} is read-only")
-    return ffi.cast("void *", a.__array_interface__["data"][0])
+    return ffi.cast(VOID, a.__array_interface__["data"][0])
 
 
 def _expect(name, a, shape):
@@ -262,7 +272,7 @@ def _sizes(q, k, v, scale, is_causal):
     (B, H, T, D), (_, G, S, _), E = q.shape, k.shape, v.shape[3]
     _expect("k", k, (B, G, S, D))
     _expect("v", v, (B, G, S, E))
-    return ffi.new("tf_attention *", (B, H, G, T, S, D, E, scale, is_causal))
+    return ffi.new(ATTENTION, (B, H, G, T, S, D, E, scale, is_causal))
 
 
 def _tensor4(name, a, type, shape=None, written=False):
@@ -270,7 +280,7 @@ def _tensor4(name, a, type, shape=None, written=False):
         return ffi.NULL
     if shape is not None:
         _expect(name, a, shape)
-    return ffi.new("tf_tensor4 *", (_pointer(name, a, type, written), [step // a.itemsize for step in a.strides]))
+    return ffi.new(TENSOR4, (_pointer(name, a, type, written), [step // a.itemsize for step in a.strides]))
 
 
 def _row_sums(a, type, L):
@@ -283,7 +293,7 @@ def _lstm(gates, lengths, reverse):
     if _array("gates", gates).ndim != 3 or gates.shape[2] % 4:
         raise ValueError("gates do not have the shape (T, B, 4H)")
     T, B, H = gates.shape[0], gates.shape[1], gates.shape[2] // 4
-    return ffi.new("tf_lstm *", (T, B, H, ffi.NULL if lengths is None else _indices("lengths", lengths, B), reverse)), T, B, H
+    return ffi.new(LSTM, (T, B, H, ffi.NULL if lengths is None else _indices("lengths", lengths, B), reverse)), T, B, H
 
 
 def _matrix(name, a):
@@ -305,7 +315,7 @@ def _indices(name, a, n):
     if a.dtype != np.int64:
         raise TypeError(f"{name} is {a.dtype}, expected int64")
     _expect_contiguous(name, a)
-    return ffi.cast("int64_t *", a.__array_interface__["data"][0])
+    return ffi.cast(INT64, a.__array_interface__["data"][0])
 
 
 library = Library()
