@@ -166,7 +166,7 @@ DAMAGE = (
     (lambda path: (path / "config.json").write_text("{}"), "config.json: unknown architecture None, expected one of attention-lstm"),
     (lambda path: (path / "config.json").write_text("no"), "config.json is not JSON"),
     (lambda path: (path / "tokenizer.json").unlink(), "tokenizer.json"),
-    (lambda path: (path / "tokenizer.json").write_text('{"type": "char"}'), "tokenizer.json has no field 'characters'"),
+    (lambda path: (path / "tokenizer.json").write_text('{"type": "char"}'), "tokenizer.json is damaged: it has no field 'characters'"),
     (lambda path: (path / "tokenizer.json").write_text("no"), "tokenizer.json is not JSON"),
     (broken_weights, "model.safetensors: wpe.weight is not finite; the file is damaged or the training diverged"),
     (other_tokenizer, "its tokenizer has 24 tokens, expected 23, those of the model"),

@@ -58,15 +58,18 @@ def evaluate(folder, task=None):
     from ..files import replace_file
     from .runs import open_run
     trained, _ = open_run(folder)
-    figures = {"model": str(folder), **(task or task_of(folder)).evaluate(trained)}
+    figures = {"model": str(folder), **(task or task_of(folder, trained)).evaluate(trained)}
     replace_file(folder / "evaluation.json", json.dumps(figures, indent=1) + "\n")
     return figures
 
 
-def task_of(folder):
-    """The task of a run, with its data as the recipe there names them."""
+def task_of(folder, trained=None):
+    """The task of a run, with its data as the recipe there names them. ValueError if it is not the task of the model ``trained``."""
     from ..train import load_recipe
     recipe = load_recipe(folder / "recipe.toml")
+    if trained is not None and recipe.model_class is not type(trained):
+        raise ValueError(f"{folder / 'recipe.toml'}: a recipe for a {recipe.model_class.__name__}, but the model in config.json is a "
+                         f"{type(trained).__name__}; restore the recipe that trained it")
     return recipe.task(recipe.data, folder)
 
 
@@ -91,7 +94,8 @@ def compare(folders, as_json=False):
         return found
 
     for folder in folders:
-        (trained, _), task = open_run(folder), task_of(folder)
+        trained, _ = open_run(folder)
+        task = task_of(folder, trained)
         if not isinstance(task, Labelled):
             raise ValueError(f"{folder}: a model of the task {task.name!r}; only classifiers can be compared")
         p = task.probabilities(trained, "test")

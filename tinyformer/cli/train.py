@@ -41,7 +41,7 @@ def command(
     recipe = recipes[0] if recipes else "pydocs-char"
     folder = out or Path("runs") / Path(recipe).stem
     started = folder / "recipe.toml"
-    if resume and started.is_file():
+    if resume and started.exists():
         chosen = load_recipe(started, settings)
         if recipes and load_recipe(recipe).name != chosen.name:
             raise RecipeError(f"{folder} holds a run of the recipe {chosen.name}, not of {recipe}; give it another --out")

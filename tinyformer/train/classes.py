@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..files import read_json, replace_file
+from ..files import DamagedFile, read_json, replace_file
 
 
 def save_classes(folder, classes):
@@ -14,8 +14,15 @@ def save_classes(folder, classes):
 
 
 def load_classes(folder):
-    """The names of the classes 0, 1, … in classes.json. Raises FileNotFoundError if there is none, ValueError if it is damaged."""
+    """The names of the classes 0, 1, … in classes.json, at least two distinct ones.
+
+    Raises FileNotFoundError if there is no such file, ValueError if it is damaged.
+    """
     path = Path(folder) / "classes.json"
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; expected the folder of a trained classifier")
-    return tuple(read_json(path, [str]))
+    classes = tuple(read_json(path, [str]))
+    if not 2 <= len(classes) == len(set(classes)):
+        raise DamagedFile(f"{path}: it has {len(set(classes))} distinct names of classes in a list of {len(classes)}, expected at "
+                          f"least two distinct ones")
+    return classes

@@ -24,6 +24,9 @@ def predict(folder, text):
     folder = Path(folder)
     check_text("predict", text)
     model, classes = load_model(folder), load_classes(folder)
+    if len(classes) != model.config.n_classes:
+        raise ValueError(f"{folder / 'classes.json'}: it has {len(classes)} names of classes, expected {model.config.n_classes}, "
+                         f"those of the model")
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     words = tokenizer.encode(text)
     if not words.size:

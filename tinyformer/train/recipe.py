@@ -96,7 +96,7 @@ def names():
 def load_recipe(name, settings=()):
     """The recipe ``name`` (or in the file of that path) with each "section.key=value" of ``settings`` applied."""
     path = FOLDER / f"{name}.toml" if str(name) in names() else Path(name)
-    if path.suffix == ".toml" and not path.is_file():
+    if path.suffix == ".toml" and not path.exists():
         raise RecipeError(f"{path}: no such file; expected a recipe")
     if path.suffix != ".toml":
         raise RecipeError(f"unknown recipe {name!r}{_nearest(str(name), names())}; expected the path of a .toml file, or one of "
@@ -109,6 +109,8 @@ def load_recipe(name, settings=()):
         table = tomlkit.parse(text).unwrap()
     except (ValueError, TOMLKitError, RecursionError) as error:
         raise RecipeError(f"{path}: damaged or not a recipe in TOML ({error})") from None
+    if not table:
+        raise RecipeError(f"{path} is empty, expected a recipe")
     table.setdefault("name", path.stem)
     model = table.get("model")
     architecture = model.get("architecture") if isinstance(model, dict) else None

@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import rng as randomness
 from ..files import remove_unfinished, replace_file
+from ..models import load_model
 from ..nn import Linear, MultiheadAttention
 from ..optim import OPTIMIZERS, SCHEDULES
 from ..viz import draw_losses
@@ -195,6 +196,11 @@ def _prepare(folder, run):
     for place in (folder, folder / "checkpoints"):
         place.mkdir(parents=True, exist_ok=True)
         remove_unfinished(place)
+        for path in place.iterdir():                        # else the training ends where it wants to write this file
+            if path.is_dir() and path.suffix in (".json", ".jsonl", ".png", ".safetensors", ".toml"):
+                raise ValueError(f"{path} is a folder, expected a file; remove it or rename it")
+    if run.best:                                            # the best model so far is in no checkpoint
+        load_model(folder)
     replace_file(folder / "recipe.toml", run.recipe.to_toml())
     run.task.save(folder)
     if run.step and not run.best:                           # it may have been killed between a checkpoint and these
