@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -73,9 +74,9 @@ def edited(**changes):
     (edited(model_type=None), "config.json: unknown architecture None"),
     (edited(model_type=["gpt2"]), "config.json: unknown architecture \\['gpt2'\\]"),
     (edited(n_head=3), "config.json: GPTConfig: n_embd 16 cannot be divided"),
-    (edited(vocab_size=None), "config.json: it does not say 'vocab_size'"),
+    (edited(vocab_size=None), "config.json: it has no field 'vocab_size'"),
     (edited(activation_function="relu"), "config.json: activation_function is 'relu'.*; expected 'gelu_new' or"),
-    (edited(model_type=None, architecture="gpt", colour="red"), "config.json: .*got an unexpected keyword argument"),
+    (edited(model_type=None, architecture="gpt", colour="red"), "config.json: unknown fields: .*, colour; expected vocab_size"),
     (edited(n_layer=10 ** 9), "config.json: it has 1000000000 layers, but there are only 28 tensors in model.safetensors"),
     (edited(vocab_size=10 ** 15), "config.json: Unable to allocate"),
     (edited(vocab_size=10 ** 7), r"model.safetensors: .*wte.weight has shape \(13, 16\), expected \(10000000, 16\)"),
@@ -96,6 +97,8 @@ def test_damage_is_named_with_its_file(saved, damage, message):
     assert str(saved[1]) in str(caught.value)
 
 
+# What Python says of a wrong type. A user does not know which expression met it.
+PYTHONS = r"object is|object has|not supported|operand|unhashable|codec|positional|keyword|attribute|subscript|concatenate|must be"
 MODELS = (
     lambda: GPT(CONFIG),
     lambda: Llama(LlamaConfig(13, 8, 1, n_head=2, n_kv_head=1, n_embd=8, n_inner=8, rope_factor=8.0)),
@@ -115,8 +118,25 @@ def test_any_damage_to_a_config_is_refused_in_words_or_harmless(tmp_path, damage
             load_model(tmp_path)
         except ValueError as error:                         # and nothing else
             assert str(error).startswith(str(tmp_path)), error
+            assert not re.search(PYTHONS, str(error).removeprefix(str(tmp_path))), error
             refused += 1
     assert 20 < refused < 100
+
+
+@pytest.mark.parametrize("build, field, value, message", (
+    (MODELS[1], "layer_types", True, "layer_types is True, expected a list"),
+    (MODELS[1], "tie_word_embeddings", "no", "tied is 'no', expected true or false"),
+    (MODELS[1], "rope_scaling", "linear", "rope_scaling is 'linear', expected an object"),
+    (MODELS[2], "vocab_size", None, "it has no field 'vocab_size'"),
+    (MODELS[2], "id2label", ["a"], "id2label is .'a'., expected the classes' names by number"),
+    (MODELS[3], "vocab_size", None, "it has no field 'vocab_size'"),
+    (MODELS[3], "norm_first", 1, "norm_first is 1, expected true or false"),
+))
+def test_fields_of_a_wrong_type(tmp_path, build, field, value, message):
+    build().save_pretrained(tmp_path)
+    edited(**{field: value})(tmp_path)
+    with pytest.raises(ValueError, match=f"config.json: .*{message}"):
+        load_model(tmp_path)
 
 
 def test_another_class_than_the_configs(saved):

@@ -20,7 +20,7 @@ class GPT2Layout:
     @classmethod
     def read_config(cls, values):
         if "model_type" not in values:                      # written before save_pretrained took up that layout
-            return cls.Config(**values)
+            return super().read_config(values)
         for alias, name in ALIASES.items():
             if alias in values:
                 require(values, **{alias: (values.setdefault(name, values[alias]),)})

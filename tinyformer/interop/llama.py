@@ -31,7 +31,10 @@ class LlamaLayout:
     def read_config(cls, values):
         kind = values["model_type"]
         check_fields("llama", values)
-        for n, layer_type in enumerate(values.get("layer_types") or ()):
+        layer_types = values.get("layer_types")
+        if not isinstance(layer_types, (list, type(None))):
+            raise ValueError(f"layer_types is {layer_types!r}, expected a list")
+        for n, layer_type in enumerate(layer_types or ()):
             require({f"layer_types[{n}]": layer_type}, **{f"layer_types[{n}]": ("full_attention", "attention")})
         fewer = values.get("num_key_value_heads", None if kind == "llama" else 32)          # the defaults of transformers
         return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items()}, **_rotations(values),

@@ -140,7 +140,7 @@ class PublishedBert(Pretrained):
     @classmethod
     def read_config(cls, values):
         check_fields("bert", values)
-        return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items() if theirs in values})
+        return super().read_config({ours: values[theirs] for ours, theirs in SETTINGS.items() if theirs in values})
 
     def published_config(self):
         settings = {theirs: getattr(self.config, ours) for ours, theirs in SETTINGS.items()}

@@ -36,7 +36,16 @@ class Pretrained(Module):
 
     @classmethod
     def read_config(cls, values):
-        """The ``Config`` that ``values``, a config.json, describe. It may change ``values``."""
+        """The ``Config`` that ``values``, the fields of a config.json, describe. It may change ``values``.
+
+        ValueError for a value out of its range or a field that is unknown, KeyError for one that is missing.
+        """
+        fields = {field.name: field.default for field in dataclasses.fields(cls.Config)}
+        if unknown := [name for name in values if name not in fields]:
+            raise ValueError(f"unknown fields: {', '.join(unknown)}; expected {', '.join(fields)}")
+        for name, default in fields.items():
+            if default is dataclasses.MISSING and name not in values:
+                raise KeyError(name)
         return cls.Config(**values)
 
     def published_config(self):
@@ -79,7 +88,7 @@ class Pretrained(Module):
             with init.skipped():                            # what is loaded need not be drawn at random first
                 model = cls(config)
         except KeyError as error:
-            raise ValueError(f"{path}: it does not say {error}") from None
+            raise ValueError(f"{path}: it has no field {error}") from None
         except (ValueError, TypeError, MemoryError) as error:
             raise ValueError(f"{path}: {error}") from None
         try:
