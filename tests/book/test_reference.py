@@ -8,7 +8,7 @@ import pytest
 
 from tinyformer.book import Book
 from tinyformer.book.reference import commands, settings, variables
-from tinyformer.book.reference.docstrings import as_rst
+from tinyformer.book.reference.docstrings import as_rst, short_signature
 from tinyformer.book.reference.names import PACKAGES, every_name, find, public_names
 from tinyformer.book.reference.pages import asked_for, comment, expand
 from tinyformer.cli import app
@@ -71,6 +71,14 @@ def test_a_constant_is_described_by_the_comment_it():
 ])
 def test_a_docstring_as_restructuredtext(docstring, rst):
     assert as_rst(docstring, {"09": "09-attention"}) == rst
+
+
+def test_a_signature_is_short():
+    array = "~numpy.ndarray[tuple[~typing.Any, ...], ~numpy.dtype[~typing.Any]]"
+    assert short_signature(f"(x: {array} | None = <factory>)", array) == ("(x: NDArray | None = ...)", "NDArray")
+    assert short_signature("(x)", "ValueAndVjp", is_operation=True) == ("(x)", "Tensor")
+    assert short_signature("(x)", "ValuesAndVjp", is_operation=True) == ("(x)", "tuple[Tensor, ...]")
+    assert short_signature(None, None) == (None, None)
 
 
 def test_names_become_links():

@@ -1,4 +1,4 @@
-"""A docstring in this project's form as reStructuredText.
+"""A docstring in this project's form as reStructuredText, and a signature in short.
 
 The form: sentences; formulas and code indented by four spaces; and tables of arguments, a line for each,
 
@@ -17,6 +17,21 @@ STRONG = re.compile(r"\*\*(?=\w)([^*]+)(?<=\w)\*\*")
 ROW = re.compile(r"""(?P<name>["\w.+<?*=-]+(?:,[ ]["\w.+*-]+)*)[ ]{2,}(?P<text>\S.*)""")
 EQUATIONS = re.compile(r"[Bb]ook(?:(?:,| to| and)? \(\d+\.\d+\))+")
 CHAPTER = re.compile(r"\b([Cc]hapter) (\d\d)\b")
+
+
+ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?(?:typing\.)?Any, \.\.\.\], ~?numpy\.dtype\[[^\]]*\]\]")
+
+
+def short_signature(arguments: str | None, returns: str | None, is_operation: bool = False) -> tuple[str | None, str | None]:
+    """Arguments and result as a reader wants them: NDArray for its long form, … for a factory, and what an operation gives to
+    its callers: tensors instead of ``(value, vjp)``."""
+    if arguments:
+        arguments = ARRAY.sub("NDArray", arguments.replace("<factory>", "..."))
+    if returns:
+        returns = ARRAY.sub("NDArray", returns)
+    if is_operation and returns:
+        returns = "tuple[Tensor, ...]" if "Values" in returns else "Tensor"
+    return arguments, returns
 
 
 def as_rst(docstring: str, chapters: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ from sphinx import addnodes
 
 from ..chapters import GUIDES
 from .commands import anchor, commands
-from .docstrings import as_rst
+from .docstrings import as_rst, short_signature
 from .names import every_name
 from .pages import expand
 
@@ -179,6 +179,9 @@ def setup(app: Any, chapters: dict[str, str], command_line: Any) -> None:
     def convert(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
         lines[:] = as_rst("\n".join(lines), chapters).split("\n")
 
+    def shorten(app: Any, what: str, name: str, value: Any, options: Any, arguments: str | None, returns: str | None) -> tuple:
+        return short_signature(arguments, returns, is_operation=hasattr(value, "raw"))
+
     def public_bases(app: Any, name: str, value: Any, options: Any, bases: list[Any]) -> None:
         bases[:] = [f":py:class:`{spellings()[path].removeprefix('tinyformer.')} <{spellings()[path]}>`"
                     if isinstance(base, type) and (path := f"{base.__module__}.{base.__qualname__}") in spellings() else base
@@ -200,6 +203,7 @@ def setup(app: Any, chapters: dict[str, str], command_line: Any) -> None:
     app.connect("env-merge-info", lambda app, env, pages, other: env.tinyformer_used.update(
         {page: other.tinyformer_used[page] for page in pages if page in other.tinyformer_used}))
     app.connect("autodoc-process-docstring", convert)
+    app.connect("autodoc-process-signature", shorten)
     app.connect("autodoc-process-bases", public_bases)
     app.connect("doctree-read", lambda app, tree: link_names(app, tree, known_commands))
     app.connect("doctree-resolved", add_lists)
