@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from tinyformer import nn
 from tinyformer.book import Book
 from tinyformer.book.reference import commands, settings, variables
 from tinyformer.book.reference.docstrings import as_rst, short_signature
@@ -88,7 +89,7 @@ def test_names_become_links():
     assert resolve("tfm.tensor") == "tinyformer.tensor" and resolve("MultiheadAttention") == "tinyformer.nn.MultiheadAttention"
     assert resolve("check") is None and resolve("x.y") is None and resolve("softmax") is None
     assert resolve("check", "tinyformer.gradcheck") == "tinyformer.gradcheck.check"
-    assert resolve("tinyformer.nn.basic.Linear") == "tinyformer.nn.Linear"
+    assert resolve(f"{nn.Linear.__module__}.Linear") == "tinyformer.nn.Linear"
     known = commands.commands(app)
     assert command_in("tinyformer learn check softmax", known) == "tinyformer learn check"
     assert command_in("tinyformer", known) is None and command_in("tinyformer trainer", known) is None
