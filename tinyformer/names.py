@@ -1,20 +1,23 @@
 """What people look for under the name that it has in PyTorch or NumPy, and what to write here: for messages of errors.
 
-``TORCH`` is the one table for all of them: attributes of tensors, of the package, ``ops``, ``nn`` and ``optim``.
+``TORCH`` is the one table for all of them: attributes of tensors, of the package, ``ops``, ``nn`` and ``optim``. An entry says
+what to write; one that ends with a full stop is a sentence of its own.
 ``tests/test_names.py`` checks that whatever a message advises exists, and that no name of the table exists already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-_TYPE = "the types are NumPy's: np.float32, np.float64, np.int64, bool"
+_TYPE = "types are NumPy's: np.float32, np.float64, np.int64, bool."
 _CONVERT = "x.astype(np.float32), with the type of your choice"
-_DEVICE = "tensors are NumPy arrays in main memory; tfm.backend.use(…) selects the kernels"
+_DEVICE = "tensors are NumPy arrays in main memory; tfm.backend.use(…) selects the kernels."
 _VALUES = "np.{0}(x.data), which has no gradient"
 _IN_PLACE = "x {0}= y within tfm.no_grad()"
-_OWN = "tfm.differentiable makes an operation of your own, a value and its vjp"
+_OWN = "tfm.differentiable makes an operation of your own out of a value and its vjp."
 
 TORCH = {
     # shapes
@@ -69,8 +72,8 @@ TORCH = {
     "NLLLoss": "ops.cross_entropy(logits, targets)", "nll_loss": "ops.cross_entropy(logits, targets)",
     "BCELoss": "ops.binary_cross_entropy_with_logits", "binary_cross_entropy": "ops.binary_cross_entropy_with_logits",
     "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()", "KLDivLoss": "(p * (p.log() - q.log())).sum()",
-    **{name: f"nn.GELU or nn.SiLU; {_OWN}" for name in ("ELU", "SELU", "PReLU", "Mish", "Hardswish", "ReLU6")},
-    "DataParallel": "the kernels use several threads; tfm.backend.set_num_threads(n)", "utils": "optim.clip_grad_norm_",
+    **{name: f"use nn.GELU or nn.SiLU; {_OWN}" for name in ("ELU", "SELU", "PReLU", "Mish", "Hardswish", "ReLU6")},
+    "DataParallel": "kernels use several threads, see tfm.backend.set_num_threads(n).", "utils": "optim.clip_grad_norm_",
     # optimizers and schedules
     "lr_scheduler": "optim.CosineSchedule, optim.LinearSchedule and their neighbors", "StepLR": "optim.StepSchedule",
     "CosineAnnealingLR": "optim.CosineSchedule", "LinearLR": "optim.LinearSchedule", "LambdaLR": "optim.Schedule",
@@ -106,13 +109,40 @@ def use_instead(function: str) -> TypeError:
 
 def unknown(owner: str, name: str, known: Iterable[str], advice: str = "") -> AttributeError:
     """The error for the attribute ``name`` that ``owner`` lacks: PyTorch's name or a slip of the pen."""
-    advice = advice or (f"write {TORCH[name]}" if name in TORCH else "")
+    if not advice and name in TORCH:
+        advice = TORCH[name] if TORCH[name].endswith(".") else f"write {TORCH[name]}"
     if not advice:
         from difflib import get_close_matches
         lower = {n.lower(): n for n in known if not n.startswith("_")}
         close = [lower[n] for n in get_close_matches(name.lower(), lower, n=3, cutoff=0.7)]
         advice = f"did you mean {' or '.join(close)}?" if close else ""
     return AttributeError(f"{owner} has no attribute {name!r}" + f"; {advice}" * bool(advice))
+
+
+def module_attributes(module: str, public: Iterable[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` for the package ``module``: advice for unknown names, and the public names alone."""
+    def get(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        raise unknown(module, name, public, _elsewhere(module, name))
+
+    def listed() -> list[str]:
+        dunder = (name for name in vars(sys.modules[module]) if name.startswith("__"))
+        return sorted({*public, *dunder})
+
+    return get, listed
+
+
+def _elsewhere(module: str, name: str) -> str:
+    """Advice when ``name`` is public in another package: what to write there, or what to import."""
+    package = module.partition(".")[0]
+    for place in ("ops", "nn", "optim"):
+        if name in getattr(sys.modules.get(f"{package}.{place}"), "__all__", ()):
+            return f"write {place}.{name}"
+    folder = Path(__file__).parent
+    if module == package and not name.startswith("_") and ((folder / name).is_dir() or (folder / f"{name}.py").is_file()):
+        return f"import {module}.{name} first"
+    return ""
 
 
 class Advising(type):

@@ -9,6 +9,9 @@ the rules for initial weights.
 >>> loss.backward()                                 # the gradients are in parameter.grad of model.parameters()
 """
 
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
 from . import functional, init
 from .activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .attention import MultiheadAttention, ResidualSelfAttention
@@ -30,3 +33,6 @@ __all__ = ["BCEWithLogitsLoss", "BatchNorm1d", "CrossEntropyLoss", "Dropout", "E
            "ReLU", "ResidualSelfAttention", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
            "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
            "TransformerEncoderLayer", "evaluating", "functional", "init"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)

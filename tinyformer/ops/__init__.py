@@ -4,6 +4,9 @@
 operations composed of simpler ones, which the engine differentiates: the oracle for the gradients derived by hand.
 """
 
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
 from .activations import gelu, leaky_relu, log_softmax, relu, sigmoid, silu, softmax, softplus, tanh
 from .arithmetic import (abs, add, astype, clip, divide, exp, log, maximum, minimum, multiply, negative, power, sqrt,
                          subtract, where)
@@ -29,3 +32,6 @@ __all__ = [
     "rotary_tables", "scaled_dot_product_attention", "sigmoid", "silu", "sinusoidal", "softmax", "softplus",
     "sparse_linear", "split", "sqrt", "stack", "std", "subtract", "sum", "tanh", "transpose", "var", "where",
 ]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)

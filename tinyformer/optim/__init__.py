@@ -12,6 +12,9 @@ A training step, in which the gradients of k small batches add up to the gradien
 OPTIMIZERS and SCHEDULES are the classes that a recipe can name, by their names there.
 """
 
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .clip import clip_grad_norm_, clip_grad_value_
 from .muon import Muon, param_groups_for_muon
@@ -24,3 +27,6 @@ __all__ = ["Adagrad", "Adam", "AdamW", "CosineSchedule", "ExponentialSchedule", 
            "LinearSchedule", "Muon", "OPTIMIZERS", "Optimizer", "RMSprop", "ReduceOnPlateau", "SCHEDULES", "SGD",
            "Schedule", "StepSchedule", "clip_grad_norm_", "clip_grad_value_", "param_groups_by_decay",
            "param_groups_by_level", "param_groups_for_muon"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)

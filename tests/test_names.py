@@ -1,0 +1,84 @@
+"""Advice about names: whatever it says to write exists, and nothing is advised against that exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tinyformer as tfm
+import tinyformer.data
+from tinyformer import names, nn, ops, optim
+from tinyformer.autograd import Tensor
+
+PLACES = {"tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor, "tinyformer": tfm}
+
+
+@pytest.mark.parametrize("advice", sorted({*names.TORCH.values(), *names.NUMPY.values()}))
+def test_what_is_advised_exists(advice):
+    for place, path in re.findall(r"\b(tfm|ops|nn|optim|np|x|tinyformer)\.(\w+(?:\.\w+)*)", advice):
+        found = PLACES[place]
+        for part in path.split("."):
+            if found is np.random and part == "default_rng" or place == "x" and part == "c_contiguous":
+                break
+            if place == "x" and isinstance(found, property):
+                found = getattr(np.ndarray, "flags") if part == "flags" else found
+                continue
+            assert hasattr(found, part), f"{advice}: {place}.{path}"
+            found = getattr(found, part)
+
+
+@pytest.mark.parametrize("place", [tfm, ops, nn, optim, Tensor], ids=["tfm", "ops", "nn", "optim", "Tensor"])
+def test_what_exists_is_not_advised_against(place):
+    assert not [name for name in names.TORCH if hasattr(place, name)]
+
+
+def test_every_operation_that_numpy_has_too_is_advised():
+    ours = {name for name, value in vars(ops).items() if hasattr(value, "raw") and hasattr(np, name) and name != "astype"}
+    operators = {"add", "subtract", "multiply", "divide", "negative", "power", "abs"}
+    assert ours - operators <= names.NUMPY.keys()
+
+
+@pytest.mark.parametrize("owner, name, message", [
+    (Tensor(np.ones(2)), "permute", "Tensor has no attribute 'permute'; write x.transpose(0, 2, 1)"),
+    (Tensor(np.ones(2)), "cuda", "Tensor has no attribute 'cuda'; tensors are NumPy arrays"),
+    (Tensor, "backward_", "Tensor has no attribute 'backward_'; did you mean backward?"),
+    (nn.Parameter(np.ones(2)), "tan", "Parameter has no attribute 'tan'; did you mean tanh"),
+    (Tensor(np.ones(2)), "qqq", "Tensor has no attribute 'qqq'$")])
+def test_an_unknown_attribute_of_a_tensor(owner, name, message):
+    assert not hasattr(owner, name) and getattr(owner, name, 5) == 5
+    with pytest.raises(AttributeError) as caught:
+        getattr(owner, name)
+    assert message in f"{caught.value}$"
+
+
+@pytest.mark.parametrize("module, name, message", [
+    (tfm, "relu", "tinyformer has no attribute 'relu'; write ops.relu"), (tfm, "Linear", "write nn.Linear"),
+    (tfm, "AdamW", "write optim.AdamW"), (tfm, "from_numpy", "write tfm.Tensor(array)"), (tfm, "float32", "np.float32"),
+    (tfm, "zeroes", "did you mean zeros"), (tfm, "no_grads", "did you mean no_grad"), (ops, "permute", "write x.transpose(0, 2, 1)"),
+    (ops, "Linear", "write nn.Linear"), (ops, "softmaks", "did you mean softmax"), (nn, "Conv2d", "convolutions are not in the book"),
+    (nn, "LSTMcell", "did you mean LSTMCell"), (nn, "relu", "write ops.relu"), (optim, "Adamw", "did you mean AdamW"),
+    (optim, "StepLR", "write optim.StepSchedule"), (optim, "qqqqqq", "tinyformer.optim has no attribute 'qqqqqq'$")])
+def test_an_unknown_name_of_a_module(module, name, message):
+    assert not hasattr(module, name) and getattr(module, name, 5) == 5
+    with pytest.raises(AttributeError) as caught:
+        getattr(module, name)
+    assert message in f"{caught.value}$"
+
+
+def test_a_package_that_is_not_imported_yet():
+    code = ("import tinyformer as tfm\ntry: tfm.models\nexcept AttributeError as error: print(error)\n"
+            "from tinyformer import models\nprint(tfm.models is models, tfm.nn.functional.__name__)")
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output == ("tinyformer has no attribute 'models'; import tinyformer.models first\nTrue tinyformer.nn.functional\n")
+
+
+@pytest.mark.parametrize("module", [tfm, ops, nn, optim])
+def test_dir_lists_the_public_names(module):
+    assert [name for name in dir(module) if not name.startswith("__")] == sorted(module.__all__)
+    assert "__name__" in dir(module) and all(hasattr(module, name) for name in module.__all__)
+    with pytest.raises(AttributeError, match="module .* has no attribute '__wrapped__'"):
+        module.__wrapped__
