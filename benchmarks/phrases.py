@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyformer.cli.evaluate import task_of
-from tinyformer.cli.runs import open_run
 from tinyformer.data import load
+from tinyformer.train import open_run
 
 WIDTH, EDGE = 4, "^"
 
@@ -103,8 +102,8 @@ def main():
 
 def answers(folder, phrases):
     """{phrase: what the model of the run in ``folder`` makes of it}"""
-    (model, _), task = open_run(folder), task_of(folder)
-    return dict(zip(phrases, task.answers(model, phrases, task.data.beams)))
+    run = open_run(folder)
+    return dict(zip(phrases, run.task.answers(run.model, phrases, run.task.data.beams)))
 
 
 if __name__ == "__main__":

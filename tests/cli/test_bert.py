@@ -75,7 +75,7 @@ def test_fill_mask(cli, refused, pretrained):
     assert shown.code == 0 and len(shown.lines) == 7 and shown.lines[0].split()[0].endswith("%")
     refused(1, "fill-mask: the text has no [MASK], expected one", "fill-mask", "to be")
     refused(1, "runs/bert-tiny: fill-mask: the text has 62 tokens, expected at most 48", "fill-mask", "[MASK] " * 60)
-    refused(1, "BertForPreTraining writes no text from a beginning; `tinyformer fill-mask` asks it",
+    refused(1, "BertForPreTraining cannot continue a text; use `tinyformer fill-mask`",
             "generate", "to", "--model", pretrained)
 
 

@@ -227,7 +227,7 @@ def test_settings_that_cannot_be_used(refused, settings, message):
 
 
 def test_the_wrong_kind_of_model(cli, refused, tiny, classifier):
-    refused(1, "a BagOfWords writes no text from a beginning; `tinyformer predict`", "generate", "the", "--model", classifier)
+    refused(1, "a BagOfWords cannot continue a text; use `tinyformer predict`", "generate", "the", "--model", classifier)
     assert cli("train", "--set", *tiny, "train.max_steps=2").code == 0
     refused(1, "classes.json: no such file; expected the folder of a trained classifier", "predict", "x", "--model",
             "runs/pydocs-char")

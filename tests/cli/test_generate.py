@@ -127,9 +127,9 @@ def test_words_of_beams_stand_apart_from_the_prompt(cli, tiny):
     (("the", "--stop", "a", "--stop", ""), 1, "--stop: got an empty text, expected at least one character"),
     (("the", "--beams", "2", "--stop", ""), 1, "--stop: got an empty text"),
     (("the", "--beams", "0"), 2, "--beams"),
-    (("the", "--beams", "2", "--top-k", "1"), 1, "--top-k 1: a search with --beams draws nothing; give one of the two"),
-    (("the", "--beams", "2", "--min-p", "0"), 1, "--min-p 0.0: a search"),
-    (("the", "--beams", "2", "--repetition-penalty", "1.5"), 1, "--repetition-penalty 1.5: a search"),
+    (("the", "--beams", "2", "--top-k", "1"), 1, "--top-k 1: beam search (--beams) does not sample; give one of the two"),
+    (("the", "--beams", "2", "--min-p", "0"), 1, "--min-p 0.0: beam search"),
+    (("the", "--beams", "2", "--repetition-penalty", "1.5"), 1, "--repetition-penalty 1.5: beam search"),
     (("the code is used to", "--beams", "2"), 1, "pydocs-char: beams: 19 tokens and 1 more do not fit into the model's context"),
 ))
 def test_refused(refused, trained, arguments, code, message):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tinyformer.models import NGram, NGramConfig, load_model
 from tinyformer.models.ngram_counts import Counts
 from tinyformer.models.ngram_smoothing import SMOOTHINGS, masses, tables
-from tinyformer.train.evaluate import bigram_loss, evaluate_loss
+from tinyformer.train.losses import bigram_loss, evaluate_loss
 
 V = 4
 

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from tinyformer.train import Interrupted
-from tinyformer.train import evaluate as evaluation
+from tinyformer.train import losses
 from tinyformer.train import run as running
 from tinyformer.train.metrics import read_metrics
 from tinyformer.train.tasks import language
@@ -208,7 +208,7 @@ def interrupt_at(monkeypatch, module, name, call, times=1):
 @pytest.mark.parametrize("module, name, call, step", (
     (language, "random_windows", 1, 1),                      # in the first step
     (language, "random_windows", 9, 5),                      # two batches a step; this one is measured too
-    (evaluation, "windows", 1, 5),                          # while the model is measured
+    (losses, "windows", 1, 5),                          # while the model is measured
     (running, "save_checkpoint", 1, 5),                     # while it is saved: the next step is still done
     (language, "random_windows", 22, 11),
 ))
@@ -231,7 +231,7 @@ def test_interrupted_in_the_last_step_it_ends_as_usual(tmp_path, train, outcome,
 
 
 def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_stands(tmp_path, train, outcome, whole, monkeypatch):
-    interrupt_at(monkeypatch, evaluation, "windows", 2, times=2)
+    interrupt_at(monkeypatch, losses, "windows", 2, times=2)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "run", *DROPOUT)
     assert outcome(tmp_path / "run").checkpoints == ["step-00000004.safetensors", "step-00000008.safetensors"]

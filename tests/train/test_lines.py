@@ -9,7 +9,7 @@ from tinyformer.autograd import no_grad
 from tinyformer.models import load_model
 from tinyformer.train import load_recipe
 from tinyformer.train import train as train_recipe
-from tinyformer.train.evaluate import bigram_loss, evaluate_loss, in_one, kneser_ney_losses
+from tinyformer.train.losses import bigram_loss, evaluate_loss, in_one, kneser_ney_losses
 from tinyformer.train.tasks import Language
 
 NETWORKS = ("mlp-names", "rnn-names", "gru-names", "lstm-names", "gpt-names")

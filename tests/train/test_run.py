@@ -12,7 +12,7 @@ from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import load_model
 from tinyformer.text import load_tokenizer
 from tinyformer.train import load_recipe
-from tinyformer.train.evaluate import evaluate_loss
+from tinyformer.train.losses import evaluate_loss
 from tinyformer.train.metrics import read_metrics
 from tinyformer.train.tasks import Language
 

@@ -189,7 +189,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert "exact match" in tinyformer("evaluate").out
     lines = tinyformer("translate", "123+456", "999+001", "--beams", "2").out.splitlines()
     assert len(lines) == 2 and all(set(line) <= set("0123456789+<unk>") for line in lines)
-    assert "`tinyformer translate` asks it" in tinyformer("generate", "--model", "runs/seq2seq-add").err
+    assert "use `tinyformer translate`" in tinyformer("generate", "--model", "runs/seq2seq-add").err
     assert "the text has 0 tokens, expected 1 to" in tinyformer("translate", "").err
     assert "the text has 40 tokens, expected 1 to" in tinyformer("translate", "1" * 40).err
     assert "the training texts never held 'x', '?'; expected symbols that they held, such as '+'" in tinyformer("translate", "1x2?x").err

@@ -23,11 +23,12 @@ def command(
 
     Of a model that translates: what it looked at in TEXT when it wrote each symbol of its answer.
     """
+    from ..train.saved_run import model_folder
     from ..viz import draw_attention, rollout
-    from .runs import newest_run, published_folder
+    from .runs import newest_run
     if summed and (layer, head) != (None, None):
         raise ValueError("--rollout goes through all layers and heads; leave --layer and --head out")
-    folder = published_folder(model) if model else newest_run()
+    folder = model_folder(model) if model else newest_run()
     tokens, keys, weights = watched(folder, text)                               # weights (L, H, T, S)
     if summed:
         if keys is not tokens:
@@ -44,9 +45,11 @@ def watched(folder, text):
     """(tokens, keys, weights (L, H, T, S)) of the model in ``folder`` as it reads ``text``: the tokens look at the keys."""
     from ..autograd import no_grad
     from ..models.bert import PublishedBert
+    from ..train import open_run
     from ..viz import watch_attention
-    from .runs import check_length, open_run
-    model, tokenizer = open_run(folder)
+    from .runs import check_length
+    run = open_run(folder)
+    model, tokenizer = run.model, run.tokenizer
     nothing = ValueError(f"{folder}: a {type(model).__name__} has no attention between tokens to draw")
     if tokenizer is None or not hasattr(model.config, "block_size") or not hasattr(model, "forward"):
         raise nothing

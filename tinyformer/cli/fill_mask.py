@@ -18,8 +18,9 @@ def command(
     """Guess the words that a mask hides. For a BERT, such as `tinyformer train bert-tiny` makes."""
     from ..models import BertForPreTraining
     from ..text import WordPieceTokenizer, load_tokenizer
-    from .runs import naming, newest_run, published_folder
-    folder = published_folder(model) if model else newest_run("masked")
+    from ..train.saved_run import model_folder
+    from .runs import naming, newest_run
+    folder = model_folder(model) if model else newest_run("masked")
     bert, tokenizer = BertForPreTraining.from_pretrained(folder), load_tokenizer(folder)
     if not isinstance(tokenizer, WordPieceTokenizer) or tokenizer.vocab_size != bert.config.vocab_size:
         raise ValueError(f"{folder}: its tokenizer is a {tokenizer!r}, expected WordPiece of {bert.config.vocab_size} tokens")

@@ -78,3 +78,22 @@ def verdict(figures):
     if difference > 0:
         return f"this model is better by {difference:.2%} ({sure})"
     return f"this model LOSES to it by {-difference:.2%} ({sure})" if difference else f"as good as it ({sure})"
+
+
+def show_comparison(figures):
+    """Print what ``train.compare`` returned: a line for each model and for the baseline, then mean and spread."""
+    rows = [*figures["models"], figures["baseline"]]
+    width = max(len(row["model"]) for row in rows) + 2
+    print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: right alone, p of McNemar's test")
+    for i, row in enumerate(rows):
+        test = row.get("against_first")
+        against = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}" if test else "on another test" * (i > 0)
+        print(f"{row['model']:<{width}}{row['accuracy']:.2%}    ± {row['standard_error']:.2%}    {against}".rstrip())
+    if "accuracy" in figures:
+        print(summary(figures["accuracy"]))
+
+
+def summary(spread):
+    """The line about the mean of several runs."""
+    return (f"mean of {spread['n']} runs {spread['mean']:.2%} ± {spread['se']:.2%} (standard error), "
+            f"standard deviation {spread['sd']:.2%}")

@@ -21,11 +21,12 @@ def command(
     from ..models import Bert
     from ..similar import nearest, sentence_vectors
     from ..text import load_tokenizer
-    from .runs import naming, published_folder
+    from ..train.saved_run import model_folder
+    from .runs import naming
     texts = _lines(Path(texts[0])) if len(texts) == 1 and Path(texts[0]).is_file() else texts
     if not query.strip():
         raise ValueError("similar: the query is empty, expected a text")
-    folder = published_folder(model)
+    folder = model_folder(model)
     bert, tokenizer = Bert.from_pretrained(folder), load_tokenizer(folder)
     with naming(folder):
         vectors = sentence_vectors(bert, tokenizer, [query, *texts])

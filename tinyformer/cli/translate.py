@@ -16,15 +16,16 @@ def command(
     beams: Annotated[int, typer.Option(min=1, help="Search for the likeliest answer among so many beginnings.")] = 1,
 ):
     """Answer texts with a trained model, a line each."""
-    from .runs import check_length, naming, newest_run, open_run, trained_on_unknown
+    from ..train import open_run
+    from .runs import check_length, naming, newest_run
     folder = model or newest_run("translation")
-    trained, tokenizer = open_run(folder)
+    run = open_run(folder)
+    trained, tokenizer = run.model, run.tokenizer
     if not hasattr(trained, "translate"):
         raise ValueError(f"{folder}: a {type(trained).__name__} translates nothing; `tinyformer train seq2seq-reverse` trains "
                          f"a model that does")
-    takes_unknown = trained_on_unknown(folder)
     for text in texts or (line.rstrip("\n") for line in sys.stdin):
-        if (strange := tokenizer.unknown(text)) and not takes_unknown:
+        if (strange := tokenizer.unknown(text)) and not run.trained_on_unknown:
             raise ValueError(f"{folder}: the training texts never held {', '.join(map(repr, strange))}; expected symbols that they "
                              f"held, such as {', '.join(map(repr, tokenizer.symbols[:10]))}")
         ids = tokenizer.encode(text)

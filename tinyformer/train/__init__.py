@@ -1,10 +1,14 @@
-"""Training: ``fit`` for your own model, recipes, the loop, checkpoints, metrics, evaluation."""
+"""Training: ``fit`` for your own model; recipes for tinyformer's models; what is saved, measured and compared."""
 
+from .evaluation import compare, evaluate
 from .fitting import fit
 from .history import History
 from .loop import Step, training_steps
 from .recipe import Recipe, RecipeError, load_recipe
+from .repeated import repeat
 from .run import Result, train
+from .saved_run import SavedRun, open_run
 from .trainer import Interrupted
 
-__all__ = ["History", "Interrupted", "Recipe", "RecipeError", "Result", "Step", "fit", "load_recipe", "train", "training_steps"]
+__all__ = ["History", "Interrupted", "Recipe", "RecipeError", "Result", "SavedRun", "Step", "compare", "evaluate", "fit",
+           "load_recipe", "open_run", "repeat", "train", "training_steps"]

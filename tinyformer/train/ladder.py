@@ -14,7 +14,7 @@ from ..models import NGram, NGramConfig, load_model
 from ..models.ngram_counts import Counts
 from . import scores
 from .checkpoint import checkpoints, load_checkpoint
-from .evaluate import evaluate_loss, uniform_loss
+from .losses import evaluate_loss, uniform_loss
 from .locked import FolderLock
 from .recipe import load_recipe
 from .run import train

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ...data import random_lines, random_windows, split, split_lines
 from ...text import load_corpus, load_tokenizer, train_tokenizer
 from ...text.registry import TOKENIZERS, trainable
-from ..evaluate import (
+from ..losses import (
     bigram_loss, evaluate_loss, evaluate_losses, in_one, kneser_ney_losses, loss_interval, mean_loss, uniform_loss)
 from .base import Task
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyformer.models import GPT, GPTConfig, NGram, NGramConfig
-from tinyformer.train.evaluate import PIECE, bigram_loss, evaluate_loss, loss_interval, mean_loss, uniform_loss
+from tinyformer.train.losses import PIECE, bigram_loss, evaluate_loss, loss_interval, mean_loss, uniform_loss
 
 V, T = 9, 8
 
