@@ -29,12 +29,12 @@ __all__ = ["batch_norm", "binary_cross_entropy_with_logits", "cross_entropy", "d
 
 def softmax(x: TensorLike, dim: int = -1) -> Tensor:
     """yᵢ = e^{xᵢ} / Σⱼ e^{xⱼ} along the axis ``dim``."""
-    return ops.softmax(x, axis=dim)
+    return ops.softmax(x, axis=check_integer("softmax", "dim", dim))
 
 
 def log_softmax(x: TensorLike, dim: int = -1) -> Tensor:
     """yᵢ = xᵢ − ln Σⱼ e^{xⱼ} along the axis ``dim``."""
-    return ops.log_softmax(x, axis=dim)
+    return ops.log_softmax(x, axis=check_integer("log_softmax", "dim", dim))
 
 
 def softplus(x: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
