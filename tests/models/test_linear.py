@@ -138,7 +138,7 @@ def test_x2_the_two_printed_models_are_different_ones():
      r"x has shape \(4, 2\) and y \(4, 1\), expected \(N, 3\) and \(N, 1\)"),
     (lambda: LinearRegression(LinearConfig(3)).solve(np.ones((4, 3)), np.ones(4), l2=-1), "l2 is -1"),
     (lambda: LinearRegression(LinearConfig(3)).descend(np.ones((4, 3)), np.ones(4), 0.1, 1, batch_size=5),
-     "batch_size is 5, expected 1…4"),
+     "batch_size is 5, expected an integer from 1 to 4"),
 ))
 def test_bad_input(call, message):
     with pytest.raises((ValueError, TypeError), match=message):

@@ -9,11 +9,11 @@ Source: Baum et al. (1970); Rabiner, "A tutorial on hidden Markov models" (1989)
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..number_checks import check_integer, check_number
 from ..rng import generator
 from .config_checks import check_whole
 from .hmm_paths import expected, forward, log_sum, viterbi
@@ -89,6 +89,8 @@ class HMM(Pretrained):
         The likelihood never falls, see book (6.16); where it leads depends on the start, and it may rest on a plain for dozens of
         iterations. Stops when it rises by less than ``tolerance`` a token. Returns ln P of all sequences before each iteration.
         """
+        iterations = check_integer(self, "iterations", iterations, at_least=0)
+        tolerance = check_number(self, "tolerance", tolerance, finite=False)
         x, there = self._padded(sequences)
         history = []
         for _ in range(iterations):
@@ -108,8 +110,7 @@ class HMM(Pretrained):
         tags, tagged = _pad(states, K, "state")
         if tagged.shape != there.shape or (tagged != there).any():
             raise ValueError("hmm: the sequences and their states differ in number or lengths")
-        if not 0 <= k < math.inf:
-            raise ValueError(f"hmm: k is {k}, expected a finite number of at least 0")
+        k = check_number(self, "k", k, at_least=0)
         both = there[:, 1:]
         steps = np.bincount(tags[:, :-1][both] * K + tags[:, 1:][both], minlength=K * K).reshape(K, K)
         emissions = np.bincount(tags[there] * V + x[there], minlength=K * V).reshape(K, V)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import nn, ops
 from ..nn import init
+from ..number_checks import check_integer, check_number
 from ..optim import SGD
 from ..rng import generator
 from ..writes import write
@@ -66,8 +67,7 @@ class LinearRegression(Pretrained):
         W is best, the shortest is taken.
         """
         x, y = self._checked(x, y)
-        if l2 < 0:
-            raise ValueError(f"linear regression: l2 is {l2}, expected at least 0")
+        l2 = check_number(self, "l2", l2, at_least=0)
         mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
         n = self.config.n_features
         rows = np.concatenate([x - mean_x, np.sqrt(l2) * np.eye(n)])
@@ -84,8 +84,10 @@ class LinearRegression(Pretrained):
         about the answer for ever. Returns L/N on the examples used, before each step.
         """
         x, y = self._checked(x, y)
-        if batch_size is not None and not 1 <= batch_size <= len(x):
-            raise ValueError(f"linear regression: batch_size is {batch_size}, expected 1…{len(x)}")
+        lr = check_number(self, "lr", lr, at_least=0)
+        steps = check_integer(self, "steps", steps, at_least=0)
+        if batch_size is not None:
+            batch_size = check_integer(self, "batch_size", batch_size, 1, len(x))
         rng, optimizer, history = generator(rng), SGD(self.parameters(), lr=lr), []
         for step in range(steps):
             chosen = slice(None)

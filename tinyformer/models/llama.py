@@ -58,11 +58,12 @@ class LlamaConfig:
 
     def __post_init__(self):
         check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original")
-        if not self.head_dim:
+        check_whole(self, "head_dim", least=0)
+        if self.head_dim == 0:
             check_heads(self)
             object.__setattr__(self, "head_dim", self.n_embd // self.n_head)
-        if not isinstance(self.head_dim, int) or self.head_dim < 1 or self.head_dim % 2:
-            raise ValueError(f"LlamaConfig: head_dim is {self.head_dim!r}, expected an even number, whose halves can be turned")
+        if self.head_dim % 2:
+            raise ValueError(f"LlamaConfig: head_dim is {self.head_dim}, expected an even number for the rotary embedding")
         if self.n_head % self.n_kv_head:
             raise ValueError(f"LlamaConfig: n_kv_head {self.n_kv_head} does not divide n_head {self.n_head}")
         check_above_zero(self, "rope_theta", "rope_factor", "rope_low", "rope_high", "norm_eps")

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import nn, ops
 from ..nn import init
+from ..number_checks import check_integer, check_number
 from ..writes import write
 from .config_checks import check_at_least_zero, check_whole
 from .pretrained import Pretrained
@@ -74,6 +75,8 @@ class LogisticRegression(Pretrained):
         Stops when no weight moves by more than ``tolerance``. Returns how many steps it took.
         Source: Beck and Teboulle (2009); O'Donoghue and Candès (2015) for the restart.
         """
+        steps = check_integer(self, "steps", steps, at_least=1)
+        tolerance = check_number(self, "tolerance", tolerance, at_least=0)
         X, T = self._checked(x, y)
         mean = X[:, :-1].mean(axis=0)
         X[:, :-1] -= mean
@@ -106,6 +109,8 @@ class LogisticRegression(Pretrained):
         """
         if self.config.l1:
             raise ValueError("logistic regression: newton needs a smooth loss, but l1 is not 0; use fit")
+        steps = check_integer(self, "steps", steps, at_least=1)
+        tolerance = check_number(self, "tolerance", tolerance, at_least=0)
         X, T = self._checked(x, y)
         N, (K, I) = len(X), (T.shape[1], X.shape[1])
         if K * I > 2000:
