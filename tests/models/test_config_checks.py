@@ -62,7 +62,10 @@ LEARNING = {
 }
 
 
-@pytest.mark.parametrize("name, value", [(name, value) for name in LEARNING for value in (True, "3", math.nan, math.inf, -1)
+WRONG = (True, "3", math.nan, math.inf, -1)
+
+
+@pytest.mark.parametrize("name, value", [(name, value) for name in LEARNING for value in WRONG
                                          if name != "fit tolerance of states" or value not in (math.inf, -1)])
 def test_numbers_of_learning_have_their_ranges(name, value):
     message = f"(LinearRegression|LogisticRegression|HMM): {name.split()[1]} is .*, expected"
