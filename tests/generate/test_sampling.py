@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tinyformer.generate import KVCache, choose, generate, stream, stream_lines
+from tinyformer import memory
+from tinyformer.generate import KVCache, beams, choose, generate, sampling, stream, stream_lines
 from tinyformer.generate.choice import penalised
 from tinyformer.models import GPT, GPTConfig, Llama, LlamaConfig, Recurrent, RecurrentConfig
 
@@ -255,11 +256,41 @@ def test_nothing_to_add(model):
     ([1, V, 2], 1, "a token of the prompt is 11, expected 0…10"),
     ([[3], [1, -1]], 1, "a token of the prompt is -1, expected 0…10"),
     ([0.5], 1, "float64"),
-    ([1], -1, "max_new_tokens is -1, expected at least 0"),
+    ([1], -1, "max_new_tokens is -1, expected an integer of at least 0"),
 ))
 def test_bad_prompts_are_errors(model, ids, n, message):
     with pytest.raises(ValueError, match=message):
         generate(model, ids, n)
+
+
+@pytest.mark.parametrize("n", (1.5, "3", None, True))
+def test_a_number_of_tokens_is_an_integer(model, n):
+    with pytest.raises(TypeError, match=f"generate: max_new_tokens is {n!r}, expected an integer of at least 0"):
+        generate(model, [1], n)
+
+
+@pytest.mark.parametrize("write", (generate, stream, lambda model, ids, n: generate(model, [ids[0]] * 2, n)))
+def test_what_cannot_fit_into_the_memory_is_refused_before_it_is_written(model, monkeypatch, write):
+    monkeypatch.setattr(memory, "physical_memory", lambda: 10 ** 9)
+    with pytest.raises(ValueError, match=r"generate: the text needs at least [0-9,.]+ [GT]B of memory \([0-9,.]+ [GT]B for tokens, "
+                                         r"[0-9.]+ kB for the cache of keys and values\), but this machine has 1.0 GB; "
+                                         r"use a smaller max_new_tokens"):
+        write(model, np.array([[1]]), 10 ** 9)
+
+
+def test_the_estimate_is_what_the_cache_takes(model, monkeypatch):
+    """With less than that it is refused, and with that it is not."""
+    caches = []
+    monkeypatch.setattr(sampling, "KVCache", lambda room: caches.append(KVCache(room)) or caches[-1])
+    generate(model, [[1, 2]] * 3, 4, temperature=0)
+    taken = sum(keys.nbytes + values.nbytes for keys, values, _ in caches[0]._layers.values()) + 8 * 3 * 6
+    monkeypatch.setattr(memory, "physical_memory", lambda: taken)
+    generate(model, [[1, 2]] * 3, 4, temperature=0)
+    monkeypatch.setattr(memory, "physical_memory", lambda: taken - 1)
+    with pytest.raises(ValueError, match="for the cache of keys and values"):
+        generate(model, [[1, 2]] * 3, 4, temperature=0)
+    with pytest.raises(ValueError, match="for the cache of keys and values"):
+        beams(model, np.array([1, 2]), 5, beams=3)
 
 
 # ------------------------------------------------------------------------------------------------ lines

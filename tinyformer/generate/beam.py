@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..nn import evaluating
-from .cache import KVCache, for_decoding
+from .cache import KVCache, check_memory, for_decoding
 from .choice import finite
 
 
@@ -63,6 +63,7 @@ def beams(model, ids, max_new_tokens, beams=4, end=None, length_penalty=0.6):
     if len(ids) + max_new_tokens > model.config.block_size + 1:         # the last token is not read again
         raise ValueError(f"beams: {len(ids)} tokens and {max_new_tokens} more do not fit into the model's context of "
                          f"{model.config.block_size}")
+    check_memory(model, beams, len(ids) + max_new_tokens, len(ids) + max_new_tokens)
     with evaluating(model), no_grad():
         state = _Text(model, ids, len(ids) + max_new_tokens)
         found, = beam_search(state, ids[-1:], max_new_tokens, beams, end, length_penalty)

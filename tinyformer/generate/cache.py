@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..memory import check_fits
+
 
 class KVCache:
     """The keys and values of the positions read so far, for each attention layer, so that no position is computed twice.
@@ -63,6 +65,17 @@ def _picked(array, rows, past):
     new = np.empty((len(rows), *array.shape[1:]), array.dtype)
     new[:, :, :past] = array[rows, :, :past]
     return new
+
+
+def check_memory(model, B, tokens, room):
+    """A ValueError, with the sizes, if a generation cannot fit into the memory of this machine.
+
+    B, tokens       texts, and the length of each in the end: 8 bytes a token
+    room            positions in the cache of each: 4 · ``config.cache_width`` bytes, of the models that have one
+    """
+    check_fits("generate: the text", {"tokens": 8 * B * tokens,
+                                      "the cache of keys and values": 4 * B * room * getattr(model.config, "cache_width", 0)},
+               "use a smaller max_new_tokens, or fewer texts at a time")
 
 
 def for_decoding(model):

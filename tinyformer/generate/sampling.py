@@ -6,8 +6,9 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..nn import evaluating
+from ..number_checks import check_integer
 from ..rng import generator
-from .cache import KVCache, for_decoding
+from .cache import KVCache, check_memory, for_decoding
 from .choice import Choice
 
 
@@ -26,7 +27,8 @@ def stream(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **
     choice, ids = Choice(**choice), np.asarray(ids)
     if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype.kind not in "iu":
         raise ValueError(f"generate: ids are {ids.dtype} of shape {ids.shape}, expected integers (B, T) with T ≥ 1")
-    return _tokens(model, _checked(model, list(ids)), _number(max_new_tokens), end, _draws(rng, len(ids)), use_cache, choice)
+    prompts = _checked(model, list(ids), max_new_tokens, use_cache)
+    return _tokens(model, prompts, max_new_tokens, end, _draws(rng, len(ids)), use_cache, choice)
 
 
 def stream_lines(model, ids, max_new_tokens, end, *, rng=None, **how):
@@ -56,13 +58,16 @@ def generate(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, 
         if row.ndim != 1 or not row.size or row.dtype.kind not in "iu":
             raise ValueError(f"generate: ids are {row.dtype} of shape {row.shape if ragged else np.shape(ids)}, expected "
                              f"integers (T,) or (B, T), or a list of such rows, with T ≥ 1")
-    with evaluating(model):
-        columns = list(_tokens(model, _checked(model, prompts), _number(max_new_tokens), end, _draws(rng, len(prompts)),
-                               use_cache, choice))
+    _checked(model, prompts, max_new_tokens, use_cache)
     if not prompts:
         return []
-    shortest = min(map(len, prompts))
-    drawn = np.stack(columns, axis=1) if columns else np.empty((len(prompts), 0), prompts[0].dtype)
+    shortest, longest, n = min(map(len, prompts)), max(map(len, prompts)), 0
+    drawn = np.empty((len(prompts), longest - shortest + max_new_tokens), np.int64)
+    with evaluating(model):
+        for token in _tokens(model, prompts, max_new_tokens, end, _draws(rng, len(prompts)), use_cache, choice):
+            drawn[:, n] = token
+            n += 1
+    drawn = drawn[:, :n]
     full = [np.concatenate([row, new[len(row) - shortest:][:max_new_tokens]]) for row, new in zip(prompts, drawn)]
     return full[0] if one else full if ragged and len({*map(len, prompts)}) > 1 else np.stack(full)
 
@@ -72,21 +77,22 @@ def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
     if not prompts:
         return
     lengths = np.array([len(row) for row in prompts])
-    block_size, shortest = model.config.block_size, lengths.min()
-    ids = np.stack([row[:shortest] for row in prompts])
-    cache = KVCache(min(block_size, lengths.max() + max_new_tokens)) if use_cache else None
+    block_size, shortest, longest = model.config.block_size, lengths.min(), lengths.max() + max_new_tokens
+    ids = np.empty((len(prompts), longest), np.int64)       # in the end; the columns so far are filled
+    ids[:, :shortest] = [row[:shortest] for row in prompts]
+    cache = KVCache(min(block_size, longest)) if use_cache else None
     model = for_decoding(model) if use_cache else model
     ended = np.zeros(len(ids), bool)
-    for place in range(shortest, lengths.max() + max_new_tokens):
+    for place in range(shortest, longest):
         with no_grad():
             if cache is not None and place <= block_size:
-                new = ids[:, cache.length:]
+                new = ids[:, cache.length:place]
                 logits = model(new, cache)
                 cache.advance(new.shape[1])
             else:
-                logits = model(ids[:, -block_size:])
+                logits = model(ids[:, max(0, place - block_size):place])
         own = place < lengths                               # which rows are still in their prompts
-        token = choice(logits.data[:, -1], ids, draws(~own))
+        token = choice(logits.data[:, -1], ids[:, :place], draws(~own))
         token[own] = [row[place] for row in prompts if place < len(row)]
         if end is not None:
             token[ended] = end
@@ -94,11 +100,12 @@ def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
         yield token
         if ended.all():
             return
-        ids = np.concatenate([ids, token[:, None]], axis=1)
+        ids[:, place] = token
 
 
-def _checked(model, prompts):
-    """The prompts, which the model can read."""
+def _checked(model, prompts, max_new_tokens, use_cache):
+    """The prompts, which the model can read, and whose continuations fit into the memory."""
+    check_integer("generate", "max_new_tokens", max_new_tokens, at_least=0)
     block_size, V = model.config.block_size, getattr(model.config, "vocab_size", None)
     slides = getattr(model, "whole_text", False)            # such a model reads a text of any length
     for row in prompts:
@@ -107,13 +114,9 @@ def _checked(model, prompts):
                              f"the last {block_size}")
         if V is not None and (row.min() < 0 or row.max() >= V):
             raise ValueError(f"generate: a token of the prompt is {row[(row < 0) | (row >= V)][0]}, expected 0…{V - 1}")
+    length = max(map(len, prompts), default=0) + max_new_tokens
+    check_memory(model, len(prompts), length, min(block_size, length) if use_cache else 0)
     return prompts
-
-
-def _number(max_new_tokens):
-    if max_new_tokens < 0:
-        raise ValueError(f"generate: max_new_tokens is {max_new_tokens}, expected at least 0")
-    return max_new_tokens
 
 
 def _draws(rng, B):

@@ -52,6 +52,11 @@ class GPTConfig:
         check_flags(self, "bias")
         check_above_zero(self, "eps")
 
+    @property
+    def cache_width(self):
+        """Numbers that a ``KVCache`` keeps of each position: keys and values of all layers, 2 L C."""
+        return 2 * self.n_layer * self.n_embd
+
 
 class CausalSelfAttention(nn.Module):
     """Each position looks at itself and those before it, in H heads of width D = C/H."""

@@ -73,6 +73,11 @@ class LlamaConfig:
         if self.rope_low >= self.rope_high:
             raise ValueError(f"LlamaConfig: rope_low {self.rope_low} is not below rope_high {self.rope_high}")
 
+    @property
+    def cache_width(self):
+        """Numbers that a ``KVCache`` keeps of each position: keys and values of all layers, 2 L G D."""
+        return 2 * self.n_layer * self.n_kv_head * self.head_dim
+
 
 class Attention(nn.Module):
     """H heads of queries over G heads of keys and values: H/G queries read the same ones."""

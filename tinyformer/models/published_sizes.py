@@ -49,4 +49,4 @@ def flops_per_token(c):
 
 def cache_bytes(c, number=2):
     """What the cache keeps of one token: keys and values of every layer, in numbers of so many bytes."""
-    return 2 * c.n_layer * c.n_kv_head * c.head_dim * number
+    return c.cache_width * number

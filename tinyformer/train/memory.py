@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 
 import numpy as np
 
+from ..memory import check_fits, physical_memory, size_text
 from ..nn import Parameter, init
 from ..optim import OPTIMIZERS
 
@@ -25,26 +25,21 @@ def check_memory(recipe, config):
         activations     one (B, T, C) array of float32 for each layer, which the backward pass reads; where the length T depends on the
                         batch, T = 1
     """
-    memory = physical_memory()
-    if memory is None:
-        return
     settings = recipe.train
     try:
         parameters = count_parameters(recipe.model_class, config)
     except (MemoryError, OverflowError, ValueError) as error:
         if isinstance(error, ValueError) and not any(words in str(error).lower() for words in TOO_LARGE):
             raise
-        raise ValueError(f"the model does not fit into the {_size(memory)} of memory of this machine: {error}; "
-                         f"use smaller sizes in [model]") from None
+        memory = physical_memory()
+        raise ValueError(f"the model does not fit into the {size_text(memory) + ' of ' if memory else ''}memory of this machine: "
+                         f"{error}; use smaller sizes in [model]") from None
     trained = 0 if settings.layer_decay == 0 else 4 + _optimizer_bytes(settings)
     tokens = getattr(config, "block_size", 1) if recipe.task.name == "language" and not recipe.data.lines else 1
     width = min(getattr(config, "n_embd", 1), getattr(config, "n_hidden", math.inf)) * getattr(config, "n_layer", 1)
-    needed = {"parameters": 4 * parameters, "gradients and optimizer state": trained * parameters,
-              "activations of a batch": 4 * settings.batch_size * tokens * width}
-    if sum(needed.values()) > memory:
-        parts = ", ".join(f"{_size(number)} for {name}" for name, number in needed.items())
-        raise ValueError(f"the training needs at least {_size(sum(needed.values()))} of memory ({parts}), but this machine has "
-                         f"{_size(memory)}; use smaller sizes in [model] or a smaller train.batch_size")
+    check_fits("the training", {"parameters": 4 * parameters, "gradients and optimizer state": trained * parameters,
+                                "activations of a batch": 4 * settings.batch_size * tokens * width},
+               "use smaller sizes in [model] or a smaller train.batch_size")
 
 
 def _optimizer_bytes(settings):
@@ -69,32 +64,3 @@ def count_parameters(kind, config):
         return count()
     two, three = count(n_layer=2), count(n_layer=3)
     return two + (layers - 2) * (three - two)
-
-
-def physical_memory():
-    """The bytes of memory of this machine; None if the system does not say."""
-    if os.name == "nt":
-        return _windows_memory()
-    try:
-        pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return None
-    return pages * page if pages > 0 and page > 0 else None
-
-
-def _windows_memory():
-    import ctypes
-
-    class Status(ctypes.Structure):
-        """MEMORYSTATUSEX of the Windows API."""
-
-        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong),
-                    *((name, ctypes.c_ulonglong) for name in ("total", "free", "total_page", "free_page", "total_virtual",
-                                                              "free_virtual", "extended"))]
-
-    status = Status(length=ctypes.sizeof(Status))
-    return status.total if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
-
-
-def _size(number):
-    return f"{number / 1e9:,.1f} GB"
