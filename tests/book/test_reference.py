@@ -8,7 +8,7 @@ import pytest
 
 from tinyformer import nn
 from tinyformer.book import Book
-from tinyformer.book.reference import commands, settings, variables
+from tinyformer.book.reference import commands, settings, types, variables
 from tinyformer.book.reference.docstrings import as_rst, short_signature
 from tinyformer.book.reference.names import PACKAGES, every_name, find, public_names
 from tinyformer.book.reference.pages import asked_for, comment, expand
@@ -131,10 +131,10 @@ def test_a_setting_is_described_by_its_metadata_a_comment_or_the_docstring():
         n_layer: int = 3
 
     assert settings.settings(Settings) == [
-        ("width", "int", None, "how wide and high"), ("height", "int", 2, "how wide and high"), ("a", "float", 1e-3, "behind"),
-        ("b", "str", "x", "above, on two lines"), ("c", "bool", True, "given"), ("n_layer", "int", 3, "L, the number of layers")]
+        ("width", "int", None, "how wide and high"), ("height", "int", 2, "how wide and high"), ("a", "float", 1e-3, "Behind"),
+        ("b", "str", "x", "Above, on two lines"), ("c", "bool", True, "given"), ("n_layer", "int", 3, "L, the number of layers")]
     table = settings.table("model.", settings.settings(Settings))
-    assert "| `model.b` | str | `\"x\"` | above, on two lines |" in table and "| `model.c` | bool | `true` | given |" in table
+    assert "| `model.b` | str | `\"x\"` | Above, on two lines |" in table and "| `model.c` | bool | `true` | given |" in table
 
 
 def test_every_setting_of_every_task_and_model_is_listed():
@@ -143,6 +143,12 @@ def test_every_setting_of_every_task_and_model_is_listed():
         assert f"| `{name}` |" in text
     for cls in ("GPT", "Llama", "NGram", "Seq2Seq", "BertClassifier"):
         assert f"`models.{cls}`" in text
+
+
+def test_every_type_for_annotations_is_listed():
+    text = types.as_markdown()
+    assert ".. py:type:: TensorLike\n   :canonical: Union[Tensor," in text and "tinyformer.typing.Operation" in text
+    assert "DTypeLike" not in types.aliases() and "None means all axes" in types.aliases()["Axis"][1]
 
 
 def test_every_environment_variable_is_listed():

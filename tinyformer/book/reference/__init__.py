@@ -6,6 +6,7 @@
     links           from code in the chapters to the reference, and from the reference back to the chapters
     commands        the command line as Markdown, from typer itself
     settings        the settings of recipes and models as Markdown, from their dataclasses
+    types           the types of annotations, from ``tinyformer.typing``
     variables       the environment variables as Markdown, from ``tinyformer.environment``
 """
 

@@ -19,6 +19,7 @@ from .commands import anchor, commands
 from .docstrings import as_rst, short_signature
 from .names import every_name
 from .pages import expand
+from .types import aliases
 
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
 CODE = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
@@ -188,9 +189,9 @@ def setup(app: Any, chapters: dict[str, str], command_line: Any) -> None:
                     for base in bases if base is not object]
 
     def missing(app: Any, env: Any, node: Any, content: nodes.Element) -> nodes.Element | None:
-        path = resolve(node.get("reftarget", ""), node.get("py:module") or "") if node.get("refdomain") == "py" else None
-        domain = env.get_domain("py")
-        if path is None or path not in domain.objects:
+        target, domain = node.get("reftarget", ""), env.get_domain("py")
+        path = f"tinyformer.typing.{target}" if target in aliases() else resolve(target, node.get("py:module") or "")
+        if node.get("refdomain") != "py" or path not in domain.objects:
             return None
         entry = domain.objects[path]
         uri = app.builder.get_relative_uri(node["refdoc"], entry.docname)

@@ -94,3 +94,14 @@ def _files(module: ModuleType) -> dict[str, str]:
             for alias in node.names:
                 files[alias.asname or alias.name] = node.module or alias.name
     return files
+
+
+def comment_at(source: str, node: ast.stmt) -> str:
+    """The comment above a statement of ``source``, or else the one behind it, with a capital letter."""
+    lines = source.splitlines()
+    above: list[str] = []
+    while (line := lines[node.lineno - 2 - len(above)].strip()).startswith("#"):
+        above.insert(0, line.lstrip("#: "))
+    behind = lines[node.end_lineno - 1].encode()[node.end_col_offset:].decode().strip()     # columns count bytes
+    text = " ".join(above) or behind.lstrip("#: ") * behind.startswith("#")
+    return text[:1].upper() + text[1:]

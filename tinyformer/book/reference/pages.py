@@ -7,7 +7,7 @@
     ```
 
 Without a file, and with ``:overview:``, the package itself is described; then its names follow, unless they have pages of
-their own. ``{commands}``, ``{settings}`` and ``{variables}`` stand for what the modules of these names make.
+their own. ``{commands}``, ``{settings}``, ``{types}`` and ``{variables}`` stand for what the modules of these names make.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import re
 from types import ModuleType
 from typing import Any, Iterator
 
-from . import commands, settings, variables
-from .names import PublicName, every_name, find, public_names
+from . import commands, settings, types, variables
+from .names import PublicName, comment_at, every_name, find, public_names
 
 BLOCK = re.compile(r"^```\{api\} (?P<package>[\w.]+)(?P<files>[ \w]*)\n(?P<options>(?::[\w-]+:[^\n]*\n)*)```$", re.MULTILINE)
-LIST = re.compile(r"^```\{(commands|settings|variables)\}\n```$", re.MULTILINE)
+LIST = re.compile(r"^```\{(commands|settings|types|variables)\}\n```$", re.MULTILINE)
 HIDDEN = {"extra_repr"}                                 # methods that only other methods call
 
 
@@ -39,7 +39,7 @@ def expand(text: str, command_line: Any = None) -> str:
     """
     text = BLOCK.sub(lambda match: "\n".join(["````{eval-rst}", *_directives(match), "````"]), text)
     lists = {"commands": lambda: commands.as_markdown(command_line), "settings": settings.as_markdown,
-             "variables": variables.as_markdown}
+             "types": types.as_markdown, "variables": variables.as_markdown}
     return LIST.sub(lambda match: lists[match[1]](), text)
 
 
@@ -135,16 +135,11 @@ def _operations(name: PublicName) -> Iterator[str]:
 
 
 def comment(name: PublicName) -> str:
-    """The comment above the line that defines a constant, or else the one behind it."""
+    """The comment on the line that defines a constant."""
     source = inspect.getsource(_file(name.package, name.file))
-    lines = source.splitlines()
     short = name.path.rpartition(".")[2]
     for node in ast.parse(source).body:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         if any(isinstance(target, ast.Name) and target.id == short for target in targets):
-            above: list[str] = []
-            while (line := lines[node.lineno - 2 - len(above)]).startswith("#"):
-                above.insert(0, line.lstrip("#: "))
-            behind = lines[node.end_lineno - 1][node.end_col_offset:].strip().lstrip("#: ")
-            return " ".join(above) or behind[:1].upper() + behind[1:]
+            return comment_at(source, node)
     return ""

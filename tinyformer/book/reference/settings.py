@@ -9,6 +9,7 @@ from typing import Any, Iterator, NamedTuple
 
 from .commands import prose
 from .docstrings import paragraphs, rows
+from .names import comment_at
 
 # What a model's size is called everywhere, where the config does not say more.
 SIZES = {
@@ -54,14 +55,9 @@ def settings(cls: type) -> list[Setting]:
 def _comments(cls: type) -> Iterator[tuple[str, str]]:
     """(field, comment) of the fields that the class's own source has a comment on."""
     source = inspect.cleandoc("\n" + inspect.getsource(cls))
-    lines = source.splitlines()
     for node in ast.parse(source).body[0].body:
         if isinstance(node, ast.AnnAssign):
-            above: list[str] = []
-            while (line := lines[node.lineno - 2 - len(above)].strip()).startswith("#"):
-                above.insert(0, line.lstrip("# "))
-            behind = lines[node.end_lineno - 1].encode()[node.end_col_offset:].decode().strip()
-            yield node.target.id, behind.lstrip("# ") if behind.startswith("#") else " ".join(above)
+            yield node.target.id, comment_at(source, node)
 
 
 def as_markdown() -> str:
