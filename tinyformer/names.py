@@ -17,6 +17,7 @@ _CONVERT = "x.astype(np.float32), with the type of your choice"
 _DEVICE = "tensors are NumPy arrays in main memory; tfm.backend.use(…) selects the kernels."
 _VALUES = "np.{0}(x.data), which has no gradient"
 _IN_PLACE = "x {0}= y within tfm.no_grad()"
+_ABSENT = "not in the book; use {0}."
 _OWN = "tfm.differentiable makes an operation of your own out of a value and its vjp."
 
 TORCH = {
@@ -40,13 +41,14 @@ TORCH = {
     "outer": "x[:, None] * y", "sub": "x - y, or ops.subtract", "mul": "x * y, or ops.multiply", "div": "x / y, or ops.divide",
     "true_divide": "x / y, or ops.divide", "neg": "-x, or ops.negative", "pow": "x ** y, or ops.power", "square": "x * x",
     "rsqrt": "1 / x.sqrt()", "reciprocal": "1 / x", "clamp": "x.clip(min, max)", "clamp_min": "x.clip(min)",
-    "absolute": "x.abs()", "floor_divide": "x // y", "remainder": "x % y", "fmod": "x % y", "eq": "x == y", "ne": "x != y",
+    "absolute": "x.abs()", "floor_divide": "x // y", "remainder": "x % y", "eq": "x == y", "ne": "x != y",
     "lt": "x < y", "le": "x <= y", "gt": "x > y", "ge": "x >= y", "logical_not": "~x", "logical_and": "x & y",
     "logical_or": "x | y", "norm": "(x * x).sum().sqrt()", "amax": "x.max(axis)", "amin": "x.min(axis)",
     **{name: _VALUES.format(name) for name in (
         "any", "all", "argmin", "argsort", "sort", "median", "nonzero", "unique", "isnan", "isinf", "isfinite", "prod",
-        "floor", "ceil", "sign", "round", "histogram", "bincount", "tril", "triu", "allclose", "isclose", "searchsorted")},
-    "topk": "np.argsort(x.data), which has no gradient", "equal": "np.array_equal(x.data, y.data)",
+        "floor", "ceil", "sign", "round", "histogram", "bincount", "tril", "triu")},
+    "allclose": "np.allclose(x, y)", "isclose": "np.isclose(x, y)", "equal": "np.array_equal(x, y)",
+    "topk": "np.argsort(x.data), which has no gradient",
     # types, devices and the graph
     **{name: _CONVERT for name in ("float", "double", "half", "long", "int", "short", "byte", "bool", "type", "type_as")},
     **{name: _TYPE for name in ("float32", "float64", "float16", "bfloat16", "int8", "uint8", "int16", "int32", "int64",
@@ -54,7 +56,7 @@ TORCH = {
     **{name: _DEVICE for name in ("cuda", "cpu", "device", "is_cuda", "get_device", "pin_memory", "mps")},
     "set_num_threads": "tfm.backend.set_num_threads(n)", "grad_fn": "x.node", "register_hook": "x.retain_grad(), then x.grad",
     "inference_mode": "tfm.no_grad()", "set_grad_enabled": "tfm.no_grad()", "enable_grad": "tfm.no_grad() around the rest alone",
-    "Function": _OWN, "custom_function": _OWN, "Generator": "np.random.default_rng(seed)", "get_rng_state": "tfm.manual_seed(n)",
+    "Function": _OWN, "Generator": "np.random.default_rng(seed)", "get_rng_state": "tfm.manual_seed(n)",
     # new tensors
     "from_numpy": "tfm.Tensor(array), on the array itself, or tfm.tensor(array), a copy", "as_tensor": "tfm.Tensor(array)",
     "asarray": "tfm.Tensor(array)", "empty": "tfm.zeros(2, 3)", "zeros_like": "tfm.zeros(x.shape)",
@@ -64,29 +66,32 @@ TORCH = {
     "randint": "tfm.tensor(rng.integers(low, high, size)), with rng = np.random.default_rng(seed)",
     "randperm": "np.random.default_rng(seed).permutation(n)", "one_hot": "np.eye(n)[indices]",
     # layers and losses
-    **{f"Conv{d}d": f"convolutions are not in the book; {_OWN}" for d in (1, 2, 3)},
-    **{f"conv{d}d": f"convolutions are not in the book; {_OWN}" for d in (1, 2, 3)},
+    **{f"{name}{d}d": f"convolutions are not in the book; {_OWN}" for name in ("Conv", "conv", "ConvTranspose") for d in (1, 2, 3)},
     "MaxPool2d": "x.max(axis) after x.reshape(shape)", "AvgPool2d": "x.mean(axis) after x.reshape(shape)",
-    "BatchNorm2d": "nn.BatchNorm1d", "GroupNorm": "nn.LayerNorm", "InstanceNorm1d": "nn.LayerNorm", "Dropout2d": "nn.Dropout",
-    "Dropout1d": "nn.Dropout", "LogSoftmax": "ops.log_softmax", "EmbeddingBag": "nn.Embedding, then x.mean(axis)",
+    **{name: _ABSENT.format("nn.BatchNorm1d") for name in ("BatchNorm2d", "BatchNorm3d", "SyncBatchNorm")},
+    **{name: _ABSENT.format("nn.LayerNorm") for name in ("GroupNorm", "InstanceNorm1d", "InstanceNorm2d")},
+    **{name: _ABSENT.format("nn.Dropout") for name in ("Dropout1d", "Dropout2d", "AlphaDropout")},
+    "LogSoftmax": "ops.log_softmax", "EmbeddingBag": "nn.Embedding, then x.mean(axis)",
     "NLLLoss": "ops.cross_entropy(logits, targets)", "nll_loss": "ops.cross_entropy(logits, targets)",
     "BCELoss": "ops.binary_cross_entropy_with_logits", "binary_cross_entropy": "ops.binary_cross_entropy_with_logits",
     "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()", "KLDivLoss": "(p * (p.log() - q.log())).sum()",
-    **{name: f"use nn.GELU or nn.SiLU; {_OWN}" for name in ("ELU", "SELU", "PReLU", "Mish", "Hardswish", "ReLU6")},
+    **{name: _ABSENT.format("nn.GELU or nn.SiLU, or tfm.differentiable for your own") for name in (
+        "ELU", "SELU", "PReLU", "Mish", "Hardswish", "ReLU6")},
     "DataParallel": "kernels use several threads, see tfm.backend.set_num_threads(n).", "utils": "optim.clip_grad_norm_",
     # optimizers and schedules
     "lr_scheduler": "optim.CosineSchedule, optim.LinearSchedule and their neighbors", "StepLR": "optim.StepSchedule",
     "CosineAnnealingLR": "optim.CosineSchedule", "LinearLR": "optim.LinearSchedule", "LambdaLR": "optim.Schedule",
-    "ExponentialLR": "optim.ExponentialSchedule", "ReduceLROnPlateau": "optim.ReduceOnPlateau", "NAdam": "optim.AdamW",
-    "Adamax": "optim.AdamW", "LBFGS": "optim.AdamW", "DataLoader": "tinyformer.data", "Dataset": "tinyformer.data",
+    "ExponentialLR": "optim.ExponentialSchedule", "ReduceLROnPlateau": "optim.ReduceOnPlateau",
+    **{name: _ABSENT.format("optim.AdamW") for name in ("NAdam", "RAdam", "Adamax", "Adadelta", "LBFGS", "Rprop")},
+    "DataLoader": "tinyformer.data", "Dataset": "tinyformer.data",
 }
 
 # Functions of NumPy that have a gradient here: on a tensor NumPy's own would lose it.
 _SAME = ("exp", "log", "sqrt", "tanh", "maximum", "minimum", "where", "concatenate", "stack", "matmul", "einsum", "cumsum",
-         "clip", "sum", "mean", "var", "max", "min", "reshape", "transpose", "swapaxes", "broadcast_to", "flip", "pad", "split")
+         "clip", "sum", "mean", "std", "var", "max", "min", "reshape", "transpose", "broadcast_to", "flip", "pad", "split")
 NUMPY = {
-    **{name: f"ops.{name}" for name in _SAME if name not in ("swapaxes",)}, "swapaxes": "x.swapaxes(a, b)",
-    "amax": "ops.max", "amin": "ops.min", "square": "x * x", "reciprocal": "1 / x", "std": "x.std()", "absolute": "ops.abs",
+    **{name: f"ops.{name}" for name in _SAME}, "swapaxes": "x.swapaxes(a, b)",
+    "amax": "ops.max", "amin": "ops.min", "square": "x * x", "reciprocal": "1 / x", "absolute": "ops.abs",
     "dot": "x @ y", "vdot": "x @ y", "inner": "x @ y", "outer": "x[:, None] * y", "tensordot": "ops.einsum",
     "norm": "(x * x).sum().sqrt()", "average": "ops.mean", "hstack": "ops.concatenate", "vstack": "ops.stack",
     "squeeze": "x.squeeze()", "expand_dims": "x.unsqueeze(dim)", "ravel": "x.flatten()", "fmax": "ops.maximum",
@@ -150,5 +155,6 @@ class Advising(type):
 
     if not TYPE_CHECKING:                                   # to a type checker an unknown attribute is an error
         def __getattr__(cls, name):
-            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}") if name.startswith("__") else unknown(
-                cls.__name__, name, dir(cls))
+            if name.startswith("__"):
+                raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+            raise unknown(cls.__name__, name, dir(cls))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-GUIDES = ("quick-start",)
+GUIDES = ("quick-start", "from-pytorch")
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONS = re.compile(r"\A(?::[\w-]+:[^\n]*\n)+\n*")
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n(.*?)^\1### END SOLUTION\n?", re.MULTILINE | re.DOTALL)
