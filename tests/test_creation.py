@@ -8,7 +8,8 @@ import pytest
 import tinyformer as tfm
 
 
-@pytest.mark.parametrize("make, value", [(tfm.zeros, 0), (tfm.ones, 1), (lambda *shape, **o: tfm.full(shape, 2.5, **o), 2.5)])
+@pytest.mark.parametrize("make, value", [(tfm.zeros, 0), (tfm.ones, 1),
+                                         (lambda *shape, **o: tfm.full(shape, 2.5, **o), 2.5)])
 @pytest.mark.parametrize("shape", [(), (3,), (2, 0, 3)])
 def test_one_value_everywhere(make, value, shape):
     x = make(*shape) if shape else make(shape) if make in (tfm.zeros, tfm.ones) else make()
@@ -21,7 +22,7 @@ def test_one_value_everywhere(make, value, shape):
 def test_a_shape_is_given_as_lengths_or_together():
     for make in (tfm.zeros, tfm.ones, tfm.rand, tfm.randn):
         assert make(2, 3).shape == make((2, 3)).shape == make([2, 3]).shape == make(np.int64(2), 3).shape == (2, 3)
-        with pytest.raises(TypeError, match=r"the shape is missing; expected \w+\(2, 3\), or \w+\(\(\)\) for a single number"):
+        with pytest.raises(TypeError, match=r"the shape is missing; expected \w+\(2, 3\), or \w+\(\(\)\) for a single"):
             make()
         with pytest.raises(TypeError, match=r"the shape is \(2.0,\), expected integers"):
             make(2.0)
@@ -34,8 +35,9 @@ def test_full_takes_the_type_of_its_value():
     assert tfm.full((2, 1), 3, dtype=np.float64).tolist() == [[3], [3]]
 
 
-@pytest.mark.parametrize("arguments, expected", [((3,), [0, 1, 2]), ((1, 4), [1, 2, 3]), ((5, 0, -2), [5, 3, 1]), ((0,), []),
-                                                 ((2.5,), [0, 1, 2]), ((0, 1, 0.25), [0, 0.25, 0.5, 0.75]), ((1.0, 3), [1, 2])])
+@pytest.mark.parametrize("arguments, expected", [((3,), [0, 1, 2]), ((1, 4), [1, 2, 3]), ((5, 0, -2), [5, 3, 1]),
+                                                 ((0,), []), ((2.5,), [0, 1, 2]), ((0, 1, 0.25), [0, 0.25, 0.5, 0.75]),
+                                                 ((1.0, 3), [1, 2])])
 def test_arange(arguments, expected):
     x = tfm.arange(*arguments)
     assert x.tolist() == expected and x.dtype == (np.int64 if all(type(a) is int for a in arguments) else np.float32)
@@ -76,7 +78,8 @@ def test_joining():
     assert a.grad.tolist() == [0, 1] and b.grad.tolist() == [2, 3]
     assert tfm.stack([a, b], axis=1).shape == (2, 2) and tfm.stack([tfm.arange(2), a]).dtype == np.float32
     for call, message in ((lambda: tfm.cat([a, b], dim=0), "concatenate: no argument is called dim; write axis"),
-                          (lambda: tfm.cat([a, tfm.tensor(1.0)]), "concatenate: "), (lambda: tfm.cat([]), "concatenate: "),
+                          (lambda: tfm.cat([a, tfm.tensor(1.0)]), "concatenate: "), (lambda: tfm.cat([]),
+                          "concatenate: "),
                           (lambda: tfm.stack([]), "stack: "), (lambda: tfm.stack([a, tfm.ones(3)]), "stack: ")):
         with pytest.raises((ValueError, TypeError), match=message):
             call()

@@ -35,7 +35,7 @@ def test_a_tensor_of_one_number_is_formatted_and_converted():
 
 @pytest.mark.parametrize("shape", [(1,), (2, 3), (0,)])
 def test_a_tensor_with_axes_has_no_format(shape):
-    with pytest.raises(TypeError, match=r"format: a tensor of shape .* has no format '.3f'; format one number, x.item\(\)"):
+    with pytest.raises(TypeError, match=r"format: a tensor of shape .* has no format '.3f'; format one .* x.item\(\)"):
         f"{tensor(np.ones(shape)):.3f}"
 
 
@@ -54,7 +54,8 @@ def test_an_index_is_an_integer_of_any_shape_with_one_entry():
 
 
 @pytest.mark.parametrize("call, advice", [(lambda x: round(x, 1), r"round\(x.item\(\), digits\)"), (round, "np.round"),
-                                          (lambda x: divmod(x, 2), "x // y and x % y"), (lambda x: divmod(2, x), "x // y")])
+                                          (lambda x: divmod(x, 2), "x // y and x % y"), (lambda x: divmod(2, x),
+                                          "x // y")])
 def test_what_pytorch_has_no_method_for_is_refused_with_advice(call, advice):
     with pytest.raises(TypeError, match=advice):
         call(tensor(1.25))
@@ -94,7 +95,7 @@ def test_booleans():
         [True, False, False], [True, True, True], [False, True, True], [False, True, False])
     assert (a & b).dtype == (~a).dtype == bool and (~tensor([1, 2])).tolist() == [-2, -3]
     assert (np.array([True, True, False]) & a).tolist() == [True, False, False]
-    for change, message in ((lambda: -a, "negative"), (lambda: +a, "bool, expected numbers"), (lambda: a - b, "subtract")):
+    for change, message in ((lambda: -a, "negative"), (lambda: +a, "expected numbers"), (lambda: a - b, "subtract")):
         with pytest.raises(TypeError, match=message):
             change()
 
@@ -111,8 +112,8 @@ def test_what_has_no_gradient_does_not_take_what_wants_one(expression):
         eval(expression, {"x": leaf(1.0, dtype=np.float32), "i": tensor([1])})
 
 
-@pytest.mark.parametrize("expression", ["i / 2", "i + 0.5", "i.exp()", "ops.mean(i)", "ops.exp(2)", "ops.exp([1, 2])", "1 / i",
-                                        "ops.where(i > 1, i, 0.5)"])
+@pytest.mark.parametrize("expression", ["i / 2", "i + 0.5", "i.exp()", "ops.mean(i)", "ops.exp(2)", "ops.exp([1, 2])",
+                                        "1 / i", "ops.where(i > 1, i, 0.5)"])
 def test_floating_point_numbers_out_of_integers_are_float32(expression):
     value = eval(expression, {"i": tensor([1, 2]), "ops": ops})
     assert value.dtype == np.float32
@@ -125,15 +126,16 @@ def test_arrays_of_float64_keep_their_type():
 
 def test_a_list_beside_a_tensor_of_float64_keeps_its_digits():
     x = leaf(1.0)
-    assert (x * [0.1]).tolist() == [0.1] and (x + 0 == [1.0]).tolist() == [True] and (tensor([0.1]) == [0.1]).tolist() == [True]
+    assert (x * [0.1]).tolist() == [0.1] and (x + 0 == [1.0]).all() and (tensor([0.1]) == [0.1]).all()
 
 
-# ------------------------------------------------------------------------------------------------ sequences and comparisons
+# ------------------------------------------------------------------------------------- sequences and comparisons
 
 def test_a_tensor_is_a_sequence_along_its_first_axis():
     x = leaf([1.0, 2.0], [3.0, 4.0])
     first, second = x
-    assert len(x) == 2 and second.tolist() == [3, 4] and first.requires_grad and [row.tolist() for row in reversed(x)] == [[3, 4], [1, 2]]
+    assert len(x) == 2 and second.tolist() == [3, 4] and first.requires_grad
+    assert [row.tolist() for row in reversed(x)] == [[3, 4], [1, 2]]
     assert 3 in x and 5 not in x and x.tolist() == [[1, 2], [3, 4]]
     for call in (len, list):
         with pytest.raises(TypeError, match="a tensor without axes"):
@@ -160,7 +162,8 @@ def test_copies():
 
 def test_members_can_be_listed():
     names = dict(inspect.getmembers(tensor([1.0])))
-    assert {"relu", "item", "grad", "shape"} <= names.keys() and not [n for n in names if n.startswith("_") and n[1] != "_"]
+    assert {"relu", "item", "grad", "shape"} <= names.keys()
+    assert not [name for name in names if name.startswith("_") and name[1] != "_"]
 
 
 # ------------------------------------------------------------------------------------------------ NumPy
@@ -168,8 +171,8 @@ def test_members_can_be_listed():
 @pytest.mark.parametrize("sign", ["+", "-", "*", "/", "**", "@"])
 def test_an_array_on_the_left_leaves_arithmetic_to_the_tensor(sign):
     a = np.array([1.5, 2.5])
-    for function in (lambda a, x: eval(f"a {sign} x", {"a": a, "x": x}), {"+": np.add, "-": np.subtract, "*": np.multiply,
-                                                                     "/": np.divide, "**": np.power, "@": np.matmul}[sign]):
+    named = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "**": np.power, "@": np.matmul}[sign]
+    for function in (lambda a, x: eval(f"a {sign} x", {"a": a, "x": x}), named):
         x = leaf(2.0, 4.0)
         z = function(a, x)
         np.testing.assert_allclose(z.data, function(a, x.data))
@@ -201,7 +204,8 @@ def test_functions_without_a_gradient_give_plain_arrays():
     (lambda x: np.tanh(x), "np.tanh would .* write ops.tanh for"), (lambda x: np.sum(x), "write ops.sum for"),
     (lambda x: np.concatenate([x, x]), "ops.concatenate"), (lambda x: np.stack([x, np.ones(2)]), "ops.stack"),
     (lambda x: np.where(x > 1, x, 0), "ops.where"), (lambda x: np.linalg.norm(x), r"np.linalg.norm would .*sqrt\(\)"),
-    (lambda x: np.dot(x, x), "x @ y"), (lambda x: np.add.reduce(x), "ops.sum"), (lambda x: np.mean(x, axis=0), "ops.mean"),
+    (lambda x: np.dot(x, x), "x @ y"), (lambda x: np.add.reduce(x), "ops.sum"), (lambda x: np.mean(x, axis=0),
+    "ops.mean"),
     (lambda x: np.einsum("i->", x), "ops.einsum"), (lambda x: np.sin(x), "np.sin of x.data for an array"),
     (lambda x: np.maximum(x, 0), "ops.maximum"), (lambda x: np.exp(np.ones(2), out=x), "np.exp: .* in place")])
 def test_functions_that_would_lose_the_gradient_say_what_to_write(call, advice):
@@ -217,7 +221,7 @@ def test_without_a_gradient_numpy_computes_with_the_values():
 
 def test_an_array_takes_no_tensor_in_place():
     a = np.ones(2)
-    with pytest.raises(TypeError, match=r"np.add: an array cannot take a tensor in place; expected array = array \+ tensor"):
+    with pytest.raises(TypeError, match=r"np.add: an array cannot take a tensor in place; .* array = array \+ tensor"):
         a += leaf(1.0, 2.0)
     a[:] = leaf(1.0, 2.0)
     a += leaf(1.0, 2.0).data
@@ -227,19 +231,23 @@ def test_an_array_takes_no_tensor_in_place():
 # ------------------------------------------------------------------------------------------------ what arrays are taken
 
 PLACES = {
-    "tensor": tensor, "in a list": lambda a: tensor([a]), "deeper": lambda a: tensor([[a], [a]]), "in a tuple": lambda a: tensor((a,)),
+    "tensor": tensor, "in a list": lambda a: tensor([a]), "deeper": lambda a: tensor([[a], [a]]),
+    "in a tuple": lambda a: tensor((a,)),
     "add": lambda a: leaf(1.0, 2.0, 3.0) + a, "radd": lambda a: a + leaf(1.0, 2.0, 3.0), "list": lambda a: ops.exp([a]),
-    "compared": lambda a: leaf(1.0, 2.0, 3.0) < a, "equal": lambda a: leaf(1.0, 2.0, 3.0) == a, "in": lambda a: a in leaf(1.0),
-    "compares": lambda a: a < leaf(1.0, 2.0, 3.0), "Linear": lambda a: nn.Linear(3, 2)(a), "linear": lambda a: ops.linear(a, np.eye(3)),
+    "compared": lambda a: leaf(1.0, 2.0, 3.0) < a, "equal": lambda a: leaf(1.0, 2.0, 3.0) == a,
+    "in": lambda a: a in leaf(1.0),
+    "compares": lambda a: a < leaf(1.0, 2.0, 3.0), "Linear": lambda a: nn.Linear(3, 2)(a),
+    "linear": lambda a: ops.linear(a, np.eye(3)),
     "data": lambda a: setattr(leaf(1.0), "data", a), "grad": lambda a: setattr(leaf(1.0), "grad", a),
-    "setitem": lambda a: tensor([1.0, 2.0, 3.0]).__setitem__(slice(None), a), "joined": lambda a: ops.concatenate([a, np.ones(2)]),
+    "setitem": lambda a: tensor([1.0, 2.0, 3.0]).__setitem__(slice(None), a), "joined": lambda a: ops.concatenate([a,
+    np.ones(2)]),
     "isnan": lambda a: np.equal(leaf(1.0, 2.0, 3.0), a),
 }
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_a_masked_array_is_refused_everywhere(place):
-    with pytest.raises(TypeError, match=r"a masked array would lose its mask; expected a plain array, such as masked.filled\(0\)"):
+    with pytest.raises(TypeError, match=r"a masked array would lose its mask; expected .* as masked.filled\(0\)"):
         place(masked())
 
 
@@ -257,8 +265,10 @@ def test_a_masked_array_changes_nothing_in_place_and_is_no_index():
 
 
 @pytest.mark.parametrize("array, type_", [(np.ones(3, complex), "complex128"), (np.array(["a", "b", "c"]), "<U1"),
-                                          (np.array([1, None, "a"], object), "object"), (np.array([0], "M8[D]"), "datetime64")])
-@pytest.mark.parametrize("place", ["tensor", "in a list", "add", "Linear", "linear", "data", "setitem", "joined", "compared"])
+                                          (np.array([1, None, "a"], object), "object"), (np.array([0], "M8[D]"),
+                                          "datetime64")])
+@pytest.mark.parametrize("place", ["tensor", "in a list", "add", "Linear", "linear", "data", "setitem", "joined",
+                                   "compared"])
 def test_other_types_are_refused_by_name(array, type_, place):
     with pytest.raises(TypeError, match=f"{type_}.* cannot be held; expected float32, float64, integers or bool"):
         PLACES[place](array)
@@ -266,7 +276,8 @@ def test_other_types_are_refused_by_name(array, type_, place):
 
 def test_half_precision():
     x = leaf(1.0, 2.0)
-    assert (x + np.ones(2, np.float16)).tolist() == [2, 3] and nn.Linear(2, 1)(np.ones((1, 2), np.float16)).dtype == np.float32
+    assert (x + np.ones(2, np.float16)).tolist() == [2, 3]
+    assert nn.Linear(2, 1)(np.ones((1, 2), np.float16)).dtype == np.float32
     for call in (tensor, ops.exp):
         with pytest.raises(TypeError, match=r"float16 cannot be held; .*; convert it with astype\(np.float32\)"):
             call(np.ones(2, np.float16))
@@ -282,7 +293,8 @@ def test_a_matrix_multiplies_otherwise():
 
 @pytest.mark.parametrize("call, message", [
     (lambda: ops.linear(np.float32(3), np.eye(2)), "linear: x is float, expected an array or a tensor"),
-    (lambda: ops.linear(np.eye(2), 3), "linear: weight is int, expected"), (lambda: ops.var(2.0), "var: x is float, expected"),
+    (lambda: ops.linear(np.eye(2), 3), "linear: weight is int, expected"), (lambda: ops.var(2.0),
+    "var: x is float, expected"),
     (lambda: ops.sum(None), "sum: x is None, expected"), (lambda: tensor(1.0) + None, "add: y is None, expected"),
     (lambda: ops.exp("a"), "exp: x is str, expected"), (lambda: "a" * tensor(1.0), "multiply: y is str, expected"),
     (lambda: tensor(1.0) * 1j, "multiply: complex cannot be held"), (lambda: ops.exp({}), "exp: x is dict, expected"),
@@ -296,6 +308,6 @@ def test_what_is_no_array_is_named(call, message):
 
 def test_a_list_of_tensors_does_not_lose_their_gradients():
     a, b = leaf(1.0), leaf(2.0)
-    with pytest.raises(TypeError, match="mean: a list holds tensors that require a gradient, .*; join them with ops.stack"):
+    with pytest.raises(TypeError, match="mean: a list holds tensors that require a gradient, .* with ops.stack"):
         ops.mean([a, b])
     assert ops.mean([a.detach(), b.detach()]).item() == 1.5

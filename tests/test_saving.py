@@ -41,7 +41,7 @@ def test_pytorch_reads_and_writes_the_same_files(torch, tmp_path):
 @pytest.mark.parametrize("state, message", [
     (nn.Linear(1, 1), r"save: expected \{name: array\}, not Linear; pass its state_dict\(\)"),
     ([np.ones(2)], r"save: expected \{name: array\}, not list$"),
-    (optim.SGD([nn.Parameter(np.ones(1))], lr=0.1).state_dict(), "save: 'optimizer' is str, expected an array or a tensor"),
+    (optim.SGD([nn.Parameter(np.ones(1))], lr=0.1).state_dict(), "save: 'optimizer' is str, expected an array"),
     ({1: np.ones(1)}, "a tensor is named 1, expected a str"), ({"a": np.ones(1, object)}, "a is object")])
 def test_what_cannot_be_saved(state, message, tmp_path):
     with pytest.raises(TypeError, match=message):
@@ -52,7 +52,7 @@ def test_what_cannot_be_saved(state, message, tmp_path):
 @pytest.mark.parametrize("content", [pickle.dumps({"a": 1}, protocol=2), b"PK\x03\x04rest of a zip archive"])
 def test_a_pickle_is_not_read(content, tmp_path):
     (tmp_path / "model.pt").write_bytes(content)
-    with pytest.raises(ValueError, match=r"model.pt: a pickle of torch.save, .*not read; write it with safetensors.torch.save_file"):
+    with pytest.raises(ValueError, match=r"model.pt: a pickle of torch.save, .*not read; write it with safetensors"):
         tfm.load(tmp_path / "model.pt")
 
 

@@ -1,4 +1,4 @@
-"""The arrays that tensors hold and operations take, and what is refused because its meaning would be lost in silence."""
+"""The arrays that tensors hold and operations take, and what is refused because it would silently lose meaning."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LOST = "a list holds tensors that require a gradient, which would be lost; join 
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     """An array that a tensor can hold, for a plain array, a number, or nested lists of both.
 
-    Python floats become float32, arrays keep their type unless ``dtype`` says otherwise. TypeError for complex numbers, text,
-    objects, float16 and masked arrays.
+    Python floats become float32, arrays keep their type unless ``dtype`` says otherwise. TypeError for complex numbers,
+    text, objects, float16 and masked arrays.
     """
     refuse_masked("tensor", data)
     array = np.asarray(data, dtype=dtype)
@@ -34,8 +34,8 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
 def constant(name: str, value: Any) -> Any:
     """What the operation ``name`` works on for an input that is no tensor.
 
-    A list becomes an array, a NumPy number a Python number; Python's numbers, None, slices and text stay. TypeError for an
-    array that a tensor could not hold, for np.matrix, and for a list with tensors whose gradient would be lost.
+    A list becomes an array, a NumPy number a Python number; Python's numbers, None, slices and text stay. TypeError for
+    an array that a tensor could not hold, for np.matrix, and for a list with tensors whose gradient would be lost.
     """
     if type(value) is not np.ndarray:                       # most are, and need no more than a look at their type
         if isinstance(value, list):

@@ -115,8 +115,8 @@ class Node:
                              f"one for each of its inputs")
         for i, tensor in enumerate(self.inputs):
             if tensor is not None and tensor.slot == DETACHED and self.wanted[i]:
-                raise RuntimeError(f"{name}: its input {self.operation.input_name(i)} was detached in place after the forward "
-                                   f"pass, which cuts the graph; use detach() instead of detach_()")
+                raise RuntimeError(f"{name}: its input {self.operation.input_name(i)} was detached in place after the "
+                                   f"forward pass, which cuts the graph; use detach() instead of detach_()")
         return [None if tensor is None or gradient is None or not (tensor.requires_grad and self.wanted[i])
                 else _checked(gradient, tensor, name, self.operation.input_name(i))
                 for i, (tensor, gradient) in enumerate(zip(self.inputs, result))]
@@ -241,7 +241,10 @@ class Tensor(ArrayProtocols):
         return Tensor(self.data)
 
     def detach_(self) -> Tensor:
-        """Take the tensor itself out of the graph, and return it. What was computed from it before has no backward pass then."""
+        """Take the tensor itself out of the graph, and return it.
+
+        A backward pass through what was computed from it before is refused, since it would stop here.
+        """
         if self.node is not None:
             self.node, self.slot, self.requires_grad = None, DETACHED, False
         self.requires_grad = False
@@ -449,7 +452,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
         except (ValueError, TypeError, IndexError, AttributeError) as error:
             raise named(error, name, arrays, lifted.input_name) from None
         several = isinstance(value, tuple)
-        if not typed:                                       # integers and Python numbers alone: float32, as in tensor(0.5)
+        if not typed:                                       # integers and Python numbers alone: float32, as tensor(0.5)
             value = tuple(map(_narrowed, value)) if several else _narrowed(value)
         outputs = tuple(map(Tensor, value)) if several else (Tensor(value),)
         if _recording.on and any(t is not None and t.requires_grad for t in tensors):

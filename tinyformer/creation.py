@@ -1,5 +1,6 @@
-"""New tensors, under PyTorch's names. A shape is given as lengths or as one tuple: ``zeros(2, 3)`` and ``zeros((2, 3))``.
+"""New tensors, under PyTorch's names.
 
+A shape is given as lengths or as one tuple: ``zeros(2, 3)`` and ``zeros((2, 3))``.
 All take ``dtype``, float32 unless the numbers are integers, and ``requires_grad``.
 """
 
@@ -48,7 +49,8 @@ def arange(start: float, end: float | None = None, step: float = 1, dtype: DType
     """
     first, last = (0, start) if end is None else (start, end)
     if step == 0 or not all(map(math.isfinite, (first, last, step))):
-        raise ValueError(f"arange: got start {first}, end {last} and step {step}; expected finite numbers and a step other than 0")
+        raise ValueError(f"arange: got start {first}, end {last} and step {step}; expected finite numbers and a step "
+                         f"other than 0")
     if (last - first) * step < 0:
         raise ValueError(f"arange: a step of {step} does not lead from {first} to {last}")
     values = first + np.arange(math.ceil((last - first) / step)) * step
@@ -56,7 +58,8 @@ def arange(start: float, end: float | None = None, step: float = 1, dtype: DType
     return Tensor(values.astype(dtype or (np.int64 if integers else np.float32)), requires_grad)
 
 
-def rand(*shape: int | Sequence[int], rng: RNGLike = None, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+def rand(*shape: int | Sequence[int], rng: RNGLike = None, dtype: DTypeLike = np.float32,
+         requires_grad: bool = False) -> Tensor:
     """Independent numbers, uniform over 0 ≤ x < 1.
 
     rng         a ``numpy.random.Generator`` or a seed; None is the generator that ``tfm.seed`` sets
@@ -64,7 +67,8 @@ def rand(*shape: int | Sequence[int], rng: RNGLike = None, dtype: DTypeLike = np
     return Tensor(generator(rng).random(_lengths("rand", shape), _floating("rand", dtype)), requires_grad)
 
 
-def randn(*shape: int | Sequence[int], rng: RNGLike = None, dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+def randn(*shape: int | Sequence[int], rng: RNGLike = None, dtype: DTypeLike = np.float32,
+          requires_grad: bool = False) -> Tensor:
     """Independent numbers from the standard normal distribution N(0, 1). ``rng`` as for ``rand``."""
     return Tensor(generator(rng).standard_normal(_lengths("randn", shape), _floating("randn", dtype)), requires_grad)
 

@@ -1,7 +1,7 @@
 """What people look for under the name that it has in PyTorch or NumPy, and what to write here: for messages of errors.
 
-``TORCH`` is the one table for all of them: attributes of tensors, of the package, ``ops``, ``nn`` and ``optim``. An entry says
-what to write; one that ends with a full stop is a sentence of its own.
+``TORCH`` is the one table for all of them: attributes of tensors, of the package, ``ops``, ``nn`` and ``optim``.
+An entry says what to write; one that ends with a full stop is a sentence of its own.
 ``tests/test_names.py`` checks that whatever a message advises exists, and that no name of the table exists already.
 """
 
@@ -34,12 +34,15 @@ TORCH = {
     "gather": "x[indices]", "index_select": "x[indices]", "take": "x[indices]", "masked_select": "x[mask]",
     "masked_fill": "ops.where(mask, value, x)", "scatter": "x[indices] = y within tfm.no_grad()",
     "fill_": "x[...] = value within tfm.no_grad()", "copy_": "x[...] = y within tfm.no_grad()",
-    "add_": _IN_PLACE.format("+"), "sub_": _IN_PLACE.format("-"), "mul_": _IN_PLACE.format("*"), "div_": _IN_PLACE.format("/"),
+    "add_": _IN_PLACE.format("+"), "sub_": _IN_PLACE.format("-"), "mul_": _IN_PLACE.format("*"),
+    "div_": _IN_PLACE.format("/"),
     "normal_": "nn.init.normal_(x)", "uniform_": "nn.init.uniform_(x)",
     # arithmetic
     "mm": "x @ y", "bmm": "x @ y", "mv": "x @ y", "dot": "x @ y", "inner": "x @ y", "addmm": "x @ y + b",
-    "outer": "x[:, None] * y", "sub": "x - y, or ops.subtract", "mul": "x * y, or ops.multiply", "div": "x / y, or ops.divide",
-    "true_divide": "x / y, or ops.divide", "neg": "-x, or ops.negative", "pow": "x ** y, or ops.power", "square": "x * x",
+    "outer": "x[:, None] * y", "sub": "x - y, or ops.subtract", "mul": "x * y, or ops.multiply",
+    "div": "x / y, or ops.divide",
+    "true_divide": "x / y, or ops.divide", "neg": "-x, or ops.negative", "pow": "x ** y, or ops.power",
+    "square": "x * x",
     "rsqrt": "1 / x.sqrt()", "reciprocal": "1 / x", "clamp": "x.clip(min, max)", "clamp_min": "x.clip(min)",
     "absolute": "x.abs()", "floor_divide": "x // y", "remainder": "x % y", "eq": "x == y", "ne": "x != y",
     "lt": "x < y", "le": "x <= y", "gt": "x > y", "ge": "x >= y", "logical_not": "~x", "logical_and": "x & y",
@@ -50,15 +53,19 @@ TORCH = {
     "allclose": "np.allclose(x, y)", "isclose": "np.isclose(x, y)", "equal": "np.array_equal(x, y)",
     "topk": "np.argsort(x.data), which has no gradient",
     # types, devices and the graph
-    **{name: _CONVERT for name in ("float", "double", "half", "long", "int", "short", "byte", "bool", "type", "type_as")},
+    **{name: _CONVERT for name in ("float", "double", "half", "long", "int", "short", "byte", "bool", "type",
+    "type_as")},
     **{name: _TYPE for name in ("float32", "float64", "float16", "bfloat16", "int8", "uint8", "int16", "int32", "int64",
                                 "FloatTensor", "LongTensor", "get_default_dtype", "set_default_dtype")},
     **{name: _DEVICE for name in ("cuda", "cpu", "device", "is_cuda", "get_device", "pin_memory", "mps")},
-    "set_num_threads": "tfm.backend.set_num_threads(n)", "grad_fn": "x.node", "register_hook": "x.retain_grad(), then x.grad",
-    "inference_mode": "tfm.no_grad()", "set_grad_enabled": "tfm.no_grad()", "enable_grad": "tfm.no_grad() around the rest alone",
+    "set_num_threads": "tfm.backend.set_num_threads(n)", "grad_fn": "x.node",
+    "register_hook": "x.retain_grad(), then x.grad",
+    "inference_mode": "tfm.no_grad()", "set_grad_enabled": "tfm.no_grad()",
+    "enable_grad": "tfm.no_grad() around the rest alone",
     "Function": _OWN, "Generator": "np.random.default_rng(seed)", "get_rng_state": "tfm.manual_seed(n)",
     # new tensors
-    "from_numpy": "tfm.Tensor(array), on the array itself, or tfm.tensor(array), a copy", "as_tensor": "tfm.Tensor(array)",
+    "from_numpy": "tfm.Tensor(array), on the array itself, or tfm.tensor(array), a copy",
+    "as_tensor": "tfm.Tensor(array)",
     "asarray": "tfm.Tensor(array)", "empty": "tfm.zeros(2, 3)", "zeros_like": "tfm.zeros(x.shape)",
     "ones_like": "tfm.ones(x.shape)", "full_like": "tfm.full(x.shape, value)", "randn_like": "tfm.randn(x.shape)",
     "rand_like": "tfm.rand(x.shape)", "empty_like": "tfm.zeros(x.shape)", "eye": "tfm.tensor(np.eye(n))",
@@ -66,7 +73,8 @@ TORCH = {
     "randint": "tfm.tensor(rng.integers(low, high, size)), with rng = np.random.default_rng(seed)",
     "randperm": "np.random.default_rng(seed).permutation(n)", "one_hot": "np.eye(n)[indices]",
     # layers and losses
-    **{f"{name}{d}d": f"convolutions are not in the book; {_OWN}" for name in ("Conv", "conv", "ConvTranspose") for d in (1, 2, 3)},
+    **{f"{name}{d}d": f"convolutions are not in the book; {_OWN}" for name in ("Conv", "conv",
+    "ConvTranspose") for d in (1, 2, 3)},
     "MaxPool2d": "x.max(axis) after x.reshape(shape)", "AvgPool2d": "x.mean(axis) after x.reshape(shape)",
     **{name: _ABSENT.format("nn.BatchNorm1d") for name in ("BatchNorm2d", "BatchNorm3d", "SyncBatchNorm")},
     **{name: _ABSENT.format("nn.LayerNorm") for name in ("GroupNorm", "InstanceNorm1d", "InstanceNorm2d")},
@@ -77,7 +85,8 @@ TORCH = {
     "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()", "KLDivLoss": "(p * (p.log() - q.log())).sum()",
     **{name: _ABSENT.format("nn.GELU or nn.SiLU, or tfm.differentiable for your own") for name in (
         "ELU", "SELU", "PReLU", "Mish", "Hardswish", "ReLU6")},
-    "DataParallel": "kernels use several threads, see tfm.backend.set_num_threads(n).", "utils": "optim.clip_grad_norm_",
+    "DataParallel": "kernels use several threads, see tfm.backend.set_num_threads(n).",
+    "utils": "optim.clip_grad_norm_",
     # optimizers and schedules
     "lr_scheduler": "optim.CosineSchedule, optim.LinearSchedule and their neighbors", "StepLR": "optim.StepSchedule",
     "CosineAnnealingLR": "optim.CosineSchedule", "LinearLR": "optim.LinearSchedule", "LambdaLR": "optim.Schedule",
@@ -87,8 +96,10 @@ TORCH = {
 }
 
 # Functions of NumPy that have a gradient here: on a tensor NumPy's own would lose it.
-_SAME = ("exp", "log", "sqrt", "tanh", "maximum", "minimum", "where", "concatenate", "stack", "matmul", "einsum", "cumsum",
-         "clip", "sum", "mean", "std", "var", "max", "min", "reshape", "transpose", "broadcast_to", "flip", "pad", "split")
+_SAME = ("exp", "log", "sqrt", "tanh", "maximum", "minimum", "where", "concatenate", "stack", "matmul", "einsum",
+    "cumsum",
+         "clip", "sum", "mean", "std", "var", "max", "min", "reshape", "transpose", "broadcast_to", "flip", "pad",
+         "split")
 NUMPY = {
     **{name: f"ops.{name}" for name in _SAME}, "swapaxes": "x.swapaxes(a, b)",
     "amax": "ops.max", "amin": "ops.min", "square": "x * x", "reciprocal": "1 / x", "absolute": "ops.abs",
@@ -101,7 +112,8 @@ NUMPY = {
 }
 
 # Arguments under PyTorch's names.
-ARGUMENTS = {"dim": "axis", "keepdim": "keepdims", "dims": "axes", "unbiased": "correction", "split_size_or_sections": "sections",
+ARGUMENTS = {"dim": "axis", "keepdim": "keepdims", "dims": "axes", "unbiased": "correction",
+    "split_size_or_sections": "sections",
              "input": "x", "other": "y"}
 
 
@@ -125,7 +137,7 @@ def unknown(owner: str, name: str, known: Iterable[str], advice: str = "") -> At
 
 
 def module_attributes(module: str, public: Iterable[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` for the package ``module``: advice for unknown names, and the public names alone."""
+    """``__getattr__`` and ``__dir__`` for the package ``module``: advice for unknown names, and the public names."""
     def get(name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
@@ -144,8 +156,8 @@ def _elsewhere(module: str, name: str) -> str:
     for place in ("ops", "nn", "optim"):
         if name in getattr(sys.modules.get(f"{package}.{place}"), "__all__", ()):
             return f"write {place}.{name}"
-    folder = Path(__file__).parent
-    if module == package and not name.startswith("_") and ((folder / name).is_dir() or (folder / f"{name}.py").is_file()):
+    here = Path(__file__).parent
+    if module == package and not name.startswith("_") and ((here / name).is_dir() or (here / f"{name}.py").is_file()):
         return f"import {module}.{name} first"
     return ""
 

@@ -1,6 +1,6 @@
 """A tensor among Python's numbers and sequences and NumPy's arrays: the methods that Python and NumPy call.
 
-Nothing here is recorded in a graph, except that an array on the left of an operator leaves it to the tensor on the right.
+Nothing here is recorded in a graph, but for operators with an array on the left, which go to the tensor on the right.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ else:
     TensorMethods = object
 
 # NumPy's functions behind Python's operators, which an array on the left of a tensor calls.
-BINARY = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv", "power": "pow",
-          "matmul": "matmul", "floor_divide": "floordiv", "remainder": "mod", "bitwise_and": "and", "bitwise_or": "or",
-          "bitwise_xor": "xor", "left_shift": "lshift", "right_shift": "rshift"}
+BINARY = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv",
+          "power": "pow", "matmul": "matmul", "floor_divide": "floordiv", "remainder": "mod",
+          "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "left_shift": "lshift", "right_shift": "rshift"}
 UNARY = {"negative": "__neg__", "positive": "__pos__", "absolute": "__abs__", "invert": "__invert__"}
 
 
 class Count(int):
-    """A number of entries, as NumPy's ``size``; called as PyTorch's ``size()`` or ``size(dim)`` it is the shape or one length."""
+    """A number of entries, as NumPy's ``size``. Called as PyTorch's ``size()``: the shape, or one length."""
 
     shape: tuple[int, ...]
 
@@ -50,7 +50,7 @@ class Count(int):
 
 
 class ArrayProtocols(TensorMethods, metaclass=names.Advising):
-    """What a tensor is to Python and to NumPy. The class that inherits it has ``data``, ``shape``, ``ndim``, ``size``, ``dtype``."""
+    """What a tensor is to Python and to NumPy, told by its ``data``, ``shape``, ``ndim``, ``size`` and ``dtype``."""
 
     __slots__ = ()
 
@@ -91,11 +91,12 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
 
     def __format__(self, spec: str) -> str:
         if self.ndim and spec:
-            raise TypeError(f"format: a tensor of shape {self.shape} has no format {spec!r}; format one number, x.item(), or str(x)")
+            raise TypeError(f"format: a tensor of shape {self.shape} has no format {spec!r}; "
+                            f"format one number, x.item(), or str(x)")
         return format(str(self) if self.ndim else self.item(), spec)
 
     def __round__(self, digits: int | None = None) -> Any:
-        raise TypeError("round: tensors are not rounded, as in PyTorch; expected round(x.item(), digits) or np.round(x.data)")
+        raise TypeError("round: not for tensors, as in PyTorch; expected round(x.item(), digits) or np.round(x.data)")
 
     def __divmod__(self, other: Any) -> Any:
         raise TypeError("divmod: not for tensors, as in PyTorch; expected x // y and x % y")
@@ -152,7 +153,7 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
         return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Operators are the tensor's own. What has no gradient, such as ``np.isnan``, gives a plain array. The rest is refused."""
+        """Operators are the tensor's own. ``np.isnan`` and the like give arrays. The rest is refused."""
         name = ufunc.__name__
         if method == "__call__" and not options:
             if name in BINARY:
@@ -164,12 +165,12 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
             if all(signature.endswith("?") for signature in ufunc.types if "O" not in signature):
                 return ufunc(*(operand(name, x) for x in inputs))
         if "out" in options:
-            raise TypeError(f"np.{name}: an array cannot take a tensor in place; expected array = array + tensor for a tensor, "
-                            f"array += tensor.data for an array")
+            raise TypeError(f"np.{name}: an array cannot take a tensor in place; expected array = array + tensor for a "
+                            f"tensor, array += tensor.data for an array")
         raise names.use_instead(name if method == "__call__" else f"{name}.{method}")
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        """NumPy's functions of the values, such as ``np.allclose``; refused where a gradient would be lost that exists here."""
+        """NumPy's functions of the values, such as ``np.allclose``; refused where a gradient would be lost."""
         package, _, rest = f"{function.__module__}.{function.__name__}".partition(".")
         wanted: list[Any] = []
         arrays = _values((args, options), wanted)
@@ -188,11 +189,13 @@ def operand(sign: str, value: Any, dtype: Any = None) -> Any:
     if isinstance(value, ArrayProtocols):
         return value.data
     array = constant(sign, value)
-    return array.astype(dtype) if dtype is not None and isinstance(value, list) and array.dtype.kind == dtype.kind == "f" else array
+    if isinstance(value, list) and dtype is not None and array.dtype.kind == dtype.kind == "f":
+        return array.astype(dtype)
+    return array
 
 
 def _values(nested: Any, wanted: list[Any]) -> Any:
-    """Nested tuples, lists and dicts with arrays in place of tensors; those that require a gradient are added to ``wanted``."""
+    """Nested tuples, lists and dicts with arrays in place of tensors. ``wanted`` gets those that require a gradient."""
     if isinstance(nested, ArrayProtocols):
         wanted += [nested] * nested.requires_grad
         return nested.data

@@ -22,8 +22,8 @@ PICKLES = (b"PK\x03\x04", b"\x80\x02")
 def save(state: Mapping[str, Any], path: str | PathLike[str]) -> None:
     """Write ``state``, such as ``model.state_dict()``, to ``path``: arrays and tensors by name, whole or not at all.
 
-    TypeError for anything else, such as a model or the nested state of an optimizer (``tinyformer.train`` saves runs with
-    their optimizer).
+    TypeError for anything else, such as a model or the nested state of an optimizer (``tinyformer.train`` saves runs
+    with their optimizer).
     """
     if not isinstance(state, Mapping):
         advice = "; pass its state_dict()" if hasattr(state, "state_dict") else ""
@@ -38,14 +38,14 @@ def save(state: Mapping[str, Any], path: str | PathLike[str]) -> None:
 def load(path: str | PathLike[str]) -> dict[str, Array]:
     """{name: array} from a safetensors file, of ``save`` or of another program, for ``model.load_state_dict``.
 
-    The arrays are copies that do not depend on the file. ValueError for a damaged file, and for a file of ``torch.save``: it
-    is a pickle, which can run any code.
+    The arrays are copies that do not depend on the file. ValueError for a damaged file, and for a file of
+    ``torch.save``: it is a pickle, which can run any code.
     """
     path = Path(path)
     if path.is_file():
         with open(path, "rb") as file:
             if file.read(4).startswith(PICKLES):
-                raise ValueError(f"{path}: a pickle of torch.save, which can run any code and is not read; write it with "
-                                 f"safetensors.torch.save_file(model.state_dict(), path)")
+                raise ValueError(f"{path}: a pickle of torch.save, which can run any code and is not read; write it "
+                                 f"with safetensors.torch.save_file(model.state_dict(), path)")
     from .interop.weights import read_weights
     return {name: np.array(array) for name, array in read_weights(path)[0].items()}

@@ -54,7 +54,7 @@ def test_the_largest_of_nothing_is_an_error():
 @pytest.mark.parametrize("name", ["var", "std"])
 def test_fewer_entries_than_the_correction_are_refused(name):
     x = Tensor(np.ones((2, 4)))
-    with pytest.raises(ValueError, match=f"{name}: 2 entries with a correction of 3; expected at least 3 entries"):
+    with pytest.raises(ValueError, match=f"{name}: 2 entries with a correction of 3; expected at least 3"):
         getattr(x, name)(axis=0, correction=3)
     assert getattr(x, name)(axis=1, correction=3).tolist() == [0, 0]
 

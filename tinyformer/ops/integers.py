@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _register(name: str, sign: str, function: np.ufunc) -> None:
-    """Give ``Tensor`` the operator ``sign``: broadcast, typed and named in errors by the engine, for what needs no gradient."""
+    """Give ``Tensor`` the operator ``sign`` for what needs no gradient; the engine broadcasts and types."""
     def compute(x: Any, y: Any) -> Any:
         values = _floats(x, y)
         kinds = {np.asarray(value).dtype.kind for value in values}
@@ -53,9 +53,9 @@ def _positive(self: Tensor) -> Tensor:
     return self
 
 
-for _name, _sign, _function in (("floordiv", "//", np.floor_divide), ("mod", "%", np.remainder), ("and", "&", np.bitwise_and),
-                                ("or", "|", np.bitwise_or), ("xor", "^", np.bitwise_xor), ("lshift", "<<", np.left_shift),
-                                ("rshift", ">>", np.right_shift)):
+for _name, _sign, _function in (("floordiv", "//", np.floor_divide), ("mod", "%", np.remainder),
+                                ("and", "&", np.bitwise_and), ("or", "|", np.bitwise_or), ("xor", "^", np.bitwise_xor),
+                                ("lshift", "<<", np.left_shift), ("rshift", ">>", np.right_shift)):
     _register(_name, _sign, _function)
 
 Tensor.__invert__ = _invert

@@ -1,4 +1,4 @@
-"""Methods of ``Tensor`` that PyTorch has, made of the operations. Arguments that PyTorch alone has keep their names there."""
+"""Methods of ``Tensor`` that PyTorch has, made of the operations. What PyTorch alone has takes PyTorch's arguments."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def flatten(self: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     shape = self.shape or (1,)
     start, end = _axis("flatten", start_dim, len(shape)), _axis("flatten", end_dim, len(shape))
     if start > end:
-        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} in a tensor of shape {self.shape}")
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}; the shape is {self.shape}")
     length = int(np.prod(shape[start:end + 1]))             # −1 would not do for axes of length 0
     return reshape(self, shape=(*shape[:start], length, *shape[end + 1:]))
 
@@ -73,17 +73,21 @@ def clone(self: Tensor) -> Tensor:
 
 
 def to(self: Tensor, dtype: DTypeLike | Tensor) -> Tensor:
-    """The tensor in the type ``dtype``, or of another tensor; itself where it has that type. The only device is "cpu"."""
+    """The tensor in the type ``dtype``, or of another tensor; itself if it has that type. The only device is "cpu"."""
     if isinstance(dtype, str) and dtype.partition(":")[0] in ("cpu", "cuda", "mps"):
         if dtype == "cpu":
             return self
-        raise ValueError(f"to: tensors are in main memory, {dtype!r} is not available; tfm.backend.use(…) selects the kernels")
+        raise ValueError(f"to: tensors are in main memory, {dtype!r} is not available; tfm.backend.use(…) selects the "
+                         f"kernels")
     wanted = dtype.dtype if isinstance(dtype, Tensor) else np.dtype(dtype)
     return self if self.dtype == wanted else astype(self, dtype=wanted)
 
 
 def argmax(self: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The index of the largest entry, the first of equals, along ``axis`` (None: in the flattened tensor). It has no gradient."""
+    """The index of the largest entry, the first of equals, along ``axis`` (None: in the flattened tensor).
+
+    It has no gradient. ValueError for a tensor without entries.
+    """
     if not self.size:
         raise ValueError(f"argmax: a tensor of shape {self.shape} has no largest entry")
     return Tensor(np.asarray(np.argmax(self.data, axis=axis, keepdims=keepdims)))
@@ -101,10 +105,13 @@ def zero_(self: Tensor) -> Tensor:
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
-    """Set whether a leaf requires a gradient, and return it. RuntimeError for what was computed, TypeError for integers."""
+    """Set whether a leaf requires a gradient, and return it.
+
+    RuntimeError for what was computed, TypeError for integers.
+    """
     if self.node is not None and not requires_grad:
-        raise RuntimeError(f"requires_grad_: this tensor was computed by {self.node.operation.__name__}, expected a leaf; "
-                           f"x.detach() is the value without the graph")
+        raise RuntimeError(f"requires_grad_: this tensor was computed by {self.node.operation.__name__}, expected a "
+                           f"leaf; x.detach() is the value without the graph")
     if requires_grad and self.dtype not in FLOATS:
         raise TypeError(f"requires_grad_: only float32 and float64 can require a gradient, not {self.dtype}")
     self.requires_grad = requires_grad

@@ -43,7 +43,7 @@ def _count_for(name, x, axis, correction):
         raise TypeError(f"{name}: x is {x.dtype}, expected float32 or float64")
     n = x.size // builtins.max(np.sum(x, axis=axis, keepdims=True).size, 1)
     if 0 < n < correction:
-        raise ValueError(f"{name}: {n} entries with a correction of {correction}; expected at least {correction} entries")
+        raise ValueError(f"{name}: {n} entries with a correction of {correction}; expected at least {correction}")
     return n
 
 
@@ -69,7 +69,10 @@ def var(x: TensorLike, *, axis: Axis = None, keepdims: bool = False, correction:
 
 @differentiable(method="std")
 def std(x: TensorLike, *, axis: Axis = None, keepdims: bool = False, correction: int = 1) -> ValueAndVjp:
-    """y = √var(x).   dx = (x − mean x) dy / ((n − correction) y), 0 where y = 0, as in PyTorch.   Options as for ``var``."""
+    """y = √var(x).   dx = (x − mean x) dy / ((n − correction) y), 0 where y = 0, as in PyTorch.
+
+    Options and errors are those of ``var``.
+    """
     _count_for("std", x, axis, correction)
     variance, variance_vjp = var.raw(x, axis=axis, keepdims=keepdims, correction=correction)
     y = np.sqrt(variance)
