@@ -187,6 +187,10 @@ CASES = {
         _attention("BG", lambda d: np.zeros(d.shape("TS"), bool)), _attention("BG", lambda d: d("TS")),
         _attention("BG", lambda d: d("B1TS"), group=2), _attention("BG", lambda d: d("1S"), is_causal=True),
         _attention("BG", _minus_infinity, group=2), _attention("", lambda d: d("TS"))],
+    "attention_with_weights": [
+        _attention(""), _attention("", is_causal=True), _attention("BG", group=2, is_causal=True, scale=0.3),
+        _attention("BG", dropout_p=0.3, rng=5), _attention("BG", _some_rows_empty, group=2), _attention("BG", lambda d: d("TS")),
+        _attention("BG", _minus_infinity, group=2), _attention("BG", lambda d: d("1S"), is_causal=True, dropout_p=0.2, rng=1)],
     "residual_self_attention": [lambda d: ((d("TC") / 2, d("DC"), d("DC"), d("CC")), {}),
                                 lambda d: ((d("ABTC") / 2, d("DC"), d("DC"), d("CC")), {})],
     # recurrence

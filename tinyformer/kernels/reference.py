@@ -32,6 +32,16 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias
 
     Source: Vaswani et al. (2017), §3.2.1; the row sum dO⊙O is Dao et al. (2022), appendix B.2.
     """
+    (O, _), backward = attention_with_weights(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=bias_gradient)
+    return O, lambda dO: backward(dO, None)
+
+
+def attention_with_weights(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias_gradient=True):
+    """``attention``, which also returns the weights W = P ⊙ keep (…, H, T, S), as ``((O, W), vjp)``.
+
+    vjp(dO, dW) = (dQ, dK, dV, dS), with dP = (dO Vᵀ + dW) ⊙ keep and dS = P ⊙ (dP − rowsum(dO ⊙ O) − rowsum(dW ⊙ W)). dW may be
+    None for zeros. What the mask hides passes nothing here either.
+    """
     *lead, heads, T, D = q.shape
     groups, S = k.shape[-3], k.shape[-2]
     # Query heads that share a key head stand side by side on an axis of their own; the keys broadcast along it.
@@ -51,17 +61,24 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias
     P = softmax_rows(flat, may_be_empty=bias is not None or S == 0)
     if hidden is not None:
         np.copyto(P.reshape(scores.shape), 0, where=hidden)                             # also in a row of NaN
-    kept = (P if keep is None else P * keep).reshape(scores.shape)
+    weights = P if keep is None else P * keep
+    kept = weights.reshape(scores.shape)
     O = _product_of_seen(kept, vg, hidden)
 
-    def vjp(dO):
+    def vjp(dO, dW):
         dO = dO.reshape(O.shape)
         hidden_t = None if hidden is None else hidden.swapaxes(-1, -2)
         dV = _product_of_seen(kept.swapaxes(-1, -2), dO, hidden_t).sum(axis=-3)
         dP = matmul(dO, vg.swapaxes(-1, -2)).reshape(P.shape)
+        row_sums = np.einsum("...e,...e->...", dO, O).reshape(*lead, heads, T, 1)
+        if dW is not None:
+            if hidden is not None:
+                dW = np.where(np.broadcast_to(hidden, scores.shape).reshape(P.shape), dW.dtype.type(0), dW)
+            dP += dW
+            row_sums += np.einsum("...s,...s->...", dW, weights)[..., None]
         if keep is not None:
             dP *= keep
-        dP -= np.einsum("...e,...e->...", dO, O).reshape(*lead, heads, T, 1)
+        dP -= row_sums
         dP *= P
         if hidden is not None:
             np.copyto(dP.reshape(scores.shape), 0, where=hidden)
@@ -71,7 +88,7 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias
         dK = _product_of_seen(scaled.swapaxes(-1, -2), qg, hidden_t).sum(axis=-3)
         return dQ, dK, dV, dS if bias_gradient and bias is not None else None
 
-    return O.reshape(*lead, heads, T, v.shape[-1]), vjp
+    return (O.reshape(*lead, heads, T, v.shape[-1]), weights), vjp
 
 
 def _hidden(bias, is_causal, shape, flat):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import ops
 from ..autograd import Tensor
-from ..kernels.reference import causal_bias
 from ..number_checks import check_fraction, check_integer
-from ..ops.attention import watcher
 from . import functional as F, init
 from .argument_checks import as_input
 from .linear import Linear
@@ -97,8 +94,7 @@ class MultiheadAttention(Module):
         p = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
-            weights = F.dropout(attention_weights(q, k, mask, is_causal), p)    # (B, H, T, S)
-            heads = weights @ v
+            heads, weights = ops.attention_with_weights(q, k, v, mask, is_causal=is_causal, dropout_p=p)    # (B, H, T, S)
         else:
             heads = F.scaled_dot_product_attention(q, k, v, mask, is_causal=is_causal, dropout_p=p)
         y = heads.transpose((0, 2, 1, 3) if self.batch_first or single else (2, 0, 1, 3))   # (B, T, H, D), (T, B, H, D)
@@ -243,19 +239,3 @@ class ResidualSelfAttention(Module):
     def extra_repr(self) -> str:
         """The width."""
         return f"{self.embed_dim}"
-
-
-def attention_weights(q: Tensor, k: Tensor, mask: Any = None, is_causal: bool = False) -> Tensor:
-    """P = softmax(q kᵀ/√D + mask), the attention weights, which ``scaled_dot_product_attention`` does not return.
-
-    q (…, T, D)    k (…, S, D)    mask boolean, True where a query may attend, or added to the scores    P (…, T, S)
-    """
-    scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.swapaxes(-1, -2)
-    if is_causal:
-        scores = scores + causal_bias(*scores.shape[-2:], scores.dtype)
-    if mask is not None:
-        scores = ops.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
-    weights = F.softmax(scores)
-    if (see := watcher.get()) is not None:
-        see(weights.data)
-    return weights

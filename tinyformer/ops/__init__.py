@@ -10,7 +10,7 @@ from ..names import module_attributes
 from .activations import gelu, leaky_relu, log_softmax, relu, sigmoid, silu, softmax, softplus, tanh
 from .arithmetic import (abs, add, astype, clip, divide, exp, log, maximum, minimum, multiply, negative, power, sqrt,
                          subtract, where)
-from .attention import residual_self_attention, scaled_dot_product_attention
+from .attention import attention_with_weights, residual_self_attention, scaled_dot_product_attention
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from .lookup import embedding
 from .normalization import batch_norm, layer_norm, rms_norm
@@ -24,7 +24,7 @@ from .shapes import broadcast_to, concatenate, flip, getitem, pad, reshape, spli
 from . import composed, integers, methods  # noqa: E402  (written in the operations above; the last two register methods)
 
 __all__ = [
-    "abs", "add", "astype", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "clip", "composed",
+    "abs", "add", "astype", "attention_with_weights", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "clip", "composed",
     "concatenate", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding", "exp", "flip", "gelu",
     "getitem", "gru", "layer_norm", "leaky_relu", "linear", "linear_gelu", "log", "log_softmax", "logsumexp",
     "lstm", "matmul", "max", "maximum", "mean", "min", "minimum", "mse_loss", "multiply", "negative", "pad",

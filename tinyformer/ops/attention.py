@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import differentiable
-from ..kernels.reference import causal_bias, softmax_rows
+from ..kernels.reference import attention_with_weights as attention_kernel_with_weights
 from ..number_checks import check_fraction, check_number
 from .products import rows
 from .regularization import keep_mask
@@ -42,6 +42,42 @@ def scaled_dot_product_attention(q: TensorLike, k: TensorLike, v: TensorLike, ma
 
     Source: Vaswani et al. (2017), §3.2.1; grouped heads: Ainslie et al. (2023); book (9.2), (9.4), (9.5), (13.6).
     """
+    q, k, v, bias, keep, options, single = _prepared(q, k, v, mask, is_causal, scale, dropout_p, rng)
+    if (see := watcher.get()) is not None:
+        (_, P), _ = attention_kernel_with_weights(q, k, v, bias, **options)
+        see(P)
+    out, backward = kernels.attention(q, k, v, bias, keep, **options)
+
+    def vjp(dout):
+        gradients = backward(dout[None] if single else dout)
+        return _of_one_head(gradients) if single else gradients
+
+    return out[0] if single else out, vjp
+
+
+@differentiable
+def attention_with_weights(q: TensorLike, k: TensorLike, v: TensorLike, mask: TensorLike | None = None, *,
+                           is_causal: bool = False, scale: float | None = None, dropout_p: float = 0.0,
+                           rng: RNGLike = None) -> ValueAndVjp:
+    """(O, W): what ``scaled_dot_product_attention`` returns, and the weights W (…, H, T, S) after dropout, O = W V.
+
+    The arguments are the same. This operation holds the whole score matrix; gradients flow back through both outputs. A key
+    that the mask hides passes nothing to a query that may not attend to it, not even a NaN.
+    """
+    q, k, v, bias, keep, options, single = _prepared(q, k, v, mask, is_causal, scale, dropout_p, rng)
+    outputs, backward = attention_kernel_with_weights(q, k, v, bias, keep, **options)
+    if (see := watcher.get()) is not None:
+        see(outputs[1] if keep is None else attention_kernel_with_weights(q, k, v, bias, **options)[0][1])
+
+    def vjp(dys):
+        gradients = backward(*(dy[None] if single else dy for dy in dys))
+        return _of_one_head(gradients) if single else gradients
+
+    return tuple(y[0] if single else y for y in outputs), vjp
+
+
+def _prepared(q, k, v, mask, is_causal, scale, dropout_p, rng):
+    """(q, k, v, bias, keep, options of the kernel, whether q, k and v were a single head), checked."""
     _check(q, k, v)
     if scale is None and q.shape[-1] == 0:
         raise ValueError(f"scaled_dot_product_attention: q has shape {q.shape}: a width of 0 has no scale 1/√D; "
@@ -58,29 +94,13 @@ def scaled_dot_product_attention(q: TensorLike, k: TensorLike, v: TensorLike, ma
     keep = keep_mask(shape, dropout_p, q.dtype, rng) if dropout_p else None
     scale = (1 / math.sqrt(q.shape[-1]) if scale is None
              else check_number("scaled_dot_product_attention", "scale", scale))
-    if (see := watcher.get()) is not None:
-        see(_weights(q, k, bias, is_causal, scale))
-    learned = mask is not None and mask.dtype != bool
-    out, backward = kernels.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=learned)
-
-    def vjp(dout):
-        dq, dk, dv, dbias = backward(dout[None] if single else dout)
-        if single:
-            dq, dk, dv, dbias = dq[0], dk[0], dv[0], None if dbias is None else dbias[0]
-        return dq, dk, dv, dbias
-
-    return out[0] if single else out, vjp
+    options = {"is_causal": is_causal, "scale": scale, "bias_gradient": mask is not None and mask.dtype != bool}
+    return q, k, v, bias, keep, options, single
 
 
-def _weights(q, k, bias, is_causal, scale):
-    """P = softmax(Q Kᵀ · scale + mask) before dropout, which ``kernels.attention`` does not return."""
-    k = np.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)               # each key head, for its group of query heads
-    scores = kernels.matmul(q * q.dtype.type(scale), np.ascontiguousarray(k.swapaxes(-1, -2)))
-    if is_causal:
-        scores += causal_bias(*scores.shape[-2:], scores.dtype)
-    if bias is not None:
-        scores += bias
-    return softmax_rows(scores)
+def _of_one_head(gradients):
+    """The gradients without the axis of heads that was put before a single one."""
+    return tuple(None if gradient is None else gradient[0] for gradient in gradients)
 
 
 @differentiable
