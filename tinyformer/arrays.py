@@ -55,6 +55,13 @@ def constant(name: str, value: Any) -> Any:
     return value
 
 
+def expect_floating(name: str, **inputs: Any) -> None:
+    """TypeError when one of the ``inputs`` is an array of integers or booleans, for an operation that has no sense for them."""
+    for argument, array in inputs.items():
+        if array is not None and array.dtype not in FLOATS:
+            raise TypeError(f"{name}: {argument} is {array.dtype}, expected float32 or float64")
+
+
 def unholdable(name: str, dtype: Any) -> TypeError:
     """The error for numbers of a type that no tensor has."""
     advice = "; convert it with astype(np.float32)" if "float" in str(dtype) else ""
@@ -75,10 +82,11 @@ def refuse_masked(name: str, data: Any, lost: str = "") -> None:
                     refuse_masked(name, value, lost)
 
 
-def named(error: Exception, name: str, inputs: list[Any], input_name: Any = None) -> Exception:
+def named(error: Exception, name: str, inputs: list[Any], input_name: Any = None, required: int = 0) -> Exception:
     """``error`` with the operation's name and the shapes of its inputs, unless the operation gave its name itself.
 
-    Where an input is no array although the operation needs one, the error names that input.
+    Where an input is no array although the operation needs one, the error names that input. None is such an input among
+    the first ``required``; the others may be None.
     """
     if str(error).startswith(f"{name}:"):
         return error
@@ -87,11 +95,12 @@ def named(error: Exception, name: str, inputs: list[Any], input_name: Any = None
     if unexpected and unexpected[1] in names.ARGUMENTS:
         return TypeError(f"{name}: no argument is called {unexpected[1]}; write {names.ARGUMENTS[unexpected[1]]}")
     if isinstance(error, AttributeError):                   # a number where the operation asks an array for its shape
-        odd = [i for i, value in enumerate(inputs) if value is error.obj]
+        odd = [i for i, value in enumerate(inputs) if value is error.obj and (value is not None or i < required)]
         if not odd:
             return error
     else:
-        odd = [i for i, value in enumerate(inputs) if (value is None or isinstance(value, (str, bytes, dict, set)))
+        odd = [i for i, value in enumerate(inputs)
+               if (value is None and i < required or isinstance(value, (str, bytes, dict, set)))
                and isinstance(error, TypeError) and ("ufunc" in text or type(value).__name__ in text)]
     if odd and input_name:
         value = inputs[odd[0]]

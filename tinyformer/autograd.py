@@ -424,6 +424,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
     inputs = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    required = sum(p.default is p.empty for p in inputs)
 
     def bind(args: tuple[Any, ...], given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Missing inputs from keywords or defaults; surplus positional arguments are options in their order."""
@@ -450,7 +451,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
         try:
             value, vjp = function(*arrays, **given)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
-            raise named(error, name, arrays, lifted.input_name) from None
+            raise named(error, name, arrays, lifted.input_name, required) from None
         several = isinstance(value, tuple)
         if not typed:                                       # integers and Python numbers alone: float32, as tensor(0.5)
             value = tuple(map(_narrowed, value)) if several else _narrowed(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import kernels
+from ..arrays import expect_floating
 from ..autograd import differentiable
 from ..kernels.reference import sigmoid as stable_sigmoid
 from ..number_checks import check_integer, check_number
@@ -24,6 +25,7 @@ def relu(x: TensorLike) -> ValueAndVjp:
 @differentiable
 def leaky_relu(x: TensorLike, *, negative_slope: float = 0.01) -> ValueAndVjp:
     """y = x for x > 0, else a x with a = ``negative_slope``.   dx = dy for x > 0, else a dy."""
+    expect_floating("leaky_relu", x=x)
     negative_slope = check_number("leaky_relu", "negative_slope", negative_slope)
     slope = np.where(x > 0, x.dtype.type(1), x.dtype.type(negative_slope))
     return x * slope, lambda dy: dy * slope
@@ -77,6 +79,7 @@ def softmax(x: TensorLike, *, axis: int = -1) -> ValueAndVjp:
 
     The Jacobian is diag(p) − p pᵀ, and the formula is its product with dp. If all entries are −inf, p and dx are zeros.
     """
+    expect_floating("softmax", x=x)
     axis = _checked_axis("softmax", axis, x)
     p, backward = kernels.softmax(np.moveaxis(x, axis, -1))
     return np.moveaxis(p, -1, axis), lambda dp: np.moveaxis(backward(np.moveaxis(dp, axis, -1)), -1, axis)
@@ -85,6 +88,7 @@ def softmax(x: TensorLike, *, axis: int = -1) -> ValueAndVjp:
 @differentiable(method="log_softmax")
 def log_softmax(x: TensorLike, *, axis: int = -1) -> ValueAndVjp:
     """yᵢ = xᵢ − ln Σⱼ e^{xⱼ} along ``axis``.   dx = dy − softmax(x) Σ dy."""
+    expect_floating("log_softmax", x=x)
     axis = _checked_axis("log_softmax", axis, x)
     shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     y = shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import kernels
+from ..arrays import expect_floating
 from ..autograd import differentiable
 from ..kernels.reference import attention_with_weights as attention_kernel_with_weights
 from ..number_checks import check_fraction, check_number
@@ -139,6 +140,7 @@ def residual_self_attention(h: TensorLike, Wq: TensorLike, Wk: TensorLike, Wv: T
 
 
 def _check(q, k, v):
+    expect_floating("scaled_dot_product_attention", q=q, k=k, v=v)
     for name, array in (("q", q), ("k", k), ("v", v)):
         if array.ndim < 2 or array.ndim != q.ndim:
             raise ValueError(f"scaled_dot_product_attention: {name} has shape {array.shape}, expected (…, heads, "

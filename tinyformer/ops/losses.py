@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import kernels
+from ..arrays import expect_floating
 from ..autograd import differentiable
 from ..kernels.reference import sigmoid
 from ..number_checks import check_fraction, check_integer
+from .arithmetic import _floats
 
 if TYPE_CHECKING:
     from ..typing import TensorLike, ValueAndVjp
@@ -31,6 +33,7 @@ def mse_loss(x: TensorLike, target: TensorLike, *, reduction: str = "mean") -> V
     _check_reduction("mse_loss", reduction)
     if np.shape(x) != np.shape(target):
         raise ValueError(f"mse_loss: x has shape {np.shape(x)} and target {np.shape(target)}: expected one shape")
+    x, target = _floats(x, target)
     difference = x - target
     square = difference * difference
     scale = 2 / max(square.size, 1) if reduction == "mean" else 2
@@ -56,6 +59,7 @@ def cross_entropy(logits: TensorLike, targets: TensorLike, *, ignore_index: int 
     PyTorch). The classes are the last axis here; in PyTorch they are the second of more than two axes.
     """
     _check_reduction("cross_entropy", reduction)
+    expect_floating("cross_entropy", logits=logits)
     targets = np.asarray(targets)
     if targets.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: targets are {targets.dtype}, expected integers")
@@ -100,6 +104,7 @@ def binary_cross_entropy_with_logits(x: TensorLike, target: TensorLike, *, reduc
     if np.shape(x) != np.shape(target):
         raise ValueError(f"binary_cross_entropy_with_logits: x has shape {np.shape(x)} and target {np.shape(target)}: "
                          f"expected one shape")
+    x, target = _floats(x, target)
     losses = np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
     N = max(losses.size, 1) if reduction == "mean" else 1
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import kernels
+from ..arrays import expect_floating
 from ..autograd import differentiable
 from ..number_checks import check_number
 from .products import rows
@@ -31,6 +32,7 @@ def layer_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike
 
     x (…, C)    weight γ (C,) or None    bias β (C,) or None.   Source: Ba et al. (2016); book (10.3), (10.4).
     """
+    expect_floating("layer_norm", x=x, weight=weight, bias=bias)
     _check_features("layer_norm", x, weight, bias)
     eps = check_number("layer_norm", "eps", eps, at_least=0)
     y, backward = kernels.layer_norm(rows(x), weight, bias, eps)
@@ -50,6 +52,7 @@ def rms_norm(x: TensorLike, weight: TensorLike | None = None, *, eps: float = 1e
 
     x (…, C)    weight γ (C,) or None.   Source: Zhang and Sennrich (2019); book (13.1) to (13.3).
     """
+    expect_floating("rms_norm", x=x, weight=weight)
     _check_features("rms_norm", x, weight)
     eps = check_number("rms_norm", "eps", eps, at_least=0)
     y, backward = kernels.rms_norm(rows(x), weight, eps)
@@ -71,6 +74,7 @@ def batch_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike
 
     x (N, C) or (N, C, T)    weight γ, bias β, mean, var (C,).   Source: Ioffe and Szegedy (2015); book (3.8), (3.9).
     """
+    expect_floating("batch_norm", x=x, weight=weight, bias=bias)
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x has shape {x.shape}, expected (N, C) or (N, C, T)")
     axes = (0, *range(2, x.ndim))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import expect_floating
 from ..autograd import Tensor, differentiable
 from ..kernels import linear as rows_linear, linear_gelu as rows_linear_gelu, matmul as mm
 
@@ -82,6 +83,7 @@ def linear_gelu(x: TensorLike, weight: TensorLike, bias: TensorLike | None = Non
 
 
 def _check_linear(operation, x, weight, bias):
+    expect_floating(operation, x=x, weight=weight, bias=bias)
     if weight.ndim != 2:
         raise ValueError(f"{operation}: weight has shape {weight.shape}, expected (out, in)")
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
@@ -105,6 +107,8 @@ def einsum(equation: str, *arrays: TensorLike) -> ValueAndVjp:
     if not arrow or "." in equation or len(terms) != len(arrays):
         raise ValueError(f"einsum: got {equation!r} for {len(arrays)} operands; expected explicit letters, a term for "
                          f"each operand and '->'")
+    if len({array.dtype for array in arrays}) > 1:
+        raise TypeError(f"einsum: inputs are {', '.join(str(array.dtype) for array in arrays)}; expected one type")
     if any(len(set(term)) != len(term) for term in terms):
         raise ValueError(f"einsum: {equation!r} takes a diagonal (a letter twice in one term), which is not supported")
     sizes = {}

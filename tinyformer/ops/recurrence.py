@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import kernels
+from ..arrays import expect_floating
 from ..autograd import differentiable
 from ..kernels.recurrence import beyond, places
 from ..kernels.special import sigmoid
@@ -159,6 +160,7 @@ def _checked(operation, gates, x, states, weight_ih, weight_hh, bias_ih, bias_hh
         if array.shape != shape:
             raise ValueError(f"{operation}: {name} has shape {array.shape}, expected {shape}")
 
+    expect_floating(operation, x=x, **states, weight_ih=weight_ih, weight_hh=weight_hh)
     if x.ndim != 3:
         raise ValueError(f"{operation}: x has shape {x.shape}, expected (T, B, I): time steps, sequences, features")
     if weight_hh.ndim != 2 or weight_hh.shape[0] != gates * weight_hh.shape[1]:

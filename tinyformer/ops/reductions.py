@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..autograd import FLOATS, differentiable
+from ..arrays import expect_floating
+from ..autograd import differentiable
 
 if TYPE_CHECKING:
     from ..typing import Axis, TensorLike, ValueAndVjp
@@ -39,8 +40,7 @@ def mean(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> ValueAn
 
 def _count_for(name, x, axis, correction):
     """The number n of entries that each estimate is made of; errors in the operation's ``name``."""
-    if x.dtype not in FLOATS:
-        raise TypeError(f"{name}: x is {x.dtype}, expected float32 or float64")
+    expect_floating(name, x=x)
     n = x.size // builtins.max(np.sum(x, axis=axis, keepdims=True).size, 1)
     if 0 < n < correction:
         raise ValueError(f"{name}: {n} entries with a correction of {correction}; expected at least {correction}")
@@ -114,6 +114,7 @@ def logsumexp(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> Va
 
     Where all entries are −inf, or there are none, y is −inf and the gradient is 0.
     """
+    expect_floating("logsumexp", x=x)
     m = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))
     with np.errstate(divide="ignore", over="ignore"):

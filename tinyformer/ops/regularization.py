@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import kernels
+from ..arrays import expect_floating
 from ..autograd import differentiable
 from ..number_checks import check_fraction
 from ..rng import generator
@@ -35,6 +36,7 @@ def dropout(x: TensorLike, *, p: float = 0.5, rng: RNGLike = None) -> ValueAndVj
 
     Source: Srivastava et al. (2014); book (3.7).
     """
+    expect_floating("dropout", x=x)
     p = check_fraction("dropout", "p", p)
     if p == 1:
         return np.zeros_like(x), np.zeros_like
