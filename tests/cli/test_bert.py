@@ -80,7 +80,7 @@ def test_fill_mask(cli, refused, pretrained):
 
 
 @pytest.mark.parametrize("setting, message", (
-    ("data.masked=1.5", "data.masked: got 1.5, expected more than 0 and less than 1"),
+    ("data.masked=1.5", "data.masked: got 1.5, expected a finite number above 0 and below 1"),
     ("data.train_fraction=0", "data.train_fraction: got 0.0"),
     ("data.begins=PROLOGUE", "it has no document to validate on"),
     ("model.block_size=8", "model.block_size: got 8, expected at least 16"),
@@ -157,8 +157,9 @@ def test_frozen_full_and_from_scratch(cli, fine_tuned, pretrained):
 @pytest.mark.parametrize("arguments, message", (
     (("minilm-movie", "data.checkpoint="), "data.checkpoint: it is for model.architecture 'bert-classifier', which needs one"),
     (("minilm-movie", "data.checkpoint=nowhere"), "there is no file nowhere"),
-    (("bow-movie", "train.layer_decay=0.5"), "train.layer_decay: got 0.5, but a bow knows no levels; expected 1"),
-    (("minilm-movie", "train.layer_decay=1.5"), "train.layer_decay: got 1.5, expected 0…1"),
+    (("bow-movie", "train.layer_decay=0.5"), "train.layer_decay: got 0.5, but layer_decay works only with BERT classifiers; a bow "
+                                             "has no layer groups; expected 1"),
+    (("minilm-movie", "train.layer_decay=1.5"), "train.layer_decay: got 1.5, expected a finite number from 0 to 1"),
 ))
 def test_fine_tuning_that_cannot_be(cli, reviews, arguments, message):
     recipe, *settings = arguments

@@ -215,8 +215,8 @@ def test_sets_that_cannot_be_used(refused, settings, message, monkeypatch):
 
 
 @pytest.mark.parametrize("settings, message", (
-    (["data.unit=letters"], "data.unit: got 'letters', expected 'words' or 'characters'"),
-    (["data.ngrams=0"], "data.ngrams: got 0, expected at least 1 and at most 9"),
+    (["data.unit=letters"], "data.unit: got 'letters', expected one of characters, words"),
+    (["data.ngrams=0"], "data.ngrams: got 0, expected an integer from 1 to 9"),
     (["data.folds=2"], "data.folds: got 2, expected at least 3"),
     (["data.folds=4", "data.fold=5"], "data.fold: got 5, expected 1…4"),
     (["data.corpus=x"], "unknown setting 'data.corpus'"),

@@ -137,8 +137,8 @@ def test_refused(refused, trained, arguments, code, message):
 
 
 def test_no_run_yet(refused):
-    for command in ("generate", "evaluate"):
-        refused(1, "no trained model under runs/; run `tinyformer train` first, or name one with --model DIR", command)
+    for command, model in (("generate", "language model"), ("evaluate", "model")):
+        refused(1, f"no trained {model} under runs/; run `tinyformer train pydocs-char` first, or name one with --model DIR", command)
 
 
 def other_weights(path):

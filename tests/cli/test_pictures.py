@@ -74,11 +74,11 @@ def test_the_speed_is_in_what_is_read(cli, monkeypatch):
 
 def test_what_it_cannot_do(cli, refused):
     assert cli("train", "mlp-mnist", "--set", *TINY, "train.max_steps=2").code == 0
-    refused(1, "a MLP cannot continue a text", "generate", "the", "--model", "runs/mlp-mnist")
+    refused(1, "a MLP cannot continue a text; use `tinyformer evaluate`", "generate", "the", "--model", "runs/mlp-mnist")
 
 
 @pytest.mark.parametrize("setting, message", (
-    ("data.set=movie-snippets", "data.set: got 'movie-snippets', expected mnist-5k, a set of pictures"),
+    ("data.set=movie-snippets", "data.set: got 'movie-snippets', expected one of mnist-5k"),
     ("data.shift=9", "data.shift: got 9"),
     ("data.corpus=pydocs", "unknown setting 'data.corpus'"),
     ("model.activation=step", "activation is 'step', expected one of relu"),

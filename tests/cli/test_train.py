@@ -89,7 +89,7 @@ def test_an_earlier_run_is_moved_aside(cli, tiny, trained):
     (["nosuch.toml"], "nosuch.toml: no such file; expected a recipe"),
     (["--set", "train.max_step=3"], "unknown setting 'train.max_step' (did you mean train.max_steps?)"),
     (["--set", "train.max_steps=1", "model.heads=3"], "unknown setting 'model.heads'"),
-    (["--set", "train.max_steps=many"], "train.max_steps: got 'many', expected a whole number"),
+    (["--set", "train.max_steps=many"], "train.max_steps: got 'many', expected an integer"),
     (["--set", "train.lr=-1"], "train.lr: got -1.0, expected a finite number of at least 0"),
     (["--set", "train.max_steps"], "--set train.max_steps: expected section.key=value"),
     (["--set", "model.n_head=3"], "n_embd 128 cannot be divided among n_head 3 heads"),

@@ -198,10 +198,10 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
 # ------------------------------------------------------------------------------------------------ bad input
 
 @pytest.mark.parametrize("setting, message", (
-    ("data.target=letters", "data.target: got 'letters', expected 'characters' or 'words'"),
-    ("data.length=0", "data.length: got 0, expected at least 1"),
+    ("data.target=letters", "data.target: got 'letters', expected one of characters, words"),
+    ("data.length=0", "data.length: got 0, expected an integer of at least 1"),
     ("data.stress=false", "data.stress: got false, but reverse has no stress; expected true"),
-    ("data.unknown=1.5", "data.unknown: got 1.5, expected a share, 0 … 1"),
+    ("data.unknown=1.5", "data.unknown: got 1.5, expected a finite number from 0 to 1"),
     ("train.schedule=step", "train.schedule: got 'step', expected one of cosine, inverse-sqrt, linear"),
 ))
 def test_settings_that_cannot_be_used(setting, message):

@@ -36,12 +36,13 @@ def command(
 ) -> None:
     """Continue a text with a trained model, or with a published one."""
     from ..train import open_run
+    from ..train.tasks import TASKS
     from .runs import naming, newest_run
     folder = model or newest_run("language")
     run = open_run(folder)
     if not hasattr(run.model, "generate"):
-        command = {"translation": "translate", "masked": "fill-mask"}.get(run.model.task, "predict")
-        raise ValueError(f"{folder}: a {type(run.model).__name__} cannot continue a text; use `tinyformer {command}`")
+        raise ValueError(f"{folder}: a {type(run.model).__name__} cannot continue a text; use "
+                         f"`tinyformer {TASKS[run.model.task].command if run.model.task else 'evaluate'}`")
     ends, stop = run.end_ids, stop or []
     choice = {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty}
     for name, value in choice.items() if beams else ():

@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
     from ..models.pretrained import Pretrained
 
-# For each task: what to call its models, and the command that trains one.
-TRAINED_BY = {"classification": ("classifier", "tinyformer train bow-movie"), "masked": ("BERT", "tinyformer train bert-tiny"),
-              "translation": ("sequence-to-sequence model", "tinyformer train seq2seq-reverse")}
-
-
 def newest_run(task: str | None = None) -> Path:
     """The folder under runs/ (or in one of its folders) with the newest model, or the newest one for ``task``. FileNotFoundError,
     which says how to train one, if there is none."""
@@ -24,8 +19,10 @@ def newest_run(task: str | None = None) -> Path:
     for model in models:
         if task is None or _task(model.parent) in (task, None):
             return model.parent
-    name, command = TRAINED_BY.get(task or "", ("model", "tinyformer train"))
-    raise FileNotFoundError(f"no trained {name} under runs/; run `{command}` first, or name one with --model DIR")
+    from ..train.tasks import TASKS, Task
+    wanted = TASKS[task] if task else Task
+    raise FileNotFoundError(f"no trained {wanted.noun} under runs/; run `tinyformer train {wanted.example}` first, or name one with "
+                            f"--model DIR")
 
 
 def _task(folder: Path) -> str | None:

@@ -1,11 +1,13 @@
-"""Recipes: a named training run as a TOML file, every value of which can be set anew from the command line."""
+"""Recipes: a named training run as a TOML file. The command line can change every value of it."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -13,11 +15,15 @@ from tomlkit.exceptions import TOMLKitError
 from ..files import read_text
 from ..models import MODELS, trainable
 from ..optim import OPTIMIZERS, SCHEDULES
+from .settings import NAMES, check_settings, setting
 from .tasks import TASKS
+
+if TYPE_CHECKING:
+    from ..models.pretrained import Pretrained
+    from .tasks import Task
 
 FOLDER = Path(__file__).parent.parent / "recipes"
 MEASURED = ("minutes", "expected_loss", "expected_accuracy")
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 class RecipeError(ValueError):
@@ -26,75 +32,87 @@ class RecipeError(ValueError):
 
 @dataclass
 class TrainSettings:
-    """How it is learned."""
+    """The section [train] of a recipe: how long, with which optimizer and schedule, and when to evaluate."""
 
-    max_steps: int = 1000
-    batch_size: int = 12                # windows in one forward pass
-    accumulate: int = 1                 # forward passes whose gradients make one step
-    seed: int = 1
-    optimizer: str = "adamw"            # a name in optim.OPTIMIZERS; "muon" is AdamW but for the matrices of hidden layers
-    schedule: str = "cosine"            # a name in optim.SCHEDULES: after the warm-up; "inverse-sqrt" ignores min_lr
-    lr: float = 1e-3                    # the highest; warmed up to, then down along the schedule
-    min_lr: float = 1e-4
-    muon_lr: float = 0.02               # Muon's own highest rate, warmed up and brought down like the other
-    warmup_steps: int = 100
-    layer_decay: float = 1.0            # each layer learns at this part of the rate of the one above it; 0: only the head does
-    weight_decay: float = 0.1           # not on vectors (biases, norms)
-    beta1: float = 0.9
-    beta2: float = 0.99
-    clip: float = 1.0                   # bound on the gradient's norm; 0: none
-    eval_every: int = 250               # steps between looks at the validation loss
-    eval_windows: int = 200             # windows in such a look; the last one is over the whole split
-    checkpoint_every: int = 250
-    patience: int = 0                   # so many looks that are no better than the best end the run, whose best model is kept
+    max_steps: int = setting(1000, "The number of updates of the parameters.", at_least=1)
+    batch_size: int = setting(12, "Examples in one forward pass: windows of a text, lines, texts or pictures.", at_least=1)
+    accumulate: int = setting(1, "Forward passes whose gradients are averaged into one update.", at_least=1)
+    seed: int = setting(1, "Seed of the initial weights, the batches and dropout.", at_least=0)
+    optimizer: str = setting("adamw", "The update rule. muon is for the matrices of hidden layers; AdamW then updates the rest.",
+                             one_of=OPTIMIZERS)
+    schedule: str = setting("cosine", "The learning rate after the warm-up. cosine and linear end at min_lr; inverse-sqrt falls "
+                                      "with the root of the step and ignores min_lr.", one_of=SCHEDULES)
+    lr: float = setting(1e-3, "The highest learning rate, at the end of the warm-up.", at_least=0)
+    min_lr: float = setting(1e-4, "The learning rate at the last step; not above lr.", at_least=0)
+    muon_lr: float = setting(0.02, "The highest learning rate of the matrices that muon updates; it follows the schedule.",
+                             at_least=0)
+    warmup_steps: int = setting(100, "Steps in which the learning rate rises linearly to lr.", at_least=0)
+    layer_decay: float = setting(1.0, "Learning rate of a layer divided by that of the layer above, for BERT classifiers. With 0 "
+                                      "only the head is trained.", at_least=0, at_most=1)
+    weight_decay: float = setting(0.1, "Weight decay of matrices. Vectors (biases, norms) have none.", at_least=0)
+    beta1: float = setting(0.9, "Decay of the mean of gradients (Adam and its kin).", at_least=0, below=1)
+    beta2: float = setting(0.99, "Decay of the mean of squared gradients (Adam and its kin).", at_least=0, below=1)
+    clip: float = setting(1.0, "Upper bound on the norm of the gradient; 0 for none.", at_least=0)
+    eval_every: int = setting(250, "Steps between two evaluations on the validation split.", at_least=1)
+    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last one, and each one with patience, uses the whole "
+                                     "split.", at_least=1)
+    checkpoint_every: int = setting(250, "Steps between two checkpoints.", at_least=1)
+    patience: int = setting(0, "Stop after this many evaluations without improvement and keep the best model; 0: never.",
+                            at_least=0)
 
 
 @dataclass
 class Recipe:
     """A training run: what it is, its data, its model and how it is trained."""
 
-    name: str = "run"
-    about: str = ""
-    minutes: float = 0.0                # what to expect on two cores of a laptop; 0, here and below: not measured
-    expected_loss: float = 0.0          # validation loss in nats a token (or text)
-    expected_accuracy: float = 0.0      # on the test split: of a classifier; the share of exact answers
-    model: dict = field(default_factory=lambda: {"architecture": "gpt"})
-    data: object = None                 # of the class that the task of the model's architecture has
+    name: str = setting("run", "The name, by default that of the file.")
+    about: str = setting("", "What is trained, in one line.")
+    minutes: float = setting(0.0, "Duration in minutes on two cores of a laptop; 0: not measured.", at_least=0)
+    expected_loss: float = setting(0.0, "Validation loss at the end, in nats per token or text; 0: not measured.", at_least=0)
+    expected_accuracy: float = setting(0.0, "Share of right answers on the test split; 0: not measured.", at_least=0, at_most=1)
+    model: dict[str, Any] = field(default_factory=lambda: {"architecture": "gpt"})
+    data: Any = None                    # an instance of task.Data
     train: TrainSettings = field(default_factory=TrainSettings)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.data is None:
             self.data = self.task.Data()
 
     @property
-    def model_class(self):
-        """The class of its model."""
+    def model_class(self) -> type[Pretrained]:
+        """The class of the model."""
         return MODELS[self.model["architecture"]]
 
     @property
-    def task(self):
-        """What is learned, a class of ``train.tasks``: the model knows."""
+    def task(self) -> type[Task]:
+        """The task that the model is for, a class of ``train.tasks``."""
         return TASKS[self.model_class.task]
 
-    def model_config(self, **sizes):
-        """The config of the model for data of those sizes."""
+    def model_config(self, **sizes: int) -> Any:
+        """The config of the model for data of the given ``sizes``, such as vocab_size. ValueError for a value out of its range."""
         return self.model_class.Config(**sizes, **{name: value for name, value in self.model.items() if name != "architecture"})
 
-    def to_toml(self):
-        """The recipe as TOML, every setting filled in. What was not measured is left out."""
+    def to_toml(self) -> str:
+        """The recipe as TOML, with every setting. Figures that were not measured are left out."""
         table = dataclasses.asdict(self)
         if self.model_class.trained_by_counting:
             del table["train"]
         return tomlkit.dumps({key: value for key, value in table.items() if value or key not in MEASURED})
 
 
-def names():
+def names() -> list[str]:
     """The names of the recipes that come with tinyformer."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load_recipe(name, settings=()):
-    """The recipe ``name`` (or in the file of that path) with each "section.key=value" of ``settings`` applied."""
+def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
+    """The recipe ``name``, or the one in the file of that path, with each "section.key=value" of ``settings`` applied.
+
+    >>> load_recipe("pydocs-char", ["train.max_steps=500"])
+
+    RecipeError, which names the setting or the file, for an unknown recipe or setting, a value of the wrong type or out of its
+    range, and a damaged file.
+    """
     path = FOLDER / f"{name}.toml" if str(name) in names() else Path(name)
     if path.suffix == ".toml" and not path.exists():
         raise RecipeError(f"{path}: no such file; expected a recipe")
@@ -131,8 +149,8 @@ def load_recipe(name, settings=()):
     return recipe
 
 
-def _parse(text, kind):
-    """``text`` as a TOML value; as it stands where it is none, or where text is wanted (a word, a path, not in quotes)."""
+def _parse(text: str, kind: type) -> Any:
+    """``text`` as a TOML value. It stays a text where it is no TOML value, or where a text is expected (a path without quotes)."""
     try:
         value = tomlkit.parse(f"value = {text}").unwrap()["value"]
     except (ValueError, TOMLKitError, RecursionError):
@@ -140,13 +158,13 @@ def _parse(text, kind):
     return text if kind is str and not isinstance(value, str) else value
 
 
-def _nearest(word, known):
+def _nearest(word: str, known: list[str]) -> str:
     match = difflib.get_close_matches(word, known, 1, 0.5)
     return f" (did you mean {match[0]}?)" if match else ""
 
 
-def _fields(recipe):
-    """{dotted key: type} of all that can be set. A model's keys are its config's, without the sizes that the data decide."""
+def _fields(recipe: Recipe) -> dict[str, type]:
+    """{dotted key: type} of all settings. Those of the model are the fields of its config, without the sizes that the data decide."""
     known = {key: type(getattr(recipe, key)) for key in ("name", "about", *MEASURED)}
     for section in ("data", "train")[:1 if recipe.model_class.trained_by_counting else 2]:
         settings = getattr(recipe, section)
@@ -159,12 +177,12 @@ def _fields(recipe):
     return known
 
 
-def _known(recipe, key):
-    """The type of what ``key`` names."""
+def _known(recipe: Recipe, key: str) -> type:
+    """The type of the setting ``key``. RecipeError if there is no such setting."""
     known = _fields(recipe)
     if recipe.model_class.trained_by_counting and key.startswith("train."):
-        raise RecipeError(f"{key}: the model {recipe.model['architecture']!r} is counted, not trained in steps; expected no "
-                          f"settings of a training")
+        raise RecipeError(f"{key}: the model {recipe.model['architecture']!r} is trained by counting, not in steps; expected no "
+                          f"settings of [train]")
     if key not in known:
         section = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
         raise RecipeError(f"unknown setting {key!r}{_nearest(key, list(known))}; "
@@ -172,13 +190,13 @@ def _known(recipe, key):
     return known[key]
 
 
-def _assign(recipe, key, value):
-    """recipe.key = value, checked; a whole number will do where a fraction is expected."""
+def _assign(recipe: Recipe, key: str, value: Any) -> None:
+    """recipe.key = value, whose type is checked; an integer is converted where a float is expected."""
     kind = _known(recipe, key)
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise RecipeError(f"{key}: got {value!r}, expected {KINDS[kind]}")
+        raise RecipeError(f"{key}: got {value!r}, expected {NAMES[kind]}")
     if key == "model.architecture" and value not in trainable():
         raise RecipeError(f"{key}: got {value!r}, expected one of {', '.join(sorted(trainable()))}")
     if key == "model.architecture" and MODELS[value].task != recipe.task.name:
@@ -191,33 +209,17 @@ def _assign(recipe, key, value):
         setattr(getattr(recipe, section) if section else recipe, inner, value)
 
 
-def _validate(recipe):
-    for key in MEASURED:
-        most = 1 if key == "expected_accuracy" else float("inf")
-        if not 0 <= getattr(recipe, key) <= most or getattr(recipe, key) == float("inf"):
-            bound = f" and at most {most}" * (most == 1)
-            raise RecipeError(f"{key}: got {getattr(recipe, key)}, expected a finite number of at least 0{bound}")
+def _validate(recipe: Recipe) -> None:
+    """RecipeError for a value out of its range, or for values that do not fit together."""
     train = recipe.train
-    limits = {"max_steps": 1, "batch_size": 1, "accumulate": 1, "eval_every": 1, "eval_windows": 1, "checkpoint_every": 1,
-              "warmup_steps": 0, "seed": 0, "lr": 0, "min_lr": 0, "muon_lr": 0, "weight_decay": 0, "clip": 0,
-              "patience": 0}
-    for key, least in limits.items():
-        if not least <= getattr(train, key) < float("inf"):
-            raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected a finite number of at least {least}")
-    for key in ("beta1", "beta2"):
-        if not 0 <= getattr(train, key) < 1:
-            raise RecipeError(f"train.{key}: got {getattr(train, key)}, expected at least 0 and less than 1")
-    if not 0 <= train.layer_decay <= 1:
-        raise RecipeError(f"train.layer_decay: got {train.layer_decay}, expected 0…1")
-    if train.layer_decay < 1 and not hasattr(recipe.model_class, "levels"):
-        raise RecipeError(f"train.layer_decay: got {train.layer_decay}, but a {recipe.model['architecture']} knows no levels; "
-                          f"expected 1")
-    if train.min_lr > train.lr:
-        raise RecipeError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
-    for key, known in {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}.items():
-        if getattr(train, key) not in known:
-            raise RecipeError(f"train.{key}: got {getattr(train, key)!r}, expected one of {', '.join(sorted(known))}")
     try:
+        check_settings("", recipe)
+        check_settings("train", train)
+        if train.layer_decay < 1 and not hasattr(recipe.model_class, "levels"):
+            raise ValueError(f"train.layer_decay: got {train.layer_decay}, but layer_decay works only with BERT classifiers; a "
+                             f"{recipe.model['architecture']} has no layer groups; expected 1")
+        if train.min_lr > train.lr:
+            raise ValueError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
         recipe.data.check()
         recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
     except ValueError as error:                             # a config says "GPTConfig: n_layer is 0, expected …"

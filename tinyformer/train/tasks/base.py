@@ -1,77 +1,94 @@
-"""What a run asks of the thing that it learns. The loop, the checkpoints and the command line are the same for all."""
+"""What a training asks of its task. The loop, the checkpoints and the command line are the same for all tasks."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ...models.pretrained import Pretrained
+
 
 class Task:
-    """The data of a recipe, in the form that its models are trained on.
+    """The data of a recipe, in the form that its models are trained on. A subclass is decorated with ``@register``.
 
-    name        what a model's class calls it by, as its ``task``
-    unit        of the loss
-    input_unit  what a batch is counted in, for the speed: "tokens" or "pixels"
-    headline    the figure of ``evaluate`` that several runs are summed up by
-    Data        dataclass of a recipe's section [data]; its ``check()`` raises ValueError for what cannot be used
+    name        what the class of a model calls it, as its ``task``
+    unit        of the loss: "nats per token"
+    input_unit  what the speed counts: "tokens" or "pixels"
+    headline    the figure of ``evaluate`` that sums up several runs
+    noun        what messages call one of its models: "classifier"
+    example     a recipe to begin with
+    command     the command that uses a trained model
+    Data        dataclass of the section [data] of its recipes; its ``check()`` raises ValueError for settings that cannot be used
     Sizes       names of the fields of a model's config that the data decide
     """
 
-    name = unit = ""
-    input_unit, headline = "tokens", "val_loss"
-    Data = None
-    Sizes = ()
+    name: ClassVar[str] = ""
+    unit: ClassVar[str] = ""
+    input_unit: ClassVar[str] = "tokens"
+    headline: ClassVar[str] = "val_loss"
+    noun: ClassVar[str] = "model"
+    example: ClassVar[str] = "pydocs-char"
+    command: ClassVar[str] = "evaluate"
+    Data: ClassVar[Any] = None
+    Sizes: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, data, folder=None):
-        """Load what ``data``, a ``Data``, names; what was learned from it before (a tokenizer) comes from ``folder``."""
+    def __init__(self, data: Any, folder: Path | None = None):
+        """Load the data that ``data``, a ``Data``, names. What an earlier training learned from them (a tokenizer) comes from
+        ``folder``."""
 
-    def sizes(self):
+    def sizes(self) -> dict[str, int]:
         """{name: value} of ``Sizes``."""
         raise NotImplementedError
 
-    def check(self, config):
+    def check(self, config: Any) -> None:
         """ValueError unless models of that config can be trained and measured on the data."""
 
-    def prepare(self, model):
-        """Make a new model ready for its first step: give it what it counts on the training part, or the weights that it begins
-        with. ValueError where the data do not fit into it."""
+    def prepare(self, model: Pretrained) -> None:
+        """Make a new model ready for its first step: give it what it counts on the training split, or pretrained weights.
+        ValueError if the data do not fit the model."""
 
-    def batch(self, model, size, rng):
-        """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``; x.size counts what is read."""
+    def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``. x.size is the number of inputs."""
         raise NotImplementedError
 
-    def measure(self, model, at_most=None):
-        """{"val_loss": …, more figures by name} on the validation part, or on an estimate from ``at_most`` windows of it.
+    def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
+        """{"val_loss": …, more figures by name} on the validation split, or an estimate from ``at_most`` windows of it.
 
         FloatingPointError for a loss that is not finite.
         """
         raise NotImplementedError
 
-    def cost(self, figures):
-        """What of ``measure`` says which of a run's models is the best: the lower, the better."""
+    def cost(self, figures: dict[str, float]) -> float:
+        """The number, made from ``measure``, by which the best model of a run is chosen: the lower, the better."""
         return figures["val_loss"]
 
-    def evaluate(self, model):
-        """{name: figure} of all that is to be said about a trained model."""
+    def evaluate(self, model: Pretrained) -> dict[str, Any]:
+        """{name: figure}, everything there is to say about a trained model."""
         raise NotImplementedError
 
-    def footprint(self, model):
-        """How large a model is: its parameters, and all numbers that it keeps, in megabytes."""
+    def footprint(self, model: Pretrained) -> dict[str, Any]:
+        """The size of a model: the number of its parameters, and all arrays that it keeps, in megabytes (10⁶ bytes)."""
         return {"parameters": model.num_parameters(),
                 "megabytes": round(sum(array.nbytes for array in model.state_dict().values()) / 1e6, 3)}
 
-    def baselines(self):
-        """{name: loss} on the validation part of those that have learned little."""
+    def baselines(self) -> dict[str, float]:
+        """{name: loss} on the validation split of models that have learned little."""
         raise NotImplementedError
 
-    def describe(self):
-        """What is learned from, in words."""
+    def describe(self) -> str:
+        """The data in words."""
         raise NotImplementedError
 
-    def remark(self, model):
-        """What of the data ``model`` will not see, in words; "" for nothing."""
+    def remark(self, model: Pretrained) -> str:
+        """What part of the data ``model`` does not see, in words; "" for nothing."""
         return ""
 
-    def save(self, folder):
-        """Write beside the model what is needed to use it."""
+    def save(self, folder: Path) -> None:
+        """Write what is needed to use the model, such as a tokenizer, into the folder of the model."""
 
-    def sha256(self):
-        """A number that is another one when the data or their split are."""
+    def sha256(self) -> str:
+        """A hash of the data and of their split."""
         raise NotImplementedError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -19,7 +18,11 @@ from ...text import WordPieceTokenizer, load_tokenizer
 from ...text.ngrams import UNITS, NGramTokenizer
 from ..bag_of_words_baseline import bag_of_words
 from ..classes import load_classes, save_classes
+from ..settings import setting
 from .labelled import Folds, Labelled
+from .registry import register
+
+__all__ = ["Classification"]
 
 LABELLED = ("movie-snippets", "chinese-reviews", "sms-spam", "names")
 EXPECTED = f"{', '.join(LABELLED)}, a .csv or .tsv file, or IMDb's folder"
@@ -27,32 +30,25 @@ EXPECTED = f"{', '.join(LABELLED)}, a .csv or .tsv file, or IMDb's folder"
 
 @dataclass
 class TextSettings(Folds):
-    """Whose texts are learned from, and how they are read."""
+    """The section [data] of a classifier of texts: labelled texts and their tokens."""
 
-    set: str = "movie-snippets"         # a set that `tinyformer data list` shows, a .csv or .tsv file, or IMDb's folder
-    text: str = "text"                  # the columns of such a file
-    label: str = "label"
-    unit: str = "words"                 # "words" or "characters"
-    ngrams: int = 1                     # tokens are runs of 1 … that many units
-    min_count: int = 2                  # texts that a token stands in, at least
-    vocab_size: int = 10000             # tokens at most, the commonest; 0: all
-    checkpoint: str = ""                # "minilm", or the folder of a BERT: its tokens are read and its weights trained on
-    scratch: bool = False               # from random weights nevertheless
-
-    def check(self):
-        super().check()
-        if self.unit not in UNITS:
-            raise ValueError(f"data.unit: got {self.unit!r}, expected {' or '.join(map(repr, UNITS))}")
-        for name, least, most in (("ngrams", 1, 9), ("min_count", 1, math.inf), ("vocab_size", 0, math.inf)):
-            if not least <= getattr(self, name) <= most:
-                bound = f" and at most {most}" * (most < math.inf)
-                raise ValueError(f"data.{name}: got {getattr(self, name)}, expected at least {least}{bound}")
+    set: str = setting("movie-snippets", "A data set that `tinyformer data list` shows, a .csv or .tsv file, or the folder of IMDb.")
+    text: str = setting("text", "The column of the texts in such a file.")
+    label: str = setting("label", "The column of the labels in such a file.")
+    unit: str = setting("words", "What tokens are made of.", one_of=UNITS)
+    ngrams: int = setting(1, "Tokens are sequences of 1 to this many units.", at_least=1, at_most=9)
+    min_count: int = setting(2, "Tokens that occur in fewer texts are unknown.", at_least=1)
+    vocab_size: int = setting(10000, "Upper bound on the number of tokens, the most frequent ones; 0: no bound.", at_least=0)
+    checkpoint: str = setting("", "minilm or the folder of a BERT, whose tokenizer and weights the training starts from.")
+    scratch: bool = setting(False, "With checkpoint: take its tokenizer only, and start from random weights.")
 
 
+@register
 class Classification(Labelled):
     """Texts with labels, split, and the tokenizer of the training part: a new one, unless one stands in ``folder``."""
 
     name, unit = "classification", "nats per text"
+    noun, example, command = "classifier", "bow-movie", "predict"
     Data, Sizes = TextSettings, ("vocab_size", "n_classes")
     examples, baseline, Baseline = "texts", "bag of words", BagOfWords
 

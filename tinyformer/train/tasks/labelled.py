@@ -12,24 +12,27 @@ import numpy as np
 from ...data import Examples
 from .. import scores
 from ..loop import not_finite
+from ..settings import check_settings, setting
 from .base import Task
+
+__all__ = ["Labelled"]
 
 
 @dataclass
 class Folds:
-    """Settings of a cross-validation, for a ``Data`` to inherit."""
+    """Settings of a cross-validation, which the section [data] of each classifier has."""
 
-    folds: int = 0                      # k: instead of the set's own split, k parts of what is not its test split, of which …
-    fold: int = 1                       # … this one is tested on and the next one validates
+    folds: int = setting(0, "K ≥ 3: cross-validation with K parts of the training and validation splits; 0: the splits of the data "
+                            "set.", at_least=0)
+    fold: int = setting(1, "With folds: the part to test on; the next part is the validation split.", at_least=1)
 
-    def check(self):
+    def check(self) -> None:
         """ValueError for a setting that cannot be used."""
+        check_settings("data", self)
         if self.folds and self.folds < 3:
             raise ValueError(f"data.folds: got {self.folds}, expected at least 3 (or 0 for the set's own split)")
-        most = self.folds or math.inf
-        if not 1 <= self.fold <= most:
-            bound = f"1…{most}" if self.folds else "at least 1"
-            raise ValueError(f"data.fold: got {self.fold}, expected {bound}")
+        if self.folds and self.fold > self.folds:
+            raise ValueError(f"data.fold: got {self.fold}, expected 1…{self.folds}")
 
 
 class Labelled(Task):

@@ -12,33 +12,34 @@ from ...text import load_corpus, load_tokenizer, train_tokenizer
 from ...text.registry import TOKENIZERS, trainable
 from ..losses import (
     bigram_loss, evaluate_loss, evaluate_losses, in_one, kneser_ney_losses, loss_interval, mean_loss, uniform_loss)
+from ..settings import check_settings, setting
 from .base import Task
+from .registry import register
+
+__all__ = ["Language"]
 
 
 @dataclass
 class CorpusSettings:
-    """What is learned from."""
+    """The section [data] of a language model: a text and its tokenizer."""
 
-    corpus: str = "pydocs"              # a name that `tinyformer.text.CORPORA` has, or the path of a text file
-    tokenizer: str = "char"             # "char", "bpe", "word" or "wordpiece"
-    vocab_size: int = 1024              # the most tokens there may be; "char" has one for each distinct character
-    train_fraction: float = 0.9         # the first part is trained on, the rest is for validation
-    lines: bool = False                 # each line is a text of its own, and its content says which part it is in
+    corpus: str = setting("pydocs", "A corpus that `tinyformer.text.CORPORA` lists, or the path of a text file.")
+    tokenizer: str = setting("char", "The kind of tokens.", one_of=trainable())
+    vocab_size: int = setting(1024, "Upper bound on the number of tokens; char has one for each distinct character.", at_least=1)
+    train_fraction: float = setting(0.9, "Share of the text, from its beginning, that is the training split; the rest is the "
+                                         "validation split.", above=0, below=1)
+    lines: bool = setting(False, "Each line is a separate text; a hash of its content decides which split it is in.")
 
-    def check(self):
+    def check(self) -> None:
         """ValueError for a setting that cannot be used."""
-        if self.tokenizer not in trainable():
-            raise ValueError(f"data.tokenizer: got {self.tokenizer!r}, expected one of {', '.join(trainable())}")
+        check_settings("data", self)
         if self.lines and not TOKENIZERS[self.tokenizer].exact:
             exact = [name for name in trainable() if TOKENIZERS[name].exact]
             raise ValueError(f"data.tokenizer: got {self.tokenizer!r} with data.lines, but its tokens do not say where a line ends; "
                              f"expected one of {', '.join(exact)}")
-        if self.vocab_size < 1:
-            raise ValueError(f"data.vocab_size: got {self.vocab_size}, expected at least 1")
-        if not 0 < self.train_fraction < 1:
-            raise ValueError(f"data.train_fraction: got {self.train_fraction}, expected more than 0 and less than 1")
 
 
+@register
 class Language(Task):
     """The tokens of a text, split, and the tokenizer that made them: a new one, unless one stands in ``folder``.
 
@@ -46,6 +47,7 @@ class Language(Task):
     """
 
     name, unit = "language", "nats per token"
+    noun, command = "language model", "generate"
     Data, Sizes = CorpusSettings, ("vocab_size",)
 
     def __init__(self, data, folder=None):

@@ -15,9 +15,13 @@ from ...models.bert_heads import UNMASKED, Pairs
 from ...nn import evaluating
 from ...ops import cross_entropy
 from ...text import WordPieceTokenizer, load_corpus, load_tokenizer
-from ..loop import not_finite
 from ..counting_baselines import Neighbours, Shared
+from ..loop import not_finite
+from ..settings import check_settings, setting
 from .base import Task
+from .registry import register
+
+__all__ = ["Masked"]
 
 SHORTEST = 16                                               # tokens that two texts need
 COUNTED = 2000                                              # pairs that guesses by counting learn from, and are judged by
@@ -25,31 +29,29 @@ COUNTED = 2000                                              # pairs that guesses
 
 @dataclass
 class DocumentSettings:
-    """What is learned from."""
+    """The section [data] of BERT's pre-training: documents, and how their tokens are masked."""
 
-    corpus: str = "shakespeare-plays"   # a name that `tinyformer.text.CORPORA` has, or the path of a text file
-    begins: str = "ACT I"               # a line that every document of it begins with; "": each blank line ends one
-    vocab_size: int = 4096              # of the WordPiece
-    train_fraction: float = 0.9         # documents that begin after this part of the text are for validation
-    masked: float = 0.15                # share of the tokens that are asked for
-    whole_words: bool = False           # all pieces of a word, or none
-    short: float = 0.0                  # share of the batches that hold eight times as many texts, an eighth as long
+    corpus: str = setting("shakespeare-plays", "A corpus that `tinyformer.text.CORPORA` lists, or the path of a text file.")
+    begins: str = setting("ACT I", "The line that each document begins with; empty: documents end with a blank line.")
+    vocab_size: int = setting(4096, "Upper bound on the number of WordPiece tokens.", at_least=1)
+    train_fraction: float = setting(0.9, "Documents that begin within this share of the text are the training split; the others "
+                                         "are the validation split.", above=0, below=1)
+    masked: float = setting(0.15, "Share of the tokens that the model has to predict.", above=0, below=1)
+    whole_words: bool = setting(False, "Mask all pieces of a word or none.")
+    short: float = setting(0.0, "Share of the batches with eight times as many texts, each an eighth as long.",
+                           at_least=0, at_most=1)
 
-    def check(self):
+    def check(self) -> None:
         """ValueError for a setting that cannot be used."""
-        for name in ("train_fraction", "masked"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"data.{name}: got {getattr(self, name)}, expected more than 0 and less than 1")
-        if self.vocab_size < 1:
-            raise ValueError(f"data.vocab_size: got {self.vocab_size}, expected at least 1")
-        if not 0 <= self.short <= 1:
-            raise ValueError(f"data.short: got {self.short}, expected 0 to 1")
+        check_settings("data", self)
 
 
+@register
 class Masked(Task):
     """Documents as lines of WordPiece tokens, split, and the tokenizer: a new one, unless one stands in ``folder``."""
 
     name, unit = "masked", "nats per masked token, and per pair"
+    noun, example, command = "BERT", "bert-tiny", "fill-mask"
     Data, Sizes = DocumentSettings, ("vocab_size",)
 
     def __init__(self, data, folder=None):

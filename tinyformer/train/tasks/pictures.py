@@ -14,30 +14,30 @@ from ...data.images import shifted
 from ...models import LogisticConfig, LogisticRegression
 from ...nn import evaluating
 from ...ops import softmax
+from ..settings import setting
 from .labelled import Folds, Labelled
+from .registry import register
+
+__all__ = ["Pictures"]
 
 SETS = ("mnist-5k",)
 
 
 @dataclass
 class PictureSettings(Folds):
-    """What is learned from."""
+    """The section [data] of a classifier of pictures."""
 
-    set: str = "mnist-5k"
-    shift: int = 0                      # in training each picture is moved by up to so many pixels, anew each time
-
-    def check(self):
-        super().check()
-        if self.set not in SETS:
-            raise ValueError(f"data.set: got {self.set!r}, expected {' or '.join(SETS)}, a set of pictures")
-        if not 0 <= self.shift <= 8:
-            raise ValueError(f"data.shift: got {self.shift}, expected 0…8 pixels")
+    set: str = setting("mnist-5k", "The data set.", one_of=SETS)
+    shift: int = setting(0, "In training each picture is moved by up to this many pixels, at random, in both directions.",
+                         at_least=0, at_most=8)
 
 
+@register
 class Pictures(Labelled):
     """Pictures with labels, split."""
 
     name, unit = "pictures", "nats per picture"
+    noun, example = "classifier of pictures", "mlp-mnist"
     Data, Sizes = PictureSettings, ("n_features", "n_classes")
     examples, baseline, Baseline = "pictures", "logistic regression", LogisticRegression
     input_unit = "pixels"

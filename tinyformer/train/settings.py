@@ -1,0 +1,54 @@
+"""Settings of recipes: fields of dataclasses that say what they mean and which values they may have.
+
+Each setting is declared once, with ``setting``. The check of a recipe, ``tinyformer recipes NAME`` and the reference read it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Container
+from typing import Any
+
+NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+
+
+def setting(default: Any, help: str, *, at_least: float | None = None, above: float | None = None,
+            at_most: float | None = None, below: float | None = None, one_of: Container[str] | None = None) -> Any:
+    """A dataclass field with a default, a sentence of ``help`` (meaning and unit), and the values that are allowed.
+
+    at_least, above, at_most, below     bounds of a number, which must be finite
+    one_of                              the texts that are allowed, as a list or dictionary, which may grow later
+    """
+    bounds = {"at least": at_least, "above": above, "at most": at_most, "below": below}
+    given = {words: bound for words, bound in bounds.items() if bound is not None}
+    if one_of is not None:
+        help += f" One of {', '.join(sorted(one_of))}."                                         # type: ignore[type-var]
+    elif given:
+        help += f" {_range(given).capitalize()}."
+    return dataclasses.field(default=default, metadata={"help": help, "bounds": given, "one_of": one_of})
+
+
+def check_settings(section: str, settings: Any) -> None:
+    """ValueError unless each field of the dataclass ``settings`` has an allowed value: "train.lr: got -1.0, expected …"."""
+    for field in dataclasses.fields(settings):
+        value, bounds, names = getattr(settings, field.name), field.metadata.get("bounds"), field.metadata.get("one_of")
+        key = f"{section}.{field.name}" if section else field.name
+        if names is not None and value not in names:
+            raise ValueError(f"{key}: got {value!r}, expected one of {', '.join(sorted(names))}")
+        if bounds and not _within(value, bounds):
+            kind = "an integer" if isinstance(field.default, int) else "a finite number"
+            raise ValueError(f"{key}: got {value}, expected {kind} {_range(bounds, 'of ')}")
+
+
+def _within(value: float, bounds: dict[str, float]) -> bool:
+    """Whether the number is finite and within the bounds; NaN never is."""
+    return (-math.inf < value < math.inf and bounds.get("at least", -math.inf) <= value <= bounds.get("at most", math.inf)
+            and bounds.get("above", -math.inf) < value < bounds.get("below", math.inf))
+
+
+def _range(bounds: dict[str, float], of: str = "") -> str:
+    """The bounds in words: "from 0 to 1", "above 0 and below 1", or "at least 1" after ``of``."""
+    if {"at least", "at most"} <= bounds.keys():
+        return f"from {bounds['at least']:g} to {bounds['at most']:g}"
+    return of * ("at least" in bounds) + " and ".join(f"{words} {bound:g}" for words, bound in bounds.items())
