@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
-from .config_checks import check_whole
+from .config_checks import check_integers
 from .decoder import Decoder
 from .registry import register
 
@@ -43,7 +43,7 @@ class ParrotConfig:
     block_size: int = 16
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "block_size")
+        check_integers(self, "vocab_size", "block_size")
 
 
 @register
@@ -134,7 +134,7 @@ def test_names_are_registered_once(forgotten):
 
 def test_every_model_is_complete():
     for name, model in MODELS.items():
-        assert model.architecture == name and model.recognises({"architecture": name})
+        assert model.architecture == name and model.recognizes({"architecture": name})
         assert dataclasses.is_dataclass(model.Config) and model.__doc__
         assert getattr(models, model.__name__) is model and getattr(models, model.Config.__name__) is model.Config
         assert not model.task or model.task in TASKS

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import nn, ops
 from .classifier import Classifier
-from .config_checks import check_above_zero, check_at_least_zero, check_whole
+from .config_checks import check_above_zero, check_at_least_zero, check_integers
 from .pretrained import Pretrained
 from .registry import register
 
@@ -27,7 +27,7 @@ class BagOfWordsConfig:
     l2: float = 4e-5
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "n_classes")
+        check_integers(self, "vocab_size", "n_classes")
         check_at_least_zero(self, "l2")
 
 

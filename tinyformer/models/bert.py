@@ -19,7 +19,7 @@ from ..interop.fields import check_fields
 from ..interop.published import meet, tied
 from ..nn import init
 from ..writes import write
-from .config_checks import check_above_zero, check_heads, check_shares, check_whole, checked_block
+from .config_checks import check_above_zero, check_heads, check_fractions, check_integers, checked_block
 from .pretrained import Absent, Pretrained
 from .registry import register
 
@@ -53,9 +53,9 @@ class BertConfig:
     pad: int = 0
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd", "n_inner", "n_types")
+        check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd", "n_inner", "n_types")
         check_heads(self)
-        check_shares(self, "dropout")
+        check_fractions(self, "dropout")
         check_above_zero(self, "eps")
         if self.pad is not None and (type(self.pad) is not int or not 0 <= self.pad < self.vocab_size):
             raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, expected an id below vocab_size {self.vocab_size}")

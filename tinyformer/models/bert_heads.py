@@ -15,7 +15,7 @@ from .. import nn, ops
 from ..interop.fields import require
 from .bert import Bert, BertConfig, PublishedBert, initialise
 from .classifier import Classifier
-from .config_checks import check_whole
+from .config_checks import check_integers
 from .pretrained import Absent
 from .registry import register
 
@@ -110,7 +110,7 @@ class BertClassifierConfig(BertConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        check_whole(self, "n_classes")
+        check_integers(self, "n_classes")
 
 
 @register

@@ -14,7 +14,7 @@ from .. import nn, ops
 from ..autograd import Tensor, no_grad
 from ..nn import init
 from ..rng import generator
-from .config_checks import check_at_least_zero, check_shares, check_whole, checked_block
+from .config_checks import check_at_least_zero, check_fractions, check_integers, checked_block
 from .pretrained import Pretrained
 from .registry import register
 
@@ -39,8 +39,8 @@ class ClassifierConfig:
     word_dropout: float = 0.0
 
     def __post_init__(self):
-        check_whole(self, *(field.name for field in fields(self) if field.type == "int"))
-        check_shares(self, "dropout", "word_dropout")
+        check_integers(self, *(field.name for field in fields(self) if field.type == "int"))
+        check_fractions(self, "dropout", "word_dropout")
 
 
 class Classifier(Pretrained):

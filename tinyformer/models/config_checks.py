@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..typing import Array
 
 
-def check_whole(config: Any, *names: str, least: int = 1) -> None:
+def check_integers(config: Any, *names: str, least: int = 1) -> None:
     """Raise ValueError unless each of the settings ``names`` is an integer of at least ``least``."""
     _check(check_integer, config, names, at_least=least)
 
@@ -32,7 +32,7 @@ def check_flags(config: Any, *names: str) -> None:
             raise ValueError(f"{type(config).__name__}: {name} is {getattr(config, name)!r}, expected true or false")
 
 
-def check_shares(config: Any, *names: str) -> None:
+def check_fractions(config: Any, *names: str) -> None:
     """Raise ValueError unless each of the settings ``names`` is a number from 0 to 1."""
     _check(check_fraction, config, names)
 

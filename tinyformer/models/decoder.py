@@ -1,38 +1,49 @@
-"""What language models share beyond their layers: they read tokens from left to right and predict the next one."""
+"""The base of language models that read tokens from left to right and predict the next one."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from .. import ops
 from ..generate import generate
 from .config_checks import checked_block
 from .pretrained import Pretrained
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from ..autograd import Tensor
+    from ..typing import Array
+
 __all__ = ["Decoder"]
 
 
 class Decoder(Pretrained):
-    """A model whose ``model(ids, cache)`` gives the logits (B, T, V) of what follows each of ``ids`` (B, T)."""
+    """A model whose ``model(ids, cache)`` returns, for each of ``ids`` (B, T), the logits of the next token, (B, T, V)."""
 
     task = "language"
 
     def _checked(self, ids, cache):
-        """``ids`` (B, T) as an array, and how many positions stand before them. ValueError for those that do not fit."""
+        """(``ids`` (B, T) as an array, the number of cached positions). ValueError if both together exceed the context."""
         past = 0 if cache is None else cache.length
         beside = f" beside {past} cached positions" if past else ""
         return checked_block(self, ids, self.config.block_size - past, beside=beside), past
 
-    def loss(self, ids, targets):
-        """Mean cross-entropy in nats of ``targets`` (B, T), the tokens that follow ``ids`` (B, T); −100 leaves one out."""
+    def loss(self, ids: ArrayLike, targets: ArrayLike) -> Tensor:
+        """The mean cross-entropy in nats of ``targets`` (B, T), the tokens after ``ids`` (B, T). Targets of −100 are left out."""
         return ops.cross_entropy(self(ids), targets)
 
-    def losses(self, ids, targets):
-        """The same of each of ``targets`` by itself: (B, T)."""
+    def losses(self, ids: ArrayLike, targets: ArrayLike) -> Tensor:
+        """The cross-entropy in nats of each of ``targets``: (B, T)."""
         return ops.cross_entropy(self(ids), targets, reduction="none")
 
-    def generate(self, ids, max_new_tokens, **how):
-        """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
+    def generate(self, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: int, **how: Any) -> Array | list[Array]:
+        """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see ``tinyformer.generate.generate``."""
         return generate(self, ids, max_new_tokens, **how)
 
-    def for_decoding(self):
-        """The model that ``generate`` calls for each new token: this one, or a faster form of it that gives the same logits."""
+    def for_decoding(self) -> Self:
+        """The model that ``generate`` calls for each new token: this model, or a faster form with the same logits."""
         return self

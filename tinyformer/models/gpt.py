@@ -18,7 +18,7 @@ from .. import nn, ops
 from ..interop.gpt2 import GPT2Layout
 from ..nn import init
 from ..nn.attention import attend
-from .config_checks import check_above_zero, check_flags, check_heads, check_shares, check_whole
+from .config_checks import check_above_zero, check_flags, check_heads, check_fractions, check_integers
 from .decoder import Decoder
 from .registry import register
 
@@ -45,10 +45,10 @@ class GPTConfig:
     eps: float = 1e-5
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
-        check_whole(self, "n_inner", least=0)
+        check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
+        check_integers(self, "n_inner", least=0)
         check_heads(self)
-        check_shares(self, "dropout")
+        check_fractions(self, "dropout")
         check_flags(self, "bias")
         check_above_zero(self, "eps")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..number_checks import check_integer, check_number
 from ..rng import generator
-from .config_checks import check_whole
+from .config_checks import check_integers
 from .hmm_paths import expected, forward, log_sum, viterbi
 from .pretrained import Pretrained
 from .registry import register
@@ -31,7 +31,7 @@ class HMMConfig:
     vocab_size: int
 
     def __post_init__(self):
-        check_whole(self, "n_states", "vocab_size")
+        check_integers(self, "n_states", "vocab_size")
 
 
 @register

@@ -16,7 +16,7 @@ from ..number_checks import check_integer, check_number
 from ..optim import SGD
 from ..rng import generator
 from ..writes import write
-from .config_checks import check_whole
+from .config_checks import check_integers
 from .pretrained import Pretrained
 from .registry import register
 
@@ -31,7 +31,7 @@ class LinearConfig:
     n_outputs: int = 1
 
     def __post_init__(self):
-        check_whole(self, "n_features", "n_outputs")
+        check_integers(self, "n_features", "n_outputs")
 
 
 @register

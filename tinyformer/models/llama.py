@@ -20,7 +20,7 @@ from .. import nn, ops
 from ..interop.llama import LlamaLayout
 from ..nn import init
 from ..nn.attention import attend
-from .config_checks import check_above_zero, check_flags, check_heads, check_whole
+from .config_checks import check_above_zero, check_flags, check_heads, check_integers
 from .decoder import Decoder
 from .registry import register
 
@@ -57,8 +57,8 @@ class LlamaConfig:
     qk_norm: bool = False
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original")
-        check_whole(self, "head_dim", least=0)
+        check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original")
+        check_integers(self, "head_dim", least=0)
         if self.head_dim == 0:
             check_heads(self)
             object.__setattr__(self, "head_dim", self.n_embd // self.n_head)

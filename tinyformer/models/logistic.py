@@ -13,7 +13,7 @@ from .. import nn, ops
 from ..nn import init
 from ..number_checks import check_integer, check_number
 from ..writes import write
-from .config_checks import check_at_least_zero, check_whole
+from .config_checks import check_at_least_zero, check_integers
 from .pretrained import Pretrained
 from .registry import register
 
@@ -30,7 +30,7 @@ class LogisticConfig:
     l2: float = 0.0
 
     def __post_init__(self):
-        check_whole(self, "n_features", "n_classes")
+        check_integers(self, "n_features", "n_classes")
         check_at_least_zero(self, "l1", "l2")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .. import nn, ops
 from ..nn import init
-from .config_checks import check_at_least_zero, check_flags, check_one_of, check_shares, check_whole
+from .config_checks import check_at_least_zero, check_flags, check_one_of, check_fractions, check_integers
 from .pretrained import Pretrained
 from .registry import register
 
@@ -49,10 +49,10 @@ class MLPConfig:
     l2: float = 0.0
 
     def __post_init__(self):
-        check_whole(self, "n_features", "n_classes", "n_layer", "n_hidden")
+        check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden")
         check_one_of(self, activation=ACTIVATIONS, init=INITS)
         check_flags(self, "batch_norm")
-        check_shares(self, "dropout")
+        check_fractions(self, "dropout")
         check_at_least_zero(self, "l1", "l2")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
-from .config_checks import check_shares, check_whole
+from .config_checks import check_fractions, check_integers
 from .decoder import Decoder
 from .ngram_counts import checked_ids
 from .registry import register
@@ -33,11 +33,11 @@ class NeuralNGramConfig:
     dropout: float = 0.0
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "block_size", "n_context", "n_embd", "n_hidden")
+        check_integers(self, "vocab_size", "block_size", "n_context", "n_embd", "n_hidden")
         if self.n_context > self.block_size:
             raise ValueError(f"NeuralNGramConfig: n_context is {self.n_context}, expected at most block_size = "
                              f"{self.block_size}")
-        check_shares(self, "dropout")
+        check_fractions(self, "dropout")
 
 
 @register

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..generate import generate
-from .config_checks import check_above_zero, check_one_of, check_whole
+from .config_checks import check_above_zero, check_one_of, check_integers
 from .ngram_counts import SHORT, UNSEEN, Counts, checked_ids, find
 from .ngram_smoothing import SMOOTHINGS, check_tables, tables
 from .pretrained import Pretrained
@@ -47,7 +47,7 @@ class NGramConfig:
     backoff: float = 0.4
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "n")
+        check_integers(self, "vocab_size", "n")
         check_one_of(self, smoothing=SMOOTHINGS)
         check_above_zero(self, "k", "backoff")
 

@@ -6,7 +6,9 @@ import dataclasses
 import json
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -15,28 +17,50 @@ from ..interop.published import read_config, read_state, weights_file
 from ..interop.weights import write_weights
 from ..nn import Module, init
 
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from typing_extensions import Self
+
+    from ..typing import Array
+
 __all__ = ["Pretrained"]
 
 
 class Pretrained(Module):
-    """A model that can be saved to a folder and made again from it, or from one that others published.
+    """A model that is saved to a folder and loaded from it, or from a folder that another program published.
 
-    A subclass names its ``architecture``, its ``Config`` and the ``task`` (of ``train.tasks``) that a recipe trains it for, if
-    one does. One that is ``trained_by_counting`` has ``fit(data)`` and no gradients. One that is published under other names says under which
-    ``model_types`` of config.json, and as which of its "architectures" where several stand on one network; it overrides the
-    four methods that translate: ``read_config`` and ``published_config``, ``adopt`` and ``published_state``.
+    A subclass sets
 
-    parts       {module: what it is}: parts that a published file may lack; ``from_pretrained`` then puts an ``Absent`` there
-    heads       a pattern of the names of tensors that belong to other models on the same network; they are left out
+        architecture            its name in config.json and in recipes
+        Config                  the dataclass of its settings; ``model.config`` is an instance
+        task                    the task of ``train.tasks`` for which a recipe trains it; "" if no recipe can
+        trained_by_counting     it has ``fit(data)`` and no gradients
+
+    A model with a published layout also sets
+
+        model_types             the values of "model_type" in config.json
+        published_as            the names in "architectures", where several models share one network
+        parts                   {module: description}: modules that a published file may lack. ``from_pretrained`` puts an
+                                ``Absent`` in their place
+        heads                   a pattern: names of tensors that belong to other models on the same network and are left out
+
+    and overrides the four methods that translate: ``read_config`` and ``published_config``, ``adopt`` and ``published_state``.
     """
 
-    architecture, task, trained_by_counting = "", "", False
-    Config, model_types, published_as = None, (), ()
-    parts, heads = {}, None
+    architecture: ClassVar[str] = ""
+    task: ClassVar[str] = ""
+    trained_by_counting: ClassVar[bool] = False
+    Config: ClassVar[Any] = None
+    model_types: ClassVar[tuple[str, ...]] = ()
+    published_as: ClassVar[tuple[str, ...]] = ()
+    parts: ClassVar[Mapping[str, str]] = {}
+    heads: ClassVar[str | None] = None
+    config: Any
 
     @classmethod
-    def read_config(cls, values):
-        """The ``Config`` that ``values``, the fields of a config.json, describe. It may change ``values``.
+    def read_config(cls, values: dict[str, Any]) -> Any:
+        """The ``Config`` of ``values``, the fields of a config.json. The method may change ``values``.
 
         ValueError for a value out of its range or a field that is unknown, KeyError for one that is missing.
         """
@@ -48,38 +72,41 @@ class Pretrained(Module):
                 raise KeyError(name)
         return cls.Config(**values)
 
-    def published_config(self):
-        """What config.json says."""
+    def published_config(self) -> dict[str, Any]:
+        """The fields of config.json."""
         return {"architecture": self.architecture, **dataclasses.asdict(self.config)}
 
-    def adopt(self, state):
-        """``state`` under the names and in the shapes of this model. A name that nothing here answers to stays as it is."""
+    def adopt(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``state`` under the names and in the shapes of this model. Unknown names stay."""
         return state
 
-    def published_state(self):
-        """{name: array} that the weights' file holds."""
+    def published_state(self) -> dict[str, Array]:
+        """{name: array}, the content of the file of weights."""
         return self.state_dict()
 
-    def load_state_dict(self, state, strict=True):
-        """``Module.load_state_dict`` of a state in the model's own layout or a published one."""
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
+        """``Module.load_state_dict`` of a state in this model's own layout or in a published one."""
         return super().load_state_dict(self.adopt(state), strict)
 
-    def save_pretrained(self, folder):
-        """Write config.json and model.safetensors into ``folder``, each whole or not at all."""
+    def save_pretrained(self, folder: str | PathLike[str]) -> None:
+        """Write config.json and model.safetensors into ``folder``. A crash leaves each file either old or new, never partial."""
         folder = Path(folder)
         write_weights(folder / "model.safetensors", self.published_state(), {"format": "pt"})
         replace_file(folder / "config.json", json.dumps(self.published_config(), indent=2) + "\n")
 
     @classmethod
-    def from_pretrained(cls, folder):
-        """The model in ``folder``, ours or a published one, in evaluation mode. Errors name the file and the tensor at fault.
+    def from_pretrained(cls, folder: str | PathLike[str]) -> Self:
+        """The model in ``folder``, ours or a published one, in evaluation mode.
 
-        Weights in float16 and bfloat16 become float32. The files are mapped, so there is never a second copy in memory.
+        float16 and bfloat16 weights become float32. The files are mapped into memory, so no second copy of the weights exists.
+
+        Raises FileNotFoundError for a missing file, ValueError for a damaged one or for weights that do not fit config.json. The
+        message names the file and the tensor.
         """
         path, weights = Path(folder) / "config.json", weights_file(folder)
         values, state = read_config(folder), read_state(weights)
         try:
-            if not cls.recognises(values):
+            if not cls.recognizes(values):
                 raise ValueError(f"it is a model of architecture {named(values)!r}, expected {cls.architecture!r}")
             values.pop("architecture", None)
             config = cls.read_config(values)
@@ -102,7 +129,7 @@ class Pretrained(Module):
         return model.eval()
 
     def _fitted(self, state, file):
-        """``state`` without the heads of other models, which a warning names. Parts that it lacks become ``Absent``."""
+        """``state`` without the heads of other models, which a warning names. Parts that ``state`` lacks become ``Absent``."""
         own = self.state_dict()
         others = [name for name in state if name not in own and self.heads and re.match(self.heads, name)]
         if others:
@@ -117,21 +144,22 @@ class Pretrained(Module):
         return {name: array for name, array in state.items() if name not in others}
 
     @classmethod
-    def recognises(cls, values):
-        """Whether ``values``, a config.json, are of this architecture."""
+    def recognizes(cls, values: Mapping[str, Any]) -> bool:
+        """Whether ``values``, the fields of a config.json, name this architecture."""
         return named(values) in (cls.architecture, *cls.model_types)
 
 
 class Absent(Module):
-    """Stands for a part that the weights' file lacks. Using it is a ValueError."""
+    """A part that the file of weights lacks. Calling it raises a ValueError with ``sentence``."""
 
-    def __init__(self, sentence):
+    def __init__(self, sentence: str) -> None:
         self.sentence = sentence
 
-    def forward(self, *_):
+    def forward(self, *_: Any) -> NoReturn:
+        """Raise the ValueError."""
         raise ValueError(self.sentence)
 
 
-def named(values):
-    """The architecture that config.json names: we say "architecture", others "model_type"."""
+def named(values: Mapping[str, Any]) -> Any:
+    """The name of the architecture in config.json: "architecture" in our files, "model_type" in others."""
     return values.get("architecture", values.get("model_type"))

@@ -1,6 +1,6 @@
-"""Published models of the Llama family by their config.json, and what a config says about size and cost.
+"""Published models of the Llama family, and the size and cost that follow from a config.
 
-Sources: config.json of each checkpoint, and the number of parameters that its safetensors files have.
+Sources: config.json of each checkpoint, and the number of parameters in its safetensors files.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ LLAMA_3 = dict(vocab_size=128256, n_head=32, n_kv_head=8, norm_eps=1e-5, rope_th
 LONGER = dict(block_size=131072, rope_original=8192)
 QWEN = dict(rope_theta=1e6, norm_eps=1e-6)
 
-# name: (what it is called, config, parameters as published)
-KNOWN = {
+# name: (title, config, published number of parameters)
+KNOWN: dict[str, tuple[str, LlamaConfig, int]] = {
     "llama3": ("Llama 3 8B", LlamaConfig(**LLAMA_3), 8_030_261_248),
     "llama3.1": ("Llama 3.1 8B", LlamaConfig(**LLAMA_3, **LONGER, rope_factor=8.0), 8_030_261_248),
     "llama3.2-1b": ("Llama 3.2 1B", LlamaConfig(**LLAMA_3, **LONGER, n_layer=16, n_embd=2048, n_inner=8192, rope_factor=32.0,
@@ -26,8 +26,8 @@ KNOWN = {
 }
 
 
-def parameters(c):
-    """{part: numbers that are learned} of a ``Llama`` with the config c.
+def parameters(c: LlamaConfig) -> dict[str, int]:
+    """{part: number of parameters} of a ``Llama`` with the config c.
 
         attention   L (2 C·H·D + 2 C·G·D), and the biases or norms of queries and keys
         MLP         L · 3 C·F
@@ -38,15 +38,16 @@ def parameters(c):
             "output": 0 if c.tied else c.vocab_size * C}
 
 
-def flops_per_token(c):
-    """(a, b): reading one token with t before it takes a + b t floating-point operations, a product with its sum being two.
+def flops_per_token(c: LlamaConfig) -> tuple[int, int]:
+    """(a, b): a forward pass over one token with t tokens before it takes a + b t floating-point operations.
 
-    a counts the products with weights; a look-up in the embedding is free, the output is not. b is attention's own.
+    A multiplication with an addition counts as two. a is the cost of the products with weights, the output layer included; a
+    lookup in the embedding costs nothing. b t is the cost of the attention scores and of the weighted sum of the values.
     """
     parts = parameters(c)
     return (2 * (parts["attention"] + parts["MLP"] + c.vocab_size * c.n_embd), 4 * c.n_layer * c.n_head * c.head_dim)
 
 
-def cache_bytes(c, number=2):
-    """What the cache keeps of one token: keys and values of every layer, in numbers of so many bytes."""
+def cache_bytes(c: LlamaConfig, number: int = 2) -> int:
+    """The bytes of one token in the KV cache: keys and values of every layer, ``number`` bytes each."""
     return c.cache_width * number

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import nn
-from .config_checks import check_one_of, check_shares, check_whole
+from .config_checks import check_one_of, check_fractions, check_integers
 from .decoder import Decoder
 from .registry import register
 
@@ -35,9 +35,9 @@ class RecurrentConfig:
     dropout: float = 0.0
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "block_size", "n_layer", "n_embd", "n_hidden")
+        check_integers(self, "vocab_size", "block_size", "n_layer", "n_embd", "n_hidden")
         check_one_of(self, kind=KINDS)
-        check_shares(self, "dropout")
+        check_fractions(self, "dropout")
 
 
 @register

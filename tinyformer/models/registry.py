@@ -51,7 +51,7 @@ def model_class(folder: str | PathLike[str]) -> type[Pretrained]:
     name it is the model whose own ``architecture`` config.json gives.
     """
     values = read_config(folder)
-    models = [model for model in MODELS.values() if model.recognises(values)]
+    models = [model for model in MODELS.values() if model.recognizes(values)]
     if not models:
         known = sorted({name for model in MODELS.values() for name in (model.architecture, *model.model_types)})
         raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, expected one of "

@@ -19,7 +19,7 @@ from ..autograd import no_grad
 from ..generate import KVCache, beam_search
 from ..nn import init
 from ..text.pairs import BEGIN, END, PAD
-from .config_checks import check_flags, check_heads, check_shares, check_whole, checked_block
+from .config_checks import check_flags, check_heads, check_fractions, check_integers, checked_block
 from .pretrained import Pretrained
 from .registry import register
 
@@ -41,9 +41,9 @@ class Seq2SeqConfig:
     label_smoothing: float = 0.1
 
     def __post_init__(self):
-        check_whole(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
+        check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
         check_heads(self)
-        check_shares(self, "dropout", "label_smoothing")
+        check_fractions(self, "dropout", "label_smoothing")
         check_flags(self, "norm_first")
 
 
