@@ -109,17 +109,33 @@ template <class T> void dropout(const tf::Dropout<T> &p) {
 
 /* ---------------------------------------------------------------- the gradient of a table */
 
-/* dW[v] = Σ dy over the places where v stood. Threads share the columns: each sees all places, in their order. */
+/* dW[v] = Σ dy over the places of v, summed in double: a frequent token has as many terms as the batch has places. The places
+ * are sorted by v, stably, in one count. Threads share the columns: each sums all places, in their order. */
 template <class T> void embedding_gradient(const tf::Embedding<T> &p) {
     constexpr int64_t columns = 64;
+    int64_t *places = (int64_t *)tf::scratch(4, sizeof(int64_t) * (p.N + p.V + 1)), *ends = places + p.N, before = 0;
+    for (int64_t v = 0; v < p.V; v++) ends[v] = 0;
+    for (int64_t i = 0; i < p.N; i++) ends[p.indices[i]]++;
+    for (int64_t v = 0; v < p.V; v++) {
+        const int64_t count = ends[v];
+        ends[v] = before, before += count;
+    }
+    for (int64_t i = 0; i < p.N; i++) places[ends[p.indices[i]]++] = i;
     auto piece = [&](int64_t c) {
         const int64_t first = c * columns, n = smaller(columns, p.C - first);
-        for (int64_t v = 0; v < p.V; v++)
-            for (int64_t j = 0; j < n; j++) p.dweight[v * p.C + first + j] = 0;
-        for (int64_t i = 0; i < p.N; i++) {
-            T *out = p.dweight + p.indices[i] * p.C + first;
-            const T *dy = p.dy + i * p.C + first;
-            along<T>(n, T(0), [&](int64_t j, auto get, auto put) { put(out + j, get(out + j) + get(dy + j)); });
+        int64_t k = 0;
+        for (int64_t v = 0; v < p.V; v++) {
+            T *out = p.dweight + v * p.C + first;
+            if (k == ends[v]) {
+                for (int64_t j = 0; j < n; j++) out[j] = 0;
+                continue;
+            }
+            double sum[columns] = {};
+            for (; k < ends[v]; k++) {
+                const T *dy = p.dy + places[k] * p.C + first;
+                for (int64_t j = 0; j < n; j++) sum[j] += dy[j];
+            }
+            for (int64_t j = 0; j < n; j++) out[j] = T(sum[j]);
         }
     };
     const int64_t pieces = parts(p.C, columns);
