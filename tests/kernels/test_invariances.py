@@ -1,7 +1,7 @@
-"""What the formulas do not depend on, the kernels do not depend on either: an offset that cancels, a scale that divides out.
+"""What a formula does not depend on, its kernel does not depend on: an offset that cancels, a scale that divides out.
 
-Every backend is compared with NumPy in float64 on the same float32 numbers. Where the formula is invariant, the error may not
-grow with the offset or the scale.
+Every backend is compared with NumPy in float64 on the same float32 numbers. Where the formula is invariant, the error may
+not grow with the offset or the scale.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def test_attention_with_an_offset_in_the_scores(backend, rng, offset, is_causal)
     q, k, v, do = grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8)
     bias = np.full((2, 3, 70, 70), offset, "f")
     attention_as_in_double(backend, (q, k, v, bias), do, slice(None), is_causal)
-    q[..., 0], k[..., 0] = 1, offset            # the same, from the products; then the gradient of q[..., 0] is a sum of large numbers
+    q[..., 0], k[..., 0] = 1, offset            # the same, from the products; the gradient of q[..., 0] sums large numbers
     attention_as_in_double(backend, (q, k, v), do, slice(1, None), is_causal)
 
 
@@ -119,3 +119,26 @@ def test_norms_divide_the_scale_out(backend, rng, name, size):
 def test_layer_norm_of_rows_with_an_offset(backend, rng, offset):
     x, weight, dy = grid(rng, 9, 37) + np.float32(offset), grid(rng, 37), grid(rng, 9, 37)
     same_as_in_double(backend.layer_norm, (x, weight, weight, 1e-5), dy, 1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-12, 1e-6, 1e-3, 1, 30])
+def test_lstm_of_small_and_of_saturated_states(backend, rng, size):
+    """tanh of a small number has all the digits of that number: its error is relative to it, not to 1."""
+    T, B, H = 5, 3, 8
+    a, h0, c0 = (rng.standard_normal(shape).astype("f") * np.float32(size) for shape in ((T, B, 4 * H), (B, H), (B, H)))
+    weight, dy = (rng.standard_normal(shape).astype("f") for shape in ((4 * H, H), (T, B, H)))
+    zero = np.zeros((B, H), "f")
+    (h, c), vjp = backend.lstm(a.copy(), h0, c0, weight)
+    (wanted_h, wanted_c), wanted_vjp = reference.lstm(*double((a, h0, c0, weight)))
+    assert_near(h, wanted_h)
+    assert_near(c, wanted_c)
+    for got, wanted in zip(vjp(dy, zero, zero), wanted_vjp(*double((dy, zero, zero)))):
+        assert_near(got, wanted, 2e-5 if size == 30 else 2e-6)              # saturated gates: 1 − σ has few digits
+
+
+@pytest.mark.parametrize("n", [100, 10_000, 300_000])
+def test_the_gradient_of_a_row_that_occurs_often(backend, rng, n):
+    indices = np.where(np.arange(n) % 7 == 0, 2, 0)
+    dy = 1 + rng.random((n, 3), dtype=np.float32)
+    expected = np.stack([dy[indices == v].astype("d").sum(axis=0) for v in range(4)])
+    assert_near(backend.embedding_gradient(indices, dy, 4), expected, 1e-6)

@@ -254,7 +254,10 @@ def gelu(x):
 
 
 def gelu_tanh(x):
-    """y = x h with h = (1 + tanh u)/2, u = √(2/π) (x + 0.044715 x³), as ``(y, vjp)``: dx = (h + 2 x h (1 − h) u′) dy."""
+    """y = x h with h = (1 + tanh u)/2, u = √(2/π) (x + 0.044715 x³), as ``(y, vjp)``: dx = (h + 2 x h (1 − h) u′) dy.
+
+    Beyond |x| = 100, and in float32 long before, h is 0 or 1: y is 0 or x, and dx is 0 or dy, exactly.
+    """
     # Written in place: on a laptop this layer is bound by memory, and each temporary is another pass over it.
     a, c = math.sqrt(2 / math.pi), 0.044715
     near = np.clip(x, -100, 100)                # far out h is 0 or 1, and 0 times an x³ that overflows would be NaN

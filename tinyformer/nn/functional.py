@@ -121,10 +121,12 @@ def batch_norm(x: TensorLike, running_mean: Array | None = None, running_var: Ar
                          f"channel")
     y = ops.batch_norm(x, weight, bias, eps=eps)            # before the running ones move: it may refuse the shapes
     axes = (0, *range(2, measured.ndim))
+    first = measured.swapaxes(0, 1).reshape(measured.shape[1], -1)[:, 0]       # (C,)
+    shifted = measured - first.reshape(1, -1, *(1,) * (measured.ndim - 2))      # a large mean would lose digits
     if running_mean is not None:
-        running_mean += momentum * (measured.mean(axis=axes) - running_mean)
+        running_mean += momentum * (first + shifted.mean(axis=axes) - running_mean)
     if running_var is not None:
-        running_var += momentum * (measured.var(axis=axes, ddof=1) - running_var)
+        running_var += momentum * (shifted.var(axis=axes, ddof=1) - running_var)
     return y
 
 

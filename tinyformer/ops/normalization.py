@@ -86,9 +86,14 @@ def batch_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike
     eps = check_number("batch_norm", "eps", eps, at_least=0)
     training = mean is None
     if training:
-        mean, var = x.mean(axis=axes), x.var(axis=axes)
-    inverse = (1 / np.sqrt(var + x.dtype.type(eps))).reshape(column)
-    xhat = (x - mean.reshape(column)) * inverse
+        xhat = x - x[(slice(1), slice(None), *(slice(1),) * (x.ndim - 2))]      # a large mean would lose digits
+        for _ in range(2):                                                      # the second time what rounding left
+            xhat -= xhat.mean(axis=axes, keepdims=True)
+        inverse = _inverse_deviation(xhat, axes, eps)
+        xhat *= inverse
+    else:
+        inverse = (1 / np.sqrt(var + x.dtype.type(eps))).reshape(column)
+        xhat = (x - mean.reshape(column)) * inverse
     y = xhat if weight is None else xhat * weight.reshape(column)
     if bias is not None:
         y = y + bias.reshape(column)
@@ -103,3 +108,16 @@ def batch_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike
                 None if bias is None else dy.sum(axis=axes))
 
     return y, vjp
+
+
+def _inverse_deviation(d, axes, eps):
+    """1/√(mean d² + ε) over ``axes``. Where squares leave the range of d's type, d is divided by its largest entry."""
+    with np.errstate(over="ignore", under="ignore"):
+        variance = (d * d).mean(axis=axes, keepdims=True) + d.dtype.type(eps)
+    if np.all((variance > 1e-25) & (variance < np.inf)):
+        return 1 / np.sqrt(variance)
+    top = np.abs(d).max(axis=axes, keepdims=True, initial=0)
+    top[top == 0] = 1
+    d = d / top
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 1 / np.hypot(top * np.sqrt((d * d).mean(axis=axes, keepdims=True)), d.dtype.type(np.sqrt(eps)))

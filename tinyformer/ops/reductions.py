@@ -121,7 +121,7 @@ def logsumexp(x: TensorLike, *, axis: Axis = None, keepdims: bool = False) -> Va
         e = np.exp(x - m)
         total = np.sum(e, axis=axis, keepdims=True)
         full = m + np.log(total)
-    y = full if keepdims else np.reshape(full, np.sum(x, axis=axis).shape)
+    y = full if keepdims else np.squeeze(full, axis=axis)
 
     def vjp(dy):
         with np.errstate(invalid="ignore"):
