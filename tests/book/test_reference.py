@@ -65,6 +65,9 @@ def test_a_constant_is_described_by_the_comment_it():
     ("x (N, C)    y (N,)", "x (N, C)\u2003y (N,)\n"),
     ("As in book (9.2) to (9.4); see chapter 09 and chapter 77.",
      "As in book :ref:`(9.2) <equation-9.2>` to :ref:`(9.4) <equation-9.4>`; see :doc:`chapter 09 </09-attention>` and chapter 77.\n"),
+    ("a    1\nb    x    2\n     y    3\n          on",
+     ".. container:: arguments\n\n   ``a``\n      1\n   ``b``\n      .. container:: arguments\n\n         ``x``\n            2\n"
+     "         ``y``\n            3 on\n"),
     ("How long\n    a    1\n    long_name  2\nWhere\n    b    3",
      "How long\n\n.. container:: arguments\n\n   ``a``\n      1\n   ``long_name``\n      2\n\nWhere\n\n"
      ".. container:: arguments\n\n   ``b``\n      3\n"),
@@ -141,6 +144,7 @@ def test_every_setting_of_every_task_and_model_is_listed():
     text = settings.as_markdown()
     for name in ("train.lr", "data.corpus", "data.shift", "model.n_layer", "model.rope_theta"):
         assert f"| `{name}` |" in text
+    assert not [line for line in text.splitlines() if line.endswith("|  |")], "settings without a meaning"
     for cls in ("GPT", "Llama", "NGram", "Seq2Seq", "BertClassifier"):
         assert f"`models.{cls}`" in text
 

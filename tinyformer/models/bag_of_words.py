@@ -24,7 +24,7 @@ class BagOfWordsConfig:
 
     vocab_size: int
     n_classes: int
-    l2: float = 4e-5
+    l2: float = 4e-5                # strength of the penalty l2/2 · Σ w² in training
 
     def __post_init__(self):
         check_integers(self, "vocab_size", "n_classes")
@@ -67,7 +67,7 @@ class BagOfWords(Pretrained):
 class BayesBagConfig(BagOfWordsConfig):
     """As ``BagOfWordsConfig``; ``smoothing`` is added to every count."""
 
-    smoothing: float = 0.25
+    smoothing: float = 0.25         # added to every count
 
     def __post_init__(self):
         super().__post_init__()

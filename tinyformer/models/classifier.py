@@ -97,7 +97,7 @@ def masked_max(x, mask):
 class AverageConfig(ClassifierConfig):
     """As ``ClassifierConfig``; the embedding table starts with a deviation of ``init_std``."""
 
-    init_std: float = 0.1
+    init_std: float = 0.1           # standard deviation of the initial embeddings
 
     def __post_init__(self):
         super().__post_init__()

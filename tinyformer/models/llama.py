@@ -42,19 +42,19 @@ class LlamaConfig:
     block_size: int = 8192
     n_layer: int = 32
     n_head: int = 32
-    n_kv_head: int = 8
+    n_kv_head: int = 8              # G, the number of heads of keys and values; divides n_head
     n_embd: int = 4096
     n_inner: int = 14336
     head_dim: int = 0
-    rope_theta: float = 500000.0
-    rope_factor: float = 1.0
-    rope_low: float = 1.0
-    rope_high: float = 4.0
-    rope_original: int = 8192
-    norm_eps: float = 1e-5
+    rope_theta: float = 500000.0    # base of the rotary frequencies
+    rope_factor: float = 1.0        # how far long rotary wavelengths are stretched; 1: not at all
+    rope_low: float = 1.0           # turns in the original context, below which a frequency is stretched
+    rope_high: float = 4.0          # turns in the original context, above which a frequency stays
+    rope_original: int = 8192       # the context length before stretching
+    norm_eps: float = 1e-5          # ε of the norms
     tied: bool = False
-    qkv_bias: bool = False
-    qk_norm: bool = False
+    qkv_bias: bool = False          # biases in the projections of query, key and value, as in Qwen2
+    qk_norm: bool = False           # norms of each head's queries and keys, as in Qwen3
 
     def __post_init__(self):
         check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original")

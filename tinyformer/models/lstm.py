@@ -90,7 +90,7 @@ class VectorLSTM(SigmoidLSTM):
 class AttentionLSTMConfig(LSTMConfig):
     """As ``LSTMConfig``; the embedding table starts with a deviation of ``init_std``."""
 
-    init_std: float = 0.1
+    init_std: float = 0.1           # standard deviation of the initial embeddings
 
     def __post_init__(self):
         super().__post_init__()

@@ -42,11 +42,11 @@ class MLPConfig:
     n_layer: int = 2
     n_hidden: int = 256
     activation: str = "relu"
-    batch_norm: bool = False
+    batch_norm: bool = False        # batch normalization before each activation
     dropout: float = 0.0
     init: str = "kaiming"
-    l1: float = 0.0
-    l2: float = 0.0
+    l1: float = 0.0                 # strength of the penalty l1 · Σ |W| in training
+    l2: float = 0.0                 # strength of the penalty l2/2 · Σ W² in training
 
     def __post_init__(self):
         check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden")

@@ -27,7 +27,7 @@ class NeuralNGramConfig:
 
     vocab_size: int
     block_size: int = 64
-    n_context: int = 8
+    n_context: int = 8              # tokens that a prediction reads
     n_embd: int = 32
     n_hidden: int = 256
     dropout: float = 0.0

@@ -41,10 +41,11 @@ class NGramConfig:
     """
 
     vocab_size: int
-    n: int = 5
+    n: int = 5                      # the next token is predicted from the n − 1 before it
+    # none, add-k, stupid, katz, kneser-ney or modified-kneser-ney
     smoothing: str = "modified-kneser-ney"
-    k: float = 1.0
-    backoff: float = 0.4
+    k: float = 1.0                  # added to every count by add-k smoothing
+    backoff: float = 0.4            # factor of a shorter context's score in stupid back-off
 
     def __post_init__(self):
         check_integers(self, "vocab_size", "n")

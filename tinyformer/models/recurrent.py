@@ -28,7 +28,7 @@ class RecurrentConfig:
 
     vocab_size: int
     block_size: int = 64
-    kind: str = "lstm"
+    kind: str = "lstm"              # rnn, gru or lstm
     n_layer: int = 1
     n_embd: int = 64
     n_hidden: int = 256

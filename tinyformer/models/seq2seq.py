@@ -37,8 +37,8 @@ class Seq2SeqConfig:
     n_head: int = 8
     n_embd: int = 512
     dropout: float = 0.1
-    norm_first: bool = False
-    label_smoothing: float = 0.1
+    norm_first: bool = False        # norms before the sub-layers, not after them as published
+    label_smoothing: float = 0.1    # share ε of each target that goes to all tokens alike, in training
 
     def __post_init__(self):
         check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")

@@ -10,11 +10,12 @@ The form: sentences; formulas and code indented by four spaces; and tables of ar
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Iterator
 
 LITERAL = re.compile(r"``(.+?)``|`([^`]+)`", re.DOTALL)
 STRONG = re.compile(r"\*\*(?=\w)([^*]+)(?<=\w)\*\*")
-ROW = re.compile(r"""(?P<name>["\w.+<?*=-]+(?:,[ ]["\w.+*-]+)*)[ ]{2,}(?P<text>\S.*)""")
+ROW = re.compile(r"""(?P<name>["\w.…+<?*=-]+(?:,[ ]["\w.…+*-]+)*)[ ]{2,}(?P<text>\S.*)""")
 EQUATIONS = re.compile(r"[Bb]ook(?:(?:,| to| and)? \(\d+\.\d+\))+")
 CHAPTER = re.compile(r"\b([Cc]hapter) (\d\d)\b")
 
@@ -92,15 +93,19 @@ def rows(lines: list[str]) -> list[tuple[str, str]]:
             column = column or match.start("text")
             found.append((match["name"], match["text"]))
         elif found and line.startswith("    "):
-            found[-1] = found[-1][0], f"{found[-1][1]} {line.strip()}"
+            found[-1] = found[-1][0], f"{found[-1][1]}\n{line[column:] if not line[:column].strip() else line.strip()}"
         else:
             return []
     return found
 
 
 def _table(table: list[tuple[str, str]], chapters: dict[str, str]) -> str:
-    entries = (f"   {', '.join(f'``{one}``' for one in name.split(', '))}\n      {_text(text, chapters)}" for name, text in table)
-    return ".. container:: arguments\n\n" + "\n".join(entries)
+    entries = []
+    for name, text in table:
+        inner = rows(text.split("\n"))                      # a table of the values that an argument may have
+        shown = _table(inner, chapters) if len(inner) > 1 else _text(" ".join(text.split("\n")), chapters)
+        entries.append(f"{', '.join(f'``{one}``' for one in name.split(', '))}\n" + textwrap.indent(shown, "   "))
+    return ".. container:: arguments\n\n" + textwrap.indent("\n".join(entries), "   ")
 
 
 def _text(text: str, chapters: dict[str, str]) -> str:

@@ -21,6 +21,7 @@ SIZES = {
     "n_head": "H, the number of attention heads; divides n_embd",
     "n_embd": "C, the width of the model",
     "n_hidden": "width of the hidden layer",
+    "n_inner": "width between the two linear layers of each feed-forward part",
     "dropout": "probability with which dropout zeroes an entry in training",
     "eps": "ε in the denominator of a norm",
     "l2": "strength of the penalty on squared weights",
@@ -41,7 +42,7 @@ def settings(cls: type) -> list[Setting]:
     """The fields of a dataclass. What each means stands in its metadata ("help"), in a comment behind or above it, or in a row
     of the class's docstring."""
     comments = {name: text for base in reversed(cls.__mro__) if dataclasses.is_dataclass(base) for name, text in _comments(base)}
-    described = {name: text for base in reversed(cls.__mro__) if dataclasses.is_dataclass(base)
+    described = {name: " ".join(text.split()) for base in reversed(cls.__mro__) if dataclasses.is_dataclass(base)
                  for block in paragraphs(inspect.getdoc(base) or "") for names, text in rows(block) for name in names.split(", ")}
     found = []
     for field in dataclasses.fields(cls):
