@@ -56,7 +56,7 @@ def constant(name: str, value: Any) -> Any:
 
 
 def expect_floating(name: str, **inputs: Any) -> None:
-    """TypeError when one of the ``inputs`` is an array of integers or booleans, for an operation that has no sense for them."""
+    """TypeError when one of the ``inputs`` is an array of integers or booleans."""
     for argument, array in inputs.items():
         if array is not None and array.dtype not in FLOATS:
             raise TypeError(f"{name}: {argument} is {array.dtype}, expected float32 or float64")

@@ -6,12 +6,13 @@ import dataclasses
 
 import pytest
 
+import tinyformer
 from tinyformer import nn
 from tinyformer.book import Book
 from tinyformer.book.reference import commands, settings, types, variables
 from tinyformer.book.reference.docstrings import as_rst, short_signature
 from tinyformer.book.reference.names import PACKAGES, every_name, find, public_names
-from tinyformer.book.reference.pages import asked_for, comment, expand
+from tinyformer.book.reference.pages import asked_for, comment, expand, members
 from tinyformer.cli import app
 
 
@@ -173,3 +174,8 @@ def test_the_site_has_every_name_and_links_both_ways(site):
     entry = (site / "reference" / "ops-attention.html").read_text(encoding="utf-8")
     assert 'href="../09-attention.html#equation-9-2"' in entry
     assert "In the book:" in entry and 'href="../13-llama-and-qwen.html"' in entry
+
+
+def test_what_a_class_has_from_a_base_without_a_page_is_described_with_it():
+    shown = members(tinyformer.Tensor)
+    assert {"item", "tolist", "numpy", "backward", "view"} <= set(shown) and "parameters" not in members(tinyformer.nn.Linear)

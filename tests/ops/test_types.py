@@ -1,4 +1,4 @@
-"""Integers beside floating-point inputs: they take their type, or are refused by name. float64 never comes of float32."""
+"""Integers beside floating-point inputs: they take their type, or are refused by name. float32 stays float32."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tinyformer.autograd import Tensor, tensor
 
 INTEGERS = {"tensor": tensor([[1, 0], [0, 1]]), "array": np.array([[1, 0], [0, 1]]), "list": [[1, 0], [0, 1]],
             "bool": np.array([[True, False], [False, True]])}
-TAKEN = {"add": ops.add, "subtract": ops.subtract, "multiply": ops.multiply, "maximum": ops.maximum, "minimum": ops.minimum,
-         "power": ops.power, "concatenate": ops.concatenate, "stack": ops.stack, "mse_loss": ops.mse_loss,
+TAKEN = {"add": ops.add, "subtract": ops.subtract, "multiply": ops.multiply, "maximum": ops.maximum,
+         "minimum": ops.minimum, "power": ops.power, "concatenate": ops.concatenate, "stack": ops.stack, "mse_loss": ops.mse_loss,
          "divide": lambda x, y: ops.divide(y, x), "where": lambda x, y: ops.where(np.eye(2, dtype=bool), x, y),
          "bce": ops.binary_cross_entropy_with_logits}
 
@@ -35,7 +35,8 @@ REFUSED = {"matmul": ops.matmul, "linear": ops.linear, "reversed": lambda x, i: 
            "einsum": lambda x, i: ops.einsum("ij,jk->ik", x, i), "linear_gelu": lambda x, i: ops.linear_gelu(i, x),
            "attention": lambda x, i: ops.scaled_dot_product_attention(x, i, x), "norm": lambda x, i: ops.layer_norm(i),
            "rms": lambda x, i: ops.rms_norm(i, x[0]), "batch_norm": lambda x, i: ops.batch_norm(i)}
-ALONE = ("softmax", "log_softmax", "logsumexp", "leaky_relu", "dropout", "layer_norm", "rms_norm", "batch_norm", "var", "std")
+ALONE = ("softmax", "log_softmax", "logsumexp", "leaky_relu", "dropout", "layer_norm", "rms_norm", "batch_norm",
+         "var", "std")
 
 
 @pytest.mark.parametrize("operation", REFUSED.values(), ids=REFUSED)

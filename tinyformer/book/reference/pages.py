@@ -99,7 +99,7 @@ def _entry(name: PublicName) -> Iterator[str]:
         yield from (f".. py:data:: {name.path.rpartition('.')[2]}", "", f"   {comment(name)}", "", f"   Keys: {keys}" if keys else "", "")
     elif inspect.isclass(value):
         yield f".. autoclass:: {name.path}"
-        if value.__bases__ != (object,):
+        if any(base is not object and base not in _private_bases(value) for base in value.__bases__):
             yield "   :show-inheritance:"
         if shown := members(value):
             yield f"   :members: {', '.join(shown)}"
@@ -110,10 +110,19 @@ def _entry(name: PublicName) -> Iterator[str]:
 
 
 def members(cls: type) -> list[str]:
-    """The public methods and properties that the class itself defines. Operations among them have an entry of their own."""
-    return [name for name, value in vars(cls).items()
+    """The public methods and properties that the class itself defines, or a base that is not public itself.
+
+    Operations among them have an entry of their own.
+    """
+    return [name for part in (cls, *_private_bases(cls)) for name, value in vars(part).items()
             if not name.startswith("_") and name not in HIDDEN and not hasattr(value, "raw")
             and inspect.isfunction(_function(value))]
+
+
+def _private_bases(cls: type) -> list[type]:
+    """The bases of the package that have no page, such as the class with Python's and NumPy's protocols below ``Tensor``."""
+    public = [name.value for name in every_name().values()]
+    return [base for base in cls.__mro__[1:] if base.__module__.startswith("tinyformer.") and base not in public]
 
 
 def _function(value: Any) -> Any:
