@@ -57,7 +57,7 @@ def test_what_the_function_prints_is_shown_once_and_not_obeyed(run):
     code, out, err = run(GOOD.replace("    y =", "    print('\\x1b[2J')\n    y ="))
     assert code == 0 and out.startswith("Your code printed:\n  | \\x1b[2J\n") and "\x1b" not in out and err == ""
     code, _, err = run(GOOD, "\x1b[31m.py")
-    assert code == 1 and "\\x1b[31m.py is not there" in err and "\x1b" not in err
+    assert code == 1 and "\\x1b[31m.py does not exist" in err and "\x1b" not in err
 
 
 def test_an_endless_loop(run):

@@ -44,11 +44,11 @@ def test_start_says_how_to_go_on(cli):
     assert result.code == 0 and result.errors == []
     assert result.lines[0] == f"{len(EXERCISES)} exercises written to exercises."
     assert "    tinyformer learn check mse" in result.lines
-    assert cli("learn", "start").lines[0] == f"0 exercises written to exercises, {len(EXERCISES)} left as they were."
+    assert cli("learn", "start").lines[0] == f"0 exercises written to exercises, {len(EXERCISES)} left unchanged."
 
 
 def test_start_elsewhere(cli, refused, tmp_path):
-    assert "(in course, or in the folder that holds it)" in cli("learn", "start", "course").out
+    assert "(in course or in the folder above it)" in cli("learn", "start", "course").out
     assert cli("learn", "check", "mse").out.startswith("mse: not attempted yet. Write the body of vjp in ")
     (tmp_path / "home" / "file").write_text("")
     refused(1, "file", "learn", "start", "file")
@@ -56,7 +56,7 @@ def test_start_elsewhere(cli, refused, tmp_path):
 
 def test_without_a_folder(refused):
     for command in ("list", "check", "check mse", "hint mse", "solution mse", "reset mse", "watch"):
-        refused(1, "no exercises here; `tinyformer learn start` makes a folder of them", "learn", *command.split())
+        refused(1, "there are no exercises here: run `tinyformer learn start`", "learn", *command.split())
 
 
 def test_asked_wrongly(refused, desk):
@@ -89,8 +89,8 @@ def test_from_the_stub_to_the_pass(cli, desk, refused):
 
     desk("mse", with_vjp("return difference * dL / x.size, -difference * dL / x.size"))
     result = cli("learn", "check", "1")
-    assert result.code == 1 and result.lines[0] == "mse: not yet.  [factor]"
-    assert "Stuck? tinyformer learn hint mse" in result.lines
+    assert result.code == 1 and result.lines[0] == "mse: not passed yet.  [factor]"
+    assert "To get a hint: tinyformer learn hint mse" in result.lines
     cli("learn", "hint", "mse")
     assert cli("learn", "hint", "mse").lines == ["mse, hint 2 of 3: What is the derivative of u²?"]
     assert cli("learn", "list").lines[0] == "Chapter 1, Linear model: 0 of 6 passed"
@@ -115,7 +115,7 @@ def test_all_at_once(cli, desk):
     assert result.code == 1
     listed = [line.split()[1] for line in result.lines if line[:3].strip().isdigit()]
     assert listed == ["mse", "sigmoid", "tanh", "softmax", "adam"]
-    assert result.out.count("not yet.") == 1 and "sigmoid: not yet." in result.out
+    assert result.out.count("not passed yet.") == 1 and "sigmoid: not passed yet." in result.out
     assert f"3 of {len(EXERCISES)} passed. {len(EXERCISES) - 5} not attempted. Next: linear_weight" in result.lines[-1]
 
 
@@ -132,7 +132,7 @@ def test_all_solved(cli, desk):
 
 
 @pytest.mark.parametrize("source, code, message", (
-    ("def mse(x, target:\n", "import", "01_mse.py does not run: line 1: SyntaxError: "),
+    ("def mse(x, target:\n", "import", "01_mse.py cannot be run: line 1: SyntaxError: "),
     ("import numpi\n", "import", "ModuleNotFoundError: No module named 'numpi'\n    in line 1: import numpi"),
     ("import numpy as np\n\n\nx = np.zeros(3) @ np.zeros(4)\n", "import", "in line 4: x = np.zeros(3) @ np.zeros(4)"),
     ("open('data.txt')\n", "import", "FileNotFoundError: "),
@@ -146,7 +146,7 @@ def test_all_solved(cli, desk):
     ("def mse(x, target):\n    return input()\n", "error", "EOFError"),
     ("import os\n\n\ndef mse(x, target):\n    os._exit(3)\n", "stopped", "your code ended Python itself"),
     ("# -*- coding: nonsense -*-\n", "file", "unknown encoding: nonsense"),
-    ("while True:\n    pass\n", "time", "still running after 1 seconds: is there a loop without an end?; it was in line"),
+    ("while True:\n    pass\n", "time", "still running after 1 seconds: is there an endless loop?; it was in line"),
     ("def mse(x, target):\n    while True:\n        pass\n", "time", "still running after 1 seconds"),
     ("def mse(x, target):\n    while True:\n        try:\n            pass\n        except BaseException:\n            pass\n",
      "time", "still running after"),                        # in Python 3.10 this loop keeps the GIL: the parent ends it
@@ -157,7 +157,7 @@ def test_files_that_do_not_work(cli, desk, monkeypatch, source, code, message):
     desk("mse", source)
     result = cli("learn", "check", "mse")
     assert result.code == 1 and result.errors == []
-    assert result.lines[0] == f"mse: not yet.  [{code}]"
+    assert result.lines[0] == f"mse: not passed yet.  [{code}]"
     assert message in result.out, result.out
     assert "Traceback" not in result.out and "worker.py" not in result.out and "grading.py" not in result.out
 
@@ -179,7 +179,7 @@ def test_what_is_no_file_is_named(cli, desk):
 
 
 @pytest.mark.parametrize("data, message", (
-    (b"\x00\x01\x02", "is no text: line 1 has a zero byte"),
+    (b"\x00\x01\x02", "is not a text file: line 1 has a zero byte"),
     (b"import numpy\n# gr\xfc\xdfe\n", "is not UTF-8 text: line 2 has the byte 0xfc. Save the file as UTF-8"),
     ("import numpy\n".encode("utf-16"), "0xff|zero byte"),
     (b"#" * (2 << 20), "has 2,097,152 bytes, expected a Python file of at most 1,048,576"),
@@ -199,7 +199,7 @@ def test_a_folder_that_cannot_be_written(cli, desk, monkeypatch):
     monkeypatch.setattr("tinyformer.learn.folder.replace_file", refuse)
     result = cli("learn", "check", "mse")
     assert result.code == 0 and result.lines[0].startswith("mse: passed.") and result.lines[1].startswith("Next: linear_weight")
-    assert result.lines[2].startswith("This is not recorded: ") and result.lines[2].endswith(": Permission denied.")
+    assert result.lines[2].startswith("Your progress is not recorded: ") and result.lines[2].endswith(": Permission denied.")
 
 
 @pytest.mark.parametrize("command", (["learn", "check", "mse"], ["learn", "list"], ["check", "mine.py"]))
@@ -235,14 +235,14 @@ def test_what_the_learner_prints_is_shown(cli, desk):
 
 def test_a_file_that_is_gone(cli, desk):
     desk("mse", "").unlink()
-    assert "is not there: tinyformer learn reset mse writes it again" in cli("learn", "check", "mse").out
-    assert cli("learn", "reset", "mse").lines == [f"{os.path.join('exercises', '01_mse.py')} is as at the start."]
+    assert "does not exist; `tinyformer learn reset mse` creates it again" in cli("learn", "check", "mse").out
+    assert cli("learn", "reset", "mse").lines == [f"{os.path.join('exercises', '01_mse.py')} has its initial text again."]
     assert cli("learn", "check", "mse").lines[0].startswith("mse: not attempted yet.")
 
 
 def test_reset_keeps_the_old_text(cli, desk, tmp_path):
     path = desk("mse", "mine")
-    assert "what you had is in" in cli("learn", "reset", "mse").out
+    assert "your text is in" in cli("learn", "reset", "mse").out
     assert path.with_name("01_mse.py.old").read_text() == "mine"
 
 
@@ -274,4 +274,4 @@ def test_a_console_that_knows_few_characters(desk, tmp_path):
     result = subprocess.run([sys.executable, "-m", "tinyformer", "learn", "check", "mse"], cwd=tmp_path / "home",
                             capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert result.returncode == 1 and result.stderr == b""
-    assert b"mse: not yet." in result.stdout and b"\x1b" not in result.stdout
+    assert b"mse: not passed yet." in result.stdout and b"\x1b" not in result.stdout

@@ -55,7 +55,7 @@ def test_a_pass_is_remembered_though_the_file_is_changed_again(folder):
     folder.record(Verdict("mse"), b"a")
     entry = folder.record(WRONG, b"b")
     assert entry["passed"] and entry["state"] == "wrong"
-    assert messages.state(entry) == "passed once, now factor"
+    assert messages.status(entry) == "passed once, now factor"
     assert folder.next() == "mse"                           # it is to be mended
     assert folder.record(Verdict("mse"), b"c")["tries"] == 3
     assert folder.next() == "linear_weight"
@@ -85,7 +85,7 @@ def test_reset_keeps_what_was_there(folder):
 
 def test_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no exercises here; `tinyformer learn start` makes a folder of them"):
+    with pytest.raises(FileNotFoundError, match="there are no exercises here: run `tinyformer learn start`"):
         Folder.find()
 
 
@@ -130,7 +130,7 @@ def test_progress_that_is_a_folder(folder, monkeypatch):
     monkeypatch.chdir(folder.path)
     found = Folder.find()
     assert found.record(WRONG)["tries"] == 1
-    assert "is damaged: it is no ordinary file" in found.notices()[0] and path.is_file()
+    assert "is damaged: it is not a regular file" in found.notices()[0] and path.is_file()
 
 
 def test_what_cannot_be_written_still_counts_for_now(folder, monkeypatch):
@@ -138,7 +138,7 @@ def test_what_cannot_be_written_still_counts_for_now(folder, monkeypatch):
         raise OSError(28, "No space left on device", str(path))
     monkeypatch.setattr("tinyformer.learn.folder.replace_file", full)
     assert folder.record(Verdict("mse"))["passed"]
-    assert folder.notices() == [f"This is not recorded: {folder.path / PROGRESS}: No space left on device."]
+    assert folder.notices() == [f"Your progress is not recorded: {folder.path / PROGRESS}: No space left on device."]
     assert folder.next() == "linear_weight" and Folder(folder.path).next() == "mse"
 
 
@@ -159,7 +159,7 @@ def test_a_file_that_python_cannot_run_is_no_try(folder, code):
     folder.hinted("mse")
     entry = folder.record(Verdict("mse", "broken", code, "line 1"), b"def")
     assert entry["tries"] == 1 and entry["hints"] == 2 and entry["hint"] == "think"
-    assert messages.state({**entry, "tries": 0}) == f"open, {code}"
+    assert messages.status({**entry, "tries": 0}) == f"open, {code}"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
@@ -188,6 +188,6 @@ def test_files_keep_the_numbers_that_they_have(folder):
 def test_a_line_of_the_list_fits_a_terminal_and_ends_in_how_far_one_is(folder, width):
     for entry in (folder.entry("mse"), folder.record(WRONG)):
         for number, exercise in enumerate(EXERCISES.values(), 1):
-            line = messages.line(number, exercise, entry, width)
-            assert len(line) == width and line.endswith(f" {messages.state(entry)}") and line.split()[1] == exercise.name
+            line = messages.list_line(number, exercise, entry, width)
+            assert len(line) == width and line.endswith(f" {messages.status(entry)}") and line.split()[1] == exercise.name
             assert exercise.title in line or "… " in line

@@ -15,7 +15,7 @@ from tinyformer.learn.folder import PROGRESS, Folder
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tinyformer.learn, "_unnoted", Folder())
+    monkeypatch.setattr(tinyformer.learn, "_in_memory", Folder())
 
 
 def forgets_the_half(x, target):
@@ -40,7 +40,7 @@ def test_a_chapter_does_not_lead_elsewhere(capsys):
 def test_a_mistake_its_hint_and_then_the_solution(capsys):
     assert not check("mse", forgets_the_half).ok
     out = capsys.readouterr().out
-    assert "[factor]" in out and 'Stuck? hint("mse")' in out and "tinyformer learn" not in out
+    assert "[factor]" in out and 'To get a hint: hint("mse")' in out and "tinyformer learn" not in out
     hint("mse")
     assert capsys.readouterr().out.startswith("mse, hint 1 of 3: ")
     hint("mse")
@@ -49,7 +49,7 @@ def test_a_mistake_its_hint_and_then_the_solution(capsys):
         solution("mse")
     check("mse", forgets_the_half)
     check("mse", forgets_the_half)
-    assert 'After 3 tries you may also look it up: solution("mse")' in capsys.readouterr().out
+    assert 'After 3 tries you may also read the solution: solution("mse")' in capsys.readouterr().out
     solution("mse")
     assert "dx = 2 * difference * dL / x.size" in capsys.readouterr().out
 
@@ -60,12 +60,12 @@ def test_a_folder_is_shared(tmp_path, capsys):
     check("mse", EXERCISES["mse"].function)
     assert folder.next() == "linear_weight"
     assert json.loads((folder.path / PROGRESS).read_text())["mse"]["passed"] is True
-    assert tinyformer.learn._unnoted.next() == "mse"
+    assert tinyformer.learn._in_memory.next() == "mse"
 
 
 @pytest.mark.parametrize("name, message", (
     ("sofmax", "no exercise 'sofmax'; did you mean softmax"),
-    ("quux", "no exercise 'quux'; `tinyformer learn list` names them"),
+    ("quux", "there is no exercise 'quux'; `tinyformer learn list` shows all exercises"),
     ("99", "no exercise '99'"),
 ))
 def test_names_that_are_none(name, message):

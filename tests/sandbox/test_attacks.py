@@ -28,7 +28,7 @@ ATTACKS = {
     "exec": ("import os, sys; os.execv(sys.executable, [sys.executable, '-c', ''])", "", "ended Python itself"),
     "an exit at the end": ("import atexit, os; atexit.register(os._exit, 0)", "", "wrong in x"),
     "a loop at the end": ("import atexit\n@atexit.register\ndef _last():\n    while True: pass", "", "wrong in x"),
-    "a loop": ("while True: pass", "", "still running after 1 seconds: is there a loop without an end?; it was in line 2"),
+    "a loop": ("while True: pass", "", "still running after 1 seconds: is there an endless loop?; it was in line 2"),
     "a loop in the call": ("", "while True: pass", "still running after 1 seconds"),
     "a loop that catches all": ("", "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
                                 "still running after 1 seconds"),

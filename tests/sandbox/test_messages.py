@@ -15,8 +15,8 @@ def test_control_characters_become_visible():
 def test_long_texts_are_cut():
     assert cut("ab", 2) == "ab" and cut("abc", 2) == "ab… (cut; 3 characters in all)"
     assert printed_lines("a\nb") == ["Your code printed:", "  | a", "  | b", ""] and printed_lines(" \n") == []
-    assert printed_lines("x\n" * 30)[-2] == "  | … and 10 lines more"
-    assert printed_lines("x\n" * 30, 1000)[-2] == "  | … and 1,020 characters more"
+    assert printed_lines("x\n" * 30)[-2] == "  | … and 10 more lines"
+    assert printed_lines("x\n" * 30, 1000)[-2] == "  | … and 1,020 more characters"
     assert len(explain(ValueError("x" * 10**6))) < 3000
     assert len(explain(SyntaxError("bad", ("f.py", 1, 5, "x" * 10**6, 1, 5)))) < 3000
 
@@ -39,7 +39,7 @@ def test_a_function_is_found(file, monkeypatch):
 
 
 @pytest.mark.parametrize("text, name, says", [
-    ("import no_such_module\n", "f", r"does not run: ModuleNotFoundError.*\n  in line 1: import no_such_module"),
+    ("import no_such_module\n", "f", r"cannot be run: ModuleNotFoundError.*\n  in line 1: import no_such_module"),
     ("def f(x:\n", "f", "line 1.*never closed"), ("x = 1\n", None, "it defines no function"),
     ("def g(x):\n    pass\n", "f", "has no function f; it has g"), ("f = 1\n", "f", "f is a value of type int"),
     ("def g(): pass\ndef h(): pass\n", None, "say which function")])
@@ -50,6 +50,6 @@ def test_what_is_wrong_with_a_file_is_said(file, text, name, says, monkeypatch):
 
 
 def test_files_that_are_not_there(tmp_path):
-    for path, says in ((tmp_path / "none.py", "is not there"), (tmp_path, "is a folder"), ("a\0b.py", "no name of a file")):
+    for path, says in ((tmp_path / "none.py", "does not exist"), (tmp_path, "is a folder"), ("a\0b.py", "no name of a file")):
         with pytest.raises(Refused, match=says):
             read_source(path)

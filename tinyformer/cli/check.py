@@ -8,20 +8,20 @@ import typer
 
 from .console import say
 
-SECONDS = 20                            # how long a learner's function may take
+SECONDS = 20                            # time limit for a learner's function
 
 
 def command(
     target: Annotated[str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A function of arrays that returns (value, vjp).")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the random inputs.")] = 0,
-    seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="How long it may take.")] = SECONDS,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random inputs.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="Time limit in seconds.")] = SECONDS,
 ):
-    """Check a gradient that you wrote. Where it is wrong, be told what is probably the mistake.
+    """Check a gradient that you wrote, and name the probable mistake if it is wrong.
 
-    Say the inputs' shapes by a letter for each axis, as in `def linear(x: "BI", weight: "OI", bias: "O")`; "C+" is positive,
-    "BT<V" integers below V, "TS?" booleans. Or write a function inputs() in the file that returns the arrays. With letters the
-    function is checked twice: with different sizes, in which a stray factor names itself, and with equal ones, in which a
-    transpose cannot hide behind a wrong shape. Exit code 1 if something is wrong.
+    Annotate each parameter with one letter per axis, as in `def linear(x: "BI", weight: "OI", bias: "O")`. "C+" draws positive
+    numbers, "BT<V" integers below V, "TS?" booleans. Or add a function inputs() to the file that returns the arrays. With letters,
+    the function is checked twice: with different sizes, so that a wrong factor names its axis, and with equal sizes, so that a
+    transpose does not show as a wrong shape. The exit code is 1 if something is wrong.
     """
     from ..sandbox import Refused
     from ..sandbox.parent import run
@@ -42,6 +42,6 @@ def command(
 
 
 def on_one_line(message):
-    """A message of several lines as one, without the pointer under a line of code."""
+    """A message of several lines as one line, without the caret that points into a line of code."""
     first, *rest = [line for line in message.splitlines() if line.strip() != "^"]
     return first + "".join(f"{':' if line.startswith('    ') else ','} {line.strip()}" for line in rest)

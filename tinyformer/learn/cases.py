@@ -1,14 +1,22 @@
-"""Further inputs of an exercise, on which the value and the gradients must be those of the solution."""
+"""Special inputs of an exercise, on which the value and the gradients must equal those of the solution."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-def first_difference(expected, came):
-    """(index, expected, came) of the entry that is furthest off, or None where the arrays agree to eight digits.
+    from .exercise import Exercise
 
-    Entries of ``expected`` that are NaN or infinite are not compared. A difference of shapes has the index None.
+
+def first_difference(expected: Any, came: Any) -> tuple[Any, Any, Any] | None:
+    """(index, expected, came) of the entry with the largest error; None if the arrays agree to 8 digits.
+
+    Entries of ``expected`` that are NaN or infinite are not compared. If the shapes differ, the index is None and the other
+    two are the shapes.
     """
     expected, came = np.asarray(expected), np.asarray(came)
     if expected.shape != came.shape:
@@ -23,12 +31,18 @@ def first_difference(expected, came):
     return index, expected[index], came[index]
 
 
-def as_tuple(values):
+def as_tuple(values: Any) -> tuple[Any, ...]:
+    """A tuple or list as a tuple; anything else as a tuple of one."""
     return tuple(values) if isinstance(values, (tuple, list)) else (values,)
 
 
-def outcomes(exercise, function, inputs, cotangents, call):
-    """[(what it is, array)]: the value of ``function`` and, where the exercise has a vjp, its gradients."""
+def outcomes(exercise: Exercise, function: Callable[..., Any], inputs: Sequence[Any], cotangents: Callable[[Any], Any],
+             call: Callable[..., Any]) -> list[tuple[str, Any]]:
+    """[(description, array)]: the value of ``function`` and, if the exercise has a vjp, its gradients.
+
+    cotangents  value → the upstream gradient
+    call        calls a function of the learner: ``sandbox.call``
+    """
     arguments = [a.copy() if isinstance(a, np.ndarray) else a for a in inputs]
     returned = call(function, *arguments)
     value, vjp = returned if exercise.has_vjp else (returned, None)
@@ -40,8 +54,9 @@ def outcomes(exercise, function, inputs, cotangents, call):
     return found + [(f"the gradient of {name}", np.zeros(()) if one is None else one) for name, one in zip(names, gradients)]
 
 
-def complaint(exercise, function, cotangents, call):
-    """What is wrong on the exercise's further inputs, as one sentence; "" where nothing is."""
+def complaint(exercise: Exercise, function: Callable[..., Any], cotangents: Callable[[Any], Any],
+              call: Callable[..., Any]) -> str:
+    """What is wrong on the special inputs, as one sentence; "" if all are right. For the parameters, see ``outcomes``."""
     rng = np.random.default_rng(3)
     for case, inputs in exercise.cases.items():
         arguments = inputs(rng)

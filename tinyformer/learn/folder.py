@@ -1,4 +1,4 @@
-"""The learner's folder: a file for each exercise, and how far they have come."""
+"""The learner's folder: one file for each exercise, and the recorded progress."""
 
 from __future__ import annotations
 
@@ -7,74 +7,85 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..files import lock, replace_file
 from ..sandbox.source import LARGEST as SOURCE
 from .exercises import EXERCISES
 from .progress import NEW, bytes_of, load
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .grading import Verdict
+
 PROGRESS = "tinyformer-progress.json"
 LOCK = ".tinyformer-progress.lock"
-WAIT = 10                               # seconds to wait for another process that writes progress
+WAIT = 10                               # seconds to wait for another process that writes the progress
 DEFAULT = "exercises"
 
 HEAD = '''"""Exercise {number} of {count} · {title} · chapter {chapter}
 
 {task}
-In the folder above this one:
+Run these commands in the folder above this one:
 
     tinyformer learn check {name}
     tinyformer learn hint {name}
 """
 
 {imports}
-# First predict, by hand. {question}
-prediction = ...            # put your answer in place of the dots
+# First answer by hand: {question}
+prediction = ...            # replace the dots by your answer
 
 
 '''
-TASK = """Write the body of vjp (vector–Jacobian product: the way back), below. It is handed the gradient of the value: for each entry, how fast a loss L grows with it.
-It returns the gradients of the arguments in the same sense, arrays of the arguments' shapes. The way forward is given."""
-WHOLE = "Write the body of the function, below, from the formula in its docstring."
+TASK = """Write the body of vjp (the vector–Jacobian product, which computes the backward pass). The forward pass is given.
+vjp gets the upstream gradient: for each entry of the value, the rate at which a loss L changes with that entry.
+It returns the gradients of the arguments: arrays of their shapes, with the rates at which L changes with their entries."""
+WHOLE = "Write the body of the function from the formula in its docstring."
 
 
 class Folder:
-    """A folder of exercises, at ``path``; without one, progress is kept as long as Python runs.
+    """The folder of exercises at ``path``. Without a path, progress is kept in memory.
 
-    Trouble with the file of progress never costs a verdict or a hint: ``notices()`` says what happened.
+    A problem with the progress file never prevents a verdict or a hint; ``notices()`` returns what happened.
     """
 
-    def __init__(self, path=None):
-        self.path, self._memory, self._notices = path and Path(path), None if path else {}, {}
+    path: Any                                               # a Path; None in memory, where no method needs it
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = path and Path(path)
+        self._memory: dict[str, dict[str, Any]] | None = None if path else {}
+        self._notices: dict[str, bool] = {}                 # {sentence: whether it was returned}
 
     @classmethod
-    def find(cls):
-        """The one we stand in, or whose parent we stand in."""
+    def find(cls) -> Folder:
+        """The current folder if it has exercises, or a folder in it. Raises FileNotFoundError if there is none."""
         for path in (Path(), Path(DEFAULT), *Path().glob("*/")):
             if os.path.lexists(path / PROGRESS):
                 return cls(path)
-        raise FileNotFoundError("no exercises here; `tinyformer learn start` makes a folder of them, or change into it")
+        raise FileNotFoundError("there are no exercises here: run `tinyformer learn start`, or change to the folder that has them")
 
-    def file(self, name):
-        """The file of an exercise. One that an earlier version has written keeps its number."""
+    def file(self, name: str) -> Path:
+        """The file of an exercise. A file from an earlier version keeps its number."""
         there = sorted(path for path in self.path.glob(f"[0-9][0-9]_{name}.py"))
         return there[0] if there else self.path / f"{1 + list(EXERCISES).index(name):02d}_{name}.py"
 
-    def start(self):
-        """Write what is not there yet: the names of the exercises written."""
+    def start(self) -> list[str]:
+        """Write the exercises that do not exist yet. Returns their names."""
         written = [name for name in EXERCISES if not os.path.lexists(self.file(name))]
         for name in written:
             self.write(name)
-        with self._changing():                              # the mark of the folder
+        with self._changing():                              # write the progress file, by which ``find`` finds the folder
             pass
         return written
 
-    def write(self, name):
-        """Write the exercise as it was at the start."""
+    def write(self, name: str) -> None:
+        """Write the exercise in its initial state."""
         replace_file(self.file(name), text(name))
 
-    def reset(self, name):
-        """Put the exercise back to its start, and keep what was there: where that is, None if there was nothing to keep."""
+    def reset(self, name: str) -> Path | None:
+        """Restore the initial exercise. Returns the file in which the learner's text is kept, None if there was none."""
         path, kept = self.file(name), None
         if os.path.lexists(path) and source_of(path) != text(name).encode():
             kept = _aside(path, ".old")
@@ -83,52 +94,57 @@ class Folder:
             progress.pop(name, None)
         return kept
 
-    def record(self, verdict, source=None):
-        """Note a verdict; what is noted then. A try counts once: not again for the same ``source``, bytes."""
+    def record(self, verdict: Verdict, source: bytes | None = None) -> dict[str, Any]:
+        """Record a verdict and return the entry. A second try with the same ``source`` does not count."""
         with self._changing() as progress:
             entry = {**NEW, **progress.get(verdict.name, {})}
             if verdict.is_try:
                 seen = None if source is None else hashlib.sha256(source).hexdigest()[:16]
                 entry["tries"] += seen is None or seen != entry["seen"]
                 entry["seen"] = seen
-                if verdict.hint != entry["hint"]:           # another mistake: the next hint is the one about it
+                if verdict.hint != entry["hint"]:           # the next hint is about the new mistake
                     entry.update(hint=verdict.hint, hints=min(entry["hints"], 1))
             entry.update(state=verdict.state, code=verdict.code, passed=entry["passed"] or verdict.ok)
             progress[verdict.name] = entry
         return entry
 
-    def entry(self, name):
-        """What is noted of an exercise: passed (once), state and code and hint (of the last check), tries, hints (shown)."""
+    def entry(self, name: str) -> dict[str, Any]:
+        """The recorded progress of an exercise.
+
+        passed                  whether it was ever passed
+        state, code, hint       of the last check
+        tries, hints            how many there were
+        """
         return self.entries()[name]
 
-    def entries(self):
-        """{name: what is noted of it} for all exercises."""
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """{name: recorded progress} of all exercises."""
         progress = self._load()
         return {name: {**NEW, **progress.get(name, {})} for name in EXERCISES}
 
-    def hinted(self, name):
-        """Count a hint."""
+    def hinted(self, name: str) -> None:
+        """Count a hint that was shown."""
         with self._changing() as progress:
             entry = progress[name] = {**NEW, **progress.get(name, {})}
             entry["hints"] += 1
 
-    def next(self, after=None):
-        """The first exercise behind ``after`` that does not pass, or else the first of all; None if every one passes."""
+    def next(self, after: str | None = None) -> str | None:
+        """The first exercise after ``after`` that is not passed, or otherwise the first of all; None if all are passed."""
         progress, names = self._load(), list(EXERCISES)
-        behind = 0 if after is None else 1 + names.index(after)
-        return next((name for name in names[behind:] + names[:behind] if progress.get(name, {}).get("state") != "passed"), None)
+        start = 0 if after is None else 1 + names.index(after)
+        return next((name for name in names[start:] + names[:start] if progress.get(name, {}).get("state") != "passed"), None)
 
-    def notices(self):
-        """Sentences about trouble with the file of progress, each once."""
-        new = [notice for notice, told in self._notices.items() if not told]
+    def notices(self) -> list[str]:
+        """Sentences about problems with the progress file. Each is returned once."""
+        new = [notice for notice, returned in self._notices.items() if not returned]
         self._notices = dict.fromkeys(self._notices, True)
         return new
 
-    # -- the file of progress
+    # -- the progress file
 
     @contextlib.contextmanager
-    def _changing(self):
-        """The progress, to be changed in a ``with`` block: no other process changes it meanwhile, and it is saved at the end."""
+    def _changing(self) -> Iterator[dict[str, dict[str, Any]]]:
+        """The progress, for changes in a ``with`` block. No other process changes it in that time, and it is saved at the end."""
         if self._memory is not None:
             yield self._memory
             return
@@ -146,19 +162,19 @@ class Folder:
                     raise refused
                 self._save(progress)
             except OSError as error:
-                self._notices.setdefault(f"This is not recorded: {error.filename or self.path / PROGRESS}: "
+                self._notices.setdefault(f"Your progress is not recorded: {error.filename or self.path / PROGRESS}: "
                                          f"{error.strerror or error}.", False)
-                self._memory = progress                     # what comes next still follows from it
+                self._memory = progress                     # later calls still see it
 
-    def _load(self):
+    def _load(self) -> dict[str, dict[str, Any]]:
         if self._memory is not None:
             return self._memory
         progress, damage = load(self.path / PROGRESS)
         if damage:
-            self._notices.setdefault(f"{self.path / PROGRESS} is damaged: {damage}. What can be read of it counts.", False)
+            self._notices.setdefault(f"{self.path / PROGRESS} is damaged: {damage}. The readable part is used.", False)
         return progress
 
-    def _save(self, progress):
+    def _save(self, progress: dict[str, dict[str, Any]]) -> None:
         path = self.path / PROGRESS
         if os.path.lexists(path) and load(path)[1]:
             kept = _aside(path, ".damaged")
@@ -166,13 +182,13 @@ class Folder:
         replace_file(path, json.dumps(progress, indent=1) + "\n")
 
 
-def source_of(path):
-    """The bytes of a learner's file, b"" if it is no ordinary file: a pipe would never end."""
+def source_of(path: Path) -> bytes:
+    """The bytes of a learner's file; b"" if it is not a regular file, since reading a pipe might never end."""
     return bytes_of(path, SOURCE) or b""
 
 
-def _aside(path, ending):
-    """Rename ``path`` to a free name, which it returns."""
+def _aside(path: Path, ending: str) -> Path:
+    """Rename ``path`` to an unused name, and return that name."""
     number, kept = 1, path.with_name(path.name + ending)
     while os.path.lexists(kept):
         number += 1
@@ -181,8 +197,8 @@ def _aside(path, ending):
     return kept
 
 
-def text(name):
-    """The learner's file as it is at the start."""
+def text(name: str) -> str:
+    """The initial text of the learner's file."""
     exercise = EXERCISES[name]
     head = HEAD.format(number=1 + list(EXERCISES).index(name), count=len(EXERCISES), title=exercise.title, name=name,
                        chapter=exercise.chapter, task=TASK if exercise.has_vjp else WHOLE, imports=exercise.imports,

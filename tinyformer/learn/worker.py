@@ -1,11 +1,12 @@
-"""Check learners' files, in a process of their own: one that hangs or crashes takes nothing with it.
+"""Check learners' files in a separate process, so that a file that hangs or crashes does no harm.
 
-``check_files`` starts that process, in which ``main`` runs.
+``check_files`` starts the process, which runs ``main``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import grading
 from ..sandbox import Refused, captured, find_function, run_file, within
@@ -14,9 +15,18 @@ from ..sandbox.parent import run
 from .exercises import EXERCISES
 from .grading import Verdict, grade
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
-def check_files(files, limit=None):
-    """Yield the ``Verdict`` on each of ``files``, {name of the exercise: path}, in order, as it comes."""
+    from .exercise import Exercise
+
+
+def check_files(files: Mapping[str, Path], limit: float | None = None) -> Iterator[Verdict]:
+    """Yield the ``Verdict`` on each file, in order, as soon as it is known.
+
+    files       {name of the exercise: path}
+    limit       seconds for each check; None: ``grading.LIMIT``
+    """
     limit = grading.LIMIT if limit is None else limit
     jobs = [[name, str(path), limit] for name, path in files.items()]
     for name, answer in zip(files, run(__name__, jobs, 2 * limit)):
@@ -26,7 +36,7 @@ def check_files(files, limit=None):
             yield Verdict(**answer)
 
 
-def _refused(name, refused, **more):
+def _refused(name: str, refused: Refused, **more: Any) -> Verdict:
     verdict = Verdict(name, **more)
     verdict.refuse(refused)
     return verdict
@@ -34,12 +44,17 @@ def _refused(name, refused, **more):
 
 # ------------------------------------------------------------------------------------------------ in the process
 
-def main():
+def main() -> None:
+    """Answer jobs for ``sandbox.parent.run``. A job is [name of the exercise, file, seconds]; an answer is a verdict's dict."""
     serve(lambda job, changed: check_file(EXERCISES[job[0]], Path(job[1]), job[2], changed).as_dict())
 
 
-def check_file(exercise, path, limit, changed=lambda: None):
-    """The ``Verdict`` on the function in the learner's file, which may run for ``limit`` seconds, and its function as long."""
+def check_file(exercise: Exercise, path: Path, limit: float, changed: Callable[[], None] = lambda: None) -> Verdict:
+    """The ``Verdict`` on the function in the learner's file.
+
+    limit       seconds for running the file, and again for checking the function
+    changed     raises ``Refused`` if the file has changed NumPy, tinyformer or Python
+    """
     needed = f"Keep its name: def {exercise.name}({', '.join(exercise.parameters)})"
     with captured() as printed:
         try:
@@ -47,7 +62,7 @@ def check_file(exercise, path, limit, changed=lambda: None):
             function = find_function(names, path, exercise.name, needed)
         except Refused as refused:
             if refused.code == "missing file":
-                refused = Refused(refused.code, f"{refused}: tinyformer learn reset {exercise.name} writes it again")
+                refused = Refused(refused.code, f"{refused}; `tinyformer learn reset {exercise.name}` creates it again")
             text, lost = printed.result()
             return _refused(exercise.name, refused, printed=text, unprinted=lost)
     verdict = grade(exercise, function, names.get("prediction", ...), limit)

@@ -1,16 +1,16 @@
-"""Run a learner's file without trusting it: one loader, one time limit, one set of words for every command that checks code.
+"""Run a learner's file without trusting it. Every command that checks code uses this loader, this time limit and these messages.
 
-    source      read a Python file and run it: its names, or a ``Refused`` that says what is wrong with the file
-    calling     call a function; whatever it raises becomes a ``Refused`` with the learner's own line
+    source      read a Python file and run it; raises ``Refused`` with the reason if that is impossible
+    calling     call a function; an exception becomes a ``Refused`` with the learner's own line
     limits      the time limit
-    capture     what the code prints, cut at a size
-    traces      what the code changed outside its own file
-    words       errors and output as text that a terminal can show
-    parent      start a process for the checks, and read the answers from a pipe of their own
-    child       the other end of that pipe
+    capture     keep what the code prints, up to a size
+    traces      find what the code changed outside its own file
+    messages    errors and output as text that a terminal can show
+    parent      start a process for the checks, and read the answers from a separate pipe
+    child       the program of that process
     processes   a process and everything that it starts, ended together
 
-In a notebook the function exists already, so only ``calling``, ``limits``, ``capture`` and ``words`` take part.
+In a notebook the function exists already, so only ``calling``, ``limits``, ``capture`` and ``messages`` are used.
 """
 
 from .calling import Refused, call

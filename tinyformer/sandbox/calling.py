@@ -1,20 +1,25 @@
-"""Call a learner's function: whatever it raises becomes a sentence with the learner's own line."""
+"""Call a learner's function. An exception becomes a sentence with the learner's own line."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .limits import Stopped
-from .refusal import Refused
 from .messages import explain
+from .refusal import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Refused", "call"]
 
 
-def call(function, *arguments, **options):
-    """``function(*arguments, **options)``. Raises ``Refused`` for every exception, also those that are no ``Exception``."""
+def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """``function(*arguments, **options)``. Raises ``Refused`` for every exception, including a ``BaseException``."""
     try:
-        with np.errstate():                                 # what the function sets ends here
+        with np.errstate():                                 # the function's own settings end here
             return function(*arguments, **options)
     except (Stopped, Refused):
         raise

@@ -1,4 +1,4 @@
-"""In the process of the learner's code: take jobs, answer each, on a pipe that the learner's output cannot reach."""
+"""The process that runs the learner's code: it answers jobs on a pipe that the learner's output cannot reach."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import faulthandler
 import json
 import os
 import sys
+from typing import TYPE_CHECKING, Any
 
 from .processes import limit_memory
 from .refusal import Refused
 from .traces import Traces
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def serve(answer):
-    """Answer jobs until there are none, or until a file has left the process in a state that the next must not meet.
 
-    answer      (job, changed) → a dict for JSON, or ``Refused``; ``changed()`` raises ``Refused`` if code of NumPy or
-                tinyformer has been replaced
+def serve(answer: Callable[[Any, Callable[[], None]], Any]) -> None:
+    """Answer jobs until there are none, or until a file has changed the process so that it must not run another file.
 
-    Standard output at the start is the pipe for answers. It moves to a number of its own, which no process inherits, and
-    standard output becomes standard error, so that what is printed goes elsewhere. Each answer carries the token that came
-    with the jobs.
+    answer      (job, changed) → a dict for JSON; it may raise ``Refused``. ``changed()`` raises ``Refused`` if code of NumPy,
+                tinyformer or Python was replaced
+
+    The standard output at the start is the pipe for answers. It moves to another file descriptor, which no child process
+    inherits, and standard output is redirected to standard error. Each answer carries the token that came with the jobs.
     """
     pid, channel = os.getpid(), os.fdopen(os.dup(1), "w", encoding="ascii", newline="\n")
     order = json.loads(sys.stdin.readline())
@@ -33,11 +36,11 @@ def serve(answer):
     def changed():
         names = traces.replaced()
         if names:
-            raise Refused("changed", f"your file replaces {', '.join(names[:3])}{', …' * (len(names) > 3)}: the check needs "
-                                     f"NumPy, tinyformer and Python as they are")
+            raise Refused("changed", f"your file replaces {', '.join(names[:3])}{', …' * (len(names) > 3)}; the check needs "
+                                     f"unchanged versions of NumPy, tinyformer and Python")
 
     def send(**content):
-        if os.getpid() == pid:                              # not a copy of this process that the learner's code has forked
+        if os.getpid() == pid:                              # not in a process that the learner's code has forked
             channel.write(encode({"token": token, **content}) + "\n")
             channel.flush()
 

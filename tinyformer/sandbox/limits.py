@@ -1,4 +1,4 @@
-"""The time limit. It needs no signals, so that it holds in every thread and on every system."""
+"""The time limit. It uses no signals, so it works in every thread and on every system."""
 
 from __future__ import annotations
 
@@ -8,27 +8,31 @@ import sys
 import threading
 import time
 import traceback
+from typing import TYPE_CHECKING, Any
 
-from .refusal import Refused
 from .messages import at, innermost
+from .refusal import Refused
 
-LOOK = 0.05                             # seconds between two looks, in which Ctrl-C is noticed on Windows too
-PATIENCE = 0.5                          # seconds for a thread to end that has been told to
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+POLL = 0.05                             # seconds between two tests of the thread; Ctrl-C is noticed then, on Windows too
+PATIENCE = 0.5                          # seconds for a stopped thread to end
 
 
 class Stopped(BaseException):
-    """Raised inside code whose time is up."""
+    """Raised inside code that exceeds its time limit."""
 
 
-def within(seconds, function, *arguments):
-    """``function(*arguments)``, or a ``Refused`` with the learner's line if the call takes longer than ``seconds``.
+def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+    """``function(*arguments)``. Raises ``Refused`` with the learner's line if the call takes longer than ``seconds``.
 
-    The function runs in a thread. When the time is up, ``Stopped`` is raised there; a thread that does not end even so is
-    left behind. A KeyboardInterrupt of the caller stops the thread in the same way.
+    The function runs in a thread. At the time limit, ``Stopped`` is raised in the thread. If the thread does not end then, it
+    keeps running in the background. A KeyboardInterrupt of the caller stops the thread in the same way.
     """
-    outcome = {}
+    outcome: dict[str, Any] = {}
 
-    def run():
+    def run() -> None:
         try:
             outcome["value"] = function(*arguments)
         except BaseException as error:
@@ -46,20 +50,20 @@ def within(seconds, function, *arguments):
         frame = innermost(traceback.extract_stack(frames)) if frames else None
         _stop(thread)
         where = f"; it was {at(frame)}" if frame else ""
-        raise Refused("time", f"still running after {seconds:g} seconds: is there a loop without an end?{where}")
+        raise Refused("time", f"still running after {seconds:g} seconds: is there an endless loop?{where}")
     if "error" in outcome:
         raise outcome["error"]
     return outcome["value"]
 
 
-def _join(thread, seconds):
+def _join(thread: threading.Thread, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-        thread.join(min(left, LOOK))
+        thread.join(min(left, POLL))
 
 
-def _stop(thread):
+def _stop(thread: threading.Thread) -> None:
     deadline = time.monotonic() + PATIENCE
     while thread.is_alive() and time.monotonic() < deadline:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
-        thread.join(LOOK)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stopped))
+        thread.join(POLL)

@@ -1,4 +1,4 @@
-"""Start the process of the learner's code, hand it jobs, and read the answers."""
+"""Start the process of the learner's code, send it jobs, and read the answers."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import processes
-from .refusal import Refused
 from .messages import FOREIGN, cut, visible
+from .refusal import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 GRACE = 5                               # seconds beyond the limit, for code that cannot be stopped from inside
 START = 60                              # seconds for Python to start on a busy machine
 LAST = 200                              # lines of the process's own output that are kept, such as those of a crash
 
-ROOT = str(Path(__file__).parents[2])   # the folder of the package, whichever way this Python found it
+ROOT = str(Path(__file__).parents[2])   # the folder that has the package
 PROGRAM = ("import sys; sys.path[:] = [{root!r}] + [p for p in sys.path if p]; from importlib import import_module; "
            "module = import_module({module!r}); sys.path.remove({root!r}); module.main()")
 CRASHES = {"SIGSEGV": "segmentation fault", "SIGBUS": "bus error", "SIGABRT": "abort", "SIGFPE": "arithmetic error",
            "SIGILL": "illegal instruction"}
 
 
-def run(module, jobs, limit):
-    """Yield an answer for each of ``jobs``, in order: what ``module.main()`` answers in a process, or a ``Refused``.
+def run(module: str, jobs: Iterable[Any], limit: float) -> Iterator[Any]:
+    """Yield an answer for each of ``jobs``, in order: the answer of ``module.main()`` in a process, or a ``Refused``.
 
     module      dotted name of the module whose ``main`` calls ``child.serve``
     jobs        values for JSON
@@ -44,12 +48,13 @@ def run(module, jobs, limit):
             yield answer
 
 
-def _one_process(module, jobs, limit):
+def _one_process(module: str, jobs: list[Any], limit: float) -> Iterator[Any]:
     """Answers to as many of ``jobs`` as one process can serve, at least one."""
     token = secrets.token_hex(16)
     process = processes.start([sys.executable, "-c", PROGRAM.format(root=ROOT, module=module)], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    messages, printed = queue.Queue(), collections.deque(maxlen=LAST)
+    messages: queue.Queue[Any] = queue.Queue()
+    printed: collections.deque[str] = collections.deque(maxlen=LAST)
     threads = (threading.Thread(target=_read_answers, args=(process.stdout, token, messages), daemon=True),
                threading.Thread(target=_read_output, args=(process.stderr, printed), daemon=True))
     try:
@@ -58,12 +63,12 @@ def _one_process(module, jobs, limit):
         try:
             process.stdin.write(json.dumps({"token": token, "jobs": jobs}).encode() + b"\n")
             process.stdin.close()
-        except OSError:                                     # it ended already, which the pipe for answers shows
+        except OSError:                                     # the process has ended; the pipe for answers shows it
             pass
         for number in range(len(jobs)):
             message = _message(messages, "begun", number, START)
             if message is None and number:
-                return                                      # it has ended because of traces that the last file left
+                return                                      # it ended because the last file has changed the process
             if message not in (None, "late"):
                 message = _message(messages, "answer", number, limit + GRACE)
             if message is None:
@@ -71,8 +76,8 @@ def _one_process(module, jobs, limit):
                 yield _ended(process, "".join(printed))
                 return
             if message == "late":
-                yield Refused("time", f"still running after {limit:g} seconds, and it does not stop when asked to: "
-                                      f"is there a loop without an end?")
+                yield Refused("time", f"still running after {limit:g} seconds, and it cannot be interrupted: is there an "
+                                      f"endless loop?")
                 return
             yield Refused(*message["refused"]) if "refused" in message else message["value"]
     finally:
@@ -83,8 +88,8 @@ def _one_process(module, jobs, limit):
                 stream.close()
 
 
-def _message(messages, key, number, seconds):
-    """The message that has ``key`` with that number; None if there will be no more, "late" if none came in time."""
+def _message(messages: queue.Queue[Any], key: str, number: int, seconds: float) -> Any:
+    """The message that has ``key`` with that number; None if the pipe is closed, "late" if none comes in time."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -95,7 +100,7 @@ def _message(messages, key, number, seconds):
             return message
 
 
-def _read_answers(stream, token, messages):
+def _read_answers(stream: Any, token: str, messages: queue.Queue[Any]) -> None:
     for line in stream:
         try:
             message = json.loads(line)
@@ -107,24 +112,24 @@ def _read_answers(stream, token, messages):
     messages.put(None)
 
 
-def _read_output(stream, printed):
-    """Keep the last lines; a line without an end is read in parts."""
+def _read_output(stream: Any, printed: collections.deque[str]) -> None:
+    """Keep the last lines. A long line is read in parts."""
     while line := stream.readline(1 << 12):
         printed.append(line.decode("utf-8", "replace"))
 
 
-def _ended(process, printed):
+def _ended(process: subprocess.Popen[bytes], printed: str) -> Refused:
     """Why there is no answer: the learner's code has ended the process."""
     try:
         code = process.wait(1)
     except subprocess.TimeoutExpired:
-        return Refused("stopped", "your code closed the files through which it is checked")
+        return Refused("stopped", "your code closed the pipe through which it is checked")
     frames = [(file, line) for file, line in re.findall(r'^  File "(.+)", line (\d+) in ', printed, re.MULTILINE)
               if not file.startswith(FOREIGN)]
     if code >= 0 and not (os.name == "nt" and frames):
         last = [line for line in printed.splitlines() if line.strip()][-1:]
-        said = f", and printed last: {visible(cut(last[0].strip(), 300))}" if last else ""
-        return Refused("stopped", f"your code ended Python itself (exit code {code}){said}; a function returns instead")
+        said = f", and its last line of output is: {visible(cut(last[0].strip(), 300))}" if last else ""
+        return Refused("stopped", f"your code ended Python itself (exit code {code}){said}; a function must return instead")
     try:
         name = signal.Signals(-code).name
     except ValueError:

@@ -1,16 +1,17 @@
-"""A process and all that it starts, ended together: a process group, or a job object on Windows."""
+"""A process and everything that it starts, ended together: a process group, or a job object on Windows."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+from typing import Any
 
-MEMORY = 2 << 30                        # bytes that the code under check may take, beyond what Python needs
+MEMORY = 2 << 30                        # bytes of memory for the checked code, beyond what Python needs
 
 
-def start(command, **options):
-    """A ``Popen`` whose descendants ``end`` ends with it."""
+def start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """A ``Popen`` with these options. ``end`` ends it together with its descendants."""
     if os.name == "nt":
         process = subprocess.Popen(command, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP, **options)
         process.job = _job(process)
@@ -18,21 +19,21 @@ def start(command, **options):
     return subprocess.Popen(command, start_new_session=True, **options)
 
 
-def end(process):
+def end(process: subprocess.Popen[bytes]) -> None:
     """End the process and its descendants, and wait for the process."""
     if os.name == "nt":
         process.kill()
-        _kernel32().CloseHandle(process.job)                # its last handle: the system ends every process of the job
+        _kernel32().CloseHandle(process.job)                # the last handle: the system ends every process of the job
     else:
         try:
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):       # all ended; macOS refuses where only a zombie is left
+        except (ProcessLookupError, PermissionError):       # all have ended; macOS refuses if only a zombie is left
             pass
     process.wait()
 
 
-def limit_memory():
-    """Let this process fail with a MemoryError rather than fill the machine. On Windows the job object does it."""
+def limit_memory() -> None:
+    """Limit the memory of this process, so that it raises MemoryError. On Windows the job object does this."""
     try:
         import resource
         with open("/proc/self/statm", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""What a learner's file changed outside itself."""
+"""Find what a learner's file changed outside itself."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import sys
 import threading
 import types
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 WATCHED = ("numpy", "tinyformer")
-CODE = (types.ModuleType, property, classmethod, staticmethod)         # besides all that can be called
+CODE = (types.ModuleType, property, classmethod, staticmethod)         # in addition to everything that can be called
 
 
 class Traces:
-    """The functions and classes of NumPy, tinyformer and Python as they are now, and the settings of the process."""
+    """The current functions and classes of NumPy, tinyformer and Python, and the settings of the process."""
 
-    def __init__(self):
-        self.code = {}
+    def __init__(self) -> None:
+        self.code: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {}
         for name, module in [*sys.modules.items()]:
             if module is builtins or name.partition(".")[0] in WATCHED and isinstance(module, types.ModuleType):
                 self.code[name] = vars(module), _code(vars(module))
@@ -29,21 +31,21 @@ class Traces:
                             self.code[f"{name}.{key}"] = value.__dict__, _code(value.__dict__)
         self.settings = _settings()
 
-    def replaced(self):
-        """The dotted names of functions and classes that are others now."""
+    def replaced(self) -> list[str]:
+        """The dotted names of functions and classes that were replaced."""
         return [f"{owner}.{key}" for owner, (now, before) in self.code.items()
                 for key, value in before.items() if now.get(key) is not value]
 
-    def unsettled(self):
-        """Whether the process should serve nobody else: code or settings have changed, or a thread still runs."""
+    def unsettled(self) -> bool:
+        """Whether the process must not run another file: code or settings have changed, or a thread is still running."""
         return bool(self.replaced()) or self.settings != _settings()
 
 
-def _code(names):
+def _code(names: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in names.items() if callable(value) or isinstance(value, CODE)}
 
 
-def _settings():
+def _settings() -> tuple[Any, ...]:
     try:
         folder = os.getcwd()
     except OSError:
