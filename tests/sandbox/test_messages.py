@@ -42,7 +42,7 @@ def test_a_function_is_found(file, monkeypatch):
     ("import no_such_module\n", "f", r"cannot be run: ModuleNotFoundError.*\n  in line 1: import no_such_module"),
     ("def f(x:\n", "f", "line 1.*never closed"), ("x = 1\n", None, "it defines no function"),
     ("def g(x):\n    pass\n", "f", "has no function f; it has g"), ("f = 1\n", "f", "f is a value of type int"),
-    ("def g(): pass\ndef h(): pass\n", None, "say which function")])
+    ("def g(): pass\ndef h(): pass\n", None, "name one function")])
 def test_what_is_wrong_with_a_file_is_said(file, text, name, says, monkeypatch):
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(Refused, match=says):
@@ -50,6 +50,6 @@ def test_what_is_wrong_with_a_file_is_said(file, text, name, says, monkeypatch):
 
 
 def test_files_that_are_not_there(tmp_path):
-    for path, says in ((tmp_path / "none.py", "does not exist"), (tmp_path, "is a folder"), ("a\0b.py", "no name of a file")):
+    for path, says in ((tmp_path / "none.py", "does not exist"), (tmp_path, "is a folder"), ("a\0b.py", "not a valid file name")):
         with pytest.raises(Refused, match=says):
             read_source(path)

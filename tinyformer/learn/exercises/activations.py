@@ -1,4 +1,4 @@
-"""Activations: one number in, one number out, so dx = dy ⊙ the slope."""
+"""Activations: elementwise functions, so dx = dy ⊙ f′(x)."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def sigmoid(x):
 
 SIGMOID = Exercise(
     sigmoid, "03 Neural networks", inputs=_matrix,
-    question="How steep is the sigmoid where it is steepest, at x = 0?",
+    question="What is the derivative of the sigmoid at x = 0, where it is largest?",
     answer=lambda f: f(np.zeros(1))[1](np.ones(1))[0],
-    hints=("Each output depends on its own input alone: dx is dy times the slope dy/dx, entry by entry.",
-           "Differentiate 1/(1 + e⁻ˣ) and write the result with y itself: you need no exponential again."),
+    hints=("Each output depends only on its own input, so dx is dy times the derivative of σ, entry by entry.",
+           "Differentiate 1/(1 + e⁻ˣ) and express the result by y. You need no further exponential."),
     wrong=(
-        WrongAnswer("local-derivative", "the factor 1 − y forgotten", "The slope goes to 0 on both sides, not only on the left.",
+        WrongAnswer("local-derivative", "the factor 1 − y forgotten", "The derivative goes to 0 on both sides, not only on the left.",
               {" * (1 - y)": ""}),
-        WrongAnswer("local-derivative", "the factor y forgotten", "The slope goes to 0 on both sides, not only on the right.",
+        WrongAnswer("local-derivative", "the factor y forgotten", "The derivative goes to 0 on both sides, not only on the right.",
               {"dy * y * (1": "dy * (1"}),
-        WrongAnswer("local-derivative", "the slope of tanh", "1 − y² is the slope of tanh. This is the sigmoid.",
+        WrongAnswer("local-derivative", "the derivative of tanh", "1 − y² is the derivative of tanh, and this is the sigmoid.",
               {"y * (1 - y)": "(1 - y * y)"}),
-        WrongAnswer("local-derivative", "x where y belongs", "The formula y (1 − y) is in the output, not in the input.",
+        WrongAnswer("local-derivative", "x in place of y", "The formula y (1 − y) uses the output, not the input.",
               {"y * (1 - y)": "x * (1 - x)"}),
-        WrongAnswer("sign", "the sign turned", "The sigmoid rises everywhere: its slope is positive.",
+        WrongAnswer("sign", "the wrong sign", "The sigmoid increases everywhere, so its derivative is positive.",
               {"return dy * y": "return -dy * y"}),
-        WrongAnswer("upstream", "dy ignored", "Multiply by the gradient that arrives.", {"dy * y * (1": "y * (1"}),
+        WrongAnswer("upstream", "dy ignored", "Multiply by the upstream gradient.", {"dy * y * (1": "y * (1"}),
         WrongAnswer("local-derivative", "the sigmoid of y", "y is already σ(x): do not apply σ again.",
               {"y * (1 - y)": "(1 / (1 + np.exp(-y))) * (1 - 1 / (1 + np.exp(-y)))"}),
     ))
@@ -66,18 +66,18 @@ def tanh(x):
 
 TANH = Exercise(
     tanh, "03 Neural networks", inputs=_matrix,
-    question="How steep is tanh at x = 0?",
+    question="What is the derivative of tanh at x = 0?",
     answer=lambda f: f(np.zeros(1))[1](np.ones(1))[0],
     hints=("tanh = sinh/cosh, and cosh² − sinh² = 1.",
-           "The slope is 1 at the origin and 0 far out: which formula in y does that?"),
+           "The derivative is 1 at x = 0 and goes to 0 for large |x|. Which formula in y has these values?"),
     wrong=(
-        WrongAnswer("local-derivative", "the square forgotten", "At y = −1 the slope must be 0 too.", {"1 - y ** 2": "1 - y"}),
-        WrongAnswer("local-derivative", "x where y belongs", "1 − y² with the output, not the input.", {"y ** 2": "x ** 2"}),
-        WrongAnswer("local-derivative", "the slope of the sigmoid", "y (1 − y) is the sigmoid's.",
+        WrongAnswer("local-derivative", "the square forgotten", "At y = −1 the derivative must be 0 too.", {"1 - y ** 2": "1 - y"}),
+        WrongAnswer("local-derivative", "x in place of y", "The formula 1 − y² uses the output, not the input.", {"y ** 2": "x ** 2"}),
+        WrongAnswer("local-derivative", "the derivative of the sigmoid", "y (1 − y) is the derivative of the sigmoid.",
               {"(1 - y ** 2)": "y * (1 - y)"}),
-        WrongAnswer("local-derivative", "1 forgotten", "At the origin tanh is as steep as y = x.", {"(1 - y ** 2)": "y ** 2"}),
-        WrongAnswer("sign", "the sign turned", "tanh rises everywhere.", {"1 - y ** 2": "y ** 2 - 1"}),
-        WrongAnswer("local-derivative", "dy handed through", "Multiply by the slope.", {"dy * (1 - y ** 2)": "dy.copy()"}),
+        WrongAnswer("local-derivative", "1 forgotten", "At x = 0 the derivative of tanh is 1.", {"(1 - y ** 2)": "y ** 2"}),
+        WrongAnswer("sign", "the wrong sign", "tanh increases everywhere, so its derivative is positive.", {"1 - y ** 2": "y ** 2 - 1"}),
+        WrongAnswer("local-derivative", "dy returned unchanged", "Multiply dy by the derivative.", {"dy * (1 - y ** 2)": "dy.copy()"}),
     ))
 
 
@@ -86,7 +86,7 @@ def relu(x):
 
         y = max(x, 0)
 
-    x, y (N, C).    vjp(dy) returns dx. At x = 0 the slope is 0, as in PyTorch.
+    x, y (N, C).    vjp(dy) returns dx. At x = 0 the derivative is set to 0, as in PyTorch.
     """
     y = np.maximum(x, 0)
 
@@ -102,16 +102,16 @@ RELU = Exercise(
            "entries between 0 and 1": lambda rng: (rng.random((3, 3)) * [[1e-3], [1], [-1]],)},
     question="x = -2 and dy = 5. What is dx?",
     answer=lambda f: f(np.array([-2.0]))[1](np.array([5.0]))[0],
-    hints=("The curve has two straight pieces. How steep is each?", "dx is dy where the unit let x through, 0 elsewhere."),
+    hints=("The graph has two straight pieces. What is the derivative of each?", "dx is dy where x is positive, and 0 elsewhere."),
     wrong=(
-        WrongAnswer("mask", "dy handed through", "Where x is negative the output does not move.", {" * (x > 0)": " * 1.0"}),
-        WrongAnswer("inverted-mask", "the comparison the wrong way", "Where does the unit let through: above or below 0?",
+        WrongAnswer("mask", "dy returned unchanged", "Where x is negative, the output does not change.", {" * (x > 0)": " * 1.0"}),
+        WrongAnswer("inverted-mask", "the comparison reversed", "Where is y = x: above or below 0?",
               {"x > 0": "x < 0"}),
-        WrongAnswer("mask/upstream", "the sign of dy asked instead of x's", "Whether the unit is open depends on x, not on dy.",
+        WrongAnswer("mask/upstream", "the mask from the sign of dy", "The mask depends on x, not on dy.",
               {"x > 0": "dy > 0"}),
-        WrongAnswer("local-derivative", "multiplied by y", "The slope of the right piece is 1, not x.", {"(x > 0)": "y"}),
-        WrongAnswer("upstream", "dy ignored", "The slope has to be multiplied by dy.", {"dy * (x > 0)": "(x > 0).astype(float)"}),
-        WrongAnswer("mask/local-derivative", "the slope of |x|", "On the left the slope is 0, not −1.", {"(x > 0)": "np.sign(x)"}),
+        WrongAnswer("local-derivative", "multiplied by y", "The derivative is 1 for x > 0, not x.", {"(x > 0)": "y"}),
+        WrongAnswer("upstream", "dy ignored", "Multiply the derivative by dy.", {"dy * (x > 0)": "(x > 0).astype(float)"}),
+        WrongAnswer("mask/local-derivative", "the derivative of |x|", "For x < 0 the derivative is 0, not −1.", {"(x > 0)": "np.sign(x)"}),
     ))
 
 
@@ -135,20 +135,20 @@ def gelu(x):
 
 GELU = Exercise(
     gelu, "03 Neural networks", inputs=_matrix,
-    question="How steep is GELU at x = 0?",
+    question="What is the derivative of GELU at x = 0?",
     answer=lambda f: f(np.zeros(1))[1](np.ones(1))[0],
-    hints=("y is a product of x/2 and 1 + t: the product rule gives two terms.",
-           "For the second term go through t = tanh u, and then through u, which has an x³ in it."),
+    hints=("y is the product of x/2 and 1 + t, so the product rule gives two terms.",
+           "For the second term use the chain rule: first t = tanh u, then u, which contains x³."),
     wrong=(
         WrongAnswer("missing-term", "only the first term of the product rule", "t depends on x too.",
               {" + x * (1 - t ** 2) * du / 2": ""}),
-        WrongAnswer("missing-term", "only the second term of the product rule", "x stands before the bracket too.",
+        WrongAnswer("missing-term", "only the second term of the product rule", "The factor x before the bracket depends on x too.",
               {"(1 + t) / 2 + x * (1 - t ** 2)": "x * (1 - t ** 2)"}),
         WrongAnswer("local-derivative", "the 3 of the cube forgotten", "What is the derivative of x³?",
               {"1 + 3 * 0.044715": "1 + 0.044715"}),
-        WrongAnswer("local-derivative", "u′ forgotten", "After tanh′ comes the derivative of what is inside.",
+        WrongAnswer("local-derivative", "u′ forgotten", "By the chain rule, multiply by the derivative of u.",
               {"(1 - t ** 2) * du / 2": "(1 - t ** 2) / 2"}),
-        WrongAnswer("local-derivative", "1 − t for 1 − t²", "What is the slope of tanh?", {"(1 - t ** 2) *": "(1 - t) *"}),
-        WrongAnswer("factor", "the half forgotten", "Both terms carry the ½.",
+        WrongAnswer("local-derivative", "1 − t for 1 − t²", "What is the derivative of tanh?", {"(1 - t ** 2) *": "(1 - t) *"}),
+        WrongAnswer("factor", "the half forgotten", "Both terms have the factor ½.",
               {"((1 + t) / 2 + x": "((1 + t) + x", "du / 2)": "du)"}),
     ))

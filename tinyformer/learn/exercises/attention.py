@@ -1,4 +1,4 @@
-"""Attention, piece by piece: scores, mask, a head, heads side by side, and a decoder's look at an encoder."""
+"""Attention, piece by piece: scores, mask, one head, several heads, and cross-attention."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ SCORES = Exercise(
     inputs=lambda rng, T=3, S=5, D=7: (rng.normal(size=(T, D)), rng.normal(size=(S, D))),
     question="q is (3, 7) and k is (5, 7). What is the shape of dk? Write it as (a, b).",
     answer=lambda f: f(np.ones((3, 7)), np.ones((5, 7)))[1](np.ones((3, 5)))[1].shape,
-    hints=("A matrix product with its second factor transposed, times a constant.",
-           "dq sums over the keys, dk over the queries; both keep the constant."),
+    hints=("The scores are a matrix product with a transposed second factor, times a constant.",
+           "dq sums over the keys, and dk over the queries. Both have the constant factor."),
     wrong=(
-        WrongAnswer("factor", "the scale forgotten in dq", "The constant belongs to both gradients.",
+        WrongAnswer("factor", "the scale forgotten in dq", "Both gradients have the constant factor.",
               {"dscores @ k * scale": "dscores @ k"}),
-        WrongAnswer("factor", "the scale forgotten in dk", "The constant belongs to both gradients.",
+        WrongAnswer("factor", "the scale forgotten in dk", "Both gradients have the constant factor.",
               {"dscores.T @ q * scale": "dscores.T @ q"}),
-        WrongAnswer("factor", "divided by D in place of √D", "The constant is the one of the way forward.",
+        WrongAnswer("factor", "divided by D in place of √D", "Use the same constant as the forward pass.",
               {"dq = dscores @ k * scale": "dq = dscores @ k * scale ** 2"}),
-        WrongAnswer("factor", "multiplied with √D", "Forward it made smaller: so it does on the way back.",
+        WrongAnswer("factor", "multiplied by √D", "The forward pass divides by √D, and so does the backward pass.",
               {"dscores.T @ q * scale": "dscores.T @ q / scale"}),
         WrongAnswer("operand", "the scores not transposed for dk", "dk sums over the queries, the first axis of the scores.",
               {"dscores.T @ q": "dscores @ q"}),
-        WrongAnswer("swapped", "dq and dk exchanged", "Gradients come back in the order of the arguments.",
+        WrongAnswer("swapped", "dq and dk swapped", "Return the gradients in the order of the arguments.",
               {"return dq, dk": "return dk, dq"}),
-        WrongAnswer("sign", "a minus in dk", "A product has no minus.", {"dk = dscores.T": "dk = -dscores.T"}),
+        WrongAnswer("sign", "a minus in dk", "The derivative of a product has no minus sign.", {"dk = dscores.T": "dk = -dscores.T"}),
     ))
 
 
 def causal_softmax(x):
     """Softmax under a causal mask.
 
-        P = softmax along each row of x, where row t sees the columns 0 … t only
+        P = softmax along each row of x, where row t uses only the columns 0 … t
 
     x, P (T, T).    vjp(dP) returns dx.
     """
@@ -71,23 +71,23 @@ CAUSAL_SOFTMAX = Exercise(
     causal_softmax, "09 Attention",
     cases={"scores of ±2000": lambda rng: (np.array([[-2000.0, -2000, -2000], [2000, 2001, 1999], [1, 2, 2000]]),)},
     inputs=lambda rng, T=5: (rng.normal(size=(T, T)),),
-    question="What is P[0, 0], the weight of the one entry that row 0 sees?",
+    question="What is P[0, 0], the weight of the only visible entry of row 0?",
     answer=lambda f: f(np.random.default_rng(0).normal(size=(3, 3)))[0][0, 0],
-    hints=("The softmax's gradient, as you have written it. What does the mask change about it?",
-           "P is 0 where the mask is, and P stands in front of everything."),
+    hints=("Start from the gradient of the softmax. What does the mask change?",
+           "P is 0 at masked entries, and P is a factor of the whole gradient."),
     wrong=(
-        WrongAnswer("mask", "1 where the mask is", "A masked score moves nothing: its gradient is 0.",
+        WrongAnswer("mask", "P replaced by 1 at masked entries", "A masked score has no influence, so its gradient is 0.",
               {"return P * (dP": "return np.where(visible, P, 1) * (dP"}),
-        WrongAnswer("inverted-mask/mask/dropped", "the mask on the wrong side", "Row t sees what came before it: the lower triangle.",
+        WrongAnswer("inverted-mask/mask/dropped", "the mask on the wrong side", "Row t uses the columns 0 … t: the lower triangle.",
               {"return P * (dP - (P * dP).sum(axis=1, keepdims=True))":
                "return np.triu(np.ones((T, T))) * P.T * (dP - (P * dP).sum(axis=1, keepdims=True))"}),
-        WrongAnswer("softmax-diagonal", "the diagonal of the Jacobian alone", "Visible scores of a row share one sum.",
+        WrongAnswer("softmax-diagonal", "only the diagonal of the Jacobian", "The visible scores of a row share one sum.",
               {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
         WrongAnswer("missing-term/local-derivative", "masked entries counted in the sum",
-              "Weigh each dP with its P: masked ones then count 0.", {"(P * dP).sum": "dP.sum"}),
-        WrongAnswer("reduction", "the sum down the columns", "Rows are normalized, not columns.",
+              "Multiply each dP by its P. Then masked entries count 0.", {"(P * dP).sum": "dP.sum"}),
+        WrongAnswer("reduction", "the sum down the columns", "The softmax normalizes rows, not columns.",
               {"(P * dP).sum(axis=1, keepdims=True)": "(P * dP).sum(axis=0, keepdims=True)"}),
-        WrongAnswer("dropped", "the diagonal masked too", "A token sees itself.",
+        WrongAnswer("dropped", "the diagonal masked too", "A token also attends to itself.",
               {"return P * (dP - (P * dP).sum(axis=1, keepdims=True))":
                "return np.tril(P * (dP - (P * dP).sum(axis=1, keepdims=True)), -1)"}),
     ))
@@ -124,24 +124,24 @@ ATTENTION = Exercise(
     attention, "09 Attention", inputs=_qkv,
     question="All values are equal (every row of v is the same). What is every entry of dq?",
     answer=lambda f: abs(np.round(f(np.eye(2), np.eye(2), np.ones((2, 3)))[1](np.arange(6.0).reshape(2, 3))[0], 9)).max(),
-    hints=("Three steps back: the product P V, the softmax, the scores. You have written each.",
-           "dv = Pᵀ dO and dP = dO Vᵀ; then dS by the softmax's rule; then dq and dk with the scale."),
+    hints=("Go back through three steps: the product P V, the softmax, the scores. You know the gradient of each.",
+           "dv = Pᵀ dO and dP = dO Vᵀ; then dS from the gradient of the softmax; then dq and dk with the scale."),
     wrong=(
         WrongAnswer("operand", "P not transposed for dv", "dv sums over the queries.", {"P.T @ dO": "P @ dO"}),
-        WrongAnswer("factor", "the scale forgotten", "S is Q Kᵀ over √D: so are dq and dk.",
+        WrongAnswer("factor", "the scale forgotten", "S is Q Kᵀ divided by √D, so dq and dk have the factor 1/√D too.",
               {"dq = dS @ k * scale": "dq = dS @ k", "dk = dS.T @ q * scale": "dk = dS.T @ q"}),
         WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten",
-              "Raising one score lowers all other weights of its row.",
+              "A larger score lowers all other weights of its row.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
         WrongAnswer("softmax-diagonal", "the diagonal of the softmax's Jacobian",
-              "P ⊙ (1 − P) ⊙ dP leaves out how weights of a row share their sum.",
+              "P ⊙ (1 − P) ⊙ dP ignores that the weights of a row share one sum.",
               {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
-        WrongAnswer("local-derivative/softmax-diagonal", "the softmax skipped", "Between P and S stands the softmax.",
+        WrongAnswer("local-derivative/softmax-diagonal", "the softmax skipped", "P is the softmax of S.",
               {"dS = P * (dP - (P * dP).sum(axis=1, keepdims=True))": "dS = dP"}),
-        WrongAnswer("missing", "no gradient for the keys", "A key moves the scores as a query does.",
+        WrongAnswer("missing", "no gradient for the keys", "The scores depend on the keys as they do on the queries.",
               {"dk = dS.T @ q * scale": "dk = None"}),
-        WrongAnswer("swapped", "dq and dk exchanged", "The order is q, k, v.", {"return dq, dk": "return dk, dq"}),
-        WrongAnswer("reduction", "the sum along the queries", "P's rows sum to 1: the sum is along the keys.",
+        WrongAnswer("swapped", "dq and dk swapped", "The order is q, k, v.", {"return dq, dk": "return dk, dq"}),
+        WrongAnswer("reduction", "the sum along the queries", "The rows of P sum to 1, so the sum runs along the keys.",
               {"(P * dP).sum(axis=1, keepdims=True)": "(P * dP).sum(axis=0, keepdims=True)"}),
     ))
 
@@ -167,17 +167,17 @@ SPLIT_HEADS = Exercise(
     inputs=lambda rng, T=5, H=2, D=3: (rng.normal(size=(T, H * D)), H),
     question="x is (5, 6), H is 2. What is the shape of y? Write it as (a, b, c).",
     answer=lambda f: f(np.ones((5, 6)), 2)[0].shape,
-    hints=("No number is changed, each only moves: the gradient moves back the same way.",
-           "Undo the steps in the opposite order: first the transposition, then the reshape."),
+    hints=("The numbers do not change, they only move. The gradient moves back to the same places.",
+           "Undo the steps in reverse order: first the transpose, then the reshape."),
     wrong=(
         WrongAnswer("head-order", "reshaped without transposing",
-              "A reshape keeps the order in memory: after it heads and times are mixed.",
+              "A reshape keeps the order in memory, so it mixes heads and times.",
               {"dy.transpose(1, 0, 2).reshape(T, C)": "dy.reshape(T, C)"}),
-        WrongAnswer("head-order", "heads and features interleaved", "Head h owns D columns that stand together.",
+        WrongAnswer("head-order", "heads and features interleaved", "The D columns of a head are contiguous.",
               {"dy.transpose(1, 0, 2)": "dy.transpose(1, 2, 0)"}),
-        WrongAnswer("head-order/permuted", "the heads in reverse", "The first D columns are head 0.",
+        WrongAnswer("head-order/permuted", "the heads reversed", "The first D columns are head 0.",
               {"dy.transpose": "dy[::-1].transpose"}),
-        WrongAnswer("shape", "the heads left apart", "x has no axis for heads.", {".reshape(T, C)": ""}),
+        WrongAnswer("shape", "the heads not merged", "x has no axis for heads.", {".reshape(T, C)": ""}),
         WrongAnswer("factor", "averaged over the heads", "Each column belongs to one head.",
               {"dy.transpose(1, 0, 2).reshape(T, C)": "dy.transpose(1, 0, 2).reshape(T, C) / H"}),
         WrongAnswer("permuted", "times reversed", "Time t stays time t.", {"dy.transpose": "dy[:, ::-1].transpose"}),
@@ -213,26 +213,26 @@ def multi_head(q, k, v, H):
 MULTI_HEAD = Exercise(
     multi_head, "09 Attention",
     inputs=lambda rng, T=5, H=2, D=3: (*(rng.normal(size=(T, H * D)) for _ in range(3)), H),
-    question="Width 6, 2 heads, and dO is 0 but in its first column. How many columns of dk are not 0?",
+    question="Width 6, 2 heads, and dO is 0 except in its first column. How many columns of dk are not 0?",
     answer=lambda f: np.count_nonzero(np.round(f(*np.random.default_rng(0).normal(size=(3, 5, 6)), 2)[1](
         np.eye(6)[0] * np.arange(5.0)[:, None])[1], 9).any(axis=0)),
-    hints=("Split dO as q was split; each head then is the exercise before; merge at the end.",
-           "On arrays (H, T, D) the same formulas hold, if only the last two axes are transposed."),
+    hints=("Split dO as q is split. Then each head is the exercise `attention`. Merge at the end.",
+           "The same formulas hold for arrays (H, T, D) if you transpose only the last two axes."),
     wrong=(
-        WrongAnswer("factor", "√C in place of √D", "Each head divides by the root of its own width.",
+        WrongAnswer("factor", "√C in place of √D", "Each head divides by the square root of its own width.",
               {"keepdims=True)) / np.sqrt(D)": "keepdims=True)) / np.sqrt(C)"}),
-        WrongAnswer("factor", "the scale forgotten", "The scores were divided by √D.",
+        WrongAnswer("factor", "the scale forgotten", "The scores are divided by √D.",
               {"keepdims=True)) / np.sqrt(D)": "keepdims=True))"}),
-        WrongAnswer("head-order", "dO reshaped without transposing", "Split dO exactly as q was split.",
+        WrongAnswer("head-order", "dO reshaped without transposing", "Split dO exactly as q is split.",
               {"dO = dO.reshape(T, H, D).transpose(1, 0, 2)": "dO = dO.reshape(H, T, D)"}),
-        WrongAnswer("head-order", "merged without transposing", "Times first, then heads, then the reshape.",
+        WrongAnswer("head-order", "merged without transposing", "Transpose to (T, H, D) first, then reshape.",
               {"dx.transpose(1, 0, 2).reshape(T, C)": "dx.reshape(T, C)"}),
         WrongAnswer("operand", "P in place of Pᵀ for dV", "dV sums over the queries.", {"P.transpose(0, 2, 1) @ dO": "P @ dO"}),
         WrongAnswer("operand", "dS in place of its transpose for dK", "dK sums over the queries.",
               {"dS.transpose(0, 2, 1) @ Q": "dS @ Q"}),
-        WrongAnswer("softmax-diagonal", "the softmax's sum forgotten", "Weights of a row share one sum.",
+        WrongAnswer("softmax-diagonal", "the softmax's sum forgotten", "The weights of a row share one sum.",
               {"(dP - (P * dP).sum(axis=2, keepdims=True))": "dP"}),
-        WrongAnswer("swapped", "dk and dv exchanged", "The order is q, k, v.", {"(dQ, dK, dV)": "(dQ, dV, dK)"}),
+        WrongAnswer("swapped", "dk and dv swapped", "The order is q, k, v.", {"(dQ, dK, dV)": "(dQ, dV, dK)"}),
     ))
 
 
@@ -270,20 +270,20 @@ CROSS_ATTENTION = Exercise(
                                             *(rng.normal(size=(D, C)) / 2 for _ in range(3))),
     question="Wv is 0, so all values are 0. What is every entry of dWk?",
     answer=lambda f: abs(f(*[np.eye(2)] * 4, np.zeros((2, 2)))[1](np.array([[1.0, 2.0], [3.0, 5.0]]))[3]).max(),
-    hints=("First the head alone (dQ, dK, dV), then three linear layers.",
-           "memory is used twice. What happens to the gradients of a tensor that is used twice?"),
+    hints=("First compute dQ, dK and dV of the attention head, then go through the three linear layers.",
+           "memory is used twice. What is the gradient of a tensor that is used twice?"),
     wrong=(
-        WrongAnswer("overwrite/lost-path", "the values' path to memory only", "memory makes the keys too.",
+        WrongAnswer("overwrite/lost-path", "the values' path to memory only", "The keys are computed from memory too.",
               {"dK @ Wk + dV @ Wv": "dV @ Wv"}),
-        WrongAnswer("overwrite/lost-path", "the keys' path to memory only", "memory makes the values too.",
+        WrongAnswer("overwrite/lost-path", "the keys' path to memory only", "The values are computed from memory too.",
               {"dK @ Wk + dV @ Wv": "dK @ Wk"}),
-        WrongAnswer("operand", "the weights of keys and values exchanged", "Each gradient goes back through its own weight.",
+        WrongAnswer("operand", "the weights of keys and values swapped", "Each gradient goes through its own weight.",
               {"dK @ Wk + dV @ Wv": "dK @ Wv + dV @ Wk"}),
-        WrongAnswer("swapped", "dWk and dWv exchanged", "The order is Wq, Wk, Wv.",
+        WrongAnswer("swapped", "dWk and dWv swapped", "The order is Wq, Wk, Wv.",
               {"dK.T @ memory, dV.T @ memory": "dV.T @ memory, dK.T @ memory"}),
-        WrongAnswer("factor/missing-term", "the scale forgotten", "The scores were divided by √D.",
+        WrongAnswer("factor/missing-term", "the scale forgotten", "The scores are divided by √D.",
               {"keepdims=True)) * scale": "keepdims=True))"}),
-        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten", "Weights of a row share one sum.",
+        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten", "The weights of a row share one sum.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
         WrongAnswer("transpose", "dWq transposed", "Wq is (D, C).", {"dQ.T @ x": "x.T @ dQ"}),
     ))

@@ -1,4 +1,4 @@
-"""Choosing among classes: softmax, cross-entropy, the embedding table, dropout."""
+"""Classification: softmax, cross-entropy, the embedding table, dropout."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ SOFTMAX = Exercise(
     softmax, "03 Neural networks",
     cases={"entries of ±2000": lambda rng: (_large(rng),)},
     inputs=lambda rng, N=5, C=3: (rng.normal(size=(N, C)),),
-    question="Whatever dp is: what does each row of dx sum to?",
+    question="What does each row of dx sum to, for every dp?",
     answer=lambda f: f(np.array([[0.3, -1.0, 2.0]]))[1](np.array([[1.0, -2.0, 0.5]])).sum(),
-    hints=("Every pᵢ depends on every xⱼ of its row, through the sum below the fraction. ∂pᵢ/∂xⱼ = pᵢ (δᵢⱼ − pⱼ).",
-           "Multiply by dpᵢ, sum over i, and take pⱼ out of both terms: you need one sum for each row, kept as a column."),
+    hints=("Every pᵢ depends on every xⱼ of its row, through the sum in the denominator. ∂pᵢ/∂xⱼ = pᵢ (δᵢⱼ − pⱼ).",
+           "Multiply by dpᵢ, sum over i, and factor out pⱼ. You need one sum for each row, with keepdims=True."),
     wrong=(
-        WrongAnswer("softmax-diagonal", "the diagonal of the Jacobian alone", "x₁ moves p₂ as well: the row sums to 1.",
+        WrongAnswer("softmax-diagonal", "only the diagonal of the Jacobian", "p₂ depends on x₁ as well, because the row sums to 1.",
               {"p * (dp - (p * dp).sum(axis=1, keepdims=True))": "p * (1 - p) * dp"}),
-        WrongAnswer("softmax-diagonal/missing-term", "the sum forgotten", "That is the slope of eˣ over a fixed sum.",
+        WrongAnswer("softmax-diagonal/missing-term", "the sum forgotten", "This treats the sum in the denominator as a constant.",
               {"(dp - (p * dp).sum(axis=1, keepdims=True))": "dp"}),
-        WrongAnswer("missing-term/local-derivative", "the sum without p", "The sum weighs each dpⱼ with its pⱼ.",
+        WrongAnswer("missing-term/local-derivative", "the sum without p", "In the sum, each dpⱼ has the factor pⱼ.",
               {"(p * dp).sum": "dp.sum"}),
-        WrongAnswer("reduction", "the sum over the columns", "The softmax goes along a row: so does its sum.",
+        WrongAnswer("reduction", "the sum over the columns", "The softmax runs along a row, and so does this sum.",
               {"(p * dp).sum(axis=1, keepdims=True)": "(p * dp).sum(axis=0, keepdims=True)"}),
-        WrongAnswer("local-derivative", "the p in front forgotten", "Each entry moves in proportion to its own p.",
+        WrongAnswer("local-derivative", "the leading factor p forgotten", "The gradient of each entry is proportional to its own p.",
               {"p * (dp - (p": "(dp - (p"}),
-        WrongAnswer("sign", "the sign turned", "More of xᵢ gives more of pᵢ.", {"return p * (dp - (p": "return -p * (dp - (p"}),
-        WrongAnswer("reduction", "the mean for the sum", "The sum comes from Σⱼ pⱼ dpⱼ, with no 1/C.",
+        WrongAnswer("sign", "the wrong sign", "pᵢ increases with xᵢ.", {"return p * (dp - (p": "return -p * (dp - (p"}),
+        WrongAnswer("reduction", "a mean in place of the sum", "The sum comes from Σⱼ pⱼ dpⱼ, with no 1/C.",
               {"(p * dp).sum": "(p * dp).mean"}),
-        WrongAnswer("keepdims", "the sum not kept as a column", "NumPy broadcasts (N,) as a row: each sum must meet its own row.",
+        WrongAnswer("keepdims", "keepdims=True forgotten", "NumPy broadcasts (N,) as a row, but each sum belongs to its own row.",
               {"(p * dp).sum(axis=1, keepdims=True)": "(p * dp).sum(axis=1)"}),
     ))
 
@@ -84,24 +84,24 @@ CROSS_ENTROPY = Exercise(
     question="What does each row of dlogits sum to?",
     answer=lambda f: f(np.array([[0.3, -1.0, 2.0]]), np.array([1]))[1](1.0).sum(),
     hints=("ln p = logit − ln Σ e^{logits}: differentiate that, not the fraction.",
-           "The first term gives a 1 at the target; the second gives the softmax everywhere. Mind the minus and the mean."),
+           "The first term gives 1 at the target; the second gives the softmax everywhere. Do not forget the minus sign and the mean."),
     wrong=(
-        WrongAnswer("missing-term", "the target's 1 forgotten", "At the target the logit must be pushed up.",
+        WrongAnswer("missing-term", "the target's 1 forgotten", "At the target, a descent step must increase the logit.",
               {"        dlogits[each, targets] -= 1\n": ""}),
         WrongAnswer("factor", "not divided by N", "The loss is the mean over the rows.", {" * dL / len(targets)": " * dL"}),
-        WrongAnswer("factor", "divided by all entries", "The mean is over the N rows, not over the V classes too.",
+        WrongAnswer("factor", "divided by all entries", "The mean is over the N rows only, not over the V classes.",
               {"/ len(targets)": "/ p.size"}),
-        WrongAnswer("sign", "one-hot minus p", "A logit that is too high must get a positive gradient.",
+        WrongAnswer("sign", "one-hot minus p", "A logit that is too large must have a positive gradient.",
               {"dlogits * dL": "-dlogits * dL"}),
         WrongAnswer("missing-term/sign", "the 1 added", "The derivative of −logit is −1.", {"-= 1": "+= 1"}),
-        WrongAnswer("upstream", "dL ignored", "Something may come after the loss: a weight, an average.", {" * dL /": " /"}),
-        WrongAnswer("leak", "the 1 taken from every row's column", "In row n only the column targets[n].",
+        WrongAnswer("upstream", "dL ignored", "The loss may be scaled afterward: multiply by dL.", {" * dL /": " /"}),
+        WrongAnswer("leak", "the 1 taken from every row's column", "In row n, only the column targets[n] changes.",
               {"dlogits[each, targets] -= 1": "dlogits[:, targets] -= 1"}),
-        WrongAnswer("leak", "the 1 taken from whole rows", "One index takes rows. An entry needs two: the row and the column.",
+        WrongAnswer("leak", "the 1 taken from whole rows", "A single index selects rows. An entry needs two indices: the row and the column.",
               {"dlogits[each, targets] -= 1": "dlogits[targets] -= 1"}),
-        WrongAnswer("mutates", "p changed in place", "Asked again, vjp would start from the changed p: change a copy.",
+        WrongAnswer("mutates", "p changed in place", "A second backward pass would start from the changed p. Change a copy.",
               {"p.copy()": "p"}),
-        WrongAnswer("local-derivative", "softmax's slope once more", "p − onehot is already through the softmax.",
+        WrongAnswer("local-derivative", "the derivative of the softmax applied twice", "p − onehot already includes the derivative of the softmax.",
               {"return dlogits * dL": "return p * (1 - p) * dlogits * dL"}),
     ))
 
@@ -109,7 +109,7 @@ CROSS_ENTROPY = Exercise(
 def smoothed_cross_entropy(logits, targets, smoothing):
     """Cross-entropy with smoothed labels.
 
-    The target gets 1 − ε of the weight, and all V classes share ε:
+    The target gets the weight 1 − ε, and all V classes share the weight ε:
 
         L = −mean over rows of Σᵥ tᵥ ln pᵥ,   p = softmax(logits),   t = (1 − ε) onehot(target) + ε / V
 
@@ -137,30 +137,30 @@ SMOOTHED_CROSS_ENTROPY = Exercise(
     inputs=lambda rng, N=5, V=7: (rng.normal(size=(N, V)), rng.integers(V, size=N), 0.1),
     question="V = 4, ε = 0.2 and all logits are equal. What is the gradient at the target, for one row and dL = 1?",
     answer=lambda f: f(np.zeros((1, 4)), np.array([2]), 0.2)[1](1.0)[0, 2],
-    hints=("t is a constant. Where in the gradient of the plain cross-entropy does the one-hot row stand?",
-           "The weights t of a row sum to 1, so the softmax's part stays p; the rest is −t."),
+    hints=("t is a constant. Where does the one-hot row occur in the gradient of the plain cross-entropy?",
+           "The weights t of a row sum to 1, so the term p is unchanged. The other term is −t."),
     wrong=(
         WrongAnswer("missing-term", "the plain one-hot in place of t",
-              "The other classes have a share of the label too, and the target has less than 1.",
+              "The other classes have a weight too, and the target has less than 1.",
               {"smoothing / V)": "0)", "+= 1 - smoothing": "+= 1"}),
-        WrongAnswer("missing-term/mean-term", "the target's share alone", "Every class gets ε/V of the label, not the target only.",
+        WrongAnswer("missing-term/mean-term", "only the target's weight", "Every class gets ε/V, not only the target.",
               {"smoothing / V)": "0)"}),
         WrongAnswer("missing-term/mean-term", "ε in place of ε/V", "ε is shared among the V classes.",
               {"smoothing / V)": "smoothing)"}),
-        WrongAnswer("missing-term", "the target given more than its share", "It has 1 − ε and, as every class, ε/V: not a whole 1.",
+        WrongAnswer("missing-term", "a target weight that is too large", "The target has 1 − ε + ε/V, which is less than 1.",
               {"+= 1 - smoothing": "+= 1"}),
-        WrongAnswer("missing-term", "(1 − ε) in front of p", "The label's weights sum to 1, whatever ε is: p stands alone.",
+        WrongAnswer("missing-term", "(1 − ε) in front of p", "The weights t sum to 1 for every ε, so p has no factor.",
               {"(p - t) * dL": "((1 - smoothing) * p - t) * dL"}),
-        WrongAnswer("sign", "t minus p", "A logit that is too high must get a positive gradient.", {"(p - t)": "(t - p)"}),
+        WrongAnswer("sign", "t minus p", "A logit that is too large must have a positive gradient.", {"(p - t)": "(t - p)"}),
         WrongAnswer("factor", "not divided by N", "The loss is the mean over the rows.", {"* dL / N": "* dL"}),
-        WrongAnswer("upstream", "dL ignored", "Something may come after the loss: a weight, an average.", {"* dL / N": "/ N"}),
-        WrongAnswer("local-derivative", "softmax's slope once more", "p − t is already through the softmax.",
+        WrongAnswer("upstream", "dL ignored", "The loss may be scaled afterward: multiply by dL.", {"* dL / N": "/ N"}),
+        WrongAnswer("local-derivative", "the derivative of the softmax applied twice", "p − t already includes the derivative of the softmax.",
               {"(p - t) * dL": "p * (1 - p) * (p - t) * dL"}),
     ))
 
 
 def embedding(indices, weight):
-    """Rows of a table by their numbers.
+    """Rows of a table, selected by index.
 
         y = W[indices]
 
@@ -183,24 +183,24 @@ EMBEDDING = Exercise(
     inputs=lambda rng, N=7, V=5, C=3: (np.append(rng.integers(V - 1, size=N - 1), 0), rng.normal(size=(V, C))),
     question="The table has 5 rows, indices are [1, 3, 1], dy has no zero. How many rows of dW are not zero?",
     answer=lambda f: np.count_nonzero(f(np.array([1, 3, 1]), np.ones((5, 2)))[1](np.ones((3, 2))).any(axis=1)),
-    hints=("A row that was taken out several times gets the sum of all its gradients; one that was not taken gets 0.",
-           "dweight[indices] += dy writes a repeated row once only: NumPy reads first, then writes. Look for a function "
-           "that adds at places."),
+    hints=("A row that is selected several times gets the sum of all its gradients. A row that is not selected gets 0.",
+           "dweight[indices] += dy adds only once for a repeated row: NumPy reads first, then writes. Find a function "
+           "that adds at every index."),
     wrong=(
-        WrongAnswer("duplicate-index", "dweight[indices] += dy, or =", "With repeated indices += keeps the last one only.",
+        WrongAnswer("duplicate-index", "dweight[indices] += dy, or =", "With repeated indices, += keeps only the last gradient.",
               {"np.add.at(dweight, indices, dy)": "dweight[indices] += dy"}),
-        WrongAnswer("permuted", "dy[indices]", "The rows were taken out by indices: add each gradient to the row that it came from.",
+        WrongAnswer("permuted", "dy[indices]", "The forward pass selects rows. Add each gradient to the row it came from.",
               {"np.add.at(dweight, indices, dy)": "dweight = dy[indices]"}),
         WrongAnswer("factor", "averaged over the tokens", "Each use counts in full.",
               {"indices, dy)": "indices, dy / len(indices))"}),
-        WrongAnswer("permuted", "the indices one off", "Row v was taken for index v.",
+        WrongAnswer("permuted", "the indices one off", "The index v selects row v.",
               {"np.add.at(dweight, indices, dy)": "np.add.at(dweight, indices - 1, dy)"}),
-        WrongAnswer("upstream", "the uses counted", "It is dy that is added, not 1.", {"indices, dy)": "indices, 1)"}),
-        WrongAnswer("sign", "subtracted", "Taking the step is the optimizer's business: add.", {"np.add.at": "np.subtract.at"}),
+        WrongAnswer("upstream", "the uses counted", "Add dy, not 1.", {"indices, dy)": "indices, 1)"}),
+        WrongAnswer("sign", "subtracted", "The optimizer subtracts the gradient later. Add here.", {"np.add.at": "np.subtract.at"}),
         WrongAnswer("row-scale/duplicate-index", "averaged over the repetitions", "Repeated uses are summed.",
               {"        return dweight":
                "        return dweight / np.maximum(np.bincount(indices, minlength=len(weight)), 1)[:, None]"}),
-        WrongAnswer("local-derivative", "multiplied by the table", "Taking a row out is linear, with slope 1.",
+        WrongAnswer("local-derivative", "multiplied by the table", "Selecting a row is linear, with derivative 1.",
               {"return dweight": "return dweight * weight"}),
     ))
 
@@ -225,19 +225,19 @@ DROPOUT = Exercise(
     inputs=lambda rng, N=7, C=5: (rng.normal(size=(N, C)), rng.random((N, C)) > 0.3, 0.3),
     question="p = 0.5, an entry is kept, and dy = 1 there. What is dx?",
     answer=lambda f: f(np.ones(1), np.array([True]), 0.5)[1](np.ones(1))[0],
-    hints=("keep and p are constants here: what is the slope of y in x where x is kept, and where it is dropped?",
-           "The same mask as on the way forward, with the same factor."),
+    hints=("keep and p are constants here: what is the derivative of y with respect to x where x is kept, and where it is dropped?",
+           "Use the mask and the factor of the forward pass."),
     wrong=(
-        WrongAnswer("factor", "the scale forgotten", "What was kept has been made larger, by how much?",
+        WrongAnswer("factor", "the scale forgotten", "The forward pass scales the kept entries. By which factor?",
               {"dy * keep / (1 - p)": "dy * keep"}),
         WrongAnswer("factor", "divided by p", "1 − p is the probability to keep.", {"dy * keep / (1 - p)": "dy * keep / p"}),
-        WrongAnswer("factor", "multiplied by the keep probability", "Forward the kept entries grew: so does their gradient.",
+        WrongAnswer("factor", "multiplied by the keep probability", "The forward pass divides by 1 − p, and so does the backward pass.",
               {"dy * keep / (1 - p)": "dy * keep * (1 - p)"}),
-        WrongAnswer("mask", "the mask forgotten", "A dropped entry does not move y.", {"dy * keep / (1 - p)": "dy / (1 - p)"}),
-        WrongAnswer("inverted-mask", "the mask turned round", "Which entries moved y?",
+        WrongAnswer("mask", "the mask forgotten", "A dropped entry does not influence y.", {"dy * keep / (1 - p)": "dy / (1 - p)"}),
+        WrongAnswer("inverted-mask", "the mask inverted", "Which entries influence y?",
               {"dy * keep / (1 - p)": "dy * ~keep / (1 - p)"}),
-        WrongAnswer("nondeterministic/stale", "a new mask drawn", "The way back must use the mask of the way forward.",
+        WrongAnswer("nondeterministic/stale", "a new mask drawn", "The backward pass must use the mask of the forward pass.",
               {"dy * keep / (1 - p)": "dy * (np.random.random(x.shape) > p) / (1 - p)"}),
-        WrongAnswer("local-derivative", "y used for the mask", "The slope is the mask and its factor, not the value.",
+        WrongAnswer("local-derivative", "y used for the mask", "The derivative is the mask times its factor, not the value.",
               {"dy * keep / (1 - p)": "dy * y"}),
     ))

@@ -1,4 +1,4 @@
-"""What to do with a gradient: one step of SGD with momentum, of Adam and of AdamW. Here the whole function is to write."""
+"""Optimizers: one step of SGD with momentum, of Adam and of AdamW. The learner writes the whole function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def sgd_momentum(param, grad, velocity, lr, momentum):
         v ← m v + g,   θ ← θ − lr v
 
     param θ, grad g, velocity v (N, C)    lr, momentum m numbers.
-    Returns the new param and velocity; the old stay as they are.
+    Returns the new param and velocity. The old arrays stay unchanged.
     """
     velocity = momentum * velocity + grad
     param = param - lr * velocity
@@ -32,16 +32,16 @@ SGD_MOMENTUM = Exercise(
     hints=("Two lines, in the order of the formula.",
            "The step uses the new velocity, not the old one; += would change the caller's array."),
     wrong=(
-        WrongAnswer("forward", "uphill", "To make the loss smaller, go against the gradient.", {"param - lr": "param + lr"}),
-        WrongAnswer("forward", "the learning rate inside the velocity twice", "lr stands once, in the step.",
+        WrongAnswer("forward", "a step uphill", "To decrease the loss, subtract the gradient.", {"param - lr": "param + lr"}),
+        WrongAnswer("forward", "the learning rate in the velocity too", "lr occurs once, in the step.",
               {"+ grad": "+ lr * grad"}),
-        WrongAnswer("forward", "momentum forgotten", "The old velocity lives on, times m.",
+        WrongAnswer("forward", "momentum forgotten", "Keep the old velocity, times m.",
               {"momentum * velocity + grad": "grad"}),
-        WrongAnswer("forward", "an average", "PyTorch's SGD adds g in full, without 1 − m.",
+        WrongAnswer("forward", "an average", "PyTorch's SGD adds g without a factor 1 − m.",
               {"velocity + grad": "velocity + (1 - momentum) * grad"}),
-        WrongAnswer("forward", "the step with the gradient alone", "The step follows the velocity.",
+        WrongAnswer("forward", "the step with the gradient only", "The step uses the velocity.",
               {"lr * velocity": "lr * grad"}),
-        WrongAnswer("mutates", "the caller's array changed", "-= works in place: make a new array.",
+        WrongAnswer("mutates", "the caller's array changed", "-= works in place. Create a new array.",
               {"    param = param - lr * velocity": "    param -= lr * velocity"}),
     ))
 
@@ -53,7 +53,7 @@ def adam(param, grad, m, v, step, lr):
         θ ← θ − lr m̂ / (√v̂ + ε),   m̂ = m/(1 − β₁ᵗ),   v̂ = v/(1 − β₂ᵗ)
 
     with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.    param θ, grad g, m, v (N, C)    step t = 1, 2, …    lr a number.
-    Returns the new param, m and v; the old stay as they are.
+    Returns the new param, m and v. The old arrays stay unchanged.
     """
     m = 0.9 * m + 0.1 * grad
     v = 0.999 * v + 0.001 * grad ** 2
@@ -77,19 +77,19 @@ ADAM = Exercise(
     cases={"zero gradients and moments": lambda rng: (*_zeros(rng), 1, 0.1),
            "gradients of about 1e-8": lambda rng: (*_tiny(rng), 1, 0.1)},
     inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1),
-    question="First step (t = 1), m = v = 0, g = 1000, lr = 0.1. By how much, to three decimals, does θ fall?",
+    question="First step (t = 1), m = v = 0, g = 1000, lr = 0.1. By how much does θ decrease, to three decimal places?",
     answer=lambda f: np.round(-f(np.zeros(1), np.full(1, 1000.0), np.zeros(1), np.zeros(1), 1, 0.1)[0][0], 3),
-    hints=("Four lines before the step, one for each letter of the formula.",
-           "m and v that you return are the uncorrected ones."),
+    hints=("Four lines before the step, one for each of m, v, m̂ and v̂.",
+           "Return the uncorrected m and v."),
     wrong=(
-        WrongAnswer("forward", "no bias correction", "At the first steps m and v are still close to the zeros they started from.",
+        WrongAnswer("forward", "no bias correction", "In the first steps, m and v are still close to their initial zeros.",
               {"m / (1 - 0.9 ** step)": "m", "v / (1 - 0.999 ** step)": "v"}),
-        WrongAnswer("forward", "ε below the root", "ε is added to the root.", {"(np.sqrt(vhat) + 1e-8)": "np.sqrt(vhat + 1e-4)"}),
+        WrongAnswer("forward", "ε inside the root", "ε is added to the root, not inside it.", {"(np.sqrt(vhat) + 1e-8)": "np.sqrt(vhat + 1e-4)"}),
         WrongAnswer("forward", "no square root", "v̂ is a mean of squares.", {"np.sqrt(vhat)": "vhat"}),
         WrongAnswer("forward", "the gradient not squared", "v averages g².", {"grad ** 2": "grad"}),
-        WrongAnswer("forward", "β₁ and β₂ exchanged", "m forgets fast (0.9), v slowly (0.999).",
+        WrongAnswer("forward", "β₁ and β₂ swapped", "m decays fast (0.9), v slowly (0.999).",
               {"0.9 * m + 0.1 * grad": "0.999 * m + 0.001 * grad"}),
-        WrongAnswer("forward", "corrected averages returned", "The next step goes on from the uncorrected m and v.",
+        WrongAnswer("forward", "corrected averages returned", "The next step needs the uncorrected m and v.",
               {"return param, m, v": "return param, mhat, vhat"}),
         WrongAnswer("mutates", "the average updated in place", "*= changes the caller's m.",
               {"    m = 0.9 * m + 0.1 * grad": "    m *= 0.9\n    m += 0.1 * grad"}),
@@ -99,10 +99,10 @@ ADAM = Exercise(
 def adamw(param, grad, m, v, step, lr, weight_decay):
     """A step of AdamW.
 
-        θ ← θ − lr λ θ, and then a step of Adam with g alone
+        θ ← θ − lr λ θ, then a step of Adam with g only
 
-    as in the exercise before, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.    weight_decay λ a number.
-    Returns the new param, m and v; the old stay as they are.
+    as in the exercise adam, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.    weight_decay λ a number.
+    Returns the new param, m and v. The old arrays stay unchanged.
     """
     m = 0.9 * m + 0.1 * grad
     v = 0.999 * v + 0.001 * grad ** 2
@@ -119,18 +119,18 @@ ADAMW = Exercise(
     inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1, 0.5),
     question="g = m = v = 0, θ = 2, lr = 0.1, λ = 0.5. What is the new θ?",
     answer=lambda f: f(np.array(2.0), 0.0, 0.0, 0.0, 1, 0.1, 0.5)[0],
-    hints=("Adam, and one term more.", "The decay is decoupled: it does not pass through m and v."),
+    hints=("Adam with one more term.", "The decay is decoupled: it does not pass through m and v."),
     wrong=(
         WrongAnswer("forward", "L2 in the gradient",
-              "That is Adam with L2: there λ is divided by √v̂ too. The decay stands apart.",
+              "This is Adam with an L2 penalty, which divides λ by √v̂ too. AdamW decouples the decay.",
               {"    m = 0.9 * m + 0.1 * grad\n": "    grad = grad + weight_decay * param\n    m = 0.9 * m + 0.1 * grad\n",
                " - lr * weight_decay * param": ""}),
         WrongAnswer("forward", "no decay", "θ shrinks by lr λ θ in each step.", {" - lr * weight_decay * param": ""}),
         WrongAnswer("forward", "the decay without lr", "The decay is scaled with lr.",
               {"lr * weight_decay * param": "weight_decay * param"}),
-        WrongAnswer("forward", "growth", "Decay makes weights smaller.", {"- lr * weight_decay": "+ lr * weight_decay"}),
+        WrongAnswer("forward", "the wrong sign of the decay", "Decay makes weights smaller.", {"- lr * weight_decay": "+ lr * weight_decay"}),
         WrongAnswer("forward", "no bias correction of v", "v̂ = v/(1 − β₂ᵗ).", {"v / (1 - 0.999 ** step)": "v"}),
-        WrongAnswer("forward", "decay after the step", "The decay takes its share of the old θ.",
+        WrongAnswer("forward", "decay after the step", "The decay uses the old θ.",
               {"param - lr * weight_decay * param - lr * mhat / (np.sqrt(vhat) + 1e-8)":
                "(param - lr * mhat / (np.sqrt(vhat) + 1e-8)) * (1 - lr * weight_decay)"}),
     ))

@@ -1,4 +1,4 @@
-"""Positions, residual paths, a whole block, tied weights, and decoding with a cache."""
+"""Positions, residual paths, a complete block, tied weights, and decoding with a cache."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ SINUSOIDAL = Exercise(
     inputs=lambda rng, T=5, half=3: (T, 2 * half),
     question="What is the sum of the first row (t = 0) of a table with C = 6?",
     answer=lambda f: f(2, 6)[0].sum(),
-    hints=("First the angles: a table (T, C/2).",
+    hints=("First compute the angles: a table (T, C/2).",
            "Sines go into the even columns, cosines into the odd ones: slices with a step of 2."),
     wrong=(
-        WrongAnswer("forward", "halves in place of alternating columns", "Even columns are sines, odd ones cosines.",
+        WrongAnswer("forward", "halves in place of alternating columns", "Even columns have sines, odd columns cosines.",
               {"table[:, 0::2]": "table[:, :C // 2]", "table[:, 1::2]": "table[:, C // 2:]"}),
-        WrongAnswer("forward", "sines and cosines exchanged", "At t = 0 the even columns are 0.",
+        WrongAnswer("forward", "sines and cosines swapped", "At t = 0 the even columns are 0.",
               {"= np.sin(angle)": "= np.cos(angle)", "= np.cos(angle)": "= np.sin(angle)"}),
-        WrongAnswer("forward", "the exponent i/C", "The exponent is 2i/C: it goes up to nearly 1.",
+        WrongAnswer("forward", "the exponent i/C", "The exponent is 2i/C, which is almost 1 for the last pair.",
               {"np.arange(0, C, 2) / C": "np.arange(C // 2) / C"}),
-        WrongAnswer("forward", "multiplied in place of divided", "Later features turn more slowly.",
+        WrongAnswer("forward", "multiplied in place of divided", "Later features oscillate more slowly.",
               {"[:, None] / 10000": "[:, None] * 10000.0"}),
         WrongAnswer("forward", "counted from 1", "The first time is t = 0.", {"np.arange(T)": "np.arange(1, T + 1)"}),
     ))
 
 
 def rope(x, cos, sin):
-    """Rotary positions: each pair of features is turned by an angle.
+    """Rotary positions: each pair of features is rotated by an angle.
 
         y₁ = x₁ cos − x₂ sin,   y₂ = x₂ cos + x₁ sin,   x₁ and x₂ the two halves of x's features
 
@@ -71,25 +71,25 @@ ROPE = Exercise(
     question="The sum of the squares of a row of dy is 7. What is it in the same row of dx?",
     answer=lambda f: np.square(f(np.ones((1, 2)), np.cos([[0.3]]), np.sin([[0.3]]))[1](np.array([[2.0, np.sqrt(3)]]))).sum(),
     hints=("x₁ is used in both halves of y, and so is x₂.",
-           "A rotation is undone by turning back: which of cos and sin changes its sign with the angle?"),
+           "The opposite angle undoes a rotation. Which of cos and sin changes its sign with the angle?"),
     wrong=(
-        WrongAnswer("rotation", "turned forward again", "The way back turns by the opposite angle.",
+        WrongAnswer("rotation", "rotated forward again", "The backward pass rotates by the opposite angle.",
               {"dy1 * cos + dy2 * sin, dy2 * cos - dy1 * sin": "dy1 * cos - dy2 * sin, dy2 * cos + dy1 * sin"}),
-        WrongAnswer("rotation", "pairs of neighbours", "Pairs are i and i + D/2 here.",
+        WrongAnswer("rotation", "pairs of adjacent features", "Here the pairs are i and i + D/2.",
               {"dy1, dy2 = dy[:, :half], dy[:, half:]": "dy1, dy2 = dy[:, 0::2], dy[:, 1::2]"}),
-        WrongAnswer("lost-path/rotation", "only the cosines", "x₁ is in y₂ as well.",
+        WrongAnswer("lost-path/rotation", "only the cosines", "y₂ depends on x₁ as well.",
               {"dy1 * cos + dy2 * sin, dy2 * cos - dy1 * sin": "dy1 * cos, dy2 * cos"}),
-        WrongAnswer("rotation", "not turned at all", "x was turned on the way forward.",
+        WrongAnswer("rotation", "not rotated at all", "The forward pass rotates x, so rotate dy back.",
               {"np.concatenate([dy1 * cos + dy2 * sin, dy2 * cos - dy1 * sin], axis=1)": "dy.copy()"}),
-        WrongAnswer("rotation/sign", "both signs plus", "Of the two sines one has a minus.",
+        WrongAnswer("rotation/sign", "both signs plus", "One of the two sine terms has a minus sign.",
               {"dy2 * cos - dy1 * sin": "dy2 * cos + dy1 * sin"}),
-        WrongAnswer("permuted/rotation", "the halves exchanged", "The first half of dx belongs to x₁.",
+        WrongAnswer("permuted/rotation", "the halves swapped", "The first half of dx belongs to x₁.",
               {"[dy1 * cos + dy2 * sin, dy2 * cos - dy1 * sin]": "[dy2 * cos - dy1 * sin, dy1 * cos + dy2 * sin]"}),
     ))
 
 
 def residual(x, weight, W):
-    """A residual branch with a norm before it.
+    """A residual branch with a layer norm before it.
 
         y = x + n Wᵀ,   n = layer norm of x's rows with γ
 
@@ -113,24 +113,24 @@ RESIDUAL = Exercise(
     inputs=lambda rng, N=5, C=3: (rng.normal(size=(N, C)), rng.normal(size=C), rng.normal(size=(C, C))),
     question="W is 0, so the branch adds nothing, and dy is all ones. What is each entry of dx?",
     answer=lambda f: f(np.eye(3), np.ones(3), np.zeros((3, 3)))[1](np.ones((3, 3)))[0][0, 0],
-    hints=("x is used twice: on the straight path and in the branch.",
-           "Back through the branch: W first, then the norm's own vjp."),
+    hints=("x is used twice: on the direct path and in the branch.",
+           "In the branch, go back through W first, then call the vjp of the norm."),
     wrong=(
-        WrongAnswer("lost-path/overwrite", "the straight path forgotten",
-              "The +x hands dy back as it is: that is what a residual is for.", {"return dy + dx,": "return dx,"}),
-        WrongAnswer("lost-path/overwrite", "the branch forgotten", "x goes into the norm as well.",
+        WrongAnswer("lost-path/overwrite", "the direct path forgotten",
+              "The term +x passes dy on unchanged. That is the purpose of a residual path.", {"return dy + dx,": "return dx,"}),
+        WrongAnswer("lost-path/overwrite", "the branch forgotten", "The norm uses x as well.",
               {"return dy + dx,": "return dy.copy(),"}),
-        WrongAnswer("local-derivative", "the norm skipped", "Between x and W stands the norm.",
+        WrongAnswer("local-derivative", "the norm skipped", "The branch applies the norm to x.",
               {"return dy + dx,": "return dy + dn,"}),
-        WrongAnswer("operand", "Wᵀ for W", "W is square, so no shape warns you.", {"dn = dy @ W": "dn = dy @ W.T"}),
-        WrongAnswer("operand", "dW from x", "W was multiplied with the normed rows.", {"dy.T @ n": "dy.T @ x"}),
-        WrongAnswer("transpose", "dW transposed", "W is square, so no shape warns you.", {"dy.T @ n": "n.T @ dy"}),
-        WrongAnswer("missing-term", "the straight path twice", "Each path once.", {"return dy + dx,": "return 2 * dy + dx,"}),
+        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show the mistake. Write the indices.", {"dn = dy @ W": "dn = dy @ W.T"}),
+        WrongAnswer("operand", "dW from x", "W is multiplied by the normalized rows n.", {"dy.T @ n": "dy.T @ x"}),
+        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does not show the mistake. Write the indices.", {"dy.T @ n": "n.T @ dy"}),
+        WrongAnswer("missing-term", "the direct path twice", "Count each path once.", {"return dy + dx,": "return 2 * dy + dx,"}),
     ))
 
 
 def block(x, norm1, norm2, Wqkv, Wo, W1, W2):
-    """A Transformer block, with one head and causal.
+    """A Transformer block with one causal head.
 
         h = x + attention(norm(x)) Woᵀ,   y = h + relu(norm(h) W₁ᵀ) W₂ᵀ
 
@@ -172,28 +172,28 @@ BLOCK = Exercise(
     question="Wo and W2 are 0, and dy is all ones. What is each entry of dx?",
     answer=lambda f: f(np.eye(2), *map(np.ones, (2, 2, (6, 2))), np.zeros((2, 2)), np.ones((3, 2)), np.zeros((2, 3)))[1](
         np.ones((2, 2)))[0][0, 0],
-    hints=("Every line of the way forward has a vjp. Call them in the opposite order, handing each what the one after it "
-           "gave.",
-           "h and x are each used twice: once straight, once in a branch. dq, dk, dv go side by side into the vjp of qkv."),
+    hints=("Every line of the forward pass has a vjp. Call them in reverse order, and give each the gradient that the previous one "
+           "returned.",
+           "h and x are each used twice: directly and in a branch. Concatenate dq, dk, dv for the vjp of qkv."),
     wrong=(
-        WrongAnswer("lost-path/overwrite", "the second residual path lost", "y = h + …: dy goes to h directly as well.",
+        WrongAnswer("lost-path/overwrite", "the second residual path lost", "y = h + …, so dy is also a gradient of h.",
               {"dh = dh + dy ": "dh = dh "}),
-        WrongAnswer("lost-path/overwrite", "the first residual path lost", "h = x + …: dh goes to x directly as well.",
+        WrongAnswer("lost-path/overwrite", "the first residual path lost", "h = x + …, so dh is also a gradient of x.",
               {"return dx + dh,": "return dx,"}),
-        WrongAnswer("lost-path/overwrite", "dy for dh on the first residual path", "What arrives at h is more than dy.",
+        WrongAnswer("lost-path/overwrite", "dy in place of dh on the first residual path", "The gradient of h has more terms than dy.",
               {"return dx + dh,": "return dx + dy,"}),
-        WrongAnswer("permuted/gate-order", "queries, keys and values in another order", "The order is the one of the split.",
+        WrongAnswer("permuted/gate-order", "queries, keys and values in another order", "Use the order of the split.",
               {"[dq, dk, dv]": "[dk, dq, dv]"}),
-        WrongAnswer("mask/local-derivative", "the ReLU skipped", "Between W1 and W2 stands a ReLU.",
+        WrongAnswer("mask/local-derivative", "the ReLU skipped", "The ReLU is between W1 and W2.",
               {"df1 = vjp_r(dr)": "df1 = dr"}),
-        WrongAnswer("swapped", "the norms' weights exchanged", "The order is that of the arguments.",
+        WrongAnswer("swapped", "the weights of the norms swapped", "Use the order of the arguments.",
               {"dx + dh, dnorm1, dnorm2": "dx + dh, dnorm2, dnorm1"}),
-        WrongAnswer("missing", "no gradient for Wqkv", "Its vjp has given you one.", {"dnorm2, dWqkv,": "dnorm2, None,"}),
+        WrongAnswer("missing", "no gradient for Wqkv", "vjp_qkv returns it.", {"dnorm2, dWqkv,": "dnorm2, None,"}),
     ))
 
 
 def tied(indices, W):
-    """Tied weights: one table for reading tokens and for scoring them.
+    """Tied weights: one table for the embedding and the output layer.
 
         h = tanh W[indices],   logits = h Wᵀ
 
@@ -216,26 +216,26 @@ TIED = Exercise(
     inputs=lambda rng, N=7, V=5, C=3: (np.append(rng.integers(V - 1, size=N - 1), 0), rng.normal(size=(V, C))),
     question="The table has 5 rows, indices are [1, 3, 1], dlogits has no zero. How many rows of dW are not zero?",
     answer=lambda f: np.count_nonzero(f(np.array([1, 3, 1]), np.eye(5))[1](np.ones((3, 5))).any(axis=1)),
-    hints=("One array, two uses: as an output layer and as a table. Write the gradient of each use, then add them.",
-           "The output layer gives dlogitsᵀ h. The table's part goes through tanh and may meet repeated indices."),
+    hints=("W has two uses: the output layer and the embedding. Write the gradient of each use, then add them.",
+           "The output layer gives dlogitsᵀ h. The gradient of the embedding goes through the tanh, and indices may repeat."),
     wrong=(
-        WrongAnswer("overwrite/lost-path", "the table's part forgotten", "W is read at the input as well.",
+        WrongAnswer("overwrite/lost-path", "the embedding's part forgotten", "The embedding uses W as well.",
               {"        np.add.at(dW, indices, dh * (1 - h ** 2))\n": ""}),
-        WrongAnswer("overwrite/lost-path", "the output layer's part forgotten", "W scores the classes as well.",
+        WrongAnswer("overwrite/lost-path", "the output layer's part forgotten", "The output layer uses W as well.",
               {"dW = dlogits.T @ h": "dW = np.zeros_like(W)"}),
-        WrongAnswer("duplicate-index", "repeated indices written once", "+= at repeated places keeps the last one only.",
+        WrongAnswer("duplicate-index", "repeated indices counted once", "With repeated indices, += keeps only the last gradient.",
               {"np.add.at(dW, indices, dh * (1 - h ** 2))": "dW[indices] += dh * (1 - h ** 2)"}),
-        WrongAnswer("overwrite/duplicate-index", "= in place of +=", "The second use wipes out the first.",
+        WrongAnswer("overwrite/duplicate-index", "= in place of +=", "The second use overwrites the first.",
               {"np.add.at(dW, indices, dh * (1 - h ** 2))": "dW[indices] = dh * (1 - h ** 2)"}),
-        WrongAnswer("local-derivative", "the tanh skipped", "Between the table and h stands a tanh.", {"dh * (1 - h ** 2)": "dh"}),
-        WrongAnswer("factor", "the mean of both uses", "Uses are added.", {"return dW": "return dW / 2"}),
+        WrongAnswer("local-derivative", "the tanh skipped", "h is the tanh of the embedding.", {"dh * (1 - h ** 2)": "dh"}),
+        WrongAnswer("factor", "the mean of both uses", "The gradients of the uses add up.", {"return dW": "return dW / 2"}),
     ))
 
 
 def residual_attention(h):
-    """Self-attention without weights or scale, the input added.
+    """Self-attention without weights or scale, plus its input.
 
-    This is the form in which the articles write it:
+    The articles use this form:
 
         y = h + softmax(h hᵀ) h
 
@@ -261,30 +261,30 @@ RESIDUAL_ATTENTION = Exercise(
     inputs=lambda rng, T=5, C=3: (rng.normal(size=(T, C)) / 2,),
     question="There is a single row (T = 1), and dy is all ones. What is each entry of dh?",
     answer=lambda f: f(np.array([[0.3, -0.5]]))[1](np.ones((1, 2)))[0, 0],
-    hints=("h is used four times: added, as query, as key and as value. Each use gives a gradient of h's shape.",
-           "Call the head's three gradients dquery, dkey, dvalue, as with q, k and v apart; then add all four."),
+    hints=("h is used four times: in the sum, as query, as key and as value. Each use gives a gradient of the shape of h.",
+           "Compute the gradients dquery, dkey and dvalue as if q, k and v were different; then add all four."),
     wrong=(
-        WrongAnswer("overwrite/lost-path", "the values' use forgotten", "The weights multiply h too.",
+        WrongAnswer("overwrite/lost-path", "the use as value forgotten", "The attention weights multiply h as well.",
               {" + dkey + dvalue": " + dkey"}),
-        WrongAnswer("overwrite/lost-path", "the keys' use forgotten", "hᵀ is h as well.", {" + dkey + dvalue": " + dvalue"}),
-        WrongAnswer("overwrite/lost-path", "the added h forgotten", "In y = h + … the first h hands dy on as it is.",
+        WrongAnswer("overwrite/lost-path", "the use as key forgotten", "hᵀ in the scores depends on h as well.", {" + dkey + dvalue": " + dvalue"}),
+        WrongAnswer("overwrite/lost-path", "the residual path forgotten", "In y = h + …, the first h gets dy unchanged.",
               {"return dy + dquery": "return dquery"}),
-        WrongAnswer("overwrite/lost-path", "the softmax held constant", "P is made of h.",
+        WrongAnswer("overwrite/lost-path", "the softmax treated as a constant", "P depends on h.",
               {"dy + dquery + dkey + dvalue": "dy + dvalue"}),
-        WrongAnswer("operand", "P for Pᵀ", "The values' gradient sums over the rows of P.", {"P.T @ dy": "P @ dy"}),
-        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten", "Weights of a row share one sum.",
+        WrongAnswer("operand", "P in place of Pᵀ", "The gradient of the values sums over the rows of P.", {"P.T @ dy": "P @ dy"}),
+        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten", "The weights of a row share one sum.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
-        WrongAnswer("operand", "the keys' gradient taken for the queries' again", "h hᵀ is symmetric, dS is not.",
+        WrongAnswer("operand", "the gradient of the queries in place of that of the keys", "h hᵀ is symmetric, but dS is not.",
               {"dkey = dS.T @ h": "dkey = dS @ h"}),
     ))
 
 
 def cached_attention(q, k, v, past_k, past_v):
-    """Attention with a cache of keys and values, one new token at a time.
+    """Attention with a key–value cache, one new token at a time.
 
         K = [past_k; k],   V = [past_v; v],   o = softmax(q Kᵀ / √D) V
 
-    q, k, v (1, D), those of the new token    past_k, past_v (T, D), T may be 0.
+    q, k, v (1, D) of the new token    past_k, past_v (T, D), T may be 0.
     Returns o (1, D), K and V (T + 1, D), for the next token.
     """
     K = np.concatenate([past_k, k])
@@ -302,19 +302,19 @@ CACHED_ATTENTION = Exercise(
            "scores of -2000": lambda rng: (np.array([[100.0, 0, 0]]), np.array([[-40.0, 0, 0]]), np.ones((1, 3)),
                                            np.array([[-40.01, 1, 1]]), np.eye(3)[:1])},
     inputs=lambda rng, T=5, D=3: tuple(rng.normal(size=(n, D)) for n in (1, 1, 1, T, T)),
-    question="The past is empty (T = 0). Which weight, in percent, does the new token give itself?",
+    question="The past is empty (T = 0). What is the new token's attention weight on itself, in percent?",
     answer=lambda f: np.round(100 * f(*map(np.ones, ((1, 2), (1, 2), (1, 2), (0, 2), (0, 2))))[0][0, 0], 6),
-    hints=("The result must be the last row of causal attention over all tokens.",
-           "Join first, then attend: the new token sees itself. It needs no mask: nothing after it is there."),
+    hints=("The result must equal the last row of causal attention over all tokens.",
+           "Concatenate first, then attend: the new token also attends to itself. No mask is needed, because no later token exists."),
     wrong=(
-        WrongAnswer("forward", "the new token does not see itself", "Join before you attend.",
+        WrongAnswer("forward", "no attention of the new token to itself", "Concatenate before you attend.",
               {"q @ K.T": "q @ np.concatenate([past_k, k * 0]).T"}),
-        WrongAnswer("forward", "the new token put first", "Later tokens stand later in the cache.",
+        WrongAnswer("forward", "the new token put first", "Later tokens come later in the cache.",
               {"[past_k, k]": "[k, past_k]", "[past_v, v]": "[v, past_v]"}),
         WrongAnswer("forward", "the scale forgotten", "Scores are divided by √D.", {" / np.sqrt(q.shape[1])": ""}),
-        WrongAnswer("forward", "the old cache returned", "The next token needs this one's key and value as well.",
+        WrongAnswer("forward", "the old cache returned", "The next token needs the key and the value of this token as well.",
               {"return P @ V, K, V": "return P @ V, past_k, past_v"}),
-        WrongAnswer("forward", "keys used as values", "Scores come from keys, the result from values.",
+        WrongAnswer("forward", "keys used as values", "The scores use the keys, the result uses the values.",
               {"return P @ V, K, V": "return P @ K, K, V"}),
         WrongAnswer("forward", "the cache in the wrong order", "The order is o, K, V.",
               {"return P @ V, K, V": "return P @ V, V, K"}),
