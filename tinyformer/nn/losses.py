@@ -66,8 +66,7 @@ class MSELoss(_Loss):
 
     def forward(self, x: TensorLike, target: TensorLike) -> Tensor:
         """The loss, a single number, or one for each entry without a reduction."""
-        x = as_input(self, x)
-        return F.mse_loss(x, as_input(self, target, x, "target"), reduction=self.reduction)
+        return F.mse_loss(as_input(self, x), target, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_Loss):
@@ -78,5 +77,4 @@ class BCEWithLogitsLoss(_Loss):
 
     def forward(self, x: TensorLike, target: TensorLike) -> Tensor:
         """The loss, a single number, or one for each entry without a reduction."""
-        x = as_input(self, x)
-        return F.binary_cross_entropy_with_logits(x, as_input(self, target, x, "target"), reduction=self.reduction)
+        return F.binary_cross_entropy_with_logits(as_input(self, x), target, reduction=self.reduction)

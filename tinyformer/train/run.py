@@ -112,7 +112,9 @@ def _optimizer(model, settings):
         parameter.requires_grad = False
     modules = [module for _, module in model.named_modules()]
     hidden = [module.weight for module in modules if isinstance(module, Linear)]
-    hidden += [module.in_proj_weight for module in modules if isinstance(module, MultiheadAttention)]
+    for module in modules:
+        if isinstance(module, MultiheadAttention):
+            hidden += module.input_weights()
     return OPTIMIZERS[settings.optimizer].from_recipe(model.parameters(), settings, hidden, levels)
 
 
