@@ -161,11 +161,11 @@ def test_configs(changes, message):
     (dict(attention_bias=True), "attention_bias is True"),
     (dict(use_sliding_window=True), "use_sliding_window is True"),
     (dict(rope_scaling={"type": "yarn", "factor": 4.0}), "rope_type is 'yarn', .*; expected 'default' or 'llama3'"),
-    (dict(rope_scaling={"rope_type": "llama3", "factor": 4.0}), "it does not say 'low_freq_factor'"),
+    (dict(rope_scaling={"rope_type": "llama3", "factor": 4.0}), "it has no field 'low_freq_factor'"),
     (dict(rope_scaling=3), "config.json: rope_scaling is 3, expected an object"),
     (dict(rope_parameters=[1]), r"config.json: rope_parameters is \[1\], expected an object"),
     (dict(rms_norm_eps="small"), "config.json: "),
-    (dict(hidden_size=None), "it does not say 'hidden_size'"),
+    (dict(hidden_size=None), "it has no field 'hidden_size'"),
     (dict(num_key_value_heads=1), r"model.safetensors: does not fit .*k_proj.weight has shape \(8, 16\), expected \(4, 16\)"),
 ))
 def test_folders(tmp_path, changes, message):

@@ -1,4 +1,4 @@
-"""What stands on BERT: the two heads that it is pre-trained with, and a classifier.
+"""Models on BERT: the two heads of pre-training, and a classifier.
 
 Source: Devlin et al. (2019), sections 3.1 and 3.2.
 """
@@ -7,76 +7,86 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import nn, ops
 from ..interop.fields import require
-from .bert import Bert, BertConfig, PublishedBert, initialise
+from .bert import Bert, BertConfig, PublishedBert, initialize
 from .classifier import Classifier
 from .config_checks import check_integers
 from .pretrained import Absent
 from .registry import register
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..autograd import Tensor
+    from ..typing import Array
+
 __all__ = ["BertClassifier", "BertClassifierConfig", "BertForPreTraining"]
 
-UNMASKED = -100                                             # the label of a token that is not asked for
+UNMASKED = -100                                             # the label of a token that is not to be predicted
 
 
 class Pairs(NamedTuple):
-    """Two texts a row, behind each other: ids, mask and types (B, T), as ``Bert`` takes them."""
+    """Two texts in each row, one after the other: ids, mask and types (B, T), the arguments of ``Bert``."""
 
-    ids: object
-    mask: object
-    types: object
+    ids: Array
+    mask: Array
+    types: Array
 
     @property
-    def size(self):
-        """Tokens, [PAD] among them."""
+    def size(self) -> int:
+        """The number of tokens, [PAD] included."""
         return self.ids.size
 
 
 class Predictions(nn.Module):
     """The head for masked words: logits = norm(GELU(W x + b)) · word embeddingsᵀ + bias."""
 
-    def __init__(self, config):
+    def __init__(self, config: BertConfig) -> None:
         self.bias = nn.Parameter(np.zeros(config.vocab_size, np.float32))
         self.transform = nn.Module()
         self.transform.dense = nn.Linear(config.n_embd, config.n_embd)
         self.transform.LayerNorm = nn.LayerNorm(config.n_embd, config.eps)
 
-    def forward(self, x, words):
+    def forward(self, x: Tensor, words: Tensor) -> Tensor:
+        """x (…, C), words (V, C) → (…, V)."""
         return ops.linear(self.transform.LayerNorm(ops.gelu(self.transform.dense(x))), words, self.bias)
 
 
 @register
 class BertForPreTraining(PublishedBert):
-    """``masked, following = model(ids, mask, types)``: logits of the words (B, T, V), and of the second text being another
-    one (B, 2): class 0 says that it follows the first, class 1 that it does not.
+    """``masked, following = model(ids, mask, types)``: logits of the words (B, T, V), and of the pairs of texts (B, 2).
 
-    A head that the weights were published without gives None; ``loss`` and ``words`` then say what is missing.
+    Class 0 of a pair means that the second text follows the first, class 1 that it does not. A head that the published file
+    lacks gives None; ``loss`` and ``words`` then raise a ValueError that names it.
     """
 
     architecture, task = "bert-pretraining", "masked"
     published_as = "BertForPreTraining", "BertForMaskedLM", "BertLMHeadModel", "BertForNextSentencePrediction"
     parts = {"bert.pooler": "pooler", "cls.predictions": "head for masked words", "cls.seq_relationship": "head for pairs of texts"}
+    config: BertConfig
 
-    def __init__(self, config):
+    def __init__(self, config: BertConfig) -> None:
         self.config = config
         self.bert = Bert(config)
         self.cls = nn.Module()
         self.cls.predictions = Predictions(config)
         self.cls.seq_relationship = nn.Linear(config.n_embd, 2)
-        initialise(self.cls)
+        initialize(self.cls)
 
-    def forward(self, ids, mask=None, types=None):
+    def forward(self, ids: ArrayLike, mask: ArrayLike | None = None,
+                types: ArrayLike | None = None) -> tuple[Tensor | None, Tensor | None]:
+        """(logits of the words (B, T, V), logits of the pairs (B, 2))."""
         hidden, pooled = self.bert(ids, mask, types)
         masked = None if isinstance(self.cls.predictions, Absent) else self._masked(hidden)
         return masked, None if isinstance(self.cls.seq_relationship, Absent) else self.cls.seq_relationship(pooled)
 
-    def words(self, ids, mask=None, types=None):
-        """The logits of the words alone (B, T, V)."""
+    def words(self, ids: ArrayLike, mask: ArrayLike | None = None, types: ArrayLike | None = None) -> Tensor:
+        """Only the logits of the words (B, T, V)."""
         return self._masked(self.bert(ids, mask, types)[0])
 
     def _masked(self, hidden):
@@ -87,16 +97,16 @@ class BertForPreTraining(PublishedBert):
             raise ValueError("these are weights of a BERT without heads for masked words and pairs")
         return super()._fitted(state, file)
 
-    def asked(self, pairs, labels):
-        """(logits of the words that are asked for (N, V), those of the pairs (B, 2)); the head sees these N places alone.
+    def asked(self, pairs: Pairs, labels: Array) -> tuple[Tensor, Tensor]:
+        """(logits of the N words to predict (N, V), logits of the pairs (B, 2)). The head runs at these N positions only.
 
-        labels      (B, T), −100 at words that are not asked for
+        labels      (B, T), −100 at words that are not to be predicted
         """
         hidden, pooled = self.bert(*pairs)
         return self._masked(hidden[labels != UNMASKED]), self.cls.seq_relationship(pooled)
 
-    def loss(self, pairs, targets):
-        """Mean cross-entropy in nats of the masked words, plus that of the pairs.   targets: (labels (B, T), classes (B,))."""
+    def loss(self, pairs: Pairs, targets: tuple[Array, Array]) -> Tensor:
+        """The mean cross-entropy in nats of the masked words, plus that of the pairs. targets: (labels (B, T), classes (B,))."""
         labels, classes = targets
         words, following = self.asked(pairs, labels)
         return ops.cross_entropy(words, labels[labels != UNMASKED]) + ops.cross_entropy(following, classes)
@@ -108,7 +118,7 @@ class BertClassifierConfig(BertConfig):
 
     n_classes: int = 2
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         check_integers(self, "n_classes")
 
@@ -118,33 +128,37 @@ class BertClassifier(PublishedBert, Classifier):
     """``logits = model(ids)``: pooled output, dropout, linear. ids integers (B, T), mask as ``Bert`` has it, logits (B, K)."""
 
     architecture, Config, published_as = "bert-classifier", BertClassifierConfig, ("BertForSequenceClassification",)
+    config: BertClassifierConfig
 
-    def __init__(self, config):
+    def __init__(self, config: BertClassifierConfig) -> None:
         self.config = config
         self.bert = Bert(config)
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.n_embd, config.n_classes)
-        initialise(self.classifier)
+        initialize(self.classifier)
 
     @property
-    def embedding(self):
-        """The table of words."""
+    def embedding(self) -> nn.Embedding:
+        """The table of word vectors."""
         return self.bert.embeddings.word_embeddings
 
-    def forward(self, ids, mask=None):
+    def forward(self, ids: ArrayLike, mask: ArrayLike | None = None) -> Tensor:
+        """The logits (B, K)."""
         return self.classifier(self.dropout(self.bert(ids, mask)[1]))
 
-    def read(self, vectors, mask):
+    def read(self, vectors: Tensor, mask: Array) -> Tensor:
+        """The logits (B, K) of word vectors (B, T, C)."""
         _, pooled = self.bert.read(vectors, mask, np.zeros(mask.shape, int))
         return self.classifier(self.dropout(pooled))
 
-    def levels(self):
-        """Its parameters from the top down: the classifier and pooler, each layer, the embeddings."""
+    def levels(self) -> list[list[nn.Parameter]]:
+        """The parameters from the top down: classifier and pooler, each layer, the embeddings."""
         below = [[*layer.parameters()] for layer in reversed(self.bert.encoder.layer)]
         return [[*self.classifier.parameters(), *self.bert.pooler.parameters()], *below, [*self.bert.embeddings.parameters()]]
 
     @classmethod
-    def read_config(cls, values):
+    def read_config(cls, values: dict[str, Any]) -> BertClassifierConfig:
+        """As ``PublishedBert.read_config``, with the number of classes from num_labels or id2label."""
         config, names, count = super().read_config(values), values.get("id2label"), values.get("num_labels")
         if not isinstance(names, (dict, type(None))):
             raise ValueError(f"id2label is {names!r}, expected the classes' names by number")
@@ -153,5 +167,6 @@ class BertClassifier(PublishedBert, Classifier):
             count = len(names)
         return config if count is None else dataclasses.replace(config, n_classes=count)
 
-    def published_config(self):
+    def published_config(self) -> dict[str, Any]:
+        """As ``PublishedBert.published_config``, with the classes in id2label."""
         return {**super().published_config(), "id2label": {str(k): f"LABEL_{k}" for k in range(self.config.n_classes)}}

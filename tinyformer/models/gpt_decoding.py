@@ -1,8 +1,8 @@
 """The form of a GPT that generates: one kernel for each layer and new token.
 
-A generation reads one new position at a time. A ``Block`` composes that position of 18 operations, each so short that two
-thirds of a small model's time is Python's. ``kernels.block_step`` computes the whole layer in one call. The choice between
-the two is made once, when a generation begins: see ``for_decoding``.
+A generation reads one new position at a time. A ``Block`` takes 18 short operations for it, and two thirds of a small model's
+time is Python's. ``kernels.block_step`` computes the whole layer in one call. ``for_decoding`` chooses between the two once,
+when a generation begins.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ CALL = nn.Module.__call__
 
 
 class FusedBlock(Block):
-    """The layer ``block``, with its parameters, that reads a single new position by one kernel.
+    """The layer ``block``, on the same parameters, with one kernel for a single new position.
 
-    More than one position, a position without a cache and a recorded graph take the way of ``Block``.
+    Several positions, a call without a cache and a recorded graph go through ``Block.forward``.
     """
 
     def __init__(self, block: Block) -> None:
@@ -39,6 +39,7 @@ class FusedBlock(Block):
         self._weights = tuple(None if p is None else p.data for layer in layers for p in (layer.weight, layer.bias))
 
     def forward(self, x: Tensor, cache: KVCache | None = None) -> Tensor:
+        """x (B, T, C) → (B, T, C)."""
         if cache is None or x.shape[1] != 1 or is_recording():
             return super().forward(x, cache)
         B, _, C = x.shape

@@ -1,11 +1,12 @@
-"""Llama 3 and Qwen: the decoder-only Transformer as it came to be after GPT-2, wired as the published checkpoints say.
+"""Llama 3 and Qwen: the decoder-only Transformer after GPT-2, wired like the published checkpoints.
 
     x = token embedding
-    x = x + attention(norm(x));  x = x + down(silu(gate(norm(x))) ∘ up(norm(x)))            n_layer times
+    x = x + attention(norm(x));  x = x + down(silu(gate(norm(x))) ⊙ up(norm(x)))            n_layer times
     logits = head(norm(x))
 
-Against GPT-2: RMS norm for layer norm, positions as rotations of queries and keys, fewer heads of keys and values than of
-queries, SwiGLU for GELU, no biases. Qwen2 has biases on queries, keys and values; Qwen3 norms each head's queries and keys.
+The differences to GPT-2: RMS norm replaces layer norm, rotations of queries and keys replace position embeddings, SwiGLU
+replaces GELU, there are fewer heads of keys and values than of queries, and no biases. Qwen2 has biases on queries, keys and
+values. Qwen3 normalizes the queries and keys of each head.
 
 Source: Touvron et al. (2023); Grattafiori et al., "The Llama 3 herd of models" (2024); the technical reports of Qwen2.5 and
 Qwen3 (2024, 2025). Names are those of the checkpoints.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .. import nn, ops
 from ..interop.llama import LlamaLayout
@@ -24,6 +26,15 @@ from .config_checks import check_above_zero, check_flags, check_heads, check_int
 from .decoder import Decoder
 from .registry import register
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike
+
+    from ..autograd import Tensor
+    from ..generate import KVCache
+    from ..typing import Array
+
 __all__ = ["Llama", "LlamaConfig"]
 
 
@@ -32,10 +43,12 @@ class LlamaConfig:
     """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, G = n_kv_head, C = n_embd. The defaults are Llama 3 8B's.
 
     n_inner     width inside the MLP
-    head_dim    D; 0 is C/H
-    rope_…      θ, and how its frequencies are stretched; see ``ops.rotary_frequencies``
-    tied        the output uses the embedding's weight
-    qkv_bias    Qwen2's biases;   qk_norm  Qwen3's norms
+    head_dim    D, an even number; 0 is C/H
+    rope_…      base θ of the rotations, and how their frequencies are stretched; see ``ops.rotary_frequencies``
+    norm_eps    ε of the norms
+    tied        the output layer uses the embedding's weight
+    qkv_bias    Qwen2's biases
+    qk_norm     Qwen3's norms
     """
 
     vocab_size: int
@@ -56,7 +69,7 @@ class LlamaConfig:
     qkv_bias: bool = False          # biases in the projections of query, key and value, as in Qwen2
     qk_norm: bool = False           # norms of each head's queries and keys, as in Qwen3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original")
         check_integers(self, "head_dim", least=0)
         if self.head_dim == 0:
@@ -74,15 +87,15 @@ class LlamaConfig:
             raise ValueError(f"LlamaConfig: rope_low {self.rope_low} is not below rope_high {self.rope_high}")
 
     @property
-    def cache_width(self):
-        """Numbers that a ``KVCache`` keeps of each position: keys and values of all layers, 2 L G D."""
+    def cache_width(self) -> int:
+        """How many numbers a ``KVCache`` holds for each position: keys and values of all layers, 2 L G D."""
         return 2 * self.n_layer * self.n_kv_head * self.head_dim
 
 
 class Attention(nn.Module):
-    """H heads of queries over G heads of keys and values: H/G queries read the same ones."""
+    """H heads of queries over G heads of keys and values: H/G heads of queries share one head of keys and values."""
 
-    def __init__(self, c):
+    def __init__(self, c: LlamaConfig) -> None:
         self.head_dim = c.head_dim
         self.q_proj = nn.Linear(c.n_embd, c.n_head * c.head_dim, bias=c.qkv_bias)
         self.k_proj = nn.Linear(c.n_embd, c.n_kv_head * c.head_dim, bias=c.qkv_bias)
@@ -91,7 +104,8 @@ class Attention(nn.Module):
         self.q_norm = nn.RMSNorm(c.head_dim, c.norm_eps) if c.qk_norm else None
         self.k_norm = nn.RMSNorm(c.head_dim, c.norm_eps) if c.qk_norm else None
 
-    def forward(self, x, angles, cache=None):
+    def forward(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+        """x (B, T, C) → (B, T, C). ``angles``: see ``Llama.angles``; ``cache`` holds earlier keys and values."""
         B, T, _ = x.shape
         q, k, v = (linear(x).reshape(B, T, -1, self.head_dim) for linear in (self.q_proj, self.k_proj, self.v_proj))
         if self.q_norm is not None:
@@ -102,40 +116,43 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """SwiGLU: down(silu(gate(x)) ∘ up(x)).   Source: Shazeer (2020)."""
+    """SwiGLU: down(silu(gate(x)) ⊙ up(x)).   Source: Shazeer (2020)."""
 
-    def __init__(self, c):
+    def __init__(self, c: LlamaConfig) -> None:
         self.gate_proj = nn.Linear(c.n_embd, c.n_inner, bias=False)
         self.up_proj = nn.Linear(c.n_embd, c.n_inner, bias=False)
         self.down_proj = nn.Linear(c.n_inner, c.n_embd, bias=False)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, T, C) → (B, T, C)."""
         return self.down_proj(ops.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
 class Layer(nn.Module):
-    """Attention, then MLP, each behind a norm and added to what came in."""
+    """x ← x + attention(norm(x)), then x ← x + mlp(norm(x))."""
 
-    def __init__(self, c):
+    def __init__(self, c: LlamaConfig) -> None:
         self.input_layernorm = nn.RMSNorm(c.n_embd, c.norm_eps)
         self.self_attn = Attention(c)
         self.post_attention_layernorm = nn.RMSNorm(c.n_embd, c.norm_eps)
         self.mlp = MLP(c)
 
-    def forward(self, x, angles, cache=None):
+    def forward(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+        """x (B, T, C) → (B, T, C)."""
         x = x + self.self_attn(self.input_layernorm(x), angles, cache)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
 class Trunk(nn.Module):
-    """All but the output."""
+    """The network without the output layer."""
 
-    def __init__(self, c):
+    def __init__(self, c: LlamaConfig) -> None:
         self.embed_tokens = nn.Embedding(c.vocab_size, c.n_embd)
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.n_layer))
         self.norm = nn.RMSNorm(c.n_embd, c.norm_eps)
 
-    def forward(self, ids, angles, cache=None):
+    def forward(self, ids: ArrayLike, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+        """ids (B, T) → (B, T, C)."""
         x = self.embed_tokens(ids)                                                          # (B, T, C)
         for layer in self.layers:
             x = layer(x, angles, cache)
@@ -144,18 +161,19 @@ class Trunk(nn.Module):
 
 @register
 class Llama(LlamaLayout, Decoder):
-    """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number."""
+    """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is a scalar."""
 
     architecture, Config = "llama", LlamaConfig
+    config: LlamaConfig
 
-    def __init__(self, config):
+    def __init__(self, config: LlamaConfig) -> None:
         self.config = config
         self.model = Trunk(config)
         self.lm_head = None if config.tied else nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.initialise()
+        self.initialize()
 
-    def initialise(self):
-        """As GPT: matrices from N(0, 0.02²), the 2L that write into the residual stream from N(0, 0.02²/2L), biases 0."""
+    def initialize(self) -> None:
+        """Draw the matrices from N(0, 0.02²), the 2L that write into the residual stream from N(0, 0.02²/2L); biases are 0."""
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
                 residual = name.endswith(("o_proj.weight", "down_proj.weight"))
@@ -163,13 +181,17 @@ class Llama(LlamaLayout, Decoder):
             elif name.endswith("bias"):
                 init.zeros_(parameter)
 
-    def forward(self, ids, cache=None):
+    def forward(self, ids: ArrayLike, cache: KVCache | None = None) -> Tensor:
+        """The logits (B, T, V). With ``cache``, ``ids`` are the positions after those that the cache holds."""
         ids, past = self._checked(ids, cache)
         x = self.model(ids, self.angles(past, ids.shape[1]), cache)
         return ops.linear(x, self.model.embed_tokens.weight) if self.lm_head is None else self.lm_head(x)
 
-    def angles(self, past, T):
-        """cos and sin of positions past … past + T − 1, out of a table whose length is a power of two: few are ever made."""
+    def angles(self, past: int, T: int) -> dict[str, Array]:
+        """{"cos", "sin"} (T, D/2) of the positions past … past + T − 1, for ``ops.rotary``.
+
+        They are rows of a table whose length is a power of two, so few tables are ever computed.
+        """
         c, end = self.config, past + T
         cos, sin = ops.rotary_tables(1 << (end - 1).bit_length(), c.head_dim, c.rope_theta, self.model.norm.weight.dtype,
                                      factor=c.rope_factor, low=c.rope_low, high=c.rope_high, original=c.rope_original)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .. import nn, ops
 from ..nn import init
-from .config_checks import check_at_least_zero, check_flags, check_one_of, check_fractions, check_integers
+from .config_checks import check_at_least_zero, check_flags, check_fractions, check_integers, check_one_of
 from .pretrained import Pretrained
 from .registry import register
 

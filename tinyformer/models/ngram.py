@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..generate import generate
-from .config_checks import check_above_zero, check_one_of, check_integers
+from .config_checks import check_above_zero, check_integers, check_one_of
 from .ngram_counts import SHORT, UNSEEN, Counts, checked_ids, find
 from .ngram_smoothing import SMOOTHINGS, check_tables, tables
 from .pretrained import Pretrained

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import nn
-from .config_checks import check_one_of, check_fractions, check_integers
+from .config_checks import check_fractions, check_integers, check_one_of
 from .decoder import Decoder
 from .registry import register
 

@@ -19,7 +19,7 @@ from ..autograd import no_grad
 from ..generate import KVCache, beam_search
 from ..nn import init
 from ..text.pairs import BEGIN, END, PAD
-from .config_checks import check_flags, check_heads, check_fractions, check_integers, checked_block
+from .config_checks import check_flags, check_fractions, check_heads, check_integers, checked_block
 from .pretrained import Pretrained
 from .registry import register
 
