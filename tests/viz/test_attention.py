@@ -184,7 +184,7 @@ def test_one_map_many_maps(tmp_path, rng):
 
 
 def test_bad_pictures(tmp_path, rng):
-    with pytest.raises(ValueError, match=r"weights have shape \(5, 5\), expected \(layers, heads, 4, 4\) for 4 tokens"):
+    with pytest.raises(ValueError, match=r"weights have shape \(5, 5\), expected \(layers, heads, 4, 4\) for 4 queries and 4 keys"):
         draw_attention(np.ones((5, 5)), list("abcd"), tmp_path / "a.png")
     with pytest.raises(ValueError, match="expected a name that ends in .png"):
         draw_attention(np.ones((4, 4)), list("abcd"), tmp_path / "a.pdf")

@@ -1,9 +1,13 @@
-"""Pictures."""
+"""Pictures of training, attention, gradients, computation graphs and classifiers."""
 
 from .attention import AttentionMaps, draw_attention, rollout, watch_attention
+from .evaluation import draw_confusion_matrix, draw_evaluation
 from .gradients import draw_state_gradients, state_gradients
 from .graph import Graph, computation_graph
-from .losses import draw_losses, draw_runs
+from .ladder import draw_ladder
+from .losses import draw_losses, draw_runs, losses_figure
+from .sliders import explore
 
-__all__ = ["AttentionMaps", "Graph", "computation_graph", "draw_attention", "draw_losses", "draw_runs", "draw_state_gradients",
-           "rollout", "state_gradients", "watch_attention"]
+__all__ = ["AttentionMaps", "Graph", "computation_graph", "draw_attention", "draw_confusion_matrix", "draw_evaluation", "draw_ladder",
+           "draw_losses", "draw_runs", "draw_state_gradients", "explore", "losses_figure", "rollout", "state_gradients",
+           "watch_attention"]

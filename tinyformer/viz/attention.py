@@ -1,4 +1,4 @@
-"""Who looks at whom: the attention weights of a forward pass, watched, added up over the layers, and drawn.
+"""The attention weights of a forward pass: recorded, combined over the layers, and drawn.
 
 >>> with watch_attention(model) as maps:
 ...     model(ids)
@@ -8,34 +8,45 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ops.attention import watcher
-from .figure import new_figure, save_figure
+from .figure import label_axis, new_figure, save_figure
 from .fonts import labels
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..nn import Module
+
 PANEL, WIDEST = (1.9, 14.0), 34.0               # inches: of the smallest and the largest map, and of all maps in a line
-SMALLEST = 3.5                                  # points: below, no name of a token can be read
+SMALLEST = 3.5                                  # points: smaller names of tokens cannot be read
 
 
 class AttentionMaps(dict):
     """{name of an attention layer in the model: its weights (B, H, T, S)}, in the order in which the layers were called.
 
-    Query t looks at key s with weights[b, h, t, s]; each row sums to 1, or is 0 where a query may look nowhere.
+    weights[b, h, t, s] is the weight of key s for query t. Each row sums to 1, or is 0 where a query may attend to no key.
     """
 
-    def kinds(self):
-        """{name with * for numbers: [names]}: the layers of a stack are of one kind, such as ``h.*.attn``."""
+    def kinds(self) -> dict[str, list[str]]:
+        """{name with * for numbers: [names]}: the layers of a stack have one kind, such as ``h.*.attn``."""
         kinds = {}
         for name in self:
             kinds.setdefault(".".join("*" if part.isdigit() else part for part in name.split(".")), []).append(name)
         return kinds
 
-    def stacked(self, kind=None):
-        """The weights (L, B, H, T, S) of all layers of a ``kind``, which need not be named where there is but one."""
+    def stacked(self, kind: str | None = None) -> NDArray[Any]:
+        """The weights (L, B, H, T, S) of all layers of a ``kind``. None works if there is only one kind.
+
+        Raises ValueError for an unknown kind, and if no attention layer was called.
+        """
         kinds = self.kinds()
         if kind is None and len(kinds) == 1:
             kind, = kinds
@@ -46,17 +57,17 @@ class AttentionMaps(dict):
 
 
 @contextmanager
-def watch_attention(model):
-    """Within ``with watch_attention(model) as maps:`` every forward pass of ``model`` leaves its attention weights in ``maps``.
+def watch_attention(model: Module) -> Iterator[AttentionMaps]:
+    """Within ``with watch_attention(model) as maps:``, every forward pass of ``model`` records its attention weights in ``maps``.
 
-    They are computed beside what the model computes, which stays as it is, from the same queries, keys and masks, before
-    dropout. A layer that is called again, by another pass, replaces what it left.
+    The weights are computed from the model's own queries, keys and masks, before dropout. The output of the model does not change.
+    A layer that is called again replaces its weights.
     """
     maps, running, shadowed = AttentionMaps(), [], {}
 
     def see(weights):
-        if running:                                         # otherwise it is another model's
-            maps.pop(running[-1], None)                     # so that the order is that of the last pass
+        if running:                                         # otherwise the weights are another model's
+            maps.pop(running[-1], None)                     # so that the order is the order of the last pass
             maps[running[-1]] = weights.reshape(-1, *weights.shape[-3:]).copy()
 
     def named(name, forward):
@@ -71,7 +82,7 @@ def watch_attention(model):
     before = watcher.set(see)
     try:
         for name, module in model.named_modules():
-            if module not in shadowed:                      # one that stands at two places has its first name
+            if module not in shadowed:                      # a shared module keeps its first name
                 shadowed[module] = vars(module).get("forward")
                 module.forward = named(name, module.forward)
         yield maps
@@ -83,14 +94,15 @@ def watch_attention(model):
                 module.forward = forward
 
 
-def rollout(weights):
+def rollout(weights: ArrayLike) -> NDArray[np.float64]:
     """How much each output depends on each input through all layers: (…, T, T) from weights (L, …, H, T, T).
 
         A_l = ½ (mean over heads of P_l) + ½ I, each row divided by its sum
         R_l = A_l R_{l−1},  R_0 = I,  returns R_L
 
-    ½ I stands for the residual connection, which carries a token past the attention. A row sums to 1: where the output at t
-    comes from. What is between the layers (the values' matrices, the MLP) is not looked at.
+    ½ I is the residual connection, which carries a token past the attention. Row t sums to 1: the shares of the inputs in the
+    output at t. The method ignores everything between the layers (the matrices of the values, the MLP). Raises ValueError for
+    weights of another shape.
 
     Source: Abnar & Zuidema (2020), "Quantifying attention flow in transformers".
     """
@@ -104,22 +116,24 @@ def rollout(weights):
     return flow
 
 
-def draw_attention(weights, tokens, path, keys=None, titles=None, title="Attention: each row looks at the columns"):
+def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.PathLike[str], keys: Sequence[str] | None = None,
+                   titles: Sequence[str] | None = None, title: str = "Attention: each row attends to the columns") -> None:
     """Draw attention weights as maps with tokens on their axes, into the PNG file ``path``.
 
-    weights     (T, S), or (heads, T, S), or (layers, heads, T, S): a row of pictures a layer
-    tokens      the T tokens that look, from above to below
-    keys        the S tokens that are looked at, from left to right; those that look where it is None
-    titles      one for each map, in their order; otherwise they are numbered from 0
+    weights     (T, S), or (heads, T, S), or (layers, heads, T, S): a row of maps for each layer
+    tokens      the T tokens of the queries, from top to bottom
+    keys        the S tokens of the keys, from left to right; None: the same as ``tokens``
+    titles      one for each map, in their order; None: layers and heads are numbered from 0
 
-    The colour is the weight on a square-root scale, so that small ones are seen. Tokens of a script that no installed font
-    has are written as their code points, and the picture says so.
+    Each map has a cell for each query and key. Its color is the weight, from white (0) to blue (1), on a square-root scale that
+    makes small weights visible. Characters that no installed font has are written as code points, and the picture says so; tokens
+    are left out where they would be too small to read. Raises ValueError for weights that do not fit the tokens.
     """
     from matplotlib.colors import PowerNorm
     weights, keys = np.asarray(weights, np.float64), tokens if keys is None else keys
     if not 2 <= weights.ndim <= 4 or 0 in weights.shape or weights.shape[-2:] != (len(tokens), len(keys)):
         raise ValueError(f"draw_attention: weights have shape {weights.shape}, expected (layers, heads, {len(tokens)}, "
-                         f"{len(keys)}) for {len(tokens)} tokens that look at {len(keys)}, or without the first axis or two")
+                         f"{len(keys)}) for {len(tokens)} queries and {len(keys)} keys, or without the first axis or two")
     titles = titles or {2: [""], 3: [f"head {h}" for h in range(len(weights))],
                         4: [f"layer {l}, head {h}" for l, h in np.ndindex(weights.shape[:2])]}[weights.ndim]
     grid = weights.reshape(1, -1, *weights.shape[-2:]) if weights.ndim < 4 else weights
@@ -136,10 +150,10 @@ def draw_attention(weights, tokens, path, keys=None, titles=None, title="Attenti
         panel.tick_params(length=0, labelsize=min(size, 9))
         panel.set(xticks=[], yticks=[])
     if size >= SMALLEST:
-        for panel in panels[:, 0]:                          # the same tokens on all: they are named at the edges
-            _name(panel.yaxis, queries)
+        for panel in panels[:, 0]:                          # all maps have the same tokens: only the outer ones name them
+            label_axis(panel.yaxis, queries)
         for panel in panels[-1]:
-            _name(panel.xaxis, seen, turned=90)
+            label_axis(panel.xaxis, seen, turned=90)
     bar = figure.colorbar(image, ax=panels, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], fraction=0.7 / across, pad=0.15 / across,
                           shrink=min(1, 6 / down), aspect=20)
     bar.ax.tick_params(labelsize=8)
@@ -152,17 +166,6 @@ def draw_attention(weights, tokens, path, keys=None, titles=None, title="Attenti
 
 
 def _sizes(maps, length):
-    """The width of a map in inches where so many ``maps`` stand in a line, and the size of its tokens' names in points."""
+    """The width of a map in inches, if this number of ``maps`` is in a line, and the size of its tokens in points."""
     width = min(max(0.17 * length, PANEL[0]), PANEL[1], WIDEST / maps)
     return width, min(9.0, 0.8 * 72 * width / length)
-
-
-def _name(axis, drawn, turned=0):
-    """Write the tokens on an axis, those of several characters turned by so many degrees."""
-    axis.set_ticks(range(len(drawn)), [text for text, _ in drawn])
-    from matplotlib.font_manager import FontProperties
-    for tick, (text, font) in zip(axis.get_ticklabels(), drawn):
-        tick.set_parse_math(False)                          # a $ is a $
-        tick.set_rotation(turned if len(text) > 1 else 0)
-        if font is not None:
-            tick.set_fontproperties(FontProperties(fname=font, size=tick.get_fontsize()))

@@ -1,9 +1,10 @@
-"""Fonts for tokens of any script: matplotlib's own has no Chinese, and draws a box for what it lacks."""
+"""Fonts for tokens of any script: matplotlib's own font has no Chinese, and draws a box for a missing character."""
 
 from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 
 # Files of fonts with Chinese, Japanese and Korean, on Linux, macOS and Windows, best first.
 CJK = ("notosanscjk", "notosanssc", "notosanshans", "sourcehansans", "pingfang", "hiraginosansgb", "msyh", "deng", "wqy",
@@ -12,14 +13,15 @@ CJK = ("notosanscjk", "notosanssc", "notosanshans", "sourcehansans", "pingfang",
 SHOWN = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍"}
 
 
-def labels(tokens):
-    """([(text, font) to draw each token with], whether some are spelled as code points, which no font has).
+def labels(tokens: Iterable[str], mark_spaces: bool = True) -> tuple[list[tuple[str, str | None]], bool]:
+    """([(text, font) for each token], whether some tokens are written as code points because no font has them).
 
-    Spaces are made visible. A font is the path of its file, or None for matplotlib's own.
+    ``mark_spaces`` makes white space visible. A font is the path of its file, or None for matplotlib's own.
     """
     drawn = []
     for token in tokens:
-        text = "".join(SHOWN.get(character, character) for character in token) or "∅"
+        text = "".join(SHOWN.get(character, character) for character in token) if mark_spaces else token
+        text = text or "∅"
         font = next((font for font in (None, *_cjk_fonts()) if all(ord(c) in _characters(font) for c in text)), "")
         drawn.append((" ".join(f"U+{ord(c):04X}" for c in text), None) if font == "" else (text, font))
     return drawn, any(text.startswith("U+") and not token.startswith("U+") for (text, _), token in zip(drawn, tokens))
@@ -27,7 +29,7 @@ def labels(tokens):
 
 @functools.lru_cache(maxsize=None)
 def _characters(font):
-    """The code points that a font file has glyphs for; none where it cannot be read."""
+    """The code points that a font file has glyphs for; none if it cannot be read."""
     from matplotlib import font_manager
     from matplotlib.ft2font import FT2Font
     try:
@@ -38,7 +40,7 @@ def _characters(font):
 
 @functools.lru_cache(maxsize=None)
 def _cjk_fonts():
-    """Paths of the installed fonts of ``CJK``, best first; of one family the regular face."""
+    """Paths of the installed fonts of ``CJK``, best first; the regular face of each family comes first."""
     from matplotlib.font_manager import findSystemFonts
     found = []
     for path in sorted(findSystemFonts()):

@@ -1,4 +1,4 @@
-"""Computation graphs as SVG: a box for each operation, inputs at the top, shapes on the way. No Graphviz.
+"""Computation graphs as SVG: a box for each operation, inputs at the top, shapes at the arrows. Graphviz is not needed.
 
 >>> computation_graph(model.loss(ids, targets), model)            # in a notebook: the picture
 >>> computation_graph(loss).save("graph.svg")
@@ -6,44 +6,53 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..autograd import Tensor, topological_order
 from ..files import replace_file
 from ..nn.module import Parameter
 
-LINE, LETTER, GAP_X, GAP_Y = 14, 6.2, 26, 38               # height of a line, width of a letter, room between boxes, in pixels
-RED, BLUE, GREY, INK = "#D55E00", "#0072B2", "#f2f2f2", "#222"
+if TYPE_CHECKING:
+    from ..autograd import Node
+    from ..nn import Module
+
+LINE, LETTER, GAP_X, GAP_Y = 14, 6.2, 26, 38               # height of a line, width of a letter, space between boxes, in pixels
+RED, BLUE, GRAY, INK = "#D55E00", "#0072B2", "#f2f2f2", "#222"
 
 
 class Graph:
-    """A picture of a graph: ``svg`` is its text; notebooks show it."""
+    """A picture of a graph, which notebooks show. ``svg`` is its text, and so is ``str(graph)``."""
 
-    def __init__(self, svg):
+    def __init__(self, svg: str) -> None:
         self.svg = svg
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.svg
 
-    def _repr_svg_(self):
+    def _repr_svg_(self) -> str:
         return self.svg
 
-    def save(self, path):
-        """Write the picture into the SVG file ``path``, whole or not at all."""
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture into the SVG file ``path``, whole or not at all. Raises ValueError if the name does not end in .svg."""
         if Path(path).suffix.lower() != ".svg":
             raise ValueError(f"{path}: a graph is an SVG file, expected a name that ends in .svg")
         replace_file(path, self.svg)
 
 
-def computation_graph(loss, model=None, marked=()):
-    """The operations that ``loss`` was computed by, as a ``Graph``, from the inputs down to the loss.
+def computation_graph(loss: Tensor, model: Module | None = None, marked: Collection[Node] = ()) -> Graph:
+    """The operations that computed ``loss``, as a ``Graph``, from the inputs at the top to the loss at the bottom.
 
-    loss        a tensor whose graph is still there: before ``backward``, or after one with retain_graph=True
-    model       the Module, for the names of its parameters, which stand in the box of the operation that uses them
+    loss        a tensor whose graph still exists: before ``backward``, or after ``backward(retain_graph=True)``
+    model       the Module, for the names of its parameters
     marked      nodes (``autograd.Node``) that are drawn in red
 
-    An arrow is a tensor, with its shape. What was computed from constants alone is no part of the graph.
+    The picture has a box for each operation, with the parameters that it uses, and for each input. An arrow is a tensor, with its
+    shape. Results that were computed from constants alone are not part of the graph. Raises ValueError for a tensor without a
+    graph.
     """
     if not isinstance(loss, Tensor) or loss.node is None:
         raise ValueError("computation_graph: expected a tensor that was computed from one that requires a gradient")
@@ -63,11 +72,12 @@ def computation_graph(loss, model=None, marked=()):
     return Graph(draw_graph(nodes, list(dict.fromkeys(edges)), marked))
 
 
-def draw_graph(nodes, edges, marked=()):
-    """An SVG picture (text) of a graph.
+def draw_graph(nodes: Mapping[Hashable, tuple[Sequence[str], Sequence[str]]], edges: Sequence[tuple[Hashable, int, Hashable]],
+               marked: Collection[Hashable] = ()) -> str:
+    """An SVG picture of a graph, as text.
 
-    nodes       {key: (lines in the box, labels of the outputs)} in an order in which each stands after those that it comes from
-    edges       (from, which of its outputs, to)
+    nodes       {key: (lines in the box, labels of the outputs)}, sources before their users
+    edges       (from, index of its output, to)
     marked      keys that are drawn in red
     """
     sizes = {key: _size(*box) for key, box in nodes.items()}
@@ -85,7 +95,7 @@ def draw_graph(nodes, edges, marked=()):
         (x1, y1, floor), (x2, y2, _) = places[a], places[b]
         out = x1 + _port(sizes[a][0], port, len(nodes[a][1]))
         start = [(out, y1 + sizes[a][1])]
-        if start[0][1] < floor:                             # first past the higher boxes beside it
+        if start[0][1] < floor:                             # first past the taller boxes next to it
             start.append((out, floor))
         end = x2 + _port(0.6 * sizes[b][0], arriving[b].index(edge), len(arriving[b])), y2
         parts.append(_arrow([*start, *bends[edge], end]))
@@ -93,7 +103,7 @@ def draw_graph(nodes, edges, marked=()):
         x, y, _ = places[key]
         w, h = sizes[key]
         wrong = key in marked
-        parts.append(f'<rect x="{x - w / 2:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="5" fill="{RED if wrong else GREY}" '
+        parts.append(f'<rect x="{x - w / 2:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="5" fill="{RED if wrong else GRAY}" '
                      f'stroke="{RED if wrong else BLUE}"/>')
         for i, line in enumerate(lines):
             style = 'font-size="10"' if i else 'font-weight="bold"'
@@ -101,7 +111,7 @@ def draw_graph(nodes, edges, marked=()):
                          f'fill="{"#fff" if wrong else INK}">{escape(_short(line))}</text>')
         for port, label in enumerate(outputs):
             left = x + _port(w, port, len(outputs)) + 4
-            if label:                                       # on a patch of paper, or arrows would strike it out
+            if label:                                       # on a white patch, or arrows would cross it
                 parts.append(f'<path d="M{left - 1:g} {y + h + 3:g}h{0.65 * LETTER * len(label):g}v11H{left - 1:g}z" fill="#fff"/>')
                 parts.append(f'<text x="{left:g}" y="{y + h + 12:g}" font-size="10" fill="{BLUE}">{escape(label)}</text>')
     return "".join(parts) + "</svg>"
@@ -115,12 +125,12 @@ def _size(lines, outputs):
 
 
 def _port(width, i, n):
-    """Where the i-th of n arrows stands on a side, from its middle."""
+    """The position of the i-th of n arrows on a side, measured from its middle."""
     return width * ((i + 0.5) / n - 0.5)
 
 
 def _short(text, most=44):
-    return text if len(text) <= most else "…" + text[1 - most:]             # of a parameter's name the end tells more
+    return text if len(text) <= most else "…" + text[1 - most:]             # the end of a parameter's name says more
 
 
 def _arrow(points):
@@ -132,13 +142,13 @@ def _arrow(points):
     return f'<path d="{path}" fill="none" stroke="{INK}" marker-end="url(#tip)"/>'
 
 
-# ------------------------------------------------------------------------------------------------ where things stand
+# ------------------------------------------------------------------------------------------------ layout
 
 def _places(nodes, edges, sizes):
-    """{key: (middle, top, floor of its layer)}, {edge: [(x, y) that it goes through]} and the size of the picture.
+    """{key: (middle, top, bottom of its layer)}, {edge: [(x, y) on its path]} and the size of the picture.
 
-    A layer is one below the lowest that it comes from. An edge past other layers has a place of its own in each of them, so
-    that it goes round the boxes.
+    A node's layer is one below its lowest source. An edge that passes other layers has its own position in each of them, so that
+    it goes around the boxes.
     """
     layer = _layers(nodes, edges)
     rows = [[] for _ in range(1 + max(layer.values()))]
@@ -177,16 +187,16 @@ def _layers(nodes, edges):
         users[a].append(b)
     for key in nodes:
         layer[key] = 1 + max((layer[p] for p in parents[key]), default=-1)
-    for key in nodes:                                       # an input stands just above the first that uses it
+    for key in nodes:                                       # an input is just above its first user
         if not parents[key] and users[key]:
             layer[key] = min(layer[b] for b in users[key]) - 1
     return layer
 
 
 def _columns(rows, links, width):
-    """{key: x of its middle}: near the middle of those that it is linked to, downwards, upwards and downwards again.
+    """{key: x of its middle}: near the mean of its neighbors, in three sweeps: down, up and down again.
 
-    All is weighed by its width, so that boxes stand in a line and arrows that go past them bend.
+    Neighbors are weighted by their width, so that boxes stay in a line and the arrows that pass them bend.
     """
     above, below = {}, {}
     for a, b, port in links:
@@ -199,7 +209,7 @@ def _columns(rows, links, width):
             for key in row:
                 near = [(x[other] + port, width[other]) for look in looks for other, port in look.get(key, ()) if other in x]
                 wanted[key] = sum(at * w for at, w in near) / sum(w for _, w in near) if near else x.get(key, 0)
-            # The order of a row is settled on the first way down: later ways only move.
+            # The first sweep decides the order in a row; later ones only move the nodes.
             row.sort(key=wanted.get if sweep == 0 else x.get)
             at, end = {}, None
             for key in row:

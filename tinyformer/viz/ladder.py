@@ -1,31 +1,39 @@
-"""A ladder of language models as one picture."""
+"""A picture that compares language models, from the simplest to the best."""
 
 from __future__ import annotations
 
-from .figure import BLUE, GREY, ORANGE, new_figure, save_figure
+import os
+from collections.abc import Mapping
+from typing import Any
 
-LOOKS = {"guess": (GREY, "D"), "counted": (BLUE, "s"), "network": (ORANGE, "o")}        # told apart by their shape as well
-PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}                          # behind words, which lines cross
+from .figure import BLUE, GRAY, ORANGE, new_figure, save_figure
+
+LOOKS = {"guess": (GRAY, "D"), "counted": (BLUE, "s"), "network": (ORANGE, "o")}        # the shapes differ too
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}                          # behind text that lines cross
 
 
-def draw_ladder(report, path):
-    """Draw what ``train.ladder.report`` returned into the PNG file ``path``: a row for each rung, the highest loss on top."""
+def draw_ladder(report: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Draw the result of ``train.ladder.report`` into the PNG file ``path``.
+
+    The picture has a row for each model, the highest loss on top: a point at its loss with the standard deviation over seeds,
+    and its number of parameters and training time to the right. A dashed line marks the best n-gram model.
+    """
     rungs, best = report["rungs"], report["kneser_ney"]
     figure = new_figure(7.2, 0.9 + 0.3 * len(rungs))
     axes = figure.add_subplot()
     for row, rung in enumerate(rungs):
-        colour, marker = LOOKS[rung["kind"]]
-        axes.errorbar(rung["loss"], row, xerr=rung["sd"], fmt=marker, color=colour, markersize=6, capsize=3)
+        color, marker = LOOKS[rung["kind"]]
+        axes.errorbar(rung["loss"], row, xerr=rung["sd"], fmt=marker, color=color, markersize=6, capsize=3)
         spread = f" ± {rung['sd']:.3f}" if rung["sd"] is not None else ""
         axes.annotate(f"{rung['loss']:.3f}{spread}", (rung["loss"], row), xytext=(9, 0), textcoords="offset points", va="center",
-                      fontsize=9, color=colour, bbox=PAPER)
+                      fontsize=9, color=color, bbox=PAPER)
         axes.annotate(cost(rung), (1, row), xycoords=axes.get_yaxis_transform(), xytext=(6, 0), textcoords="offset points",
-                      va="center", fontsize=8, color=GREY, annotation_clip=False)
+                      va="center", fontsize=8, color=GRAY, annotation_clip=False)
     axes.axvline(best["loss"], color=BLUE, linestyle="--", linewidth=1, zorder=0)
     axes.annotate(f"best of counting: n = {best['n']}, {best['loss']:.3f}", (best["loss"], 0), xytext=(5, 0),
                   textcoords="offset points", va="center", fontsize=9, color=BLUE, bbox=PAPER)
     axes.annotate("parameters · training", (1, 1), xycoords="axes fraction", xytext=(6, 4), textcoords="offset points",
-                  fontsize=8, color=GREY, annotation_clip=False)
+                  fontsize=8, color=GRAY, annotation_clip=False)
     axes.set_yticks(range(len(rungs)), [rung["name"] for rung in rungs])
     low, high = min(rung["loss"] for rung in rungs), max(rung["loss"] for rung in rungs)
     axes.set(xlabel=f"{report['unit']}, {report['part']} part", title=report["about"], ylim=(len(rungs) - 0.4, -0.6),
@@ -36,8 +44,8 @@ def draw_ladder(report, path):
     save_figure(figure, path)
 
 
-def cost(rung):
-    """The parameters and the seconds of a rung, in words."""
+def cost(rung: Mapping[str, Any]) -> str:
+    """The parameters and the training time of a model, such as ``"53 k · 12 s"``; "" for a model without parameters."""
     n, seconds = rung["parameters"], rung["seconds"]
     if not n:
         return ""

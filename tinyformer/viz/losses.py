@@ -1,23 +1,38 @@
-"""Loss curves, of one run and of several."""
+"""Loss curves of one run and of several."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from .figure import BLUE, GREY, ORANGE, SERIES, new_figure, save_figure
+from .figure import BLUE, GRAY, ORANGE, SERIES, new_figure, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 
-def draw_losses(records, path, title, levels=None, final=None, ylabel="cross-entropy (nats per token)"):
-    """Draw the metrics of a run (``train.metrics``) into the PNG file ``path``; see ``losses_figure``."""
+def draw_losses(records: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], title: str,
+                levels: Mapping[str, float] | None = None, final: tuple[int, float] | None = None,
+                ylabel: str = "cross-entropy (nats per token)") -> None:
+    """Draw the metrics of a run into the PNG file ``path``. ``losses_figure`` explains the arguments and the picture."""
     save_figure(losses_figure(records, title, levels, final, ylabel), path)
 
 
-def losses_figure(records, title, levels=None, final=None, ylabel="cross-entropy (nats per token)"):
-    """A matplotlib figure of the metrics of a run, a list of {"step", "train_loss", "val_loss" (or None)}.
+def losses_figure(records: Sequence[Mapping[str, Any]], title: str, levels: Mapping[str, float] | None = None,
+                  final: tuple[int, float] | None = None, ylabel: str = "cross-entropy (nats per token)") -> Figure:
+    """A matplotlib figure of the metrics of a run: the loss over the steps.
 
-    levels      {name: loss} drawn as horizontal lines, such as baselines
-    final       (step, loss) that is written next to its point, such as the loss on the whole validation split
+    records     a list of {"step", "train_loss", "val_loss" (or None)}, as ``train.metrics.read_metrics`` returns it
+    levels      {name: loss} drawn as horizontal dashed lines, such as baselines
+    final       (step, loss) whose value is written next to its point, such as the loss on the whole validation split
     ylabel      the loss and its unit
+
+    A thin blue line is the training loss, a thick one its moving average; orange points are the validation loss.
     """
     figure = new_figure(7, 4.2)
     axes = figure.add_subplot()
@@ -37,23 +52,25 @@ def losses_figure(records, title, levels=None, final=None, ylabel="cross-entropy
     return figure
 
 
-def _draw_levels(axes, levels):
-    """Dashed lines at ``levels``, named to the right of the axes, where no curve runs. Names that would overlap move apart."""
+def _draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
+    """Dashed lines at ``levels``, with names to the right of the axes, where there are no curves. Names that would overlap move
+    apart."""
     for level in levels.values():
-        axes.axhline(level, color=GREY, linestyle="--", linewidth=1)
+        axes.axhline(level, color=GRAY, linestyle="--", linewidth=1)
     low, high = axes.get_ylim()
     apart, place = (high - low) / 20, low - high
     for name, level in sorted(levels.items(), key=lambda item: item[1]):
         place = max(place + apart, level)
         axes.annotate(f"{name} {level:.2f}", (1, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0),
-                      textcoords="offset points", ha="left", va="center", color=GREY, fontsize=9)
+                      textcoords="offset points", ha="left", va="center", color=GRAY, fontsize=9)
 
 
-def draw_runs(runs, path, title="Loss curves", unit="nats per token"):
-    """Draw the metrics of several runs, {name: records}, beside each other into the PNG file ``path``.
+def draw_runs(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | os.PathLike[str], title: str = "Loss curves",
+              unit: str = "nats per token") -> None:
+    """Draw the metrics of several runs, {name: records}, in one picture, into the PNG file ``path``.
 
-    A thin line is a run's training loss, smoothed; a thick one what it measured on its validation split, with the lowest
-    value in the legend.
+    A thin line is a run's training loss, smoothed; a thick line with points is its validation loss, whose lowest value is in
+    the legend. Raises ValueError if there is no run, or a run without steps.
     """
     empty = [name for name, records in runs.items() if not records]
     if not runs or empty:
@@ -76,8 +93,8 @@ def draw_runs(runs, path, title="Loss curves", unit="nats per token"):
     save_figure(figure, path)
 
 
-def smooth(values, width):
-    """The mean of each value and the ``width − 1`` before it (fewer at the start)."""
+def smooth(values: NDArray[Any], width: int) -> NDArray[Any]:
+    """The mean of each value and the ``width`` − 1 values before it (fewer at the start)."""
     sums = np.cumsum(values)
     sums[width:] = sums[width:] - sums[:-width]
     return sums / np.minimum(np.arange(len(values)) + 1, width)

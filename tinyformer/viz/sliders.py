@@ -1,23 +1,31 @@
-"""A picture with sliders where there is a live notebook; elsewhere, on paper or on the site, a row of pictures."""
+"""A picture with sliders in a running notebook; elsewhere, as on paper or on the site, a row of pictures."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST = 4                                # pictures in a row
 
 
-def explore(draw, size=(4.0, 3.2), **choices):
-    """Show what ``draw(axes, name=value, …)`` draws, for values of ``choices`` that the reader picks.
+def explore(draw: Callable[..., Any], size: tuple[float, float] = (4.0, 3.2), **choices: Sequence[Any]) -> Figure | None:
+    """Show a picture that depends on values which the reader chooses.
 
-    choices     name → a list of values. In Jupyter with ipywidgets each gets a slider. Without, the first name's values
-                (at most four, evenly spread) stand side by side, the others keep the middle one of theirs.
+    draw        a function that draws on matplotlib axes: ``draw(axes, name=value, …)``
+    size        width and height of one picture in inches
+    choices     {name: a list of values}
 
-    Returns None where it shows sliders, otherwise the figure.
+    In Jupyter with ipywidgets there is a slider for each name, and the picture follows it. Elsewhere, a row of pictures shows at
+    most four values of the first name, evenly spread; the other names keep the middle one of their values. Returns None where
+    there are sliders, otherwise the matplotlib figure. Raises ValueError if a name has no values.
     """
     if not choices or any(len(values) == 0 for values in choices.values()):
         raise ValueError(f"explore: choices are {choices}, expected at least one name with at least one value")
