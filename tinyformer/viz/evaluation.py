@@ -31,8 +31,9 @@ def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str |
 
     The picture shows a square for each pair of classes: true classes from top to bottom, predicted ones from left to right. The
     color is the share of the row, from white (0) to blue (1), and the number is the entry of ``matrix``. A perfect classifier has a
-    blue diagonal. With many classes, the numbers and some of the names are left out. Raises ValueError for a matrix that is not (K, K), has
-    negative entries or entries that are not finite.
+    blue diagonal. With many classes, the numbers and some of the names are left out.
+
+    Raises ValueError for a matrix that is not (K, K), and for entries that are negative or not finite.
     """
     matrix = np.asarray(matrix)
     if matrix.shape != (len(classes),) * 2 or not matrix.size:
