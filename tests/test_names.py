@@ -11,7 +11,7 @@ import pytest
 
 import tinyformer as tfm
 import tinyformer.data
-from tinyformer import names, nn, ops, optim
+from tinyformer import data, names, nn, ops, optim, text, viz
 from tinyformer.autograd import Tensor
 
 PLACES = {"tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor, "tinyformer": tfm}
@@ -79,7 +79,7 @@ def test_a_package_that_is_not_imported_yet():
                                    "True tinyformer.nn.functional"]
 
 
-@pytest.mark.parametrize("module", [tfm, ops, nn, optim])
+@pytest.mark.parametrize("module", [tfm, ops, nn, optim, data, text, viz])
 def test_dir_lists_the_public_names(module):
     assert [name for name in dir(module) if not name.startswith("__")] == sorted(module.__all__)
     assert "__name__" in dir(module) and all(hasattr(module, name) for name in module.__all__)

@@ -1,5 +1,8 @@
 """Data sets and batches."""
 
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
 from . import synthetic
 from .batches import Batches
 from .cache import data_folder
@@ -16,3 +19,6 @@ from .windows import random_windows, split, windows
 __all__ = ["Batches", "Dataset", "Examples", "SETS", "alike", "by_content", "by_length", "cached", "card", "data_folder", "draw_alike",
            "fetch", "load", "padded", "random_lines", "random_windows", "read_csv", "read_imdb", "share_seen", "split",
            "split_lines", "synthetic", "windows"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)

@@ -1,5 +1,8 @@
 """Pictures of training, attention, gradients, computation graphs and classifiers."""
 
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
 from .attention import AttentionMaps, draw_attention, rollout, watch_attention
 from .evaluation import draw_confusion_matrix, draw_evaluation
 from .gradients import draw_state_gradients, state_gradients
@@ -11,3 +14,6 @@ from .sliders import explore
 __all__ = ["AttentionMaps", "Graph", "computation_graph", "draw_attention", "draw_confusion_matrix", "draw_evaluation", "draw_ladder",
            "draw_losses", "draw_runs", "draw_state_gradients", "explore", "losses_figure", "rollout", "state_gradients",
            "watch_attention"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
