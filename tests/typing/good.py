@@ -1,0 +1,122 @@
+"""A user's program, which pyright and mypy accept. ``test_checkers.py`` runs them; nothing here is executed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import tinyformer as tfm
+from tinyformer import Tensor, nn, ops, optim
+from tinyformer.generate import generate
+from tinyformer.gradcheck import check
+from tinyformer.interop.weights import read_weights, write_weights
+from tinyformer.learn import check as check_exercise
+from tinyformer.models import GPT, GPTConfig
+from tinyformer.train import fit
+from tinyformer.typing import Array, TensorLike, ValueAndVjp
+
+# ------------------------------------------------------------------------------------------------ the engine
+
+x = tfm.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+weight = tfm.tensor(np.ones((2, 2), np.float32), requires_grad=True)
+y: Tensor = 2 * x @ weight - x / 3 + np.ones(2, np.float32) * x ** 2
+first: Tensor = -y[0] + abs(y[:, None, 0]) - y[y > 0].sum() + y[..., -1]
+total: Tensor = (y.relu() + y.softmax(-1) + y.T.reshape(2, 2).transpose(1, 0)).sum(axis=(0, 1)).mean()
+total.backward()
+gradient: Array = x.grad
+data: Array = x.data * 2
+shape: tuple[int, ...] = x.shape
+print(f"{total:.3f}", float(total), x.grad.sum(), x.dtype, len(x), np.asarray(x).mean(), y == 1, x.is_leaf)
+halves = x.split(2, axis=-1)
+left: Tensor = halves[0]
+for row in x:
+    print(row.detach().numpy().tolist(), row.item() if row.size == 1 else None)
+with tfm.no_grad():
+    x -= 0.1 * x.grad
+    x[0] = 0.0
+x.grad = None
+
+# ------------------------------------------------------------------------------------------------ operations
+
+loss: Tensor = ops.cross_entropy(ops.linear(x, weight), np.array([0, 1]), label_smoothing=0.1)
+states, last = ops.rnn(x[None], x[:1], weight, weight)
+joined: Tensor = ops.concatenate([x, y], axis=0) + ops.concatenate(x, y)
+value, vjp = ops.softmax.raw(x.data, axis=0)
+print(ops.softmax.__name__, ops.linear.input_name(1), ops.exp(1.0) + ops.where(x > 0, x, 0.0), vjp(value))
+
+
+@tfm.differentiable
+def cube(x):
+    """y = x³.   dx = 3x² dy."""
+    return x ** 3, lambda dy: 3 * x ** 2 * dy
+
+
+@tfm.differentiable(method="scaled")
+def scaled(x: TensorLike, *, factor: float = 2.0) -> ValueAndVjp:
+    """y = a x.   dx = a dy."""
+    return np.multiply(x, factor), lambda dy: dy * factor
+
+
+total = cube(x).sum() + scaled(x, factor=3.0).sum()
+report = check(cube, np.linspace(-1, 1, 5))
+print(report, report.ok, report.inputs[0].error)
+
+# ------------------------------------------------------------------------------------------------ modules and training
+
+
+class Network(nn.Module):
+    """Two layers with an activation between them."""
+
+    def __init__(self, inputs: int, classes: int, width: int = 32) -> None:
+        self.hidden = nn.Linear(inputs, width)
+        self.norm = nn.LayerNorm(width)
+        self.drop = nn.Dropout(0.1)
+        self.out = nn.Linear(width, classes, bias=False)
+        self.scale = nn.Parameter(np.ones(classes, np.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.drop(self.norm(ops.gelu(self.hidden(x))))) * self.scale
+
+    def loss(self, x: Tensor, targets: Array) -> Tensor:
+        return ops.cross_entropy(self(x), targets)
+
+
+model = Network(2, 3)
+optimizer = optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
+schedule = optim.CosineSchedule(optimizer, warmup_steps=10, total_steps=100)
+batches = [(x.data, np.array([0, 1]))]
+for inputs, targets in batches:
+    loss = model.loss(tfm.tensor(inputs), targets)
+    optimizer.zero_grad()
+    loss.backward()
+    norm: float = optim.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    schedule.step()
+history = fit(model, batches, optimizer, epochs=2, schedule=schedule, show_progress=False)
+
+logits: Tensor = model(x)
+print(logits.data.argmax(axis=-1), model.num_parameters(), [name for name, _ in model.named_parameters()])
+for parameter in model.parameters():
+    parameter.data *= 0.5
+stacked: Tensor = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))(x)
+
+state: dict[str, Array] = model.eval().state_dict()
+write_weights(Path("model.safetensors"), state)
+model.load_state_dict(read_weights("model.safetensors"))
+
+# ------------------------------------------------------------------------------------------------ a language model
+
+gpt = GPT(GPTConfig(vocab_size=65, block_size=32, n_layer=2, n_head=2, n_embd=32))
+tokens = np.array([1, 2, 3])
+loss = gpt.loss(tokens[None, :-1], tokens[None, 1:])
+print(gpt(tokens[None]).shape, generate(gpt, tokens, 5, temperature=0.8, top_k=10, rng=0))
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    p = e / e.sum(axis=-1, keepdims=True)
+    return p, lambda dp: p * (dp - (p * dp).sum(axis=-1, keepdims=True))
+
+
+print(check_exercise("softmax", softmax).ok)

@@ -1,0 +1,26 @@
+"""Mistakes that pyright and mypy report, each on its line. ``test_checkers.py`` runs them; nothing here is executed."""
+
+import numpy as np
+
+import tinyformer as tfm
+from tinyformer import nn, ops, optim
+from tinyformer.models import GPTConfig
+
+x = tfm.tensor([[1.0, 2.0]], requires_grad=True)
+layer = nn.Linear(2, 3)
+
+x.sofmax()                                          # expected: a method that does not exist
+ops.softmax(x, dim=0)                               # expected: an option of PyTorch's name
+ops.linear(x)                                       # expected: an input is missing
+ops.cross_entropy(layer, np.array([0]))             # expected: a layer in place of its output
+x["first"]                                          # expected: a text as an index
+x + "1"                                             # expected: a text as an operand
+y: np.ndarray = x * 2                               # expected: a tensor is no array
+nn.Linear(2)                                        # expected: an argument is missing
+optim.SGD(layer, lr=0.1)                            # expected: a module in place of its parameters
+GPTConfig(vocab_size="65")                          # expected: a text in place of an integer
+
+
+@tfm.differentiable                                 # expected: a function without its vjp
+def cube(x: np.ndarray) -> np.ndarray:
+    return x ** 3
