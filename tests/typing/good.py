@@ -10,7 +10,6 @@ import tinyformer as tfm
 from tinyformer import Tensor, nn, ops, optim
 from tinyformer.generate import generate
 from tinyformer.gradcheck import check
-from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.learn import check as check_exercise
 from tinyformer.models import GPT, GPTConfig
 from tinyformer.train import fit
@@ -30,6 +29,7 @@ shape: tuple[int, ...] = x.shape
 print(f"{total:.3f}", float(total), x.grad.sum(), x.dtype, len(x), np.asarray(x).mean(), y == 1, x.is_leaf)
 halves = x.split(2, axis=-1)
 left: Tensor = halves[0]
+vectors: Tensor = tfm.cat([tfm.zeros(2, 2), tfm.randn(2, 2)]).flatten().view(2, -1).unsqueeze(0)
 for row in x:
     print(row.detach().numpy().tolist(), row.item() if row.size == 1 else None)
 with tfm.no_grad():
@@ -102,8 +102,8 @@ for parameter in model.parameters():
 stacked: Tensor = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))(x)
 
 state: dict[str, Array] = model.eval().state_dict()
-write_weights(Path("model.safetensors"), state)
-model.load_state_dict(read_weights("model.safetensors"))
+tfm.save(state, Path("model.safetensors"))
+model.load_state_dict(tfm.load("model.safetensors"))
 
 # ------------------------------------------------------------------------------------------------ a language model
 

@@ -4,6 +4,7 @@ import numpy as np
 
 import tinyformer as tfm
 from tinyformer import nn, ops, optim
+from tinyformer.gradcheck import check
 from tinyformer.models import GPTConfig
 
 x = tfm.tensor([[1.0, 2.0]], requires_grad=True)
@@ -18,6 +19,9 @@ x + "1"                                             # expected: a text as an ope
 y: np.ndarray = x * 2                               # expected: a tensor is no array
 nn.Linear(2)                                        # expected: an argument is missing
 optim.SGD(layer, lr=0.1)                            # expected: a module in place of its parameters
+layer(x).backward(retain=True)                      # expected: an argument that does not exist
+check(ops.exp, np.ones(2), rtol="small")            # expected: a text in place of a number
+layer(x, x)                                         # expected: an input too many
 GPTConfig(vocab_size="65")                          # expected: a text in place of an integer
 
 
