@@ -62,7 +62,7 @@ def test_threads_are_set_and_told():
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, "2"])
 def test_a_number_of_threads_that_is_none_is_refused(n):
-    with pytest.raises(ValueError, match="expected a whole number of at least 1"):
+    with pytest.raises(ValueError, match="expected an integer of at least 1"):
         tfm.backend.set_num_threads(n)
 
 

@@ -1,28 +1,37 @@
-"""Arrays in, arrays out: matrix multiplication, softmax attention and the rest of a training step, and the choice of who
-does them.
+"""Kernels: functions from arrays to arrays, such as matrix multiplication and attention, with a choice of backends.
 
-Operations call ``kernels.matmul``, ``kernels.attention``, …; which code answers is decided in ``backend``. A backend is a
-module with functions of these names; for those that it lacks ``reference`` answers. That is the NumPy one: it is always there,
-it holds the contract of each function, and it is the oracle of every other.
+Operations call ``kernels.matmul``, ``kernels.attention``, …; ``backend`` chooses the code that runs. A backend is a
+module with functions of these names. ``reference``, the NumPy backend, replaces the functions that another backend
+lacks. It is always available, it states the contract of each function, and it is the oracle for every other backend.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import backend
 from .memory import keep_freed_memory
 
-__all__ = ["adamw", "attention", "backend", "block_step", "cross_entropy", "dropout", "embedding_gradient", "gelu", "gelu_tanh",
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from ..typing import Array, Vjp
+
+__all__ = ["adamw", "attention", "backend", "block_step", "cross_entropy", "dropout", "embedding_gradient", "gelu",
+           "gelu_tanh",
            "layer_norm", "linear", "linear_gelu", "lstm", "matmul", "rms_norm", "silu", "softmax", "sum_of_squares"]
 
 keep_freed_memory()
 
 
-def matmul(a, b):
-    """a b over the last two axes; the axes before them broadcast.
+def matmul(a: ArrayLike, b: ArrayLike) -> Array:
+    """The matrix product a b over the last two axes; leading axes broadcast.
 
-    a (…, M, K) or (K,)    b (…, K, N) or (K,)    returns (…, M, N), of the type that both have
+    a (…, M, K) or (K,)    b (…, K, N) or (K,)    returns (…, M, N), of the same type
     """
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype != b.dtype:
@@ -33,83 +42,85 @@ def matmul(a, b):
     return backend.live().matmul(a, b)
 
 
-def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias_gradient=True):
+def attention(q: Array, k: Array, v: Array, bias: Array | None = None, keep: Array | None = None, *,
+              is_causal: bool = False, scale: float = 1.0, bias_gradient: bool = True) -> tuple[Array, Vjp]:
     """softmax(scale · q kᵀ + bias) v, as ``(value, vjp)``; see ``reference.attention`` for the contract."""
     return backend.live().attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=bias_gradient)
 
 
-# The contracts of these stand with the functions of the same name in ``reference``.
+# ``reference`` states the contracts of these functions under the same names.
 
-def linear(x, weight, bias=None):
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x Wᵀ + b for rows x."""
     return backend.function("linear")(x, weight, bias)
 
 
-def linear_gelu(x, weight, bias=None):
-    """GELU(x Wᵀ + b), as ``(value, vjp)``; the vjp leads back to the GELU's argument."""
+def linear_gelu(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Vjp]:
+    """GELU(x Wᵀ + b), as ``(value, vjp)``; the vjp gives the gradient of the GELU's argument."""
     return backend.function("linear_gelu")(x, weight, bias)
 
 
-def layer_norm(x, weight, bias, eps):
+def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Vjp]:
     """γ ⊙ (x − μ)/σ + β for rows x, as ``(value, vjp)``."""
     return backend.function("layer_norm")(x, weight, bias, eps)
 
 
-def rms_norm(x, weight, eps):
+def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Vjp]:
     """γ ⊙ x/r for rows x, as ``(value, vjp)``."""
     return backend.function("rms_norm")(x, weight, eps)
 
 
-def softmax(x):
+def softmax(x: Array) -> tuple[Array, Vjp]:
     """Softmax along the last axis, as ``(value, vjp)``."""
     return backend.function("softmax")(x)
 
 
-def cross_entropy(logits, targets, smoothing=0.0):
+def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Vjp]:
     """The loss of each row, as ``(losses, vjp)``."""
     return backend.function("cross_entropy")(logits, targets, smoothing)
 
 
-def gelu(x):
+def gelu(x: Array) -> tuple[Array, Vjp]:
     """x Φ(x), as ``(value, vjp)``."""
     return backend.function("gelu")(x)
 
 
-def gelu_tanh(x):
+def gelu_tanh(x: Array) -> tuple[Array, Vjp]:
     """GELU in its tanh form, as ``(value, vjp)``."""
     return backend.function("gelu_tanh")(x)
 
 
-def silu(x):
+def silu(x: Array) -> tuple[Array, Vjp]:
     """x σ(x), as ``(value, vjp)``."""
     return backend.function("silu")(x)
 
 
-def dropout(x, draws, p):
+def dropout(x: Array, draws: Array, p: float) -> tuple[Array, Vjp]:
     """x / (1 − p) where the draw is at least p, else 0, as ``(value, vjp)``."""
     return backend.function("dropout")(x, draws, p)
 
 
-def embedding_gradient(indices, dy, V):
-    """The sums of the rows of dy that share an index."""
+def embedding_gradient(indices: Array, dy: Array, V: int) -> Array:
+    """dW (V, C): for each index, the sum of the rows of dy with that index."""
     return backend.function("embedding_gradient")(indices, dy, V)
 
 
-def lstm(a, h0, c0, weight, lengths=None, reverse=False):
-    """The recurrent part of an LSTM, as ``((h, c), vjp)``; ``a`` is overwritten. The contract stands in ``recurrence``."""
+def lstm(a: Array, h0: Array, c0: Array, weight: Array, lengths: Array | None = None,
+         reverse: bool = False) -> tuple[tuple[Array, Array], Callable[..., Any]]:
+    """The recurrent part of an LSTM, as ``((h, c), vjp)``; overwrites ``a``. ``recurrence`` states the contract."""
     return backend.function("lstm")(a, h0, c0, weight, lengths, reverse)
 
 
-def block_step(x, keys, values, past, weights, eps):
-    """One layer of a Transformer at one new position of each row; ``keys`` and ``values`` are written to."""
+def block_step(x: Array, keys: Array, values: Array, past: int, weights: Sequence[Any], eps: float) -> Array:
+    """One Transformer layer at one new position of each row; writes into ``keys`` and ``values``."""
     return backend.function("block_step")(x, keys, values, past, weights, eps)
 
 
-def adamw(parameters):
+def adamw(parameters: Sequence[tuple[Any, ...]]) -> None:
     """One step of AdamW for all parameters, in place."""
     backend.function("adamw")(parameters)
 
 
-def sum_of_squares(arrays):
-    """Σ x² over all numbers of all arrays."""
+def sum_of_squares(arrays: Sequence[Array]) -> float:
+    """Σ x² over all entries of all arrays."""
     return backend.function("sum_of_squares")(arrays)

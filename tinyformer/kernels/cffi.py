@@ -1,25 +1,32 @@
 """The C++ kernels through cffi: the same library, opened as plain C.
 
-``tinyformer._native`` exports the functions of csrc/tinyformer.h beside its Python module, so there is one copy of the kernels
-and one pool of threads. ``Library`` does for cffi what csrc/python.cpp does for pybind11, with the same checks; comparing the two
-shows what each has to say. cffi lets go of the GIL around every call.
+``tinyformer._native`` exports the functions of csrc/tinyformer.h in addition to its Python module. So there is one copy
+of the kernels and one thread pool. ``Library`` is for cffi what csrc/python.cpp is for pybind11, with the same checks;
+compare the two. csrc/tinyformer.h states the contract of each function. cffi releases the GIL during every call.
 """
 
 from __future__ import annotations
 
-from .native import library as _native          # first: where it was not built, cffi is not needed either
+from typing import TYPE_CHECKING, Any
+
+from .native import library as _native          # first: without that library cffi is not needed
 
 import cffi  # noqa: E402
 import numpy as np  # noqa: E402
 
 from .compiled import functions  # noqa: E402
 
-ffi = cffi.FFI()
-ffi.cdef(_native.declarations.partition("from here */")[2].partition("/* to here")[0].replace("TF_EXPORT", ""))
-C = ffi.dlopen(_native.__file__)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-# cffi looks functions and types up at their first use, under a lock of Python's, and a child of fork would wait for ever for a
-# lock that another thread held at that moment. So everything is looked up here, before there is anything to fork in between.
+    from ..typing import Array
+
+ffi: Any = cffi.FFI()
+ffi.cdef(_native.declarations.partition("from here */")[2].partition("/* to here")[0].replace("TF_EXPORT", ""))
+C: Any = ffi.dlopen(_native.__file__)
+
+# cffi looks functions and types up at their first use, under a lock. A child of fork would wait forever for that lock
+# if another thread held it at the fork. So everything is looked up here, at the import.
 for _name in dir(C):
     getattr(C, _name)
 VOID, VOIDS, INT64, INT64S, DOUBLE = map(ffi.typeof, ("void *", "void *[]", "int64_t *", "int64_t[]", "double *"))
@@ -32,16 +39,22 @@ TYPES = {np.dtype(np.float32): C.TF_FLOAT32, np.dtype(np.float64): C.TF_FLOAT64}
 class Products:
     """The matrix product and attention of ``C``, a library opened by cffi."""
 
-    def __init__(self, C):
+    def __init__(self, C: Any) -> None:
         self.C = C
         for name in dir(C):
             getattr(C, name)                        # as above
 
-    def matmul(self, a, b, c, alpha=1.0, beta=0.0, bias=None, preactivation=None, residual=None):
+    def matmul(self, a: Array, b: Array, c: Array, alpha: float = 1.0, beta: float = 0.0, bias: Array | None = None,
+               preactivation: Array | None = None, residual: Array | None = None) -> None:
+        """c ← α a b + β c, with the epilogue of csrc/tinyformer.h.
+
+        c gets the bias, then GELU if there is a ``preactivation`` array for its argument, then the residual.
+        """
         type, batch = _type("a", a), a.shape[:-2]
         if a.ndim < 2:
             raise ValueError("a has fewer than two axes")
-        _type("b", b), _type("c", c)
+        _type("b", b)
+        _type("c", c)
         M, K, N = *a.shape[-2:], b.shape[-1] if b.ndim else 0
         if b.shape != (*batch, K, N) or c.shape != (*batch, M, N):
             raise ValueError("a, b and c do not have the shapes (…, M, K), (…, K, N) and (…, M, N)")
@@ -63,21 +76,30 @@ class Products:
                 row, column = row if M > 1 else N, column if N > 1 else 1
             alive.append(ffi.new(INT64S, lead or 1))
             matrices.append(ffi.new(MATRICES, (_pointer(name, array, type, array is c), row, column, alive[-1])))
-        self._check("matmul", self.C.tf_matmul(type, len(batch), ffi.new(INT64S, batch or 1), M, N, K, alpha, matrices[0],
-                                               matrices[1], beta, matrices[2], epilogue))
+        self._check("matmul",
+                    self.C.tf_matmul(type, len(batch), ffi.new(INT64S, batch or 1), M, N, K, alpha, matrices[0],
+                                     matrices[1], beta, matrices[2], epilogue))
 
-    def attention_forward(self, q, k, v, bias, keep, o, L, scale, is_causal):
+    def attention_forward(self, q: Array, k: Array, v: Array, bias: Array | None, keep: Array | None, o: Array,
+                          L: Array, scale: float, is_causal: bool) -> None:
+        """o ← softmax attention, L ← the maximum and the sum of each row, for the backward pass."""
         type, a = _type("q", q), _sizes(q, k, v, scale, is_causal)
         scores = (a.B, a.H, a.T, a.S)
         self._check("attention", self.C.tf_attention_forward(
-            type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
-            _tensor4("keep", keep, type, scores), _tensor4("o", o, type, (a.B, a.H, a.T, a.E), True), _row_sums(a, type, L)))
+            type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type),
+            _tensor4("bias", bias, type, scores),
+            _tensor4("keep", keep, type, scores), _tensor4("o", o, type, (a.B, a.H, a.T, a.E), True),
+            _row_sums(a, type, L)))
 
-    def attention_backward(self, q, k, v, bias, keep, o, L, do, dq, dk, dv, ds, scale, is_causal):
+    def attention_backward(self, q: Array, k: Array, v: Array, bias: Array | None, keep: Array | None, o: Array,
+                           L: Array, do: Array, dq: Array, dk: Array, dv: Array, ds: Array | None, scale: float,
+                           is_causal: bool) -> None:
+        """dq, dk, dv and, unless None, ds ← the gradients of attention, from its output, L and do."""
         type, a = _type("q", q), _sizes(q, k, v, scale, is_causal)
         scores, out = (a.B, a.H, a.T, a.S), (a.B, a.H, a.T, a.E)
         self._check("attention", self.C.tf_attention_backward(
-            type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type), _tensor4("bias", bias, type, scores),
+            type, a, _tensor4("q", q, type), _tensor4("k", k, type), _tensor4("v", v, type),
+            _tensor4("bias", bias, type, scores),
             _tensor4("keep", keep, type, scores), _tensor4("o", o, type, out), _row_sums(a, type, L),
             _tensor4("dO", do, type, out), _tensor4("dq", dq, type, (a.B, a.H, a.T, a.D), True),
             _tensor4("dk", dk, type, (a.B, a.H, a.S, a.D), True),
@@ -90,112 +112,146 @@ class Products:
 class Library(Products):
     """The functions of ``tinyformer._native``, called through cffi."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(C)
 
-    def isa(self):
+    def isa(self) -> str:
+        """The instruction set of the kernels, such as avx2."""
         return _text(C.tf_isa())
 
-    def use_isa(self, name):
+    def use_isa(self, name: str) -> None:
+        """Use another instruction set. Raises ValueError if this processor or build lacks it."""
         _check(f"use_isa {name}", C.tf_use_isa(name.encode()))
 
-    def set_num_threads(self, n):
+    def set_num_threads(self, n: int) -> None:
+        """Use at most ``n`` threads."""
         _check("set_num_threads", C.tf_set_num_threads(n))
 
-    def get_num_threads(self):
+    def get_num_threads(self) -> int:
+        """The maximum number of threads."""
         return C.tf_get_num_threads()
 
-    def threading(self):
+    def threading(self) -> str:
+        """How the library makes threads: pool or openmp."""
         return _text(C.tf_threading())
 
-    def peak(self, type, rounds):
+    def peak(self, type: int, rounds: int) -> int:
+        """Run multiply-adds on one thread, for benchmarks, and return their number."""
         return C.tf_peak(type, rounds)
 
-    def norm_forward(self, x, weight, bias, eps, y, mean, inverse):
+    def norm_forward(self, x: Array, weight: Array | None, bias: Array | None, eps: float, y: Array, mean: Array | None,
+                     inverse: Array) -> None:
+        """y ← layer normalization of the rows of x, or RMS normalization if ``mean`` is None; inverse ← 1/σ."""
         type, (N, C_) = _type("x", x), _matrix("x", x)
         _check("norm", C.tf_norm_forward(
             type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)),
-            _whole("bias", bias, type, (C_,)), eps, _whole("y", y, type, (N, C_), True), _whole("mean", mean, type, (N,), True),
-            _whole("inverse", inverse, type, (N,), True)))
+            _whole("bias", bias, type, (C_,)), eps, _whole("y", y, type, (N, C_), True),
+            _whole("mean", mean, type, (N,), True), _whole("inverse", inverse, type, (N,), True)))
 
-    def norm_backward(self, x, weight, mean, inverse, dy, dx, dweight, dbias):
+    def norm_backward(self, x: Array, weight: Array | None, mean: Array | None, inverse: Array, dy: Array, dx: Array,
+                      dweight: Array | None, dbias: Array | None) -> None:
+        """dx, dweight and dbias ← the gradients of the normalization."""
         type, (N, C_) = _type("x", x), _matrix("x", x)
         _check("norm", C.tf_norm_backward(
-            type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)), _whole("mean", mean, type, (N,)),
-            _whole("inverse", inverse, type, (N,)), _whole("dy", dy, type, (N, C_)), _whole("dx", dx, type, (N, C_), True),
+            type, N, C_, _whole("x", x, type, (N, C_)), _whole("weight", weight, type, (C_,)),
+            _whole("mean", mean, type, (N,)),
+            _whole("inverse", inverse, type, (N,)), _whole("dy", dy, type, (N, C_)),
+            _whole("dx", dx, type, (N, C_), True),
             _whole("dweight", dweight, type, (C_,), True), _whole("dbias", dbias, type, (C_,), True)))
 
-    def softmax_forward(self, x, y):
+    def softmax_forward(self, x: Array, y: Array) -> None:
+        """y ← softmax of the rows of x."""
         type, shape = _type("x", x), _matrix("x", x)
-        _check("softmax", C.tf_softmax_forward(type, *shape, _whole("x", x, type, shape), _whole("y", y, type, shape, True)))
+        _check("softmax",
+               C.tf_softmax_forward(type, *shape, _whole("x", x, type, shape), _whole("y", y, type, shape, True)))
 
-    def softmax_backward(self, y, dy, dx):
+    def softmax_backward(self, y: Array, dy: Array, dx: Array) -> None:
+        """dx ← y ⊙ (dy − Σ y ⊙ dy) for each row."""
         type, shape = _type("y", y), _matrix("y", y)
-        _check("softmax", C.tf_softmax_backward(type, *shape, _whole("y", y, type, shape), _whole("dy", dy, type, shape),
-                                                _whole("dx", dx, type, shape, True)))
+        _check("softmax",
+               C.tf_softmax_backward(type, *shape, _whole("y", y, type, shape), _whole("dy", dy, type, shape),
+                                     _whole("dx", dx, type, shape, True)))
 
-    def cross_entropy_forward(self, logits, targets, smoothing, losses, sums):
+    def cross_entropy_forward(self, logits: Array, targets: Array, smoothing: float, losses: Array,
+                              sums: Array) -> None:
+        """losses ← the loss of each row, sums ← Σ exp(logits − max) of each row."""
         type, (N, V) = _type("logits", logits), _matrix("logits", logits)
         _check("cross_entropy", C.tf_cross_entropy_forward(
             type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
             _whole("losses", losses, type, (N,), True), _whole("sums", sums, type, (N,), True)))
 
-    def cross_entropy_backward(self, logits, targets, smoothing, sums, weights, dlogits):
+    def cross_entropy_backward(self, logits: Array, targets: Array, smoothing: float, sums: Array, weights: Array,
+                               dlogits: Array) -> None:
+        """dlogits ← weights (p − t) for each row."""
         type, (N, V) = _type("logits", logits), _matrix("logits", logits)
         _check("cross_entropy", C.tf_cross_entropy_backward(
             type, N, V, _whole("logits", logits, type, (N, V)), _indices("targets", targets, N), smoothing,
             _whole("sums", sums, type, (N,)), _whole("weights", weights, type, (N,)),
             _whole("dlogits", dlogits, type, (N, V), True)))
 
-    def activation_forward(self, kind, x, y):
+    def activation_forward(self, kind: int, x: Array, y: Array) -> None:
+        """y ← the activation function ``kind`` of x: TF_GELU, TF_GELU_TANH or TF_SILU."""
         type, n = _type("x", x), (x.size,)
-        _check("activation", C.tf_activation_forward(type, kind, *n, _whole("x", x, type, n), _whole("y", y, type, n, True)))
+        _check("activation",
+               C.tf_activation_forward(type, kind, *n, _whole("x", x, type, n), _whole("y", y, type, n, True)))
 
-    def activation_backward(self, kind, x, dy, dx):
+    def activation_backward(self, kind: int, x: Array, dy: Array, dx: Array) -> None:
+        """dx ← the derivative of the activation function at x, times dy."""
         type, n = _type("x", x), (x.size,)
-        _check("activation", C.tf_activation_backward(type, kind, *n, _whole("x", x, type, n), _whole("dy", dy, type, n),
-                                                      _whole("dx", dx, type, n, True)))
+        _check("activation",
+               C.tf_activation_backward(type, kind, *n, _whole("x", x, type, n), _whole("dy", dy, type, n),
+                                       _whole("dx", dx, type, n, True)))
 
-    def dropout(self, x, draws, p, y):
+    def dropout(self, x: Array, draws: Array, p: float, y: Array) -> None:
+        """y ← x / (1 − p) where the draw is at least p, else 0."""
         type, n = _type("x", x), (x.size,)
         _check("dropout", C.tf_dropout(type, *n, _whole("x", x, type, n), _whole("draws", draws, C.TF_FLOAT32, n), p,
                                        _whole("y", y, type, n, True)))
 
-    def embedding_gradient(self, indices, dy, dweight):
+    def embedding_gradient(self, indices: Array, dy: Array, dweight: Array) -> None:
+        """dweight ← for each index, the sum of the rows of dy with that index."""
         type, (N, width), (V, _) = _type("dy", dy), _matrix("dy", dy), _matrix("dweight", dweight)
         _check("embedding_gradient", C.tf_embedding_gradient(
             type, V, width, N, _indices("indices", indices, N), _whole("dy", dy, type, (N, width)),
             _whole("dweight", dweight, type, (V, width), True)))
 
-    def lstm_forward(self, gates, weight, lengths, reverse, h, c):
+    def lstm_forward(self, gates: Array, weight: Array, lengths: Array | None, reverse: bool, h: Array,
+                     c: Array) -> None:
+        """h, c ← the states of an LSTM; gates, on entry the input's share, ← the gates after σ and tanh."""
         type, (p, T, B, H) = _type("gates", gates), _lstm(gates, lengths, reverse)
         _check("lstm", C.tf_lstm_forward(
             type, p, _whole("weight", weight, type, (4 * H, H)), _whole("gates", gates, type, (T, B, 4 * H), True),
             _whole("h", h, type, (T + 1, B, H), True), _whole("c", c, type, (T + 1, B, H), True)))
 
-    def lstm_backward(self, gates, c, weight, lengths, reverse, dy, da, dh, dc):
+    def lstm_backward(self, gates: Array, c: Array, weight: Array, lengths: Array | None, reverse: bool, dy: Array,
+                      da: Array, dh: Array, dc: Array) -> None:
+        """da ← the gradient of the input's share; dh, dc ← those of the initial states, on entry those of the last."""
         type, (p, T, B, H) = _type("gates", gates), _lstm(gates, lengths, reverse)
         _check("lstm", C.tf_lstm_backward(
             type, p, _whole("weight", weight, type, (4 * H, H)), _whole("gates", gates, type, (T, B, 4 * H)),
-            _whole("c", c, type, (T + 1, B, H)), _whole("dy", dy, type, (T, B, H)), _whole("da", da, type, (T, B, 4 * H), True),
+            _whole("c", c, type, (T + 1, B, H)), _whole("dy", dy, type, (T, B, H)),
+            _whole("da", da, type, (T, B, 4 * H), True),
             _whole("dh", dh, type, (B, H), True), _whole("dc", dc, type, (B, H), True)))
 
-    def block_step(self, x, keys, values, past, weights, eps):
+    def block_step(self, x: Array, keys: Array, values: Array, past: int, weights: Sequence[Any],
+                   eps: float) -> None:
+        """x ← one Transformer layer at one new position; keys and values get that position's entries."""
         type, (B, C_) = _type("x", x), _matrix("x", x)
         if _array("keys", keys).ndim != 4 or len(weights) != 12:
             raise ValueError("keys do not have four axes, or there are not twelve weights")
         (_, H, room, D), F = keys.shape, len(_array("fc", weights[8]))
         _expect("x", x, (B, H * D))
         shapes = {"norm1": (C_,), "norm1's bias": (C_,), "qkv": (3 * C_, C_), "qkv's bias": (3 * C_,), "proj": (C_, C_),
-                  "proj's bias": (C_,), "norm2": (C_,), "norm2's bias": (C_,), "fc": (F, C_), "fc's bias": (F,), "out": (C_, F),
-                  "out's bias": (C_,)}
-        p = ffi.new(BLOCK, (B, H, D, F, room, past, eps, *(_whole(name, weight, type, shape)
-                                                                 for weight, (name, shape) in zip(weights, shapes.items()))))
+                  "proj's bias": (C_,), "norm2": (C_,), "norm2's bias": (C_,), "fc": (F, C_), "fc's bias": (F,),
+                  "out": (C_, F), "out's bias": (C_,)}
+        pointers = (_whole(name, weight, type, shape) for weight, (name, shape) in zip(weights, shapes.items()))
+        p = ffi.new(BLOCK, (B, H, D, F, room, past, eps, *pointers))
         _check("block_step", C.tf_block_step(
-            type, p, _whole("keys", keys, type, (B, H, room, D), True), _whole("values", values, type, (B, H, room, D), True),
-            _whole("x", x, type, (B, C_), True)))
+            type, p, _whole("keys", keys, type, (B, H, room, D), True),
+            _whole("values", values, type, (B, H, room, D), True), _whole("x", x, type, (B, C_), True)))
 
-    def adamw(self, parameters):
+    def adamw(self, parameters: Sequence[tuple[Any, ...]]) -> None:
+        """One step of AdamW in place, for parameters of one type."""
         if not parameters:
             return
         type, each = _type("theta", parameters[0][0]), ffi.new(PARAMETERS, len(parameters))
@@ -210,7 +266,8 @@ class Library(Products):
             (entry.lr, entry.decay, entry.beta1, entry.beta2, entry.eps, entry.correction1, entry.correction2) = numbers
         _check("adamw", C.tf_adamw(type, len(parameters), each))
 
-    def sum_of_squares(self, arrays):
+    def sum_of_squares(self, arrays: Sequence[Array]) -> float:
+        """Σ x² over all entries of arrays of one type."""
         if not arrays:
             return 0.0
         type, result = _type("arrays[0]", arrays[0]), ffi.new(DOUBLE)
@@ -234,7 +291,7 @@ def _check(what, code, library=C):
 
 
 def _array(name, a):
-    """``a``, which must be an array: of a list NumPy would make a temporary one, gone before the kernel reads it."""
+    """``a``, which must be an array: a list would become a temporary array, freed before the kernel reads it."""
     if not isinstance(a, np.ndarray):
         raise TypeError(f"{name} is a {type(a).__name__}, expected a NumPy array")
     return a

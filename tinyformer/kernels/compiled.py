@@ -1,15 +1,24 @@
-"""The seam's functions on a compiled library: what NumPy has to do before and after a call into C.
+"""The kernels on a compiled library: the work of NumPy before and after a call into C.
 
-Both bindings offer the same functions (matmul, attention_forward, …), which write into arrays that they are given. ``Compiled``
-makes those arrays, brings shapes into the few forms that the library knows, and leaves what it does not know, such as
-integers, to the reference.
+Both bindings have the same functions (matmul, attention_forward, …), which write into arrays that they receive.
+``Compiled`` allocates those arrays and brings the arguments into the shapes that the library supports. Arguments that
+it does not support, such as integers, go to ``reference``.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from . import reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from ..typing import Array, Vjp
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 MAX_AXES = 8                    # TF_MAX_AXES batch axes and the matrix
@@ -17,15 +26,16 @@ GELU_TANH, SILU, GELU = 0, 1, 2      # TF_GELU_TANH, TF_SILU, TF_GELU
 
 
 class Compiled:
-    """The kernels of ``library``, a binding. Their contracts are those of the functions of the same name in ``reference``."""
+    """The kernels of ``library``, a binding. ``reference`` states their contracts under the same names."""
 
-    def __init__(self, library):
+    def __init__(self, library: Any) -> None:
         self.library = library
 
-    def matmul(self, a, b):
+    def matmul(self, a: Array, b: Array) -> Array:
+        """``reference.matmul``; arrays of other types than float32 and float64 go to NumPy."""
         if a.dtype not in FLOATS or b.dtype != a.dtype or a.ndim > MAX_AXES or b.ndim > MAX_AXES:
             return reference.matmul(a, b)
-        if a.ndim == 1 or b.ndim == 1:                                  # a vector is a row on the left, a column on the right
+        if a.ndim == 1 or b.ndim == 1:                                  # a vector a is a row, a vector b a column
             z = self.matmul(a[None] if a.ndim == 1 else a, b[:, None] if b.ndim == 1 else b)
             z = z[..., 0] if b.ndim == 1 else z
             return z if a.ndim > 1 else z[..., 0, :] if b.ndim > 1 else z[..., 0]
@@ -37,27 +47,32 @@ class Compiled:
         self.library.matmul(aligned(a), aligned(b), c)
         return c
 
-    def attention(self, q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias_gradient=True):
+    def attention(self, q: Array, k: Array, v: Array, bias: Array | None = None, keep: Array | None = None, *,
+                  is_causal: bool = False, scale: float = 1.0, bias_gradient: bool = True) -> tuple[Array, Vjp]:
+        """``reference.attention``. Where a mask hides NaN or infinite numbers, the reference computes."""
         if q.dtype not in FLOATS or k.dtype != q.dtype or v.dtype != q.dtype:
-            return reference.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=bias_gradient)
+            return reference.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale,
+                                       bias_gradient=bias_gradient)
         lead, H, T, S = q.shape[:-3], q.shape[-3], q.shape[-2], k.shape[-2]
         q4, k4, v4 = four_axes(q), four_axes(k), four_axes(v)           # (B, H, T, D), (B, G, S, D), (B, G, S, E)
-        bias4, keep4 = (None if mask is None else four_axes(np.broadcast_to(mask, (*lead, H, T, S))) for mask in (bias, keep))
+        bias4, keep4 = (None if mask is None else four_axes(np.broadcast_to(mask, (*lead, H, T, S)))
+                        for mask in (bias, keep))
         B, G = q4.shape[0], k4.shape[1]
         o = heads_last(B, H, T, v4.shape[3], q.dtype)
         L = np.empty((2, B, H, T), q.dtype)
         self.library.attention_forward(q4, k4, v4, bias4, keep4, o, L, scale, is_causal)
         masked = is_causal or bias is not None
 
-        def as_reference():                                             # the blocks read hidden places too, and 0 · NaN is NaN
-            return reference.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=bias_gradient)
+        def as_reference():                             # the blocks read hidden entries too, and 0 · NaN is NaN
+            return reference.attention(q, k, v, bias, keep, is_causal=is_causal, scale=scale,
+                                       bias_gradient=bias_gradient)
 
         if masked and not np.isfinite(o).all():
             return as_reference()
 
         def vjp(do):
             do4 = four_axes(do)
-            if q4.shape == k4.shape == v4.shape:                        # side by side, for a projection that made all three
+            if q4.shape == k4.shape == v4.shape:                    # adjacent, for a projection that computed all three
                 dq, dk, dv = np.empty((B, T, 3, H, q4.shape[3]), q.dtype).transpose(2, 0, 3, 1, 4)
             else:
                 dq, dk, dv = (heads_last(B, H, n, width, q.dtype)
@@ -73,9 +88,10 @@ class Compiled:
 
         return o.reshape(*lead, H, T, v.shape[-1]), vjp
 
-    # -- the rest of a training step. Rows are contiguous for the library, so other layouts are copied first.
+    # -- the rest of a training step. The library requires contiguous rows, so other layouts are copied first.
 
-    def linear(self, x, weight, bias=None):
+    def linear(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        """``reference.linear``; the bias is added in the product's epilogue."""
         if x.dtype not in FLOATS or weight.dtype != x.dtype or bias is None:
             y = self.matmul(x, weight.T)
             return y if bias is None else np.add(y, bias, out=y)
@@ -83,7 +99,8 @@ class Compiled:
         self.library.matmul(aligned(x), aligned(weight).T, y, 1.0, 0.0, whole(bias))
         return y
 
-    def linear_gelu(self, x, weight, bias=None):
+    def linear_gelu(self, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Vjp]:
+        """``reference.linear_gelu``, in one product with an epilogue."""
         if x.dtype not in FLOATS or weight.dtype != x.dtype:
             return reference.linear_gelu(x, weight, bias)
         y = np.empty((len(x), len(weight)), x.dtype)
@@ -91,12 +108,14 @@ class Compiled:
         self.library.matmul(aligned(x), aligned(weight).T, y, 1.0, 0.0, None if bias is None else whole(bias), u)
         return y, lambda dy: self._activation_gradient(GELU_TANH, u, dy)
 
-    def layer_norm(self, x, weight, bias, eps):
+    def layer_norm(self, x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Vjp]:
+        """``reference.layer_norm``, computed by the library."""
         if x.dtype not in FLOATS or x.size == 0:
             return reference.layer_norm(x, weight, bias, eps)
         return self._norm(x, weight, bias, eps, np.empty(len(x), x.dtype))
 
-    def rms_norm(self, x, weight, eps):
+    def rms_norm(self, x: Array, weight: Array | None, eps: float) -> tuple[Array, Vjp]:
+        """``reference.rms_norm``, computed by the library."""
         if x.dtype not in FLOATS or x.size == 0:
             return reference.rms_norm(x, weight, eps)
         y, vjp = self._norm(x, weight, None, eps, None)
@@ -116,7 +135,8 @@ class Compiled:
 
         return y, vjp
 
-    def softmax(self, x):
+    def softmax(self, x: Array) -> tuple[Array, Vjp]:
+        """``reference.softmax``, computed by the library."""
         if x.dtype not in FLOATS or x.ndim == 0 or x.size == 0:
             return reference.softmax(x)
         rows = whole(x).reshape(-1, x.shape[-1])
@@ -130,7 +150,8 @@ class Compiled:
 
         return p.reshape(x.shape), vjp
 
-    def cross_entropy(self, logits, targets, smoothing=0.0):
+    def cross_entropy(self, logits: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Vjp]:
+        """``reference.cross_entropy``, computed by the library."""
         if logits.dtype not in FLOATS:
             return reference.cross_entropy(logits, targets, smoothing)
         logits, targets = whole(logits), whole(targets.astype(np.int64, copy=False))
@@ -144,13 +165,16 @@ class Compiled:
 
         return losses, vjp
 
-    def gelu(self, x):
+    def gelu(self, x: Array) -> tuple[Array, Vjp]:
+        """``reference.gelu``, computed by the library."""
         return self._activation(GELU, x) if x.dtype in FLOATS else reference.gelu(x)
 
-    def gelu_tanh(self, x):
+    def gelu_tanh(self, x: Array) -> tuple[Array, Vjp]:
+        """``reference.gelu_tanh``, computed by the library."""
         return self._activation(GELU_TANH, x) if x.dtype in FLOATS else reference.gelu_tanh(x)
 
-    def silu(self, x):
+    def silu(self, x: Array) -> tuple[Array, Vjp]:
+        """``reference.silu``, computed by the library."""
         return self._activation(SILU, x) if x.dtype in FLOATS else reference.silu(x)
 
     def _activation(self, kind, x):
@@ -164,7 +188,8 @@ class Compiled:
         self.library.activation_backward(kind, x.reshape(-1), whole(dy).reshape(-1), dx.reshape(-1))
         return dx
 
-    def dropout(self, x, draws, p):
+    def dropout(self, x: Array, draws: Array, p: float) -> tuple[Array, Vjp]:
+        """``reference.dropout``, computed by the library."""
         if x.dtype not in FLOATS:
             return reference.dropout(x, draws, p)
         draws = whole(draws).reshape(-1)
@@ -177,14 +202,17 @@ class Compiled:
 
         return masked(x), masked
 
-    def embedding_gradient(self, indices, dy, V):
+    def embedding_gradient(self, indices: Array, dy: Array, V: int) -> Array:
+        """``reference.embedding_gradient``, computed by the library."""
         if dy.dtype not in FLOATS:
             return reference.embedding_gradient(indices, dy, V)
         dW = np.empty((V, dy.shape[1]), dy.dtype)
         self.library.embedding_gradient(whole(indices.astype(np.int64, copy=False)), whole(dy), dW)
         return dW
 
-    def lstm(self, a, h0, c0, weight, lengths=None, reverse=False):
+    def lstm(self, a: Array, h0: Array, c0: Array, weight: Array, lengths: Array | None = None,
+             reverse: bool = False) -> tuple[tuple[Array, Array], Callable[..., Any]]:
+        """``recurrence.lstm``; the vjp is a kernel too."""
         if a.dtype not in FLOATS or not a.dtype == h0.dtype == c0.dtype == weight.dtype:
             return reference.lstm(a, h0, c0, weight, lengths, reverse)
         gates, weight, T = whole(a), whole(weight), len(a)
@@ -200,7 +228,9 @@ class Compiled:
 
         return (h, c), vjp
 
-    def block_step(self, x, keys, values, past, weights, eps):
+    def block_step(self, x: Array, keys: Array, values: Array, past: int, weights: Sequence[Any],
+                   eps: float) -> Array:
+        """``reference.block_step``, in one call."""
         given = (keys, values, *(w for w in weights if w is not None))
         if x.dtype not in FLOATS or not all(a.dtype == x.dtype and is_whole(a) for a in given):
             return reference.block_step(x, keys, values, past, weights, eps)
@@ -208,47 +238,51 @@ class Compiled:
         self.library.block_step(y, keys, values, past, weights, eps)
         return y
 
-    def adamw(self, parameters):
+    def adamw(self, parameters: Sequence[tuple[Any, ...]]) -> None:
+        """``reference.adamw``, one call per type of the parameters."""
         for dtype in {theta.dtype for theta, *_ in parameters}:
             known, other = [], []
             for theta, g, m, v, *numbers in parameters:
                 if theta.dtype == dtype:
-                    if theta.flags.f_contiguous:            # all four turned: entry by entry it is the same
+                    if theta.flags.f_contiguous:            # all four transposed: the step is entrywise
                         theta, g, m, v = theta.T, g.T, m.T, v.T
                     fits = dtype in FLOATS and all(is_whole(a) for a in (theta, m, v))
                     (known if fits else other).append((theta, whole(g) if fits else g, m, v, *numbers))
             self.library.adamw(known)
             reference.adamw(other)
 
-    def sum_of_squares(self, arrays):
+    def sum_of_squares(self, arrays: Sequence[Array]) -> float:
+        """``reference.sum_of_squares``, one call per type of the arrays."""
         total = 0.0
         for dtype in dict.fromkeys(a.dtype for a in arrays):
             same = [a for a in arrays if a.dtype == dtype]
-            total += self.library.sum_of_squares([whole(a) for a in same]) if dtype in FLOATS else reference.sum_of_squares(same)
+            total += (self.library.sum_of_squares([whole(a) for a in same]) if dtype in FLOATS
+                      else reference.sum_of_squares(same))
         return total
 
 
-def functions(library):
-    """{name: function}: what makes a module a backend."""
+def functions(library: Any) -> dict[str, Callable[..., Any]]:
+    """{name: kernel} of a binding: with these names a module is a backend."""
     kernels = Compiled(library)
     return {name: getattr(kernels, name) for name in vars(Compiled) if not name.startswith("_")}
 
 
-def is_whole(a):
+def is_whole(a: Array) -> bool:
+    """Whether ``a`` is C-contiguous and aligned, as the library requires."""
     return a.flags.c_contiguous and a.flags.aligned
 
 
-def whole(a):
-    """``a``, or a copy of it that lies in one piece. A NumPy number (a sum of an array without axes is one) becomes an array."""
+def whole(a: ArrayLike) -> Array:
+    """``a``, or a contiguous and aligned copy. A NumPy number, such as a sum over all axes, becomes an array."""
     return a if isinstance(a, np.ndarray) and is_whole(a) else np.array(a, order="C")
 
 
-def aligned(a):
-    """``a``, or a copy of it where its entries do not lie at multiples of their size, as C wants them."""
+def aligned(a: Array) -> Array:
+    """``a``, or an aligned copy: C requires entries at multiples of their size."""
     return a if a.flags.aligned else a.copy(order="K")
 
 
-def four_axes(a):
+def four_axes(a: Array) -> Array:
     """(…, H, T, width) as (B, H, T, width), a view where possible."""
     if a.ndim != 4:
         B = int(np.prod(a.shape[:-3]))
@@ -256,6 +290,6 @@ def four_axes(a):
     return aligned(a)
 
 
-def heads_last(B, H, T, width, dtype):
-    """An array (B, H, T, width) that lies in memory as (B, T, H, width): joining the heads again then needs no copy."""
+def heads_last(B: int, H: int, T: int, width: int, dtype: DTypeLike) -> Array:
+    """An array (B, H, T, width) with the memory layout (B, T, H, width), so that joining the heads needs no copy."""
     return np.empty((B, T, H, width), dtype).swapaxes(1, 2)

@@ -1,36 +1,48 @@
-"""An LSTM through time in NumPy: the contract and the oracle of the compiled one. ``reference`` hands it on."""
+"""An LSTM over a sequence in NumPy: the contract and the oracle of the compiled kernel. ``reference`` re-exports it."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .special import sigmoid
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def places(T, reverse):
-    """(t, where the state before t stands, where the one after it), in the order in which the times are walked.
+    from ..typing import Array
 
-    States have T + 1 places, between the times: walked forward, state t is before time t; backward, it is after it.
+
+def places(T: int, reverse: bool) -> list[tuple[int, int, int]]:
+    """(t, index of the state before step t, index of the state after step t) for all time steps, in the order of the
+    steps.
+
+    The T + 1 states are between the time steps. Forward, step t leads from state t to state t + 1; in reverse, from
+    state t + 1 to state t.
     """
     return [(t, t + 1, t) for t in reversed(range(T))] if reverse else [(t, t, t + 1) for t in range(T)]
 
 
-def beyond(lengths, T):
-    """(T, B, 1): True where a sequence has ended; None if none of them ends before T."""
+def beyond(lengths: Array | None, T: int) -> Array | None:
+    """(T, B, 1): True where a sequence has ended; None without lengths."""
     return None if lengths is None else (np.arange(T)[:, None] >= lengths)[:, :, None]
 
 
-def lstm(a, h0, c0, weight, lengths=None, reverse=False):
-    """The recurrent part of an LSTM, as ``((h, c), vjp)``; ``a`` is what the inputs give to the gates, and is overwritten.
+def lstm(a: Array, h0: Array, c0: Array, weight: Array, lengths: Array | None = None,
+         reverse: bool = False) -> tuple[tuple[Array, Array], Callable[..., Any]]:
+    """The recurrent part of an LSTM, as ``((h, c), vjp)``. ``a``, the input's share of the gates, is overwritten.
 
         [i, f, g, o] = a_t + h₋ Wᵀ,  σ of i, f, o, tanh of g        c = f ⊙ c₋ + i ⊙ g        h = o ⊙ tanh c
 
-    a (T, B, 4H)    h0, c0 (B, H)    weight W (4H, H)    lengths integers (B,) in 0…T, or None: all T    h, c (T + 1, B, H).
-    The subscript − is the time before, or with ``reverse`` the time after. h[t] stands before time t and h[t + 1] after it,
-    with ``reverse`` the other way round. A sequence beyond its length keeps its state.
+    a (T, B, 4H)    h0, c0 (B, H)    weight W (4H, H)    lengths integers (B,) in 0…T, or None: all T    h,
+    c (T + 1, B, H).
+    The subscript − is the previous step. h[t] is the state before step t and h[t + 1] the state after it; with
+    ``reverse`` h[t + 1] is before step t and h[t] after it. A sequence beyond its length keeps its state.
 
-    vjp(dy, dh, dc), with dy (T, B, H) for the state that each time makes (not read beyond the lengths) and dh, dc (B, H) for
-    the last states, returns (da, dh0, dc0). With dh and dc what has arrived at h and c:
+    vjp(dy, dh, dc) returns (da, dh0, dc0). dy (T, B, H) is the gradient of the state after each step (not read beyond
+    the lengths); dh, dc (B, H) are the gradients of the last states. With dh and dc now the gradients of h and c at
+    each step:
 
         do = dh ⊙ tanh c        dc += dh ⊙ o ⊙ (1 − tanh² c)        di = dc ⊙ g        df = dc ⊙ c₋        dg = dc ⊙ i
         da = [di i(1 − i), df f(1 − f), dg (1 − g²), do o(1 − o)]        dh₋ = da W        dc₋ = dc ⊙ f

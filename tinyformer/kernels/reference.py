@@ -1,19 +1,28 @@
-"""The kernels in NumPy: plain enough to read as the definition, fast enough to train with."""
+"""The kernels in NumPy: readable as definitions, and fast enough for training."""
 
 from __future__ import annotations
 
 import functools
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .recurrence import lstm
 from .special import normal, sigmoid
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import DTypeLike
+
+    from ..typing import Array, Vjp
+
 matmul = np.matmul
 
 
-def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias_gradient=True):
+def attention(q: Array, k: Array, v: Array, bias: Array | None = None, keep: Array | None = None, *,
+              is_causal: bool = False, scale: float = 1.0, bias_gradient: bool = True) -> tuple[Array, Vjp]:
     """Softmax attention over whole score matrices, as ``(value, vjp)``.
 
         S = scale · Q Kᵀ + bias        P = softmax(S) along rows        O = (P ⊙ keep) V
@@ -22,29 +31,33 @@ def attention(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias
         dS = P ⊙ (dP − rowsum(dO ⊙ O)) dQ = scale · dS K                dK = scale · dSᵀ Q
 
     q (…, H, T, D)    k (…, G, S, D)    v (…, G, S, E)    O (…, H, T, E), with G dividing H: query head h reads key head
-    h // (H/G). bias broadcasts against (…, H, T, S) and may hold −inf; a row that is −inf throughout gives zeros. keep, of
-    S's shape, is dropout's mask already divided by the probability of keeping. is_causal lets query t see the keys 0…t.
-    vjp(dO) = (dQ, dK, dV, dS), the last summed over nothing, and None without a bias or if ``bias_gradient`` is False (then a
-    backend need not hold all of it).
+    h // (H/G). bias broadcasts to (…, H, T, S) and may hold −inf; a row of −inf gives zeros. keep, of the shape of S,
+    is dropout's mask, already divided by the probability of keeping. is_causal lets query t attend to the keys 0…t.
 
-    Where S is −inf by the mask, nothing passes: not even a NaN or an infinite number in that query, key, value or gradient
-    reaches O, dQ, dK, dV or dS (0 · NaN is NaN in an ordinary product).
+    vjp(dO) = (dQ, dK, dV, dS). dS has the full shape (…, H, T, S). It is None without a bias or if ``bias_gradient`` is
+    False, so that a backend need not store it.
 
-    Source: Vaswani et al. (2017), §3.2.1; the row sum dO⊙O is Dao et al. (2022), appendix B.2.
+    Where the mask makes S −inf, the key is hidden: even a NaN or an infinite number in the key, value, query or
+    gradient does not reach O, dQ, dK, dV or dS. (In an ordinary product 0 · NaN is NaN.)
+
+    Source: Vaswani et al. (2017), §3.2.1; the row sum of dO ⊙ O: Dao et al. (2022), appendix B.2.
     """
-    (O, _), backward = attention_with_weights(q, k, v, bias, keep, is_causal=is_causal, scale=scale, bias_gradient=bias_gradient)
+    (O, _), backward = attention_with_weights(q, k, v, bias, keep, is_causal=is_causal, scale=scale,
+                                              bias_gradient=bias_gradient)
     return O, lambda dO: backward(dO, None)
 
 
-def attention_with_weights(q, k, v, bias=None, keep=None, *, is_causal=False, scale=1.0, bias_gradient=True):
+def attention_with_weights(q: Array, k: Array, v: Array, bias: Array | None = None, keep: Array | None = None, *,
+                           is_causal: bool = False, scale: float = 1.0,
+                           bias_gradient: bool = True) -> tuple[tuple[Array, Array], Callable[..., Any]]:
     """``attention``, which also returns the weights W = P ⊙ keep (…, H, T, S), as ``((O, W), vjp)``.
 
-    vjp(dO, dW) = (dQ, dK, dV, dS), with dP = (dO Vᵀ + dW) ⊙ keep and dS = P ⊙ (dP − rowsum(dO ⊙ O) − rowsum(dW ⊙ W)). dW may be
-    None for zeros. What the mask hides passes nothing here either.
+    vjp(dO, dW) = (dQ, dK, dV, dS), with dP = (dO Vᵀ + dW) ⊙ keep and dS = P ⊙ (dP − rowsum(dO ⊙ O) − rowsum(dW ⊙ W)).
+    dW may be None, which means zeros. Hidden keys are hidden here too.
     """
     *lead, heads, T, D = q.shape
     groups, S = k.shape[-3], k.shape[-2]
-    # Query heads that share a key head stand side by side on an axis of their own; the keys broadcast along it.
+    # Query heads that share a key head get an axis of their own; the keys broadcast along that axis.
     grouped = (*lead, groups, heads // groups if groups else 0)
     qg = q.reshape(*grouped, T, D)
     kg, vg = k[..., None, :, :], v[..., None, :, :]
@@ -93,12 +106,12 @@ def attention_with_weights(q, k, v, bias=None, keep=None, *, is_causal=False, sc
 
 def _hidden(bias, is_causal, shape, flat):
     """Where the mask is −inf: boolean, broadcasts to ``shape`` (…, G, H/G, T, S). ``flat`` is (…, H, T, S)."""
-    causal = ~np.tri(*shape[-2:], dtype=bool) if is_causal else False
+    causal: Any = ~np.tri(*shape[-2:], dtype=bool) if is_causal else False
     return causal if bias is None else np.broadcast_to(bias == -np.inf, flat).reshape(shape) | causal
 
 
 def _product_of_seen(weights, x, hidden):
-    """weights · x, where the ``hidden`` weights, which are 0, take nothing from x: an entry is as finite as what it reads."""
+    """weights · x, where the ``hidden`` weights, which are 0, ignore NaN and infinity in x."""
     y = matmul(weights, x)
     if hidden is None or np.isfinite(y).all():
         return y
@@ -109,7 +122,7 @@ def _product_of_seen(weights, x, hidden):
 
 # ------------------------------------------------------------------------------------------------ layers of a network
 
-def linear(x, weight, bias=None):
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """y = x Wᵀ + b.   x (N, in)    weight W (out, in)    bias b (out,) or None    y (N, out)"""
     y = matmul(x, weight.T)
     if bias is not None:
@@ -117,18 +130,18 @@ def linear(x, weight, bias=None):
     return y
 
 
-def linear_gelu(x, weight, bias=None):
-    """y = GELU(x Wᵀ + b) in the tanh form, as ``(y, du(dy))``: the vjp leads back to the argument of the GELU."""
+def linear_gelu(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Vjp]:
+    """y = GELU(x Wᵀ + b) in the tanh form, as ``(y, vjp)``: vjp(dy) = du, the gradient of the GELU's argument u."""
     return gelu_tanh(linear(x, weight, bias))
 
 
-def layer_norm(x, weight, bias, eps):
+def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Vjp]:
     """y = γ ⊙ x̂ + β,  x̂ = (x − μ)/σ,  σ² = mean (x − μ)² + ε of each row.   x (N, C); weight γ, bias β (C,) or None.
 
     vjp(dy) = (dx, dγ, dβ):   dx = (g − mean g − x̂ ⊙ mean(g ⊙ x̂)) / σ with g = γ ⊙ dy,   dγ = Σ dy ⊙ x̂,   dβ = Σ dy.
     """
     xhat = x - _row_mean(x)
-    xhat -= _row_mean(xhat)                                                     # what the rounding of a large mean left
+    xhat -= _row_mean(xhat)                                                     # the rounding error of a large mean
     inverse = _inverse_deviation(xhat, eps)                                     # (N, 1): 1/σ
     xhat *= inverse
     y = xhat if weight is None else xhat * weight
@@ -146,7 +159,7 @@ def layer_norm(x, weight, bias, eps):
     return y, vjp
 
 
-def rms_norm(x, weight, eps):
+def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Vjp]:
     """y = γ ⊙ x̂,  x̂ = x/r,  r² = mean x² + ε of each row.   x (N, C); weight γ (C,) or None.
 
     vjp(dy) = (dx, dγ):   dx = (g − x̂ ⊙ mean(g ⊙ x̂)) / r with g = γ ⊙ dy,   dγ = Σ dy ⊙ x̂.
@@ -165,7 +178,7 @@ def rms_norm(x, weight, eps):
 
 
 def _inverse_deviation(d, eps):
-    """1/√(mean d² + ε) of each row, as a column; where the squares are no numbers, of d relative to its largest."""
+    """1/√(mean d² + ε) of each row, as a column. Where the squares over- or underflow, d is scaled by its maximum."""
     with np.errstate(over="ignore", under="ignore"):
         variance = _row_mean(d, d) + d.dtype.type(eps)
     if np.all((variance > 1e-25) & (variance < np.inf)):
@@ -177,38 +190,39 @@ def _inverse_deviation(d, eps):
 
 
 def _row_mean(x, y=None):
-    """The mean of each row of x, or of x ⊙ y, as a column. (einsum makes no temporary for the product.)"""
+    """The mean of each row of x, or of x ⊙ y, as a column. (einsum needs no temporary for the product.)"""
     total = np.einsum("nc->n", x) if y is None else np.einsum("nc,nc->n", x, y)
     return (total / x.shape[-1]).astype(x.dtype, copy=False)[:, None]
 
 
-def softmax(x):
+def softmax(x: Array) -> tuple[Array, Vjp]:
     """p = softmax along the last axis, as ``(p, vjp)``: dx = p ⊙ (dp − Σ p ⊙ dp). A row of −inf gives zeros."""
     p = softmax_rows(x.copy())
 
     def vjp(dp):
-        # p sums to 1 up to rounding only, and an offset of dp would come through times that: what is left is taken away too.
+        # p sums to 1 only up to rounding, which would let an offset of dp through. The second subtraction removes it.
         dp = dp - np.sum(p * dp, axis=-1, keepdims=True)
         return p * (dp - np.sum(p * dp, axis=-1, keepdims=True))
 
     return p, vjp
 
 
-def cross_entropy(logits, targets, smoothing=0.0):
+def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> tuple[Array, Vjp]:
     """−Σᵥ tᵥ ln pᵥ of each row, p = softmax(logits), as ``(losses, vjp)``.
 
-    logits (N, V), V ≥ 1    targets integers (N,); t is 1 − ε at the target and ε/V everywhere in addition; a row whose target
-    is negative costs 0    losses (N,)    vjp(w) = dlogits = w (p − t), with w (N,) the gradient of each row's loss.
+    logits (N, V), V ≥ 1    targets integers (N,); t is ε/V, plus 1 − ε at the target; a row with a negative target
+    has loss 0    losses (N,)    vjp(w) = dlogits = w (p − t), with w (N,) the gradient of each row's loss.
     """
     V, counted = logits.shape[1], targets >= 0
     label, each = np.where(counted, targets, 0), np.arange(len(targets))
-    with np.errstate(over="ignore"):                        # farther below the largest than any number: p is 0
+    with np.errstate(over="ignore"):                        # a difference beyond all numbers: p is 0
         shifted = logits - logits.max(axis=1, keepdims=True)
     p = np.exp(shifted)
     total = p.sum(axis=1, keepdims=True)
     logp = shifted[each, label] - np.log(total[:, 0])
     if smoothing:
-        logp = (1 - smoothing) * logp + smoothing * ((shifted * shifted.dtype.type(1 / V)).sum(axis=1) - np.log(total[:, 0]))
+        mean_logp = (shifted * shifted.dtype.type(1 / V)).sum(axis=1) - np.log(total[:, 0])
+        logp = (1 - smoothing) * logp + smoothing * mean_logp
 
     def vjp(w):
         d = p / total
@@ -221,14 +235,15 @@ def cross_entropy(logits, targets, smoothing=0.0):
     return np.where(counted, -logp, logits.dtype.type(0)), vjp
 
 
-def block_step(x, keys, values, past, weights, eps):
+def block_step(x: Array, keys: Array, values: Array, past: int, weights: Sequence[Any], eps: float) -> Array:
     """One layer of a Transformer at one new position of each row, without a gradient.
 
         x ← x + W_proj attention(norm₁(x))        x ← x + W_out GELU(W_fc norm₂(x))        GELU in its tanh form
 
-    x (B, C)    keys, values (B, H, room, D), C = H·D: those of the ``past`` positions before; this one's are written behind them
-    weights     γ and β of norm₁, W_qkv (3C, C) and its bias, W_proj (C, C) and its bias, γ and β of norm₂, W_fc (F, C) and its
-                bias, W_out (C, F) and its bias: a tuple, with None for a bias or γ that there is not    returns x (B, C)
+    x (B, C), C = H·D    keys, values (B, H, room, D): ``past`` previous positions,
+    behind which this position is written
+    weights     γ and β of norm₁, W_qkv (3C, C) and its bias, W_proj (C, C) and its bias, γ and β of norm₂, W_fc (F, C)
+                and its bias, W_out (C, F) and its bias: a tuple, with None for a missing bias or γ    returns x (B, C)
     """
     gamma1, beta1, qkv, b_qkv, proj, b_proj, gamma2, beta2, fc, b_fc, out, b_out = weights
     (B, H, _, D), n = keys.shape, past + 1
@@ -241,28 +256,29 @@ def block_step(x, keys, values, past, weights, eps):
 
 # ------------------------------------------------------------------------------------------------ entry by entry
 
-def silu(x):
+def silu(x: Array) -> tuple[Array, Vjp]:
     """y = x σ(x), as ``(y, vjp)``: dx = σ(x) (1 + x (1 − σ(x))) dy."""
     s = sigmoid(x)
     return x * s, lambda dy: dy * (s * (1 + x * (1 - s)))
 
 
-def gelu(x):
-    """y = x Φ(x), with Φ the standard normal distribution function, φ its density, as ``(y, vjp)``: dx = (Φ(x) + x φ(x)) dy."""
+def gelu(x: Array) -> tuple[Array, Vjp]:
+    """y = x Φ(x), as ``(y, vjp)``: dx = (Φ(x) + x φ(x)) dy. Φ and φ: normal distribution function and density."""
     cdf, density = normal(x)
     return x * cdf, lambda dy: dy * (cdf + x * density)
 
 
-def gelu_tanh(x):
-    """y = x h with h = (1 + tanh u)/2, u = √(2/π) (x + 0.044715 x³), as ``(y, vjp)``: dx = (h + 2 x h (1 − h) u′) dy.
+def gelu_tanh(x: Array) -> tuple[Array, Vjp]:
+    """y = x h with h = (1 + tanh u)/2, u = √(2/π) (x + 0.044715 x³), as ``(y, vjp)``.
 
-    Beyond |x| = 100, and in float32 long before, h is 0 or 1: y is 0 or x, and dx is 0 or dy, exactly.
+    dx = (h + 2 x h (1 − h) u′) dy. Beyond |x| = 100, and in float32 long before, h is 0 or 1: y is 0 or x, and dx is 0
+    or dy, exactly.
     """
-    # Written in place: on a laptop this layer is bound by memory, and each temporary is another pass over it.
+    # In place: on a laptop this layer is limited by memory bandwidth, and each temporary is another pass over memory.
     a, c = math.sqrt(2 / math.pi), 0.044715
-    near = np.clip(x, -100, 100)                # far out h is 0 or 1, and 0 times an x³ that overflows would be NaN
+    near = np.clip(x, -100, 100)                # beyond, h is 0 or 1, and 0 times an x³ that overflows would be NaN
     square = near * near
-    half = np.asarray(square * (a * c))         # becomes h; NumPy makes plain numbers of arrays without axes
+    half = np.asarray(square * (a * c))         # becomes h; NumPy returns plain numbers for arrays without axes
     half += a
     half *= near
     np.tanh(half, out=half)
@@ -282,17 +298,20 @@ def gelu_tanh(x):
     return x * half, vjp
 
 
-def dropout(x, draws, p):
-    """y = x / (1 − p) where the draw is at least p, else 0, as ``(y, vjp)``.   draws float32 in [0, 1), of x's shape."""
+def dropout(x: Array, draws: Array, p: float) -> tuple[Array, Vjp]:
+    """y = x / (1 − p) where the draw is at least p, else 0, as ``(y, vjp)``.
+
+    draws float32 in [0, 1), of x's shape.
+    """
     keep = (draws >= np.float32(p)).astype(x.dtype) * x.dtype.type(1 / (1 - p))
     return x * keep, lambda dy: dy * keep
 
 
-def embedding_gradient(indices, dy, V):
-    """dW (V, C) with dW[v] = Σ dy over the places where v stood.   indices integers (N,) in 0…V−1    dy (N, C)"""
+def embedding_gradient(indices: Array, dy: Array, V: int) -> Array:
+    """dW (V, C) with dW[v] = Σ dy over the positions with index v.   indices integers (N,) in 0…V−1    dy (N, C)"""
     dW = np.zeros((V, dy.shape[1]), dy.dtype)
     if indices.size:
-        # Sorted by index, the gradients of a row stand together and one pass sums them; np.add.at would be slower.
+        # Sorted by index, the gradients of a row are adjacent and one pass sums them; np.add.at would be slower.
         order = np.argsort(indices, kind="stable")
         ordered = indices[order]
         starts = np.flatnonzero(np.diff(ordered, prepend=-1))
@@ -302,16 +321,16 @@ def embedding_gradient(indices, dy, V):
 
 # ------------------------------------------------------------------------------------------------ over all parameters
 
-def adamw(parameters):
+def adamw(parameters: Sequence[tuple[Any, ...]]) -> None:
     """One step of AdamW, in place, for each (θ, g, m, v, lr, decay, β₁, β₂, ε, 1 − β₁ᵗ, 1 − β₂ᵗ):
 
         θ ← (1 − lr decay) θ      m ← m + (1 − β₁)(g − m)      v ← β₂ v + (1 − β₂) g²
         θ ← θ − lr m̂ / (√v̂ + ε)    with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
     """
-    # One ufunc a line, all in place: every number passes here at every step, and temporaries would cost a third more.
+    # One ufunc a line, all in place: every parameter is read at every step, and temporaries would cost a third more.
     scratch = {}
     for theta, g, m, v, lr, decay, beta1, beta2, eps, correction1, correction2 in parameters:
-        flat = scratch.get(theta.dtype)                     # the same memory for all parameters, so it stays in the cache
+        flat = scratch.get(theta.dtype)                     # one scratch array for all parameters stays in the cache
         if flat is None or flat.size < theta.size:
             flat = scratch[theta.dtype] = np.empty(theta.size, theta.dtype)
         s = flat[:theta.size].reshape(theta.shape)
@@ -335,21 +354,24 @@ def adamw(parameters):
         theta -= s
 
 
-def sum_of_squares(arrays):
-    """Σ x² over all numbers of all arrays, of one type; a Python float."""
+def sum_of_squares(arrays: Sequence[Array]) -> float:
+    """Σ x² over all entries of all arrays, which have one type; a Python float."""
     flat = [a.reshape(-1) for a in arrays]
     with np.errstate(over="ignore", invalid="ignore"):
         total = sum(float(a @ a) for a in flat)
     if math.isfinite(total) and total > 1e-20:
         return total
-    # Float32 numbers above 10¹⁹ or below 10⁻¹⁹ have squares that are none: one pass more, in double.
+    # The squares of float32 numbers above 10¹⁹ or below 10⁻¹⁹ overflow or underflow: another pass, in double.
     return sum(float(np.square(a, dtype=np.float64).sum()) for a in flat)
 
 
 # ------------------------------------------------------------------------------------------------ parts
 
-def softmax_rows(scores, may_be_empty=True):
-    """exp(s − max s) / Σ exp(s − max s) along the last axis, in place. A row of −inf gives zeros if ``may_be_empty``."""
+def softmax_rows(scores: Array, may_be_empty: bool = True) -> Array:
+    """exp(s − max s) / Σ exp(s − max s) along the last axis, in place.
+
+    A row of −inf gives zeros if ``may_be_empty``.
+    """
     if scores.shape[-1] == 0:
         return scores
     top = scores.max(axis=-1, keepdims=True)
@@ -365,8 +387,8 @@ def softmax_rows(scores, may_be_empty=True):
 
 
 @functools.lru_cache(maxsize=16)
-def causal_bias(T, S, dtype):
-    """(T, S): 0 where key s ≤ query t, −inf where it lies in the future. Aligned at the first key, as in PyTorch."""
+def causal_bias(T: int, S: int, dtype: DTypeLike) -> Array:
+    """(T, S): 0 where key s ≤ query t, −inf for later keys. Aligned at the first key, as in PyTorch."""
     bias = np.triu(np.full((T, S), -np.inf, dtype), 1)
     bias.setflags(write=False)
     return bias
