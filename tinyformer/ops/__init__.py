@@ -24,7 +24,8 @@ from .shapes import broadcast_to, concatenate, flip, getitem, pad, reshape, spli
 from . import composed, integers, methods  # noqa: E402  (written in the operations above; the last two register methods)
 
 __all__ = [
-    "abs", "add", "astype", "attention_with_weights", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "clip", "composed",
+    "abs", "add", "astype", "attention_with_weights", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to",
+    "clip", "composed",
     "concatenate", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding", "exp", "flip", "gelu",
     "getitem", "gru", "layer_norm", "leaky_relu", "linear", "linear_gelu", "log", "log_softmax", "logsumexp",
     "lstm", "matmul", "max", "maximum", "mean", "min", "minimum", "mse_loss", "multiply", "negative", "pad",

@@ -62,8 +62,8 @@ def attention_with_weights(q: TensorLike, k: TensorLike, v: TensorLike, mask: Te
                            rng: RNGLike = None) -> ValueAndVjp:
     """(O, W): what ``scaled_dot_product_attention`` returns, and the weights W (…, H, T, S) after dropout, O = W V.
 
-    The arguments are the same. This operation holds the whole score matrix; gradients flow back through both outputs. A key
-    that the mask hides passes nothing to a query that may not attend to it, not even a NaN.
+    The arguments are the same. This operation holds the whole score matrix; gradients flow back through both outputs. A
+    key that the mask hides passes nothing to a query that may not attend to it, not even a NaN.
     """
     q, k, v, bias, keep, options, single = _prepared(q, k, v, mask, is_causal, scale, dropout_p, rng)
     outputs, backward = attention_kernel_with_weights(q, k, v, bias, keep, **options)
