@@ -1,4 +1,5 @@
-/* The C interface, but for the products (products.cpp): checks what came, gives it types, calls the kernels of this processor. */
+/* The C interface, but for the products (products.cpp): checks what came, gives it types, calls the kernels of this
+ * processor. */
 #include "codes.h"
 #include "dispatch.h"
 
@@ -14,7 +15,8 @@ int check_type(int type) { return type == TF_FLOAT32 || type == TF_FLOAT64 ? TF_
 int check_lstm(const tf_lstm *p) {
     if (!p) return TF_BAD_POINTER;
     if (p->T < 0 || p->B < 0 || p->H < 0) return TF_BAD_SHAPE;
-    for (int64_t i = 0; p->lengths && i < p->B; i++) if (p->lengths[i] < 0 || p->lengths[i] > p->T) return TF_BAD_VALUE;
+    for (int64_t i = 0; p->lengths && i < p->B; i++)
+        if (p->lengths[i] < 0 || p->lengths[i] > p->T) return TF_BAD_VALUE;
     return TF_OK;
 }
 
@@ -41,8 +43,8 @@ int64_t tf_peak(int type, int64_t rounds) {
     return type == TF_FLOAT64 ? kernels<double>().peak(rounds) : int64_t(TF_BAD_TYPE);
 }
 
-int tf_norm_forward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *bias, double eps, void *y,
-                    void *mean, void *inverse) {
+int tf_norm_forward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *bias, double eps,
+                    void *y, void *mean, void *inverse) {
     if (N < 0 || C < 0) return TF_BAD_SHAPE;
     if (N == 0 || C == 0) return check_type(type);
     if (!there(x, y, inverse)) return TF_BAD_POINTER;
@@ -57,8 +59,8 @@ int tf_norm_forward(int type, int64_t N, int64_t C, const void *x, const void *w
     });
 }
 
-int tf_norm_backward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *mean, const void *inverse,
-                     const void *dy, void *dx, void *dweight, void *dbias) {
+int tf_norm_backward(int type, int64_t N, int64_t C, const void *x, const void *weight, const void *mean,
+                     const void *inverse, const void *dy, void *dx, void *dweight, void *dbias) {
     if (N < 0 || C < 0) return TF_BAD_SHAPE;
     if (N && C && !there(x, inverse, dy, dx)) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {
@@ -96,11 +98,12 @@ int tf_softmax_backward(int type, int64_t N, int64_t C, const void *y, const voi
     });
 }
 
-int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets, double smoothing,
-                             void *losses, void *sums) {
+int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets,
+                             double smoothing, void *losses, void *sums) {
     if (N < 0 || V < 1) return TF_BAD_SHAPE;
     if (N && !there(logits, targets, losses, sums)) return TF_BAD_POINTER;
-    for (int64_t i = 0; i < N; i++) if (targets[i] >= V) return TF_BAD_VALUE;
+    for (int64_t i = 0; i < N; i++)
+        if (targets[i] >= V) return TF_BAD_VALUE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
         CrossEntropy<T> call{};
@@ -111,11 +114,12 @@ int tf_cross_entropy_forward(int type, int64_t N, int64_t V, const void *logits,
     });
 }
 
-int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets, double smoothing,
-                              const void *sums, const void *weights, void *dlogits) {
+int tf_cross_entropy_backward(int type, int64_t N, int64_t V, const void *logits, const int64_t *targets,
+                              double smoothing, const void *sums, const void *weights, void *dlogits) {
     if (N < 0 || V < 1) return TF_BAD_SHAPE;
     if (N && !there(logits, targets, sums, weights, dlogits)) return TF_BAD_POINTER;
-    for (int64_t i = 0; i < N; i++) if (targets[i] >= V) return TF_BAD_VALUE;
+    for (int64_t i = 0; i < N; i++)
+        if (targets[i] >= V) return TF_BAD_VALUE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
         CrossEntropy<T> call{};
@@ -159,20 +163,24 @@ int tf_dropout(int type, int64_t n, const void *x, const float *draws, double p,
     return with_type(type, [&](auto number) {
         using T = decltype(number);
         Dropout<T> call{};
-        call.n = n, call.x = (const T *)x, call.draws = draws, call.p = float(p), call.scale = T(1 / (1 - p)), call.y = (T *)y;
+        call.n = n, call.x = (const T *)x, call.draws = draws, call.p = float(p), call.scale = T(1 / (1 - p)),
+        call.y = (T *)y;
         kernels<T>().dropout(call);
         return TF_OK;
     });
 }
 
-int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, const int64_t *indices, const void *dy, void *dweight) {
+int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, const int64_t *indices, const void *dy,
+                          void *dweight) {
     if (V < 0 || C < 0 || N < 0) return TF_BAD_SHAPE;
     if ((V && C && !dweight) || (N && (!indices || (C && !dy)))) return TF_BAD_POINTER;
-    for (int64_t i = 0; i < N; i++) if (indices[i] < 0 || indices[i] >= V) return TF_BAD_VALUE;
+    for (int64_t i = 0; i < N; i++)
+        if (indices[i] < 0 || indices[i] >= V) return TF_BAD_VALUE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
         Embedding<T> call{};
-        call.V = V, call.C = C, call.N = N, call.indices = indices, call.dy = (const T *)dy, call.dweight = (T *)dweight;
+        call.V = V, call.C = C, call.N = N, call.indices = indices, call.dy = (const T *)dy,
+        call.dweight = (T *)dweight;
         kernels<T>().embedding_gradient(call);
         return TF_OK;
     });
@@ -192,8 +200,8 @@ int tf_lstm_forward(int type, const tf_lstm *p, const void *weight, void *gates,
     });
 }
 
-int tf_lstm_backward(int type, const tf_lstm *p, const void *weight, const void *gates, const void *c, const void *dy, void *da,
-                     void *dh, void *dc) {
+int tf_lstm_backward(int type, const tf_lstm *p, const void *weight, const void *gates, const void *c, const void *dy,
+                     void *da, void *dh, void *dc) {
     if (int code = check_lstm(p)) return code;
     if (p->T == 0 || p->B == 0 || p->H == 0) return check_type(type);
     if (!there(weight, gates, c, dy, da, dh, dc)) return TF_BAD_POINTER;
@@ -230,7 +238,8 @@ int tf_adamw(int type, int64_t count, const tf_parameter *parameters) {
     for (int64_t i = 0; i < count; i++) {
         const tf_parameter &p = parameters[i];
         if (p.size < 0) return TF_BAD_SHAPE;
-        if (p.size && !there((const void *)p.theta, (const void *)p.m, (const void *)p.v, p.gradient)) return TF_BAD_POINTER;
+        if (p.size && !there((const void *)p.theta, (const void *)p.m, (const void *)p.v, p.gradient))
+            return TF_BAD_POINTER;
     }
     return with_type(type, [&](auto number) {
         using T = decltype(number);

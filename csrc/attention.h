@@ -16,8 +16,8 @@
  *      dP = dO Vᵀ                           dS = P ⊙ (dP − rowsum(dO ⊙ O))
  *      dQ += scale · dS K                   dK += scale · dSᵀ Q
  *
- * (Dao keeps L = m + ln l, for P = exp(S − L): one number a row, but rounded to what a number of the size of the scores can hold,
- * and its error stands in an exponent. With scores of 10⁶ the P of a row then sum to 0.97 or 1.03.)
+ * (Dao keeps L = m + ln l, for P = exp(S − L): one number a row, but rounded to what a number of the size of the scores
+ * can hold, and its error stands in an exponent. With scores of 10⁶ the P of a row then sum to 0.97 or 1.03.)
  *
  * All products are tiles of gemm.h. A tile reads its left operand in any layout, so only Kᵀ and Vᵀ must be packed.
  *
@@ -28,18 +28,20 @@
 
 namespace {
 
-constexpr int64_t BS = 128 / NR<float> * NR<float>;   /* keys of a block: whole strips, of floats and so of doubles */
-constexpr int64_t BT = 2 * MR, BT_BACK = 64;          /* queries of a block: few, so that a causal mask skips much */
-constexpr int64_t CHUNK = 8 * BT;                     /* queries that a thread takes at a time, with K packed once */
+constexpr int64_t BS = 128 / NR<float> * NR<float>; /* keys of a block: whole strips, of floats and so of doubles */
+constexpr int64_t BT = 2 * MR, BT_BACK = 64;        /* queries of a block: few, so that a causal mask skips much */
+constexpr int64_t CHUNK = 8 * BT;                   /* queries that a thread takes at a time, with K packed once */
 
 /* C (M, N) = alpha A B, or += : one thread, C with at least N rounded up to whole vectors in each row. */
 template <class T>
-void product(int64_t M, int64_t N, int64_t K, T alpha, const Rows<T> &a, const Strips<T> &b, bool add, T *c, int64_t row) {
+void product(int64_t M, int64_t N, int64_t K, T alpha, const Rows<T> &a, const Strips<T> &b, bool add, T *c,
+             int64_t row) {
     const Target<T> to{c, row, alpha, T(add), nullptr, nullptr, nullptr, true};
     tile_over<T>(M, up(N, lanes<T>), K, a, b, to, 0, 0);
 }
 
-/* A matrix as a right operand: (n, width) with rows that may be read in whole vectors, in place if they can, else copied. */
+/* A matrix as a right operand: (n, width) with rows that may be read in whole vectors, in place if they can, else
+ * copied. */
 template <class T> Strips<T> as_rows(const T *from, int64_t n, int64_t width, int64_t row, int64_t column, T *space) {
     if (column == 1 && width % lanes<T> == 0) return {from, NR<T>, row};
     const int64_t wide = up(width, lanes<T>);
@@ -49,16 +51,22 @@ template <class T> Strips<T> as_rows(const T *from, int64_t n, int64_t width, in
 }
 
 /* The transpose of a matrix (n, width) as a right operand (width, n), packed in strips of n. */
-template <class T> Strips<T> as_columns(const T *from, int64_t n, int64_t width, int64_t row, int64_t column, T *space) {
+template <class T> Strips<T> as_columns(const T *from, int64_t n, int64_t width, int64_t row, int64_t column,
+                                        T *space) {
     for (int64_t s = 0; s < n; s += NR<T>)
         pack_strip<T>(width, smaller(n - s, NR<T>), from + s * row, column, row, space + s * width);
     return {space, width * NR<T>, NR<T>};
 }
 
-template <class T> Strips<T> skip(const Strips<T> &b, int64_t strips) { return {b.data + strips * b.strip, b.strip, b.row}; }
-template <class T> Strips<T> skip_rows(const Strips<T> &b, int64_t rows) { return {b.data + rows * b.row, b.strip, b.row}; }
+template <class T> Strips<T> skip(const Strips<T> &b, int64_t strips) {
+    return {b.data + strips * b.strip, b.strip, b.row};
+}
+template <class T> Strips<T> skip_rows(const Strips<T> &b, int64_t rows) {
+    return {b.data + rows * b.row, b.strip, b.row};
+}
 
-/* Row t of a block of scores, columns first … first + n, rounded up to whole vectors: bias added, hidden places −inf. */
+/* Row t of a block of scores, columns first … first + n, rounded up to whole vectors: bias added, hidden places
+ * −inf. */
 template <class T>
 void mask_row(const tf::Attention<T> &p, int64_t b, int64_t h, int64_t t, int64_t first, int64_t n, T *s) {
     if (p.bias.data) {
@@ -89,11 +97,11 @@ template <class T> void attention_forward(const tf::Attention<T> &p) {
         /* The last queries first: under a causal mask they are the longest pieces of work. */
         const int64_t b = task / (p.H * chunks), h = task / chunks % p.H, c = chunks - 1 - task % chunks;
         const int64_t g = h / (p.H / p.G), first = c * p.T / chunks, last = (c + 1) * p.T / chunks;
-        const int64_t reach = p.is_causal ? smaller(p.S, last) : p.S;                 /* keys that any of them may see */
+        const int64_t reach = p.is_causal ? smaller(p.S, last) : p.S; /* keys that any of them may see */
 
         T *space = (T *)tf::scratch(2, sizeof(T) * (keys * p.D + keys * wide + BT * (BS + wide + 2) + 4 * W));
         T *const k_space = space, *const v_space = k_space + keys * p.D, *const S = v_space + keys * wide,
-          *const O = S + BT * BS, *const m = O + BT * wide, *const l = m + BT;
+                 *const O = S + BT * BS, *const m = O + BT * wide, *const l = m + BT;
         const Strips<T> K = as_columns<T>(p.K.at(b, g, 0), reach, p.D, p.K.stride[2], p.K.stride[3], k_space);
         const Strips<T> V = as_rows<T>(p.V.at(b, g, 0), reach, p.E, p.V.stride[2], p.V.stride[3], v_space);
 
@@ -107,8 +115,8 @@ template <class T> void attention_forward(const tf::Attention<T> &p) {
 
             for (int64_t s = 0; s < limit; s += BS) {
                 const int64_t n = smaller(BS, limit - s);
-                product<T>(rows, n, p.D, T(p.scale), {p.Q.at(b, h, t), p.Q.stride[2], p.Q.stride[3]}, skip(K, s / NR<T>),
-                           false, S, BS);
+                product<T>(rows, n, p.D, T(p.scale), {p.Q.at(b, h, t), p.Q.stride[2], p.Q.stride[3]},
+                           skip(K, s / NR<T>), false, S, BS);
                 for (int64_t i = 0; i < rows; i++) {
                     T *row = S + i * BS;
                     mask_row(p, b, h, t + i, s, n, row);
@@ -159,7 +167,8 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
         const int64_t size = keys * (p.D + p.E + wd) + p.T * (2 * wd + we + 1) + 2 * BT_BACK * BS + BS * (wd + we);
         T *at = (T *)tf::scratch(2, sizeof(T) * (size + 4 * W));
         auto take = [&](int64_t n) { return at += n, at - n; };
-        T *const P = take(BT_BACK * BS), *const dP = take(BT_BACK * BS), *const dK = take(BS * wd), *const dV = take(BS * we);
+        T *const P = take(BT_BACK * BS), *const dP = take(BT_BACK * BS), *const dK = take(BS * wd),
+                 *const dV = take(BS * we);
         T *const dQ = take(p.T * wd), *const dot = take(p.T);
         const Strips<T> Kt = as_columns<T>(p.K.at(b, g, 0), p.S, p.D, p.K.stride[2], p.K.stride[3], take(keys * p.D));
         const Strips<T> Vt = as_columns<T>(p.V.at(b, g, 0), p.S, p.E, p.V.stride[2], p.V.stride[3], take(keys * p.E));
@@ -168,7 +177,7 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
         const Strips<T> dO = as_rows<T>(p.dO.at(b, h, 0), p.T, p.E, p.dO.stride[2], p.dO.stride[3], take(p.T * we));
 
         for (int64_t i = 0; i < p.T * wd; i++) dQ[i] = 0;
-        for (int64_t t = 0; t < p.T; t++) {                     /* rowsum(dO ⊙ O) */
+        for (int64_t t = 0; t < p.T; t++) { /* rowsum(dO ⊙ O) */
             const T *o = p.O.at(b, h, t), *d = p.dO.at(b, h, t);
             vec<T> total{};
             int64_t j = 0;
@@ -187,12 +196,13 @@ template <class T> void attention_backward(const tf::Attention<T> &p) {
                 const int64_t t = block * p.T / blocks, rows = (block + 1) * p.T / blocks - t;
                 const int64_t n = p.is_causal ? smaller(width, t + rows - s) : width;
                 if (n <= 0) {
-                    if (p.dS.data) for (int64_t i = 0; i < rows; i++) for (int64_t j = 0; j < width; j++)
-                        p.dS.at(b, h, t + i)[(s + j) * p.dS.stride[3]] = 0;
+                    if (p.dS.data)
+                        for (int64_t i = 0; i < rows; i++)
+                            for (int64_t j = 0; j < width; j++) p.dS.at(b, h, t + i)[(s + j) * p.dS.stride[3]] = 0;
                     continue;
                 }
-                product<T>(rows, n, p.D, T(p.scale), {p.Q.at(b, h, t), p.Q.stride[2], p.Q.stride[3]}, skip(Kt, s / NR<T>),
-                           false, P, BS);
+                product<T>(rows, n, p.D, T(p.scale), {p.Q.at(b, h, t), p.Q.stride[2], p.Q.stride[3]},
+                           skip(Kt, s / NR<T>), false, P, BS);
                 product<T>(rows, n, p.E, T(1), {p.dO.at(b, h, t), p.dO.stride[2], p.dO.stride[3]}, skip(Vt, s / NR<T>),
                            false, dP, BS);
                 for (int64_t i = 0; i < rows; i++) {

@@ -6,7 +6,7 @@
 
 namespace tf {
 
-struct Failure {            /* thrown where a call cannot go on */
+struct Failure { /* thrown where a call cannot go on */
     int code;
 };
 
@@ -16,9 +16,7 @@ template <class F> int with_type(int type, F f) {
         if (type == TF_FLOAT32) return f(float());
         if (type == TF_FLOAT64) return f(double());
         return TF_BAD_TYPE;
-    } catch (const std::bad_alloc &) {
-        return TF_NO_MEMORY;
-    } catch (const Failure &failure) {
+    } catch (const std::bad_alloc &) { return TF_NO_MEMORY; } catch (const Failure &failure) {
         return failure.code;
     }
 }

@@ -17,13 +17,14 @@ struct Candidate {
 /* The best first. */
 const Candidate candidates[] = {
 #if defined(__x86_64__) && defined(__GNUC__)
-    {&isa_avx512, [] {
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
-               && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
-    }},
-    {&isa_avx2, [] {
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    }},
+    {&isa_avx512,
+     [] {
+         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+                && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+                && __builtin_cpu_supports("bmi2");
+     }},
+    {&isa_avx2,
+     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"); }},
 #elif defined(__aarch64__) && defined(__GNUC__)
     {&isa_neon, [] { return true; }},
 #endif

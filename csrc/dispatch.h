@@ -5,7 +5,7 @@
 namespace tf {
 
 const Isa &isa();
-bool use_isa(const char *name);          /* false: not on this processor, or not in this build */
+bool use_isa(const char *name); /* false: not on this processor, or not in this build */
 
 template <class T> const Kernels<T> &kernels();
 template <> inline const Kernels<float> &kernels<float>() { return isa().f32; }

@@ -1,19 +1,20 @@
 /* The matrix product C = A B, the way of Goto and of BLIS.
  *
- * One core does two vector multiply-adds a cycle but loads from main memory a hundred times more slowly, so all is about
- * using what was loaded many times. Five loops around one small kernel:
+ * One core does two vector multiply-adds a cycle but loads from main memory a hundred times more slowly, so all is
+ * about using what was loaded many times. Five loops around one small kernel:
  *
  *      for a block of columns of C     (NC: as much of B as fits the last cache)
  *        for a block of k              (KC: so much that a strip of B stays in the first cache)
  *          pack this block of B        into strips of NR columns, each strip k after k
- *          for a chunk of C            (MC rows, some strips: what one thread takes at a time, A's part in the second cache)
+ *          for a chunk of C            (MC rows, some strips: what one thread takes at a time, A's part in the second
+ *                                      cache)
  *            for a strip of NR columns
  *              for MR rows             the tile: MR × NR sums that stay in registers while k runs
  *
  * The tile loads NR numbers of B as vectors and MR numbers of A one at a time, each to all lanes, and does MR · NR
- * multiply-adds with them. Only B is read in vectors, so only B must be contiguous in its columns; A is read entry by entry
- * and may lie in any way. That is why x W, x Wᵀ and xᵀ dy are one kernel. A is packed only if its rows lie so far apart
- * that they would push each other out of the caches.
+ * multiply-adds with them. Only B is read in vectors, so only B must be contiguous in its columns; A is read entry by
+ * entry and may lie in any way. That is why x W, x Wᵀ and xᵀ dy are one kernel. A is packed only if its rows lie so far
+ * apart that they would push each other out of the caches.
  *
  * Sources: Goto and van de Geijn (2008); Van Zee and van de Geijn (2015).
  */
@@ -35,22 +36,24 @@ constexpr int MR = 6, NV = 2;
 template <class T> constexpr int NR = NV * lanes<T>;
 
 constexpr int64_t KC = 384, NC = 4096, MC = 8 * MR;
-constexpr int64_t FEW = 3;            /* rows or columns that are better done as dot products */
+constexpr int64_t FEW = 3; /* rows or columns that are better done as dot products */
 
 /* Where a tile's sums go. */
 template <class T> struct Target {
     T *c;
-    int64_t row;                  /* stride */
+    int64_t row; /* stride */
     T alpha, beta;
-    const T *bias, *residual;     /* as in tf_epilogue; residual and preactivation laid out as c */
+    const T *bias, *residual; /* as in tf_epilogue; residual and preactivation laid out as c */
     T *preactivation;
-    bool plain;                   /* no epilogue */
+    bool plain; /* no epilogue */
 };
 
-/* C[0:rows, 0:n] from the sums in `tile`, of NR columns a row. Away from the tile's registers, so that there is one copy of it. */
-template <class T> TF_NOINLINE void finish(const T *tile, int rows, int64_t n, const Target<T> &given, int64_t at, int64_t column) {
+/* C[0:rows, 0:n] from the sums in `tile`, of NR columns a row. Away from the tile's registers, so that there is one
+ * copy of it. */
+template <class T> TF_NOINLINE void finish(const T *tile, int rows, int64_t n, const Target<T> &given, int64_t at,
+                                           int64_t column) {
     constexpr int W = lanes<T>;
-    const Target<T> to = given;                       /* a copy, which no store below can change */
+    const Target<T> to = given; /* a copy, which no store below can change */
     auto vector = [&](int64_t i, int64_t j, auto get, auto put) TF_INLINE_LAMBDA {
         const int64_t place = at + i * to.row + j;
         vec<T> v = load(tile + i * NR<T> + j) * to.alpha;
@@ -65,23 +68,27 @@ template <class T> TF_NOINLINE void finish(const T *tile, int rows, int64_t n, c
     };
     for (int64_t j = 0; j + W <= n; j += W)
         for (int64_t i = 0; i < rows; i++)
-            vector(i, j, [](const T *p) TF_INLINE_LAMBDA { return load(p); }, [](T *p, vec<T> v) TF_INLINE_LAMBDA { store(p, v); });
+            vector(
+                i, j, [](const T *p) TF_INLINE_LAMBDA { return load(p); },
+                [](T *p, vec<T> v) TF_INLINE_LAMBDA { store(p, v); });
     const int64_t j = n / W * W, left = n - j;
     if (left)
         for (int64_t i = 0; i < rows; i++)
-            vector(i, j, [=](const T *p) TF_INLINE_LAMBDA { return load_some(p, left, T(0)); },
-                   [=](T *p, vec<T> v) TF_INLINE_LAMBDA { store_some(p, v, left); });
+            vector(
+                i, j, [=](const T *p) TF_INLINE_LAMBDA { return load_some(p, left, T(0)); },
+                [=](T *p, vec<T> v) TF_INLINE_LAMBDA { store_some(p, v, left); });
 }
 
-/* The tile: rows × vectors sums over K. a: entry (i, k) at i·ar + k·ac. b: row k at k·bk. Columns beyond n are not stored.
+/* The tile: rows × vectors sums over K. a: entry (i, k) at i·ar + k·ac. b: row k at k·bk. Columns beyond n are not
+ * stored.
  *
- * In training, operands come from beyond the second cache, and a tile that waited for each line would lose a fifth of its
- * time. So it asks for lines in advance, a few at a time between its multiply-adds: for C, and for the rows of A that the next
- * tile will read, which begin at `next`. (If A lies transposed, each step reads a line far from the last: then for its own,
- * AHEAD steps before.) */
+ * In training, operands come from beyond the second cache, and a tile that waited for each line would lose a fifth of
+ * its time. So it asks for lines in advance, a few at a time between its multiply-adds: for C, and for the rows of A
+ * that the next tile will read, which begin at `next`. (If A lies transposed, each step reads a line far from the last:
+ * then for its own, AHEAD steps before.) */
 template <class T, int rows, int vectors>
-void tile(int64_t K, const T *a, int64_t ar, int64_t ac, const T *next, const T *b, int64_t bk, const Target<T> &to, int64_t at,
-          int64_t column, int64_t n) {
+void tile(int64_t K, const T *a, int64_t ar, int64_t ac, const T *next, const T *b, int64_t bk, const Target<T> &to,
+          int64_t at, int64_t column, int64_t n) {
     constexpr int64_t AHEAD = 24;
     vec<T> sums[rows][vectors];
     for (int i = 0; i < rows; i++)
@@ -93,7 +100,8 @@ void tile(int64_t K, const T *a, int64_t ar, int64_t ac, const T *next, const T 
     for (int64_t k = 0, i = 0; k < K; i++, c += to.row) {
         const int64_t end = smaller(K, k + stretch);
         for (int j = 0; j <= vectors; j++) prefetch_to_write(c + j * lanes<T>);
-        if (ar != 1) for (int64_t q = 0; q < K; q += lanes<T>) prefetch(next + i * ar + q * ac);
+        if (ar != 1)
+            for (int64_t q = 0; q < K; q += lanes<T>) prefetch(next + i * ar + q * ac);
 
         if (ar == 1) {
             for (; k < end; k++, a += ac, b += bk) {
@@ -105,7 +113,8 @@ void tile(int64_t K, const T *a, int64_t ar, int64_t ac, const T *next, const T 
                     for (int j = 0; j < vectors; j++) sums[r][j] += a[r] * bv[j];
             }
         } else {
-            /* Three rows to a pointer: an address may be pointer + stride or pointer + 2·stride, and registers are few. */
+            /* Three rows to a pointer: an address may be pointer + stride or pointer + 2·stride, and registers are
+             * few. */
             const T *third[(rows + 2) / 3];
             for (int r = 0; r < rows; r += 3) third[r / 3] = a + r * ar + k * ac;
             for (; k < end; k++, b += bk) {
@@ -155,7 +164,7 @@ template <class T> struct Tiles {
     TileOf<T> of[MR][NV];
     constexpr Tiles() : of{} { Fill<T, MR>::row(of); }
 };
-template <class T> constexpr Tiles<T> tiles;          /* filled by the compiler: nothing of this set may run at start */
+template <class T> constexpr Tiles<T> tiles; /* filled by the compiler: nothing of this set may run at start */
 
 /* Strips of B, NR columns each: strip s starts at data + s·strip, its row k at k·row. */
 template <class T> struct Strips {
@@ -190,7 +199,8 @@ void tile_over(int64_t M, int64_t N, int64_t K, const Rows<T> &a, const Strips<T
 /* ---------------------------------------------------------------- dot products */
 
 /* out[r·step] = Σₖ x[r·stride + k] y[k] for r < count ≤ 8. */
-template <class T> void eight_dots(int64_t K, int64_t count, const T *x, int64_t stride, const T *y, T *out, int64_t step) {
+template <class T> void eight_dots(int64_t K, int64_t count, const T *x, int64_t stride, const T *y, T *out,
+                                   int64_t step) {
     constexpr int W = lanes<T>;
     const T *row[8];
     vec<T> sums[8];
@@ -199,7 +209,7 @@ template <class T> void eight_dots(int64_t K, int64_t count, const T *x, int64_t
     for (; k + W <= K; k += W) {
         const vec<T> v = load(y + k);
         for (int r = 0; r < 8; r++) {
-            prefetch(row[r] + k + 8 * stride);            /* the next eight rows, if there are: weights come from far */
+            prefetch(row[r] + k + 8 * stride); /* the next eight rows, if there are: weights come from far */
             sums[r] += load(row[r] + k) * v;
         }
     }
@@ -210,11 +220,11 @@ template <class T> void eight_dots(int64_t K, int64_t count, const T *x, int64_t
     for (int r = 0; r < count; r++) out[r * step] = sum<T>(sums[r]);
 }
 
-/* C[0:M, 0:N] of a few rows, or of a few columns, where rows of A and columns of B are contiguous: as dot products. A tile
- * would have B copied first, more work than one row makes of it, or would fill a vector with one column. */
+/* C[0:M, 0:N] of a few rows, or of a few columns, where rows of A and columns of B are contiguous: as dot products. A
+ * tile would have B copied first, more work than one row makes of it, or would fill a vector with one column. */
 template <class T>
-void by_dots(int64_t M, int64_t N, int64_t K, const T *A, int64_t a_row, const T *B, int64_t b_column, const Target<T> &to,
-             int64_t at, int64_t column) {
+void by_dots(int64_t M, int64_t N, int64_t K, const T *A, int64_t a_row, const T *B, int64_t b_column,
+             const Target<T> &to, int64_t at, int64_t column) {
     T kept[8 * NR<T>];
     for (int64_t i = 0; i < M; i += 8)
         for (int64_t j = 0; j < N; j += NR<T>) {
@@ -301,8 +311,10 @@ template <class T> void pack_rows(int64_t K, int64_t m, const T *a, int64_t row,
 
 /* ---------------------------------------------------------------- the loops */
 
-/* One product. Rows of B are packed unless it is so small, or used so little, that a copy would cost more than it saves. */
-template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *B, T *C, T *preactivation, const T *residual) {
+/* One product. Rows of B are packed unless it is so small, or used so little, that a copy would cost more than it
+ * saves. */
+template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *B, T *C, T *preactivation,
+                                   const T *residual) {
     const int64_t M = p.M, N = p.N, K = p.K;
     if (M == 0 || N == 0) return;
     /* Products of fewer multiply-adds than this are over before a second thread is awake. */
@@ -320,10 +332,11 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
         const int64_t each = larger(NR<T>, 100000 / larger(1, M * K)), wide = parts(columns, each), tall = parts(M, MC);
         auto piece = [&](int64_t c) {
             const int64_t i = c / wide * MC, j = first_column + c % wide * each;
-            by_dots<T>(smaller(MC, M - i), smaller(each, N - j), K, A + i * p.a_row, p.a_row, B + j * p.b_column, p.b_column, to,
-                       i * p.c_row + j, j);
+            by_dots<T>(smaller(MC, M - i), smaller(each, N - j), K, A + i * p.a_row, p.a_row, B + j * p.b_column,
+                       p.b_column, to, i * p.c_row + j, j);
         };
-        if (alone) for (int64_t c = 0; c < wide * tall; c++) piece(c);
+        if (alone)
+            for (int64_t c = 0; c < wide * tall; c++) piece(c);
         else parallel_for(wide * tall, piece);
         return;
     }
@@ -350,13 +363,14 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
                     pack_strip<T>(k, smaller(nc - s * NR<T>, NR<T>), b + s * NR<T> * p.b_column, p.b_row, p.b_column,
                                   space + s * k * NR<T>);
                 };
-                if (alone || strips * k < 1024) for (int64_t s = 0; s < strips; s++) pack(s);
+                if (alone || strips * k < 1024)
+                    for (int64_t s = 0; s < strips; s++) pack(s);
                 else parallel_for(strips, pack);
             }
 
-            /* Chunks of about a million multiply-adds: small enough to share evenly, large enough not to notice. Rows first
-             * where there are many or they are copied, so that a thread keeps to its rows; else columns first, so that it
-             * finds the strips that it packed in its own cache. */
+            /* Chunks of about a million multiply-adds: small enough to share evenly, large enough not to notice. Rows
+             * first where there are many or they are copied, so that a thread keeps to its rows; else columns first, so
+             * that it finds the strips that it packed in its own cache. */
             const bool tall = M > nc || rows_collide;
             const int64_t rows_each = tall ? smaller(MC, larger(2 * MR, M / 8)) : MC;
             const int64_t row_chunks = alone ? 1 : parts(M, rows_each), mc = parts(M, row_chunks);
@@ -380,7 +394,7 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
                     const int64_t first = t * m / count, few = (t + 1) * m / count - first;
                     pack_rows<T>(k, few, rows.data + first * p.a_row, p.a_row, p.a_column, space + first * k);
                 }
-                for (int64_t q = 0; q < n; q += NR<T>)       /* strip by strip: B's stays in the first cache */
+                for (int64_t q = 0; q < n; q += NR<T>) /* strip by strip: B's stays in the first cache */
                     for (int64_t t = 0; t < count; t++) {
                         const int64_t first = t * m / count, few = (t + 1) * m / count - first;
                         tile_over<T>(few, smaller(n - q, NR<T>), k, {space + first * k, 1, few},
@@ -389,7 +403,8 @@ template <class T> void matmul_one(const tf::Matmul<T> &p, const T *A, const T *
                     }
             };
             const int64_t chunks = row_chunks * column_chunks;
-            if (alone) for (int64_t c = 0; c < chunks; c++) chunk(c);
+            if (alone)
+                for (int64_t c = 0; c < chunks; c++) chunk(c);
             else parallel_for(chunks, chunk);
         }
     }
@@ -417,7 +432,8 @@ template <class T> void matmul(const tf::Matmul<T> &p) {
         auto group = [&](int64_t g) {
             for (int64_t i = g * together; i < smaller(batch, (g + 1) * together); i++) one(i);
         };
-        if (each * batch < 400000) for (int64_t g = 0; g < groups; g++) group(g);
+        if (each * batch < 400000)
+            for (int64_t g = 0; g < groups; g++) group(g);
         else parallel_for(groups, group);
     }
 }

@@ -1,7 +1,8 @@
 /* The kernels for processors with AVX2 and FMA. */
 #include "kernels.h"
 #if defined(__x86_64__) && defined(__GNUC__)
-/* In force to the end of the file: templates are instantiated there, and their lambdas take the target that holds then. */
+/* In force to the end of the file: templates are instantiated there, and their lambdas take the target that holds
+ * then. */
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,bmi2"))), apply_to = function)
 #else

@@ -1,5 +1,5 @@
-/* What the C interface (api.cpp) and the kernels know of each other: calls with their arguments checked and typed, and a
- * table of kernels for each instruction set. */
+/* What the C interface (api.cpp) and the kernels know of each other: calls with their arguments checked and typed, and
+ * a table of kernels for each instruction set. */
 #pragma once
 #include "threads.h"
 #include "tinyformer.h"
@@ -21,7 +21,7 @@ template <class T> struct Matmul {
     T *preactivation;
 };
 
-template <class T> struct Heads {           /* (B, H, T, width) with strides; data is NULL if absent */
+template <class T> struct Heads { /* (B, H, T, width) with strides; data is NULL if absent */
     T *data;
     int64_t stride[4];
     T *at(int64_t b, int64_t h, int64_t t) const { return data + b * stride[0] + h * stride[1] + t * stride[2]; }
@@ -32,7 +32,7 @@ template <class Number> struct Attention : tf_attention {
     Number *L;
 };
 
-template <class T> struct Norm {             /* mean is NULL for RMS norm */
+template <class T> struct Norm { /* mean is NULL for RMS norm */
     int64_t N, C;
     T eps;
     const T *x, *weight, *bias, *dy;
@@ -95,27 +95,27 @@ template <class T> struct Arrays {
     const int64_t *sizes;
 };
 
-/* Every kernel, once: X(what it returns, its name, what it takes). The table below and the addresses in all_kernels.h are both made
- * from this list, so a name cannot get another kernel's address. */
-#define TF_EACH_KERNEL(X)                                \
-    X(void, matmul, const Matmul<T> &)                   \
-    X(void, attention_forward, const Attention<T> &)     \
-    X(void, attention_backward, const Attention<T> &)    \
-    X(void, norm_forward, const Norm<T> &)               \
-    X(void, norm_backward, const Norm<T> &)              \
-    X(void, softmax_forward, const Rows2<T> &)           \
-    X(void, softmax_backward, const Rows2<T> &)          \
+/* Every kernel, once: X(what it returns, its name, what it takes). The table below and the addresses in all_kernels.h
+ * are both made from this list, so a name cannot get another kernel's address. */
+#define TF_EACH_KERNEL(X)                                    \
+    X(void, matmul, const Matmul<T> &)                       \
+    X(void, attention_forward, const Attention<T> &)         \
+    X(void, attention_backward, const Attention<T> &)        \
+    X(void, norm_forward, const Norm<T> &)                   \
+    X(void, norm_backward, const Norm<T> &)                  \
+    X(void, softmax_forward, const Rows2<T> &)               \
+    X(void, softmax_backward, const Rows2<T> &)              \
     X(void, cross_entropy_forward, const CrossEntropy<T> &)  \
     X(void, cross_entropy_backward, const CrossEntropy<T> &) \
-    X(void, activation_forward, const Pointwise<T> &)    \
-    X(void, activation_backward, const Pointwise<T> &)   \
-    X(void, dropout, const Dropout<T> &)                 \
-    X(void, embedding_gradient, const Embedding<T> &)    \
-    X(void, lstm_forward, const Lstm<T> &)               \
-    X(void, lstm_backward, const Lstm<T> &)              \
-    X(void, block_step, const Block<T> &)                \
-    X(void, adamw, const AdamW<T> &)                     \
-    X(double, sum_of_squares, const Arrays<T> &)         \
+    X(void, activation_forward, const Pointwise<T> &)        \
+    X(void, activation_backward, const Pointwise<T> &)       \
+    X(void, dropout, const Dropout<T> &)                     \
+    X(void, embedding_gradient, const Embedding<T> &)        \
+    X(void, lstm_forward, const Lstm<T> &)                   \
+    X(void, lstm_backward, const Lstm<T> &)                  \
+    X(void, block_step, const Block<T> &)                    \
+    X(void, adamw, const AdamW<T> &)                         \
+    X(double, sum_of_squares, const Arrays<T> &)             \
     X(int64_t, peak, int64_t)
 
 template <class T> struct Kernels {

@@ -1,28 +1,31 @@
-/* Kernels that treat numbers one by one, or gather them: activations, dropout, the gradient of a table, the optimizer. */
+/* Kernels that treat numbers one by one, or gather them: activations, dropout, the gradient of a table, the
+ * optimizer. */
 #pragma once
 #include "rows.h"
 
 namespace {
 
-constexpr int64_t PIECE = 8192;                       /* numbers of a piece */
+constexpr int64_t PIECE = 8192; /* numbers of a piece */
 
 /* f(first, n) for pieces of n numbers. */
 template <class F> void over_pieces(int64_t n, F f) {
     const int64_t pieces = parts(n, PIECE);
     auto piece = [&](int64_t p) { f(p * PIECE, smaller(PIECE, n - p * PIECE)); };
-    if (n <= SMALL) for (int64_t p = 0; p < pieces; p++) piece(p);
+    if (n <= SMALL)
+        for (int64_t p = 0; p < pieces; p++) piece(p);
     else parallel_for(pieces, piece);
 }
 
 /* ---------------------------------------------------------------- activations: x · gate(x) */
 
-/* Chebyshev coefficients of e^{z²} erfc(z)/t with t = 3/(3 + z), s = 2t − 1, for z ≥ 0; float needs the first 12. They are those
- * of tinyformer/kernels/special.py, which says more. */
+/* Chebyshev coefficients of e^{z²} erfc(z)/t with t = 3/(3 + z), s = 2t − 1, for z ≥ 0; float needs the first 12. They
+ * are those of tinyformer/kernels/special.py, which says more. */
 constexpr double chebyshev[] = {
-    0.47114607466029065, 0.37715894969156579, 0.11803603344749545, 0.028362346699695152, 0.0048717577576055464,
-    0.00045985238787654428, -2.1430222381053152e-5, -1.3014473699241349e-5, -8.8092835828535136e-7, 2.7464800479702845e-7,
-    4.4159918992237855e-8, -6.3984083855754828e-9, -1.6768357212484644e-9, 1.9473354700890024e-10, 6.2474413034693895e-11,
-    -8.1245575522444957e-12, -2.3303146132225657e-12, 4.191038539225333e-13, 8.1933352688130299e-14, -2.3352472107929263e-14,
+    0.47114607466029065,     0.37715894969156579,    0.11803603344749545,    0.028362346699695152,
+    0.0048717577576055464,   0.00045985238787654428, -2.1430222381053152e-5, -1.3014473699241349e-5,
+    -8.8092835828535136e-7,  2.7464800479702845e-7,  4.4159918992237855e-8,  -6.3984083855754828e-9,
+    -1.6768357212484644e-9,  1.9473354700890024e-10, 6.2474413034693895e-11, -8.1245575522444957e-12,
+    -2.3303146132225657e-12, 4.191038539225333e-13,  8.1933352688130299e-14, -2.3352472107929263e-14,
     -2.2442585649165364e-15, 1.2811435298050506e-15, 1.1054582965396302e-18, -6.4457951356490397e-17};
 
 /* The standard normal distribution: Φ(x) = erfc(−x/√2)/2 and its density φ(x). */
@@ -34,7 +37,7 @@ template <class T> TF_INLINE Normal<T> normal(vec<T> x) {
     constexpr int terms = sizeof(T) == 4 ? 12 : 24;
     const vec<T> zero{}, e = vexp<T>(x * x * T(-0.5));
     const vec<T> t = T(3) / (choose(x < zero, -x, x) * T(0.70710678118654752) + T(3)), s2 = t * T(4) - T(2);
-    vec<T> b{}, after{};                                  /* Clenshaw's recurrence */
+    vec<T> b{}, after{}; /* Clenshaw's recurrence */
     for (int i = terms - 1; i > 0; i--) {
         const vec<T> next = s2 * b - (after - T(chebyshev[i]));
         after = b, b = next;
@@ -66,7 +69,8 @@ template <class T> void activation_forward(const tf::Pointwise<T> &p) {
     });
 }
 
-/* GELU: Φ + x φ.   Its tanh form: h + 2 x h (1 − h) u′ with u′ = √(2/π) (1 + 3 · 0.044715 x²).   SiLU: s (1 + x (1 − s)). */
+/* GELU: Φ + x φ.   Its tanh form: h + 2 x h (1 − h) u′ with u′ = √(2/π) (1 + 3 · 0.044715 x²).   SiLU: s (1 + x (1 −
+ *                  s)). */
 template <class T> void activation_backward(const tf::Pointwise<T> &p) {
     constexpr T a = T(2 * 0.7978845608028654), c = T(0.044715), far = 100;
     over_pieces(p.n, [&](int64_t first, int64_t n) {
@@ -139,7 +143,8 @@ template <class T> void embedding_gradient(const tf::Embedding<T> &p) {
         }
     };
     const int64_t pieces = parts(p.C, columns);
-    if ((p.N + p.V) * p.C <= SMALL) for (int64_t c = 0; c < pieces; c++) piece(c);
+    if ((p.N + p.V) * p.C <= SMALL)
+        for (int64_t c = 0; c < pieces; c++) piece(c);
     else parallel_for(pieces, piece);
 }
 
@@ -150,15 +155,17 @@ template <class F> void over_arrays(int64_t count, const int64_t *sizes, int64_t
     int64_t pieces = 0, total = 0;
     for (int64_t a = 0; a < count; a++) starts[a] = pieces, pieces += parts(sizes[a], PIECE), total += sizes[a];
     auto piece = [&](int64_t p) {
-        int64_t low = 0, high = count;                /* the last array that starts at p or before; empty ones start no piece */
+        int64_t low = 0, high = count; /* the last array that starts at p or before; empty ones start no piece */
         while (high - low > 1) {
             const int64_t middle = (low + high) / 2;
-            if (starts[middle] <= p) low = middle; else high = middle;
+            if (starts[middle] <= p) low = middle;
+            else high = middle;
         }
         const int64_t first = (p - starts[low]) * PIECE;
         f(low, first, smaller(PIECE, sizes[low] - first), p);
     };
-    if (total <= SMALL) for (int64_t p = 0; p < pieces; p++) piece(p);
+    if (total <= SMALL)
+        for (int64_t p = 0; p < pieces; p++) piece(p);
     else parallel_for(pieces, piece);
 }
 

@@ -9,8 +9,8 @@ using namespace tf;
 
 namespace {
 
-/* No two entries of an array may share memory. Enough, if not necessary: sorted by stride, each axis steps over the last.
- * The arrays have few axes, so a selection from what is left is sorting enough. */
+/* No two entries of an array may share memory. Enough, if not necessary: sorted by stride, each axis steps over the
+ * last. The arrays have few axes, so a selection from what is left is sorting enough. */
 bool distinct(int axes, const int64_t *shape, const int64_t *stride) {
     int64_t extent = 1;
     bool used[8] = {};
@@ -28,8 +28,8 @@ bool distinct(int axes, const int64_t *shape, const int64_t *stride) {
     return true;
 }
 
-int check_matmul(int axes, const int64_t *shape, int64_t M, int64_t N, int64_t K, const tf_matrices *A, const tf_matrices *B,
-                 const tf_matrices *C) {
+int check_matmul(int axes, const int64_t *shape, int64_t M, int64_t N, int64_t K, const tf_matrices *A,
+                 const tf_matrices *B, const tf_matrices *C) {
     if (axes < 0 || axes > TF_MAX_AXES || M < 0 || N < 0 || K < 0 || (axes && !shape)) return TF_BAD_SHAPE;
     int64_t lengths[TF_MAX_AXES + 2], strides[TF_MAX_AXES + 2], batch = 1;
     for (int axis = 0; axis < axes; axis++) {
@@ -74,7 +74,8 @@ bool empty(const tf_attention *a) { return a->B * a->H == 0; }
 extern "C" {
 
 int tf_matmul(int type, int batch_axes, const int64_t *batch_shape, int64_t M, int64_t N, int64_t K, double alpha,
-              const tf_matrices *A, const tf_matrices *B, double beta, const tf_matrices *C, const tf_epilogue *epilogue) {
+              const tf_matrices *A, const tf_matrices *B, double beta, const tf_matrices *C,
+              const tf_epilogue *epilogue) {
     if (int code = check_matmul(batch_axes, batch_shape, M, N, K, A, B, C)) return code;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
@@ -99,7 +100,8 @@ int tf_attention_forward(int type, const tf_attention *a, const tf_tensor4 *Q, c
     if (int code = check_attention(a)) return code;
     if (empty(a) || a->T == 0) return type == TF_FLOAT32 || type == TF_FLOAT64 ? TF_OK : TF_BAD_TYPE;
     const bool keys = a->S > 0;
-    if ((a->D && (absent(Q) || (keys && absent(K)))) || (a->E && (absent(O) || (keys && absent(V)))) || !L) return TF_BAD_POINTER;
+    if ((a->D && (absent(Q) || (keys && absent(K)))) || (a->E && (absent(O) || (keys && absent(V)))) || !L)
+        return TF_BAD_POINTER;
     if (a->E && clash(O, a->B, a->H, a->T, a->E)) return TF_BAD_STRIDE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);
@@ -112,18 +114,19 @@ int tf_attention_forward(int type, const tf_attention *a, const tf_tensor4 *Q, c
     });
 }
 
-int tf_attention_backward(int type, const tf_attention *a, const tf_tensor4 *Q, const tf_tensor4 *K, const tf_tensor4 *V,
-                          const tf_tensor4 *bias, const tf_tensor4 *keep, const tf_tensor4 *O, const void *L,
-                          const tf_tensor4 *dO, const tf_tensor4 *dQ, const tf_tensor4 *dK, const tf_tensor4 *dV,
-                          const tf_tensor4 *dS) {
+int tf_attention_backward(int type, const tf_attention *a, const tf_tensor4 *Q, const tf_tensor4 *K,
+                          const tf_tensor4 *V, const tf_tensor4 *bias, const tf_tensor4 *keep, const tf_tensor4 *O,
+                          const void *L, const tf_tensor4 *dO, const tf_tensor4 *dQ, const tf_tensor4 *dK,
+                          const tf_tensor4 *dV, const tf_tensor4 *dS) {
     if (int code = check_attention(a)) return code;
     if (empty(a)) return type == TF_FLOAT32 || type == TF_FLOAT64 ? TF_OK : TF_BAD_TYPE;
     const bool queries = a->T > 0, keys = a->S > 0;
-    if ((a->D && queries && (absent(Q) || absent(dQ))) || (a->D && keys && (absent(K) || absent(dK))) ||
-        (a->E && queries && (absent(O) || absent(dO))) || (a->E && keys && (absent(V) || absent(dV))) || (queries && !L))
+    if ((a->D && queries && (absent(Q) || absent(dQ))) || (a->D && keys && (absent(K) || absent(dK)))
+        || (a->E && queries && (absent(O) || absent(dO))) || (a->E && keys && (absent(V) || absent(dV)))
+        || (queries && !L))
         return TF_BAD_POINTER;
-    if ((a->D && queries && clash(dQ, a->B, a->H, a->T, a->D)) || (a->D && keys && clash(dK, a->B, a->H, a->S, a->D)) ||
-        (a->E && keys && clash(dV, a->B, a->H, a->S, a->E)) || (!absent(dS) && clash(dS, a->B, a->H, a->T, a->S)))
+    if ((a->D && queries && clash(dQ, a->B, a->H, a->T, a->D)) || (a->D && keys && clash(dK, a->B, a->H, a->S, a->D))
+        || (a->E && keys && clash(dV, a->B, a->H, a->S, a->E)) || (!absent(dS) && clash(dS, a->B, a->H, a->T, a->S)))
         return TF_BAD_STRIDE;
     return with_type(type, [&](auto number) {
         using T = decltype(number);

@@ -1,7 +1,7 @@
 /* The pybind11 binding: NumPy arrays in, their pointers and strides out to the C interface, codes back as exceptions.
  *
- * Outputs are arrays that the caller has made. What is checked here is what C cannot see: the types of the arrays, their
- * number of axes and that their shapes fit each other. tinyformer/kernels/cffi.py does the same for cffi.
+ * Outputs are arrays that the caller has made. What is checked here is what C cannot see: the types of the arrays,
+ * their number of axes and that their shapes fit each other. tinyformer/kernels/cffi.py does the same for cffi.
  */
 #include "python.h"
 
@@ -30,8 +30,8 @@ int type_of(const char *name, const Array &a) {
         if (type.num() == py::detail::npy_api::NPY_FLOAT_) return TF_FLOAT32;
         if (type.num() == py::detail::npy_api::NPY_DOUBLE_) return TF_FLOAT64;
     }
-    throw py::type_error(std::string(name) + " is " + std::string(py::str(type)) +
-                         ", expected float32 or float64 in native byte order");
+    throw py::type_error(std::string(name) + " is " + std::string(py::str(type))
+                         + ", expected float32 or float64 in native byte order");
 }
 
 /* An array as C sees it: its first entry and its strides, counted in entries. */
@@ -39,8 +39,9 @@ struct View {
     char *data;
     int64_t stride[TF_MAX_AXES + 2];
     View(const char *name, const Array &a, int type, py::ssize_t axes, bool written = false) {
-        if (type_of(name, a) != type) throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) +
-                                                     ", expected the type of the first argument");
+        if (type_of(name, a) != type)
+            throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype()))
+                                 + ", expected the type of the first argument");
         if (a.ndim() != axes || axes > TF_MAX_AXES + 2)
             fail(std::string(name) + " has " + std::to_string(a.ndim()) + " axes, expected " + std::to_string(axes));
         if (written && !a.writeable()) fail(std::string(name) + " is read-only");
@@ -113,7 +114,8 @@ tf_tensor4 tensor4(const char *name, const Array &a, int type, bool written = fa
     return {view.data, {view.stride[0], view.stride[1], view.stride[2], view.stride[3]}};
 }
 
-tf_tensor4 tensor4(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape, bool written = false) {
+tf_tensor4 tensor4(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape,
+                   bool written = false) {
     if (!a) return {nullptr, {0, 0, 0, 0}};
     expect(name, *a, shape);
     return tensor4(name, *a, type, written);
@@ -121,7 +123,8 @@ tf_tensor4 tensor4(const char *name, const Optional &a, int type, std::initializ
 
 tf_attention sizes(const Array &q, const Array &k, const Array &v, double scale, bool is_causal) {
     if (q.ndim() != 4 || k.ndim() != 4 || v.ndim() != 4) fail("q, k and v do not have four axes");
-    const tf_attention a{q.shape(0), q.shape(1), k.shape(1), q.shape(2), k.shape(2), q.shape(3), v.shape(3), scale, is_causal};
+    const tf_attention a{q.shape(0), q.shape(1), k.shape(1), q.shape(2), k.shape(2),
+                         q.shape(3), v.shape(3), scale,      is_causal};
     expect("k", k, {a.B, a.G, a.S, a.D});
     expect("v", v, {a.B, a.G, a.S, a.E});
     return a;
@@ -134,8 +137,8 @@ const void *row_sums(const tf_attention &a, int type, const Array &L) {
     return view.data;
 }
 
-void attention_forward(const Array &q, const Array &k, const Array &v, const Optional &bias, const Optional &keep, const Array &o,
-                       const Array &L, double scale, bool is_causal) {
+void attention_forward(const Array &q, const Array &k, const Array &v, const Optional &bias, const Optional &keep,
+                       const Array &o, const Array &L, double scale, bool is_causal) {
     const int type = type_of("q", q);
     const tf_attention a = sizes(q, k, v, scale, is_causal);
     const tf_tensor4 Q = tensor4("q", q, type), K = tensor4("k", k, type), V = tensor4("v", v, type),
@@ -147,14 +150,15 @@ void attention_forward(const Array &q, const Array &k, const Array &v, const Opt
 }
 
 void attention_backward(const Array &q, const Array &k, const Array &v, const Optional &bias, const Optional &keep,
-                        const Array &o, const Array &L, const Array &dO, const Array &dq, const Array &dk, const Array &dv,
-                        const Optional &ds, double scale, bool is_causal) {
+                        const Array &o, const Array &L, const Array &dO, const Array &dq, const Array &dk,
+                        const Array &dv, const Optional &ds, double scale, bool is_causal) {
     const int type = type_of("q", q);
     const tf_attention a = sizes(q, k, v, scale, is_causal);
     const tf_tensor4 Q = tensor4("q", q, type), K = tensor4("k", k, type), V = tensor4("v", v, type),
                      bias4 = tensor4("bias", bias, type, {a.B, a.H, a.T, a.S}),
                      keep4 = tensor4("keep", keep, type, {a.B, a.H, a.T, a.S}),
-                     O = tensor4("o", o, type, {a.B, a.H, a.T, a.E}), DO = tensor4("dO", dO, type, {a.B, a.H, a.T, a.E}),
+                     O = tensor4("o", o, type, {a.B, a.H, a.T, a.E}),
+                     DO = tensor4("dO", dO, type, {a.B, a.H, a.T, a.E}),
                      DQ = tensor4("dq", dq, type, {a.B, a.H, a.T, a.D}, true),
                      DK = tensor4("dk", dk, type, {a.B, a.H, a.S, a.D}, true),
                      DV = tensor4("dv", dv, type, {a.B, a.H, a.S, a.E}, true),
@@ -167,14 +171,16 @@ void attention_backward(const Array &q, const Array &k, const Array &v, const Op
 
 /* ---------------------------------------------------------------- the rest of a training step: contiguous arrays */
 
-void *whole(const char *name, const Array &a, int type, std::initializer_list<py::ssize_t> shape, bool written = false) {
+void *whole(const char *name, const Array &a, int type, std::initializer_list<py::ssize_t> shape,
+            bool written = false) {
     expect(name, a, shape);
     const View view(name, a, type, a.ndim(), written);
     if (!(a.flags() & Array::c_style)) fail(std::string(name) + " is not contiguous");
     return view.data;
 }
 
-void *whole(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape, bool written = false) {
+void *whole(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape,
+            bool written = false) {
     return a ? whole(name, *a, type, shape, written) : nullptr;
 }
 
@@ -186,14 +192,17 @@ const int64_t *indices(const char *name, const Array &a, py::ssize_t n) {
     return (const int64_t *)a.data();
 }
 
-void matrix(const Array &a) { if (a.ndim() != 2) fail("the first argument does not have two axes"); }
+void matrix(const Array &a) {
+    if (a.ndim() != 2) fail("the first argument does not have two axes");
+}
 
-void norm_forward(const Array &x, const Optional &weight, const Optional &bias, double eps, const Array &y, const Optional &mean,
-                  const Array &inverse) {
+void norm_forward(const Array &x, const Optional &weight, const Optional &bias, double eps, const Array &y,
+                  const Optional &mean, const Array &inverse) {
     matrix(x);
     const int type = type_of("x", x);
     const int64_t N = x.shape(0), C = x.shape(1);
-    const void *in = whole("x", x, type, {N, C}), *w = whole("weight", weight, type, {C}), *b = whole("bias", bias, type, {C});
+    const void *in = whole("x", x, type, {N, C}), *w = whole("weight", weight, type, {C}),
+               *b = whole("bias", bias, type, {C});
     void *out = whole("y", y, type, {N, C}, true), *m = whole("mean", mean, type, {N}, true),
          *i = whole("inverse", inverse, type, {N}, true);
     call("norm", [&] { return tf_norm_forward(type, N, C, in, w, b, eps, out, m, i); });
@@ -204,8 +213,9 @@ void norm_backward(const Array &x, const Optional &weight, const Optional &mean,
     matrix(x);
     const int type = type_of("x", x);
     const int64_t N = x.shape(0), C = x.shape(1);
-    const void *in = whole("x", x, type, {N, C}), *w = whole("weight", weight, type, {C}), *m = whole("mean", mean, type, {N}),
-               *i = whole("inverse", inverse, type, {N}), *d = whole("dy", dy, type, {N, C});
+    const void *in = whole("x", x, type, {N, C}), *w = whole("weight", weight, type, {C}),
+               *m = whole("mean", mean, type, {N}), *i = whole("inverse", inverse, type, {N}),
+               *d = whole("dy", dy, type, {N, C});
     void *out = whole("dx", dx, type, {N, C}, true), *dw = whole("dweight", dweight, type, {C}, true),
          *db = whole("dbias", dbias, type, {C}, true);
     call("norm", [&] { return tf_norm_backward(type, N, C, in, w, m, i, d, out, dw, db); });
@@ -229,7 +239,8 @@ void softmax_backward(const Array &y, const Array &dy, const Array &dx) {
     call("softmax", [&] { return tf_softmax_backward(type, N, C, in, d, out); });
 }
 
-void cross_entropy_forward(const Array &logits, const Array &targets, double smoothing, const Array &losses, const Array &sums) {
+void cross_entropy_forward(const Array &logits, const Array &targets, double smoothing, const Array &losses,
+                           const Array &sums) {
     matrix(logits);
     const int type = type_of("logits", logits);
     const int64_t N = logits.shape(0), V = logits.shape(1), *t = indices("targets", targets, N);
@@ -238,8 +249,8 @@ void cross_entropy_forward(const Array &logits, const Array &targets, double smo
     call("cross_entropy", [&] { return tf_cross_entropy_forward(type, N, V, in, t, smoothing, out, kept); });
 }
 
-void cross_entropy_backward(const Array &logits, const Array &targets, double smoothing, const Array &sums, const Array &weights,
-                            const Array &dlogits) {
+void cross_entropy_backward(const Array &logits, const Array &targets, double smoothing, const Array &sums,
+                            const Array &weights, const Array &dlogits) {
     matrix(logits);
     const int type = type_of("logits", logits);
     const int64_t N = logits.shape(0), V = logits.shape(1), *t = indices("targets", targets, N);
@@ -283,32 +294,36 @@ void embedding_gradient(const Array &places, const Array &dy, const Array &dweig
 tf_lstm lstm_of(const Array &gates, const Optional &lengths, bool reverse) {
     if (gates.ndim() != 3 || gates.shape(2) % 4) fail("gates do not have the shape (T, B, 4H)");
     const int64_t B = gates.shape(1);
-    return {gates.shape(0), B, gates.shape(2) / 4, lengths ? indices("lengths", *lengths, B) : nullptr,
-            reverse};
+    return {gates.shape(0), B, gates.shape(2) / 4, lengths ? indices("lengths", *lengths, B) : nullptr, reverse};
 }
 
-void lstm_forward(const Array &gates, const Array &weight, const Optional &lengths, bool reverse, const Array &h, const Array &c) {
+void lstm_forward(const Array &gates, const Array &weight, const Optional &lengths, bool reverse, const Array &h,
+                  const Array &c) {
     const int type = type_of("gates", gates);
     const tf_lstm p = lstm_of(gates, lengths, reverse);
     const void *w = whole("weight", weight, type, {4 * p.H, p.H});
-    void *g = whole("gates", gates, type, {p.T, p.B, 4 * p.H}, true), *hidden = whole("h", h, type, {p.T + 1, p.B, p.H}, true),
+    void *g = whole("gates", gates, type, {p.T, p.B, 4 * p.H}, true),
+         *hidden = whole("h", h, type, {p.T + 1, p.B, p.H}, true),
          *cell = whole("c", c, type, {p.T + 1, p.B, p.H}, true);
     call("lstm", [&] { return tf_lstm_forward(type, &p, w, g, hidden, cell); });
 }
 
-void lstm_backward(const Array &gates, const Array &c, const Array &weight, const Optional &lengths, bool reverse, const Array &dy,
-                   const Array &da, const Array &dh, const Array &dc) {
+void lstm_backward(const Array &gates, const Array &c, const Array &weight, const Optional &lengths, bool reverse,
+                   const Array &dy, const Array &da, const Array &dh, const Array &dc) {
     const int type = type_of("gates", gates);
     const tf_lstm p = lstm_of(gates, lengths, reverse);
-    const void *w = whole("weight", weight, type, {4 * p.H, p.H}), *g = whole("gates", gates, type, {p.T, p.B, 4 * p.H}),
-               *cell = whole("c", c, type, {p.T + 1, p.B, p.H}), *d = whole("dy", dy, type, {p.T, p.B, p.H});
+    const void *w = whole("weight", weight, type, {4 * p.H, p.H}),
+               *g = whole("gates", gates, type, {p.T, p.B, 4 * p.H}), *cell = whole("c", c, type, {p.T + 1, p.B, p.H}),
+               *d = whole("dy", dy, type, {p.T, p.B, p.H});
     void *out = whole("da", da, type, {p.T, p.B, 4 * p.H}, true), *hidden = whole("dh", dh, type, {p.B, p.H}, true),
          *last = whole("dc", dc, type, {p.B, p.H}, true);
     call("lstm", [&] { return tf_lstm_backward(type, &p, w, g, cell, d, out, hidden, last); });
 }
 
-/* weights: norm1, its bias, qkv, its bias, proj, its bias, norm2, its bias, fc, its bias, out, its bias; an array or None each. */
-void block_step(const Array &x, const Array &keys, const Array &values, int64_t past, const py::tuple &weights, double eps) {
+/* weights: norm1, its bias, qkv, its bias, proj, its bias, norm2, its bias, fc, its bias, out, its bias; an array or
+ * None each. */
+void block_step(const Array &x, const Array &keys, const Array &values, int64_t past, const py::tuple &weights,
+                double eps) {
     matrix(x);
     if (keys.ndim() != 4 || weights.size() != 12) fail("keys do not have four axes, or there are not twelve weights");
     const int type = type_of("x", x);
@@ -320,23 +335,41 @@ void block_step(const Array &x, const Array &keys, const Array &values, int64_t 
     auto weight = [&](const char *name, std::initializer_list<py::ssize_t> shape) {
         return (const void *)whole(name, array_or_none(name, weights[place++]), type, shape);
     };
-    const tf_block p{B, H, D, F, room, past, eps,
-                     weight("norm1", {C}), weight("norm1's bias", {C}), weight("qkv", {3 * C, C}), weight("qkv's bias", {3 * C}),
-                     weight("proj", {C, C}), weight("proj's bias", {C}), weight("norm2", {C}), weight("norm2's bias", {C}),
-                     weight("fc", {F, C}), weight("fc's bias", {F}), weight("out", {C, F}), weight("out's bias", {C})};
-    void *k = whole("keys", keys, type, {B, H, room, D}, true), *v = whole("values", values, type, {B, H, room, D}, true),
-         *rows = whole("x", x, type, {B, C}, true);
+    const tf_block p{B,
+                     H,
+                     D,
+                     F,
+                     room,
+                     past,
+                     eps,
+                     weight("norm1", {C}),
+                     weight("norm1's bias", {C}),
+                     weight("qkv", {3 * C, C}),
+                     weight("qkv's bias", {3 * C}),
+                     weight("proj", {C, C}),
+                     weight("proj's bias", {C}),
+                     weight("norm2", {C}),
+                     weight("norm2's bias", {C}),
+                     weight("fc", {F, C}),
+                     weight("fc's bias", {F}),
+                     weight("out", {C, F}),
+                     weight("out's bias", {C})};
+    void *k = whole("keys", keys, type, {B, H, room, D}, true),
+         *v = whole("values", values, type, {B, H, room, D}, true), *rows = whole("x", x, type, {B, C}, true);
     call("block_step", [&] { return tf_block_step(type, &p, k, v, rows); });
 }
 
-/* An array of any shape in one piece. `alive` keeps it while the kernel runs: another thread may take it out of the list. */
+/* An array of any shape in one piece. `alive` keeps it while the kernel runs: another thread may take it out of the
+ * list. */
 void *flat(const char *name, py::handle given, int type, py::ssize_t size, bool written, std::vector<Array> &alive) {
     const Array a = array(name, given);
-    if (type_of(name, a) != type) throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) +
-                                                       ", expected the type of the first array");
+    if (type_of(name, a) != type)
+        throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype()))
+                             + ", expected the type of the first array");
     if (a.size() != size) fail(std::string(name) + " is not laid out as theta");
     if (!(a.flags() & Array::c_style)) fail(std::string(name) + " is not contiguous");
-    if (!(a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_)) fail(std::string(name) + " is not aligned to its entries");
+    if (!(a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
+        fail(std::string(name) + " is not aligned to its entries");
     if (written && !a.writeable()) fail(std::string(name) + " is read-only");
     alive.push_back(a);
     return (void *)a.data();
@@ -353,10 +386,13 @@ void adamw(const py::list &parameters) {
         if (t.size() != 11) fail("a parameter does not have 11 entries");
         const Array theta = array("theta", t[0]);
         if (type < 0) type = type_of("theta", theta);
-        auto part = [&](const char *name, int i, bool written) { return flat(name, t[i], type, theta.size(), written, alive); };
+        auto part = [&](const char *name, int i, bool written) {
+            return flat(name, t[i], type, theta.size(), written, alive);
+        };
         auto number = [&](int i) { return py::cast<double>(t[i]); };
-        all.push_back({theta.size(), part("theta", 0, true), part("m", 2, true), part("v", 3, true), part("gradient", 1, false),
-                       number(4), number(5), number(6), number(7), number(8), number(9), number(10)});
+        all.push_back({theta.size(), part("theta", 0, true), part("m", 2, true), part("v", 3, true),
+                       part("gradient", 1, false), number(4), number(5), number(6), number(7), number(8), number(9),
+                       number(10)});
     }
     call("adamw", [&] { return tf_adamw(type, (int64_t)all.size(), all.data()); });
 }
@@ -373,7 +409,8 @@ double sum_of_squares(const py::list &arrays) {
         data.push_back(flat(name.c_str(), item, type, size, false, alive)), sizes.push_back(size);
     }
     double result = 0;
-    call("sum_of_squares", [&] { return tf_sum_of_squares(type, (int64_t)data.size(), data.data(), sizes.data(), &result); });
+    call("sum_of_squares",
+         [&] { return tf_sum_of_squares(type, (int64_t)data.size(), data.data(), sizes.data(), &result); });
     return result;
 }
 
@@ -382,23 +419,24 @@ double sum_of_squares(const py::list &arrays) {
 PYBIND11_MODULE(_native, module) {
     using namespace py::literals;
     module.doc() = "tinyformer's kernels in C++. Arrays in, arrays written; csrc/tinyformer.h holds the contracts.";
-    module.attr("declarations") = tf_declarations;       /* tinyformer.h, for cffi: it must fit this very library */
+    module.attr("declarations") = tf_declarations; /* tinyformer.h, for cffi: it must fit this very library */
 
     module.def("isa", &tf_isa);
-    module.def("use_isa", [](const std::string &name) { check(("use_isa " + name).c_str(), tf_use_isa(name.c_str())); });
+    module.def("use_isa",
+               [](const std::string &name) { check(("use_isa " + name).c_str(), tf_use_isa(name.c_str())); });
     module.def("set_num_threads", [](int n) { check("set_num_threads", tf_set_num_threads(n)); });
     module.def("get_num_threads", &tf_get_num_threads);
     module.def("threading", &tf_threading);
     module.def("peak", [](int type, int64_t rounds) { return without_gil([=] { return tf_peak(type, rounds); }); });
     define(module, "matmul", &matmul, "a"_a, "b"_a, "c"_a, "alpha"_a = 1.0, "beta"_a = 0.0, "bias"_a = py::none(),
            "preactivation"_a = py::none(), "residual"_a = py::none());
-    define(module, "attention_forward", &attention_forward, "q"_a, "k"_a, "v"_a, "bias"_a, "keep"_a, "o"_a, "L"_a, "scale"_a,
-           "is_causal"_a);
-    define(module, "attention_backward", &attention_backward, "q"_a, "k"_a, "v"_a, "bias"_a, "keep"_a, "o"_a, "L"_a, "dO"_a,
-           "dq"_a, "dk"_a, "dv"_a, "ds"_a, "scale"_a, "is_causal"_a);
+    define(module, "attention_forward", &attention_forward, "q"_a, "k"_a, "v"_a, "bias"_a, "keep"_a, "o"_a, "L"_a,
+           "scale"_a, "is_causal"_a);
+    define(module, "attention_backward", &attention_backward, "q"_a, "k"_a, "v"_a, "bias"_a, "keep"_a, "o"_a, "L"_a,
+           "dO"_a, "dq"_a, "dk"_a, "dv"_a, "ds"_a, "scale"_a, "is_causal"_a);
     define(module, "norm_forward", &norm_forward, "x"_a, "weight"_a, "bias"_a, "eps"_a, "y"_a, "mean"_a, "inverse"_a);
-    define(module, "norm_backward", &norm_backward, "x"_a, "weight"_a, "mean"_a, "inverse"_a, "dy"_a, "dx"_a, "dweight"_a,
-           "dbias"_a);
+    define(module, "norm_backward", &norm_backward, "x"_a, "weight"_a, "mean"_a, "inverse"_a, "dy"_a, "dx"_a,
+           "dweight"_a, "dbias"_a);
     define(module, "softmax_forward", &softmax_forward, "x"_a, "y"_a);
     define(module, "softmax_backward", &softmax_backward, "y"_a, "dy"_a, "dx"_a);
     define(module, "cross_entropy_forward", &cross_entropy_forward, "logits"_a, "targets"_a, "smoothing"_a, "losses"_a,
@@ -410,8 +448,8 @@ PYBIND11_MODULE(_native, module) {
     define(module, "dropout", &dropout, "x"_a, "draws"_a, "p"_a, "y"_a);
     define(module, "embedding_gradient", &embedding_gradient, "indices"_a, "dy"_a, "dweight"_a);
     define(module, "lstm_forward", &lstm_forward, "gates"_a, "weight"_a, "lengths"_a, "reverse"_a, "h"_a, "c"_a);
-    define(module, "lstm_backward", &lstm_backward, "gates"_a, "c"_a, "weight"_a, "lengths"_a, "reverse"_a, "dy"_a, "da"_a,
-           "dh"_a, "dc"_a);
+    define(module, "lstm_backward", &lstm_backward, "gates"_a, "c"_a, "weight"_a, "lengths"_a, "reverse"_a, "dy"_a,
+           "da"_a, "dh"_a, "dc"_a);
     define(module, "block_step", &block_step, "x"_a, "keys"_a, "values"_a, "past"_a, "weights"_a, "eps"_a);
     define(module, "adamw", &adamw, "parameters"_a);
     define(module, "sum_of_squares", &sum_of_squares, "arrays"_a);

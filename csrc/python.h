@@ -1,4 +1,5 @@
-/* What the binding needs of Python: arguments that are arrays, refused by name where they are not, and calls without the GIL. */
+/* What the binding needs of Python: arguments that are arrays, refused by name where they are not, and calls without
+ * the GIL. */
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -14,10 +15,10 @@ namespace tf {
 
 namespace py = pybind11;
 using Array = py::array;
-using Optional = std::optional<Array>;           /* an array or None */
+using Optional = std::optional<Array>; /* an array or None */
 
-/* The array that `given` is. pybind11 would make one of a list or a number: a temporary, freed while the kernel still reads it, and
- * what a kernel writes there is lost. */
+/* The array that `given` is. pybind11 would make one of a list or a number: a temporary, freed while the kernel still
+ * reads it, and what a kernel writes there is lost. */
 inline Array array(const char *name, py::handle given) {
     if (!py::isinstance<Array>(given))
         throw py::type_error(std::string(name) + " is a " + Py_TYPE(given.ptr())->tp_name + ", expected a NumPy array");
@@ -39,9 +40,12 @@ template <class T> decltype(auto) take(const char *name, const Given<T> &given) 
 }
 
 template <class R, class... P, class... Argument, size_t... I>
-void define(py::module_ &module, const char *name, R (*f)(P...), std::index_sequence<I...>, const Argument &...arguments) {
+void define(py::module_ &module, const char *name, R (*f)(P...), std::index_sequence<I...>,
+            const Argument &...arguments) {
     const char *const names[] = {arguments.name...};
-    auto call = [f, names](const Given<std::decay_t<P>> &...given) { return f(take<std::decay_t<P>>(names[I], given)...); };
+    auto call = [f, names](const Given<std::decay_t<P>> &...given) {
+        return f(take<std::decay_t<P>>(names[I], given)...);
+    };
     module.def(name, call, arguments...);
 }
 
@@ -54,12 +58,12 @@ void define(py::module_ &module, const char *name, R (*f)(P...), const Argument 
 
 /* f() while other threads run Python.
  *
- * A thread that asks for the GIL when the interpreter has ended does not get it. Python ends the thread instead, before 3.14 with
- * pthread_exit, which unwinds its stack: through C++ code that may not throw, and then the whole process is aborted. So a
- * thread that Python ends sleeps here until the process is over. (From 3.14 on, Python does the same.) */
+ * A thread that asks for the GIL when the interpreter has ended does not get it. Python ends the thread instead, before
+ * 3.14 with pthread_exit, which unwinds its stack: through C++ code that may not throw, and then the whole process is
+ * aborted. So a thread that Python ends sleeps here until the process is over. (From 3.14 on, Python does the same.) */
 template <class F> auto without_gil(F f) {
     PyThreadState *const state = PyEval_SaveThread();
-    const auto result = f();                      /* f throws nothing: the C interface returns codes */
+    const auto result = f(); /* f throws nothing: the C interface returns codes */
     try {
         PyEval_RestoreThread(state);
     } catch (...) {

@@ -1,8 +1,8 @@
 /* Vectors: `vec<T>` holds TF_BYTES bytes of float or double, and + − · / compare work on it lane by lane.
  *
- * GCC and Clang have such types built in: the compiler picks the instructions of the target that is in force where this is
- * included, so one source serves SSE, AVX2, AVX-512 and NEON. Where they are missing (MSVC), vector_fallback.h has a class
- * that does the same with loops.
+ * GCC and Clang have such types built in: the compiler picks the instructions of the target that is in force where this
+ * is included, so one source serves SSE, AVX2, AVX-512 and NEON. Where they are missing (MSVC), vector_fallback.h has a
+ * class that does the same with loops.
  *
  * This file and those that include it are compiled once for each instruction set. All they define lies in an unnamed
  * namespace, and they include no C++ standard header: a function of such a header, compiled for AVX-512, could be the
@@ -55,7 +55,7 @@ template <class T> constexpr int lanes = TF_BYTES / (int)sizeof(T);
 
 template <class T> TF_INLINE vec<T> load(const T *p) {
     vec<T> v;
-    memcpy(&v, p, sizeof v);             /* an unaligned load */
+    memcpy(&v, p, sizeof v); /* an unaligned load */
     return v;
 }
 
@@ -76,7 +76,8 @@ template <class T> TF_INLINE void store_some(T *p, vec<T> v, int64_t n) {
     for (int i = 0; i < n; i++) p[i] = lane[i];
 }
 
-/* Ask for the line of memory at p, to be read or to be written soon. p may point anywhere: nothing comes of a wrong one. */
+/* Ask for the line of memory at p, to be read or to be written soon. p may point anywhere: nothing comes of a wrong
+ * one. */
 #ifdef __GNUC__
 TF_INLINE void prefetch(const void *p) { __builtin_prefetch(p, 0); }
 TF_INLINE void prefetch_to_write(const void *p) { __builtin_prefetch(p, 1); }
@@ -98,14 +99,18 @@ template <int... I> struct Lanes {
         b = __builtin_shufflevector(a, b, ((I & half) ? W + I : I + half)...);
         a = low;
     }
-    template <int by, class V> static TF_INLINE V rotate(V v) { return __builtin_shufflevector(v, v, (I + by) % sizeof...(I)...); }
+    template <int by, class V> static TF_INLINE V rotate(V v) {
+        return __builtin_shufflevector(v, v, (I + by) % sizeof...(I)...);
+    }
 };
 template <int n, int... I> struct LanesOf : LanesOf<n - 1, n - 1, I...> {};
 template <int... I> struct LanesOf<0, I...> : Lanes<I...> {};
 
 /* Sum and maximum over the lanes, by halves: always in the same order. */
 template <class T, int half> struct Halves {
-    static TF_INLINE vec<T> sum(vec<T> v) { return Halves<T, half / 2>::sum(v + LanesOf<lanes<T>>::template rotate<half>(v)); }
+    static TF_INLINE vec<T> sum(vec<T> v) {
+        return Halves<T, half / 2>::sum(v + LanesOf<lanes<T>>::template rotate<half>(v));
+    }
     static TF_INLINE vec<T> largest(vec<T> v) {
         return Halves<T, half / 2>::largest(vmax<T>(v, LanesOf<lanes<T>>::template rotate<half>(v)));
     }
@@ -151,9 +156,9 @@ template <> struct Constants<double> {
     static constexpr int mantissa = 52, exponent_bias = 1023, taylor = 13;
 };
 
-/* eˣ = 2ⁿ e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2, where e^r is its Taylor series: at that distance from 0 the terms
- * left out lie below half a unit in the last place. ln 2 is taken away in two parts, so that n ln 2 is exact enough.
- * Results below 2⁻¹²⁵·⁵ (2⁻¹⁰²¹·⁵), close to the smallest normal number, are 0. NaN stays NaN. */
+/* eˣ = 2ⁿ e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2, where e^r is its Taylor series: at that distance from 0 the
+ * terms left out lie below half a unit in the last place. ln 2 is taken away in two parts, so that n ln 2 is exact
+ * enough. Results below 2⁻¹²⁵·⁵ (2⁻¹⁰²¹·⁵), close to the smallest normal number, are 0. NaN stays NaN. */
 template <class T> TF_INLINE vec<T> vexp(vec<T> x) {
     using C = Constants<T>;
     vec<T> low = splat(C::exp_smallest), high = splat(C::exp_largest);
@@ -163,8 +168,20 @@ template <class T> TF_INLINE vec<T> vexp(vec<T> x) {
     vec<T> n = shifted - C::round;
     vec<T> r = inside - n * C::ln2_high;
     r = r - n * C::ln2_low;
-    constexpr T inverse_factorial[] = {1, 1, T(1) / 2, T(1) / 6, T(1) / 24, T(1) / 120, T(1) / 720, T(1) / 5040, T(1) / 40320,
-                                       T(1) / 362880, T(1) / 3628800, T(1) / 39916800, T(1) / 479001600, T(1) / 6227020800.0};
+    constexpr T inverse_factorial[] = {1,
+                                       1,
+                                       T(1) / 2,
+                                       T(1) / 6,
+                                       T(1) / 24,
+                                       T(1) / 120,
+                                       T(1) / 720,
+                                       T(1) / 5040,
+                                       T(1) / 40320,
+                                       T(1) / 362880,
+                                       T(1) / 3628800,
+                                       T(1) / 39916800,
+                                       T(1) / 479001600,
+                                       T(1) / 6227020800.0};
     vec<T> p = splat(inverse_factorial[C::taylor]);
     for (int i = C::taylor - 1; i >= 0; i--) p = p * r + inverse_factorial[i];
     /* 2ⁿ⁻¹ from its bits, and 2 afterwards: 2ⁿ itself would not fit at the upper end. */
@@ -198,7 +215,7 @@ template <class F> void parallel_for(int64_t n, F f) {
 
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-inline int64_t up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }      /* to a multiple of step */
+inline int64_t up(int64_t n, int64_t step) { return (n + step - 1) / step * step; } /* to a multiple of step */
 inline int64_t parts(int64_t n, int64_t step) { return (n + step - 1) / step; }
 
 }  // namespace

@@ -1,8 +1,9 @@
 /* A pool of threads that sleep when there is nothing to do. See threads.h for the contract.
  *
- * Built with TF_OPENMP, OpenMP takes the place of the pool. The pool is the default because of what it does on a machine
- * that is not ours alone: whoever asks for work starts at once, and at the end waits only for threads that hold a piece of
- * it. A thread that another program keeps from its core is simply not there, where OpenMP's barrier would wait for it.
+ * Built with TF_OPENMP, OpenMP takes the place of the pool. The pool is the default because of what it does on a
+ * machine that is not ours alone: whoever asks for work starts at once, and at the end waits only for threads that hold
+ * a piece of it. A thread that another program keeps from its core is simply not there, where OpenMP's barrier would
+ * wait for it.
  */
 #include "threads.h"
 
@@ -49,20 +50,19 @@ std::atomic<int> limit{threads_at_start()};
 /* A child of fork has this thread alone, and locks in whatever state they were: it stays serial. */
 std::atomic<bool> forked{false};
 
-thread_local bool working = false;    /* inside a body: what it calls must not wait for the pool that runs it */
+thread_local bool working = false; /* inside a body: what it calls must not wait for the pool that runs it */
 
 void plain_loop(int64_t n, Body body, void *context) {
     for (int64_t i = 0; i < n; i++) body(context, i);
 }
 
-/* Run one body; false if it found no memory. No exception may leave the thread: whoever asked for the work throws it anew. */
+/* Run one body; false if it found no memory. No exception may leave the thread: whoever asked for the work throws it
+ * anew. */
 bool finished(Body body, void *context, int64_t i) {
     try {
         body(context, i);
         return true;
-    } catch (const std::bad_alloc &) {
-        return false;
-    }
+    } catch (const std::bad_alloc &) { return false; }
 }
 
 #ifdef TF_HAVE_FORK
@@ -83,9 +83,10 @@ void pause() {
 using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 
-/* How long a worker looks for the next job before it sleeps. To wake a thread takes longer than a small job, and in training
- * the next one comes after some 50 µs of Python; but a loop that waits is time stolen from other programs. So whoever was off
- * its core while it looked, since another program was on it, sleeps at once, and looks only briefly until that pays again. */
+/* How long a worker looks for the next job before it sleeps. To wake a thread takes longer than a small job, and in
+ * training the next one comes after some 50 µs of Python; but a loop that waits is time stolen from other programs. So
+ * whoever was off its core while it looked, since another program was on it, sleeps at once, and looks only briefly
+ * until that pays again. */
 constexpr auto longest_look = microseconds(250), shortest_look = microseconds(5), off_core = microseconds(30);
 
 class Pool {
@@ -101,7 +102,7 @@ public:
             shares_[t]->next.store(n * t / (helpers + 1), std::memory_order_relaxed);
             shares_[t]->end = n * (t + 1) / (helpers + 1);
         }
-        gate_.store((gate_.load(std::memory_order_relaxed) | low_bits) + 1 + open);      /* next job, nobody in, open */
+        gate_.store((gate_.load(std::memory_order_relaxed) | low_bits) + 1 + open); /* next job, nobody in, open */
         if (asleep_.load() > 0) {
             keep_off_this_core();
             std::lock_guard<std::mutex> lock(sleep_);
@@ -110,15 +111,17 @@ public:
         working = true;
         take(0);
         working = false;
-        gate_.fetch_and(~open);                                                          /* nobody else may come in */
+        gate_.fetch_and(~open); /* nobody else may come in */
         for (int look = 0; gate_.load(std::memory_order_acquire) & count; look++)
-            if (look < 1500) pause(); else std::this_thread::yield();
+            if (look < 1500) pause();
+            else std::this_thread::yield();
         if (no_memory_) throw std::bad_alloc();
         return true;
     }
 
 private:
-    /* See to it that there are so many workers; returns how many of them there are, fewer if the system gives no more. */
+    /* See to it that there are so many workers; returns how many of them there are, fewer if the system gives no
+     * more. */
     int hire(int wanted) {
         workers_.reserve(wanted);
         try {
@@ -131,9 +134,9 @@ private:
         return std::min(wanted, (int)workers_.size());
     }
 
-    /* Linux likes to wake a thread on the core of whoever wakes it, above all if other programs are on the others. There it
-     * would wait until we are done. So workers may be where we may be, but not where we are: what the user allows this thread
-     * holds for them too. If there is but one core for us, they stay as they are. */
+    /* Linux likes to wake a thread on the core of whoever wakes it, above all if other programs are on the others.
+     * There it would wait until we are done. So workers may be where we may be, but not where we are: what the user
+     * allows this thread holds for them too. If there is but one core for us, they stay as they are. */
     void keep_off_this_core() {
 #ifdef __linux__
         cpu_set_t others;
@@ -149,8 +152,8 @@ private:
     /* The gate: which job (high bits), whether one may come in (one bit), how many are in (low bits). */
     static constexpr uint64_t open = 1 << 16, count = open - 1, low_bits = 2 * open - 1;
 
-    /* Everyone begins with a share of their own, the same part of each job: what a thread wrote in one job it reads in the next,
-     * and finds in its own cache. Then they help the others. */
+    /* Everyone begins with a share of their own, the same part of each job: what a thread wrote in one job it reads in
+     * the next, and finds in its own cache. Then they help the others. */
     struct alignas(64) Share {
         std::atomic<int64_t> next{0};
         int64_t end = 0;
@@ -171,7 +174,7 @@ private:
             uint64_t gate = look_for_news(seen, patience);
             if (!news(gate, seen)) {
                 std::unique_lock<std::mutex> lock(sleep_);
-                asleep_.fetch_add(1);               /* first say that we sleep, then look once more: no wake-up is lost */
+                asleep_.fetch_add(1); /* first say that we sleep, then look once more: no wake-up is lost */
                 wake_.wait(lock, [&] { return news(gate = gate_.load(), seen); });
                 asleep_.fetch_sub(1);
             }
@@ -208,7 +211,7 @@ private:
     std::condition_variable wake_;
     std::vector<std::thread::native_handle_type> workers_;
 #ifdef __linux__
-    cpu_set_t others_;              /* where the workers may be, and how many of them have been told */
+    cpu_set_t others_; /* where the workers may be, and how many of them have been told */
     size_t told_ = 0;
 #endif
     std::atomic<int> asleep_{0};
@@ -221,7 +224,7 @@ private:
 };
 
 Pool &pool() {
-    static Pool *const pool = new Pool;       /* never destroyed: its threads may outlive every destructor */
+    static Pool *const pool = new Pool; /* never destroyed: its threads may outlive every destructor */
     return *pool;
 }
 #endif
@@ -231,7 +234,9 @@ struct Blocks {
     static constexpr int slots = 8;
     void *start[slots] = {};
     size_t bytes[slots] = {};
-    ~Blocks() { for (void *block : start) free(block); }
+    ~Blocks() {
+        for (void *block : start) free(block);
+    }
 };
 
 thread_local Blocks blocks;
@@ -243,7 +248,7 @@ void parallel(int64_t n, Body body, void *context) {
 #ifdef TF_OPENMP
     std::atomic<bool> no_memory{false};
     int64_t i;
-    #pragma omp parallel for schedule(dynamic, 1) num_threads(limit < n ? (int)limit : (int)n)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(limit < n ? (int)limit : (int)n)
     for (i = 0; i < n; i++) {
         working = true;
         if (!finished(body, context, i)) no_memory = true;

@@ -1,17 +1,19 @@
 /* Softmax attention tile by tile, so that the scores never exist as a whole matrix.
  *
- * The recurrences are those of ../attention.h. A block of threads holds one tile of scores at a time, each thread the entries
- * that tile.h gives it, and the products on both sides of the softmax are tile.h's:
+ * The recurrences are those of ../attention.h. A block of threads holds one tile of scores at a time, each thread the
+ * entries that tile.h gives it, and the products on both sides of the softmax are tile.h's:
  *
  *      forward     a block for TILE queries and TILE columns of the values: over all keys, TILE at a time,
  *                  S = Q Kᵀ, the online softmax, O += P V
  *      backward    first rowsum(dO ⊙ O) of each query, a thread each; then
  *                  a block for TILE queries and TILE columns of dQ: over the keys,    S, dP = dO Vᵀ, dQ += dS K
- *                  a block for TILE keys and TILE columns of dK, dV: over the queries, Sᵀ, dPᵀ, dV += Pᵀ dO, dK += dSᵀ Q
+ *                  a block for TILE keys and TILE columns of dK, dV: over the queries, Sᵀ, dPᵀ, dV += Pᵀ dO, dK += dSᵀ
+ *                  Q
  *
- * Any width of heads fits, since no tile is wider than TILE: heads of up to 64 take one block across, wider ones compute their
- * scores again in each. Backward makes S and dP twice, once for each of its kernels; in return every result is summed by one
- * block, in order, and is the same bits each time, which adding to dQ from many blocks at once would not give.
+ * Any width of heads fits, since no tile is wider than TILE: heads of up to 64 take one block across, wider ones
+ * compute their scores again in each. Backward makes S and dP twice, once for each of its kernels; in return every
+ * result is summed by one block, in order, and is the same bits each time, which adding to dQ from many blocks at once
+ * would not give.
  *
  * Source: Dao et al. (2022), algorithms 1 and 4.
  */
@@ -23,8 +25,8 @@ namespace tf {
 namespace {
 
 template <class T> struct Call : Attention<T> {
-    T *rowsum;                          /* backward: of dO ⊙ O, (B, H, T) */
-    int64_t along, across;              /* tiles of the queries or keys, and of the widths */
+    T *rowsum;             /* backward: of dO ⊙ O, (B, H, T) */
+    int64_t along, across; /* tiles of the queries or keys, and of the widths */
 };
 
 /* Which head and which tile are this block's. */
@@ -34,7 +36,8 @@ struct Place {
 
 template <class T> __device__ Place place(const Call<T> &call) {
     const int64_t head = blockIdx.x / call.across / call.along;
-    return {head / call.H, head % call.H, blockIdx.x / call.across % call.along * TILE<T>, blockIdx.x % call.across * TILE<T>};
+    return {head / call.H, head % call.H, blockIdx.x / call.across % call.along * TILE<T>,
+            blockIdx.x % call.across * TILE<T>};
 }
 
 /* The matrix (length, width) of head h of batch b. */
@@ -48,7 +51,8 @@ template <class T> __device__ T &entry(const Heads<T> &x, int64_t b, int64_t h, 
 
 template <class T> __device__ int64_t key_head(const Call<T> &call, int64_t h) { return h / (call.H / call.G); }
 
-/* The score of query t and key s, whose product is `dot`; −inf if the query does not see the key, or there is none such. */
+/* The score of query t and key s, whose product is `dot`; −inf if the query does not see the key, or there is none
+ * such. */
 template <class T> __device__ T score(const Call<T> &call, const Place &at, int64_t t, int64_t s, T dot) {
     if (t >= call.T || s >= call.S || (call.is_causal && s > t)) return -T(INFINITY);
     return T(call.scale) * dot + (call.bias.data ? entry(call.bias, at.b, at.h, t, s) : T(0));
@@ -58,8 +62,8 @@ template <class T> __device__ T keep(const Call<T> &call, const Place &at, int64
     return call.keep.data && t < call.T && s < call.S ? entry(call.keep, at.b, at.h, t, s) : T(1);
 }
 
-/* Of each of the thread's rows: what `join` makes of the numbers of all threads that have a part in that row. They meet in
- * shared memory. (Before it is written again there is a product, and with that a barrier.) */
+/* Of each of the thread's rows: what `join` makes of the numbers of all threads that have a part in that row. They meet
+ * in shared memory. (Before it is written again there is a product, and with that a barrier.) */
 template <class T, class F> __device__ void across_row(T (&mine_alone)[MINE<T>], T (&part)[TILE<T>][SIDE + 1], F join) {
     for (int i = 0; i < MINE<T>; i++) part[mine(i, threadIdx.y)][threadIdx.x] = mine_alone[i];
     __syncthreads();
@@ -70,9 +74,9 @@ template <class T, class F> __device__ void across_row(T (&mine_alone)[MINE<T>],
     }
 }
 
-/* m and l are the largest score so far and Σ exp(score − m). The threads of a row share m, but each sums its own columns in
- * l, and only at the end do they add up. */
-template <class T> __global__ void __launch_bounds__(SIDE * SIDE) forward_kernel(Call<T> call) {
+/* m and l are the largest score so far and Σ exp(score − m). The threads of a row share m, but each sums its own
+ * columns in l, and only at the end do they add up. */
+template <class T> __global__ void __launch_bounds__(SIDE *SIDE) forward_kernel(Call<T> call) {
     __shared__ Chunks<T> chunks;
     __shared__ T part[TILE<T>][SIDE + 1], weights[TILE<T>][TILE<T> + 1];
     const Place at = place(call);
@@ -90,12 +94,12 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) forward_kernel
             top[i] = m[i];
             for (int j = 0; j < MINE<T>; j++) {
                 s[i][j] = score(call, at, at.first + mine(i, threadIdx.y), first + mine(j, threadIdx.x), s[i][j]);
-                top[i] = fmax(top[i], s[i][j]);                     /* fmax passes over a NaN; exp does not */
+                top[i] = fmax(top[i], s[i][j]); /* fmax passes over a NaN; exp does not */
             }
         }
         across_row(top, part, [](T a, T b) { return fmax(a, b); });
         for (int i = 0; i < MINE<T>; i++) {
-            const T base = top[i] == -T(INFINITY) ? T(0) : top[i];  /* nothing seen yet: −inf − −inf would be NaN */
+            const T base = top[i] == -T(INFINITY) ? T(0) : top[i]; /* nothing seen yet: −inf − −inf would be NaN */
             const T shrink = exp(m[i] - base);
             m[i] = top[i];
             l[i] *= shrink;
@@ -125,7 +129,7 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) forward_kernel
     }
 }
 
-template <class T> __global__ void __launch_bounds__(SIDE * SIDE) rowsum_kernel(Call<T> call) {
+template <class T> __global__ void __launch_bounds__(SIDE *SIDE) rowsum_kernel(Call<T> call) {
     const int64_t row = int64_t(blockIdx.x) * SIDE * SIDE + threadIdx.y * SIDE + threadIdx.x;
     if (row >= call.B * call.H * call.T) return;
     const int64_t t = row % call.T, h = row / call.T % call.H, b = row / call.T / call.H;
@@ -141,13 +145,13 @@ template <class T> struct Pair {
 
 template <class T> __device__ Pair<T> pair(const Call<T> &call, const Place &at, int64_t t, int64_t s, T qk, T dov) {
     const T x = score(call, at, t, s, qk);
-    if (x == -T(INFINITY)) return {0, 0};                           /* among them all of a row that sees nothing */
+    if (x == -T(INFINITY)) return {0, 0}; /* among them all of a row that sees nothing */
     const int64_t row = (at.b * call.H + at.h) * call.T + t;
     const T p = exp(x - call.L[row]) / call.L[call.B * call.H * call.T + row], kept = keep(call, at, t, s);
     return {p * kept, p * (dov * kept - call.rowsum[row])};
 }
 
-template <class T> __global__ void __launch_bounds__(SIDE * SIDE) queries_kernel(Call<T> call) {
+template <class T> __global__ void __launch_bounds__(SIDE *SIDE) queries_kernel(Call<T> call) {
     __shared__ Chunks<T> chunks;
     __shared__ T ds[TILE<T>][TILE<T> + 1];
     const Place at = place(call);
@@ -157,15 +161,15 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) queries_kernel
     const Matrix<T> V = matrix(call.V, at.b, key_head(call, at.h), call.S, call.E);
 
     T dq[MINE<T>][MINE<T>] = {};
-    const bool wanted = call.dS.data && at.column == 0;             /* then hidden scores need their 0 too */
+    const bool wanted = call.dS.data && at.column == 0; /* then hidden scores need their 0 too */
     const int64_t past = at.first + TILE<T>, keys = call.is_causal && !wanted && past < call.S ? past : call.S;
     for (int64_t first = 0; first < keys; first += TILE<T>) {
         T qk[MINE<T>][MINE<T>] = {}, dov[MINE<T>][MINE<T>] = {};
         product(qk, chunks, Q, K.from(first, 0).transposed());
         product(dov, chunks, dO, V.from(first, 0).transposed());
-        #pragma unroll
+#pragma unroll
         for (int i = 0; i < MINE<T>; i++)
-            #pragma unroll
+#pragma unroll
             for (int j = 0; j < MINE<T>; j++) {
                 const int64_t t = at.first + mine(i, threadIdx.y), s = first + mine(j, threadIdx.x);
                 const T d = pair(call, at, t, s, qk[i][j], dov[i][j]).ds;
@@ -183,7 +187,7 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) queries_kernel
 }
 
 /* Rows of the tile are keys here and columns queries, so that it is Pᵀ and dSᵀ that lie ready for the products. */
-template <class T> __global__ void __launch_bounds__(SIDE * SIDE) keys_kernel(Call<T> call) {
+template <class T> __global__ void __launch_bounds__(SIDE *SIDE) keys_kernel(Call<T> call) {
     __shared__ Chunks<T> chunks;
     __shared__ T tile[TILE<T>][TILE<T> + 1];
     const Place at = place(call);
@@ -193,17 +197,19 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) keys_kernel(Ca
     const Matrix<T> V = matrix(call.V, at.b, key_head(call, at.h), call.S, call.E).from(at.first, 0);
 
     T dk[MINE<T>][MINE<T>] = {}, dv[MINE<T>][MINE<T>] = {};
-    for (int64_t first = call.is_causal ? at.first : 0; first < call.T; first += TILE<T>) {     /* earlier queries see no key of ours */
+    for (int64_t first = call.is_causal ? at.first : 0; first < call.T;
+         first += TILE<T>) { /* earlier queries see no key of ours */
         T qk[MINE<T>][MINE<T>] = {}, dov[MINE<T>][MINE<T>] = {};
         product(qk, chunks, K, Q.from(first, 0).transposed());
         product(dov, chunks, V, dO.from(first, 0).transposed());
-        #pragma unroll
+#pragma unroll
         for (int i = 0; i < MINE<T>; i++)
-            #pragma unroll
+#pragma unroll
             for (int j = 0; j < MINE<T>; j++) {
-                const Pair<T> both = pair(call, at, first + mine(j, threadIdx.x), at.first + mine(i, threadIdx.y), qk[i][j], dov[i][j]);
+                const Pair<T> both =
+                    pair(call, at, first + mine(j, threadIdx.x), at.first + mine(i, threadIdx.y), qk[i][j], dov[i][j]);
                 tile[mine(i, threadIdx.y)][mine(j, threadIdx.x)] = both.kept;
-                qk[i][j] = both.ds;                                 /* waits in registers until the tile is free */
+                qk[i][j] = both.ds; /* waits in registers until the tile is free */
             }
         product(dv, chunks, tile, dO.from(first, at.column));
         for (int i = 0; i < MINE<T>; i++)
@@ -234,7 +240,8 @@ template <class T> void over_tiles(void (*kernel)(Call<T>), Call<T> call, int64_
 }  // namespace
 
 template <class T> void run_attention_forward(const Attention<T> &a) {
-    const Twin<T> Q = twin(a.Q, a.B, a.H, a.T, a.D), K = twin(a.K, a.B, a.G, a.S, a.D), V = twin(a.V, a.B, a.G, a.S, a.E);
+    const Twin<T> Q = twin(a.Q, a.B, a.H, a.T, a.D), K = twin(a.K, a.B, a.G, a.S, a.D),
+                  V = twin(a.V, a.B, a.G, a.S, a.E);
     const Twin<T> bias = twin(a.bias, a.B, a.H, a.T, a.S), keep = twin(a.keep, a.B, a.H, a.T, a.S);
     const Twin<T> O = twin(a.O, a.B, a.H, a.T, a.E), L(a.L, {2 * a.B * a.H * a.T}, {1});
     for (const Twin<T> *input : {&Q, &K, &V, &bias, &keep}) input->copy_in();
@@ -248,10 +255,13 @@ template <class T> void run_attention_forward(const Attention<T> &a) {
 }
 
 template <class T> void run_attention_backward(const Attention<T> &a) {
-    const Twin<T> Q = twin(a.Q, a.B, a.H, a.T, a.D), K = twin(a.K, a.B, a.G, a.S, a.D), V = twin(a.V, a.B, a.G, a.S, a.E);
+    const Twin<T> Q = twin(a.Q, a.B, a.H, a.T, a.D), K = twin(a.K, a.B, a.G, a.S, a.D),
+                  V = twin(a.V, a.B, a.G, a.S, a.E);
     const Twin<T> bias = twin(a.bias, a.B, a.H, a.T, a.S), keep = twin(a.keep, a.B, a.H, a.T, a.S);
-    const Twin<T> O = twin(a.O, a.B, a.H, a.T, a.E), L(a.L, {2 * a.B * a.H * a.T}, {1}), dO = twin(a.dO, a.B, a.H, a.T, a.E);
-    const Twin<T> dQ = twin(a.dQ, a.B, a.H, a.T, a.D), dK = twin(a.dK, a.B, a.H, a.S, a.D), dV = twin(a.dV, a.B, a.H, a.S, a.E);
+    const Twin<T> O = twin(a.O, a.B, a.H, a.T, a.E), L(a.L, {2 * a.B * a.H * a.T}, {1}),
+                  dO = twin(a.dO, a.B, a.H, a.T, a.E);
+    const Twin<T> dQ = twin(a.dQ, a.B, a.H, a.T, a.D), dK = twin(a.dK, a.B, a.H, a.S, a.D),
+                  dV = twin(a.dV, a.B, a.H, a.S, a.E);
     const Twin<T> dS = twin(a.dS, a.B, a.H, a.T, a.S);
     const Memory<T> rowsum(a.B * a.H * a.T);
     for (const Twin<T> *input : {&Q, &K, &V, &bias, &keep, &O, &L, &dO}) input->copy_in();

@@ -13,7 +13,7 @@ int tf_cuda_device(char *name, int64_t size) {
     return with_type(TF_FLOAT32, [&](auto) {
         cudaDeviceProp properties;
         int device = 0;
-        check(cudaGetDeviceCount(&device));         /* says better than the next what is missing */
+        check(cudaGetDeviceCount(&device)); /* says better than the next what is missing */
         check(cudaGetDevice(&device));
         check(cudaGetDeviceProperties(&properties, device));
         snprintf(name, size_t(size), "%s", properties.name);
@@ -25,7 +25,8 @@ const char *tf_message(int code) {
     if (code >= TF_CUDA) return message(code);
     const cudaError_t error = cudaError_t(TF_CUDA - code);
     if (error == cudaErrorNoDevice) return "no CUDA device";
-    if (error == cudaErrorInsufficientDriver) return "no CUDA device: its driver is missing, or older than this library needs";
+    if (error == cudaErrorInsufficientDriver)
+        return "no CUDA device: its driver is missing, or older than this library needs";
     return cudaGetErrorString(error);
 }
 

@@ -1,4 +1,5 @@
-/* Memory of the device, launches, and errors. Compiled by nvcc it is CUDA; by another compiler, shim.h plays the device. */
+/* Memory of the device, launches, and errors. Compiled by nvcc it is CUDA; by another compiler, shim.h plays the
+ * device. */
 #pragma once
 #include <stdlib.h>
 
@@ -25,7 +26,7 @@ template <class Call> void launch(void (*kernel)(Call), int64_t blocks, dim3 thr
     if (blocks == 0) return;
     if (blocks > INT32_MAX) throw Failure{TF_BAD_SHAPE};
 #ifdef __CUDACC__
-    kernel<<<unsigned(blocks), threads>>>(call);        /* the one thing that C++ has no syntax for */
+    kernel<<<unsigned(blocks), threads>>>(call); /* the one thing that C++ has no syntax for */
 #else
     shim::launch([&] { kernel(call); }, unsigned(blocks), threads);
 #endif
@@ -34,8 +35,10 @@ template <class Call> void launch(void (*kernel)(Call), int64_t blocks, dim3 thr
 
 /* n numbers in the memory of the device. */
 template <class T> class Memory {
-  public:
-    explicit Memory(int64_t n) { if (n) check(cudaMalloc((void **)&data, n * sizeof(T))); }
+public:
+    explicit Memory(int64_t n) {
+        if (n) check(cudaMalloc((void **)&data, n * sizeof(T)));
+    }
     ~Memory() { cudaFree(data); }
     Memory(const Memory &) = delete;
     Memory &operator=(const Memory &) = delete;
@@ -45,13 +48,16 @@ template <class T> class Memory {
 
 /* The twin on the device of an array of the host.
  *
- * An array with strides is any choice of numbers between its first and its last address. The twin is all that lies between
- * them, in the same order, so that kernels walk it with the strides of the host's array. That is the least work where the
- * array is dense, as most are; of a few columns of a wide matrix, it moves more than is needed. */
+ * An array with strides is any choice of numbers between its first and its last address. The twin is all that lies
+ * between them, in the same order, so that kernels walk it with the strides of the host's array. That is the least work
+ * where the array is dense, as most are; of a few columns of a wide matrix, it moves more than is needed. */
 template <class T> class Twin {
-  public:
+public:
     Twin(const T *host, std::vector<int64_t> shape, std::vector<int64_t> stride)
-        : host_(host), shape_(std::move(shape)), stride_(std::move(stride)), memory_(measure()) {}
+        : host_(host),
+          shape_(std::move(shape)),
+          stride_(std::move(stride)),
+          memory_(measure()) {}
 
     /* Where the entry lies whose indices are all 0; NULL for an absent array. */
     T *data() const { return memory_.data ? memory_.data + before_ : nullptr; }
@@ -71,12 +77,13 @@ template <class T> class Twin {
         check(cudaMemcpy(all.data(), memory_.data, span_ * sizeof(T), cudaMemcpyDeviceToHost));
         for (int64_t i = 0; i < count_; i++) {
             int64_t place = 0, rest = i;
-            for (size_t axis = shape_.size(); axis-- > 0; rest /= shape_[axis]) place += rest % shape_[axis] * stride_[axis];
+            for (size_t axis = shape_.size(); axis-- > 0; rest /= shape_[axis])
+                place += rest % shape_[axis] * stride_[axis];
             host[place] = all[before_ + place];
         }
     }
 
-  private:
+private:
     /* Count the entries, and the numbers from the first address to the last; returns the latter. */
     int64_t measure() {
         count_ = host_ ? 1 : 0;

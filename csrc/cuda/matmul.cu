@@ -14,7 +14,7 @@ struct Steps {
 template <class T> struct Call {
     int axes;
     Steps shape, a_batch, b_batch, c_batch;
-    Matrix<T> A, B;                     /* the first of the batch */
+    Matrix<T> A, B; /* the first of the batch */
     T alpha, beta;
     T *C;
     int64_t c_row;
@@ -35,11 +35,12 @@ template <class T> __device__ T gelu(T x) {
     return x / (1 + exp(-x * (x * x * (a * c) + a)));
 }
 
-template <class T> __global__ void __launch_bounds__(SIDE * SIDE) matmul_kernel(Call<T> call) {
+template <class T> __global__ void __launch_bounds__(SIDE *SIDE) matmul_kernel(Call<T> call) {
     __shared__ Chunks<T> chunks;
     const int64_t M = call.A.rows, N = call.B.columns;
     const int64_t down = (M + TILE<T> - 1) / TILE<T>, across = (N + TILE<T> - 1) / TILE<T>;
-    const int64_t batch = blockIdx.x / across / down, m = blockIdx.x / across % down * TILE<T>, n = blockIdx.x % across * TILE<T>;
+    const int64_t batch = blockIdx.x / across / down, m = blockIdx.x / across % down * TILE<T>,
+                  n = blockIdx.x % across * TILE<T>;
 
     Matrix<T> A = call.A, B = call.B;
     A.data += offset(call.axes, call.shape, call.a_batch, batch);
@@ -48,9 +49,9 @@ template <class T> __global__ void __launch_bounds__(SIDE * SIDE) matmul_kernel(
     product(sums, chunks, A.from(m, 0), B.from(0, n));
 
     const int64_t start = offset(call.axes, call.shape, call.c_batch, batch);
-    #pragma unroll                                                  /* registers have no index: each pass names its own */
+#pragma unroll /* registers have no index: each pass names its own */
     for (int i = 0; i < MINE<T>; i++)
-        #pragma unroll
+#pragma unroll
         for (int j = 0; j < MINE<T>; j++) {
             const int64_t row = m + mine(i, threadIdx.y), column = n + mine(j, threadIdx.x);
             if (row >= M || column >= N) continue;
@@ -75,7 +76,8 @@ Steps steps(int axes, const int64_t *from) {
 
 /* The twin of a batch of matrices. */
 template <class T>
-Twin<T> twin(const Matmul<T> &m, const T *data, int64_t rows, int64_t columns, const int64_t *batch, int64_t row, int64_t column) {
+Twin<T> twin(const Matmul<T> &m, const T *data, int64_t rows, int64_t columns, const int64_t *batch, int64_t row,
+             int64_t column) {
     std::vector<int64_t> shape(m.shape, m.shape + m.axes), stride(batch, batch + m.axes);
     shape.insert(shape.end(), {rows, columns});
     stride.insert(stride.end(), {row, column});
@@ -89,15 +91,27 @@ template <class T> void run_matmul(const Matmul<T> &m) {
     for (int axis = 0; axis < m.axes; axis++) count *= m.shape[axis];
     if (count == 0 || m.M == 0 || m.N == 0) return;
     const auto like_c = [&](const T *data) { return twin(m, data, m.M, m.N, m.c_batch, m.c_row, 1); };
-    const Twin<T> A = twin(m, m.A, m.M, m.K, m.a_batch, m.a_row, m.a_column), B = twin(m, m.B, m.K, m.N, m.b_batch, m.b_row, m.b_column);
+    const Twin<T> A = twin(m, m.A, m.M, m.K, m.a_batch, m.a_row, m.a_column),
+                  B = twin(m, m.B, m.K, m.N, m.b_batch, m.b_row, m.b_column);
     const Twin<T> C = like_c(m.C), residual = like_c(m.residual), preactivation = like_c(m.preactivation);
     const Twin<T> bias(m.bias, {m.N}, {1});
     for (const Twin<T> *input : {&A, &B, &residual, &bias}) input->copy_in();
     if (m.beta != 0) C.copy_in();
 
-    const Call<T> call{m.axes, steps(m.axes, m.shape), steps(m.axes, m.a_batch), steps(m.axes, m.b_batch), steps(m.axes, m.c_batch),
-                       {A.data(), m.a_row, m.a_column, m.M, m.K}, {B.data(), m.b_row, m.b_column, m.K, m.N}, m.alpha, m.beta,
-                       C.data(), m.c_row, bias.data(), residual.data(), preactivation.data()};
+    const Call<T> call{m.axes,
+                       steps(m.axes, m.shape),
+                       steps(m.axes, m.a_batch),
+                       steps(m.axes, m.b_batch),
+                       steps(m.axes, m.c_batch),
+                       {A.data(), m.a_row, m.a_column, m.M, m.K},
+                       {B.data(), m.b_row, m.b_column, m.K, m.N},
+                       m.alpha,
+                       m.beta,
+                       C.data(),
+                       m.c_row,
+                       bias.data(),
+                       residual.data(),
+                       preactivation.data()};
     launch(matmul_kernel<T>, count * tiles<T>(m.M) * tiles<T>(m.N), threads(), call);
     check(cudaDeviceSynchronize());
     C.copy_out();

@@ -1,5 +1,5 @@
-/* The kernels through their C interface against plain loops in double: for machines and compilers that Python's tests do not
- * reach. Prints the instruction set and what failed; test_other_machines.py builds it and runs it. */
+/* The kernels through their C interface against plain loops in double: for machines and compilers that Python's tests
+ * do not reach. Prints the instruction set and what failed; test_other_machines.py builds it and runs it. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +48,10 @@ template <class T> struct Array {
     }
 };
 
-#define OK(call) do { if (int code = (call)) fail(tf_message(code), #call); } while (0)
+#define OK(call)                                              \
+    do {                                                      \
+        if (int code = (call)) fail(tf_message(code), #call); \
+    } while (0)
 
 /* ---------------------------------------------------------------- the matrix product */
 
@@ -65,21 +68,24 @@ template <class T> void matmul(int64_t M, int64_t N, int64_t K, bool ta, bool tb
                 sum += x * y, size += fabs(x * y);
             }
             want[i * N + j] = sum;
-            const double units = sizeof(T) == 4 ? K + 2 : 2 * (K + 2);                       /* a sum in double rounds too */
-            if (!(fabs(c[i * N + j] - sum) <= units * Type<T>::unit * size)) return fail("matmul", Type<T>::name, M, N, K);
+            /* a sum in double rounds too */
+            const double units = sizeof(T) == 4 ? K + 2 : 2 * (K + 2);
+            if (!(fabs(c[i * N + j] - sum) <= units * Type<T>::unit * size))
+                return fail("matmul", Type<T>::name, M, N, K);
         }
-    c.near("matmul", want, 1e-3);                     /* for the guards */
+    c.near("matmul", want, 1e-3); /* for the guards */
 }
 
 /* ---------------------------------------------------------------- attention */
 
 template <class T> void attention(int64_t n, int64_t m, int64_t D, int64_t E, int causal) {
-    const int64_t H = 2;                              /* two query heads, one key head */
+    const int64_t H = 2; /* two query heads, one key head */
     const tf_attention sizes{1, H, 1, n, m, D, E, 1 / sqrt((double)D), causal};
     Array<T> q(H * n * D, 1), k(m * D, 1), v(m * E, 1), d(H * n * E, 1);
     Array<T> o(H * n * E), L(2 * H * n), logs(H * n), dq(H * n * D), dk(H * m * D), dv(H * m * E);
     const tf_tensor4 Q{q, {0, n * D, D, 1}}, K{k, {0, 0, D, 1}}, V{v, {0, 0, E, 1}}, O{o, {0, n * E, E, 1}};
-    const tf_tensor4 dO{d, {0, n * E, E, 1}}, dQ{dq, {0, n * D, D, 1}}, dK{dk, {0, m * D, D, 1}}, dV{dv, {0, m * E, E, 1}};
+    const tf_tensor4 dO{d, {0, n * E, E, 1}}, dQ{dq, {0, n * D, D, 1}}, dK{dk, {0, m * D, D, 1}},
+        dV{dv, {0, m * E, E, 1}};
     OK(tf_attention_forward(Type<T>::code, &sizes, &Q, &K, &V, nullptr, nullptr, &O, L));
     OK(tf_attention_backward(Type<T>::code, &sizes, &Q, &K, &V, nullptr, nullptr, &O, L, &dO, &dQ, &dK, &dV, nullptr));
     std::vector<double> out(H * n * E), sums(H * n), gq(H * n * D), gk(H * m * D), gv(H * m * E), p(m), dp(m);
@@ -109,8 +115,10 @@ template <class T> void attention(int64_t n, int64_t m, int64_t D, int64_t E, in
                     gk[(h * m + s) * D + i] += ds * q[row * D + i];
                 }
         }
-    for (int64_t row = 0; row < H * n; row++) logs[row] = L[row] + (T)log(L[H * n + row]);     /* largest score + log of the sum */
-    o.near("attention O", out), logs.near("attention L", sums), dq.near("attention dQ", gq), dk.near("attention dK", gk);
+    /* largest score + log of the sum */
+    for (int64_t row = 0; row < H * n; row++) logs[row] = L[row] + (T)log(L[H * n + row]);
+    o.near("attention O", out), logs.near("attention L", sums), dq.near("attention dQ", gq),
+        dk.near("attention dK", gk);
     dv.near("attention dV", gv);
 }
 
@@ -136,7 +144,7 @@ template <class T> void norms(int64_t N, int64_t C, bool rms) {
         }
         for (int64_t j = 0; j < C; j++) gx[i * C + j] = (dy[i * C + j] * w[j] - g_mean - hat(j) * gx_mean) * r;
     }
-    const double bound = 20 * Type<T>::bound;         /* 1/√eps magnifies */
+    const double bound = 20 * Type<T>::bound; /* 1/√eps magnifies */
     y.near("norm", out, bound), dx.near("norm dx", gx, bound);
     dw.near("norm dweight", gw, bound), db.near("norm dbias", gb, bound);
 }
@@ -162,7 +170,8 @@ template <class T> void softmax_and_cross_entropy(int64_t N, int64_t V) {
             gl[i * V + j] = targets[i] < 0 ? 0 : w[i] * (p[i * V + j] - t);
         }
     }
-    y.near("softmax", p), dx.near("softmax dx", gx), losses.near("cross-entropy", loss), dl.near("cross-entropy dlogits", gl);
+    y.near("softmax", p), dx.near("softmax dx", gx), losses.near("cross-entropy", loss),
+        dl.near("cross-entropy dlogits", gl);
 }
 
 template <class T> void pointwise(int64_t n) {
@@ -173,10 +182,12 @@ template <class T> void pointwise(int64_t n) {
         OK(tf_activation_forward(Type<T>::code, kind, n, x, y));
         OK(tf_activation_backward(Type<T>::code, kind, n, x, dy, dx));
         for (int64_t i = 0; i < n; i++) {
-            const double v = x[i], t = tanh(a * (v + c * v * v * v)), s = 1 / (1 + exp(-v)), cdf = erfc(-v * sqrt(0.5)) / 2;
+            const double v = x[i], t = tanh(a * (v + c * v * v * v)), s = 1 / (1 + exp(-v)),
+                         cdf = erfc(-v * sqrt(0.5)) / 2;
             const double gate = kind == TF_GELU ? cdf : kind == TF_SILU ? s : (1 + t) / 2;
-            const double slope = kind == TF_GELU ? exp(-v * v / 2) * 0.3989422804014327 : kind == TF_SILU ? s * (1 - s)
-                                 : (1 - t * t) / 2 * a * (1 + 3 * c * v * v);
+            const double slope = kind == TF_GELU   ? exp(-v * v / 2) * 0.3989422804014327
+                                 : kind == TF_SILU ? s * (1 - s)
+                                                   : (1 - t * t) / 2 * a * (1 + 3 * c * v * v);
             out[i] = v * gate, gx[i] = dy[i] * (gate + v * slope);
         }
         y.near("activation", out), dx.near("activation dx", gx);
@@ -226,17 +237,21 @@ template <class T> void table(int64_t V, int64_t C, int64_t N) {
 template <class T> void block_step(int64_t B, int64_t H, int64_t D, int64_t F, int64_t past) {
     const int64_t C = H * D, room = past + 2;
     const double eps = 1e-2, spread = 1 / sqrt((double)C);
-    Array<T> x(B * C, 1), keys(B * H * room * D, 1), values(B * H * room * D, 1), norm1(C, 1), norm1_bias(C, 1), norm2(C, 1);
-    Array<T> qkv(3 * C * C, spread), qkv_bias(3 * C, 1), proj(C * C, spread), fc(F * C, spread), fc_bias(F, 1), out(C * F, spread);
-    const tf_block p{B, H, D, F, room, past, eps, norm1, norm1_bias, qkv, qkv_bias, proj, nullptr,
-                     norm2, nullptr, fc, fc_bias, out, nullptr};
-    std::vector<double> want(x.at(), x.at() + B * C), k(keys.at(), keys.at() + B * H * room * D), v(values.at(), values.at() + B * H * room * D);
+    Array<T> x(B * C, 1), keys(B * H * room * D, 1), values(B * H * room * D, 1), norm1(C, 1), norm1_bias(C, 1),
+        norm2(C, 1);
+    Array<T> qkv(3 * C * C, spread), qkv_bias(3 * C, 1), proj(C * C, spread), fc(F * C, spread), fc_bias(F, 1),
+        out(C * F, spread);
+    const tf_block p{B,        H,    D,       F,     room,    past, eps,     norm1, norm1_bias, qkv,
+                     qkv_bias, proj, nullptr, norm2, nullptr, fc,   fc_bias, out,   nullptr};
+    std::vector<double> want(x.at(), x.at() + B * C), k(keys.at(), keys.at() + B * H * room * D),
+        v(values.at(), values.at() + B * H * room * D);
     auto norm = [&](const double *row, Array<T> &weight, Array<T> *bias) {
         double mean = 0, square = 0;
         for (int64_t j = 0; j < C; j++) mean += row[j] / C;
         for (int64_t j = 0; j < C; j++) square += (row[j] - mean) * (row[j] - mean) / C;
         std::vector<double> y(C);
-        for (int64_t j = 0; j < C; j++) y[j] = (row[j] - mean) / sqrt(square + eps) * weight[j] + (bias ? (*bias)[j] : T(0));
+        for (int64_t j = 0; j < C; j++)
+            y[j] = (row[j] - mean) / sqrt(square + eps) * weight[j] + (bias ? (*bias)[j] : T(0));
         return y;
     };
     auto times = [&](Array<T> &weight, const std::vector<double> &row, Array<T> *bias) {
@@ -254,7 +269,8 @@ template <class T> void block_step(int64_t B, int64_t H, int64_t D, int64_t F, i
         std::vector<double> heads(C);
         for (int64_t h = 0; h < H; h++) {
             double *K = &k[(b * H + h) * room * D], *V = &v[(b * H + h) * room * D], total = 0;
-            for (int64_t j = 0; j < D; j++) K[past * D + j] = all[C + h * D + j], V[past * D + j] = all[2 * C + h * D + j];
+            for (int64_t j = 0; j < D; j++)
+                K[past * D + j] = all[C + h * D + j], V[past * D + j] = all[2 * C + h * D + j];
             for (int64_t s = 0; s <= past; s++) {
                 double score = 0;
                 for (int64_t j = 0; j < D; j++) score += all[h * D + j] * K[s * D + j];
@@ -273,25 +289,31 @@ template <class T> void block_step(int64_t B, int64_t H, int64_t D, int64_t F, i
     }
     OK(tf_block_step(Type<T>::code, &p, keys, values, x));
     const double bound = 20 * Type<T>::bound;
-    x.near("block_step", want, bound), keys.near("block_step keys", k, bound), values.near("block_step values", v, bound);
+    x.near("block_step", want, bound), keys.near("block_step keys", k, bound),
+        values.near("block_step values", v, bound);
 }
 
 template <class T> void everything() {
     const int64_t sizes[] = {0, 1, 2, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 24, 25, 37};
-    for (int64_t M : sizes) for (int64_t N : sizes) for (int64_t K : {0, 1, 7, 33}) matmul<T>(M, N, K, (M + K) % 2, N % 2);
+    for (int64_t M : sizes)
+        for (int64_t N : sizes)
+            for (int64_t K : {0, 1, 7, 33}) matmul<T>(M, N, K, (M + K) % 2, N % 2);
     for (int transposes = 0; transposes < 4; transposes++)
         matmul<T>(65, 50, 385, transposes & 1, transposes & 2), matmul<T>(100, 97, 780, transposes & 1, transposes & 2);
     for (int causal : {0, 1}) {
-        for (int64_t n : {1, 7, 8, 9, 17, 64, 65}) attention<T>(n, n, 8, 8, causal), attention<T>(n, n + 3, 5, 13, causal);
+        for (int64_t n : {1, 7, 8, 9, 17, 64, 65})
+            attention<T>(n, n, 8, 8, causal), attention<T>(n, n + 3, 5, 13, causal);
         attention<T>(150, 140, 32, 32, causal);
     }
-    for (int64_t N : {1, 3, 64, 65}) for (int64_t C : {1, 3, 4, 5, 8, 31, 33}) {
-        norms<T>(N, C, false), norms<T>(N, C, true), softmax_and_cross_entropy<T>(N, C), table<T>(C, N, 40);
-    }
+    for (int64_t N : {1, 3, 64, 65})
+        for (int64_t C : {1, 3, 4, 5, 8, 31, 33}) {
+            norms<T>(N, C, false), norms<T>(N, C, true), softmax_and_cross_entropy<T>(N, C), table<T>(C, N, 40);
+        }
     norms<T>(300, 70, false), softmax_and_cross_entropy<T>(300, 65), table<T>(65, 130, 500);
-    for (int64_t B : {1, 2, 5}) for (int64_t past : {0, 6, 70}) {
-        block_step<T>(B, 1, 3, 5, past), block_step<T>(B, 3, 8, 100, past), block_step<T>(B, 2, 17, 33, past);
-    }
+    for (int64_t B : {1, 2, 5})
+        for (int64_t past : {0, 6, 70}) {
+            block_step<T>(B, 1, 3, 5, past), block_step<T>(B, 3, 8, 100, past), block_step<T>(B, 2, 17, 33, past);
+        }
     for (int64_t n : {1, 3, 4, 5, 15, 17, 8192, 8193, 20001}) pointwise<T>(n);
 }
 

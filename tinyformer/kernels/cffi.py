@@ -41,8 +41,7 @@ class Products:
 
     def __init__(self, C: Any) -> None:
         self.C = C
-        for name in dir(C):
-            getattr(C, name)                        # as above
+        C.tf_matmul, C.tf_attention_forward, C.tf_attention_backward, C.tf_message      # looked up now, as above
 
     def matmul(self, a: Array, b: Array, c: Array, alpha: float = 1.0, beta: float = 0.0, bias: Array | None = None,
                preactivation: Array | None = None, residual: Array | None = None) -> None:
