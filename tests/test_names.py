@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 import subprocess
 import sys
@@ -14,12 +16,12 @@ import tinyformer.data
 from tinyformer import data, names, nn, ops, optim, text, viz
 from tinyformer.autograd import Tensor
 
-PLACES = {"tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor, "tinyformer": tfm}
+PLACES = {"model": nn.Module, "tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor, "tinyformer": tfm}
 
 
-@pytest.mark.parametrize("advice", sorted({*names.TORCH.values(), *names.NUMPY.values()}))
+@pytest.mark.parametrize("advice", sorted({*names.TORCH.values(), *names.NUMPY.values(), *names.MODULES.values()}))
 def test_what_is_advised_exists(advice):
-    for place, path in re.findall(r"\b(tfm|ops|nn|optim|np|x|tinyformer)\.(\w+(?:\.\w+)*)", advice):
+    for place, path in re.findall(r"\b(tfm|ops|nn|optim|np|x|model|tinyformer)\.(\w+(?:\.\w+)*)", advice):
         found = PLACES[place]
         for part in path.split("."):
             if found is np.random and part == "default_rng" or place == "x" and part == "c_contiguous":
@@ -27,6 +29,8 @@ def test_what_is_advised_exists(advice):
             if place == "x" and isinstance(found, property):
                 found = getattr(np.ndarray, "flags") if part == "flags" else found
                 continue
+            if f"{place}.{path} =" in advice:               # what is assigned need not be there
+                break
             assert hasattr(found, part), f"{advice}: {place}.{path}"
             found = getattr(found, part)
 
@@ -34,6 +38,7 @@ def test_what_is_advised_exists(advice):
 @pytest.mark.parametrize("place", [tfm, ops, nn, optim, Tensor], ids=["tfm", "ops", "nn", "optim", "Tensor"])
 def test_what_exists_is_not_advised_against(place):
     assert not [name for name in names.TORCH if hasattr(place, name)]
+    assert not [name for name in names.MODULES if hasattr(nn.Linear(1, 1), name)]
 
 
 def test_every_operation_that_numpy_has_too_is_advised():
@@ -46,7 +51,10 @@ def test_every_operation_that_numpy_has_too_is_advised():
     (Tensor(np.ones(2)), "permute", "Tensor has no attribute 'permute'; write x.transpose(0, 2, 1)"),
     (Tensor(np.ones(2)), "cuda", "Tensor has no attribute 'cuda'; tensors are NumPy arrays"),
     (Tensor, "backward_", "Tensor has no attribute 'backward_'; did you mean backward?"),
-    (nn.Parameter(np.ones(2)), "tan", "Parameter has no attribute 'tan'; did you mean tanh"),
+    (nn.Linear(1, 1), "cuda", "Linear has no attribute 'cuda'; tensors are NumPy arrays"),
+    (nn.Linear(1, 1), "float", "Linear has no attribute 'float'; write model.to('float32')"),
+    (nn.Linear(1, 1), "wieght", "Linear has no attribute 'wieght'; did you mean weight?$"),
+    (nn.LSTM(1, 1), "paramters", "did you mean parameters or"), (nn.Parameter(np.ones(2)), "tan", "Parameter has no attribute 'tan'; did you mean tanh"),
     (Tensor(np.ones(2)), "qqq", "Tensor has no attribute 'qqq'$")])
 def test_an_unknown_attribute_of_a_tensor(owner, name, message):
     assert not hasattr(owner, name) and getattr(owner, name, 5) == 5
@@ -83,5 +91,22 @@ def test_a_package_that_is_not_imported_yet():
 def test_dir_lists_the_public_names(module):
     assert [name for name in dir(module) if not name.startswith("__")] == sorted(module.__all__)
     assert "__name__" in dir(module) and all(hasattr(module, name) for name in module.__all__)
-    with pytest.raises(AttributeError, match="module .* has no attribute '__wrapped__'"):
+    with pytest.raises(AttributeError, match=f"{module.__name__} has no attribute '__wrapped__'"):
         module.__wrapped__
+
+
+def test_python_adds_no_suggestion_of_its_own():
+    code = "import tinyformer as tfm\ntfm.Tensor.backward_"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    assert output.splitlines()[-1].endswith(": Tensor has no attribute 'backward_'; did you mean backward?")
+
+
+def test_asking_whether_a_name_exists_costs_no_search(monkeypatch):
+    monkeypatch.setattr(names.UnknownName, "__str__", None)
+    assert not hasattr(tfm.tensor(1.0), "qqq") and not hasattr(nn.Linear(1, 1), "qqq") and not hasattr(ops, "qqq")
+
+
+def test_models_can_be_copied_and_pickled():
+    model = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
+    for again in (copy.deepcopy(model), copy.copy(model), pickle.loads(pickle.dumps(model))):
+        assert again.state_dict().keys() == model.state_dict().keys()

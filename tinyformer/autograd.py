@@ -218,9 +218,9 @@ class Tensor(ArrayProtocols):
         grad = property(operator.attrgetter("_grad"), _set_grad)
         shape = property(operator.attrgetter("_data.shape"))
         ndim = property(operator.attrgetter("_data.ndim"))
-        size = property(lambda self: Count(self._data.shape))
+        size = property(lambda self: Count(self._data.shape), doc="The number of entries; ``size()`` is the shape.")
         dtype = property(operator.attrgetter("_data.dtype"))
-        is_leaf = property(lambda self: self.node is None)
+        is_leaf = property(lambda self: self.node is None, doc="Whether no operation has made it.")
 
     def __repr__(self) -> str:
         made = f", made by {self.node.operation.__name__}" if self.node else ""

@@ -8,7 +8,7 @@ An entry says what to write; one that ends with a full stop is a sentence of its
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,18 @@ TORCH = {
     "DataLoader": "tinyformer.data", "Dataset": "tinyformer.data",
 }
 
+# Attributes of PyTorch's modules that modules lack here.
+MODULES = {
+    "children": "dict(model.named_children()).values()", "modules": "model.named_modules()",
+    "get_submodule": "dict(model.named_modules())[name]", "apply": "a loop over model.named_modules()",
+    "buffers": "model.state_dict()", "named_buffers": "model.state_dict()", "float": "model.to('float32')",
+    "double": "model.to('float64')", "half": "parameters are float32 or float64.", "type": "model.to('float32')",
+    "cuda": _DEVICE, "cpu": _DEVICE, "add_module": "model.name = layer", "register_module": "model.name = layer",
+    "register_parameter": "model.name = nn.Parameter(array)", "compile": "the kernels are compiled already.",
+    "register_forward_hook": "a subclass with a forward of your own",
+    "register_full_backward_hook": "x.retain_grad() in forward, then x.grad",
+}
+
 # Functions of NumPy that have a gradient here: on a tensor NumPy's own would lose it.
 _SAME = ("exp", "log", "sqrt", "tanh", "maximum", "minimum", "where", "concatenate", "stack", "matmul", "einsum",
     "cumsum",
@@ -124,24 +136,38 @@ def use_instead(function: str) -> TypeError:
     return TypeError(f"np.{function} would lose the gradient of a tensor; {here}np.{function} of x.data for an array")
 
 
-def unknown(owner: str, name: str, known: Iterable[str], advice: str = "") -> AttributeError:
-    """The error for the attribute ``name`` that ``owner`` lacks: PyTorch's name or a slip of the pen."""
-    if not advice and name in TORCH:
-        advice = TORCH[name] if TORCH[name].endswith(".") else f"write {TORCH[name]}"
-    if not advice:
+class UnknownName(AttributeError):
+    """``owner`` lacks the attribute ``wanted``: it is PyTorch's name, a name of elsewhere, or a slip of the pen.
+
+    The advice is found when the error is shown, so that ``hasattr`` costs nothing. ``table`` is where it is looked up
+    first, after ``elsewhere``, which may know of another place; ``known`` lists the names that ``owner`` has.
+    """
+
+    def __init__(self, owner: str, wanted: str, known: Callable[[], Iterable[str]],
+                 elsewhere: Callable[[], str] = str, table: Mapping[str, str] | None = None) -> None:
+        super().__init__(owner, wanted, obj=owner)          # obj: or Python adds a suggestion of its own
+        self.owner, self.wanted, self.known, self.elsewhere = owner, wanted, known, elsewhere
+        self.table = TORCH if table is None else table
+
+    def __str__(self) -> str:
+        advice = self.elsewhere() or self._of_the_table() or self._similar()
+        return f"{self.owner} has no attribute {self.wanted!r}" + f"; {advice}" * bool(advice)
+
+    def _of_the_table(self) -> str:
+        advice = self.table.get(self.wanted, "")
+        return f"write {advice}" if advice and not advice.endswith(".") else advice
+
+    def _similar(self) -> str:
         from difflib import get_close_matches
-        lower = {n.lower(): n for n in known if not n.startswith("_")}
-        close = [lower[n] for n in get_close_matches(name.lower(), lower, n=3, cutoff=0.7)]
-        advice = f"did you mean {' or '.join(close)}?" if close else ""
-    return AttributeError(f"{owner} has no attribute {name!r}" + f"; {advice}" * bool(advice))
+        lower = {name.lower(): name for name in self.known() if not name.startswith("_")}
+        close = [lower[name] for name in get_close_matches(self.wanted.lower(), lower, n=3, cutoff=0.7)]
+        return f"did you mean {' or '.join(close)}?" if close else ""
 
 
 def module_attributes(module: str, public: Iterable[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` for the package ``module``: advice for unknown names, and the public names."""
     def get(name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        raise unknown(module, name, public, _elsewhere(module, name))
+        raise UnknownName(module, name, lambda: public, lambda: _elsewhere(module, name))
 
     def listed() -> list[str]:
         dunder = (name for name in vars(sys.modules[module]) if name.startswith("__"))
@@ -167,6 +193,4 @@ class Advising(type):
 
     if not TYPE_CHECKING:                                   # to a type checker an unknown attribute is an error
         def __getattr__(cls, name):
-            if name.startswith("__"):
-                raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
-            raise unknown(cls.__name__, name, dir(cls))
+            raise UnknownName(cls.__name__, name, lambda: dir(cls))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import FLOATS, Tensor
+from ..names import MODULES, UnknownName
 from ..writes import write
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ class Module:
     else:
         def __call__(self, *args, **kwargs):
             return self.forward(*args, **kwargs)
+
+        def __getattr__(self, name):
+            raise UnknownName(type(self).__name__, name, lambda: dir(self), table=MODULES)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The output of the layer."""
