@@ -20,6 +20,9 @@ EVERY = {
     "RMSprop": lambda p, **o: optim.RMSprop(p, lr=0.1, momentum=0.5, centered=True, weight_decay=0.01, **o),
     "Adagrad": lambda p, **o: optim.Adagrad(p, lr=0.5, lr_decay=0.01, initial_accumulator_value=0.1, weight_decay=0.01, **o),
 }
+COVERED = {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Muon"}                # Muon, which is for matrices, in test_muon
+EVERY.update({kind.__name__: lambda p, kind=kind, **o: kind(p, lr=0.1, **o) for kind in optim.OPTIMIZERS.values()
+              if kind.__name__ not in COVERED})
 every = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def as_input(layer: Any, x: TensorLike, like: Tensor | Array | None = None, argument: str = "x") -> Tensor:
     """``x`` as a tensor of ``like``'s type, a parameter or buffer of the layer (None: any floating-point type).
 
-    Floating-point arrays are constants and are converted. A tensor must have the type: a conversion that nobody wrote
-    would hide in the graph. Raises TypeError for other tensors, and for integers, which are no features.
+    Floating-point arrays are constants and are converted. A tensor must have the type: an implicit conversion would
+    hide in the graph. Raises TypeError for other tensors, and for integers, which are no features.
     """
     if not isinstance(x, Tensor):
         x = np.asarray(constant(type(layer).__name__, x))
