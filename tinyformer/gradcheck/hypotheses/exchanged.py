@@ -6,6 +6,7 @@ This needs no record of the forward pass. The true gradient is computed again wi
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +14,11 @@ from ..evidence import Point
 from ..report import Finding
 from ..function_forms import copies
 
+if TYPE_CHECKING:
+    from ..evidence import Evidence
 
-def other_input(e):
+
+def other_input(e: Evidence) -> list[Finding]:
     """The gradient would be right if another input held a changed array of the same shape."""
     if not e.small:
         return []

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...autograd import unbroadcast
 from ..report import Finding
 
+if TYPE_CHECKING:
+    from ..evidence import Evidence
 
-def shape(e):
+
+def shape(e: Evidence) -> list[Finding]:
     """The gradient does not have the shape of the input: look for a change that makes it right."""
     came = e.analytic
     text = f"the gradient of {e.name} has shape {came[0].shape}, expected {e.shape}"
@@ -73,7 +77,7 @@ def _others(e, same_shape=True):
             yield j, [p.true(j) for p in e.points]
 
 
-def swapped(e):
+def swapped(e: Evidence) -> list[Finding]:
     """The gradient is that of another input of the same shape."""
     for j, other in _others(e):
         if e.fits(other):
@@ -87,7 +91,7 @@ def swapped(e):
     return []
 
 
-def permuted(e):
+def permuted(e: Evidence) -> list[Finding]:
     """The gradient is the true one with its axes transposed, flipped or shifted by one, or with its blocks reordered."""
     ndim = len(e.shape)
 
@@ -131,7 +135,7 @@ def _kind_of_block(e, parts):
     return "head-order" if any(node.value.ndim > len(e.shape) for node in tape.nodes) and "reshape" in kinds else "permuted"
 
 
-def averaged(e):
+def averaged(e: Evidence) -> list[Finding]:
     """Every entry of the gradient is the sum or the mean of the true one over an axis."""
     for axes in _choices(range(len(e.shape))):
         if all(e.shape[a] > 1 for a in axes):
@@ -148,7 +152,7 @@ def _blocks(array, axis, order):
     return np.concatenate([parts[i] for i in order], axis)
 
 
-def rearranged(e):
+def rearranged(e: Evidence) -> list[Finding]:
     """All numbers are right but in other places: for example, a reshape is used where a transpose is needed."""
     if not e.small:
         return []
@@ -196,7 +200,7 @@ def _same_pairs(e, learner, right):
     return not others and (should.sum(axis=0) <= 2).all() and not (came & ~should).any()
 
 
-def _only_turned(e):
+def _only_turned(e: Evidence) -> bool:
     """Whether the value may be the input with its axes in another order."""
     v = e.points[0].values[0]
     return v.ndim == len(e.shape) and sorted(v.shape) == sorted(e.shape)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..report import Finding
 from .record import record_of
 from .whole import multiple, name_of
+
+if TYPE_CHECKING:
+    from ..evidence import Evidence
 
 MOST = 24                               # uses whose weights are solved for
 
@@ -21,7 +26,7 @@ def _through(tape, leaf):
             return leaf, uses
 
 
-def uses(e):
+def uses(e: Evidence) -> list[Finding]:
     """The input is used several times, but the gradient is the sum over only some of the uses."""
     record = record_of(e)
     if record is None:
@@ -81,7 +86,7 @@ def _are(uses):
     return f"{len(uses)} {'is' if len(uses) == 1 else 'are'}"
 
 
-def empty_use(e):
+def empty_use(e: Evidence) -> list[Finding]:
     """Zero everywhere, because the only use that is counted gives zero, for example the one of the initial state."""
     record = record_of(e)
     if record is None or any(g.any() for g in e.analytic):
@@ -121,14 +126,14 @@ def _sum_of_branches(record):
     return all(n.kind in ("add", "subtract", "sum", "mean") for n in ends)
 
 
-def _diagonal(e):
+def _diagonal(e: Evidence) -> bool:
     if not e.small or any(v.shape != e.shape for v in e.points[0].values):
         return False
     right = e.jacobians()[1]
     return right.shape[0] == right.shape[1] and np.max(np.abs(right - np.diag(np.diag(right)))) <= 1e-8 * np.max(np.abs(right))
 
 
-def overwritten(e):
+def overwritten(e: Evidence) -> list[Finding]:
     """An array is cut into overlapping parts, and the gradient of one part overwrites that of another."""
     record = record_of(e)
     if record is None:
@@ -190,7 +195,7 @@ def _of_a_formula(tape, number, branch):
     return False
 
 
-def duplicated(e):
+def duplicated(e: Evidence) -> list[Finding]:
     """Rows are taken several times, by one lookup or by many, but only one gradient or their mean is counted."""
     record = record_of(e)
     if record is None or not e.shape:
@@ -235,7 +240,7 @@ def _looked_up(node, width):
         and (source.reshape(-1, width)[:, 0] % width == 0).all()
 
 
-def lost_before(e):
+def lost_before(e: Evidence) -> list[Finding]:
     """The path that is also left out in the gradient of another input."""
     return lost_path(e, known=True) if any(len(k) == 4 for k in e.known) else []
 

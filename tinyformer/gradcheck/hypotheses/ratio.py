@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..report import Finding
 from .names import quantities, terms
 from .support import written_over
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def named_factor(e):
+    from ..evidence import Evidence
+
+
+def named_factor(e: Evidence) -> list[Finding]:
     """analytic = true ⊙ r, where r is a named quantity or its reciprocal."""
     ratios, seen = _ratios(e)
     if ratios is None:
@@ -20,7 +27,7 @@ def named_factor(e):
     return _local(e, name) if name else []
 
 
-def _ratios(e):
+def _ratios(e: Evidence) -> Any:
     ratios, seen = [], []
     for g, t in zip(e.analytic, e.true):
         use = np.isfinite(t) & (np.abs(t) > 1e-6 * np.max(np.abs(t), initial=0, where=np.isfinite(t)))
@@ -73,7 +80,7 @@ def _local(e, name):
                                         f"twice?", {"name": name})]
 
 
-def output_factor(e):
+def output_factor(e: Evidence) -> list[Finding]:
     """analytic = Jᵀ (r ⊙ dy): the backward pass first multiplies the upstream gradient by a wrong factor r."""
     if not e.small or len(e.points[0].values) > 1:
         return []
@@ -108,7 +115,7 @@ def output_factor(e):
                                         f"the derivative of the last step is wrong")]
 
 
-def row_scale(e):
+def row_scale(e: Evidence) -> list[Finding]:
     """analytic = true ⊙ r, where r is constant along one axis."""
     ratios, seen = _ratios(e)
     if ratios is None or not e.shape or not _whatever_comes(e):
@@ -129,7 +136,7 @@ def row_scale(e):
     return []
 
 
-def _whatever_comes(e):
+def _whatever_comes(e: Evidence) -> bool:
     """Whether the ratio is the same for every upstream gradient."""
     if not e.small:
         return False
@@ -147,7 +154,7 @@ def _flat_along(r, seen, axis, tol):
     return used.any() and np.max((high - low)[used]) <= tol * np.max(np.abs(r[seen]))
 
 
-def elementwise(e):
+def elementwise(e: Evidence) -> list[Finding]:
     """Each entry of the value depends on one entry of the input, in both Jacobians: then the factor of that entry is wrong.
 
     If the forward pass could not be recorded, a term of a sum may be missing as well, so nothing is reported.
@@ -166,7 +173,7 @@ def elementwise(e):
                     {"ratios": [float(r) for r in (np.diag(learner) / np.diag(right))[:5]]})]
 
 
-def difference(e):
+def difference(e: Evidence) -> list[Finding]:
     """analytic = true + c · B, where B is a named array and c is one number or one for each row; or c is constant along an axis."""
     if len(e.shape) == 0 or e.analytic[0].size < 4 or not all(np.isfinite(t).all() for t in e.true):
         return []
@@ -231,7 +238,7 @@ def _even(d, axis, tol):
     return np.max(np.ptp(d, axis=axis)) <= 10 * tol
 
 
-def _together(e):
+def _together(e: Evidence) -> Iterator[Any]:
     each = [{(name, code): array for name, array, code in terms(e, k, e.shape)} for k in range(len(e.points))]
     for k, p in enumerate(e.points):
         for d in p.dys:

@@ -7,16 +7,21 @@ L is known, so there are more equations than unknowns. If they have a solution, 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..report import Finding
 from ..function_forms import copies
 from .record import record_of
 
+if TYPE_CHECKING:
+    from ..evidence import Evidence
+
 MOST = 128                              # entries of a step
 
 
-def solved_slopes(e):
+def solved_slopes(e: Evidence) -> list[Finding]:
     """The local derivatives of one elementwise step alone explain the gradient."""
     record = record_of(e)
     if record is None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..report import Finding
 
+if TYPE_CHECKING:
+    from ..evidence import Evidence
 
-def masks(e):
+
+def masks(e: Evidence) -> list[Finding]:
     """Compare the zeros of the gradient with those of the true one, where all other entries agree."""
     right = [_nonzero(t, t) for t in e.true]
     came = [_nonzero(g, t) for g, t in zip(e.analytic, e.true)]
@@ -41,7 +46,7 @@ def _nonzero(a, scale):
     return np.abs(a) > 1e-8 * max(np.max(np.abs(scale), initial=0), 1e-300)
 
 
-def one_place(e):
+def one_place(e: Evidence) -> list[Finding]:
     """An input that is broadcast, whose gradient comes from only one of its copies."""
     values = e.points[0].values
     if len(values) != 1 or values[0].ndim < len(e.shape) or values[0].size <= e.analytic[0].size:
@@ -61,7 +66,7 @@ def one_place(e):
     return []
 
 
-def diagonal(e):
+def diagonal(e: Evidence) -> list[Finding]:
     """Only the diagonal of the Jacobian is used, and the diagonal is p or p (1 − p), where p is the value: a softmax."""
     if not e.small or len(e.points[0].values) != 1 or e.points[0].values[0].shape != e.shape:
         return []
@@ -79,7 +84,7 @@ def diagonal(e):
     return []
 
 
-def reaches(e):
+def reaches(e: Evidence) -> list[Finding]:
     """Compare the zeros of the two Jacobians: an output that must not influence an entry, or one that no longer does."""
     if not e.small:
         return []

@@ -6,6 +6,8 @@ gradient and every wrong weight has a name.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..report import Finding
@@ -13,10 +15,13 @@ from .record import record_of
 from .whole import name_of
 from .wrong_step import one_in_each_row
 
+if TYPE_CHECKING:
+    from ..evidence import Evidence
+
 PLAIN = (0.0, -1.0, 2.0, 0.5, -2.0)
 
 
-def wrong_weights(e):
+def wrong_weights(e: Evidence) -> list[Finding]:
     """Fit a weight to each term in the gradient of a softmax, a log-softmax or a normalization."""
     record = record_of(e)
     if record is None:

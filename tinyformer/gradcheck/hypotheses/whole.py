@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..report import Finding
 from ..function_forms import copies
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def zero(e):
+    from ..evidence import Evidence
+
+
+def zero(e: Evidence) -> list[Finding]:
     """The gradient is zero at every point, and the true one is not."""
     if all(not g.any() for g in e.analytic):
         return [Finding("zero", f"the gradient of {e.name} is zero everywhere, but the value depends on it")]
     return []
 
 
-def upstream(e):
+def upstream(e: Evidence) -> list[Finding]:
     """A vjp is linear in the upstream gradient: doubling the upstream gradient must double the result."""
     p = e.points[0]
 
@@ -51,7 +57,7 @@ def upstream(e):
     return findings
 
 
-def factor(e):
+def factor(e: Evidence) -> list[Finding]:
     """The gradient is one number times the true one, the same number at every point."""
     k = multiple(e, e.analytic, e.true)
     if k is None:
@@ -71,7 +77,7 @@ def factor(e):
     return findings
 
 
-def varying_factor(e):
+def varying_factor(e: Evidence) -> list[Finding]:
     """At each point the gradient is one number times the true one, but the number differs from point to point."""
     if e.analytic[0].size < 3:
         return []
@@ -150,7 +156,7 @@ def name_of(k, e):
     return next((text for text, value in names if abs(value - k) <= 1e-6 * k), None)
 
 
-def _masks(e):
+def _masks(e: Evidence) -> Iterator[float]:
     """The scale of each array whose entries are 0 or one other number, as in dropout."""
     for a in e.named(0).values():
         parts = np.unique(a)

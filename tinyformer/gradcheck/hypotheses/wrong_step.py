@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,25 +13,28 @@ from .record import record_of
 from .steps import mistakes
 from .whole import multiple, name_of
 
+if TYPE_CHECKING:
+    from ..evidence import Evidence
+
 # If several explanations fit equally well, the one whose code comes first here is reported.
 PREFERENCE = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
            "gate-order", "mask", "inverted-mask", "unbroadcast", "head-order", "transpose", "permuted", "operand",
            "reduction", "sign", "missing-term", "leak", "local-derivative", "factor")
 
 
-def wrong_step(e):
+def wrong_step(e: Evidence) -> list[Finding]:
     """The rule of one step, exchanged for each of the mistakes known for that step."""
     record = record_of(e)
     return _reported(e, record, [hit for hit in _hits(e, record) if not hit[0]])
 
 
-def wrong_step_within(e):
+def wrong_step_within(e: Evidence) -> list[Finding]:
     """The same for the single steps within known operations such as a normalization."""
     record = record_of(e, fused=False)
     return _reported(e, record, [hit for hit in _hits(e, record) if not hit[0]])
 
 
-def wrong_step_scaled(e):
+def wrong_step_scaled(e: Evidence) -> list[Finding]:
     """The rule of one step exchanged, together with a constant factor or a sign."""
     record = record_of(e)
     return _reported(e, record, _hits(e, record))
