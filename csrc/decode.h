@@ -3,8 +3,8 @@
  *      x ← x + Wₒ attention(norm(x))            x ← x + W₂ gelu(W₁ norm(x))
  *
  * Products of one row by a matrix: each weight is read once and used once, so there is nothing to keep in registers,
- * and the speed is that at which weights come from where they lie. All that a kernel of its own saves is the way back
- * to Python between the steps. That way costs more than a small model's arithmetic.
+ * and the speed is that at which weights come from where they lie. All that a kernel of its own saves is the return to
+ * Python between the steps. That way costs more than a small model's arithmetic.
  */
 #pragma once
 #include "gemm.h"

@@ -1,7 +1,7 @@
 /* An LSTM over a whole sequence, forward and backward.
  *
  * Times must follow one another, but the sequences of a batch know nothing of each other. So a thread takes some rows
- * of the batch through all times by itself, and nobody waits for anybody between two times. The recurrent weights,
+ * of the batch through all times separately, and no thread waits for another between two times. The recurrent weights,
  * which every time multiplies with, are packed once for all of them.
  *
  * What the inputs give to the gates, and the gradients of the weights, are large products over all times at once: the

@@ -1,7 +1,7 @@
 /* A pool of threads that sleep when there is nothing to do. See threads.h for the contract.
  *
  * Built with TF_OPENMP, OpenMP takes the place of the pool. The pool is the default because of what it does on a
- * machine that is not ours alone: whoever asks for work starts at once, and at the end waits only for threads that hold
+ * machine that is not ours alone: the caller that asks for work starts at once, and at the end waits only for threads that hold
  * a piece of it. A thread that another program keeps from its core is simply not there, where OpenMP's barrier would
  * wait for it.
  */
@@ -56,8 +56,8 @@ void plain_loop(int64_t n, Body body, void *context) {
     for (int64_t i = 0; i < n; i++) body(context, i);
 }
 
-/* Run one body; false if it found no memory. No exception may leave the thread: whoever asked for the work throws it
- * anew. */
+/* Run one body; false if it found no memory. No exception may leave the thread: the caller throws it
+ * again. */
 bool finished(Body body, void *context, int64_t i) {
     try {
         body(context, i);
@@ -85,7 +85,7 @@ using std::chrono::microseconds;
 
 /* How long a worker looks for the next job before it sleeps. To wake a thread takes longer than a small job, and in
  * training the next one comes after some 50 µs of Python; but a loop that waits is time stolen from other programs. So
- * whoever was off its core while it looked, since another program was on it, sleeps at once, and looks only briefly
+ * a worker that was off its core while it looked, since another program was on it, sleeps at once, and looks only briefly
  * until that pays again. */
 constexpr auto longest_look = microseconds(250), shortest_look = microseconds(5), off_core = microseconds(30);
 
@@ -102,7 +102,7 @@ public:
             shares_[t]->next.store(n * t / (helpers + 1), std::memory_order_relaxed);
             shares_[t]->end = n * (t + 1) / (helpers + 1);
         }
-        gate_.store((gate_.load(std::memory_order_relaxed) | low_bits) + 1 + open); /* next job, nobody in, open */
+        gate_.store((gate_.load(std::memory_order_relaxed) | low_bits) + 1 + open); /* next job, no worker in, open */
         if (asleep_.load() > 0) {
             keep_off_this_core();
             std::lock_guard<std::mutex> lock(sleep_);
@@ -111,7 +111,7 @@ public:
         working = true;
         take(0);
         working = false;
-        gate_.fetch_and(~open); /* nobody else may come in */
+        gate_.fetch_and(~open); /* no further worker may enter */
         for (int look = 0; gate_.load(std::memory_order_acquire) & count; look++)
             if (look < 1500) pause();
             else std::this_thread::yield();
@@ -120,7 +120,7 @@ public:
     }
 
 private:
-    /* See to it that there are so many workers; returns how many of them there are, fewer if the system gives no
+    /* Start workers up to this number; returns how many there are, fewer if the system gives no
      * more. */
     int hire(int wanted) {
         workers_.reserve(wanted);
@@ -134,7 +134,7 @@ private:
         return std::min(wanted, (int)workers_.size());
     }
 
-    /* Linux likes to wake a thread on the core of whoever wakes it, above all if other programs are on the others.
+    /* Linux likes to wake a thread on the core of the thread that wakes it, above all if other programs are on the others.
      * There it would wait until we are done. So workers may be where we may be, but not where we are: what the user
      * allows this thread holds for them too. If there is but one core for us, they stay as they are. */
     void keep_off_this_core() {

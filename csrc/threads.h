@@ -10,7 +10,7 @@ using Body = void (*)(void *context, int64_t i);
 
 /* body(context, i) for i = 0 … n − 1, in any order, by as many threads as are free; returns when all are done.
  * Which thread takes which i is decided as they go (a thread that another program delays takes fewer), so a body must
- * give the same result whoever runs it. Within a body, and while another thread holds the pool, it is a plain loop.
+ * give the same result whichever thread runs it. Within a body, and while another thread holds the pool, it is a plain loop.
  * Throws std::bad_alloc if a body did; they may throw nothing else. */
 void parallel(int64_t n, Body body, void *context);
 

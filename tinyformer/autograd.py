@@ -128,7 +128,7 @@ class Node:
             places = [i for i, given in enumerate(self.call[0])
                       if isinstance(given, np.ndarray) and writes.owner(given) is array]
             if self.operation.multilinear and places and all(wanted <= {i} for i in places):
-                continue                                    # read for the gradients of the others, which nobody wants
+                continue                                    # read for the gradients of the others, and not needed
             which = (f"its input {self.operation.input_name(places[0])}" if places
                      else "an array that it keeps for the backward pass")
             raise RuntimeError(f"{self.operation.__name__}: {which} was changed in place after the forward pass; compute "

@@ -14,8 +14,8 @@
  *        └──┘         └──────────┘             neighbors in x always use neighboring columns.
  *    TILE × DEPTH
  *
- * Between copying and multiplying all threads wait for each other, twice a chunk: nobody may read before the chunk is
- * whole, and nobody may overwrite it before all have read.
+ * Between copying and multiplying all threads wait for each other, twice a chunk: no thread may read before the chunk is
+ * whole, and none may overwrite it before all have read.
  */
 #pragma once
 #include "device.h"

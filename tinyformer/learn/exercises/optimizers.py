@@ -25,7 +25,7 @@ def _state(rng, N, C):
 
 
 SGD_MOMENTUM = Exercise(
-    sgd_momentum, "05 Optimisation",
+    sgd_momentum, "05 Optimization",
     inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), 0.2, 0.9),
     question="θ = 1, g = 2, v = 0, lr = 0.1, m = 0.9. What is the new θ?",
     answer=lambda f: f(np.array(1.0), 2.0, 0.0, 0.1, 0.9)[0],
@@ -73,7 +73,7 @@ def _zeros(rng):
 
 
 ADAM = Exercise(
-    adam, "05 Optimisation",
+    adam, "05 Optimization",
     cases={"zero gradients and moments": lambda rng: (*_zeros(rng), 1, 0.1),
            "gradients of about 1e-8": lambda rng: (*_tiny(rng), 1, 0.1)},
     inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1),
@@ -113,7 +113,7 @@ def adamw(param, grad, m, v, step, lr, weight_decay):
 
 
 ADAMW = Exercise(
-    adamw, "05 Optimisation",
+    adamw, "05 Optimization",
     cases={"zero gradients and moments": lambda rng: (*_zeros(rng), 1, 0.1, 0.5),
            "gradients of about 1e-8": lambda rng: (*_tiny(rng), 1, 0.1, 0.5)},
     inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1, 0.5),
