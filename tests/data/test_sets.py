@@ -105,7 +105,7 @@ def test_running_text(name, length, characters, start):
 
 
 def test_files_of_a_model_are_no_data_set():
-    with pytest.raises(ValueError, match=r"minilm is no data set but files of a model; fetch\('minilm'\)"):
+    with pytest.raises(ValueError, match=r"minilm is not a data set but the files of a model; fetch\('minilm'\)"):
         load("minilm")
 
 

@@ -76,7 +76,7 @@ def test_matrices_that_are_none(matrix, classes, said):
 
 
 def test_the_three_parts_of_an_evaluation(drawn):
-    draw_evaluation({"confusion": [[40, 10], [5, 45]], "classes": ["ham", "spam"], "kind": "bow", "commonest_class_accuracy": 0.5,
+    draw_evaluation({"confusion": [[40, 10], [5, 45]], "classes": ["ham", "spam"], "kind": "bow", "most_frequent_class_accuracy": 0.5,
                      "baseline": "bag of words", "baseline_accuracy": 0.8, "accuracy": 0.85, "confidence_interval": [0.78, 0.92],
                      "reliability": [{"count": 30, "confidence": 0.6, "accuracy": 0.5}, {"count": 70, "confidence": 0.9, "accuracy": 1.0}],
                      "calibration_error": 0.05}, "a.png")

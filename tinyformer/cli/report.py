@@ -30,7 +30,7 @@ def show_classifier(figures):
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['examples']:,} {figures['kind']}\n")
     print(f"accuracy            {share(figures['accuracy'], n)} (standard error; 95 % interval {low:.2%} … {high:.2%})")
     print(f"{figures['baseline']:<20}{share(figures['baseline_accuracy'], n)}   {verdict(figures)}")
-    print(f"commonest class     {share(figures['commonest_class_accuracy'], n)}")
+    print(f"most frequent class {share(figures['most_frequent_class_accuracy'], n)}")
     for name, title in (("roc_auc", "ROC-AUC"), ("calibration_error", "calibration error"), ("test_loss", "loss (nats)"),
                         ("perplexity", "perplexity")):
         print(f"{title:<20}{figures[name]:.4f}")

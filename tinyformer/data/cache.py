@@ -1,4 +1,4 @@
-"""Where downloaded data stays."""
+"""The folder of downloaded data."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 
-def data_folder():
-    """The folder of downloaded data: ``TINYFORMER_DATA`` where that is set, else the user's cache folder."""
+def data_folder() -> Path:
+    """The folder of downloaded data: the environment variable ``TINYFORMER_DATA`` if it is set, else the user's cache folder."""
     return Path(os.environ.get("TINYFORMER_DATA") or cache_folder())
 
 
-def cache_folder():
-    """The user's cache folder, where each system wants it."""
+def cache_folder() -> Path:
+    """The user's cache folder, as the operating system defines it."""
     import platformdirs
     return Path(platformdirs.user_cache_dir("tinyformer"))

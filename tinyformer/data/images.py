@@ -1,16 +1,21 @@
-"""Pictures as rows of numbers."""
+"""Augmentation of pictures that are rows of numbers."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def shifted(x, pixels, rng):
-    """Each square picture of ``x`` (N, side²) moved by up to ``pixels`` along either axis, drawn by ``rng``; 0 comes in.
 
-    A digit is the same digit one pixel further: moved anew for each batch, few pictures teach like many.
+def shifted(x: NDArray[Any], pixels: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Each square picture of ``x`` (N, side²), shifted by up to ``pixels`` along each axis, drawn by ``rng``. New pixels are 0.
+
+    A digit is the same digit when it is shifted. Random shifts for each batch therefore act like a larger training set. Raises
+    ValueError for pictures that are not square.
     """
     side = math.isqrt(x.shape[1])
     if side * side != x.shape[1]:

@@ -1,26 +1,41 @@
-"""Texts of a line each, such as names: every one is read alone, from the mark before it to the mark after it."""
+"""Texts of one line each, such as names. The model reads each line alone, between two end marks."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .dataset import by_content
 
-END = "\n"                                                  # stands before a line and ends it
-IGNORED = -100                                              # as a target: a place that is not there
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+END = "\n"                                                  # is before each line and after it
+IGNORED = -100                                              # as a target: padding, which the loss leaves out
 
 
-def split_lines(text):
-    """(training, validation, test): lists of the lines of ``text``, each in its marks. ``by_content`` says which goes where,
-    so that no line stands on both sides; empty lines and repetitions are left out."""
+def split_lines(text: str) -> tuple[list[str], list[str], list[str]]:
+    """(training, validation, test): lists of the lines of ``text``, each between two end marks.
+
+    ``by_content`` chooses the split, so that no line is in two of them. Empty lines and duplicates are left out.
+    """
     lines = list(dict.fromkeys(filter(None, text.split(END))))
     data = by_content("lines", lines, lines)
-    return tuple([END + line + END for line in part.x] for part in (data.train, data.validation, data.test))
+    train, validation, test = ([END + line + END for line in part.x] for part in (data.train, data.validation, data.test))
+    return train, validation, test
 
 
-def random_lines(lines, batch_size, rng):
-    """(x, y), each (B, T): lines, a list of ids, from random places of the list; y is x one token later. T is the longest one's;
-    behind the end of a shorter one x repeats its last token, the end mark, and y is ``IGNORED``."""
+def random_lines(lines: Sequence[NDArray[Any]], batch_size: int,
+                 rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(x, y), each int64 (B, T): random lines, and the same lines one token later.
+
+    lines       the ids of each line, with its end marks
+
+    T is the length of the longest of them. After the end of a shorter line, x repeats its last token, the end mark, and y is
+    ``IGNORED``.
+    """
     chosen = [lines[i] for i in rng.integers(0, len(lines), batch_size)]
     T = max(map(len, chosen)) - 1
     x, y = np.empty((batch_size, T), np.int64), np.full((batch_size, T), IGNORED)
@@ -29,10 +44,11 @@ def random_lines(lines, batch_size, rng):
     return x, y
 
 
-def by_length(lines, batch_size, at_most=None):
-    """Yield (x, y) batches that cover ``lines`` once: lines of one length at a time, so that nothing is filled up.
+def by_length(lines: Sequence[NDArray[Any]], batch_size: int,
+              at_most: int | None = None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield batches (x, y), each (B, T), that cover ``lines`` once. A batch has lines of one length, so that no padding is needed.
 
-    at_most     that many lines, evenly spread: an estimate for the price of a part
+    at_most     use only this many lines, evenly spread, for a cheaper estimate
     """
     if at_most is not None and at_most < len(lines):
         lines = [lines[i] for i in np.linspace(0, len(lines) - 1, at_most).astype(int)]

@@ -1,9 +1,11 @@
-"""Reading the user's own examples: a CSV file, and IMDb in the folders that it comes in."""
+"""Reading your own examples: a CSV file, and the folders of IMDb."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,15 @@ from ..files import read_text
 from .dataset import Dataset, Examples, by_content, tenth
 
 
-def read_csv(path, text="text", label="label", classes=None):
-    """The data set in a CSV file (or, named .tsv, with tabs) in UTF-8, whose first line names the columns.
+def read_csv(path: str | os.PathLike[str], text: str = "text", label: str = "label",
+             classes: Sequence[str] | None = None) -> Dataset:
+    """The data set in a UTF-8 file of comma-separated values (tabs in a .tsv file), whose first line names the columns.
 
-    text, label     the columns of the texts and of their labels
-    classes         the labels that may occur, in the order of their numbers; without it, those that occur, sorted
+    text, label     the names of the columns of the texts and of their labels
+    classes         the possible labels, in the order of their numbers; None: the labels that occur, sorted
 
-    It is split by content, as ``by_content`` does. ValueError for a column that is not there, bytes that are not UTF-8, a
-    text or a label that is empty, a label that is not one of ``classes``, and fewer than two classes.
+    ``by_content`` splits the rows. Raises ValueError for a missing column, bytes that are not UTF-8, an empty text or label, a
+    label that is not one of ``classes``, and fewer than two classes; OSError for a file that cannot be read.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t" if Path(path).suffix == ".tsv" else ",",
                         strict=True)
@@ -28,7 +31,7 @@ def read_csv(path, text="text", label="label", classes=None):
         header = next(reader, [])
         columns = [_column(path, header, name) for name in (text, label)]
         for row in reader:
-            if row:                                     # an empty line is no row
+            if row:                                     # an empty line is not a row
                 if len(row) != len(header):
                     raise ValueError(f"read_csv: {path}, line {reader.line_num}: {len(row)} fields, expected {len(header)}")
                 fields = [row[column].strip() for column in columns]
@@ -50,11 +53,11 @@ def read_csv(path, text="text", label="label", classes=None):
     return by_content(Path(path).stem, texts, [classes.index(label) for label in labels], classes)
 
 
-def read_imdb(folder):
-    """IMDb's film reviews (Maas et al. 2011) from ``folder``, as it is unpacked: {train,test}/{neg,pos}/*.txt.
+def read_imdb(folder: str | os.PathLike[str]) -> Dataset:
+    """IMDb's film reviews (Maas et al. 2011) from the unpacked ``folder``: {train,test}/{neg,pos}/*.txt.
 
-    The test split is its own; of its training part the texts of tenth 1 are for validation. Its line breaks, <br />, become
-    spaces. ValueError for a folder without texts, and for a text that is empty or not UTF-8.
+    The test split is IMDb's. The validation split is tenth 1 (see ``by_content``) of IMDb's training split. Line breaks, <br />,
+    become spaces. Raises ValueError for a folder without texts, and for a text that is empty or not UTF-8.
     """
     folder = Path(folder)
     parts = {part: _reviews(folder, part) for part in ("train", "test")}

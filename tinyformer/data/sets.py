@@ -1,4 +1,4 @@
-"""From a fetched file to a data set: what is read, what is left out."""
+"""From the fetched files to a data set: how each is read, and which rows are left out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,16 +16,16 @@ from .download import card, fetch, read
 from .overlap import without_overlap
 
 
-def load(name):
-    """The data set ``name``, fetched if it is not there yet: a ``Dataset``, or a str where it is running text.
+def load(name: str) -> Dataset | str:
+    """The data set ``name``, one of ``SETS``, fetched if it is not there yet: a ``Dataset``, or a str for one text.
 
     >>> texts, labels = load("movie-snippets").train                                            # doctest: +SKIP
 
-    Raises ValueError for an unknown name and a file that has changed, OSError where it cannot be had.
+    Raises ValueError for an unknown name and for a file that has changed, OSError if the download fails.
     """
     card(name)
     if name not in READERS:
-        raise ValueError(f"load: {name} is no data set but files of a model; fetch({name!r}) gives their folder")
+        raise ValueError(f"load: {name} is not a data set but the files of a model; fetch({name!r}) gives their folder")
     fetch(name)
     return READERS[name]()
 
@@ -46,7 +47,7 @@ def _chinese_reviews():
 def _sms_spam():
     rows = csv.DictReader(io.StringIO(read("sms-spam", "sms.csv").decode(), newline=""))
     labels = {row["text"]: int(row["spam"]) for row in rows}
-    return without_overlap(by_content("sms-spam", labels, labels.values(), ("ham", "spam")))     # spam is sent in many versions
+    return without_overlap(by_content("sms-spam", labels, labels.values(), ("ham", "spam")))     # the same spam occurs in many versions
 
 
 def _names():
@@ -61,20 +62,20 @@ def _surnames():
 
 
 def _census(name, file):
-    """A line is the name, its frequency, the sum of those so far, and its rank."""
+    """A line has the name, its frequency, the cumulative frequency and its rank."""
     return [line.split()[0].lower() for line in read(name, file).decode().splitlines()]
 
 
 def _cmudict():
-    """A line is ``word P H O N E S # where the word is from``; a second pronunciation's word ends in (2)."""
+    """A line is ``word P H O N E S # origin of the word``; the word of a second pronunciation ends in (2)."""
     lines = [line.partition("#")[0].split(" ", 1) for line in read("cmudict", "cmudict.dict").decode().splitlines()]
     return by_content("cmudict", [re.sub(r"\(\d+\)$", "", word) for word, _ in lines],
                       [phones.strip() for _, phones in lines])
 
 
 def _opencc_phrases():
-    """Phrases are split; the single characters are all to learn from, so that what a held-out phrase asks is which of a
-    character's partners is meant, and not whether the character is known."""
+    """Phrases are split; all single characters are in the training split. A held-out phrase then tests which counterpart of a
+    character is meant, not whether the character is known."""
     phrases, characters = _first_choices("phrases.txt"), _first_choices("characters.txt")
     dataset = by_content("opencc-phrases", phrases, phrases.values())
     dataset.train.x.extend(characters)
@@ -90,8 +91,7 @@ def _first_choices(file):
 
 
 def _mnist_5k():
-    """Rows of 784 grey values and the digit, ordered by digit: every 5th row is for testing, and of each ten the 2nd for
-    validation."""
+    """Rows of 784 gray values and the digit, ordered by digit: every 5th row is for testing, the 2nd of each ten for validation."""
     text = gzip.decompress(read("mnist-5k", "mnist_5k.csv.gz")).decode()
     rows = np.array(text.replace("\n", ",").rstrip(",").split(","), np.uint8).reshape(-1, 785)
     x, y, place = rows[:, :784].astype(np.float32) / 255, rows[:, 784].astype(np.int64), np.arange(len(rows))
@@ -101,9 +101,9 @@ def _mnist_5k():
 
 
 def _shakespeare_plays():
-    """Markdown without its marks: ``#`` before headings, stars around speakers, ``_`` around directions, ``\\`` escapes."""
+    """Markdown without its markup: ``#`` before headings, stars around speakers, ``_`` around directions, ``\\`` escapes."""
     text = read("shakespeare-plays", "plays.md").decode()
-    text = re.sub(r"^# ", "\n", text, flags=re.MULTILINE)                      # a play begins: an empty line before it
+    text = re.sub(r"^# ", "\n", text, flags=re.MULTILINE)                      # a play begins after an empty line
     text = re.sub(r"^#+ |[*_\\]| +$", "", text, flags=re.MULTILINE)
     return text.lstrip("\n")
 
@@ -112,6 +112,6 @@ def _sanguo():
     return "\n".join(json.loads(read("sanguo", "sanguo.json")))                # 120 chapters
 
 
-READERS = {"movie-snippets": _movie_snippets, "chinese-reviews": _chinese_reviews, "sms-spam": _sms_spam, "names": _names,
+READERS: dict[str, Callable[[], Dataset | str]] = {"movie-snippets": _movie_snippets, "chinese-reviews": _chinese_reviews, "sms-spam": _sms_spam, "names": _names,
            "surnames": _surnames, "cmudict": _cmudict, "opencc-phrases": _opencc_phrases, "mnist-5k": _mnist_5k,
            "shakespeare-plays": _shakespeare_plays, "sanguo": _sanguo}

@@ -1,47 +1,52 @@
-"""Rows that are nearly all zeros, such as the counts of words in texts: only what is not zero is kept."""
+"""Sparse matrices, such as the counts of words in texts: only entries that are not zero are stored."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass
 class SparseRows:
-    """N rows of a matrix: row n has ``values[i]`` in the column ``columns[i]`` for i in starts[n] … starts[n + 1] − 1.
+    """N rows of a matrix in the layout CSR: row n has ``values[i]`` in column ``columns[i]`` for i = starts[n] … starts[n + 1] − 1.
 
-    starts (N + 1,)    columns, values (entries,)    (the layout is known as CSR)
+    starts (N + 1,)    columns, values (entries,)
     """
 
-    starts: np.ndarray
-    columns: np.ndarray
-    values: np.ndarray
+    starts: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float32]
 
     @classmethod
-    def of(cls, rows):
-        """From (columns, values) of each row."""
+    def of(cls, rows: Iterable[tuple[ArrayLike, ArrayLike]]) -> SparseRows:
+        """The matrix with the (columns, values) of each row."""
         rows = list(rows)
         starts = np.cumsum([0, *(len(columns) for columns, _ in rows)])
         parts = [np.concatenate([np.asarray(part, kind) for part in column] or [np.zeros(0, kind)])
                  for column, kind in zip(zip(*rows) if rows else ((), ()), (np.int64, np.float32))]
         return cls(starts, *parts)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.starts) - 1
 
     @property
-    def size(self):
-        """How many entries there are."""
+    def size(self) -> int:
+        """The number of entries."""
         return len(self.columns)
 
     @property
-    def rows(self):
-        """The row of each entry."""
+    def rows(self) -> NDArray[np.int64]:
+        """The row of each entry, (entries,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
-    def __getitem__(self, chosen):
-        """The rows of those numbers, as ``SparseRows``."""
+    def __getitem__(self, chosen: Any) -> SparseRows:
+        """The rows that ``chosen``, indices or a slice, selects."""
         chosen = np.arange(len(self))[chosen]
         lengths = np.diff(self.starts)[chosen]
         starts = np.concatenate([[0], np.cumsum(lengths)])

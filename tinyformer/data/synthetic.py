@@ -1,26 +1,35 @@
-"""Examples made up by rule: small tasks that show what a model can and cannot learn.
+"""Synthetic data: small tasks that show what a model can and cannot learn.
 
-Each function takes how many are wanted and ``rng``, a Generator, a seed, or None for the framework's own; it gives
-(x, y). Points are float32 (N, 2) with int64 labels (N,), sequences int64 (N, T) on both sides.
+Each function takes the number ``n`` of examples and ``rng``, a Generator, a seed, or None for the generator that
+``tinyformer.seed`` sets. It returns (x, y). Points are float32 (n, 2) with int64 labels (n,); sequences are int64 (n, T) for x and y.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..rng import generator
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def xor(n, rng=None, noise=0.1):
-    """Points around the corners of a square; the label is 1 where exactly one coordinate is high. No line separates them."""
+    Points = tuple[NDArray[np.float32], NDArray[np.int64]]              # inputs of numbers, and labels
+    Sequences = tuple[NDArray[np.int64], NDArray[np.int64]]             # rows of symbols, and rows of symbols
+    RNG = np.random.Generator | int | None
+
+
+def xor(n: int, rng: RNG = None, noise: float = 0.1) -> Points:
+    """Points around the corners of a square; the label is 1 if exactly one coordinate is high. No line separates the classes."""
     rng = generator(rng)
     corners = rng.integers(0, 2, (n, 2))
     x = corners + noise * rng.standard_normal((n, 2))
     return x.astype(np.float32), corners[:, 0] ^ corners[:, 1]
 
 
-def spirals(n, rng=None, arms=2, turns=1.0, noise=0.02):
-    """Points along ``arms`` spirals that start at the middle and go round ``turns`` times; the label is the arm."""
+def spirals(n: int, rng: RNG = None, arms: int = 2, turns: float = 1.0, noise: float = 0.02) -> Points:
+    """Points along ``arms`` spirals that start at the center and make ``turns`` turns; the label is the arm."""
     rng = generator(rng)
     y = rng.integers(0, arms, n)
     radius = np.sqrt(rng.random(n))                     # the root spreads the points evenly over the disc
@@ -34,7 +43,7 @@ FONT = ("111101101101111", "010110010010111", "111001111100111", "11100111100111
         "111100111001111", "111100111101111", "111001001001001", "111101111101111", "111101111001111")
 
 
-def digits(n, rng=None, noise=0.35):
+def digits(n: int, rng: RNG = None, noise: float = 0.35) -> Points:
     """Pictures of digits in the form of MNIST, and the digits 0 … 9 that they show.
 
     x float32 (N, 784), rows of 28 × 28 gray values: ink 1 and paper 0, plus normal noise with standard deviation ``noise``. y int64 (N,).
@@ -51,37 +60,43 @@ def digits(n, rng=None, noise=0.35):
     return x.reshape(n, 784), y
 
 
-def copy(n, rng=None, length=10, symbols=10):
-    """Rows of symbols 0 … ``symbols`` − 1, and the same rows."""
+def copy(n: int, rng: RNG = None, length: int = 10, symbols: int = 10) -> Sequences:
+    """Rows of ``length`` random symbols 0 … ``symbols`` − 1, and the same rows."""
     x = generator(rng).integers(0, symbols, (n, length))
     return x, x.copy()
 
 
-def reverse(n, rng=None, length=10, symbols=10):
-    """Rows of symbols, and the same from right to left."""
+def reverse(n: int, rng: RNG = None, length: int = 10, symbols: int = 10) -> Sequences:
+    """Rows of ``length`` random symbols, and the same rows from right to left."""
     x, _ = copy(n, rng, length, symbols)
     return x, x[:, ::-1].copy()
 
 
-def sort(n, rng=None, length=10, symbols=10):
-    """Rows of symbols, and the same in ascending order. Of 20,000 rows split by content, 35 % of the held-out answers are also the
-    answer of a training row with the same digits in another order."""
+def sort(n: int, rng: RNG = None, length: int = 10, symbols: int = 10) -> Sequences:
+    """Rows of ``length`` random symbols, and the same symbols in ascending order.
+
+    Of 20,000 rows split by content, 35 % of the held-out targets are also the target of a training row with the same digits in
+    another order.
+    """
     x, _ = copy(n, rng, length, symbols)
     return x, np.sort(x, axis=1)
 
 
-PLUS = 10                                               # the symbol of the sign in ``add``
+PLUS = 10                                               # the symbol of the plus sign in ``add``
 
 
-def add(n, rng=None, digits=3):
-    """Sums of two numbers of ``digits`` digits: x is a + b, 2 ``digits`` + 1 symbols of which 10 is the plus; y is the sum,
-    ``digits`` + 1 digits, the ones first, as one adds by hand: a carry then goes where the eye goes. Of 20,000 sums split by
-    content, 1.5 % of the held-out ones occur in training as b + a."""
+def add(n: int, rng: RNG = None, digits: int = 3) -> Sequences:
+    """Sums of two integers a and b of ``digits`` digits.
+
+    x (n, 2 · ``digits`` + 1) is a, the symbol 10 for the plus sign, and b. y (n, ``digits`` + 1) is the sum, the ones first, as in adding
+    by hand: each digit then depends only on a carry that was computed before it. Of 20,000 sums split by content, 1.5 % of the
+    held-out ones occur in training as b + a.
+    """
     a, b = generator(rng).integers(0, 10 ** digits, (2, n))
     x = np.concatenate([_digits(a, digits), np.full((n, 1), PLUS), _digits(b, digits)], axis=1)
     return x, _digits(a + b, digits + 1)[:, ::-1].copy()
 
 
-def _digits(numbers, width):
-    """The decimal digits of whole numbers, the highest first: (N, width)."""
+def _digits(numbers: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """The decimal digits of integers (N,), the highest first: (N, width)."""
     return numbers[:, None] // 10 ** np.arange(width - 1, -1, -1) % 10

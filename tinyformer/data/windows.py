@@ -1,27 +1,38 @@
-"""Batches of a long row of tokens: windows of T tokens, each with the tokens that follow."""
+"""Batches from one long sequence of tokens: windows of T tokens, each with the tokens that follow."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def split(tokens, train_fraction):
-    """(training, validation): the first ``train_fraction`` of the tokens, and the rest."""
+Tokens = TypeVar("Tokens", "NDArray[Any]", str, "list[Any]")
+
+
+def split(tokens: Tokens, train_fraction: float) -> tuple[Tokens, Tokens]:
+    """(training, validation): the first ``train_fraction`` of ``tokens``, an array, a list or a text, and the rest."""
     cut = int(train_fraction * len(tokens))
     return tokens[:cut], tokens[cut:]
 
 
-def random_windows(tokens, batch_size, T, rng):
-    """(x, y), each (B, T): windows from random places; y is x one token later. ``tokens`` has more than T."""
+def random_windows(tokens: NDArray[Any], batch_size: int, T: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(x, y), each (B, T): windows at random positions of ``tokens`` (N,), N > T, and the same windows one token later."""
     starts = rng.integers(0, len(tokens) - T, batch_size)
     window = tokens[starts[:, None] + np.arange(T + 1)]                         # (B, T + 1)
     return window[:, :-1], window[:, 1:]
 
 
-def windows(tokens, batch_size, T, at_most=None):
-    """Yield (x, y) batches that cover ``tokens`` once: windows side by side, the last one shorter where T does not divide.
+def windows(tokens: NDArray[Any], batch_size: int, T: int,
+            at_most: int | None = None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield batches (x, y), each (B, T), that cover ``tokens`` (N,) once with consecutive windows; y is x one token later.
 
-    at_most     that many windows, evenly spread, and no remainder: an estimate for the price of a part
+    at_most     use only this many windows, evenly spread, for a cheaper estimate
+
+    If T does not divide N − 1, the last batch has one shorter window; not with fewer windows than there are.
     """
     n = (len(tokens) - 1) // T
     x, y = tokens[:n * T].reshape(n, T), tokens[1:n * T + 1].reshape(n, T)

@@ -17,9 +17,9 @@ from ..files import decoded, replace_file
 # Every corpus by name, with a line that says what the text is, its size and its license.
 CORPORA = {
     "pydocs": "the language reference in Python's own help(), each paragraph once, about 0.4 M characters; "
-              "pydoc_data.topics, PSF licence",
+              "pydoc_data.topics, PSF license",
     "pysource": "the standard library's top-level modules, at most 5 M characters, 4 % of whose last tenth repeats earlier code; "
-                "this Python's .py files, PSF licence",
+                "this Python's .py files, PSF license",
     "shakespeare": "dialogues from Shakespeare's plays, 1.1 M characters; karpathy/char-rnn on GitHub, public domain",
     "shakespeare-plays": "38 plays of Shakespeare, 5.0 M characters; `tinyformer data info` says more",
     "names": "91,910 first and last names of the US census, one a line; `tinyformer data info` says more",

@@ -88,7 +88,7 @@ def draw_evaluation(figures: Mapping[str, Any], path: str | os.PathLike[str]) ->
     _draw_confusion(matrix, confusion, classes, 2.4 / len(classes))
     matrix.set_title(figures["kind"])
 
-    rows = [("most frequent class", figures["commonest_class_accuracy"], GRAY),
+    rows = [("most frequent class", figures["most_frequent_class_accuracy"], GRAY),
             (figures["baseline"], figures["baseline_accuracy"], ORANGE), ("this model", figures["accuracy"], BLUE)]
     low, high = figures["confidence_interval"]
     for i, (name, value, color) in enumerate(rows):

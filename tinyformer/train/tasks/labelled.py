@@ -103,7 +103,7 @@ class Labelled(Task):
                 "baseline": self.baseline, "baseline_accuracy": float(beside.mean()),
                 "baseline_standard_error": scores.standard_error(beside.mean(), n),
                 "against_baseline": scores.mcnemar(right, beside),
-                "commonest_class_accuracy": float((labels == np.bincount(self.train.y).argmax()).mean()),
+                "most_frequent_class_accuracy": float((labels == np.bincount(self.train.y).argmax()).mean()),
                 **scores.precision_recall_f1(confusion), "roc_auc": scores.roc_auc_one_vs_rest(labels, p),
                 "calibration_error": error, "test_loss": loss, "perplexity": math.exp(loss), "classes": list(self.classes),
                 "confusion": confusion.tolist(), "reliability": curve, **self.footprint(model),
