@@ -31,6 +31,12 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     return array
 
 
+def plain_array(name: str, data: Any, dtype: Any = None) -> np.ndarray:
+    """``data`` as an array, as ``np.asarray``; TypeError where a mask would be lost."""
+    refuse_masked(name, data)
+    return np.asarray(data, dtype)
+
+
 def constant(name: str, value: Any) -> Any:
     """What the operation ``name`` works on for an input that is no tensor.
 

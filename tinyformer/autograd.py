@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from . import writes
-from .arrays import FLOATS, as_array, constant, named, refuse_masked
+from .arrays import FLOATS, as_array, constant, named, plain_array, refuse_masked
 from .protocols import ArrayProtocols, Count, operand
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ class Tensor(ArrayProtocols):
                 raise ValueError(f"backward: shape {self.shape} is not a single number; "
                                  f"pass the gradient of the output, of the same shape")
             gradient = np.ones(self.shape, self.dtype)
-        gradient = np.asarray(_data(gradient), dtype=self.dtype)
+        gradient = plain_array("backward", _data(gradient), self.dtype)
         if gradient.shape != self.shape:
             raise ValueError(f"backward: gradient has shape {gradient.shape}, expected {self.shape}")
 

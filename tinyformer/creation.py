@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arrays import refuse_masked
 from .autograd import Tensor
 from .rng import generator
 
@@ -37,6 +38,7 @@ def full(shape: Sequence[int], value: float, dtype: DTypeLike | None = None, req
     """A tensor of this shape with ``value`` in every entry: float32, int64 or bool after the type of ``value``."""
     if not isinstance(shape, (tuple, list)):
         raise TypeError(f"full: the shape is {shape!r}, expected a tuple of lengths")
+    refuse_masked("full", value)
     array = np.full(_lengths("full", (shape,)), value, dtype)
     return Tensor(array.astype(np.float32) if dtype is None and array.dtype.kind == "f" else array, requires_grad)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arrays import plain_array
 from .autograd import Tensor
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def save(state: Mapping[str, Any], path: str | PathLike[str]) -> None:
         if not isinstance(value, (Tensor, np.ndarray, np.generic, int, float)):
             raise TypeError(f"save: {name!r} is {type(value).__name__}, expected an array or a tensor")
     from .interop.weights import write_weights
-    write_weights(path, {name: np.asarray(value) for name, value in state.items()})
+    write_weights(path, {name: plain_array(f"save: {name}", value) for name, value in state.items()})
 
 
 def load(path: str | PathLike[str]) -> dict[str, Array]:

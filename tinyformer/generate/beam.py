@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import plain_array
 from ..autograd import no_grad
 from ..nn import evaluating
 from .cache import KVCache, check_memory, for_decoding
@@ -57,7 +58,7 @@ def beams(model, ids, max_new_tokens, beams=4, end=None, length_penalty=0.6):
 
     The whole text must fit into the model's context: unlike ``generate``, a search does not slide the window.
     """
-    ids = np.asarray(ids)
+    ids = plain_array("beams", ids)
     if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu":
         raise ValueError(f"beams: ids are {ids.dtype} of shape {ids.shape}, expected integers (T,) with T ≥ 1")
     if len(ids) + max_new_tokens > model.config.block_size + 1:         # the last token is not read again

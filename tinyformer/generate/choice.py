@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import plain_array
 from ..nn.argument_checks import check_finite
 from ..rng import generator
 
@@ -23,7 +24,7 @@ def choose(logits, temperature=1.0, *, ids=None, rng=None, **choice):
     The penalty comes first, then temperature, top_k, top_p and min_p in this order, each on what the one before has left.
     """
     choice = Choice(temperature, **choice)
-    logits = np.asarray(logits)
+    logits = plain_array("choose", logits)
     return choice(logits, ids, generator(rng).random(len(logits)))
 
 

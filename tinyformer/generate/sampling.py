@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import plain_array
 from ..autograd import no_grad
 from ..nn import evaluating
 from ..number_checks import check_integer
@@ -24,7 +25,7 @@ def stream(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **
     computed; then the window slides: every position moves, and each step reads it anew. With and without the cache the
     tokens are equal.
     """
-    choice, ids = Choice(**choice), np.asarray(ids)
+    choice, ids = Choice(**choice), plain_array("generate", ids)
     if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype.kind not in "iu":
         raise ValueError(f"generate: ids are {ids.dtype} of shape {ids.shape}, expected integers (B, T) with T ≥ 1")
     prompts = _checked(model, list(ids), max_new_tokens, use_cache)
@@ -53,7 +54,7 @@ def generate(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, 
     choice = Choice(**choice)
     ragged = isinstance(ids, (list, tuple)) and ids and not np.isscalar(ids[0])
     one = not ragged and np.ndim(ids) == 1
-    prompts = [np.asarray(row) for row in ([ids] if one else ids)]
+    prompts = [plain_array("generate", row) for row in ([ids] if one else ids)]
     for row in prompts:
         if row.ndim != 1 or not row.size or row.dtype.kind not in "iu":
             raise ValueError(f"generate: ids are {row.dtype} of shape {row.shape if ragged else np.shape(ids)}, expected "

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import nn, ops
+from ..arrays import plain_array
 from ..interop.fields import check_fields
 from ..interop.published import meet, tied
 from ..nn import init
@@ -209,7 +210,7 @@ class Bert(PublishedBert):
         ids = checked_block(self, ids, self.config.block_size)
         if mask is None:
             mask = np.ones(ids.shape, bool) if self.config.pad is None else ids != self.config.pad
-        mask = np.asarray(mask, bool)
+        mask = plain_array(type(self).__name__, mask, bool)
         for name, array in (("mask", mask), ("types", types)):
             if array is not None and np.shape(array) != ids.shape:
                 raise ValueError(f"{type(self).__name__}: {name} has shape {np.shape(array)}, expected {ids.shape}, that of ids")

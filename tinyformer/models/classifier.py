@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from .. import nn, ops
+from ..arrays import plain_array
 from ..autograd import Tensor, no_grad
 from ..nn import init
 from ..rng import generator
@@ -74,7 +75,7 @@ class Classifier(Pretrained):
 
             ∂(log p − log(1 − p))/∂vector · vector      (Source: Baehrens et al. 2010; the first term of a Taylor series)
         """
-        ids = np.asarray(ids)
+        ids = plain_array("contributions", ids)
         vectors = Tensor(self.embedding(ids).data, requires_grad=True)
         logits = self.read(vectors, ids != 0)
         rest = np.arange(self.config.n_classes) != label

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays import plain_array
 from ..number_checks import check_fraction, check_integer, check_number
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def checked_block(model: Any, ids: ArrayLike, most: int, name: str = "ids have",
 
     beside      what the message adds, such as what else takes up places
     """
-    ids = np.asarray(ids)
+    ids = plain_array(type(model).__name__, ids)
     if ids.ndim != 2 or not 1 <= ids.shape[1] <= most:
         raise ValueError(f"{type(model).__name__}: {name} shape {ids.shape}, expected (B, T) with 1 ≤ T ≤ {most}{beside}")
     return ids

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import plain_array
 from ..number_checks import check_integer, check_number
 from ..rng import generator
 from .config_checks import check_integers
@@ -139,7 +140,7 @@ class HMM(Pretrained):
 
 def _pad(sequences, limit, what):
     """(x integers (N, T), there booleans (N, T)): sequences of different lengths as one array, False after their ends."""
-    arrays = [np.asarray(ids) for ids in sequences]
+    arrays = [plain_array("hmm", ids) for ids in sequences]
     if not arrays:
         raise ValueError("hmm: no sequences, expected at least one")
     for i, ids in enumerate(arrays):

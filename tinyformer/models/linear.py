@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
+from ..arrays import plain_array
 from ..nn import init
 from ..number_checks import check_integer, check_number
 from ..optim import SGD
@@ -103,7 +104,7 @@ class LinearRegression(Pretrained):
 
     def _checked(self, x, y):
         dtype = self.linear.weight.dtype
-        x, y = np.asarray(x, dtype), np.asarray(y, dtype)
+        x, y = (plain_array("linear regression", values, dtype) for values in (x, y))
         y = y[:, None] if y.ndim == 1 else y
         if x.ndim != 2 or x.shape[1] != self.config.n_features or y.shape != (len(x), self.config.n_outputs) or not len(x):
             raise ValueError(f"linear regression: x has shape {x.shape} and y {y.shape}, expected (N, {self.config.n_features}) "

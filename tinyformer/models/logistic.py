@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import nn, ops
+from ..arrays import plain_array
 from ..nn import init
 from ..number_checks import check_integer, check_number
 from ..writes import write
@@ -150,7 +151,8 @@ class LogisticRegression(Pretrained):
 
     def _checked(self, x, y):
         """(x with a column of ones, y as one-hot rows)."""
-        x, y, K = np.asarray(x, self.linear.weight.dtype), np.asarray(y), self.config.n_classes
+        x = plain_array("logistic regression", x, self.linear.weight.dtype)
+        y, K = plain_array("logistic regression", y), self.config.n_classes
         if x.ndim != 2 or x.shape[1] != self.config.n_features or y.shape != (len(x),) or not len(x):
             raise ValueError(f"logistic regression: x has shape {x.shape} and y {y.shape}, expected "
                              f"(N, {self.config.n_features}) and (N,) with N ≥ 1")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import plain_array
 from ..autograd import Tensor
 from ..generate import generate
 from .config_checks import check_above_zero, check_integers, check_one_of
@@ -181,7 +182,7 @@ class NGram(Pretrained):
 
         A context shorter than n − 1 is the beginning of a text.
         """
-        ids = checked_ids(np.asarray(context, np.int64), self.config.vocab_size)[-self.config.block_size:]
+        ids = checked_ids(plain_array("ngram", context, np.int64), self.config.vocab_size)[-self.config.block_size:]
         contexts = [node[0, -1:] for node in self._contexts(ids[None])] if len(ids) else []
         return self._probabilities(contexts, np.arange(self.config.vocab_size))
 

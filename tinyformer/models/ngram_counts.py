@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import plain_array
+
 UNSEEN, SHORT = -1, -2                  # instead of a node: it does not occur; it would begin before the text does
 
 
@@ -110,7 +112,7 @@ def _joined(sequences, vocab_size):
 
 def checked_ids(ids, vocab_size, ndim=1, name="ngram"):
     """``ids`` as int64 with so many axes, each in 0…V−1; errors begin with ``name``."""
-    ids = np.asarray(ids)
+    ids = plain_array(name, ids)
     if ids.ndim != ndim:
         raise ValueError(f"{name}: ids have shape {ids.shape}, expected {ndim} {'axis' if ndim == 1 else 'axes'}")
     if ids.size and ids.dtype.kind not in "iu":

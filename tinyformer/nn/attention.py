@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..arrays import plain_array
 from ..autograd import Tensor
 from ..number_checks import check_fraction, check_integer
 from . import functional as F, init
@@ -187,7 +188,7 @@ class MultiheadAttention(Module):
     def _as_mask(self, argument: str, mask: Any, dtype: np.dtype[Any], *shapes: tuple[int, ...]) -> Any:
         """The mask, checked: a boolean array or a tensor of ``dtype``."""
         if not isinstance(mask, Tensor):
-            mask = np.asarray(mask)
+            mask = plain_array("MultiheadAttention", mask)
         if mask.dtype.kind not in "bf":
             raise TypeError(f"MultiheadAttention: {argument} is {mask.dtype}, expected bool (True: ignore) or {dtype}")
         if mask.shape not in shapes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..arrays import plain_array
 from ..autograd import Tensor
 from ..number_checks import check_fraction, check_integer, check_number
 from ..ops import (binary_cross_entropy_with_logits, gelu, leaky_relu, linear, mse_loss, relu,
@@ -76,7 +77,7 @@ def rms_norm(x: TensorLike, normalized_shape: int | Sequence[int], weight: Tenso
 
         y = γ ⊙ x/√(mean x² + eps)
     """
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = x if isinstance(x, Tensor) else plain_array("rms_norm", x)
     eps = float(np.finfo(x.dtype).eps) if eps is None else check_number("rms_norm", "eps", eps, at_least=0)
     return _over_last_axes(ops.rms_norm, x, normalized_shape, weight, eps=eps)
 
@@ -84,7 +85,7 @@ def rms_norm(x: TensorLike, normalized_shape: int | Sequence[int], weight: Tenso
 def _over_last_axes(norm: Callable[..., Tensor], x: Any, normalized_shape: Any, *parameters: Any, eps: Any) -> Tensor:
     """``norm``, which works on one axis, over the last ``len(normalized_shape)`` axes made one."""
     name = norm.__name__
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = x if isinstance(x, Tensor) else plain_array(name, x)
     lengths = normalized_shape if isinstance(normalized_shape, (tuple, list)) else [normalized_shape]
     shape = tuple(check_integer(name, "normalized_shape", n, at_least=0) for n in lengths)
     if not shape or x.shape[-len(shape):] != shape:
@@ -115,7 +116,7 @@ def batch_norm(x: TensorLike, running_mean: Array | None = None, running_var: Ar
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: running_mean and running_var are needed unless training")
         return ops.batch_norm(x, weight, bias, mean=running_mean, var=running_var, eps=eps)
-    measured = np.asarray(x)
+    measured = plain_array("batch_norm", x)
     if measured.ndim > 1 and measured.size < 2 * measured.shape[1]:
         raise ValueError(f"batch_norm: x has shape {measured.shape}: training needs more than one value for each "
                          f"channel")

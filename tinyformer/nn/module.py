@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays import plain_array
 from ..autograd import FLOATS, Tensor
 from ..names import MODULES, UnknownName
 from ..writes import write
@@ -237,7 +238,7 @@ def as_array(array: Any) -> Array:
     if hasattr(array, "cpu"):
         array = array.detach().cpu()
         array = array.float() if str(array.dtype) == "torch.bfloat16" else array            # NumPy has no such type
-    return np.asarray(array)
+    return plain_array("load_state_dict", array)
 
 
 def _converts(found: np.dtype[Any], wanted: np.dtype[Any]) -> bool:

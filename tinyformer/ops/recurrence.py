@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import kernels
-from ..arrays import expect_floating
+from ..arrays import expect_floating, plain_array
 from ..autograd import differentiable
 from ..kernels.recurrence import beyond, places
 from ..kernels.special import sigmoid
@@ -176,7 +176,7 @@ def _checked(operation, gates, x, states, weight_ih, weight_hh, bias_ih, bias_hh
         expect("bias_hh", bias_hh, (gates * H,))
     if lengths is None:
         return x, None, None
-    lengths = np.asarray(lengths)
+    lengths = plain_array(operation, lengths)
     if lengths.dtype.kind not in "iu" and lengths.size:
         raise TypeError(f"{operation}: lengths are {lengths.dtype}, expected integers")
     expect("lengths", lengths, (B,))

@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from ..arrays import plain_array
+
 
 def confusion_matrix(labels, predicted, n_classes):
     """(K, K) counts: row = true class, column = predicted class."""
@@ -26,7 +28,7 @@ def precision_recall_f1(confusion):
 
     0 where nothing is to be divided by (a class that is never predicted, or never occurs), as scikit-learn has it.
     """
-    confusion = np.asarray(confusion)
+    confusion = plain_array("precision_recall_f1", confusion)
     right, predicted, true = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     scores = {}
     for name, top, bottom in (("precision", right, predicted), ("recall", right, true), ("f1", 2 * right, predicted + true)):
@@ -38,7 +40,7 @@ def precision_recall_f1(confusion):
 
 def accuracy(labels, predicted):
     """The share of labels that were predicted."""
-    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    labels, predicted = plain_array("accuracy", labels), plain_array("accuracy", predicted)
     if labels.shape != predicted.shape or not labels.size:
         raise ValueError(f"accuracy: labels have shape {labels.shape} and predicted {predicted.shape}, expected one shape, "
                          f"not empty")
@@ -154,7 +156,7 @@ def k_fold(n, k, rng=0):
 
 def checked_labels(operation, labels, n_classes, name="labels"):
     """``labels`` as int64 (N,), N ≥ 1, each in 0 … n_classes − 1."""
-    labels = np.asarray(labels)
+    labels = plain_array(operation, labels)
     if labels.ndim != 1 or not labels.size:
         raise ValueError(f"{operation}: {name} have shape {labels.shape}, expected (N,) with N ≥ 1")
     if labels.dtype.kind not in "iu":
