@@ -88,9 +88,12 @@ def test_a_signature_is_short():
 
 def test_names_become_links():
     pytest.importorskip("sphinx", reason="the site is made with the extra [book]")
-    from tinyformer.book.reference.links import command_in, resolve
+    from tinyformer.book.reference.links import _imports_in, command_in, resolve
     assert resolve("ops.softmax") == resolve("ops.softmax(x, axis=0)") == resolve("tinyformer.ops.softmax") == "tinyformer.ops.softmax"
     assert resolve("tfm.tensor") == "tinyformer.tensor" and resolve("MultiheadAttention") == "tinyformer.nn.MultiheadAttention"
+    assert resolve("synthetic.digits") == "tinyformer.data.synthetic.digits" and resolve("x.digits") is None
+    assert list(_imports_in("from tinyformer.train import (fit,\n    train)\nfrom numpy import x\nfrom tinyformer import nn")) == [
+        "tinyformer.train.fit", "tinyformer.train.train", "tinyformer.nn"]
     assert resolve("check") is None and resolve("x.y") is None and resolve("softmax") is None
     assert resolve("check", "tinyformer.gradcheck") == "tinyformer.gradcheck.check"
     assert resolve(f"{nn.Linear.__module__}.Linear") == "tinyformer.nn.Linear"

@@ -38,6 +38,8 @@ def spellings() -> dict[str, str]:
         ways = {path, short} | ({f"tfm.{short}"} if "." not in short else set())
         if "." in short and (not last.islower() or "_" in last):
             ways.add(last)                              # a word such as `check` or `text` alone is too common to be a name
+        if short.count(".") == 2:
+            ways.add(short.partition(".")[2])           # synthetic.digits, functional.gelu
         home = getattr(name.value, "__module__", None)
         if home and hasattr(name.value, "__qualname__"):
             ways.add(f"{home}.{name.value.__qualname__}")
@@ -70,10 +72,12 @@ def link_names(app: Any, tree: nodes.document, known_commands: Iterable[str]) ->
     page = app.env.docname
     in_reference = page.startswith("reference/")
     used = app.env.tinyformer_used.setdefault(page, [])
+    imported = {name.rpartition(".")[2]: name for block in tree.findall(nodes.literal_block)
+                for name in _imports_in(block.astext()) if not in_reference}
     for literal in list(tree.findall(nodes.literal)):
         text = literal.astext()
         command = command_in(text, known_commands)
-        path = command or resolve(text, _package(literal))
+        path = command or resolve(imported.get(text, text), _package(literal))
         if (path is None or text in _arguments(literal) or path in used and not in_reference
                 or _is_link_or_heading(literal, path)):
             continue
@@ -95,6 +99,11 @@ def link_names(app: Any, tree: nodes.document, known_commands: Iterable[str]) ->
 def _names_in(code: str) -> Iterator[str]:
     """What may be public names in ``code``: all with a dot, and what it imports."""
     yield from CODE.findall(code)
+    yield from _imports_in(code)
+
+
+def _imports_in(code: str) -> Iterator[str]:
+    """The full names that ``code`` imports from the package."""
     for package, in_brackets, on_line in IMPORT.findall(code):
         yield from (f"{package}.{name.split()[0]}" for name in (in_brackets or on_line).split(",") if name.strip())
 
