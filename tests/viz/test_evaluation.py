@@ -85,3 +85,9 @@ def test_the_three_parts_of_an_evaluation(drawn):
     assert [label.get_text() for label in bars.get_yticklabels()] == ["most frequent class", "bag of words", "this model"]
     assert [bar.get_width() for bar in bars.patches] == [0.5, 0.8, 0.85] and curve.get_title() == "reliability, error 0.050"
     assert [list(line.get_ydata()) for line in curve.lines] == [[0, 1], [0.5, 1.0]]
+
+
+def test_without_a_path_a_confusion_matrix_is_a_figure_and_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    figure = draw_confusion_matrix([[3, 1], [0, 2]], ["no", "yes"])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["3", "1", "0", "2"] and not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from .fonts import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
 CELL, NAME = 0.62, 0.09                 # inches: of a cell's side at most, and of a letter in the name of a class
@@ -21,9 +22,9 @@ LARGEST = 20.0                          # inches: of a matrix
 SMALLEST, MOST = 4.0, 60                # points: smaller text cannot be read; classes: more than 3,600 numbers take seconds
 
 
-def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str | os.PathLike[str],
-                          title: str = "Confusion matrix") -> None:
-    """Draw a confusion matrix into the PNG file ``path``.
+def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str | os.PathLike[str] | None = None,
+                          title: str = "Confusion matrix") -> Figure:
+    """Draw a confusion matrix, and write it into the PNG file ``path`` if there is one. A notebook displays the figure returned.
 
     matrix      (K, K); row i, column j has the number (or the share) of examples of class i that were predicted as class j, as
                 ``train.scores.confusion_matrix`` returns it
@@ -49,7 +50,9 @@ def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str |
     axes = figure.add_subplot()
     _draw_confusion(axes, matrix, classes, side / len(classes))
     axes.set_title(title, fontsize=11)
-    save_figure(figure, path)
+    if path is not None:
+        save_figure(figure, path)
+    return figure
 
 
 def _draw_confusion(axes: Axes, matrix: NDArray[Any], classes: Sequence[str], cell: float) -> None:
