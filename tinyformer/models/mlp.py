@@ -1,4 +1,4 @@
-"""MLP: layers of a matrix, an activation and what keeps them honest, for vectors that have a class.
+"""MLP: linear layers with activations, and optional batch norm, dropout and penalties, that classify vectors.
 
     h = x;   h = dropout(activation(norm(W h + b)))   n_layer times;   logits = W h + b
 
@@ -8,6 +8,7 @@ Source: Rumelhart, Hinton and Williams (1986).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .. import nn, ops
 from ..nn import init
@@ -15,26 +16,33 @@ from .config_checks import check_at_least_zero, check_flags, check_fractions, ch
 from .pretrained import Pretrained
 from .registry import register
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..autograd import Tensor
+    from ..typing import Array, TensorLike
+
 __all__ = ["MLP", "MLPConfig"]
 
 ACTIVATIONS = {"relu": nn.ReLU, "leaky-relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh,
                "sigmoid": nn.Sigmoid, "softplus": nn.Softplus}
-INITS = {                                                   # of the matrices; biases start at 0 but for "default"
+INITS = {                                                   # of the matrices; biases start at 0 except with "default"
     "default": None,                                        # nn.Linear's own
     "kaiming": init.kaiming_normal_,
     "xavier": init.xavier_normal_,
     "normal": lambda weight: init.normal_(weight, std=0.01),
-    "zeros": init.zeros_,                                   # every unit of a layer stays equal to the others: it must fail
+    "zeros": init.zeros_,                                   # all units of a layer stay equal, so training fails
 }
 
 
 @dataclass(frozen=True)
 class MLPConfig:
-    """x has n_features numbers; n_layer hidden layers of n_hidden units; one of n_classes.
+    """x has n_features numbers and one of n_classes; n_layer hidden layers have n_hidden units.
 
     activation      relu, leaky-relu, gelu, silu, tanh, sigmoid or softplus
-    init            kaiming, xavier, normal (0.01²), zeros, or default, nn.Linear's own
-    l1, l2          weigh Σ |W| and ½ Σ W² over the matrices, added to the loss in training
+    batch_norm      batch norm before each activation
+    init            kaiming, xavier, normal (N(0, 0.01²)), zeros, or default: the initialization of nn.Linear
+    l1, l2          weights of the penalties Σ |W| and ½ Σ W² over the matrices, which the training loss includes
     """
 
     n_features: int
@@ -48,7 +56,7 @@ class MLPConfig:
     l1: float = 0.0                 # strength of the penalty l1 · Σ |W| in training
     l2: float = 0.0                 # strength of the penalty l2/2 · Σ W² in training
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden")
         check_one_of(self, activation=ACTIVATIONS, init=INITS)
         check_flags(self, "batch_norm")
@@ -58,11 +66,12 @@ class MLPConfig:
 
 @register
 class MLP(Pretrained):
-    """``logits = model(x)``: x (N, n_features), logits (N, n_classes). ``model.loss(x, y)`` is one number."""
+    """``logits = model(x)``: x (N, n_features), logits (N, n_classes). ``model.loss(x, y)`` is a scalar."""
 
     architecture, task, Config = "mlp", "pictures", MLPConfig
+    config: MLPConfig
 
-    def __init__(self, config):
+    def __init__(self, config: MLPConfig) -> None:
         self.config = config
         layers, width = [], config.n_features
         for _ in range(config.n_layer):
@@ -82,11 +91,12 @@ class MLP(Pretrained):
     def _matrices(self):
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
-    def forward(self, x):
+    def forward(self, x: TensorLike) -> Tensor:
+        """The logits (N, n_classes)."""
         return self.layers(x)
 
-    def loss(self, x, y):
-        """The mean cross-entropy in nats of the classes ``y``, integers (N,); in training the penalties besides."""
+    def loss(self, x: TensorLike, y: ArrayLike) -> Tensor:
+        """The mean cross-entropy in nats of the classes ``y``, integers (N,), plus the penalties in training."""
         loss = ops.cross_entropy(self(x), y)
         if self.training and self.config.l1:
             loss = loss + self.config.l1 * sum(ops.sum(ops.abs(matrix.weight)) for matrix in self._matrices())
@@ -94,6 +104,6 @@ class MLP(Pretrained):
             loss = loss + 0.5 * self.config.l2 * sum(ops.sum(matrix.weight * matrix.weight) for matrix in self._matrices())
         return loss
 
-    def predict(self, x):
-        """The likeliest class of each row of x: (N,)."""
+    def predict(self, x: TensorLike) -> Array:
+        """The most likely class of each row of x: (N,)."""
         return self(x).data.argmax(axis=1)

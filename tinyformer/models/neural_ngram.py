@@ -1,14 +1,15 @@
-"""Neural n-gram: the next token from the vectors of the last n, through one hidden layer.
+"""Neural n-gram: predicts the next token from the vectors of the last n tokens, through one hidden layer.
 
     x_t = [C[w_{t−n+1}]; …; C[w_t]];   logits_t = U tanh(H x_t + d) + b
 
-What counts cannot do, vectors can: contexts that were never seen are near others that were.
+Unlike counts, vectors generalize: an unseen context is close to similar contexts that were seen.
 Source: Bengio et al. (2003), without their direct connections from x to the logits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,12 +19,18 @@ from .decoder import Decoder
 from .ngram_counts import checked_ids
 from .registry import register
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..autograd import Tensor
+    from ..generate import KVCache
+
 __all__ = ["NeuralNGram", "NeuralNGramConfig"]
 
 
 @dataclass(frozen=True)
 class NeuralNGramConfig:
-    """V = vocab_size; n_context tokens of n_embd numbers each are looked at; n_hidden units; windows of T ≤ block_size."""
+    """V = vocab_size; vectors of n_embd numbers for the last n_context tokens; n_hidden units; windows of T ≤ block_size."""
 
     vocab_size: int
     block_size: int = 64
@@ -32,7 +39,7 @@ class NeuralNGramConfig:
     n_hidden: int = 256
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_integers(self, "vocab_size", "block_size", "n_context", "n_embd", "n_hidden")
         if self.n_context > self.block_size:
             raise ValueError(f"NeuralNGramConfig: n_context is {self.n_context}, expected at most block_size = "
@@ -42,22 +49,24 @@ class NeuralNGramConfig:
 
 @register
 class NeuralNGram(Decoder):
-    """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is one number."""
+    """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is a scalar."""
 
     architecture, Config = "neural-ngram", NeuralNGramConfig
+    config: NeuralNGramConfig
 
-    def __init__(self, config):
+    def __init__(self, config: NeuralNGramConfig) -> None:
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size + 1, config.n_embd)     # the last one: before the beginning
+        self.embedding = nn.Embedding(config.vocab_size + 1, config.n_embd)     # the last row stands for positions before the text
         self.hidden = nn.Linear(config.n_context * config.n_embd, config.n_hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.n_hidden, config.vocab_size)
 
-    def forward(self, ids, cache=None):
+    def forward(self, ids: ArrayLike, cache: KVCache | None = None) -> Tensor:
+        """The logits (B, T, V). With ``cache``, ``ids`` are the positions after those that the cache holds."""
         ids, past = self._checked(ids, cache)
         ids = checked_ids(ids, self.config.vocab_size, ndim=2, name="NeuralNGram")
         B, n = len(ids), self.config.n_context
-        if cache is not None:                               # what this model keeps are the tokens themselves
+        if cache is not None:                               # this model caches the tokens themselves
             ids = cache.tokens(self, ids)
         before = np.full((B, n - 1), self.config.vocab_size)
         seen = np.concatenate([before, ids], axis=1)                            # (B, n − 1 + past + T)
