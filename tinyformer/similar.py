@@ -1,12 +1,15 @@
-"""Texts as vectors, and how near they are to each other: what sentence-transformers does with a BERT such as MiniLM.
+"""Sentence vectors of a BERT such as MiniLM, computed like in sentence-transformers.
 
-    v = mean of the hidden states over all tokens, [CLS] and [SEP] among them;  v / ‖v‖
-    similarity of two texts = v · w, the cosine of the angle between them
+    v = mean of the hidden states over all tokens, including [CLS] and [SEP];  v / ‖v‖
+    similarity of two texts = v · w, the cosine of the angle between their vectors
 
 Source: Reimers and Gurevych (2019), "Sentence-BERT".
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,15 +18,20 @@ from .data import alike, padded
 from .nn import evaluating
 from .nn.argument_checks import check_finite
 
-LONGEST = 256                                               # tokens of a text that MiniLM was trained to read
+if TYPE_CHECKING:
+    from .typing import Array
+
+__all__ = ["nearest", "sentence_vectors"]
+
+LONGEST = 256                                               # the longest text, in tokens, that MiniLM was trained on
 
 
 @no_grad()
-def sentence_vectors(model, tokenizer, texts, batch_size=32, longest=LONGEST):
-    """The vectors (N, C) of ``texts``, each of length 1, by a ``Bert`` and its WordPiece.
+def sentence_vectors(model: Any, tokenizer: Any, texts: Sequence[str], batch_size: int = 32, longest: int = LONGEST) -> Array:
+    """The vectors (N, C) of ``texts``, each of norm 1, from a ``Bert`` and its ``WordPieceTokenizer``.
 
-    Texts of about one length are read together, so that little is spent on filling up. Only the first ``longest`` tokens of
-    a text count.
+    Only the first ``longest`` tokens of a text count. Texts of similar length share a batch, so that little padding is needed.
+    Raises ValueError if the vectors are not finite.
     """
     longest = min(longest, model.config.block_size)
     ids = [tokenizer.encode(text, special=True, longest=longest) for text in texts]
@@ -38,8 +46,8 @@ def sentence_vectors(model, tokenizer, texts, batch_size=32, longest=LONGEST):
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def nearest(query, vectors, k):
-    """(indices, similarities) of the ``k`` rows of ``vectors`` (N, C) that are most like ``query`` (C,), the best first."""
+def nearest(query: Array, vectors: Array, k: int) -> tuple[Array, Array]:
+    """(indices, similarities) of the ``k`` rows of ``vectors`` (N, C) that are most similar to ``query`` (C,), best first."""
     similarities = vectors @ query
     best = np.argsort(-similarities, kind="stable")[:k]
     return best, similarities[best]

@@ -5,7 +5,7 @@ import pytest
 
 from tinyformer import memory
 from tinyformer.generate import KVCache, beams, choose, generate, sampling, stream, stream_lines
-from tinyformer.generate.choice import penalised
+from tinyformer.generate.choice import penalized
 from tinyformer.models import GPT, GPTConfig, Llama, LlamaConfig, Recurrent, RecurrentConfig
 
 LOGITS = np.array([0.3, -1.2, 2.0, 0.9, 2.0, -3.0])
@@ -68,8 +68,8 @@ def test_the_penalty_of_repetition():
     """What was said is divided by it, or multiplied where it is below 0, however often it was said."""
     logits = np.array([[1.0, -1.0, 2.0, 0.5], [3.0, 1.0, -2.0, 0.0]])
     ids = np.array([[2, 1, 2], [0, 0, 2]])
-    np.testing.assert_allclose(penalised(logits, ids, 2.0), [[1.0, -2.0, 1.0, 0.5], [1.5, 1.0, -4.0, 0.0]])
-    np.testing.assert_allclose(penalised(logits, ids, 0.5), [[1.0, -0.5, 4.0, 0.5], [6.0, 1.0, -1.0, 0.0]])
+    np.testing.assert_allclose(penalized(logits, ids, 2.0), [[1.0, -2.0, 1.0, 0.5], [1.5, 1.0, -4.0, 0.0]])
+    np.testing.assert_allclose(penalized(logits, ids, 0.5), [[1.0, -0.5, 4.0, 0.5], [6.0, 1.0, -1.0, 0.0]])
     assert logits[0, 2] == 2
     assert choose(logits, 0, ids=ids, repetition_penalty=4.0).tolist() == [0, 1]
     n = 20_000

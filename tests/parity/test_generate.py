@@ -5,7 +5,7 @@ import pytest
 
 from tinyformer import Tensor
 from tinyformer.generate import beams, generate
-from tinyformer.generate.choice import Choice, penalised
+from tinyformer.generate.choice import Choice, penalized
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_probabilities(torch, transformers, rng, how):
 def test_the_penalty_of_repetition(torch, transformers, rng, penalty):
     logits, ids = rng.normal(0, 2, (6, 30)), rng.integers(0, 30, (6, 12))
     theirs = transformers.RepetitionPenaltyLogitsProcessor(penalty)(torch.from_numpy(ids), torch.from_numpy(logits))
-    np.testing.assert_allclose(penalised(logits, ids, penalty), theirs.numpy(), rtol=1e-15)
+    np.testing.assert_allclose(penalized(logits, ids, penalty), theirs.numpy(), rtol=1e-15)
 
 
 class Theirs:

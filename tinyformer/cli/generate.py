@@ -65,7 +65,7 @@ def write(run: SavedRun, prompt: str | None, max_new_tokens: int, **how: Any) ->
     """
     from ..generate import stream_text
     tokenizer, mark = run.tokenizer, run.line_mark
-    pieces = stream_text(run.model, tokenizer, _start(tokenizer, prompt, mark), max_new_tokens, anew=mark, **how)
+    pieces = stream_text(run.model, tokenizer, _start(tokenizer, prompt, mark), max_new_tokens, line_end=mark, **how)
     print(_shown(tokenizer, prompt), end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)

@@ -1,11 +1,11 @@
-"""Text from a language model: choose a token, append it, ask again.
+"""Text from a language model: choose a token, append it, and repeat.
 
-A model is anything with ``model(ids, cache)`` and ``model.config.block_size``. One with ``for_decoding()`` gives, once for each
-generation, the form of itself that is called for the tokens.
+A model is anything with ``model(ids, cache)`` and ``model.config.block_size``. If it has ``for_decoding()``, a generation calls
+that once and uses the model that it returns.
 
->>> generate(model, ids, 100, temperature=0.8, top_p=0.9, rng=1)            # by chance
->>> generate(model, ids, 100, temperature=0)                                # always the likeliest
->>> beams(model, ids, 100, beams=4)                                         # the likeliest that four beginnings lead to
+>>> generate(model, ids, 100, temperature=0.8, top_p=0.9, rng=1)            # sampling
+>>> generate(model, ids, 100, temperature=0)                                # greedy decoding
+>>> beams(model, ids, 100, beams=4)                                         # beam search with four beams
 """
 
 from .beam import beam_search, beams
@@ -15,3 +15,7 @@ from .sampling import generate, stream, stream_lines
 from .text import stream_text
 
 __all__ = ["KVCache", "beam_search", "beams", "choose", "generate", "stream", "stream_lines", "stream_text"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

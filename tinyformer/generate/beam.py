@@ -1,6 +1,9 @@
-"""Beam search: not the likeliest token each time, but the likeliest text that a few beginnings lead to."""
+"""Beam search: the most likely text among the continuations of several beams."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -10,25 +13,42 @@ from ..nn import evaluating
 from .cache import KVCache, check_memory, for_decoding
 from .choice import finite
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def beam_search(state, tokens, max_new_tokens, beams=4, end=None, length_penalty=0.6):
-    """For each of the B rows, the ids that follow: those of the highest
+    from ..typing import Array
 
-        score = ln p(ids) / ((5 + n) / 6)^α         n = how many they are, with ``end``;   α = length_penalty
 
-    among the beginnings kept. Each step goes on from the ``beams`` likeliest with every token and keeps the ``beams``
-    likeliest again; one that ``end`` comes to is set aside, and a row is done when it has ``beams`` of these. One beam is
-    greedy search.
+class BeamState(Protocol):
+    """The texts that ``beam_search`` is extending: N rows."""
 
-    end         the id that a text ends with, or several; without one it has ``max_new_tokens``
-    state       ``logits(tokens (N,))`` → (N, V), what may come next in each of the N texts now at work; ``pick(rows)`` goes
-                on with those of them
-    tokens      (B,) the first to be read
+    def logits(self, tokens: Array) -> Array:
+        """Append ``tokens`` (N,) to the texts. Returns the logits of the next tokens, (N, V)."""
+        ...
+
+    def pick(self, rows: Array) -> None:
+        """Continue with ``rows`` of the texts, in this order. A row may occur several times."""
+        ...
+
+
+def beam_search(state: BeamState, tokens: Array, max_new_tokens: int, beams: int = 4,
+                end: int | Sequence[int] | None = None, length_penalty: float = 0.6) -> list[list[int]]:
+    """For each of B rows, the ids of the continuation with the highest
+
+        score = ln p(ids) / ((5 + n) / 6)^α         n = number of ids, ``end`` included;   α = length_penalty
+
+    among those that the search visits. Each step extends the ``beams`` best texts by every token and keeps the ``beams`` best
+    results. A text that reaches ``end`` is set aside; a row is finished when it has ``beams`` such texts. One beam is greedy
+    search.
+
+    end         the id that ends a text, or several; without one, every text has ``max_new_tokens``
+    state       the texts; see ``BeamState``
+    tokens      (B,), the first tokens that the model reads
 
     Source: Wu et al. (2016), equation 14 for the score; Vaswani et al. (2017) take 4 beams and α = 0.6.
     """
     _check(beams, max_new_tokens, length_penalty)
-    sentences = np.arange(len(tokens))                                  # b rows still at work, of k beams each
+    sentences = np.arange(len(tokens))                                  # b unfinished rows of k beams each
     scores, written = np.zeros((len(tokens), 1)), np.empty((len(tokens), 1, 0), np.int64)       # (b, k), (b, k, n)
     answers = [[] for _ in tokens]
     for n in range(1, max_new_tokens + 1):
@@ -38,7 +58,7 @@ def beam_search(state, tokens, max_new_tokens, beams=4, end=None, length_penalty
         ended = np.isin(token, [] if end is None else end)
         for i, j in zip(*np.nonzero(ended[:, :beams])):
             answers[sentences[i]].append((value[i, j] / penalty(n, length_penalty), written[i, came[i, j]]))
-        value[ended] = -np.inf                                          # at most one of each beam ends: enough are left
+        value[ended] = -np.inf                                          # each beam ends in at most one way, so enough remain
         going = np.argsort(-value, axis=1, kind="stable")[:, :beams]    # (b, beams)
         still = np.flatnonzero([len(answers[s]) < beams for s in sentences])
         came, token, scores = (np.take_along_axis(a, going, axis=1)[still] for a in (came, token, value))
@@ -48,15 +68,16 @@ def beam_search(state, tokens, max_new_tokens, beams=4, end=None, length_penalty
             break
         state.pick((still[:, None] * k + came).reshape(-1))
         tokens = token.reshape(-1)
-    for s, row, values in zip(sentences, written, scores):              # what has not ended by then counts as it is
+    for s, row, values in zip(sentences, written, scores):              # texts without an end compete as they are
         answers[s] += [(v / penalty(max_new_tokens, length_penalty), ids) for v, ids in zip(values, row)]
     return [max(those, key=lambda one: one[0])[1].tolist() if those else [] for those in answers]
 
 
-def beams(model, ids, max_new_tokens, beams=4, end=None, length_penalty=0.6):
-    """``ids`` (T,) and what a language model is likeliest to go on with, by ``beam_search``.
+def beams(model: Any, ids: ArrayLike, max_new_tokens: int, beams: int = 4, end: int | Sequence[int] | None = None,
+          length_penalty: float = 0.6) -> Array:
+    """``ids`` (T,) and the continuation of a language model that ``beam_search`` finds.
 
-    The whole text must fit into the model's context: unlike ``generate``, a search does not slide the window.
+    The whole text must fit into the model's context: unlike ``generate``, the search does not slide the window.
     """
     ids = plain_array("beams", ids)
     if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu":
@@ -72,7 +93,7 @@ def beams(model, ids, max_new_tokens, beams=4, end=None, length_penalty=0.6):
 
 
 class _Text:
-    """A text that a language model goes on with, which has read all but its last token."""
+    """The beams of one text. The model has read all but the last token."""
 
     def __init__(self, model, ids, room):
         self.model, self.cache = for_decoding(model), KVCache(room)
@@ -91,19 +112,19 @@ class _Text:
         self.cache.pick(rows)
 
 
-def penalty(n, alpha):
-    """((5 + n) / 6)^α: what the logarithm of a text's probability is divided by, for it falls with every token."""
+def penalty(n: int, alpha: float) -> float:
+    """((5 + n) / 6)^α, the divisor of a text's log-probability, which falls with every token."""
     return ((5 + n) / 6) ** alpha
 
 
-def log_softmax(logits):
-    """ln softmax of each row, in float64."""
+def log_softmax(logits: Array) -> Array:
+    """ln softmax of each row of ``logits`` (N, V), in float64."""
     z = logits - logits.max(axis=1, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
 
 
 def _best(scores, n):
-    """Of scores (b, k, V) the n highest of each row, the highest first: beams, tokens and scores, each (b, n)."""
+    """The n highest of ``scores`` (b, k, V) in each row, in descending order: beams, tokens and scores, each (b, n)."""
     b, k, V = scores.shape
     flat = scores.reshape(b, k * V)
     n = min(n, k * V)

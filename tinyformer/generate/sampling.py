@@ -1,6 +1,9 @@
-"""Tokens by chance: each drawn from what the model makes of those before it."""
+"""Generation: each token is drawn from the model's distribution after the tokens before it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,18 +15,27 @@ from ..rng import generator
 from .cache import KVCache, check_memory, for_decoding
 from .choice import Choice
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def stream(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **choice):
-    """Yield the next token of each row, (B,), ``max_new_tokens`` times, or until every row has come to ``end``.
+    from ..typing import Array, RNGLike
+
+
+def stream(model: Any, ids: ArrayLike, max_new_tokens: int, *, end: int | None = None,
+           rng: RNGLike | Sequence[RNGLike] = None, use_cache: bool = True, **choice: Any) -> Iterator[Array]:
+    """Yield the next token of each row, (B,), ``max_new_tokens`` times, or until every row has reached ``end``.
 
     ids         (B, T), T ≥ 1
-    end         the token after which a row is finished; it then yields nothing but ``end``
-    rng         a seed or Generator for all rows, or a list of one for each: then a row gets the same tokens as alone
+    end         the token that finishes a row; a finished row yields only ``end``
+    rng         a seed or Generator for all rows, or a list with one for each row; with a list, a row gets the same tokens as
+                it gets alone
     choice      temperature, top_k, top_p, min_p, repetition_penalty; see ``choose``
 
-    The prompt must fit into the model's context of ``block_size`` tokens. While all tokens do, a cache keeps what was
-    computed; then the window slides: every position moves, and each step reads it anew. With and without the cache the
-    tokens are equal.
+    The prompt must fit into the model's context of ``block_size`` tokens. A cache holds what was computed until the text is
+    longer than that. Then the window slides, all positions change, and each step reads the whole window again. The tokens are
+    the same with and without the cache. Each call chooses the form of the model once, so do not change the model meanwhile.
+
+    Raises ValueError for a prompt that does not fit, and for a text whose tokens and cache exceed the memory of this machine.
     """
     choice, ids = Choice(**choice), plain_array("generate", ids)
     if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype.kind not in "iu":
@@ -32,8 +44,9 @@ def stream(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **
     return _tokens(model, prompts, max_new_tokens, end, _draws(rng, len(ids)), use_cache, choice)
 
 
-def stream_lines(model, ids, max_new_tokens, end, *, rng=None, **how):
-    """As ``stream``, of one row, for a model that has read each line alone: after the token ``end`` it sees nothing but that."""
+def stream_lines(model: Any, ids: ArrayLike, max_new_tokens: int, end: int, *, rng: RNGLike = None,
+                 **how: Any) -> Iterator[Array]:
+    """As ``stream`` for one row and a model that was trained on separate lines: after ``end`` it sees only that token."""
     rng, left = generator(rng), max_new_tokens
     while left > 0:
         for token in stream(model, ids, left, end=end, rng=rng, **how):
@@ -42,14 +55,15 @@ def stream_lines(model, ids, max_new_tokens, end, *, rng=None, **how):
         ids = np.array([[end]])
 
 
-def generate(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, **choice):
-    """``ids`` followed by up to ``max_new_tokens`` more; arguments as for ``stream``.
+def generate(model: Any, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: int, *, end: int | None = None,
+             rng: RNGLike | Sequence[RNGLike] = None, use_cache: bool = True, **choice: Any) -> Any:
+    """``ids`` followed by up to ``max_new_tokens`` generated tokens, in evaluation mode; arguments as for ``stream``.
 
-    ids         (T,) or (B, T), and the answer is alike; or a list of B prompts (T₁,), (T₂,), … of different lengths, which
-                gives a list of arrays, each the same as by itself
+    ids         (T,) or (B, T); the result has the same number of axes. Or a list of B prompts (T₁,), (T₂,), … of different
+                lengths; the result is then a list of arrays, and each is what its prompt gives alone
 
-    No prompt is padded. All are read up to the length of the shortest; from there on a row whose prompt goes further takes
-    its own next token in place of the drawn one.
+    No prompt is padded. The model reads all prompts up to the length of the shortest. From there on, a row whose prompt is
+    longer takes its own next token instead of the drawn one.
     """
     choice = Choice(**choice)
     ragged = isinstance(ids, (list, tuple)) and ids and not np.isscalar(ids[0])
@@ -74,12 +88,12 @@ def generate(model, ids, max_new_tokens, *, end=None, rng=None, use_cache=True, 
 
 
 def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
-    """Yield a column of tokens (B,) for each place after the shortest prompt, the longer prompts' own among them."""
+    """Yield a column of tokens (B,) for each position after the shortest prompt. Longer prompts yield their own tokens."""
     if not prompts:
         return
     lengths = np.array([len(row) for row in prompts])
     block_size, shortest, longest = model.config.block_size, lengths.min(), lengths.max() + max_new_tokens
-    ids = np.empty((len(prompts), longest), np.int64)       # in the end; the columns so far are filled
+    ids = np.empty((len(prompts), longest), np.int64)       # at the end; the first columns are filled
     ids[:, :shortest] = [row[:shortest] for row in prompts]
     cache = KVCache(min(block_size, longest)) if use_cache else None
     model = for_decoding(model) if use_cache else model
@@ -92,7 +106,7 @@ def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
                 cache.advance(new.shape[1])
             else:
                 logits = model(ids[:, max(0, place - block_size):place])
-        own = place < lengths                               # which rows are still in their prompts
+        own = place < lengths                               # the rows that are still in their prompts
         token = choice(logits.data[:, -1], ids[:, :place], draws(~own))
         token[own] = [row[place] for row in prompts if place < len(row)]
         if end is not None:
@@ -105,10 +119,10 @@ def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
 
 
 def _checked(model, prompts, max_new_tokens, use_cache):
-    """The prompts, which the model can read, and whose continuations fit into the memory."""
+    """The prompts, checked: the model can read them, and the texts fit into the memory."""
     check_integer("generate", "max_new_tokens", max_new_tokens, at_least=0)
     block_size, V = model.config.block_size, getattr(model.config, "vocab_size", None)
-    slides = getattr(model, "whole_text", False)            # such a model reads a text of any length
+    slides = getattr(model, "whole_text", False)            # such a model reads texts of any length
     for row in prompts:
         if len(row) > block_size and not slides:
             raise ValueError(f"generate: the prompt has {len(row)} tokens, but the model's context is {block_size}; give it "
@@ -121,7 +135,7 @@ def _checked(model, prompts, max_new_tokens, use_cache):
 
 
 def _draws(rng, B):
-    """A function of which rows (B,) draw → numbers in [0, 1) for them (0 for the others)."""
+    """A function from booleans (B,), the rows that draw, to their random numbers in [0, 1); the other rows get any number."""
     if not isinstance(rng, (list, tuple)):
         one = generator(rng)
         return lambda drawing: one.random(B)

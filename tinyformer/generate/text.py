@@ -1,15 +1,19 @@
-"""Text, as it comes."""
+"""Generated text, piece by piece."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .sampling import stream, stream_lines
 
 
-def stream_text(model, tokenizer, prompt, max_new_tokens, *, stop=(), anew=None, **how):
-    """Yield what ``model`` adds to ``prompt``, piece by piece: whole characters, though one may come in several tokens.
+def stream_text(model: Any, tokenizer: Any, prompt: str, max_new_tokens: int, *, stop: Sequence[str] = (),
+                line_end: str | None = None, **how: Any) -> Iterator[str]:
+    """Yield the text that ``model`` adds to ``prompt``, in pieces of whole characters, even where a token is part of one.
 
-    stop        texts that end it, themselves left out; what may be the beginning of one is held back until that is known
-    anew        the character after which the model sees nothing of what was before: it has read each line alone
+    stop        texts that end the generation and are not yielded. A possible beginning of one is held back until it is decided
+    line_end    for a model that was trained on separate lines: the character after which it sees nothing of the text before
     how         as for ``stream``
     """
     if isinstance(stop, str):
@@ -17,10 +21,10 @@ def stream_text(model, tokenizer, prompt, max_new_tokens, *, stop=(), anew=None,
     if not all(stop):
         raise ValueError("stream_text: a text in stop is empty, expected at least one character")
     ids = tokenizer.prompt(prompt)[None]
-    if anew is None:
+    if line_end is None:
         tokens = stream(model, ids, max_new_tokens, **how)
     else:
-        tokens = stream_lines(model, ids, max_new_tokens, tokenizer.encode(anew)[-1], **how)
+        tokens = stream_lines(model, ids, max_new_tokens, tokenizer.encode(line_end)[-1], **how)
     return _pieces(tokens, tokenizer, tuple(stop))
 
 
@@ -34,7 +38,7 @@ def _pieces(tokens, tokenizer, stop):
             if text[shown:min(found)]:
                 yield text[shown:min(found)]
             return
-        ready = _settled(text.rstrip("\ufffd"), stop)       # a character may be only begun
+        ready = _settled(text.rstrip("\ufffd"), stop)       # the last character may be incomplete
         if ready > shown:
             yield text[shown:ready]
             shown = ready
@@ -43,7 +47,7 @@ def _pieces(tokens, tokenizer, stop):
 
 
 def _settled(text, stop):
-    """How much of ``text`` cannot be part of a text in ``stop`` that is still coming."""
+    """The length of the part of ``text`` that cannot belong to a text in ``stop`` whose rest is still to come."""
     held = (n for n in range(min(len(text), max(map(len, stop), default=0)), 0, -1)
             if any(one.startswith(text[-n:]) for one in stop))
     return len(text) - next(held, 0)

@@ -1,1 +1,1 @@
-"""The way in and out: files that other programs write and read."""
+"""Interoperability: files that other programs write and read."""

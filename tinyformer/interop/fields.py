@@ -1,11 +1,11 @@
-"""Every field that a published config.json can hold, and what this program does with it.
+"""Every field that a published config.json can have, and what this program does with it.
 
     HONORED     the model depends on the value, and the translation of each layout reads it
-    FIXED       the model has one form of it: another value is refused by name
+    FIXED       the model supports only the listed values; another value is refused, and the message names the field
     NEUTRAL     the value changes no output of the network in evaluation: it concerns training, the file itself, or the
                 choice of the next token, which the command line decides
 
-A field in none of the three is unknown. The library transformers ignores unknown fields, and so do we, with a warning.
+A field in none of the three tables is unknown. Like the library transformers, we ignore unknown fields, but with a warning.
 The fields are those of transformers' BertConfig, GPT2Config, LlamaConfig, Qwen2Config and Qwen3Config, and older ones that
 published files still hold.
 """
@@ -13,6 +13,8 @@ published files still hold.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 OFF, NONE = (False, None), (None,)
 
@@ -67,9 +69,10 @@ ALIASES = {"hidden_size": "n_embd", "max_position_embeddings": "n_positions", "n
            "num_hidden_layers": "n_layer"}                  # other names that transformers takes for GPT-2's sizes
 
 
-def check_fields(layout, values):
-    """ValueError where ``values``, a config.json, ask for what the models of ``layout`` do not have; a warning that names
-    the fields that are unknown.
+def check_fields(layout: str, values: Mapping[str, Any]) -> None:
+    """Raise a ValueError if a field of ``values``, a config.json, has a value that the models of ``layout`` do not support.
+
+    A warning names the unknown fields.
 
     layout      "bert", "gpt2", or "llama", which Qwen2 and Qwen3 share
     """
@@ -84,13 +87,13 @@ def check_fields(layout, values):
                       stacklevel=2)
 
 
-def is_known(layout, name):
-    """Whether the field ``name`` of config.json is in the tables of ``layout``."""
+def is_known(layout: str, name: str) -> bool:
+    """Whether the tables of ``layout`` have the field ``name`` of config.json."""
     return any(name in table[layout] or name in table.get("every", ()) for table in (HONORED, FIXED, NEUTRAL))
 
 
-def require(values, **expected):
-    """ValueError unless each setting of ``values`` is absent or one of the tuple that is expected of it."""
+def require(values: Mapping[str, Any], **expected: tuple[Any, ...]) -> None:
+    """Raise a ValueError unless each field of ``values`` is absent or has one of its expected values."""
     for name, allowed in expected.items():
         if name in values and values[name] not in allowed:
             raise ValueError(f"{name} is {values[name]!r}, which this model does not have; "

@@ -1,8 +1,10 @@
-"""GPT-2's published layout: its config.json, its names, its matrices."""
+"""GPT-2's published layout: config.json, names and matrices."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,16 +12,23 @@ from ..nn.module import as_array
 from .fields import ALIASES, check_fields, require
 from .published import meet, tied
 
+if TYPE_CHECKING:
+    from ..models.pretrained import Pretrained as Base
+    from ..typing import Array
+else:
+    Base = object
 
-class GPT2Layout:
-    """For ``models.GPT``: the four translations that ``models.pretrained`` asks for."""
+
+class GPT2Layout(Base):
+    """A base of ``models.GPT``: the four translations of ``models.Pretrained`` between our names and GPT-2's."""
 
     model_types = ("gpt2",)
     heads = r"score\.|classifier\.|qa_outputs\.|multiple_choice_head\."
 
     @classmethod
-    def read_config(cls, values):
-        if "model_type" not in values:                      # written before save_pretrained took up that layout
+    def read_config(cls, values: dict[str, Any]) -> Any:
+        """The config of a published config.json, or of one with our own names; ``fields`` lists what happens to each field."""
+        if "model_type" not in values:                      # a file with our own names
             return super().read_config(values)
         for alias, name in ALIASES.items():
             if alias in values:
@@ -33,7 +42,8 @@ class GPT2Layout:
                          bias=values.get("bias", True), n_inner=0 if values.get("n_inner") is None else values["n_inner"],
                          eps=values.get("layer_norm_epsilon", 1e-5))
 
-    def published_config(self):
+    def published_config(self) -> dict[str, Any]:
+        """The fields of config.json under GPT-2's names."""
         c = self.config
         return {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": c.vocab_size,
                 "n_positions": c.block_size, "n_layer": c.n_layer, "n_head": c.n_head, "n_embd": c.n_embd,
@@ -42,9 +52,12 @@ class GPT2Layout:
                 "resid_pdrop": c.dropout, "embd_pdrop": c.dropout, "attn_pdrop": c.dropout,
                 "bos_token_id": None, "eos_token_id": None}
 
-    def adopt(self, state):
-        """GPT-2's names with or without "transformer.", its matrices (in, out) turned over, its masks and the second name of the
-        tied output left out. nanoGPT's matrices are (out, in) as ours: the fused one of the first layer tells them apart."""
+    def adopt(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``state`` under our names.
+
+        GPT-2's names may begin with "transformer." or not. Its matrices (in, out) are transposed; nanoGPT's are (out, in) like
+        ours, which the shape of the first layer's fused matrix shows. The masks and the second name of the tied output are left out.
+        """
         own = self.state_dict()
         state = {name: array for name, array in tied(meet(state, own, "transformer."), "lm_head.weight", "wte.weight").items()
                  if not re.fullmatch(r"(transformer\.)?h\.\d+\.attn\.(masked_)?bias", name)
@@ -54,7 +67,8 @@ class GPT2Layout:
             state = {name: array.T if name in own and _is_matrix(name) else array for name, array in state.items()}
         return state
 
-    def published_state(self):
+    def published_state(self) -> dict[str, Array]:
+        """{name: array} as GPT-2 has them; biases that the model lacks are zeros."""
         state = {f"transformer.{name}": array.T if _is_matrix(name) else array for name, array in self.state_dict().items()}
         if not self.config.bias:
             state.update((name.removesuffix("weight") + "bias", np.zeros(array.shape[-1], array.dtype))
@@ -63,5 +77,5 @@ class GPT2Layout:
 
 
 def _is_matrix(name):
-    """Whether ``name`` is a linear layer's weight, which GPT-2 has as (in, out)."""
+    """Whether ``name`` is a weight of a linear layer, which GPT-2 stores as (in, out)."""
     return re.fullmatch(r"(transformer\.)?h\.\d+\.(attn|mlp)\.c_\w+\.weight", name)

@@ -1,14 +1,21 @@
-"""The published layout of Llama, Qwen2 and Qwen3: config.json and names; and Meta's own names for the same weights."""
+"""The published layout of Llama, Qwen2 and Qwen3, and Meta's own names of the same weights."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..nn.module import as_array
 from .fields import check_fields, require
 from .published import meet, tied
 
-# Our names for the settings in config.json; those that stretch the rotations are in a table of their own there.
+if TYPE_CHECKING:
+    from ..models.pretrained import Pretrained as Base
+else:
+    Base = object
+
+# Our names of the fields of config.json. The fields that stretch the rotations are in an object of their own.
 SETTINGS = {"vocab_size": "vocab_size", "block_size": "max_position_embeddings", "n_layer": "num_hidden_layers",
             "n_head": "num_attention_heads", "n_embd": "hidden_size", "n_inner": "intermediate_size"}
 STRETCH = {"rope_factor": "factor", "rope_low": "low_freq_factor", "rope_high": "high_freq_factor",
@@ -21,14 +28,15 @@ META = {"tok_embeddings": "model.embed_tokens", "norm": "model.norm", "output": 
         "feed_forward.w1": "mlp.gate_proj", "feed_forward.w3": "mlp.up_proj", "feed_forward.w2": "mlp.down_proj"}
 
 
-class LlamaLayout:
-    """For ``models.Llama``: the four translations that ``models.pretrained`` asks for."""
+class LlamaLayout(Base):
+    """A base of ``models.Llama``: the translations of ``models.Pretrained`` between our names and the published ones."""
 
     model_types = ("llama", "qwen2", "qwen3")
     heads, parts = r"score\.|classifier\.|qa_outputs\.", {"lm_head": "head that predicts the next token"}
 
     @classmethod
-    def read_config(cls, values):
+    def read_config(cls, values: dict[str, Any]) -> Any:
+        """The config of a published config.json; ``fields`` lists what happens to each field."""
         kind = values["model_type"]
         check_fields("llama", values)
         layer_types = values.get("layer_types")
@@ -43,7 +51,8 @@ class LlamaLayout:
                           norm_eps=values.get("rms_norm_eps", 1e-6), tied=values.get("tie_word_embeddings", False),
                           qkv_bias=kind == "qwen2", qk_norm=kind == "qwen3")
 
-    def published_config(self):
+    def published_config(self) -> dict[str, Any]:
+        """The fields of config.json under the names of Llama, Qwen2 (with biases) or Qwen3 (with norms of queries and keys)."""
         c = self.config
         kind, name = ("qwen3", "Qwen3") if c.qk_norm else ("qwen2", "Qwen2") if c.qkv_bias else ("llama", "Llama")
         stretch = {theirs: getattr(c, ours) for ours, theirs in STRETCH.items()}
@@ -54,9 +63,12 @@ class LlamaLayout:
                 "rope_scaling": None if c.rope_factor == 1 else {"rope_type": "llama3", **stretch},
                 "bos_token_id": None, "eos_token_id": None}
 
-    def adopt(self, state):
-        """The published names with or without "model."; Meta's; tables of frequencies and the second name of a tied output are
-        left out."""
+    def adopt(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``state`` under our names.
+
+        The published names may begin with "model." or not; Meta's names are translated. Tables of frequencies and the second name
+        of a tied output are left out.
+        """
         if "tok_embeddings.weight" in state:
             state = {_from_meta(name): self._halves(name, array) for name, array in state.items() if name != "rope.freqs"}
         state = meet(state, self.state_dict(), "model.", "transformer.")
@@ -65,7 +77,7 @@ class LlamaLayout:
         return {name: array for name, array in state.items() if not name.endswith("rotary_emb.inv_freq")}
 
     def _halves(self, name, array):
-        """Meta turns features 2i and 2i + 1 together, the published layout i and i + D/2: rows of W_Q and W_K change places."""
+        """``array`` with the rows of W_Q and W_K reordered: Meta rotates the features 2i and 2i + 1, this layout i and i + D/2."""
         if not name.endswith(("attention.wq.weight", "attention.wk.weight")):
             return array
         pairs = as_array(array).reshape(-1, self.config.head_dim // 2, 2, array.shape[1])              # (H, D/2, 2, C)

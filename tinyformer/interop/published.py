@@ -1,8 +1,10 @@
-"""Folders in the layout that models are published in: config.json, and the weights in one file or in several with an index."""
+"""Folders of published models: config.json, and the weights in one file or in several with an index."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,16 +12,27 @@ from ..files import read_json
 from ..nn.module import as_array
 from .weights import HEADER_LIMIT, read_weights
 
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from ..typing import Array
+
 ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
-def read_config(folder, name="config.json"):
-    """config.json of ``folder``, or another of its JSON files: a dict."""
+def read_config(folder: str | PathLike[str], name: str = "config.json") -> dict[str, Any]:
+    """The fields of config.json in ``folder``, or of another of its JSON files.
+
+    Raises FileNotFoundError for a missing file, ValueError for one that is not a JSON object.
+    """
     return _read_object(Path(folder) / name, "expected the folder of a trained model")
 
 
-def weights_file(folder):
-    """The file of ``folder`` to read its weights from: ``model.safetensors``, or else the index of its shards."""
+def weights_file(folder: str | PathLike[str]) -> Path:
+    """The file from which to read the weights in ``folder``: ``model.safetensors``, or the index of several files.
+
+    Raises FileNotFoundError if there are only pickles, which can run any code.
+    """
     one, index = Path(folder) / ONE, Path(folder) / INDEX
     if one.is_file():
         return one
@@ -29,8 +42,11 @@ def weights_file(folder):
     return index if index.is_file() else one
 
 
-def read_state(path):
-    """{name: array} from a safetensors file, or from all that the index at ``path`` names. The arrays stay in the files."""
+def read_state(path: str | PathLike[str]) -> dict[str, Array]:
+    """{name: array} from a safetensors file, or from all files that the index at ``path`` names.
+
+    The arrays are mapped from the files; see ``weights.read_weights``, also for the errors.
+    """
     path = Path(path)
     if path.name != INDEX:
         return read_weights(path)[0]
@@ -59,8 +75,8 @@ def _read_object(path, otherwise):
     return read_json(path, dict)
 
 
-def meet(state, own, *prefixes):
-    """``state`` with one of ``prefixes`` taken off its names or put before them, wherever that makes a name that ``own`` has."""
+def meet(state: Mapping[str, Any], own: Iterable[str], *prefixes: str) -> dict[str, Any]:
+    """``state``, where removing or adding one of ``prefixes`` turns a name into one that ``own`` has."""
     def met(name):
         if name not in own:
             bare = next((name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)), name)
@@ -72,8 +88,8 @@ def meet(state, own, *prefixes):
     return {met(name): array for name, array in state.items()}
 
 
-def tied(state, name, first):
-    """``state`` without ``name``, a second name of the array ``first``. ValueError where the two differ: then they are not tied."""
+def tied(state: Mapping[str, Any], name: str, first: str) -> Mapping[str, Any]:
+    """``state`` without ``name``, a second name of the array ``first``. ValueError if the two arrays differ."""
     if name not in state:
         return state
     if first in state and not np.array_equal(as_array(state[name]), as_array(state[first])):

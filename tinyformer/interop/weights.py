@@ -19,13 +19,20 @@ import json
 import math
 import mmap
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..files import decoded, parse_json, replace_file
 
-# Names of every tensor of the largest published models fit in a tenth of this. Parsed JSON takes about twenty times its text.
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from ..typing import Array
+
+# The header of the largest published models takes a tenth of this. Parsed JSON takes about twenty times its text.
 HEADER_LIMIT = 25_000_000
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "bfloat16", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
          "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "?"}
@@ -36,10 +43,10 @@ BEGIN = b'{"__metadata__":{"%s":"%s' % (CHECKSUM.encode(), MARK.encode())
 ZEROS = b"0" * 8
 
 
-def write_weights(path, arrays, metadata=None):
-    """Write {name: array} and {name: text} to ``path`` with a checksum, whole or not at all.
+def write_weights(path: str | PathLike[str], arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+    """Write {name: array} and {name: text} to ``path`` with a checksum. A crash never leaves a partial file.
 
-    ValueError for a name that cannot be written; TypeError for an array or a text of a type that the format does not have.
+    Raises ValueError for a name that cannot be written, TypeError for an array or a text of a type that the format lacks.
     """
     from safetensors.numpy import save
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
@@ -76,11 +83,13 @@ def _check_name(what, name, reserved):
         raise ValueError(f"write_weights: {what} is named {name!r}, which is not valid Unicode; choose another name") from None
 
 
-def read_weights(path):
-    """({name: array}, {name: text}) from ``path``. A damaged file is a ValueError that names the file and the tensor.
+def read_weights(path: str | PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
+    """({name: array}, {name: text}) from ``path``.
 
-    The arrays are read-only windows on the file. Their bytes come into memory when you first use them, and leave it when memory
-    is short. A checksum is verified first, where the file has one.
+    Raises FileNotFoundError for a missing file, ValueError for a damaged one; the message names the file and the tensor.
+
+    The arrays are read-only windows on the file. Their bytes are read when you first use them, and dropped when memory is short.
+    A checksum, if the file has one, is verified first.
 
     Keep the file as it is while you use the arrays: if another program shortens it in place, the operating system ends your
     process with SIGBUS. Replacing the file by renaming, as ``write_weights`` does, is safe. ``np.array(a)`` makes a copy that
