@@ -113,7 +113,7 @@ def test_bad_input(refused, trained):
     refused(1, "unknown character 'é'", "attention", "thé")
     refused(1, "--head 2: the model has heads 0 to 1", "attention", "the", "--head", 2)
     refused(1, "--layer 1: the model has layers 0 to 0", "attention", "the", "--layer", 1)
-    refused(1, "--rollout goes through all layers", "attention", "the", "--rollout", "--head", 0)
+    refused(1, "--rollout uses all layers", "attention", "the", "--rollout", "--head", 0)
     refused(1, "expected a name that ends in .png", "attention", "the", "--out", "a.jpg")
     refused(1, "no such file", "attention", "the", "--model", "nowhere")
     refused(2, "Invalid value for '--layer'", "attention", "the", "--layer", -1)

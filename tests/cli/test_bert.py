@@ -40,11 +40,11 @@ def pretrained(cli, corpus):
 
 def test_pre_training_and_its_figures(cli, pretrained):
     figures = json.loads(cli("evaluate", "--json").out)
-    assert {"masked_accuracy", "following_accuracy", "neighbours_accuracy", "commonest_accuracy",
+    assert {"masked_accuracy", "following_accuracy", "neighbors_accuracy", "most_frequent_accuracy",
             "shared_tokens_accuracy"} <= set(figures)
     assert figures["val_loss"] == pytest.approx(figures["masked_loss"] + figures["following_loss"])
     assert figures["val_loss"] < np.log(80) + np.log(2)
-    assert "neighbours_accuracy" in cli("evaluate").out
+    assert "neighbors_accuracy" in cli("evaluate").out
 
 
 def test_resuming_ends_with_the_same_bits(cli, pretrained):
@@ -225,6 +225,6 @@ def test_similar_that_cannot_be(cli, refused, encoder, tmp_path, monkeypatch):
     refused(1, "the query is empty", "similar", " ", "b", "--model", encoder)
     refused(1, "config.json: no such file", "similar", "a", "b", "--model", tmp_path / "empty")
     (tmp_path / "blank.txt").write_text(" \n\n", encoding="utf-8")
-    refused(1, "has no text, expected one a line", "similar", "a", tmp_path / "blank.txt", "--model", encoder)
+    refused(1, "has no text, expected one per line", "similar", "a", tmp_path / "blank.txt", "--model", encoder)
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     refused(1, "is not UTF-8: byte 0xe9 at offset 3", "similar", "a", tmp_path / "latin.txt", "--model", encoder)

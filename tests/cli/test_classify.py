@@ -170,7 +170,7 @@ def test_imdb_from_a_folder(cli, refused, imdb):
     assert json.loads(cli("evaluate", "--json").out)["accuracy"] > 0.9
     found = json.loads(cli("predict", "a dreadful film", "--json").out)
     assert found["class"] == "negative" and found["unknown"] == ["a"]
-    assert "nothing: it knows none of these words" in cli("predict", "br").out         # the breaks of lines are no words
+    assert "none: no word is in the vocabulary" in cli("predict", "br").out         # the breaks of lines are no words
     refused(1, f"no texts in {imdb / 'train' / 'train' / 'neg'}, expected the folder aclImdb", "train", "bow-movie", "--set",
             f"data.set={imdb / 'train'}")
     (imdb / "test" / "pos" / "0_7.txt").write_text(" <br />\n")

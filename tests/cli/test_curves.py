@@ -31,7 +31,7 @@ def test_what_is_drawn(cli, trained, drawn):
     tokenizer = Path("runs/other/tokenizer.json")
     tokenizer.write_text(tokenizer.read_text(encoding="utf-8") + " ", encoding="utf-8")
     assert cli("curves", trained, "runs/other").code == 0
-    assert "unlike tokens: their heights cannot be compared" in drawn[1][2]
+    assert "different tokens: the values cannot be compared" in drawn[1][2]
 
 
 def test_bad_input(refused, trained, drawn):

@@ -63,14 +63,14 @@ def test_resume_goes_on_with_the_runs_own_settings(cli, tiny, tmp_path):
     assert result.code == 0 and result.lines[0] == f"resuming {Path('runs/pydocs-char')} at step 4 of 9"
     assert " · 9 steps · " in result.lines[-1]
     again = cli("train", "pydocs-char", "--resume")
-    assert "nothing is left to train" in again.lines[0]
+    assert "it is finished" in again.lines[0]
     assert again.lines[-1].split(" · ")[:2] == result.lines[-1].split(" · ")[:2]
     assert os.listdir("runs") == ["pydocs-char"]
 
 
 def test_resume_with_nothing_there_starts_anew(cli, tiny):
     result = cli("train", "--resume", "--set", *tiny)
-    assert result.code == 0 and "starting anew" in result.lines[0] and " · 12 steps · " in result.lines[-1]
+    assert result.code == 0 and "so the training starts from the beginning" in result.lines[0] and " · 12 steps · " in result.lines[-1]
 
 
 def test_an_earlier_run_is_moved_aside(cli, tiny, trained):

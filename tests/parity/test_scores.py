@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyformer.train import scores
-from tinyformer.train.tasks.labelled import cross_entropy
+from tinyformer.train.tasks.labeled import cross_entropy
 
 sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is the oracle here and is not installed")
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 from tinyformer.data.masking import Lines
-from tinyformer.train.counting_baselines import Neighbours, Shared
+from tinyformer.train.counting_baselines import Neighbors, Shared
 
 
 def slow_scores(tokens, V, left, right, kappa, unknown):
-    """``Neighbours.scores``, one token at a time, from the formulas."""
+    """``Neighbors.scores``, one token at a time, from the formulas."""
     tokens = tokens.tolist()
     p = [(tokens.count(m) + 1) / (len(tokens) + V) for m in range(V)]
     pairs, triples = list(zip(tokens, tokens[1:])), list(zip(tokens, tokens[1:], tokens[2:]))
@@ -24,7 +24,7 @@ def slow_scores(tokens, V, left, right, kappa, unknown):
 
 def test_scores(rng):
     V, tokens = 7, rng.integers(0, 6, 200)                  # 6 never stands there
-    guesses = Neighbours(tokens, V, unknown=[0])
+    guesses = Neighbors(tokens, V, unknown=[0])
     for left in range(V):
         for right in range(V):
             np.testing.assert_allclose(guesses.scores(left, right), slow_scores(tokens, V, left, right, 2.0, [0]), atol=1e-12)
@@ -32,14 +32,14 @@ def test_scores(rng):
 
 def test_accuracy_on_a_text_that_repeats():
     tokens = np.tile([1, 2, 3, 4, 5], 20)
-    guesses = Neighbours(tokens, 6, unknown=[0])
+    guesses = Neighbors(tokens, 6, unknown=[0])
     ids, labels = tokens[None, :30].copy(), np.full((1, 30), -100)
     for place in (4, 10, 17):
         labels[0, place], ids[0, place] = ids[0, place], 0
     assert guesses.accuracy(ids, labels) == 1
     labels[0, 4] = 1                                        # which is not what stood there
     assert abs(guesses.accuracy(ids, labels) - 2 / 3) < 1e-12
-    assert Neighbours(np.array([1, 2, 2, 3]), 4).commonest == 2
+    assert Neighbors(np.array([1, 2, 2, 3]), 4).most_frequent == 2
 
 
 def test_pairs_by_what_they_share(rng):

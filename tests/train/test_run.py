@@ -116,7 +116,7 @@ def test_the_working_folder_cannot_be_moved_aside(tmp_path, train, outcome, monk
     monkeypatch.chdir(tmp_path)
     train(".")                                              # a new run there is no trouble
     before = outcome(tmp_path)
-    with pytest.raises(ValueError, match="holds a run and cannot be moved aside, being the working folder"):
+    with pytest.raises(ValueError, match="holds a run and cannot be renamed, since it is the working"):
         train(".")
     assert outcome(tmp_path) == before
 
@@ -137,7 +137,7 @@ def test_a_finished_run_says_that_it_is_done(tmp_path, train, outcome, capsys):
     first = train(folder)
     before = outcome(folder)
     again = train(folder, resume=True)
-    assert "at step 12 of 12; nothing is left to train" in capsys.readouterr().out
+    assert "at step 12 of 12; it is finished" in capsys.readouterr().out
     assert (again.step, again.val_loss, again.baselines) == (first.step, first.val_loss, first.baselines)
     assert outcome(folder) == before
 
@@ -155,7 +155,7 @@ def test_fewer_steps_than_were_done_are_done_too_and_the_loss_is_whole(tmp_path,
 def test_nothing_to_resume_starts_anew(tmp_path, train, outcome, capsys):
     train(tmp_path / "plain")
     train(tmp_path / "resumed", resume=True)
-    assert "holds no checkpoint to resume from: starting anew" in capsys.readouterr().out
+    assert "holds no checkpoint to resume from, so the training starts" in capsys.readouterr().out
     assert outcome(tmp_path / "plain") == outcome(tmp_path / "resumed")
 
 
@@ -287,4 +287,4 @@ def test_a_patient_run_that_is_resumed_ends_alike(tmp_path, train, outcome, caps
     for _ in range(2):
         train(tmp_path / "parts", *PATIENT, resume=True)
         assert (outcome(tmp_path / "parts").model, outcome(tmp_path / "parts").records) == (whole.model, whole.records)
-    assert "nothing is left to train" in capsys.readouterr().out
+    assert "it is finished" in capsys.readouterr().out

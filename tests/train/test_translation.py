@@ -192,7 +192,7 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert "use `tinyformer translate`" in tinyformer("generate", "--model", "runs/seq2seq-add").err
     assert "the text has 0 tokens, expected 1 to" in tinyformer("translate", "").err
     assert "the text has 40 tokens, expected 1 to" in tinyformer("translate", "1" * 40).err
-    assert "the training texts never held 'x', '?'; expected symbols that they held, such as '+'" in tinyformer("translate", "1x2?x").err
+    assert "the training texts do not contain 'x', '?'; expected symbols that they contain, such as '+'" in tinyformer("translate", "1x2?x").err
 
 
 # ------------------------------------------------------------------------------------------------ bad input

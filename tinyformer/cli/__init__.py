@@ -21,7 +21,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None,
                        "be trained. To learn how it works: `tinyformer learn start`.")
 
 
-def show_version(asked):
+def show_version(asked: bool) -> None:
+    """The callback of --version."""
     if asked:
         from .. import __version__
         print(f"tinyformer {__version__}")
@@ -30,8 +31,8 @@ def show_version(asked):
 
 @app.callback()
 def options(version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True,
-                                                  help="Show the version and exit.")] = False):
-    pass
+                                                  help="Show the version and exit.")] = False) -> None:
+    """The options in front of every command."""
 
 
 app.command("train", context_settings={"allow_extra_args": True})(train.command)        # --set a=1 b=2 has one too many
@@ -55,11 +56,11 @@ app.add_typer(book.app, name="book")
 UsageError = typer.BadParameter.__base__        # of whichever click typer stands on: its own, or the package
 
 
-def main():
-    """Run the command; whatever goes wrong is one line on standard error. TINYFORMER_TRACEBACK=1 shows where it came from.
+def main() -> None:
+    """Run the command. An error is one line on standard error; TINYFORMER_TRACEBACK=1 shows its traceback.
 
-    Exit codes: 0 done, 1 it could not be done, 2 it was asked for wrongly, 130 stopped by Ctrl-C or another signal, 141 nobody reads
-    the output any more (as for other programs in a shell's pipe; a training goes on to its end).
+    Exit codes: 0 success, 1 failure, 2 wrong usage or recipe, 130 stopped by Ctrl-C or another signal, 141 the reader of the output
+    is gone (as for other programs in a pipe; a training continues to its end).
     """
     open_standard_streams()
     for stream in (sys.stdout, sys.stderr):                 # Windows consoles may not know every character
@@ -75,9 +76,9 @@ def main():
         sys.stdout, sys.stderr = streams
 
 
-def run():
-    """The command that ``sys.argv`` asks for."""
-    if sys.argv[1:2] != ["train"]:                          # a training says it, once; `tinyformer doctor` says it too
+def run() -> None:
+    """Run the command in ``sys.argv``."""
+    if sys.argv[1:2] != ["train"]:                          # only a training warns, once; `tinyformer doctor` says it, too
         warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")
     warnings.showwarning = lambda message, *_, **__: say(f"tinyformer: {one_line(message)}", sys.stderr)
     try:
@@ -102,8 +103,8 @@ def run():
         fail("stopped", code)
 
 
-def describe(error):
-    """What ``error`` says, on one line; an OSError's file first, its number not."""
+def describe(error: BaseException) -> str:
+    """The message of ``error`` on one line; for an OSError the file, then the reason."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return one_line(error) or type(error).__name__

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import numpy as np
 import typer
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 def command(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the model reads.")],
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder, or minilm. Default: the newest in "
-                                                                     "runs/.")] = None,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text that the model reads.")],
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run, or minilm. Default: the newest "
+                                                                     "in runs/.")] = None,
     layer: Annotated[Optional[int], typer.Option(min=0, help="This layer only, counted from 0.")] = None,
     head: Annotated[Optional[int], typer.Option(min=0, help="This head only, counted from 0.")] = None,
-    summed: Annotated[bool, typer.Option("--rollout", help="One map for all layers together: where each output comes "
-                                                           "from.")] = False,
+    summed: Annotated[bool, typer.Option("--rollout", help="Attention rollout: one map of all layers together.")] = False,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("attention.png"),
 ):
-    """Draw what a Transformer looks at in a text. A map for each layer and head, whose rows look at its columns.
+    """Draw the attention weights of a Transformer on a text. A map per layer and head, with a row for each query.
 
-    Of a model that translates: what it looked at in TEXT when it wrote each symbol of its answer.
+    For a sequence-to-sequence model: the attention to TEXT for each symbol of the answer.
     """
     from ..train.saved_run import model_folder
     from ..viz import draw_attention, rollout
     from .runs import newest_run
     if summed and (layer, head) != (None, None):
-        raise ValueError("--rollout goes through all layers and heads; leave --layer and --head out")
+        raise ValueError("--rollout uses all layers and heads; omit --layer and --head")
     folder = model_folder(model) if model else newest_run()
     tokens, keys, weights = watched(folder, text)                               # weights (L, H, T, S)
     if summed:
         if keys is not tokens:
-            raise ValueError(f"--rollout: the model in {folder} looks at another text than it writes; draw its layers and heads")
+            raise ValueError(f"--rollout: the model in {folder} attends to another text than it generates; draw its layers and heads")
         draw_attention(rollout(weights), tokens, out, title="Attention rollout: where each row comes from")
     else:
         layers, heads = (_chosen(name, one, n) for name, one, n in zip(("layer", "head"), (layer, head), weights.shape))
@@ -41,8 +43,8 @@ def command(
     print(f"picture  {out}")
 
 
-def watched(folder, text):
-    """(tokens, keys, weights (L, H, T, S)) of the model in ``folder`` as it reads ``text``: the tokens look at the keys."""
+def watched(folder: Path, text: str) -> tuple[list[str], list[str], NDArray[Any]]:
+    """(tokens (T), keys (S), attention weights (L, H, T, S)) of the model in ``folder`` on ``text``: the tokens attend to the keys."""
     from ..autograd import no_grad
     from ..models.bert import PublishedBert
     from ..train import open_run
@@ -73,7 +75,7 @@ def _weights(folder, stacked):
 
 
 def _translated(folder, model, tokenizer, ids):
-    """The answer's symbols, those of the source, and how the first looked at the second when they were written."""
+    """The symbols of the answer and of the source, and the attention weights between them."""
     from ..autograd import no_grad
     from ..text.pairs import BEGIN, END
     from ..viz import watch_attention

@@ -11,12 +11,12 @@ import typer
 
 from .groups import group
 
-app = group("Make the book's notebooks and its site.")
-OUT = Annotated[Optional[Path], typer.Option("--out", metavar="DIR", help="Where the site goes; build/book in the checkout.")]
+app = group("Build the notebooks and the site of the book.")
+OUT = Annotated[Optional[Path], typer.Option("--out", metavar="DIR", help="The folder of the site. Default: build/book in the checkout.")]
 
 
 @app.command("notebooks")
-def notebooks(check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if one is stale.")] = False):
+def notebooks(check: Annotated[bool, typer.Option("--check", help="Change nothing; the exit code is 1 if a notebook is stale.")] = False):
     """Make notebooks/NN-name.ipynb from chapters/NN-name.md."""
     book = _book("jupytext", "nbformat")
     from ..book.notebooks import stale, write
@@ -31,8 +31,8 @@ def notebooks(check: Annotated[bool, typer.Option("--check", help="Change nothin
 
 @app.command("build")
 def build(out: OUT = None,
-          fresh: Annotated[bool, typer.Option("--fresh", help="Run every cell again, whether or not it has changed.")] = False):
-    """Make the site: run the chapters' cells and lay out the pages."""
+          fresh: Annotated[bool, typer.Option("--fresh", help="Run every cell again, even if it has not changed.")] = False):
+    """Build the site: run the cells of the chapters and render the pages."""
     book = _book("sphinx", "myst_nb", "sphinx_book_theme")
     from ..book import site
     print(site.build(book, out or book.root / "build" / "book", fresh))
@@ -40,9 +40,9 @@ def build(out: OUT = None,
 
 @app.command("open")
 def open_site(out: OUT = None,
-              port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
-              browser: Annotated[bool, typer.Option(help="Open it in the browser.")] = True):
-    """Serve the site to this machine alone, until Ctrl-C."""
+              port: Annotated[int, typer.Option(help="The port; 0: any free one.")] = 8000,
+              browser: Annotated[bool, typer.Option(help="Open the site in the browser.")] = True):
+    """Serve the site to this machine only, until Ctrl-C."""
     book = _book()
     from ..book import site
     folder = out or book.root / "build" / "book"
@@ -63,7 +63,7 @@ def open_site(out: OUT = None,
 
 
 def _book(*needed):
-    """The ``Book``; a clear word if a library of the extra is missing."""
+    """The ``Book``; an error that names the extra if one of its libraries is missing."""
     import importlib.util
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:

@@ -16,7 +16,7 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random inputs.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="Time limit in seconds.")] = SECONDS,
 ):
-    """Check a gradient that you wrote, and name the probable mistake if it is wrong.
+    """Check a gradient that you wrote. If it is wrong, the report names the probable mistake.
 
     Annotate each parameter with one letter per axis, as in `def linear(x: "BI", weight: "OI", bias: "O")`. "C+" draws positive
     numbers, "BT<V" integers below V, "TS?" booleans. Or add a function inputs() to the file that returns the arrays. With letters,

@@ -1,4 +1,4 @@
-"""Output that can be read: on narrow terminals, and on consoles that do not know every character, as on Windows."""
+"""Readable output: on narrow terminals, and on consoles without all characters, as on Windows."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import shutil
 import sys
 import textwrap
 import unicodedata
+from collections.abc import Iterable
+from typing import Any
 
-PLAIN = {"∘": "*", "·": "*", "×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "√": "sqrt ", "Σ": "sum ", "∂": "d",
+PLAIN = {"⊙": "*", "·": "*", "×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "√": "sqrt ", "Σ": "sum ", "∂": "d",
          "∇": "grad ", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "→": "->", "←": "<-", "↦": "->", "∈": "in", "⟨": "<",
          "⟩": ">", "′": "'", "‖": "|", "∞": "inf", "½": "1/2", "“": '"', "”": '"', "’": "'", "✓": "+", "✗": "x", "µ": "mu"}
 
 
-def say(text="", file=None):
-    """Print ``text``. On a terminal, lines that are too long for it end between words; elsewhere they stay whole.
+def say(text: object = "", file: Any = None) -> None:
+    """Print ``text``. On a terminal, lines that are too long are wrapped between words; elsewhere they stay whole.
 
-    What goes on does so under the line's own beginning, or under its second column where it has two.
+    A wrapped line continues under its beginning, or under its second column if it has two.
     """
     file = file or sys.stdout
     if file.isatty():
@@ -28,8 +30,8 @@ def say(text="", file=None):
     print(text, file=file, flush=True)
 
 
-def width():
-    """How many characters a line of the terminal has room for; None where output goes elsewhere."""
+def width() -> int | None:
+    """The number of characters in a line of the terminal; None if the output is no terminal."""
     return shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else None
 
 
@@ -41,8 +43,8 @@ def _fitted(line, columns):
                          break_long_words=False, break_on_hyphens=False)
 
 
-def legible(error):
-    """An error handler for codecs: each character that cannot be encoded, spelled out."""
+def legible(error: Any) -> tuple[str, int]:
+    """An error handler for codecs: each character that cannot be encoded is spelled out."""
     return "".join(map(_plain, error.object[error.start:error.end])), error.end
 
 
@@ -61,8 +63,8 @@ def _plain(character):
     return letters or "?"
 
 
-def settle(stream):
-    """Have a stream spell out what it cannot encode; its encoding stays what it is."""
+def settle(stream: Any) -> None:
+    """Make a stream spell out characters that it cannot encode. Its encoding stays the same."""
     codecs.register_error("tinyformer.legible", legible)
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="tinyformer.legible")
@@ -72,28 +74,31 @@ GONE = errno.EPIPE, errno.EIO, errno.EBADF, errno.EINVAL    # no reader, no term
 
 
 class OutputClosed(Exception):
-    """Nobody reads the output any more."""
+    """The reader of the output is gone."""
 
 
 class Output:
     """A stream whose reader may go away, as in ``tinyformer … | head -1`` or when a terminal is closed.
 
-    Then OutputClosed ends the command, unless ``needless`` says that the command is worth finishing without being read.
+    Then OutputClosed ends the command, unless ``needless`` says that the command continues without its output.
     """
 
-    def __init__(self, stream, needless=False):
+    def __init__(self, stream: Any, needless: bool = False):
         self._stream, self.needless = stream, needless
 
     def __getattr__(self, name):
         return getattr(self._stream, name)
 
-    def write(self, text):
+    def write(self, text: str) -> Any:
+        """Write ``text``. OutputClosed if the reader is gone."""
         return self._unless_gone(self._stream.write, text)
 
-    def flush(self):
+    def flush(self) -> Any:
+        """Flush the stream. OutputClosed if the reader is gone."""
         return self._unless_gone(self._stream.flush)
 
-    def writelines(self, lines):
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each of ``lines``."""
         for line in lines:
             self.write(line)
 
@@ -110,15 +115,15 @@ class Output:
                 raise OutputClosed from None
 
 
-def finish_unread():
-    """Let this command, which leaves more than its output, go on to its end even if nobody reads the output."""
+def finish_unread() -> None:
+    """Let this command, whose result is more than its output, run to its end even if the reader of the output is gone."""
     if isinstance(sys.stdout, Output):
         sys.stdout.needless = True
 
 
-def open_standard_streams():
-    """Open the null device in place of standard streams that are closed (``>&-``). The next file that is opened would take
-    their place otherwise, and receive what is printed."""
+def open_standard_streams() -> None:
+    """Open the null device in place of closed standard streams (``>&-``). Otherwise the next file that is opened would take their
+    place, and receive the output."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)

@@ -9,10 +9,10 @@ import typer
 
 
 def command(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR …", help="Folders of runs.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR …", help="The folders of runs.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("curves.png"),
 ):
-    """Draw the loss curves of several runs in one picture."""
+    """Draw the loss curves of several runs into one picture."""
     from ..train import load_recipe
     from ..train.metrics import read_metrics
     from ..viz import draw_runs
@@ -28,6 +28,6 @@ def command(
     if len(units) > 1:
         raise ValueError("losses that cannot be compared: "
                          + ", but ".join(f"{unit} in {folder}" for unit, folder in units.items()))
-    alike = len(tokenizers) < 2                             # a nat per character and one per word are not the same
-    draw_runs(runs, out, "Loss curves" if alike else "Loss curves of unlike tokens: their heights cannot be compared", *units)
+    alike = len(tokenizers) < 2                             # nats per character and nats per word differ
+    draw_runs(runs, out, "Loss curves" if alike else "Loss curves of different tokens: the values cannot be compared", *units)
     print(f"picture  {out}")

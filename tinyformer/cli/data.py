@@ -1,4 +1,4 @@
-"""tinyformer data …: the data sets that can be fetched."""
+"""tinyformer data …: the data sets that can be downloaded."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import typer
 from .console import say
 from .groups import group
 
-app = group("See the data sets that there are, and fetch them.")
+app = group("List the available data sets, and download them.")
 Names = Annotated[list[str], typer.Argument(metavar="NAME …", help="Data sets; `tinyformer data list` shows them.")]
 
 
 @app.command("list")
 def list_all():
-    """Show all data sets, what they hold, and which of them are here."""
+    """List all data sets, their content, and which ones are on this machine."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -34,7 +34,7 @@ def list_all():
 
 @app.command("info")
 def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")]):
-    """Show a data set's card: rows, source, license, faults."""
+    """Show the card of a data set: rows, source, license, known faults."""
     from ..data import cached, card, data_folder
     found = card(name)
     say(f"{name}: {found.about}\n")
@@ -46,7 +46,7 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")
 
 @app.command("fetch")
 def fetch(names: Names):
-    """Download data sets. What is here already is checked and stays."""
+    """Download data sets. Files that are here already are checked and kept."""
     from ..data import card
     from ..data import fetch as bring
     for name in names:                                  # all names are looked at before the first download

@@ -15,7 +15,7 @@ from .console import say
 
 def command(codes: Annotated[Optional[list[str]],
                              typer.Argument(metavar="CODE", help="A code of the gradient doctor.")] = None):
-    """Say what this installation runs on, or what a code means.
+    """Show this installation, or explain a code of the doctor.
 
     The codes are those that `tinyformer check` and `tinyformer learn check` find, such as softmax-diagonal.
     """

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 
 def command(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="A text in which [MASK] stands for the words to be guessed.")],
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A BERT's folder. Default: the newest in runs/.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many guesses to show.")] = 5,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A text with [MASK] in place of the words to predict.")],
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a BERT. Default: the newest in runs/.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="The number of predictions to show for each mask.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ):
-    """Guess the words that a mask hides. For a BERT, such as `tinyformer train bert-tiny` makes."""
+    """Predict masked words with a BERT. `tinyformer train bert-tiny` trains one."""
     from ..models import BertForPreTraining
     from ..text import WordPieceTokenizer, load_tokenizer
     from ..train.saved_run import model_folder
@@ -34,8 +34,8 @@ def command(
     print("\n" + filled(text, guesses))
 
 
-def fill(bert, tokenizer, text, top=5):
-    """For each [MASK] of ``text`` the ``top`` likeliest tokens as (token, probability). Each is guessed by itself."""
+def fill(bert: Any, tokenizer: Any, text: str, top: int = 5) -> list[list[tuple[str, float]]]:
+    """For each [MASK] of ``text`` the ``top`` most likely tokens as (token, probability), independently of the other masks."""
     import numpy as np
 
     from ..autograd import no_grad
@@ -53,8 +53,8 @@ def fill(bert, tokenizer, text, top=5):
     return [[(tokenizer.tokens[i], float(row[i])) for i in np.argsort(-row, kind="stable")[:top]] for row in p]
 
 
-def filled(text, guesses):
-    """``text`` with the best guess in each place."""
+def filled(text: str, guesses: list[list[tuple[str, float]]]) -> str:
+    """``text`` with the most likely token in place of each mask."""
     for words in guesses:
         token = words[0][0]
         text = text.replace("[MASK]", token.removeprefix("##"), 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import typer
 
 
-def group(help):
-    """A group of commands. By itself it prints its help and is done: asked for so, that is no mistake (exit code 0, not 2)."""
+def group(help: str) -> typer.Typer:
+    """A group of commands. Without a command it prints its help with exit code 0: asking for an overview is no error."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, help=help)
 
     @app.callback(invoke_without_command=True)
-    def overview(context: typer.Context):
+    def overview(context: typer.Context) -> None:
         if context.invoked_subcommand is None:
             print(context.get_help())
 

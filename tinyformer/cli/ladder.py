@@ -18,7 +18,7 @@ def command(
     out: Annotated[Optional[Path], typer.Option(metavar="DIR", file_okay=False, help="Where runs and picture go. "
                                                                                       "Default: runs/ladder-NAME.")] = None,
 ):
-    """Compare language models from guessing to Transformer. On one text, in one table and one picture.
+    """Compare language models on one text.
 
     What stands trained in DIR already is taken as it is.
     """
@@ -39,7 +39,7 @@ def command(
 
 
 def show(report):
-    """The table of a ladder, and what is not as hoped for."""
+    """Print the table of a ladder and the exceptions."""
     print(f"{report['data']}\n")
     print(f"{'':<14}{report['unit']:<26}{'parameters':>12}{'seconds':>10}")
     for rung in report["rungs"]:

@@ -10,13 +10,13 @@ import typer
 
 
 def command(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to classify.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text to classify.")],
     model: Annotated[Optional[Path], typer.Option(metavar="DIR",
-                                                  help="A classifier's folder. Default: the newest in runs/.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many tokens to show.")] = 10,
+                                                  help="The folder of a classifier. Default: the newest in runs/.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="The number of tokens to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ):
-    """Classify a text, and show what the model looked at."""
+    """Classify a text, and show how much each token contributes."""
     from ..train.predict import predict
     from .runs import newest_run
     found = predict(model or newest_run("classification"), text)
@@ -29,10 +29,10 @@ def command(
         print(f"not in its vocabulary: {' '.join(found['unknown'])}")
     if found["cut"]:
         print(f"the model reads the first {len(found['contributions'])} tokens of this text")
-    print(f"\nwhat it looked at ({found['measure']}):\n")
+    print(f"\ncontributions ({found['measure']}):\n")
     parts = sorted(found["contributions"], key=lambda part: -abs(part["value"]))[:top]
     if not parts:
-        print("nothing: it knows none of these words, so it answers what it would answer to any such text")
+        print("none: no word is in the vocabulary, so the prediction is the same for every such text")
     scale = max((abs(part["value"]) for part in parts), default=1) or 1
     for part in parts:
         print(f"{part['value']:+8.3f}  {'█' * round(20 * abs(part['value']) / scale):<20}  {part['token']}")

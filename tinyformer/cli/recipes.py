@@ -12,7 +12,10 @@ def command(
     name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="Show every setting of this recipe: its value and what it "
                                                                        "means. A recipe's name, or a .toml file.")] = None,
 ) -> None:
-    """List the recipes, which `tinyformer train` carries out, with their minutes on two cores of a laptop (0: not measured)."""
+    """List the recipes that `tinyformer train` can train. With NAME, show its settings.
+
+    The minutes are those on two cores of a laptop; 0 was not measured.
+    """
     from ..train.recipe import FOLDER, load_recipe, names
     from .console import say
     if name is not None:

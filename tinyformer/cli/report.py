@@ -1,4 +1,4 @@
-"""What is said about a model that was measured."""
+"""How the figures of trained models are printed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def show(figures):
 
 
 def show_classifier(figures):
-    """Print the figures of ``Labelled.evaluate`` as tables."""
+    """Print the figures of ``Labeled.evaluate`` as tables."""
     (low, high), n = figures["confidence_interval"], figures["examples"]
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['examples']:,} {figures['kind']}\n")
     print(f"accuracy            {share(figures['accuracy'], n)} (standard error; 95 % interval {low:.2%} … {high:.2%})")
@@ -41,7 +41,7 @@ def show_classifier(figures):
     print()
 
     width = max(12, *(len(name) + 2 for name in figures["classes"]))
-    print(f"{'class':<{width}}precision   recall       F1   taken for each class, in this order")
+    print(f"{'class':<{width}}precision   recall       F1   predicted as each class, in this order")
     scores = [figures[name] for name in ("precision", "recall", "f1")]
     wide = max(len(f"{n:,}") for row in figures["confusion"] for n in row)
     for k, (name, row) in enumerate(zip(figures["classes"], figures["confusion"])):
@@ -61,7 +61,7 @@ def show_answers(figures):
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['texts']:,} texts\n")
     print(f"exact match         {figures['exact_match']:.2%} ± {figures['standard_error']:.2%} (standard error)")
     print(f"  symbol by symbol  {figures['baseline_exact_match']:.2%} ± {figures['baseline_standard_error']:.2%}   each "
-          f"symbol's commonest partner, without looking around")
+          f"symbol's most frequent partner, without context")
     print(f"error rate          {figures['error_rate']:.2%} of the symbols (edit distance)")
     print(f"  symbol by symbol  {figures['baseline_error_rate']:.2%}")
     print(f"loss                {figures['test_loss']:.4f} nats per symbol, perplexity {figures['perplexity']:.4f}")

@@ -10,14 +10,14 @@ import typer
 
 
 def command(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="The text that others are compared with.")],
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT …", help="Texts, or one file with a text a line.")],
-    model: Annotated[Path, typer.Option(metavar="DIR", help="A BERT's folder, or minilm, which `tinyformer data fetch "
-                                                            "minilm` brings.")] = Path("minilm"),
-    top: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The text that the others are compared with.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT …", help="Texts, or one file with a text per line.")],
+    model: Annotated[Path, typer.Option(metavar="DIR", help="The folder of a BERT, or minilm, which `tinyformer data "
+                                                            "fetch minilm` downloads.")] = Path("minilm"),
+    top: Annotated[int, typer.Option(min=1, help="The number of texts to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ):
-    """Find the texts whose meaning is nearest to a query. MiniLM, a published BERT, turns them into vectors."""
+    """Find the texts whose meaning is most similar to a query. MiniLM, a published BERT, turns texts into vectors."""
     from ..models import Bert
     from ..similar import nearest, sentence_vectors
     from ..text import load_tokenizer
@@ -44,6 +44,6 @@ def _lines(path):
     from ..files import read_text
     lines = list(filter(None, map(str.strip, read_text(path).splitlines())))
     if not lines:
-        raise ValueError(f"{path} has no text, expected one a line")
+        raise ValueError(f"{path} has no text, expected one per line")
     return lines
 

@@ -10,24 +10,24 @@ import typer
 
 
 def command(
-    texts: Annotated[Optional[list[str]], typer.Argument(metavar="TEXT …", help="What is to be answered. Default: the lines "
-                                                                               "of standard input.")] = None,
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="A run's folder. Default: the newest in runs/.")] = None,
-    beams: Annotated[int, typer.Option(min=1, help="Search for the likeliest answer among so many beginnings.")] = 1,
+    texts: Annotated[Optional[list[str]], typer.Argument(metavar="TEXT …", help="Source texts. Default: the lines of standard "
+                                                                               "input.")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run. Default: the newest in runs/.")] = None,
+    beams: Annotated[int, typer.Option(min=1, help="Beam search with this many beams; 1 is greedy decoding.")] = 1,
 ):
-    """Answer texts with a trained model, a line each."""
+    """Translate texts with a trained model, one line each."""
     from ..train import open_run
     from .runs import check_length, naming, newest_run
     folder = model or newest_run("translation")
     run = open_run(folder)
     trained, tokenizer = run.model, run.tokenizer
     if not hasattr(trained, "translate"):
-        raise ValueError(f"{folder}: a {type(trained).__name__} translates nothing; `tinyformer train seq2seq-reverse` trains "
-                         f"a model that does")
+        raise ValueError(f"{folder}: a {type(trained).__name__} cannot translate; `tinyformer train seq2seq-reverse` trains a "
+                         f"model that can")
     for text in texts or (line.rstrip("\n") for line in sys.stdin):
         if (strange := tokenizer.unknown(text)) and not run.trained_on_unknown:
-            raise ValueError(f"{folder}: the training texts never held {', '.join(map(repr, strange))}; expected symbols that they "
-                             f"held, such as {', '.join(map(repr, tokenizer.symbols[:10]))}")
+            raise ValueError(f"{folder}: the training texts do not contain {', '.join(map(repr, strange))}; expected symbols that "
+                             f"they contain, such as {', '.join(map(repr, tokenizer.symbols[:10]))}")
         ids = tokenizer.encode(text)
         check_length(ids, trained, folder)
         with naming(folder):

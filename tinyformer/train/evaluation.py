@@ -13,7 +13,7 @@ from ..files import replace_file
 from ..nn.argument_checks import check_finite
 from . import scores
 from .saved_run import load_task, open_run
-from .tasks import Labelled
+from .tasks import Labeled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def compare(folders: Sequence[str | Path]) -> dict[str, Any]:
     for folder in map(Path, folders):
         run = open_run(folder)
         model, task = run.model, run.task
-        if not isinstance(task, Labelled):
+        if not isinstance(task, Labeled):
             raise ValueError(f"{folder}: a model of the task {task.name!r}; only classifiers can be compared")
         p = task.probabilities(model, "test")
         check_finite(f"{folder}: the model's probabilities", p)

@@ -1,24 +1,25 @@
-"""Signals that ask a run to stop. They are heard between steps, where the run can be saved, not in the middle of an update."""
+"""Signals that ask a training to stop. They take effect between steps, where the training can be saved, not during an update."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from typing import Any
 
-# Ctrl-C, a polite kill, a closed terminal, and Ctrl-Break on Windows. Each platform has some of them.
+# Ctrl-C, kill, a closed terminal, and Ctrl-Break on Windows. Each platform has some of them.
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Interruptible:
     """``with Interruptible() as stop:`` — ``stop.asked`` is True after one of ``SIGNALS``. A second Ctrl-C stops at once.
 
-    A hang-up that was ignored before, as under nohup, stays ignored.
+    SIGHUP stays ignored if it was ignored before, as under nohup.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = False
 
-    def __enter__(self):
+    def __enter__(self) -> Interruptible:
         self._earlier = {}
         if threading.current_thread() is threading.main_thread():               # only there may handlers be set
             for number in SIGNALS:
@@ -27,11 +28,11 @@ class Interruptible:
                 self._earlier[number] = signal.signal(number, self._ask)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         for number, handler in self._earlier.items():
             signal.signal(number, handler)
 
-    def _ask(self, number, _):
+    def _ask(self, number: int, _: Any) -> None:
         if self.asked and number == signal.SIGINT:          # a closing terminal sends several signals: those must not stop a save
             raise KeyboardInterrupt
         self.asked = True

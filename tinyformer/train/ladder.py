@@ -1,7 +1,7 @@
-"""A ladder of language models on one text, all judged on the same part of it: guessing, counting, networks, each rung with its
-parameters and the seconds of its training.
+"""A ladder of language models on one text: uniform, n-grams, networks. All are evaluated on the same split, and each rung has its
+number of parameters and the seconds of its training.
 
-    loss(uniform) > loss(unigram) > loss(bigram) > … > loss(Transformer)        what is hoped for, and told where it is not so
+    loss(uniform) > loss(unigram) > loss(bigram) > … > loss(Transformer)        what we expect; exceptions are reported
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ COUNTED = {1: "unigram", 2: "bigram"}
 
 @dataclass(frozen=True)
 class Ladder:
-    """Which rungs. ``counted``: the n of the n-grams that are rungs; ``networks``: (name, recipe) each, from below.
+    """The rungs of a ladder.
 
-    part        of the task that is judged on
-    nats        what the unit is in nats
-    note        what others publish that is like it
+    networks    (name, recipe) of each network, from the bottom
+    counted     the n of the n-grams that are rungs
+    seeds       trainings of each network
+    part        the split of the task on which all are evaluated
+    unit, nats  the unit of the loss, and its size in nats
+    note        related published results
     """
 
     about: str
@@ -43,7 +46,7 @@ class Ladder:
 
 
 LADDERS = {
-    "names": Ladder("Names, each read alone", (
+    "names": Ladder("Names, each a separate text", (
         ("MLP", "mlp-names"), ("RNN", "rnn-names"), ("GRU", "gru-names"), ("LSTM", "lstm-names"), ("Transformer", "gpt-names")),
         counted=(1, 2), seeds=3, part="test", unit="nats per character", nats=1.0,
         note="the networks have the widths and depths of makemore (Karpathy, 2022), so the Transformer is by far the largest: an LSTM "
@@ -54,11 +57,13 @@ LADDERS = {
 }
 
 
-def climb(name, folder, seeds=None, given=()):
-    """Everything about the ladder ``name``: a dict, see ``report``. What is not trained yet is trained into ``folder``.
+def climb(name: str, folder: Path, seeds: int | None = None, given: Iterable[Path] = ()) -> dict[str, Any]:
+    """The ladder ``name`` with all its figures; see ``report``. Networks that are not trained yet are trained into ``folder``.
 
-    seeds       so many trainings of each network, from the seeds 1, 2, …
-    given       folders of runs to take instead of training one of that recipe
+    seeds       trainings of each network, from the seeds 1, 2, …; by default those of the ladder
+    given       folders of runs, each used instead of training its recipe
+
+    ValueError for a run in ``given`` whose recipe is not in the ladder.
     """
     ladder = LADDERS[name]
     given = {load_recipe(run / "recipe.toml").name: run for run in given}
@@ -75,8 +80,8 @@ def climb(name, folder, seeds=None, given=()):
     return report(name, rungs, task.describe())
 
 
-def counted_rungs(task, judged):
-    """The uniform guess, and the n-grams of ``ORDERS`` with modified Kneser–Ney smoothing."""
+def counted_rungs(task: Task, judged: Any) -> list[dict[str, Any]]:
+    """The uniform distribution, and the n-grams of ``ORDERS`` with modified Kneser–Ney smoothing, evaluated on ``judged``."""
     V = task.sizes()["vocab_size"]
     rungs = [rung("uniform", "guess", [uniform_loss(V)], 0, 0.0)]
     for n in ORDERS:
@@ -88,7 +93,7 @@ def counted_rungs(task, judged):
     return rungs
 
 
-def _network(name, recipe_name, judged, folder, seeds, given):
+def _network(name: str, recipe_name: str, judged: Any, folder: Path, seeds: Iterable[int], given: Path | None) -> dict[str, Any]:
     losses, seconds = [], []
     for seed in seeds if given is None else (None,):
         place = given or folder / f"seed-{seed}"
@@ -112,9 +117,9 @@ def rung(name, kind, losses, parameters, seconds):
     return {"name": name, "kind": kind, "nats": losses, "parameters": parameters, "seconds": round(seconds, 2)}
 
 
-def report(name, rungs, data=""):
+def report(name: str, rungs: list[dict[str, Any]], data: str = "") -> dict[str, Any]:
     """{ladder, unit, part, data, note, rungs, kneser_ney, findings}. A rung has its ``loss`` in the ladder's unit, the mean
-    over the seeds, and their standard deviation ``sd`` (None for one); ``kneser_ney`` is the best model that counts."""
+    over the seeds, and their standard deviation ``sd`` (None for one); ``kneser_ney`` is the best n-gram."""
     ladder = LADDERS[name]
     for step in rungs:
         losses = [nats / ladder.nats for nats in step["nats"]]
@@ -125,9 +130,9 @@ def report(name, rungs, data=""):
             "note": ladder.note, "rungs": shown, "kneser_ney": best, "findings": findings(shown, best)}
 
 
-def findings(rungs, best):
-    """What is not as hoped for, a sentence each: rungs that are no lower than the one before, or no further below it than their
-    spreads reach, and networks that lose to counting."""
+def findings(rungs: list[dict[str, Any]], best: dict[str, Any]) -> list[str]:
+    """The exceptions, a sentence each: rungs whose loss is not below that of the rung before, or not by more than the sum of the
+    standard deviations, and networks with a higher loss than the ``best`` n-gram."""
     said = []
     for lower, upper in zip(rungs, rungs[1:]):
         gap, spread = lower["loss"] - upper["loss"], (lower["sd"] or 0) + (upper["sd"] or 0)

@@ -51,7 +51,7 @@ def training_steps(model: Module, optimizer: Optimizer, schedule: Schedule | Non
     loss            returns the mean loss of a batch, a Tensor with one entry; by default ``model.loss``
     count           the number of inputs in a batch; by default the entries of its first array
     start           the number of steps done already
-    accumulate      a: the gradients of so many batches are averaged into one step
+    accumulate      a: the gradients of this many batches are averaged into one step
     clip            upper bound on the norm of the gradient, 0 for none
 
     ValueError for a loss that is not a single number or that does not depend on the parameters; TypeError for one that is no

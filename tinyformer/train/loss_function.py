@@ -21,12 +21,15 @@ class LossFunction(Module):
         self._tensors = {f"parameter {i}": tensor for i, tensor in enumerate(tensors)}
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """("parameter 0", tensor) and so on."""
         yield from self._tensors.items()
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
+        """{name: array} of the tensors; the arrays are the tensors' own."""
         return {name: tensor.data for name, tensor in self._tensors.items()}
 
     def load_state_dict(self, state: dict[str, NDArray[Any]], strict: bool = True) -> tuple[list[str], list[str]]:
+        """Copy the arrays of ``state`` into the tensors. ValueError, before any is changed, for another shape."""
         for name, tensor in self._tensors.items():
             if state[name].shape != tensor.shape:
                 raise ValueError(f"{name} has shape {state[name].shape}, expected {tensor.shape}")

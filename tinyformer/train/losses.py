@@ -1,8 +1,10 @@
-"""How good is it? The validation loss, and what it is to be held beside."""
+"""The loss of a language model on held-out text, and the baselines that it is compared with."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,21 +16,27 @@ from ..nn import evaluating
 from .loop import not_finite
 from .scores import bootstrap
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Text = NDArray[Any] | list[NDArray[Any]]
+
 PIECE = 256
 
 
-def evaluate_loss(model, tokens, *, at_most=None, batch_size=32):
-    """Mean cross-entropy in nats a token over ``tokens``; see ``evaluate_losses``."""
+def evaluate_loss(model: Any, tokens: Text, *, at_most: int | None = None, batch_size: int = 32) -> float:
+    """Mean cross-entropy in nats per token over ``tokens``; see ``evaluate_losses``."""
     return mean_loss(evaluate_losses(model, tokens, at_most=at_most, batch_size=batch_size))
 
 
-def evaluate_losses(model, tokens, *, at_most=None, batch_size=32):
-    """Yield the cross-entropies in nats of ``tokens``, (B, T) at a time, read in windows of the model's block side by side.
+def evaluate_losses(model: Any, tokens: Text, *, at_most: int | None = None,
+                    batch_size: int = 32) -> Iterator[NDArray[Any]]:
+    """Yield the cross-entropies in nats of ``tokens``, (B, T) at a time, in adjacent windows of the model's block size.
 
-    tokens      (T,) of one text, or a list of such, each of which is read alone and whole
-    at_most     windows (or texts) to look at, evenly spread; None for every token but the first
+    tokens      (N,), one text; or a list of such arrays, each a separate text that is read as a whole
+    at_most     number of windows (or texts), evenly spread; None for every token but the first
 
-    A model that says ``whole_text`` reads the tokens in one piece: it slides along them and costs no more that way.
+    A model with ``whole_text`` reads the tokens in one piece, since that costs it no more.
     FloatingPointError if the loss is not finite.
     """
     if isinstance(tokens, list):
@@ -45,8 +53,8 @@ def evaluate_losses(model, tokens, *, at_most=None, batch_size=32):
             yield losses
 
 
-def mean_loss(losses):
-    """The mean of all numbers in ``losses``, arrays of any shapes."""
+def mean_loss(losses: Iterable[NDArray[Any]]) -> float:
+    """The mean of all entries of ``losses``, arrays of any shapes."""
     total, count = 0.0, 0
     for each in losses:
         total += float(each.sum(dtype=np.float64))
@@ -54,11 +62,11 @@ def mean_loss(losses):
     return total / count
 
 
-def loss_interval(losses, lines=False):
-    """(low, high): the 95 % interval of ``mean_loss(losses)``, had the text been another one of its kind.
+def loss_interval(losses: Sequence[NDArray[Any]], lines: bool = False) -> tuple[float, float] | None:
+    """(low, high): the 95 % confidence interval of ``mean_loss(losses)`` over texts of this kind, by the block bootstrap.
 
-    What is drawn anew is not tokens, for neighbours are alike, but whole ``lines`` (the rows of each array), or else pieces of
-    ``PIECE`` tokens that stand side by side. None where there are fewer than 20 of them.   Source: Künsch (1989).
+    Adjacent tokens depend on each other, so whole ``lines`` (the rows of each array) are resampled, or else blocks of ``PIECE``
+    adjacent tokens. None if there are fewer than 20 of them.   Source: Künsch (1989).
     """
     if lines:
         sums, counts = (np.concatenate(each) for each in zip(*(
@@ -72,17 +80,17 @@ def loss_interval(losses, lines=False):
     return bootstrap(lambda drawn: sums[drawn].sum() / counts[drawn].sum(), len(sums))
 
 
-def uniform_loss(vocab_size):
-    """ln V: what a model pays that knows nothing but the vocabulary."""
+def uniform_loss(vocab_size: int) -> float:
+    """ln V, the loss in nats of the uniform distribution over V tokens."""
     return math.log(vocab_size)
 
 
-def bigram_loss(train, validation, vocab_size):
-    """Mean −ln p(next | this) over ``validation`` in nats a token, with p counted on ``train``, one added to each count:
+def bigram_loss(train: Text, validation: Text, vocab_size: int) -> float:
+    """Mean −ln p(next | this) over ``validation`` in nats per token, with p counted on ``train`` and add-one smoothing:
 
         p(b | a) = (count(ab) + 1) / (count(a·) + V)
 
-    Each is (T,) of one text, or a list of such that begin and end with the same mark.
+    Both are (N,), one text, or lists of such arrays that begin and end with the same token.
     """
     train, validation = in_one(train), in_one(validation)
 
@@ -97,13 +105,14 @@ def bigram_loss(train, validation, vocab_size):
     return float(-np.log((seen + 1) / (after[validation[:-1]] + vocab_size)).mean())
 
 
-def kneser_ney_losses(train, validation, vocab_size, longest=6):
-    """{n: mean −ln p in nats a token over ``validation``} of n-grams counted on ``train``, n = 1…longest, with modified
-    Kneser–Ney smoothing: the least of them is what a neural language model has to beat. Both are as for ``bigram_loss``."""
+def kneser_ney_losses(train: Text, validation: Text, vocab_size: int, longest: int = 6) -> dict[int, float]:
+    """{n: mean −ln p in nats per token over ``validation``} of n-grams counted on ``train``, n = 1…longest, with modified
+    Kneser–Ney smoothing. The lowest is the baseline of a neural language model. Arguments are those of ``bigram_loss``."""
     counts = Counts(train, longest, vocab_size)
     return {n: evaluate_loss(NGram(NGramConfig(vocab_size, n)).fit(counts), validation) for n in range(1, longest + 1)}
 
 
-def in_one(texts):
-    """One text of several that begin and end with the same mark, which stands once between two of them. (T,) stays as it is."""
+def in_one(texts: Text) -> NDArray[Any]:
+    """Several texts that begin and end with the same token as one text, with this token once between two of them. One text, (N,),
+    is returned as it is."""
     return np.concatenate([texts[0][:1], *(text[1:] for text in texts)]) if isinstance(texts, list) else texts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +15,15 @@ from ..memory import check_fits, physical_memory, size_text
 from ..nn import Parameter, init
 from ..optim import OPTIMIZERS
 
+if TYPE_CHECKING:
+    from ..models.pretrained import Pretrained
+    from .recipe import Recipe, TrainSettings
+
 TOO_LARGE = ("maximum allowed dimension", "maximum allowed size", "too big", "too large")     # NumPy, of an array's shape
 
 
-def check_memory(recipe, config):
-    """Raise a ValueError if training ``recipe`` with a model of ``config`` needs more than the physical memory.
+def check_memory(recipe: Recipe, config: Any) -> None:
+    """ValueError if training ``recipe`` with a model of ``config`` needs more than the physical memory.
 
         parameters      4 bytes each
         gradients       4 bytes each, and the optimizer's arrays: 8 bytes for AdamW, 4 for Muon
@@ -42,14 +47,14 @@ def check_memory(recipe, config):
                "use smaller sizes in [model] or a smaller train.batch_size")
 
 
-def _optimizer_bytes(settings):
+def _optimizer_bytes(settings: TrainSettings) -> int:
     """Bytes that the optimizer keeps for each entry of a hidden layer's matrix of float32."""
     matrix = Parameter(np.zeros((1, 1), np.float32))
     optimizer = OPTIMIZERS[settings.optimizer].from_recipe([matrix], settings, hidden=[matrix])
     return 4 * len(optimizer.buffers(optimizer.param_groups[0]))
 
 
-def count_parameters(kind, config):
+def count_parameters(kind: type[Pretrained], config: Any) -> int:
     """The number of parameters of a model ``kind(config)``, without building all of its layers.
 
     All layers from the third on have the same size s, so with n layers there are P(2) + (n − 2) s, s = P(3) − P(2). The arrays are

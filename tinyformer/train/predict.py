@@ -1,8 +1,9 @@
-"""One text, its class, and what the model looked at."""
+"""The class of a text, and the contribution of each token to it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..data.sparse import SparseRows
 from ..models import load_model
@@ -13,12 +14,17 @@ from ..text.ngrams import UNKNOWN, NGramTokenizer, units
 from .classes import load_classes
 from .tasks.classification import read_ids
 
-LINEAR = "weight × value: what each adds to the log-odds"
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..text.base import Tokenizer
+
+LINEAR = "weight × value: the addition of each token to the log-odds"
 MEASURES = {"bow": LINEAR, "bayes-bow": LINEAR, "attention-lstm": "attention weights",
-            None: "gradient · vector: what each adds to the log-odds, roughly"}
+            None: "gradient · vector: the approximate addition of each token to the log-odds"}
 
 
-def predict(folder, text):
+def predict(folder: str | Path, text: str) -> dict[str, Any]:
     """{"class", "probability", "probabilities", "measure", "contributions": [{"token", "value"}], "unknown", "cut"} of ``text``
     by the classifier in ``folder``. ValueError for a text without a word, and for a folder with another kind of model."""
     folder = Path(folder)
@@ -47,8 +53,8 @@ def predict(folder, text):
             "unknown": unknown(tokenizer, text, words), "cut": cut}
 
 
-def unknown(tokenizer, text, ids):
-    """The words of ``text`` that its tokens, ``ids``, do not tell. WordPiece cuts what it does not know."""
+def unknown(tokenizer: Tokenizer, text: str, ids: NDArray[Any]) -> list[str]:
+    """The words of ``text`` that are not in the vocabulary. WordPiece splits unknown words, so it has none."""
     if not isinstance(tokenizer, NGramTokenizer):
         return []
     return [part for part, id in zip(units(text, tokenizer.unit), ids) if id == UNKNOWN]

@@ -65,6 +65,7 @@ class TerminalProgress(Progress):
         self._bar.stop()
 
     def update(self, step: int, train_loss: float, val_loss: float | None, per_s: float) -> None:
+        """Show the figures of ``step``."""
         self._bar.update(self._task, completed=step, description=self.facts(train_loss, val_loss, per_s))
 
 
@@ -112,6 +113,7 @@ class Timed(Progress):
         self._began = self._last = time.monotonic()
 
     def update(self, step: int, train_loss: float, val_loss: float | None, per_s: float) -> None:
+        """Show the figures of ``step``, and say whether ``every`` seconds have passed since the last time they did."""
         facts, now = self.facts(train_loss, val_loss, per_s), time.monotonic()
         left = (now - self._began) / (step - self.start) * (self.total - step)
         self.show(step, f"{facts}  {left:.0f} s left", now - self._last >= self.every)
@@ -127,6 +129,7 @@ class PlainProgress(Timed):
     """A line when ``every`` seconds have passed since the last one."""
 
     def show(self, step: int, facts: str, is_time: bool) -> None:
+        """Print the line, if it is time to."""
         if is_time:
             print(f"step {step}/{self.total}  {facts}", flush=True)
 
@@ -147,6 +150,7 @@ class NotebookProgress(Timed):
         self._handle.update(self)
 
     def show(self, step: int, facts: str, is_time: bool) -> None:
+        """Store the state for the end, and redraw the bar if it is time to."""
         self._step, self._line = step, f"step {step}/{self.total}  {facts}"
         if is_time:
             self._handle.update(self)

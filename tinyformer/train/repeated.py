@@ -15,7 +15,7 @@ from .locked import FolderLock
 from .recipe import Recipe, RecipeError
 from .run import train
 from .saved_run import open_run
-from .tasks import Labelled
+from .tasks import Labeled
 
 
 def repeat(recipe: Recipe, folder: str | Path, *, seeds: int | None = None, folds: int | None = None, resume: bool = False,
@@ -36,7 +36,7 @@ def repeat(recipe: Recipe, folder: str | Path, *, seeds: int | None = None, fold
     """
     if (seeds is None) == (folds is None):
         raise RecipeError(f"got {'--seeds and --folds' if seeds else 'neither --seeds nor --folds'}; expected one of them")
-    if folds and not issubclass(recipe.task, Labelled):
+    if folds and not issubclass(recipe.task, Labeled):
         raise RecipeError(f"--folds: {recipe.name} is no classifier")
     if seeds and recipe.model_class.trained_by_counting:
         raise RecipeError(f"--seeds: {recipe.name} is trained by counting, so every seed gives the same model")

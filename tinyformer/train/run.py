@@ -1,8 +1,8 @@
-"""A run: a recipe carried out in a folder, from data to a model that can be used.
+"""A run: the training of a recipe in a folder, from data to a model that can be used.
 
-    data → batches → model → loss → backward → optimiser → checkpoint
+    data → batches → model → loss → backward → optimizer → checkpoint
 
-What is learned (``train.tasks``) supplies the batches and what is measured; all else is the same for every model.
+The task (``train.tasks``) supplies the batches and the evaluation; the rest is the same for every model.
 """
 
 from __future__ import annotations
@@ -28,15 +28,21 @@ from .progress import progress
 from .trainer import Interrupted, Trainer, why
 
 if TYPE_CHECKING:
-    from .recipe import Recipe
+    from ..models.pretrained import Pretrained
+    from ..optim import Optimizer
+    from .recipe import Recipe, TrainSettings
     from .tasks import Task
 
 
 @dataclass
 class Result:
-    """How a run ended: ``step`` is that of the model that it leaves, losses are on the whole validation split.
+    """How a run ended.
 
-    ``baselines`` {name: loss} of those that have learned little; ``seconds`` of training.
+    folder, checkpoint  where the model and the last checkpoint are
+    step                of the model in ``folder``; with patience this is the best one
+    val_loss            of this model on the whole validation split, in the unit of the task
+    baselines           {name: validation loss} of models that have learned little
+    seconds             of training
     """
 
     folder: Path
@@ -65,6 +71,7 @@ class Run(Trainer):
         self.metrics: Metrics | None = None
 
     def next_batch(self) -> tuple:
+        """A batch of the task's training split."""
         return self.task.batch(self.model, self.settings.batch_size, self.batches)
 
     def measure(self, whole: bool = True) -> dict[str, Any]:
@@ -75,12 +82,15 @@ class Run(Trainer):
             raise FloatingPointError(f"step {self.step}: {error}") from None
 
     def cost(self, figures: dict[str, Any]) -> float:
+        """The task's cost."""
         return self.task.cost(figures)
 
     def keep(self) -> None:
+        """Write the model into the folder."""
         self.model.save_pretrained(self.folder)
 
     def record(self, **row: Any) -> None:
+        """Append the row to metrics.jsonl."""
         self.metrics.add(**row)
 
     def save(self) -> None:
@@ -105,7 +115,7 @@ class Run(Trainer):
                              f"or start again without --resume") from None
 
 
-def _optimizer(model, settings):
+def _optimizer(model: Pretrained, settings: TrainSettings) -> Optimizer:
     """The optimizer that the settings name. With a layer_decay of 0 all but the highest level stay as they are."""
     levels = model.levels() if settings.layer_decay < 1 else []
     for parameter in (p for level in levels[1:] for p in level if not settings.layer_decay):
@@ -118,29 +128,35 @@ def _optimizer(model, settings):
     return OPTIMIZERS[settings.optimizer].from_recipe(model.parameters(), settings, hidden, levels)
 
 
-def train(recipe, folder, resume=False):
-    """Carry out ``recipe`` in ``folder``; with ``resume``, go on from the last checkpoint there. Returns a ``Result``.
+def train(recipe: Recipe, folder: str | Path, resume: bool = False) -> Result:
+    """Train the model of ``recipe`` in ``folder``; with ``resume``, continue from the last checkpoint there.
 
-    A run that stands there already and is not resumed is moved aside, never overwritten. BlockingIOError when another process
-    trains in this folder.
+    >>> result = train(load_recipe("pydocs-char"), "runs/mine")
+
+    The folder gets model.safetensors, config.json, recipe.toml, the tokenizer or classes, metrics.jsonl, loss.png and
+    checkpoints/. A run that is there already and is not resumed is renamed to folder-1, folder-2, …
+
+    BlockingIOError when another process trains in this folder; ValueError if the data do not fit the model, the checkpoint does
+    not fit the recipe, or the training does not fit into the memory; FloatingPointError, which names the step and the first bad
+    value, for a loss or gradient that is not finite; ``Interrupted`` after Ctrl-C, once the run is saved.
     """
     folder = Path(folder)
     with FolderLock(folder) as held:
         return _count(recipe, held) if recipe.model_class.trained_by_counting else _descend(recipe, held, resume)
 
 
-def _descend(recipe, held, resume):
-    """A run in steps."""
+def _descend(recipe: Recipe, held: FolderLock, resume: bool) -> Result:
+    """Train by gradient descent."""
     folder, settings = held.folder, recipe.train
     saved = checkpoints(folder / "checkpoints") if resume else []
     run = Run(recipe, recipe.task(recipe.data, folder if saved else None), folder)
     if saved:
         run.load(saved[-1])
-        done = "; nothing is left to train, but a larger train.max_steps goes further" * run.finished
+        done = "; it is finished, but a larger train.max_steps continues it" * run.finished
         print(f"resuming {folder} at step {run.step} of {settings.max_steps}{done}")
     else:
         if resume:
-            print(f"{folder} holds no checkpoint to resume from: starting anew")
+            print(f"{folder} holds no checkpoint to resume from, so the training starts from the beginning")
         _set_aside(held)
     print(f"{run.task.describe()}; {type(run.model).__name__} of {run.model.num_parameters():,} parameters")
     if remark := run.task.remark(run.model):
@@ -162,8 +178,8 @@ def _descend(recipe, held, resume):
     return result
 
 
-def _count(recipe, held):
-    """A run of a model that is counted, not descended: one look at all of the data, so no steps and nothing to resume."""
+def _count(recipe: Recipe, held: FolderLock) -> Result:
+    """Train a model by counting: one pass over the data, so there are no steps and nothing to resume."""
     folder, task = held.folder, recipe.task(recipe.data)
     config = recipe.model_config(**task.sizes())
     task.check(config)
@@ -179,13 +195,13 @@ def _count(recipe, held):
     return Result(folder, folder / "model.safetensors", 0, figures["val_loss"], task.baselines(), seconds)
 
 
-def _set_aside(held):
-    """Give a run that stands in the folder of the lock ``held`` another name: folder-1, folder-2, …"""
+def _set_aside(held: FolderLock) -> None:
+    """Rename the run in the folder of the lock ``held``, if there is one, to folder-1, folder-2, …"""
     folder = held.folder
     if not (folder / "model.safetensors").exists() and not checkpoints(folder / "checkpoints"):
         return
     if Path.cwd().is_relative_to(folder.resolve()):
-        raise ValueError(f"{folder} holds a run and cannot be moved aside, being the working folder; give another --out")
+        raise ValueError(f"{folder} holds a run and cannot be renamed, since it is the working directory; give another --out")
     n = 1
     while (aside := folder.with_name(f"{folder.name}-{n}")).exists():
         n += 1
@@ -193,8 +209,8 @@ def _set_aside(held):
     print(f"the earlier run in {folder} is now in {aside}")
 
 
-def _prepare(folder, run):
-    """Make the folder, tidy up after a run that was killed, and write what a run has from the start."""
+def _prepare(folder: Path, run: Run) -> None:
+    """Make the folder, remove what a killed run left unfinished, and write the files that a run has from the start."""
     for place in (folder, folder / "checkpoints"):
         place.mkdir(parents=True, exist_ok=True)
         remove_unfinished(place)

@@ -29,9 +29,8 @@ class SavedRun:
     model       in evaluation mode
     tokenizer   None for a model that reads no text
     recipe      how it was trained; None for a published model, which has no recipe.toml
-    task        the data of the recipe, split: ``run.task.train``, ``run.task.validation``, … FileNotFoundError without a recipe
-    metrics     one record for each step: [{"step": 1, "train_loss": …, "val_loss": None or …, …}]; empty where no steps were
-                recorded
+    task        the data of the recipe, split: ``run.task.train``, ``run.task.validation``, …
+    metrics     [{"step": 1, "train_loss": …, "val_loss": None or …, …}]
     """
 
     folder: Path
@@ -40,11 +39,13 @@ class SavedRun:
 
     @cached_property
     def recipe(self) -> Recipe | None:
+        """How the model was trained; None without a recipe.toml."""
         path = self.folder / "recipe.toml"
         return load_recipe(path) if path.exists() else None
 
     @cached_property
     def task(self) -> Task:
+        """The data of the recipe, split as in training. RecipeError without a recipe."""
         return load_task(self.folder, self.model)
 
     @property
@@ -76,6 +77,7 @@ class SavedRun:
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
+        """A record for each step of the training; [] where no steps were recorded."""
         return read_metrics(self.folder / "metrics.jsonl")
 
 

@@ -1,4 +1,4 @@
-"""How good is a classifier? Counts of right and wrong, and how sure one may be of them.
+"""Scores of classifiers and their uncertainty.
 
     labels, predicted       integers (N,), each in 0 … K−1          probabilities   (N, K), rows that sum to one
 """
@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import plain_array
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
-def confusion_matrix(labels, predicted, n_classes):
+
+def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray[np.int64]:
     """(K, K) counts: row = true class, column = predicted class."""
     labels, predicted = checked_labels("confusion_matrix", labels, n_classes), checked_labels(
         "confusion_matrix", predicted, n_classes, "predicted")
@@ -21,12 +26,12 @@ def confusion_matrix(labels, predicted, n_classes):
     return np.bincount(labels * n_classes + predicted, minlength=n_classes ** 2).reshape(n_classes, n_classes)
 
 
-def precision_recall_f1(confusion):
+def precision_recall_f1(confusion: ArrayLike) -> dict[str, dict[str, Any]]:
     """{"precision", "recall", "f1"} of a confusion matrix, each {"per_class": [K], "macro": their mean, "micro": of all}.
 
         precision = tp / (tp + fp)      recall = tp / (tp + fn)      F1 = 2 tp / (2 tp + fp + fn)
 
-    0 where nothing is to be divided by (a class that is never predicted, or never occurs), as scikit-learn has it.
+    0 where the denominator is 0 (a class that is never predicted, or never occurs), as in scikit-learn.
     """
     confusion = plain_array("precision_recall_f1", confusion)
     right, predicted, true = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
@@ -38,8 +43,8 @@ def precision_recall_f1(confusion):
     return scores
 
 
-def accuracy(labels, predicted):
-    """The share of labels that were predicted."""
+def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
+    """The share of labels that are predicted correctly. ValueError unless both have the same shape and are not empty."""
     labels, predicted = plain_array("accuracy", labels), plain_array("accuracy", predicted)
     if labels.shape != predicted.shape or not labels.size:
         raise ValueError(f"accuracy: labels have shape {labels.shape} and predicted {predicted.shape}, expected one shape, "
@@ -47,17 +52,17 @@ def accuracy(labels, predicted):
     return float((labels == predicted).mean())
 
 
-def standard_error(share, n):
-    """√(p (1 − p)/n): how far a share that was counted on n examples lies from the true one, typically."""
+def standard_error(share: float, n: int) -> float:
+    """√(p (1 − p)/n): the standard error of a share p that was counted on n examples."""
     return math.sqrt(share * (1 - share) / n)
 
 
-def roc_auc(positive, scores):
-    """P(a positive example's score is above a negative's), ties count half: the area under the ROC curve.
+def roc_auc(positive: ArrayLike, scores: ArrayLike) -> float:
+    """The area under the ROC curve: P(the score of a positive example is above that of a negative one), where ties count half.
 
         AUC = (Σ ranks of the positives − n₊(n₊ + 1)/2) / (n₊ n₋)
 
-    positive (N,) booleans    scores (N,), the higher the more positive. ValueError unless both kinds occur.
+    positive (N,) booleans    scores (N,), the higher the more positive. ValueError unless both occur.
     """
     positive, scores = np.asarray(positive, bool), _finite("roc_auc", scores)
     n, total = int(positive.sum()), len(positive)
@@ -68,8 +73,8 @@ def roc_auc(positive, scores):
     return float((ranks[place][positive].sum() - n * (n + 1) / 2) / (n * (total - n)))
 
 
-def roc_auc_one_vs_rest(labels, probabilities):
-    """The mean over the classes of the AUC of each against all others; with two classes, simply that of class 1."""
+def roc_auc_one_vs_rest(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """The mean over the classes of the AUC of each class against all others; for two classes the AUC of class 1."""
     probabilities = checked_probabilities("roc_auc_one_vs_rest", probabilities)
     K = probabilities.shape[1]
     labels = checked_labels("roc_auc_one_vs_rest", labels, K)
@@ -78,10 +83,10 @@ def roc_auc_one_vs_rest(labels, probabilities):
     return float(np.mean([roc_auc(labels == k, probabilities[:, k]) for k in range(K)]))
 
 
-def calibration(labels, probabilities, bins=10):
-    """Do things said with probability p come true p of the time? ({"confidence", "accuracy", "count"} of each bin, ECE).
+def calibration(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> tuple[list[dict[str, Any]], float]:
+    """The calibration of probabilities: ([{"confidence", "accuracy", "count"} of each bin], expected calibration error).
 
-    Examples are sorted into ``bins`` equal parts of [0, 1] by the probability of the class that was chosen.
+    Examples fall into ``bins`` equal parts of [0, 1] by the probability of the predicted class.
 
         ECE = Σ over bins of (count/N) |accuracy − mean confidence|
 
@@ -100,12 +105,15 @@ def calibration(labels, probabilities, bins=10):
     return curve, float(error)
 
 
-# ------------------------------------------------------------------------------------------------ how sure
+# ------------------------------------------------------------------------------------------------ uncertainty
 
-def bootstrap(statistic, n, *, level=0.95, draws=1000, rng=0):
-    """(low, high): the middle ``level`` of ``statistic(chosen)`` when n examples are drawn anew from themselves, many times.
+def bootstrap(statistic: Callable[[NDArray[np.int64]], float], n: int, *, level: float = 0.95, draws: int = 1000,
+              rng: np.random.Generator | int = 0) -> tuple[float, float]:
+    """(low, high): the central interval with the share ``level`` of ``statistic(chosen)`` over many resamples of n examples.
 
-    statistic       function of the indices (n,) that were drawn     Source: Efron (1979), percentile intervals.
+    statistic       function of the indices (n,) of a resample, which are drawn with replacement
+
+    Source: Efron (1979), percentile intervals.
     """
     if n < 1:
         raise ValueError(f"bootstrap: got {n} examples, expected at least one")
@@ -115,15 +123,15 @@ def bootstrap(statistic, n, *, level=0.95, draws=1000, rng=0):
     return float(low), float(high)
 
 
-def spread(values):
-    """{"mean", "sd", "se", "n"} of several runs: the sample's standard deviation, and that of the mean, sd/√n."""
+def spread(values: ArrayLike) -> dict[str, float]:
+    """{"mean", "sd", "se", "n"} of several runs: mean, sample standard deviation, standard error sd/√n, and their number."""
     values = _finite("spread", values)
     sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(values.mean()), "sd": sd, "se": sd / math.sqrt(len(values)), "n": len(values)}
 
 
-def mcnemar(right_a, right_b):
-    """Do two classifiers differ, judged on the same examples? Only those count that one has right and the other wrong.
+def mcnemar(right_a: ArrayLike, right_b: ArrayLike) -> dict[str, float]:
+    """McNemar's test: do two classifiers differ on the same examples? Only examples that exactly one of them has right count.
 
     b = only a is right, c = only b is right. If neither is better, b is Binomial(b + c, ½): ``p_exact`` is its two-sided
     probability of as uneven a split. ``chi2`` = (|b − c| − 1)²/(b + c) with ``p_chi2`` is the approximation for many.
@@ -144,8 +152,8 @@ def mcnemar(right_a, right_b):
             "chi2": chi2, "p_chi2": math.erfc(math.sqrt(chi2 / 2))}             # of one degree of freedom
 
 
-def k_fold(n, k, rng=0):
-    """k pairs (rest, held out) of indices of n examples: each is held out once, in parts whose sizes differ by at most one."""
+def k_fold(n: int, k: int, rng: np.random.Generator | int = 0) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """k pairs (rest, held out) of indices of n examples. Each example is held out once; the sizes of the parts differ by at most 1."""
     if not 2 <= k <= n:
         raise ValueError(f"k_fold: k is {k} for {n} examples, expected 2 ≤ k ≤ {n}")
     parts = np.array_split(np.random.default_rng(rng).permutation(n), k)
@@ -154,7 +162,7 @@ def k_fold(n, k, rng=0):
 
 # ------------------------------------------------------------------------------------------------ checks
 
-def checked_labels(operation, labels, n_classes, name="labels"):
+def checked_labels(operation: str, labels: ArrayLike, n_classes: int, name: str = "labels") -> NDArray[np.int64]:
     """``labels`` as int64 (N,), N ≥ 1, each in 0 … n_classes − 1."""
     labels = plain_array(operation, labels)
     if labels.ndim != 1 or not labels.size:
@@ -167,7 +175,7 @@ def checked_labels(operation, labels, n_classes, name="labels"):
     return labels.astype(np.int64)
 
 
-def checked_probabilities(operation, probabilities):
+def checked_probabilities(operation: str, probabilities: ArrayLike) -> NDArray[np.float64]:
     """``probabilities`` as float64 (N, K), each at least 0 and each row with the sum 1."""
     probabilities = _finite(operation, probabilities, 2)
     if probabilities.min() < 0 or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-4:
@@ -175,7 +183,7 @@ def checked_probabilities(operation, probabilities):
     return probabilities
 
 
-def _finite(operation, values, ndim=1):
+def _finite(operation: str, values: ArrayLike, ndim: int = 1) -> NDArray[np.float64]:
     values = np.asarray(values, np.float64)
     if values.ndim != ndim or not values.size:
         raise ValueError(f"{operation}: got shape {values.shape}, expected {'(N,)' if ndim == 1 else '(N, K)'}, not empty")

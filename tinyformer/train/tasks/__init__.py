@@ -16,7 +16,7 @@ __all__ = ["TASKS", "Task", "register"]
 
 if TYPE_CHECKING:                       # what the loop below does, for type checkers and editors
     from .classification import *
-    from .labelled import *
+    from .labeled import *
     from .language import *
     from .masked import *
     from .pictures import *

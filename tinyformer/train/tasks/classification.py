@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,18 +20,25 @@ from ...text.ngrams import UNITS, NGramTokenizer
 from ..bag_of_words_baseline import bag_of_words
 from ..classes import load_classes, save_classes
 from ..settings import setting
-from .labelled import Folds, Labelled
+from .labeled import Folds, Labeled
 from .registry import register
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...data import Dataset
+    from ...models.pretrained import Pretrained
+    from ...text.base import Tokenizer
 
 __all__ = ["Classification"]
 
-LABELLED = ("movie-snippets", "chinese-reviews", "sms-spam", "names")
-EXPECTED = f"{', '.join(LABELLED)}, a .csv or .tsv file, or IMDb's folder"
+LABELED = ("movie-snippets", "chinese-reviews", "sms-spam", "names")
+EXPECTED = f"{', '.join(LABELED)}, a .csv or .tsv file, or IMDb's folder"
 
 
 @dataclass
 class TextSettings(Folds):
-    """The section [data] of a classifier of texts: labelled texts and their tokens."""
+    """The section [data] of a classifier of texts: labeled texts and their tokens."""
 
     set: str = setting("movie-snippets", "A data set that `tinyformer data list` shows, a .csv or .tsv file, or the folder of IMDb.")
     text: str = setting("text", "The column of the texts in such a file.")
@@ -44,15 +52,15 @@ class TextSettings(Folds):
 
 
 @register
-class Classification(Labelled):
-    """Texts with labels, split, and the tokenizer of the training part: a new one, unless one stands in ``folder``."""
+class Classification(Labeled):
+    """Labeled texts, split, and their tokenizer: that in ``folder``, that of a checkpoint, or one trained on the training split."""
 
     name, unit = "classification", "nats per text"
     noun, example, command = "classifier", "bow-movie", "predict"
     Data, Sizes = TextSettings, ("vocab_size", "n_classes")
     examples, baseline, Baseline = "texts", "bag of words", BagOfWords
 
-    def __init__(self, data, folder=None):
+    def __init__(self, data: Any, folder: Path | None = None):
         super().__init__(data, load_texts(data, load_classes(folder) if folder else None))
         if folder:
             self.tokenizer = load_tokenizer(folder / "tokenizer.json")
@@ -62,11 +70,12 @@ class Classification(Labelled):
             self.tokenizer = NGramTokenizer.train(self.train.x, data.unit, data.ngrams, data.min_count, data.vocab_size or None)
         self._encoded, self._cut = {}, {}
 
-    def sizes(self):
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the vocabulary and of the set of classes."""
         return {"vocab_size": self.tokenizer.vocab_size, "n_classes": len(self.classes)}
 
-    def encoded(self, model, part):
-        """The texts of a part in the form that ``model`` reads, encoded once: ``SparseRows``, or the ids of each."""
+    def encoded(self, model: Pretrained, part: str) -> Any:
+        """The texts of a split in the form that ``model`` reads, encoded once: ``SparseRows``, or a list of arrays of ids."""
         if (part, model.input_type) not in self._encoded:
             texts, cut = getattr(self, part).x, 0
             if model.input_type == "counts":
@@ -77,23 +86,25 @@ class Classification(Labelled):
             self._encoded[part, model.input_type], self._cut[part, model.input_type] = found, cut
         return self._encoded[part, model.input_type]
 
-    def cut(self, model, part):
-        """How many texts of a part ``model`` does not read to their end."""
+    def cut(self, model: Pretrained, part: str) -> int:
+        """The number of texts of a split that are longer than ``model`` reads."""
         self.encoded(model, part)
         return self._cut[part, model.input_type]
 
-    def check(self, config):
-        """An error unless the model and the checkpoint are both of BERT's kind or neither is."""
+    def check(self, config: Any) -> None:
+        """ValueError unless both the model and the checkpoint are a BERT, or neither is."""
         if isinstance(config, BertClassifierConfig) != bool(self.data.checkpoint):
             raise ValueError("data.checkpoint: it is for model.architecture 'bert-classifier', which needs one")
 
-    def prepare(self, model):
+    def prepare(self, model: Pretrained) -> None:
+        """Load the weights of the checkpoint, if there is one, and let the model count on the training split, if it does. ValueError
+        if the checkpoint has another architecture than the model."""
         if self.data.checkpoint and not self.data.scratch:
             folder = _checkpoint(self.data.checkpoint)
-            with warnings.catch_warnings():                 # the head is new: that the old ones are left out is the purpose
+            with warnings.catch_warnings():                 # the head is new, so the old ones are meant to be left out
                 warnings.filterwarnings("ignore", message=".*: left out ")
                 bert = Bert.from_pretrained(folder)
-            for field in fields(bert.config):               # other heads would take the same weights, and be wrong
+            for field in fields(bert.config):               # with other heads the same weights would load, and be wrong
                 theirs, ours = getattr(bert.config, field.name), getattr(model.config, field.name)
                 if theirs != ours and field.name != "dropout":
                     raise ValueError(f"data.checkpoint: {folder} has {field.name} {theirs}, but the model has {ours}; "
@@ -104,13 +115,14 @@ class Classification(Labelled):
         if hasattr(model, "prepare"):
             model.prepare(self.encoded(model, "train"), self.train.y)
 
-    def remark(self, model):
+    def remark(self, model: Pretrained) -> str:
+        """How many training texts are longer than the model reads."""
         cut = self.cut(model, "train")
         return (f"{cut:,} of the texts to train on are longer than model.block_size = {model.config.block_size} tokens: "
                 f"the rest of each is not read") if cut else ""
 
-    def batch(self, model, size, rng):
-        """Texts that are about as long as each other; of counts, which have no length, any."""
+    def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Random texts, of similar length if the model reads ids, and their labels (B,)."""
         texts, labels = self.encoded(model, "train"), self.train.y
         if model.input_type == "counts":
             chosen = rng.choice(len(labels), size, replace=False) if size < len(labels) else np.arange(len(labels))
@@ -118,7 +130,7 @@ class Classification(Labelled):
         chosen = draw_alike(size, rng, texts)
         return padded([texts[i] for i in chosen]), labels[chosen]
 
-    def probabilities(self, model, part):
+    def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) for the texts of "train", "validation" or "test", in evaluation mode."""
         texts = self.encoded(model, part)
         with evaluating(model):
@@ -129,28 +141,33 @@ class Classification(Labelled):
                 found[chosen] = model.probabilities(padded([texts[j] for j in chosen]))
             return found
 
-    def evaluate(self, model):
-        self._encoded.clear()                                                   # reading the texts is part of the work
+    def evaluate(self, model: Pretrained) -> dict[str, Any]:
+        """The figures of ``Labeled.evaluate``, and "cut": the number of test texts that are longer than the model reads."""
+        self._encoded.clear()                                                   # so that encoding counts in the speed
         return {**super().evaluate(model), "cut": self.cut(model, "test")}
 
     @cached_property
-    def baseline_answers(self):
+    def baseline_answers(self) -> NDArray[np.int64]:
+        """The classes (N,) that the bag of words gives the test texts."""
         return bag_of_words(self.train, self.test.x, self.data.unit, len(self.classes))
 
-    def describe(self):
+    def describe(self) -> str:
+        """The data in words."""
         return f"{super().describe()}, vocabulary {self.tokenizer.vocab_size:,}"
 
-    def save(self, folder):
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer and the names of the classes."""
         self.tokenizer.save(folder / "tokenizer.json")
         save_classes(folder, self.classes)
 
-    def sha256(self):
+    def sha256(self) -> str:
+        """A hash of the texts, the labels and the tokens."""
         parts = [text for part in (self.train, self.validation) for text in part.x] + self.tokenizer.tokens
         return hashlib.sha256("\0".join(parts).encode() + self.train.y.tobytes() + self.validation.y.tobytes()).hexdigest()
 
 
-def read_ids(tokenizer, text, longest):
-    """(the ids of ``text``, int64 (T ≤ longest,); whether it was cut for that). BERT's stand between [CLS] and [SEP]."""
+def read_ids(tokenizer: Tokenizer, text: str, longest: int) -> tuple[NDArray[np.int64], bool]:
+    """(the ids of ``text``, (T ≤ longest,); whether it was cut). The ids for a BERT are between [CLS] and [SEP]."""
     special = {"special": True} if isinstance(tokenizer, WordPieceTokenizer) else {}
     ids = tokenizer.encode(text, **special)
     if len(ids) <= longest:
@@ -158,17 +175,17 @@ def read_ids(tokenizer, text, longest):
     return tokenizer.encode(text, **special, longest=longest) if special else ids[:longest], True
 
 
-def _checkpoint(name):
-    """The folder of the published model ``name``, fetched if need be, or the folder that it is."""
+def _checkpoint(name: str) -> Path:
+    """The folder ``name``, or that of the published model with this name, which is fetched if necessary."""
     return fetch(name) if name in SETS else Path(name)
 
 
-def load_texts(data, classes=None):
-    """The data set that ``data.set`` names, or that stands in the file or folder of that path.
+def load_texts(data: TextSettings, classes: tuple[str, ...] | None = None) -> Dataset:
+    """The data set with the name ``data.set``, or in the file or folder of that path.
 
-    classes     those that a model knows already: another label in a file is an error then
+    classes     those of a trained model; another label in a file is then a ValueError
     """
-    if data.set in LABELLED:
+    if data.set in LABELED:
         return load(data.set)
     if data.set in SETS:
         raise ValueError(f"data.set: {data.set} has no texts with classes; expected {EXPECTED}")

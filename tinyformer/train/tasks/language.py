@@ -1,4 +1,4 @@
-"""Language models: the next token, from all before it."""
+"""Language models: the next token, given all tokens before it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ...data import random_lines, random_windows, split, split_lines
 from ...text import load_corpus, load_tokenizer, train_tokenizer
@@ -15,6 +16,13 @@ from ..losses import (
 from ..settings import check_settings, setting
 from .base import Task
 from .registry import register
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from ...models.pretrained import Pretrained
 
 __all__ = ["Language"]
 
@@ -41,16 +49,16 @@ class CorpusSettings:
 
 @register
 class Language(Task):
-    """The tokens of a text, split, and the tokenizer that made them: a new one, unless one stands in ``folder``.
+    """The tokens of a text, split, and their tokenizer: that in ``folder``, or else a new one.
 
-    The parts are arrays (T,), or lists of such where each line is a text of its own. Then there is a part for testing too.
+    The splits are arrays (N,), or lists of such arrays where each line is a separate text. Then there is a test split, too.
     """
 
     name, unit = "language", "nats per token"
     noun, command = "language model", "generate"
     Data, Sizes = CorpusSettings, ("vocab_size",)
 
-    def __init__(self, data, folder=None):
+    def __init__(self, data: Any, folder: Path | None = None):
         self.text, self.lines = load_corpus(data.corpus), data.lines
         parts = split_lines(self.text) if data.lines else split(self.text, data.train_fraction)
         for part, lines in zip(("train", "validation", "test"), parts if data.lines else ()):
@@ -70,32 +78,35 @@ class Language(Task):
         else:                                               # cut in characters: the same held-out text for every tokenizer
             self.train, self.validation = map(self.tokenizer.encode, parts)
 
-    def sizes(self):
+    def sizes(self) -> dict[str, int]:
+        """The size of the vocabulary."""
         return {"vocab_size": self.tokenizer.vocab_size}
 
-    def check(self, config):
-        """An error unless each part of a running text holds a window and the token after it."""
+    def check(self, config: Any) -> None:
+        """ValueError unless each split of a continuous text holds at least one window and the token after it."""
         for part, tokens in () if self.lines else (("training", self.train), ("validation", self.validation)):
             if len(tokens) <= config.block_size:
                 raise ValueError(f"corpus {self.corpus}: its {part} part has {len(tokens)} tokens, expected more than "
                                  f"model.block_size = {config.block_size}")
 
-    def prepare(self, model):
-        """An error for a line that does not fit into the model's block: it is read whole."""
+    def prepare(self, model: Pretrained) -> None:
+        """ValueError for a line that does not fit into the model's block, since lines are not cut."""
         longest = max(len(line) - 1 for line in self.train + self.validation + self.test) if self.lines else 0
         if longest > model.config.block_size:
             raise ValueError(f"corpus {self.corpus}: its longest line has {longest} tokens, expected at most "
                              f"model.block_size = {model.config.block_size}")
 
-    def batch(self, model, size, rng):
+    def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Random windows of the training split, or random lines: ids x (B, T) and the ids that follow, y (B, T)."""
         if self.lines:
             return random_lines(self.train, size, rng)
         return random_windows(self.train, size, model.config.block_size, rng)
 
-    def measure(self, model, at_most=None):
+    def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
+        """The validation loss, in nats per token."""
         return {"val_loss": evaluate_loss(model, self.validation, at_most=at_most)}
 
-    def evaluate(self, model):
+    def evaluate(self, model: Pretrained) -> dict[str, Any]:
         """On the whole validation split. Characters compare what tokens do not: they are the same for every tokenizer that
         gives the text back."""
         self.check(model.config)
@@ -113,26 +124,30 @@ class Language(Task):
                 "against_kneser_ney": verdict(loss, baselines["kneser_ney_loss"]), **self.footprint(model),
                 "tokens": tokens, "tokens_per_s": round(tokens / seconds)}
 
-    def baselines(self):
+    def baselines(self) -> dict[str, float]:
+        """The losses of the uniform distribution, of bigrams, and of the best n-gram with Kneser–Ney smoothing."""
         V = self.tokenizer.vocab_size
         counted = kneser_ney_losses(self.train, self.validation, V)
         return {"uniform": uniform_loss(V), "bigram": bigram_loss(self.train, self.validation, V),
                 "Kneser-Ney": min(counted.values())}
 
-    def describe(self):
+    def describe(self) -> str:
+        """The data in words."""
         return (f"{self.corpus}: {len(self.train):,} {'lines' if self.lines else 'tokens'} to train on, "
                 f"{len(self.validation):,} to validate, "
                 f"vocabulary {self.tokenizer.vocab_size:,}")
 
-    def save(self, folder):
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer."""
         self.tokenizer.save(folder / "tokenizer.json")
 
-    def sha256(self):
+    def sha256(self) -> str:
+        """A hash of the ids of both splits."""
         return hashlib.sha256(in_one(self.train).tobytes() + b"|" + in_one(self.validation).tobytes()).hexdigest()
 
 
-def verdict(loss, counted):
-    """Whether a model is better than the best one that counts, in words."""
+def verdict(loss: float, counted: float) -> str:
+    """Whether a loss is lower than that of the best n-gram, in words."""
     gap = abs(loss - counted)
     if gap < 0.0005:
         return "as good as counting"

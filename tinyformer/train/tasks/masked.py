@@ -1,11 +1,13 @@
-"""BERT's pre-training: masked words, and whether one text follows another."""
+"""The pre-training of BERT: masked words, and whether one text follows another."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,16 +17,21 @@ from ...models.bert_heads import UNMASKED, Pairs
 from ...nn import evaluating
 from ...ops import cross_entropy
 from ...text import WordPieceTokenizer, load_corpus, load_tokenizer
-from ..counting_baselines import Neighbours, Shared
+from ..counting_baselines import Neighbors, Shared
 from ..loop import not_finite
 from ..settings import check_settings, setting
 from .base import Task
 from .registry import register
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...models.pretrained import Pretrained
+
 __all__ = ["Masked"]
 
-SHORTEST = 16                                               # tokens that two texts need
-COUNTED = 2000                                              # pairs that guesses by counting learn from, and are judged by
+SHORTEST = 16                                               # the fewest tokens for two texts
+COUNTED = 2000                                              # pairs that the baseline learns from and is evaluated on
 
 
 @dataclass
@@ -48,13 +55,13 @@ class DocumentSettings:
 
 @register
 class Masked(Task):
-    """Documents as lines of WordPiece tokens, split, and the tokenizer: a new one, unless one stands in ``folder``."""
+    """Documents as lines of WordPiece tokens, split, and their tokenizer: that in ``folder``, or else a new one."""
 
     name, unit = "masked", "nats per masked token, and per pair"
     noun, example, command = "BERT", "bert-tiny", "fill-mask"
     Data, Sizes = DocumentSettings, ("vocab_size",)
 
-    def __init__(self, data, folder=None):
+    def __init__(self, data: Any, folder: Path | None = None):
         self.data = data
         parts = split_documents(load_corpus(data.corpus), data.begins, data.train_fraction)
         if not all(parts):
@@ -71,15 +78,16 @@ class Masked(Task):
         self.special = [t.pad, t.unk, t.cls, t.sep, t.mask]
         self.continues = np.array([token.startswith("##") for token in t.tokens]) if data.whole_words else None
 
-    def sizes(self):
+    def sizes(self) -> dict[str, int]:
+        """The size of the vocabulary."""
         return {"vocab_size": self.tokenizer.vocab_size}
 
-    def check(self, config):
-        """An error unless two texts and their marks fit into a block."""
+    def check(self, config: Any) -> None:
+        """ValueError unless two texts and their special tokens fit into a block."""
         if config.block_size < SHORTEST:
             raise ValueError(f"model.block_size: got {config.block_size}, expected at least {SHORTEST}, for two texts")
 
-    def examples(self, lines, size, T, rng):
+    def examples(self, lines: Lines, size: int, T: int, rng: np.random.Generator) -> tuple[Pairs, tuple[Any, Any]]:
         """(Pairs, (labels, classes)) of ``size`` random pairs of texts, T tokens each."""
         t = self.tokenizer
         pairs = [lines.pair(T - 3, rng) for _ in range(size)]
@@ -87,23 +95,23 @@ class Masked(Task):
         masked, labels = mask_tokens(ids, self.data.masked, t.mask, self.special, t.vocab_size, rng, self.continues, UNMASKED)
         return Pairs(masked, ids != t.pad, types), (labels, np.array([not follows for *_, follows in pairs], np.int64))
 
-    def batch(self, model, size, rng):
-        """Pairs as long as a block; or shorter ones, from which a network that attends to all places alike, as a new one does,
-        learns much sooner to look at a masked word's neighbours."""
+    def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Pairs as long as a block, or shorter ones. A new network attends to all positions equally; from short pairs it learns
+        much sooner to attend to the neighbors of a masked word."""
         T = model.config.block_size
         if rng.random() < self.data.short:
             short = max(T // 8, SHORTEST)
             size, T = size * T // short, short
         return self.examples(self.train, size, T, rng)
 
-    def held_out(self, T, at_most=None):
-        """Batches of the validation part, the same ones every time: as many pairs as cover it, or ``at_most``."""
+    def held_out(self, T: int, at_most: int | None = None) -> Iterator[tuple[Pairs, tuple[Any, Any]]]:
+        """Batches of the validation split, the same ones each time: enough pairs to cover it, or ``at_most``."""
         rng, pairs = np.random.default_rng(0), -(-len(self.validation.tokens) // T)
         pairs = min(pairs, at_most or pairs)
         return (self.examples(self.validation, min(32, pairs - i), T, rng) for i in range(0, pairs, 32))
 
-    def measure(self, model, at_most=None):
-        """The sum of both losses, and how often the word and the class are guessed."""
+    def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
+        """Both losses and their sum, and the accuracies for masked words and for pairs."""
         sums = np.zeros(6)                                  # loss, right and number, of words and of pairs
         with evaluating(model):
             for pairs, (labels, classes) in self.held_out(model.config.block_size, at_most):
@@ -118,46 +126,49 @@ class Masked(Task):
         return {"val_loss": masked / n + following / pairs, "masked_loss": masked / n, "masked_accuracy": right / n,
                 "following_loss": following / pairs, "following_accuracy": right_pairs / pairs}
 
-    def evaluate(self, model):
-        """On the whole validation part, beside guesses by counting: the commonest token, what its two neighbours suggest, and
-        for pairs what both have in common."""
+    def evaluate(self, model: Pretrained) -> dict[str, Any]:
+        """The figures on the whole validation split, and baselines by counting: the most frequent token, the token that both
+        neighbors suggest, and for pairs the tokens that both texts share."""
         figures = self.measure(model)
-        T, commonest, neighbours, n, count = model.config.block_size, 0.0, 0.0, 0, 0
+        T, most_frequent, neighbors, n, count = model.config.block_size, 0.0, 0.0, 0, 0
         for pairs, (labels, classes) in self.held_out(T):
             asked = (labels != UNMASKED).sum()
-            neighbours += self.neighbours.accuracy(pairs.ids, labels) * asked
-            commonest += (labels == self.neighbours.commonest).sum()
+            neighbors += self.neighbors.accuracy(pairs.ids, labels) * asked
+            most_frequent += (labels == self.neighbors.most_frequent).sum()
             n, count = n + asked, count + len(classes)
         rng = np.random.default_rng(0)
         seen, held = ([lines.pair(T - 3, rng) for _ in range(COUNTED)] for lines in (self.train, self.validation))
         shared = Shared(self.train.tokens, self.tokenizer.vocab_size, seen).accuracy(held)
-        return {**figures, "perplexity": math.exp(figures["masked_loss"]), "neighbours_accuracy": float(neighbours / n),
-                "commonest_accuracy": float(commonest / n), "shared_tokens_accuracy": shared,
+        return {**figures, "perplexity": math.exp(figures["masked_loss"]), "neighbors_accuracy": float(neighbors / n),
+                "most_frequent_accuracy": float(most_frequent / n), "shared_tokens_accuracy": shared,
                 **self.footprint(model), "masked_tokens": int(n), "pairs": count}
 
     @cached_property
-    def neighbours(self):
-        """The counts of the training part."""
-        return Neighbours(self.train.tokens, self.tokenizer.vocab_size, self.special)
+    def neighbors(self) -> Neighbors:
+        """The baseline that predicts a word from its neighbors, counted on the training split."""
+        return Neighbors(self.train.tokens, self.tokenizer.vocab_size, self.special)
 
-    def baselines(self):
-        """One that knows the vocabulary alone, and one that knows how often each token occurs; both toss a coin for pairs."""
+    def baselines(self) -> dict[str, float]:
+        """The losses of the uniform distribution and of the token frequencies; for pairs both predict ½."""
         V = self.tokenizer.vocab_size
         p = (np.bincount(self.train.tokens, minlength=V) + 1) / (len(self.train.tokens) + V)
         return {"uniform": math.log(V) + math.log(2), "unigram": float(-np.log(p[self.validation.tokens]).mean()) + math.log(2)}
 
-    def describe(self):
+    def describe(self) -> str:
+        """The data in words."""
         return (f"{self.data.corpus}: {len(self.train.tokens):,} tokens in {self.documents[0]} documents to train on, "
                 f"{len(self.validation.tokens):,} in {self.documents[1]} to validate, vocabulary {self.tokenizer.vocab_size:,}")
 
-    def save(self, folder):
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer."""
         self.tokenizer.save(folder / "tokenizer.json")
 
-    def sha256(self):
+    def sha256(self) -> str:
+        """A hash of the ids of both splits."""
         return hashlib.sha256(self.train.tokens.tobytes() + b"|" + self.validation.tokens.tobytes()).hexdigest()
 
 
-def split_documents(text, begins, train_fraction):
+def split_documents(text: str, begins: str, train_fraction: float) -> tuple[list[str], list[str]]:
     """(training, validation) documents of ``text``: each begins with the line ``begins``, or else ends with a blank line."""
     cuts, place = [0], 0
     for line in text.splitlines(keepends=True):

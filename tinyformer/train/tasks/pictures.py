@@ -1,10 +1,11 @@
-"""Classifiers of pictures, rows of numbers: the digits."""
+"""Classifiers of pictures, which are rows of numbers: handwritten digits."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +16,13 @@ from ...models import LogisticConfig, LogisticRegression
 from ...nn import evaluating
 from ...ops import softmax
 from ..settings import setting
-from .labelled import Folds, Labelled
+from .labeled import Folds, Labeled
 from .registry import register
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...models.pretrained import Pretrained
 
 __all__ = ["Pictures"]
 
@@ -33,8 +39,8 @@ class PictureSettings(Folds):
 
 
 @register
-class Pictures(Labelled):
-    """Pictures with labels, split."""
+class Pictures(Labeled):
+    """Labeled pictures, split."""
 
     name, unit = "pictures", "nats per picture"
     noun, example = "classifier of pictures", "mlp-mnist"
@@ -42,26 +48,31 @@ class Pictures(Labelled):
     examples, baseline, Baseline = "pictures", "logistic regression", LogisticRegression
     input_unit = "pixels"
 
-    def __init__(self, data, folder=None):
+    def __init__(self, data: Any, folder: Path | None = None):
         super().__init__(data, load(data.set))
 
-    def sizes(self):
+    def sizes(self) -> dict[str, int]:
+        """The number of pixels and of classes."""
         return {"n_features": self.train.x.shape[1], "n_classes": len(self.classes)}
 
-    def batch(self, model, size, rng):
+    def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Random pictures (B, pixels) and their labels (B,)."""
         chosen = rng.integers(0, len(self.train.y), size)
         x = self.train.x[chosen]
         return shifted(x, self.data.shift, rng) if self.data.shift else x, self.train.y[chosen]
 
-    def probabilities(self, model, part):
+    def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
+        """(N, K) for the pictures of "train", "validation" or "test", in evaluation mode."""
         with evaluating(model), no_grad():
             return softmax(model(getattr(self, part).x)).data.astype(np.float64)
 
     @cached_property
-    def baseline_answers(self):
+    def baseline_answers(self) -> NDArray[np.int64]:
+        """The classes (N,) that logistic regression gives the test pictures."""
         model = LogisticRegression(LogisticConfig(**self.sizes(), l2=0.003), dtype=np.float32)
         model.fit(*self.train, steps=200, tolerance=1e-3)
         return model.predict(self.test.x)
 
-    def sha256(self):
+    def sha256(self) -> str:
+        """A hash of the pictures and labels."""
         return hashlib.sha256(b"".join(part.tobytes() for part in (*self.train, *self.validation))).hexdigest()

@@ -1,4 +1,4 @@
-"""Sequence to sequence: from a text to its answer."""
+"""Sequence to sequence: from a source text to a target text."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import math
 import re
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,10 +27,15 @@ from ..settings import check_settings, setting
 from .base import Task
 from .registry import register
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...models.pretrained import Pretrained
+
 __all__ = ["Translation"]
 
 RULES = {"copy": synthetic.copy, "reverse": synthetic.reverse, "sort": synthetic.sort, "add": synthetic.add}
-PAIRED = "opencc-phrases", "cmudict"            # data sets whose answers are texts
+PAIRED = "opencc-phrases", "cmudict"            # data sets whose targets are texts
 
 
 @dataclass
@@ -55,13 +62,13 @@ class PairSettings:
 
 @register
 class Translation(Task):
-    """Texts and their answers, split, and the vocabulary of the training part: a new one, unless one stands in ``folder``."""
+    """Pairs of texts, split, and their tokenizer: that in ``folder``, or else one of the symbols in the training split."""
 
     name, unit, headline = "translation", "nats per symbol", "exact_match"
     noun, example, command = "sequence-to-sequence model", "seq2seq-reverse", "translate"
     Data, Sizes = PairSettings, ("vocab_size",)
 
-    def __init__(self, data, folder=None):
+    def __init__(self, data: Any, folder: Path | None = None):
         self.data, dataset = data, load_pairs(data)
         self.train, self.validation, self.test = dataset.train, dataset.validation, dataset.test
         for part in ("train", "validation", "test"):
@@ -71,33 +78,35 @@ class Translation(Task):
             *self.train, data.source, data.target)
         self._encoded = {}
 
-    def sizes(self):
+    def sizes(self) -> dict[str, int]:
+        """The size of the vocabulary, which both sides share."""
         return {"vocab_size": self.tokenizer.vocab_size}
 
-    def check(self, config):
-        """An error unless the longest text fits into the model."""
+    def check(self, config: Any) -> None:
+        """ValueError unless the longest text fits into the model."""
         for part in ("train", "validation", "test"):
             longest = max(max(len(x), len(y) - 1) for x, y in zip(*self.encoded(part)))
             if longest > config.block_size:
                 raise ValueError(f"{self.data.set}: a text of its {part} part has {longest} symbols, expected at most "
                                  f"model.block_size = {config.block_size}")
 
-    def encoded(self, part):
-        """Sources and targets of a part as lists of ids, encoded once."""
+    def encoded(self, part: str) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """Sources and targets of a split as arrays of ids, encoded once."""
         if part not in self._encoded:
             x, y = getattr(self, part)
             self._encoded[part] = list(map(self.tokenizer.encode, x)), list(map(self.tokenizer.encode_target, y))
         return self._encoded[part]
 
-    def batch(self, model, size, rng):
-        """Texts that are about as long as each other."""
+    def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Random pairs of similar length: sources (B, T) and targets (B, S), padded."""
         x, y = self.encoded("train")
         rows = [(x[i], y[i]) for i in draw_alike(size, rng, x, y)]
         for i in np.flatnonzero(rng.random(size) < self.data.unknown):
             rows[i] = one_unknown(*rows[i], rng)
         return padded([x for x, _ in rows], PAD), padded([y for _, y in rows], PAD)
 
-    def measure(self, model, at_most=None):
+    def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
+        """The validation loss, in nats per symbol, and the share of exact answers."""
         x, y = self.encoded("validation")
         places = np.linspace(0, len(x) - 1, min(at_most or len(x), len(x))).astype(int)
         sources, listed = [self.validation.x[i] for i in places], self.listed("validation")
@@ -119,23 +128,23 @@ class Translation(Task):
                 total, count = total + loss * n, count + n
         return total / count
 
-    def answers(self, model, texts, beams=1):
-        """What ``model`` writes for each of the texts."""
+    def answers(self, model: Pretrained, texts: list[str], beams: int = 1) -> list[str]:
+        """The targets that ``model`` generates for ``texts``."""
         x, found = list(map(self.tokenizer.encode, texts)), [None] * len(texts)
         for chosen in alike(x, 128):
             for i, ids in zip(chosen, model.translate(padded([x[i] for i in chosen], PAD), beams)):
                 found[i] = self.tokenizer.decode(ids, texts[i])
         return found
 
-    def listed(self, part):
-        """{source: [its answers]} of a part: any of several is right."""
+    def listed(self, part: str) -> dict[str, list[str]]:
+        """{source: [its targets]} of a split; any of several targets counts as right."""
         answers = {}
         for x, y in zip(*getattr(self, part)):
             answers.setdefault(x, []).append(y)
         return answers
 
-    def evaluate(self, model):
-        """On the test split, each source asked once."""
+    def evaluate(self, model: Pretrained) -> dict[str, Any]:
+        """All figures on the test split, where each distinct source occurs once."""
         began, answers = time.perf_counter(), self.listed("test")
         found = self.answers(model, list(answers), self.data.beams)
         seconds = time.perf_counter() - began
@@ -149,7 +158,7 @@ class Translation(Task):
 
     @cached_property
     def _partners(self):
-        """Each source symbol's commonest partner in the training texts that are as long as their answers."""
+        """{source symbol: its most frequent target symbol} in the training pairs of equal length."""
         counts = defaultdict(Counter)
         for x, y in zip(*self.train):
             x, y = UNITS[self.data.source][0](x), UNITS[self.data.target][0](y)
@@ -158,32 +167,36 @@ class Translation(Task):
                     counts[one][other] += 1
         return {one: others.most_common(1)[0][0] for one, others in counts.items()}
 
-    def baseline(self, text):
-        """The answer without looking around: each symbol replaced by its commonest partner, an unknown one left as it is."""
+    def baseline(self, text: str) -> str:
+        """The target without context: each symbol is replaced by its most frequent partner; an unknown one stays."""
         return UNITS[self.data.target][1].join(self._partners.get(one, one) for one in UNITS[self.data.source][0](text))
 
-    def baselines(self):
+    def baselines(self) -> dict[str, float]:
+        """The losses of the uniform distribution and of the frequencies of the symbols."""
         seen, targets = (np.concatenate([y[1:] for y in self.encoded(part)[1]]) for part in ("train", "validation"))
         counts = np.bincount(seen, minlength=self.tokenizer.vocab_size) + 1
         return {"uniform": math.log(len(counts)), "unigram": float(-np.log(counts[targets] / counts.sum()).mean())}
 
-    def describe(self):
+    def describe(self) -> str:
+        """The data in words."""
         return (f"{self.data.set}: {len(self.train.x):,} texts to train on, {len(self.validation.x):,} to validate, "
                 f"{len(self.test.x):,} to test, vocabulary {self.tokenizer.vocab_size:,}")
 
-    def save(self, folder):
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer."""
         self.tokenizer.save(folder / "tokenizer.json")
 
-    def sha256(self):
+    def sha256(self) -> str:
+        """A hash of the texts and the symbols."""
         parts = [text for part in (self.train, self.validation) for side in part for text in side]
         return hashlib.sha256("\0".join(parts + self.tokenizer.symbols).encode()).hexdigest()
 
 
-def judged(found, answers, unit):
-    """{"exact_match", "standard_error", "error_rate"} of the texts ``found``; right ``answers`` are {source: [target, …]}.
+def judged(found: list[str], answers: dict[str, list[str]], unit: str) -> dict[str, float]:
+    """{"exact_match", "standard_error", "error_rate"} of the texts ``found``; ``answers`` are {source: [target, …]}.
 
-    The error rate is that of speech recognition: the changes that turn what was found into the nearest answer, for each
-    symbol of that answer.
+    The error rate is that of speech recognition: the edits that turn the text into the nearest target, divided by the number of
+    symbols in this target.
     """
     cut, right, changes, length = UNITS[unit][0], 0, 0, 0
     for one, targets in zip(found, answers.values()):
@@ -195,8 +208,8 @@ def judged(found, answers, unit):
             "error_rate": changes / max(length, 1)}
 
 
-def edit_distance(a, b):
-    """How many symbols must be put in, left out or exchanged to make the list ``b`` of ``a``.   Source: Levenshtein (1966)."""
+def edit_distance(a: Sequence[Any], b: Sequence[Any]) -> int:
+    """The smallest number of insertions, deletions and substitutions that turn ``a`` into ``b``.   Source: Levenshtein (1966)."""
     row = list(range(len(b) + 1))                           # the distance of a[:i] to each b[:j]
     for i, one in enumerate(a, 1):
         before, row[0] = row[0], i
@@ -205,8 +218,8 @@ def edit_distance(a, b):
     return row[-1]
 
 
-def one_unknown(x, y, rng):
-    """Both sides with one of the symbols that they share, chosen by ``rng``, made UNKNOWN wherever it stands."""
+def one_unknown(x: NDArray[Any], y: NDArray[Any], rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both sides with one of their common symbols, chosen by ``rng``, replaced by UNKNOWN everywhere."""
     shared = np.intersect1d(x, y)
     shared = shared[shared > UNKNOWN]
     if not shared.size:
@@ -215,15 +228,15 @@ def one_unknown(x, y, rng):
     return np.where(x == symbol, UNKNOWN, x), np.where(y == symbol, UNKNOWN, y)
 
 
-def without_digits(dataset):
-    """The data set without the digits in its answers; pairs that have become the same stand there once."""
+def without_digits(dataset: Dataset) -> Dataset:
+    """The data set without the digits in its targets; pairs that become equal occur once."""
     parts = (dict.fromkeys((x, re.sub(r"\d", "", y)) for x, y in zip(*part))
              for part in (dataset.train, dataset.validation, dataset.test))
     return Dataset(dataset.name, *(Examples(*map(list, zip(*pairs))) for pairs in parts))
 
 
-def load_pairs(data):
-    """The data set that ``data.set`` names, makes up, or that stands in the file of that path."""
+def load_pairs(data: PairSettings) -> Dataset:
+    """The data set with the name ``data.set``, generated by the rule of that name, or in the file of that path."""
     if data.set in RULES:
         x, y = RULES[data.set](data.examples, 0, data.length)
         symbols = "0123456789+"

@@ -1,4 +1,4 @@
-"""What classifiers of texts and of pictures have in common: labels, a probability for each class, and all their figures."""
+"""What classifiers of texts and of pictures have in common: labels, class probabilities, and all figures made from them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import math
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...data import Examples
+from ...data import Dataset, Examples
 from .. import scores
 from ..loop import not_finite
 from ..settings import check_settings, setting
 from .base import Task
 
-__all__ = ["Labelled"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...models.pretrained import Pretrained
+
+__all__ = ["Labeled"]
 
 
 @dataclass
@@ -35,26 +41,26 @@ class Folds:
             raise ValueError(f"data.fold: got {self.fold}, expected 1…{self.folds}")
 
 
-class Labelled(Task):
+class Labeled(Task):
     """Examples with labels, split into ``train``, ``validation`` and ``test``; ``classes`` names the labels 0, 1, …
 
-    examples    what they are called: "texts"
-    baseline    the name of the model that every other one is held beside, and …
-    Baseline    … its class: one of these is its own baseline
+    examples    what the examples are called: "texts"
+    baseline    the name of the baseline that each model is compared with
+    Baseline    the class of the baseline; a model of this class is its own baseline
     """
 
     headline, examples, baseline = "accuracy", "", ""
     Baseline = None
 
-    def __init__(self, data, dataset):
+    def __init__(self, data: Any, dataset: Dataset):
         self.data, self.classes = data, dataset.classes
         self.train, self.validation, self.test = folded(dataset, data) if data.folds else (
             dataset.train, dataset.validation, dataset.test)
         for part in ("train", "validation", "test"):
             self._check_labels(part)
 
-    def _check_labels(self, part):
-        """An error unless each class occurs in the part."""
+    def _check_labels(self, part: str) -> None:
+        """ValueError unless each class occurs in the split."""
         labels = getattr(self, part).y
         if not len(labels):
             raise ValueError(f"{self.data.set}: its {part} part has no {self.examples}; expected more {self.examples}")
@@ -63,29 +69,29 @@ class Labelled(Task):
             raise ValueError(f"{self.data.set}: none of its {self.examples} in the {part} part are of the class {missing[0]!r}, "
                              f"expected each class in each part")
 
-    def probabilities(self, model, part):
+    def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) in float64 for the examples of "train", "validation" or "test", in evaluation mode."""
         raise NotImplementedError
 
     @cached_property
-    def baseline_answers(self):
-        """The classes (N,) that the baseline, trained on the same examples, gives the test part."""
+    def baseline_answers(self) -> NDArray[np.int64]:
+        """The classes (N,) that the baseline, trained on the same examples, gives the test split."""
         raise NotImplementedError
 
-    def measure(self, model, at_most=None):
-        """Loss and accuracy, on the whole validation part always."""
+    def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
+        """Loss and accuracy, always on the whole validation split."""
         p, labels = self.probabilities(model, "validation"), self.validation.y
         loss = cross_entropy(p, labels)
         if not math.isfinite(loss):
             raise not_finite(model, model.loss(*self.batch(model, 8, np.random.default_rng(0))))
         return {"val_loss": loss, "val_accuracy": scores.accuracy(labels, p.argmax(axis=1))}
 
-    def cost(self, figures):
-        """The share of wrong answers: the loss rises early, with the models' confidence, while they still learn."""
+    def cost(self, figures: dict[str, float]) -> float:
+        """The error rate. The loss would stop a training too early: it rises with the confidence of a model that still improves."""
         return 1 - figures["val_accuracy"]
 
-    def evaluate(self, model):
-        """All figures of the test part, and the accuracy of the baseline on it."""
+    def evaluate(self, model: Pretrained) -> dict[str, Any]:
+        """All figures on the test split, and the accuracy of the baseline there."""
         labels = self.test.y
         began = time.perf_counter()
         p = self.probabilities(model, "test")
@@ -109,23 +115,24 @@ class Labelled(Task):
                 "confusion": confusion.tolist(), "reliability": curve, **self.footprint(model),
                 "examples_per_s": round(n / max(seconds, 1e-9))}
 
-    def baselines(self):
-        """A guess knows how many classes there are, or how often each occurs."""
+    def baselines(self) -> dict[str, float]:
+        """The losses of the uniform distribution over the classes and of the class frequencies."""
         shares = np.bincount(self.train.y, minlength=len(self.classes)) / len(self.train.y)
         return {"uniform": math.log(len(self.classes)), "shares": float(-np.log(shares[self.validation.y]).mean())}
 
-    def describe(self):
+    def describe(self) -> str:
+        """The data in words."""
         return (f"{self.data.set}: {len(self.train.y):,} {self.examples} to train on, {len(self.validation.y):,} to validate, "
                 f"{len(self.test.y):,} to test, {len(self.classes)} classes")
 
 
-def cross_entropy(p, labels):
+def cross_entropy(p: NDArray[np.float64], labels: NDArray[Any]) -> float:
     """Mean −ln p(label), in nats, of probabilities (N, K)."""
     return float(-np.log(p[np.arange(len(labels)), labels].clip(1e-300)).mean())
 
 
-def folded(dataset, data):
-    """(training, validation, test) of one fold. The set's test split stays unseen."""
+def folded(dataset: Dataset, data: Folds) -> list[Examples]:
+    """(training, validation, test) of one fold. The test split of the data set is not used."""
     (x, y), (held_x, held_y) = dataset.train, dataset.validation
     x, y = np.concatenate([x, held_x]) if isinstance(x, np.ndarray) else x + held_x, np.concatenate([y, held_y])
     held = [part for _, part in scores.k_fold(len(y), data.folds)]
