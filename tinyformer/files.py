@@ -20,9 +20,11 @@ class DamagedFile(ValueError):
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text in the file ``path``, which must be UTF-8. Line ends are kept; a byte order mark at the start is removed.
+    """The text in the file ``path``, which must be UTF-8. Line ends are kept; a byte order mark at the start is
+    removed.
 
-    Raises DamagedFile (a ValueError) for a folder and for bytes that are not UTF-8, OSError for a file that cannot be read.
+    Raises DamagedFile (a ValueError) for a folder and for bytes that are not UTF-8, OSError for a file that cannot be
+    read.
     """
     path = Path(path)
     if path.is_dir():                       # Windows would say "Permission denied"
@@ -130,7 +132,8 @@ def check_shape(value: Any, shape: Any, name: str = "") -> None:
 
 
 def shown(value: Any) -> str:
-    """``value``, as it came from JSON, for a message: as JSON, a string in single quotation marks, or its type if that is long."""
+    """``value``, as it came from JSON, for a message: as JSON, a string in single quotation marks, or its type if that
+    is long."""
     text = repr(value) if isinstance(value, str) else json.dumps(value)
     return text if len(text) < 60 else JSON_TYPES[None if value is None else type(value)]
 
@@ -157,8 +160,8 @@ def _fits(value, shape):
 def replace_file(path: str | os.PathLike[str], data: bytes | str | tuple[bytes | memoryview, ...]) -> None:
     """Make ``path`` hold ``data``: bytes, text as UTF-8, or a tuple of pieces of bytes.
 
-    It is written beside the target under another name, flushed to the disk and renamed over it, so a crash or a full disk
-    leaves the earlier file as it was. Raises OSError, with ``path`` as its file.
+    It is written beside the target under another name, flushed to the disk and renamed over it, so a crash or a full
+    disk leaves the earlier file as it was. Raises OSError, with ``path`` as its file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,11 +189,12 @@ def remove_unfinished(folder: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def lock(path: str | os.PathLike[str], seconds: float = 0.0) -> Iterator[None]:
-    """Hold an exclusive lock on the file ``path`` in a ``with`` block. The file is created if needed, and stays afterwards.
+    """Hold an exclusive lock on the file ``path`` in a ``with`` block. The file is created if needed, and stays
+    afterwards.
 
     The operating system holds the lock, so the lock ends with its process, even if that process is killed. Raises
-    BlockingIOError, which names the process, if another one keeps the lock for ``seconds``; OSError if ``path`` cannot be
-    opened for writing.
+    BlockingIOError, which names the process, if another one keeps the lock for ``seconds``; OSError if ``path`` cannot
+    be opened for writing.
     """
     handle, deadline = os.open(path, os.O_RDWR | os.O_CREAT, 0o666), time.monotonic() + seconds
     try:

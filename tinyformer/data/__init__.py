@@ -16,9 +16,9 @@ from .readers import read_csv, read_imdb
 from .sets import load
 from .windows import random_windows, split, windows
 
-__all__ = ["Batches", "Dataset", "Examples", "SETS", "alike", "by_content", "by_length", "cached", "card", "data_folder", "draw_alike",
-           "fetch", "load", "padded", "random_lines", "random_windows", "read_csv", "read_imdb", "share_seen", "split",
-           "split_lines", "synthetic", "windows"]
+__all__ = ["Batches", "Dataset", "Examples", "SETS", "alike", "by_content", "by_length", "cached", "card",
+           "data_folder", "draw_alike", "fetch", "load", "padded", "random_lines", "random_windows", "read_csv",
+           "read_imdb", "share_seen", "split", "split_lines", "synthetic", "windows"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

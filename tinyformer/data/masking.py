@@ -37,11 +37,12 @@ class Lines:
         self.several = self.document[self.followed[0]] != self.document[self.followed[-1]]
 
     def pair(self, room: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any], bool]:
-        """(first, second, follows): two texts of at most ``room`` tokens together, and whether the second follows the first.
+        """(first, second, follows): two texts of at most ``room`` tokens together, and whether the second follows the
+        first.
 
-        With probability ½ the second text follows the first. Otherwise it begins at a random line of another document (of the
-        same one, if there is no other). Both kinds of second texts begin at the same kind of line, so that the position does not
-        reveal the answer.
+        With probability ½ the second text follows the first. Otherwise it begins at a random line of another document
+        (of the same one, if there is no other). Both kinds of second texts begin at the same kind of line, so that the
+        position does not reveal the answer.
         """
         line = rng.choice(self.followed)
         start = self.starts[line]
@@ -63,7 +64,8 @@ def join(pairs: Sequence[tuple[NDArray[Any], NDArray[Any], bool]], T: int, cls: 
          pad: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(ids, types), each int64 (B, T), of ``pairs`` as ``Lines.pair`` returns them.
 
-    ids are [CLS] first [SEP] second [SEP], then [PAD]. types are 0 for the first text and for padding, 1 for the second text.
+    ids are [CLS] first [SEP] second [SEP], then [PAD]. types are 0 for the first text and for padding, 1 for the second
+    text.
     """
     ids, types = np.full((len(pairs), T), pad, np.int64), np.zeros((len(pairs), T), np.int64)
     for row, (first, second, _) in enumerate(pairs):
@@ -83,8 +85,8 @@ def mask_tokens(ids: ArrayLike, share: float, mask: int, special: Sequence[int],
     special         ids that are never chosen and never inserted: [CLS], [SEP], [PAD], …
     continues       (V,) True for tokens that continue a word (##…): then whole words are chosen
 
-    Of the chosen tokens, 80 % become [MASK], 10 % a random token, and 10 % stay unchanged, so that the model cannot know which
-    of its input tokens are right.
+    Of the chosen tokens, 80 % become [MASK], 10 % a random token, and 10 % stay unchanged, so that the model cannot
+    know which of its input tokens are right.
     """
     ids = np.asarray(ids)
     ordinary = ~np.isin(ids, special)

@@ -16,12 +16,13 @@ BASE = 0x9E3779B97F4A7C15                                   # odd, so that it ha
 
 
 def share_seen(train: str | Sequence[str], held_out: str | Sequence[str], width: int = 50) -> float:
-    """The share of the windows of ``width`` characters in ``held_out`` that occur in ``train``: 0 for new text, 1 for a copy.
+    """The share of the windows of ``width`` characters in ``held_out`` that occur in ``train``: 0 for new text, 1 for a
+    copy.
 
     train, held_out     a text, or a list of texts; no window crosses the boundary of a text
 
-    The share is 0 if no text is as long as a window. Windows are compared by a 64-bit hash: two different windows are counted as
-    equal about once in 10¹³ comparisons. Raises ValueError for a ``width`` below 1.
+    The share is 0 if no text is as long as a window. Windows are compared by a 64-bit hash: two different windows are
+    counted as equal about once in 10¹³ comparisons. Raises ValueError for a ``width`` below 1.
     """
     if width < 1:
         raise ValueError(f"share_seen: width: got {width}, expected at least 1")
@@ -35,8 +36,8 @@ def share_seen(train: str | Sequence[str], held_out: str | Sequence[str], width:
 def without_overlap(dataset: Dataset, width: int = 50) -> Dataset:
     """``dataset``, whose inputs are texts, without training and validation texts that overlap with held-out ones.
 
-    Two texts overlap if they share a window of ``width`` characters. A training text must not overlap with a validation or test
-    text, a validation text not with a test text. The test split stays whole.
+    Two texts overlap if they share a window of ``width`` characters. A training text must not overlap with a validation
+    or test text, a validation text not with a test text. The test split stays whole.
     """
     held, parts = set(_windows(dataset.test.x, width).tolist()), []
     for part in (dataset.validation, dataset.train):

@@ -21,8 +21,8 @@ def read_csv(path: str | os.PathLike[str], text: str = "text", label: str = "lab
     text, label     the names of the columns of the texts and of their labels
     classes         the possible labels, in the order of their numbers; None: the labels that occur, sorted
 
-    ``by_content`` splits the rows. Raises ValueError for a missing column, bytes that are not UTF-8, an empty text or label, a
-    label that is not one of ``classes``, and fewer than two classes; OSError for a file that cannot be read.
+    ``by_content`` splits the rows. Raises ValueError for a missing column, bytes that are not UTF-8, an empty text or
+    label, a label that is not one of ``classes``, and fewer than two classes; OSError for a file that cannot be read.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t" if Path(path).suffix == ".tsv" else ",",
                         strict=True)
@@ -56,8 +56,9 @@ def read_csv(path: str | os.PathLike[str], text: str = "text", label: str = "lab
 def read_imdb(folder: str | os.PathLike[str]) -> Dataset:
     """IMDb's film reviews (Maas et al. 2011) from the unpacked ``folder``: {train,test}/{neg,pos}/*.txt.
 
-    The test split is IMDb's. The validation split is tenth 1 (see ``by_content``) of IMDb's training split. Line breaks, <br />,
-    become spaces. Raises ValueError for a folder without texts, and for a text that is empty or not UTF-8.
+    The test split is IMDb's. The validation split is tenth 1 (see ``by_content``) of IMDb's training split. Line
+    breaks, <br />, become spaces. Raises ValueError for a folder without texts, and for a text that is empty or not
+    UTF-8.
     """
     folder = Path(folder)
     parts = {part: _reviews(folder, part) for part in ("train", "test")}

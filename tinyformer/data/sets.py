@@ -47,7 +47,8 @@ def _chinese_reviews():
 def _sms_spam():
     rows = csv.DictReader(io.StringIO(read("sms-spam", "sms.csv").decode(), newline=""))
     labels = {row["text"]: int(row["spam"]) for row in rows}
-    return without_overlap(by_content("sms-spam", labels, labels.values(), ("ham", "spam")))     # the same spam occurs in many versions
+    # the same spam occurs in many versions
+    return without_overlap(by_content("sms-spam", labels, labels.values(), ("ham", "spam")))
 
 
 def _names():
@@ -74,8 +75,8 @@ def _cmudict():
 
 
 def _opencc_phrases():
-    """Phrases are split; all single characters are in the training split. A held-out phrase then tests which counterpart of a
-    character is meant, not whether the character is known."""
+    """Phrases are split; all single characters are in the training split. A held-out phrase then tests which
+    counterpart of a character is meant, not whether the character is known."""
     phrases, characters = _first_choices("phrases.txt"), _first_choices("characters.txt")
     dataset = by_content("opencc-phrases", phrases, phrases.values())
     dataset.train.x.extend(characters)
@@ -91,7 +92,8 @@ def _first_choices(file):
 
 
 def _mnist_5k():
-    """Rows of 784 gray values and the digit, ordered by digit: every 5th row is for testing, the 2nd of each ten for validation."""
+    """Rows of 784 gray values and the digit, ordered by digit: every 5th row is for testing, the 2nd of each ten for
+    validation."""
     text = gzip.decompress(read("mnist-5k", "mnist_5k.csv.gz")).decode()
     rows = np.array(text.replace("\n", ",").rstrip(",").split(","), np.uint8).reshape(-1, 785)
     x, y, place = rows[:, :784].astype(np.float32) / 255, rows[:, 784].astype(np.int64), np.arange(len(rows))
@@ -101,7 +103,8 @@ def _mnist_5k():
 
 
 def _shakespeare_plays():
-    """Markdown without its markup: ``#`` before headings, stars around speakers, ``_`` around directions, ``\\`` escapes."""
+    """Markdown without its markup: ``#`` before headings, stars around speakers, ``_`` around directions, ``\\``
+    escapes."""
     text = read("shakespeare-plays", "plays.md").decode()
     text = re.sub(r"^# ", "\n", text, flags=re.MULTILINE)                      # a play begins after an empty line
     text = re.sub(r"^#+ |[*_\\]| +$", "", text, flags=re.MULTILINE)

@@ -1,7 +1,8 @@
 """Synthetic data: small tasks that show what a model can and cannot learn.
 
 Each function takes the number ``n`` of examples and ``rng``, a Generator, a seed, or None for the generator that
-``tinyformer.seed`` sets. It returns (x, y). Points are float32 (n, 2) with int64 labels (n,); sequences are int64 (n, T) for x and y.
+``tinyformer.seed`` sets. It returns (x, y). Points are float32 (n, 2) with int64 labels (n,); sequences are int64 (n,
+T) for x and y.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def xor(n: int, rng: RNG = None, noise: float = 0.1) -> Points:
-    """Points around the corners of a square; the label is 1 if exactly one coordinate is high. No line separates the classes."""
+    """Points around the corners of a square; the label is 1 if exactly one coordinate is high.
+
+    No line separates the classes.
+    """
     rng = generator(rng)
     corners = rng.integers(0, 2, (n, 2))
     x = corners + noise * rng.standard_normal((n, 2))
@@ -46,8 +50,9 @@ FONT = ("111101101101111", "010110010010111", "111001111100111", "11100111100111
 def digits(n: int, rng: RNG = None, noise: float = 0.35) -> Points:
     """Pictures of digits in the form of MNIST, and the digits 0 … 9 that they show.
 
-    x float32 (N, 784), rows of 28 × 28 gray values: ink 1 and paper 0, plus normal noise with standard deviation ``noise``. y int64 (N,).
-    A digit has five rows of three dots. Its size is random, and so is its place, up to 4 pixels from the middle in each direction.
+    x float32 (N, 784), rows of 28 × 28 gray values: ink 1 and paper 0, plus normal noise with standard deviation
+    ``noise``. y int64 (N,). A digit has five rows of three dots. Its size is random, and so is its place, up to 4
+    pixels from the middle in each direction.
     """
     rng = generator(rng)
     y, x = rng.integers(0, 10, n), np.zeros((n, 28, 28), np.float32)
@@ -75,8 +80,8 @@ def reverse(n: int, rng: RNG = None, length: int = 10, symbols: int = 10) -> Seq
 def sort(n: int, rng: RNG = None, length: int = 10, symbols: int = 10) -> Sequences:
     """Rows of ``length`` random symbols, and the same symbols in ascending order.
 
-    Of 20,000 rows split by content, 35 % of the held-out targets are also the target of a training row with the same digits in
-    another order.
+    Of 20,000 rows split by content, 35 % of the held-out targets are also the target of a training row with the same
+    digits in another order.
     """
     x, _ = copy(n, rng, length, symbols)
     return x, np.sort(x, axis=1)
@@ -88,9 +93,9 @@ PLUS = 10                                               # the symbol of the plus
 def add(n: int, rng: RNG = None, digits: int = 3) -> Sequences:
     """Sums of two integers a and b of ``digits`` digits.
 
-    x (n, 2 · ``digits`` + 1) is a, the symbol 10 for the plus sign, and b. y (n, ``digits`` + 1) is the sum, the ones first, as in adding
-    by hand: each digit then depends only on a carry that was computed before it. Of 20,000 sums split by content, 1.5 % of the
-    held-out ones occur in training as b + a.
+    x (n, 2 · ``digits`` + 1) is a, the symbol 10 for the plus sign, and b. y (n, ``digits`` + 1) is the sum, the ones
+    first, as in adding by hand: each digit then depends only on a carry that was computed before it. Of 20,000 sums
+    split by content, 1.5 % of the held-out ones occur in training as b + a.
     """
     a, b = generator(rng).integers(0, 10 ** digits, (2, n))
     x = np.concatenate([_digits(a, digits), np.full((n, 1), PLUS), _digits(b, digits)], axis=1)

@@ -15,9 +15,9 @@ from .registry import load_tokenizer, train_tokenizer
 from .wordpiece import WordPieceTokenizer
 from .words import WordTokenizer
 
-__all__ = ["BytePairTokenizer", "CORPORA", "CharTokenizer", "NGramTokenizer", "PairTokenizer", "PublishedBPE", "Tokenizer",
-           "WordPieceTokenizer", "WordTokenizer", "data_folder", "load_corpus", "load_tokenizer", "longest_words", "split_words",
-           "train_tokenizer"]
+__all__ = ["BytePairTokenizer", "CORPORA", "CharTokenizer", "NGramTokenizer", "PairTokenizer", "PublishedBPE",
+           "Tokenizer", "WordPieceTokenizer", "WordTokenizer", "data_folder", "load_corpus", "load_tokenizer",
+           "longest_words", "split_words", "train_tokenizer"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

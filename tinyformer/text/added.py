@@ -1,4 +1,5 @@
-"""Added tokens of a published tokenizer, such as ``[MASK]`` and ``<|endoftext|>``: found in a text before anything else."""
+"""Added tokens of a published tokenizer, such as ``[MASK]`` and ``<|endoftext|>``: found in a text before anything
+else."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class AddedTokens:
         self.forms: dict[int, str] = {}                     # how each id is written in a decoded text
         self._normalize = normalize
         raw, normalized = {}, {}
-        for field in sorted(fields, key=lambda field: not field.get("special")):            # of two equal tokens the first counts
+        for field in sorted(fields, key=lambda field: not field.get("special")):  # of two equal tokens the first counts
             content, id = field["content"], field["id"]
             if not (isinstance(content, str) and content and type(id) is int and id >= 0):
                 raise ValueError(f"added token {content!r} with id {id!r}, expected a string that is not empty and an integer")
@@ -49,7 +50,8 @@ class AddedTokens:
         self._raw, self._normalized = _Finder(raw), _Finder(normalized)
 
     def cut(self, text: str) -> Iterator[tuple[str, int | None]]:
-        """Yield (piece, id) from left to right: the id of an added token, or None for the normalized text between two."""
+        """Yield (piece, id) from left to right: the id of an added token, or None for the normalized text between
+        two."""
         for piece, id in self._raw.cut(text):
             if id is None:
                 yield from self._normalized.cut(self._normalize(piece))

@@ -20,15 +20,17 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {}                 # each subclass that
 class Tokenizer:
     """Text to ids and back.
 
-    A subclass has a ``type_name``, under which it registers itself, ``vocab_size``, ``train(text, …)``, ``encode(text)``,
-    ``decode(ids)``, and the pair ``to_dict()`` and ``from_dict(fields)``, which saves and restores it.
+    A subclass has a ``type_name``, under which it registers itself, ``vocab_size``, ``train(text, …)``,
+    ``encode(text)``, ``decode(ids)``, and the pair ``to_dict()`` and ``from_dict(fields)``, which saves and restores
+    it.
 
     type_name           the name in a saved file and in a recipe
     exact               whether ``decode`` returns the text that was encoded, with its white space and its rare words
     trainable           whether ``train_tokenizer`` offers it: ``train`` takes one text
-    open_vocabulary     whether every text has an encoding. ``train`` then takes a ``vocab_size`` too; otherwise the vocabulary is
-                        all that the training text contains
-    published_model     the type of the model in a Hugging Face tokenizer.json that ``from_huggingface(fields)`` reads, if any
+    open_vocabulary     whether every text has an encoding. ``train`` then takes a ``vocab_size`` too; otherwise the
+                        vocabulary is all that the training text contains
+    published_model     the type of the model in a Hugging Face tokenizer.json that ``from_huggingface(fields)`` reads,
+                        if any
     tokens              the token of each id, as str or as bytes
     """
 
@@ -66,11 +68,15 @@ class Tokenizer:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """The tokenizer that ``to_dict`` described. Raises ValueError or TypeError for damaged fields, which it names."""
+        """The tokenizer that ``to_dict`` described.
+
+        Raises ValueError or TypeError for damaged fields, which it names.
+        """
         raise NotImplementedError(f"{cls.__name__} has no from_dict")
 
     def prompt(self, text: str) -> NDArray[np.int64]:
-        """The ids of ``text``, int64 (T,), for a model that continues it: after a start token, if the tokenizer has one."""
+        """The ids of ``text``, int64 (T,), for a model that continues it: after a start token, if the tokenizer has
+        one."""
         return self.encode(text)
 
     def pieces(self, ids: ArrayLike) -> list[str]:
@@ -107,7 +113,8 @@ def check_str(operation: str, text: str) -> None:
 
 
 def check_vocab_size(operation: str, vocab_size: int, least: int, why: str) -> None:
-    """Raise TypeError unless ``vocab_size`` is an integer, and ValueError if it is less than ``least``, which ``why`` explains."""
+    """Raise TypeError unless ``vocab_size`` is an integer, and ValueError if it is less than ``least``, which ``why``
+    explains."""
     if isinstance(vocab_size, bool) or not isinstance(vocab_size, int):
         raise TypeError(f"{operation}: vocab_size is {vocab_size!r}, expected an integer")
     if vocab_size < least:

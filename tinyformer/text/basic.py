@@ -1,8 +1,8 @@
 """Words: cutting text at white space, punctuation and Chinese characters, as BERT does before WordPiece.
 
-Source: Devlin et al. (2019), BERT's "basic" tokenization. Where the original and Hugging Face's library differ, we follow the
-library, whose ids the published models are used with. (Its tables are of an older Unicode: a few hundred rare characters may
-differ.)
+Source: Devlin et al. (2019), BERT's "basic" tokenization. Where the original and Hugging Face's library differ, we
+follow the library, whose ids the published models are used with. (Its tables are of an older Unicode: a few hundred
+rare characters may differ.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ CHINESE = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2
 
 
 def split_words(text: str, lowercase: bool = True, strip_accents: bool | None = None, chinese: bool = True) -> list[str]:
-    """The words of ``text``: runs between white space; each punctuation mark and each Chinese character is its own word.
+    """The words of ``text``: runs between white space; each punctuation mark and each Chinese character is its own
+    word.
 
     lowercase       convert letters to lower case
     strip_accents   remove accents: é → e. None: if ``lowercase``
@@ -50,13 +51,14 @@ def is_chinese(character: str) -> bool:
 
 
 def longest_words(text: str, vocabulary: Collection[str], widest: int | None = None) -> list[str]:
-    """Cut ``text`` from left to right into the longest words of ``vocabulary``; a character that begins none stands alone.
+    """Cut ``text`` from left to right into the longest words of ``vocabulary``; a character that begins none stands
+    alone.
 
     vocabulary      a set or a dict
     widest          the length of its longest word; computed if it is None, which takes time when you cut many texts
 
-    Forward maximum matching is the simplest way to cut Chinese, which has no spaces between words. It never corrects an earlier
-    choice: 研究生命起源 becomes 研究生 命 起源 where 研究 生命 起源 was meant.
+    Forward maximum matching is the simplest way to cut Chinese, which has no spaces between words. It never corrects an
+    earlier choice: 研究生命起源 becomes 研究生 命 起源 where 研究 生命 起源 was meant.
     """
     widest, words, start = widest or max(map(len, vocabulary), default=1), [], 0
     while start < len(text):
@@ -67,7 +69,7 @@ def longest_words(text: str, vocabulary: Collection[str], widest: int | None = N
     return words
 
 
-# ------------------------------------------------------------------------------------------------ tables for str.translate
+# ------------------------------------------------------------------------------------------ tables for str.translate
 
 class _Table(dict):
     """{number of a character: its replacement}, computed when the character first occurs."""

@@ -1,7 +1,8 @@
 """Byte-pair encoding: start from bytes, and merge the most frequent pair of neighbors again and again.
 
-Because it starts from bytes, every text has an encoding, and no token is unknown. Merges make the encoding short. Text is first
-cut into pieces (words with the space before them, numbers, punctuation), and no token crosses the boundary of a piece.
+Because it starts from bytes, every text has an encoding, and no token is unknown. Merges make the encoding short. Text
+is first cut into pieces (words with the space before them, numbers, punctuation), and no token crosses the boundary of
+a piece.
 
 Source: Sennrich, Haddow & Birch (2016), "Neural machine translation of rare words with subword units"; over bytes, and
 with the pieces used here: Radford et al. (2019), "Language models are unsupervised multitask learners" (GPT-2).
@@ -33,7 +34,8 @@ CACHED = 1 << 17            # pieces whose ids are cached: far more than a langu
 class BytePairTokenizer(Tokenizer):
     """Byte-level BPE. Ids 0…255 are the bytes; id 256 + r is the token that merge r makes.
 
-    merges      pairs (left, right) of ids, in the order in which they were learned: ``encode`` applies earlier merges first
+    merges      pairs (left, right) of ids, in the order in which they were learned: ``encode`` applies earlier merges
+                first
 
     >>> tokenizer = BytePairTokenizer.train("aaab aaab", 258)
     >>> tokenizer.pieces(tokenizer.encode("aaab"))
@@ -65,8 +67,8 @@ class BytePairTokenizer(Tokenizer):
     def train(cls, text: str, vocab_size: int) -> Self:
         """Learn at most ``vocab_size`` − 256 merges from ``text``; fewer when no pair is left that occurs twice.
 
-        Each merge takes the most frequent pair; of several, the pair with the smallest (left, right) ids, so that the same
-        text always gives the same tokenizer. Raises ValueError for an empty text and a ``vocab_size`` below 256.
+        Each merge takes the most frequent pair; of several, the pair with the smallest (left, right) ids, so that the
+        same text always gives the same tokenizer. Raises ValueError for an empty text and a ``vocab_size`` below 256.
         """
         check_text("BytePairTokenizer.train", text)
         if not text:
@@ -108,8 +110,8 @@ class BytePairTokenizer(Tokenizer):
 def pieces(text: str) -> list[str]:
     """Cut ``text`` as GPT-2 does; the pieces, joined, are the text again.
 
-    In this order: English endings ('s, 't, 're, …); a run of letters, of numbers or of other characters, each with one space
-    before it; white space, whose last character belongs to the piece that follows.
+    In this order: English endings ('s, 't, 're, …); a run of letters, of numbers or of other characters, each with one
+    space before it; white space, whose last character belongs to the piece that follows.
     """
     return _pattern().findall(text)
 
@@ -118,9 +120,9 @@ def pieces(text: str) -> list[str]:
 def _pattern():
     """The regular expression of ``pieces``.
 
-    ``re`` has no classes for Unicode's categories, so we build them: numbers are numeric characters that are not letters
-    (Chinese numerals are both, and count as letters); letters are the rest of ``\\w``. ``re`` counts four separators, U+001C to
-    U+001F, as white space; Unicode does not.
+    ``re`` has no classes for Unicode's categories, so we build them: numbers are numeric characters that are not
+    letters (Chinese numerals are both, and count as letters); letters are the rest of ``\\w``. ``re`` counts four
+    separators, U+001C to U+001F, as white space; Unicode does not.
     """
     runs = "".join(c if c.isnumeric() and not c.isalpha() else " " for c in map(chr, range(sys.maxunicode + 1))).split()
     numbers = "".join(f"{run[0]}-{run[-1]}" for run in runs)            # as ranges: eight times faster than one by one
@@ -139,9 +141,9 @@ def learn_merges(counts: Mapping[Sequence[int], int], n: int, first: int = 256) 
 
     counts      {ids of a piece: its number of occurrences}; bytes are ids too
 
-    All pieces form one row, linked to their neighbors, and the count and the positions of every pair are kept up to date. A merge
-    therefore costs time only where its pair occurs. No pair's count grows after the merge that made its newer token, so a heap
-    entry is an upper bound; an entry that is too high is pushed again with the current count.
+    All pieces form one row, linked to their neighbors, and the count and the positions of every pair are kept up to
+    date. A merge therefore costs time only where its pair occurs. No pair's count grows after the merge that made its
+    newer token, so a heap entry is an upper bound; an entry that is too high is pushed again with the current count.
     """
     row, weight = [EDGE], [0]
     for piece, count in counts.items():
@@ -167,7 +169,7 @@ def learn_merges(counts: Mapping[Sequence[int], int], n: int, first: int = 256) 
         new = first + len(merges)
         merges.append(pair)
         made = set()                                        # pairs with the new token
-        for i in sorted(places.pop(pair)):                  # from left to right: of three equal tokens, the first two merge
+        for i in sorted(places.pop(pair)):  # from left to right: of three equal tokens, the first two merge
             if not links.holds(i, pair):
                 continue
             left, right = links.neighbors(i)
@@ -207,7 +209,8 @@ def apply_merges(piece: Iterable[int], ranks: Mapping[tuple[int, int], int], mad
 
 
 class Links:
-    """The neighbors in a row of tokens in which pairs merge: the left token becomes the new one, the right one is removed.
+    """The neighbors in a row of tokens in which pairs merge: the left token becomes the new one, the right one is
+    removed.
 
     The row is a linked list, so a merge costs the same for every length of the row.
     """

@@ -1,4 +1,4 @@
-"""Text to train on: what every Python brings with it, a few classics, and any file."""
+"""Texts to train on: Python's own documentation and source, a few classics, and any file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import sysconfig
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..data import load
@@ -33,11 +34,11 @@ SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2d
 PYSOURCE_LIMIT = 5_000_000                  # characters
 
 
-def load_corpus(name):
-    """The text of the corpus ``name``, one of ``CORPORA``, or else of the file at that path, which holds UTF-8.
+def load_corpus(name: str) -> str:
+    """The text of the corpus ``name``, one of ``CORPORA``, or of the UTF-8 file at the path ``name``.
 
-    The text is as the file has it, line ends included; only a byte order mark at its start goes. Raises ValueError for an
-    unknown name and for a file that is empty, damaged or not UTF-8, OSError for one that cannot be read or downloaded.
+    Line ends are kept; a byte order mark at the start of a file is removed. Raises ValueError for an unknown name and
+    for a file that is empty, damaged or not UTF-8, OSError for a file that cannot be read or downloaded.
     """
     if name in _READERS:
         return _READERS[name]()
@@ -51,7 +52,8 @@ def load_corpus(name):
 def _pydocs():
     """The help topics in the order of their names, each paragraph once: the same text for the same version of Python.
 
-    The topics share whole sections. Without the removal of repeated paragraphs, held-out text occurs in the training part.
+    The topics share whole sections. Without the removal of repeated paragraphs, held-out text occurs in the training
+    part.
     """
     try:
         from pydoc_data.topics import topics
@@ -60,10 +62,13 @@ def _pydocs():
     return "\n\n".join(unique_paragraphs(topics[name] for name in sorted(topics))) + "\n"
 
 
-def unique_paragraphs(texts):
-    """The paragraphs of ``texts``, in order, without those that occurred before. A blank line ends a paragraph. Two paragraphs
-    are equal if they differ only in their white space, such as the indentation."""
-    found = {}
+def unique_paragraphs(texts: Iterable[str]) -> list[str]:
+    """The paragraphs of ``texts``, in order, without those that occurred before.
+
+    A blank line ends a paragraph. Two paragraphs are equal if they differ only in their white space, such as the
+    indentation.
+    """
+    found: dict[str, str] = {}
     for text in texts:
         for paragraph in re.split(r"\n(?:[ \t]*\n)+", text.strip("\n")):
             found.setdefault(" ".join(paragraph.split()), paragraph)
@@ -93,7 +98,10 @@ def _pysource():
 
 
 def _shakespeare():
-    """From the data folder, else from the cache folder, else downloaded to the former. Its hash is checked every time."""
+    """From the data folder, else from the cache folder, else downloaded to the former.
+
+    Its hash is checked every time.
+    """
     for folder in (data_folder(), cache_folder()):
         path = folder / SHAKESPEARE_FILE
         if path.exists():
@@ -108,8 +116,8 @@ def _shakespeare():
 
 
 def _chinese():
-    """Nine tenths of the novel and of the reviews, a line each, then the last tenth of both: a split there has both in both
-    parts."""
+    """Nine tenths of the novel and of the reviews, a line each, then the last tenth of both: a split there has both in
+    both parts."""
     reviews = load("chinese-reviews")
     lines = "\n".join(text for part in (reviews.train, reviews.validation, reviews.test) for text in part.x) + "\n"
     novel = load("sanguo").replace("\t", "") + "\n"
@@ -123,7 +131,7 @@ def _names():
     return "\n".join(sorted({*first.train.x, *first.validation.x, *first.test.x, *load("surnames").splitlines()})) + "\n"
 
 
-_READERS = {"pydocs": _pydocs, "pysource": _pysource, "shakespeare": _shakespeare,
+_READERS: dict[str, Callable[[], str]] = {"pydocs": _pydocs, "pysource": _pysource, "shakespeare": _shakespeare,
             "shakespeare-plays": lambda: load("shakespeare-plays"), "names": _names, "chinese": _chinese,
             "sanguo": lambda: load("sanguo")}
 

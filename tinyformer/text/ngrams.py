@@ -56,8 +56,8 @@ class NGramTokenizer(Tokenizer):
               vocab_size: int | None = None) -> Self:
         """The tokenizer of the n-grams that occur in at least ``min_count`` of the ``texts``.
 
-        vocab_size      keep only the most frequent n-grams, ties in alphabetical order, so that there are at most this many ids,
-                        including <pad> and <unk>
+        vocab_size      keep only the most frequent n-grams, ties in alphabetical order, so that there are at most this
+                        many ids, including <pad> and <unk>
 
         Raises ValueError if no n-gram is left.
         """
@@ -75,8 +75,8 @@ class NGramTokenizer(Tokenizer):
         return cls(unit, n, [token for _, token in kept], [count for count, _ in kept], len(texts))
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """The ids of the n-grams of ``text``, int64 (T,): first the single units in their order, <unk> included; then the known
-        n-grams for n = 2, 3, …"""
+        """The ids of the n-grams of ``text``, int64 (T,): first the single units in their order, <unk> included; then
+        the known n-grams for n = 2, 3, …"""
         check_str("NGramTokenizer.encode", text)
         parts = units(text, self.unit)
         ids = [self._ids.get(part, UNKNOWN) for part in parts]
@@ -93,7 +93,8 @@ class NGramTokenizer(Tokenizer):
 
             value = (1 + ln count) · (1 + ln((1 + total)/(1 + documents))), all divided by their norm
 
-        An n-gram that is rare in other texts gets a larger value.   Source: Spärck Jones (1972), in scikit-learn's form.
+        An n-gram that is rare in other texts gets a larger value.   Source: Spärck Jones (1972), in scikit-learn's
+        form.
         """
         ids, counts = np.unique(self.encode(text), return_counts=True)
         ids, counts = ids[ids > UNKNOWN], counts[ids > UNKNOWN]

@@ -1,6 +1,7 @@
 """The steps of a tokenizer.json before it looks for tokens: its ``normalizer``, and the cuts of its ``pre_tokenizer``.
 
-Each step is a function: a normalizer's text → text, a cut's text → pieces. The results are those of Hugging Face's library.
+Each step is a function: a normalizer's text → text, a cut's text → pieces. The results are those of Hugging Face's
+library.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from .bpe import pieces
 if TYPE_CHECKING:
     import regex
 
-SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")       # Unicode's White_Space
+# Unicode's White_Space
+SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")
 PATTERN = {"Regex?": str, "String?": str}
 NORMALIZERS = {"Sequence": {"normalizers": [dict]}, "Strip": {"strip_left": bool, "strip_right": bool}, "Prepend": {"prepend": str},
                "Replace": {"pattern": PATTERN, "content": str},
@@ -30,7 +32,8 @@ BEHAVIORS = ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Con
 
 
 def _check(section, fields, shapes):
-    """The type of one step in a ``section`` of a tokenizer.json, None for none; ValueError where a field is missing or wrong."""
+    """The type of one step in a ``section`` of a tokenizer.json, None for none; ValueError where a field is missing or
+    wrong."""
     check_shape(fields, (None, {"type": str}), section)
     kind = fields and fields["type"]
     check_shape(fields, shapes.get(kind), section)

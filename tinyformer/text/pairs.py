@@ -65,8 +65,8 @@ class PairTokenizer(Tokenizer):
     def decode(self, ids: ArrayLike, source: str = "") -> str:
         """The target of ``ids``, integers (T,), up to the first ``END``, without padding.
 
-        source      the text that the target answers. Its first unknown symbol replaces the first ``UNKNOWN``, its second one the
-                    second, and so on.   Source: Luong et al. (2015).
+        source      the text that the target answers. Its first unknown symbol replaces the first ``UNKNOWN``, its
+                    second one the second, and so on.   Source: Luong et al. (2015).
         """
         pieces = []
         unknown = (symbol for symbol in UNITS[self.source][0](source) if symbol not in self._ids)
@@ -88,4 +88,4 @@ class PairTokenizer(Tokenizer):
         return cls(fields["symbols"], fields["source"], fields["target"])
 
 
-UNITS = {"characters": (list, ""), "words": (str.split, " ")}                   # how a text is cut, and what joins the symbols again
+UNITS = {"characters": (list, ""), "words": (str.split, " ")}  # how a text is cut, and what joins the symbols again

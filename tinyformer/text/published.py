@@ -1,7 +1,8 @@
-"""Byte-level BPE as it is published: GPT-2's encoder.json and vocab.bpe, and the tokenizer.json of Llama 3, Qwen and others.
+"""Byte-level BPE as it is published: GPT-2's encoder.json and vocab.bpe, and the tokenizer.json of Llama 3, Qwen and
+others.
 
-It merges as ``BytePairTokenizer`` does. The file decides the ids, how a text is cut before merging, and the added tokens. The
-ids equal those of Hugging Face's library.
+It merges as ``BytePairTokenizer`` does. The file decides the ids, how a text is cut before merging, and the added
+tokens. The ids equal those of Hugging Face's library.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from typing_extensions import Self
 
-# These files write bytes as characters: printable ones of Latin-1 as themselves, the others from U+0100 on. A space is Ġ.
+# These files write bytes as characters: printable ones of Latin-1 as themselves, the others from U+0100 on. A space is
+# Ġ.
 PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 OTHERS = [byte for byte in range(256) if byte not in PRINTABLE]
 BYTES = {**{chr(byte): byte for byte in PRINTABLE}, **{chr(256 + i): byte for i, byte in enumerate(OTHERS)}}
 CHARACTERS = {byte: character for character, byte in BYTES.items()}
 
-MOST = 2 ** 22                          # ids; the largest published vocabularies have 300,000. There is a list of all ids
+MOST = 2 ** 22  # ids; the largest published vocabularies have 300,000. There is a list of all ids
 
 MODEL = {"vocab": {str: int}, "merges": list, "type?": None, "ignore_merges?": (None, bool), "dropout?": None, "unk_token?": None,
          "continuing_subword_prefix?": None, "end_of_word_suffix?": None, "fuse_unk?": None, "byte_fallback?": None}
@@ -37,8 +39,8 @@ MODEL = {"vocab": {str: int}, "merges": list, "type?": None, "ignore_merges?": (
 class PublishedBPE(Tokenizer):
     """The byte-level BPE that ``fields`` describe, the content of a Hugging Face tokenizer.json.
 
-    Padding and truncation are ignored. Raises ValueError if the file asks for anything other than bytes, merges, and the
-    normalizers and cuts of ``text.normalizers``.
+    Padding and truncation are ignored. Raises ValueError if the file asks for anything other than bytes, merges, and
+    the normalizers and cuts of ``text.normalizers``.
     """
 
     type_name, published_model = "published-bpe", "BPE"
@@ -122,7 +124,10 @@ class PublishedBPE(Tokenizer):
         return np.array(ids + self._suffix * special, np.int64)
 
     def prompt(self, text: str) -> NDArray[np.int64]:
-        """The ids of ``text``, int64 (T,), after the beginning of the file's template. The end of the text is left to the model."""
+        """The ids of ``text``, int64 (T,), after the beginning of the file's template.
+
+        The end of the text is left to the model.
+        """
         return np.concatenate([np.array(self._prefix, np.int64), self.encode(text)])
 
     def id(self, token: str) -> int:

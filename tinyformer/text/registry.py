@@ -1,7 +1,7 @@
 """Tokenizers by name, and by the files in which they are saved or published.
 
-Every module of this folder is imported here, and every subclass of ``Tokenizer`` registers itself in ``TOKENIZERS``. A new
-tokenizer is therefore one file in this folder.
+Every module of this folder is imported here, and every subclass of ``Tokenizer`` registers itself in ``TOKENIZERS``. A
+new tokenizer is therefore one file in this folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from .wordpiece import WordPieceTokenizer
 for _module in pkgutil.iter_modules([os.path.dirname(__file__)]):
     importlib.import_module(f"{__package__}.{_module.name}")
 
-CONFIG = {"do_lower_case?": bool, "strip_accents?": (None, bool), "tokenize_chinese_chars?": bool,      # tokenizer_config.json
+# tokenizer_config.json
+CONFIG = {"do_lower_case?": bool, "strip_accents?": (None, bool), "tokenize_chinese_chars?": bool,
           "added_tokens_decoder?": {str: {"content": str}}}
 
 
@@ -49,8 +50,8 @@ def train_tokenizer(type_name: str, text: str, vocab_size: int | None = None) ->
 def load_tokenizer(path: str | os.PathLike[str]) -> Tokenizer:
     """The tokenizer that was saved or published at ``path``.
 
-    A published tokenizer is a tokenizer.json (WordPiece, or BPE over bytes), BERT's vocab.txt, or a folder that holds one of these
-    files or the pair of GPT-2: encoder.json and vocab.bpe, elsewhere vocab.json and merges.txt.
+    A published tokenizer is a tokenizer.json (WordPiece, or BPE over bytes), BERT's vocab.txt, or a folder that holds
+    one of these files or the pair of GPT-2: encoder.json and vocab.bpe, elsewhere vocab.json and merges.txt.
 
     Raises FileNotFoundError where there is no such file, ValueError for a damaged file and for an unknown tokenizer.
     """
@@ -130,7 +131,8 @@ def _settings(folder: Path, **expected: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _check_added(folder: Path, settings: dict[str, Any], vocabulary: dict[str, int]) -> None:
-    """DamagedFile if a file adds tokens that the vocabulary lacks: only tokenizer.json says how they are found in a text."""
+    """DamagedFile if a file adds tokens that the vocabulary lacks: only tokenizer.json says how they are found in a
+    text."""
     path = folder / "added_tokens.json"
     added = {token["content"]: "tokenizer_config.json" for token in settings.get("added_tokens_decoder", {}).values()}
     if path.exists():

@@ -24,7 +24,8 @@ def check_file(fields: Any, model_shape: dict[str, Any], decoders: Collection[st
     model_shape     the known fields of the section ``model``, as ``files.check_shape`` describes them
     decoders        the known types of the section ``decoder``
 
-    The sections ``truncation`` and ``padding`` are ignored, as in transformers: the caller chooses the length of a text.
+    The sections ``truncation`` and ``padding`` are ignored, as in transformers: the caller chooses the length of a
+    text.
     """
     check_shape(fields, {"model": model_shape, **FILE})
     known = {name.removesuffix("?") for name in model_shape}

@@ -86,8 +86,8 @@ class WordPieceTokenizer(Tokenizer):
     def train(cls, text: str, vocab_size: int, lowercase: bool = True) -> Self:
         """Learn at most ``vocab_size`` tokens from ``text``: first its characters, then merged neighbors.
 
-        Each merge takes the most frequent pair, as in byte-pair encoding. If ``text`` has too many characters, the most frequent
-        ones are kept. Raises ValueError for a text without words and a ``vocab_size`` below 6.
+        Each merge takes the most frequent pair, as in byte-pair encoding. If ``text`` has too many characters, the most
+        frequent ones are kept. Raises ValueError for a text without words and a ``vocab_size`` below 6.
         """
         check_text("WordPieceTokenizer.train", text)
         check_vocab_size("WordPieceTokenizer.train", vocab_size, len(SPECIAL) + 1, f"the {len(SPECIAL)} special tokens and another one")
@@ -172,7 +172,10 @@ class WordPieceTokenizer(Tokenizer):
         return np.array(ids + [self.sep] * special, np.int64)
 
     def encode_pair(self, first: str, second: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(ids, types), each int64 (T,), of [CLS] first [SEP] second [SEP]. A token's type is 0 up to the first [SEP], then 1."""
+        """(ids, types), each int64 (T,), of [CLS] first [SEP] second [SEP].
+
+        A token's type is 0 up to the first [SEP], then 1.
+        """
         first, second = self.encode(first, special=True), self.encode(second, special=True)[1:]
         return np.concatenate([first, second]), np.repeat(np.arange(2), [len(first), len(second)])
 
@@ -199,7 +202,10 @@ class WordPieceTokenizer(Tokenizer):
         return ids
 
     def decode(self, ids: ArrayLike) -> str:
-        """The tokens of ``ids``, integers (T,), with spaces between words. The spaces and capitals of the text are lost."""
+        """The tokens of ``ids``, integers (T,), with spaces between words.
+
+        The spaces and capitals of the text are lost.
+        """
         ids = checked_ids("WordPieceTokenizer.decode", ids, self.vocab_size)
         tokens = [self._added.forms.get(id, self.tokens[id]) for id in ids]
         tokens = [token[2:] if token.startswith("##") else " " * (n > 0) + token for n, token in enumerate(tokens)]
@@ -232,14 +238,15 @@ def _closed(token):
 
 
 def _other_than_the_usual(fields):
-    """``added_tokens`` of a file; None for the five of ``SPECIAL`` as in BERT, or for none. (transformers then adds them.)"""
+    """``added_tokens`` of a file; None for the five of ``SPECIAL`` as in BERT, or for none. (transformers then adds
+    them.)"""
     flags = [any(field.get(flag) for flag in ("normalized", "lstrip", "rstrip", "single_word")) for field in fields]
     return None if not fields or sorted(field["content"] for field in fields) == sorted(SPECIAL) and not any(flags) else fields
 
 
 def _joins_as_bert(fields):
-    """Whether a ``post_processor`` joins two texts as ``encode_pair`` does. BertProcessing does; without one, transformers'
-    BertTokenizer does."""
+    """Whether a ``post_processor`` joins two texts as ``encode_pair`` does. BertProcessing does; without one,
+    transformers' BertTokenizer does."""
     if fields is None or fields["type"] != "TemplateProcessing":
         return fields is None or fields["type"] == "BertProcessing"
     found = [(kind, part.get("type_id")) for parts in (fields["single"], fields.get("pair") or BERT_PAIR)

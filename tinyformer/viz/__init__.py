@@ -11,9 +11,9 @@ from .ladder import draw_ladder
 from .losses import draw_losses, draw_runs, losses_figure
 from .sliders import explore
 
-__all__ = ["AttentionMaps", "Graph", "computation_graph", "draw_attention", "draw_confusion_matrix", "draw_evaluation", "draw_ladder",
-           "draw_losses", "draw_runs", "draw_state_gradients", "explore", "losses_figure", "rollout", "state_gradients",
-           "watch_attention"]
+__all__ = ["AttentionMaps", "Graph", "computation_graph", "draw_attention", "draw_confusion_matrix", "draw_evaluation",
+           "draw_ladder", "draw_losses", "draw_runs", "draw_state_gradients", "explore", "losses_figure", "rollout",
+           "state_gradients", "watch_attention"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

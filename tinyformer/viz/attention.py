@@ -30,9 +30,11 @@ SMALLEST = 3.5                                  # points: smaller names of token
 
 
 class AttentionMaps(dict):
-    """{name of an attention layer in the model: its weights (B, H, T, S)}, in the order in which the layers were called.
+    """{name of an attention layer in the model: its weights (B, H, T, S)}, in the order in which the layers were
+    called.
 
-    weights[b, h, t, s] is the weight of key s for query t. Each row sums to 1, or is 0 where a query may attend to no key.
+    weights[b, h, t, s] is the weight of key s for query t. Each row sums to 1, or is 0 where a query may attend to no
+    key.
     """
 
     def kinds(self) -> dict[str, list[str]]:
@@ -58,10 +60,11 @@ class AttentionMaps(dict):
 
 @contextmanager
 def watch_attention(model: Module) -> Iterator[AttentionMaps]:
-    """Within ``with watch_attention(model) as maps:``, every forward pass of ``model`` records its attention weights in ``maps``.
+    """Within ``with watch_attention(model) as maps:``, every forward pass of ``model`` records its attention weights in
+    ``maps``.
 
-    The weights are computed from the model's own queries, keys and masks, before dropout. The output of the model does not change.
-    A layer that is called again replaces its weights.
+    The weights are computed from the model's own queries, keys and masks, before dropout. The output of the model does
+    not change. A layer that is called again replaces its weights.
     """
     maps, running, shadowed = AttentionMaps(), [], {}
 
@@ -100,9 +103,9 @@ def rollout(weights: ArrayLike) -> NDArray[np.float64]:
         A_l = ½ (mean over heads of P_l) + ½ I, each row divided by its sum
         R_l = A_l R_{l−1},  R_0 = I,  returns R_L
 
-    ½ I is the residual connection, which carries a token past the attention. Row t sums to 1: the shares of the inputs in the
-    output at t. The method ignores everything between the layers (the matrices of the values, the MLP). Raises ValueError for
-    weights of another shape.
+    ½ I is the residual connection, which carries a token past the attention. Row t sums to 1: the shares of the inputs
+    in the output at t. The method ignores everything between the layers (the matrices of the values, the MLP). Raises
+    ValueError for weights of another shape.
 
     Source: Abnar & Zuidema (2020), "Quantifying attention flow in transformers".
     """
@@ -125,9 +128,10 @@ def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.Pat
     keys        the S tokens of the keys, from left to right; None: the same as ``tokens``
     titles      one for each map, in their order; None: layers and heads are numbered from 0
 
-    Each map has a cell for each query and key. Its color is the weight, from white (0) to blue (1), on a square-root scale that
-    makes small weights visible. Characters that no installed font has are written as code points, and the picture says so; tokens
-    are left out where they would be too small to read. Raises ValueError for weights that do not fit the tokens.
+    Each map has a cell for each query and key. Its color is the weight, from white (0) to blue (1), on a square-root
+    scale that makes small weights visible. Characters that no installed font has are written as code points, and the
+    picture says so; tokens are left out where they would be too small to read. Raises ValueError for weights that do
+    not fit the tokens.
     """
     from matplotlib.colors import PowerNorm
     weights, keys = np.asarray(weights, np.float64), tokens if keys is None else keys
@@ -140,7 +144,8 @@ def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.Pat
     rows, columns, T, S = grid.shape
     width, size = _sizes(max(rows, columns), max(T, S))
     (queries, spelled), (seen, also) = labels(tokens), labels(keys)
-    left, below = (0.012 * size * min(24, max(len(text) for text, _ in side)) for side in (queries, seen))      # room for names
+    # room for names
+    left, below = (0.012 * size * min(24, max(len(text) for text, _ in side)) for side in (queries, seen))
     across, down = columns * width + left + 1.2, rows * max(width * T / S, 1.4) + below + 0.9
     figure = new_figure(across, down)
     panels = figure.subplots(rows, columns, squeeze=False)
@@ -150,7 +155,7 @@ def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.Pat
         panel.tick_params(length=0, labelsize=min(size, 9))
         panel.set(xticks=[], yticks=[])
     if size >= SMALLEST:
-        for panel in panels[:, 0]:                          # all maps have the same tokens: only the outer ones name them
+        for panel in panels[:, 0]:  # all maps have the same tokens: only the outer ones name them
             label_axis(panel.yaxis, queries)
         for panel in panels[-1]:
             label_axis(panel.xaxis, seen, turned=90)

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 CELL, NAME = 0.62, 0.09                 # inches: of a cell's side at most, and of a letter in the name of a class
 LARGEST = 20.0                          # inches: of a matrix
-SMALLEST, MOST = 4.0, 60                # points: smaller text cannot be read; classes: more than 3,600 numbers take seconds
+SMALLEST, MOST = 4.0, 60  # points: smaller text cannot be read; classes: more than 3,600 numbers take seconds
 
 
 def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str | os.PathLike[str] | None = None,
                           title: str = "Confusion matrix") -> Figure:
     """Draw a confusion matrix, and write it into the PNG file ``path`` if there is one. A notebook displays the figure returned.
 
-    matrix      (K, K); row i, column j has the number (or the share) of examples of class i that were predicted as class j, as
-                ``train.scores.confusion_matrix`` returns it
+    matrix      (K, K); row i, column j has the number (or the share) of examples of class i that were predicted as
+                class j, as ``train.scores.confusion_matrix`` returns it
     classes     the names of the K classes
 
-    The picture shows a square for each pair of classes: true classes from top to bottom, predicted ones from left to right. The
-    color is the share of the row, from white (0) to blue (1), and the number is the entry of ``matrix``. A perfect classifier has a
-    blue diagonal. With many classes, the numbers and some of the names are left out.
+    The picture shows a square for each pair of classes: true classes from top to bottom, predicted ones from left to
+    right. The color is the share of the row, from white (0) to blue (1), and the number is the entry of ``matrix``. A
+    perfect classifier has a blue diagonal. With many classes, the numbers and some of the names are left out.
 
     Raises ValueError for a matrix that is not (K, K), and for entries that are negative or not finite.
     """
@@ -63,7 +63,8 @@ def _draw_confusion(axes: Axes, matrix: NDArray[Any], classes: Sequence[str], ce
     size = min(10.0, 0.7 * 72 * cell, 0.9 * 72 * cell / (0.62 * max(len(text) for row in entries for text in row)))
     for (true, predicted), share in np.ndenumerate(shares if size >= SMALLEST and len(classes) <= MOST else np.zeros((0, 0))):
         axes.text(predicted, true, entries[true][predicted], ha="center", va="center", fontsize=size,
-                  color="white" if share > 0.5 else "black", in_layout=False)       # inside its cell: the layout is faster without it
+                  # inside its cell: the layout is faster without it
+                  color="white" if share > 0.5 else "black", in_layout=False)
     drawn, _ = labels([str(name) for name in classes], mark_spaces=False)
     size = min(10.0, 0.75 * 72 * cell)
     step = math.ceil(SMALLEST / size)
@@ -81,9 +82,9 @@ def _turned(classes: Sequence[str]) -> bool:
 def draw_evaluation(figures: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Draw the figures of a classifier, the result of its task's ``evaluate``, into the PNG file ``path``.
 
-    The picture has three parts: the confusion matrix; the accuracy with its 95 % interval and the accuracies of the baselines, as
-    bars; and the reliability curve, the share of right answers over the predicted probability, whose points are larger where
-    there are more examples. A calibrated model lies on the dashed diagonal.
+    The picture has three parts: the confusion matrix; the accuracy with its 95 % interval and the accuracies of the
+    baselines, as bars; and the reliability curve, the share of right answers over the predicted probability, whose
+    points are larger where there are more examples. A calibrated model lies on the dashed diagonal.
     """
     figure = new_figure(11, 3.7)
     matrix, bars, curve = figure.subplots(1, 3)

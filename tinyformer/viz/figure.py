@@ -42,7 +42,10 @@ def label_axis(axis: Axis, drawn: Sequence[tuple[str, str | None]], turned: floa
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write ``figure`` into the PNG file ``path``, whole or not at all. Raises ValueError if the name does not end in .png."""
+    """Write ``figure`` into the PNG file ``path``, whole or not at all.
+
+    Raises ValueError if the name does not end in .png.
+    """
     if Path(path).suffix.lower() != ".png":
         raise ValueError(f"{path}: a picture is a PNG file, expected a name that ends in .png")
     replace_file(path, png(figure))

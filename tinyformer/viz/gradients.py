@@ -23,12 +23,13 @@ def state_gradients(layer: RNN | GRU | LSTM, x: ArrayLike) -> NDArray[Any]:
     layer   ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` of one layer and one direction; s_t is h_t, in an LSTM (h_t, c_t)
     x       (T, I), one sequence
 
-    Returns an array (T + 1,), the largest singular value of each Jacobian; the last one is 1. Raises ValueError for a layer or an
-    ``x`` of another form.
+    Returns an array (T + 1,), the largest singular value of each Jacobian; the last one is 1. Raises ValueError for a
+    layer or an ``x`` of another form.
 
-    The backward pass multiplies by one Jacobian a step: in an RNN by diag(1 − h²) Wₕ, so the norm is at most ‖Wₕ‖ to the power
-    T − t. With ‖Wₕ‖ < 1 the gradient vanishes; with ‖Wₕ‖ > 1 it may explode, and ``optim.clip_grad_norm_`` bounds its effect on a
-    step of the optimizer. In an LSTM, the gradient along the cell state is multiplied only by the forget gates.
+    The backward pass multiplies by one Jacobian a step: in an RNN by diag(1 − h²) Wₕ, so the norm is at most ‖Wₕ‖ to
+    the power T − t. With ‖Wₕ‖ < 1 the gradient vanishes; with ‖Wₕ‖ > 1 it may explode, and ``optim.clip_grad_norm_``
+    bounds its effect on a step of the optimizer. In an LSTM, the gradient along the cell state is multiplied only by
+    the forget gates.
 
     Source: Bengio et al. (1994); clipping: Pascanu et al. (2013).
     """
@@ -37,8 +38,8 @@ def state_gradients(layer: RNN | GRU | LSTM, x: ArrayLike) -> NDArray[Any]:
     if np.ndim(x) != 2:
         raise ValueError(f"state_gradients: x has shape {np.shape(x)}, expected (T, I)")
     H, dtype = layer.hidden_size, layer.weight_ih_l0.dtype
-    # A copy of the sequence for each unit k of h_T. Copy k gets the upstream gradient e_k, so that one backward pass makes a row
-    # of every Jacobian.
+    # A copy of the sequence for each unit k of h_T. Copy k gets the upstream gradient e_k, so that one backward pass
+    # makes a row of every Jacobian.
     copies = np.repeat(np.asarray(x, dtype)[:, None], H, axis=1)                # (T, H, I)
     states = [tuple(Tensor(np.zeros((1, H, H), dtype), requires_grad=True) for _ in range(layer.states))]
     for x_t in copies:
@@ -56,8 +57,8 @@ def draw_state_gradients(norms: Mapping[str, ArrayLike], path: str | os.PathLike
                          title: str = "How far back the gradient reaches") -> None:
     """Draw {name: the result of ``state_gradients``} into the PNG file ``path``.
 
-    The picture shows one curve for each name: the norm, on a logarithmic scale, over the number of steps back from the end. A
-    falling curve is a vanishing gradient, a rising one an exploding gradient.
+    The picture shows one curve for each name: the norm, on a logarithmic scale, over the number of steps back from the
+    end. A falling curve is a vanishing gradient, a rising one an exploding gradient.
     """
     figure = new_figure(7, 4.2)
     axes = figure.add_subplot()

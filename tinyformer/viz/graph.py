@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..autograd import Node
     from ..nn import Module
 
-LINE, LETTER, GAP_X, GAP_Y = 14, 6.2, 26, 38               # height of a line, width of a letter, space between boxes, in pixels
+LINE, LETTER, GAP_X, GAP_Y = 14, 6.2, 26, 38  # height of a line, width of a letter, space between boxes, in pixels
 RED, BLUE, GRAY, INK = "#D55E00", "#0072B2", "#f2f2f2", "#222"
 
 
@@ -37,7 +37,10 @@ class Graph:
         return self.svg
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture into the SVG file ``path``, whole or not at all. Raises ValueError if the name does not end in .svg."""
+        """Write the picture into the SVG file ``path``, whole or not at all.
+
+        Raises ValueError if the name does not end in .svg.
+        """
         if Path(path).suffix.lower() != ".svg":
             raise ValueError(f"{path}: a graph is an SVG file, expected a name that ends in .svg")
         replace_file(path, self.svg)
@@ -50,9 +53,9 @@ def computation_graph(loss: Tensor, model: Module | None = None, marked: Collect
     model       the Module, for the names of its parameters
     marked      nodes (``autograd.Node``) that are drawn in red
 
-    The picture has a box for each operation, with the parameters that it uses, and for each input. An arrow is a tensor, with its
-    shape. Results that were computed from constants alone are not part of the graph. Raises ValueError for a tensor without a
-    graph.
+    The picture has a box for each operation, with the parameters that it uses, and for each input. An arrow is a
+    tensor, with its shape. Results that were computed from constants alone are not part of the graph. Raises ValueError
+    for a tensor without a graph.
     """
     if not isinstance(loss, Tensor) or loss.node is None:
         raise ValueError("computation_graph: expected a tensor that was computed from one that requires a gradient")
@@ -64,7 +67,7 @@ def computation_graph(loss: Tensor, model: Module | None = None, marked: Collect
             if isinstance(tensor, Parameter):
                 lines.append(f"{names.get(id(tensor), 'parameter')} {tensor.shape}")
             elif tensor is not None:
-                key = id(tensor) if tensor.node is None else tensor.node                 # (tensors compare by their values)
+                key = id(tensor) if tensor.node is None else tensor.node  # (tensors compare by their values)
                 if key not in nodes:
                     nodes[key] = (["input" if tensor.requires_grad else "constant", str(tensor.shape)], [""])
                 edges.append((key, tensor.slot, node))
@@ -147,8 +150,8 @@ def _arrow(points):
 def _places(nodes, edges, sizes):
     """{key: (middle, top, bottom of its layer)}, {edge: [(x, y) on its path]} and the size of the picture.
 
-    A node's layer is one below its lowest source. An edge that passes other layers has its own position in each of them, so that
-    it goes around the boxes.
+    A node's layer is one below its lowest source. An edge that passes other layers has its own position in each of
+    them, so that it goes around the boxes.
     """
     layer = _layers(nodes, edges)
     rows = [[] for _ in range(1 + max(layer.values()))]

@@ -15,8 +15,8 @@ PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}                   
 def draw_ladder(report: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Draw the result of ``train.ladder.report`` into the PNG file ``path``.
 
-    The picture has a row for each model, the highest loss on top: a point at its loss with the standard deviation over seeds,
-    and its number of parameters and training time to the right. A dashed line marks the best n-gram model.
+    The picture has a row for each model, the highest loss on top: a point at its loss with the standard deviation over
+    seeds, and its number of parameters and training time to the right. A dashed line marks the best n-gram model.
     """
     rungs, best = report["rungs"], report["kneser_ney"]
     figure = new_figure(7.2, 0.9 + 0.3 * len(rungs))

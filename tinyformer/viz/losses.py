@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def draw_losses(records: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], title: str,
                 levels: Mapping[str, float] | None = None, final: tuple[int, float] | None = None,
                 ylabel: str = "cross-entropy (nats per token)") -> None:
-    """Draw the metrics of a run into the PNG file ``path``. ``losses_figure`` explains the arguments and the picture."""
+    """Draw the metrics of a run into the PNG file ``path``.
+
+    ``losses_figure`` explains the arguments and the picture.
+    """
     save_figure(losses_figure(records, title, levels, final, ylabel), path)
 
 
@@ -53,8 +56,8 @@ def losses_figure(records: Sequence[Mapping[str, Any]], title: str, levels: Mapp
 
 
 def _draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
-    """Dashed lines at ``levels``, with names to the right of the axes, where there are no curves. Names that would overlap move
-    apart."""
+    """Dashed lines at ``levels``, with names to the right of the axes, where there are no curves. Names that would
+    overlap move apart."""
     for level in levels.values():
         axes.axhline(level, color=GRAY, linestyle="--", linewidth=1)
     low, high = axes.get_ylim()
@@ -69,8 +72,8 @@ def draw_runs(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | os.Pa
               unit: str = "nats per token") -> None:
     """Draw the metrics of several runs, {name: records}, in one picture, into the PNG file ``path``.
 
-    A thin line is a run's training loss, smoothed; a thick line with points is its validation loss, whose lowest value is in
-    the legend. Raises ValueError if there is no run, or a run without steps.
+    A thin line is a run's training loss, smoothed; a thick line with points is its validation loss, whose lowest value
+    is in the legend. Raises ValueError if there is no run, or a run without steps.
     """
     empty = [name for name, records in runs.items() if not records]
     if not runs or empty:

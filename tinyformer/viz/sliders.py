@@ -23,9 +23,9 @@ def explore(draw: Callable[..., Any], size: tuple[float, float] = (4.0, 3.2), **
     size        width and height of one picture in inches
     choices     {name: a list of values}
 
-    In Jupyter with ipywidgets there is a slider for each name, and the picture follows it. Elsewhere, a row of pictures shows at
-    most four values of the first name, evenly spread; the other names keep the middle one of their values. Returns None where
-    there are sliders, otherwise the matplotlib figure. Raises ValueError if a name has no values.
+    In Jupyter with ipywidgets there is a slider for each name, and the picture follows it. Elsewhere, a row of pictures
+    shows at most four values of the first name, evenly spread; the other names keep the middle one of their values.
+    Returns None where there are sliders, otherwise the matplotlib figure. Raises ValueError if a name has no values.
     """
     if not choices or any(len(values) == 0 for values in choices.values()):
         raise ValueError(f"explore: choices are {choices}, expected at least one name with at least one value")
