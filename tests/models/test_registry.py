@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import os
@@ -159,3 +160,13 @@ def test_an_unknown_architecture_is_named_with_those_that_are_known(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "t5"}')
     with pytest.raises(ValueError, match=r"config.json: unknown architecture 't5', expected one of .*gpt2.*qwen3"):
         model_class(tmp_path)
+
+
+def test_type_checkers_are_told_of_every_file_whose_names_are_collected():
+    tree = ast.parse(Path(models.__file__).read_text(encoding="utf-8"))
+    block, = (node for node in tree.body if isinstance(node, ast.If))
+    imported = {node.module for node in block.body if isinstance(node, ast.ImportFrom) and node.module}
+    exported = {ast.unparse(node.value).removesuffix(".__all__") for node in block.body if isinstance(node, ast.AugAssign)}
+    collected = {path.stem for path in Path(models.__file__).parent.glob("*.py")
+                 if path.stem != "__init__" and "\n__all__ = " in path.read_text(encoding="utf-8")}
+    assert imported == exported == collected

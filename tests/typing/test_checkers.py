@@ -15,9 +15,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def run(module, *arguments):
-    """What ``python -m module`` prints on standard output, in the root of the repository."""
-    done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True,
+def run(module, *arguments, folder=ROOT):
+    """What ``python -m module`` prints on standard output, in a folder: by default the root of the repository."""
+    done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=folder, capture_output=True, text=True,
                           encoding="utf-8", check=False)
     return done.stdout or done.stderr
 
@@ -36,8 +36,8 @@ def pyright():
     if not re.match(r"pyright \d", run("pyright", "--version")):
         pytest.skip("pyright does not start: it fetches its own package, and node where there is none, at its first run")
 
-    def errors(*files):
-        found = json.loads(run("pyright", "--outputjson", *files))["generalDiagnostics"]
+    def errors(*files, folder=ROOT):
+        found = json.loads(run("pyright", "--outputjson", *files, folder=folder))["generalDiagnostics"]
         return {(Path(error["file"]).name, error["range"]["start"]["line"] + 1): error["message"]
                 for error in found if error["severity"] == "error"}
 
@@ -84,6 +84,14 @@ def test_readme_is_accepted(pyright, tmp_path):
     assert blocks
     (tmp_path / "readme.py").write_text("\n".join(blocks), encoding="utf-8")
     assert pyright(tmp_path / "readme.py") == {}
+
+
+def test_the_quick_start_is_accepted_with_the_package_as_a_library(pyright, tmp_path):
+    """Outside of the repository, where a name counts only if the package exports it."""
+    from tinyformer.book import cells
+    code = "\n\n".join(cells((ROOT / "chapters" / "quick-start.md").read_text(encoding="utf-8")))
+    (tmp_path / "quick_start.py").write_text(code, encoding="utf-8")
+    assert pyright("--pythonpath", sys.executable, "quick_start.py", folder=tmp_path) == {}
 
 
 @pytest.mark.xfail(strict=False, reason="being annotated")

@@ -15,6 +15,8 @@ from .registry import MODELS, load_model, model_class, register, trainable
 __all__ = ["MODELS", "load_model", "model_class", "register", "trainable"]
 
 if TYPE_CHECKING:                       # what the loop below does, for type checkers and editors
+    from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gpt, hmm, linear, llama, logistic, lstm,
+                   mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq)
     from .bag_of_words import *
     from .bert import *
     from .bert_heads import *
@@ -33,6 +35,24 @@ if TYPE_CHECKING:                       # what the loop below does, for type che
     from .pretrained import *
     from .recurrent import *
     from .seq2seq import *
+    __all__ += bag_of_words.__all__
+    __all__ += bert.__all__
+    __all__ += bert_heads.__all__
+    __all__ += classifier.__all__
+    __all__ += decoder.__all__
+    __all__ += encoder.__all__
+    __all__ += gpt.__all__
+    __all__ += hmm.__all__
+    __all__ += linear.__all__
+    __all__ += llama.__all__
+    __all__ += logistic.__all__
+    __all__ += lstm.__all__
+    __all__ += mlp.__all__
+    __all__ += neural_ngram.__all__
+    __all__ += ngram.__all__
+    __all__ += pretrained.__all__
+    __all__ += recurrent.__all__
+    __all__ += seq2seq.__all__
 
 
 def _collect() -> None:
