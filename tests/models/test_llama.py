@@ -94,7 +94,7 @@ def test_without_the_prefix_and_with_what_is_not_needed(model, rng):
 
 
 def meta_forward(w, c, ids):
-    """Logits (T, V) of one sequence, as in Meta's code: pairs of neighbours are complex numbers."""
+    """Logits (T, V) of one sequence, as in Meta's code: pairs of neighbors are complex numbers."""
     def norm(x, name):
         return w[name] * x / np.sqrt((x * x).mean(-1, keepdims=True) + c.norm_eps)
 

@@ -167,7 +167,7 @@ TEXT = np.array([0, 1, 0, 1, 0, 2])         # a b a b a c: predicted are b a b a
     ("add-k", 2, (2,), [1 / 4] * 4),
     # a → a 0.4 · 2/5, b 2/3, c 1/3, d 0: in all 1.16
     ("stupid", 2, (0,), [0.16 / 1.16, 2 / 3 / 1.16, 1 / 3 / 1.16, 0]),
-    # Bigrams ab 2, ba 2, ac 1: n₁ = 1, n₂ = 2, D = 1/5. Left neighbours: a has {b}, b {a}, c {a}: n₁ = 3, D = 1.
+    # Bigrams ab 2, ba 2, ac 1: n₁ = 1, n₂ = 2, D = 1/5. Left neighbors: a has {b}, b {a}, c {a}: n₁ = 3, D = 1.
     # Below all is left to 1/V: P(w) = 1/4. After a: (2 − 1/5)/3 and (1 − 1/5)/3, and 2 · 1/5 / 3 · 1/4 for each.
     ("kneser-ney", 2, (0,), [1 / 30, 3 / 5 + 1 / 30, 4 / 15 + 1 / 30, 1 / 30]),
     # Bigram counts 2, 2, 1: Y = 1/5; D(1) = 1 − 2 · 1/5 · 2 = 1/5, D(2) = 2 − 0. After a: (2 − 2)/3, (1 − 1/5)/3; 2.2/3 is left.

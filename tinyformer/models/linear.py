@@ -1,12 +1,13 @@
-"""Linear regression: a straight line to a number.
+"""Linear regression: a linear function that predicts numbers.
 
-Its loss is convex, so there is one best answer, and every honest way down must reach the same one: an equation solved, the
-gradient followed over all examples, or over a few at a time.
+The loss is convex, so every method reaches the same minimum: a closed form, gradient descent on all examples, or stochastic
+gradient descent on a few at a time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,17 +22,24 @@ from .config_checks import check_integers
 from .pretrained import Pretrained
 from .registry import register
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+    from typing_extensions import Self
+
+    from ..autograd import Tensor
+    from ..typing import RNGLike, TensorLike
+
 __all__ = ["LinearConfig", "LinearRegression"]
 
 
 @dataclass(frozen=True)
 class LinearConfig:
-    """x has n_features numbers, y n_outputs."""
+    """x has n_features numbers, y has n_outputs."""
 
     n_features: int
     n_outputs: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_integers(self, "n_features", "n_outputs")
 
 
@@ -41,31 +49,33 @@ class LinearRegression(Pretrained):
 
         L = ½ Σₙ ‖yₙ − ŷₙ‖²        ∂L/∂W = −Σₙ (yₙ − ŷₙ) xₙᵀ        ∂L/∂b = −Σₙ (yₙ − ŷₙ)
 
-    The minus comes from ŷ standing behind a minus in L; without it the step W − η ∂L/∂W climbs.
+    The minus comes from the inner derivative of y − ŷ. Without it, the step W − η ∂L/∂W increases the loss.
     """
 
     architecture, Config = "linear", LinearConfig
+    config: LinearConfig
 
-    def __init__(self, config, dtype=np.float64):
+    def __init__(self, config: LinearConfig, dtype: DTypeLike = np.float64) -> None:
         self.config = config
         self.linear = nn.Linear(config.n_features, config.n_outputs, dtype=dtype)
         init.zeros_(self.linear.weight)
         init.zeros_(self.linear.bias)
 
-    def forward(self, x):
+    def forward(self, x: TensorLike) -> Tensor:
+        """ŷ (N, n_outputs)."""
         return self.linear(x)
 
-    def loss(self, x, y):
-        """½ Σ (y − ŷ)², over all examples and outputs."""
+    def loss(self, x: TensorLike, y: TensorLike) -> Tensor:
+        """½ Σ (y − ŷ)² over all examples and outputs."""
         return ops.mse_loss(self(x), y, reduction="sum") * 0.5
 
-    def solve(self, x, y, l2=0.0):
-        """Set the weights that make ½ Σ (y − ŷ)² + ½ l2 ‖W‖² least: where its gradient is zero.
+    def solve(self, x: ArrayLike, y: ArrayLike, l2: float = 0.0) -> Self:
+        """Set the weights to the minimum of ½ Σ (y − ŷ)² + ½ l2 ‖W‖², where the gradient is zero. Returns the model.
 
-            (X̃ᵀX̃ + l2 I) Wᵀ = X̃ᵀỸ,    b = ȳ − W x̄,    X̃ and Ỹ being X and Y without their means
+            (X̃ᵀX̃ + l2 I) Wᵀ = X̃ᵀỸ,    b = ȳ − W x̄,    X̃ and Ỹ are X and Y minus their means
 
-        Solved as least squares rather than by that equation, whose matrix has the square of X's condition; where more than one
-        W is best, the shortest is taken.
+        A least-squares solver finds it, because the matrix of this equation has the square of the condition number of X. If the
+        minimum is not unique, the W of least norm is chosen.
         """
         x, y = self._checked(x, y)
         l2 = check_number(self, "l2", l2, at_least=0)
@@ -78,11 +88,12 @@ class LinearRegression(Pretrained):
         write(self.linear.bias.data, mean_y - W @ mean_x)
         return self
 
-    def descend(self, x, y, lr, steps, batch_size=None, rng=None):
-        """Follow the gradient ``steps`` times: of all examples, or of ``batch_size`` drawn anew each time (SGD).
+    def descend(self, x: ArrayLike, y: ArrayLike, lr: float, steps: int, batch_size: int | None = None,
+                rng: RNGLike = None) -> list[float]:
+        """Take ``steps`` steps of gradient descent on all examples, or on ``batch_size`` examples drawn for each step (SGD).
 
-        ``lr`` is for the gradient's mean over the examples. With SGD it falls along a line to 0: a constant rate would wander
-        about the answer for ever. Returns L/N on the examples used, before each step.
+        ``lr`` applies to the mean gradient over the examples. With SGD, lr falls linearly to 0, because a constant rate does not
+        converge. Returns L/N on the examples used, before each step.
         """
         x, y = self._checked(x, y)
         lr = check_number(self, "lr", lr, at_least=0)

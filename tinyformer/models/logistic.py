@@ -1,11 +1,12 @@
-"""Logistic regression: the softmax of straight lines to a class.
+"""Logistic regression: the softmax of linear functions predicts a class.
 
-Its loss is convex too, but no equation gives the answer: it is descended to, by slopes alone or with their curvature.
+The loss is convex, but the minimum has no closed form. Iterations find it, with the gradient alone or with the curvature too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,19 +19,25 @@ from .config_checks import check_at_least_zero, check_integers
 from .pretrained import Pretrained
 from .registry import register
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from ..autograd import Tensor
+    from ..typing import Array, TensorLike
+
 __all__ = ["LogisticConfig", "LogisticRegression"]
 
 
 @dataclass(frozen=True)
 class LogisticConfig:
-    """x has n_features numbers and one of n_classes. ``l1`` and ``l2`` weigh the penalties on W; the bias bears none."""
+    """x has n_features numbers and one of n_classes. ``l1`` and ``l2`` weight the penalties on W; the bias has none."""
 
     n_features: int
     n_classes: int
     l1: float = 0.0
     l2: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_integers(self, "n_features", "n_classes")
         check_at_least_zero(self, "l1", "l2")
 
@@ -44,36 +51,38 @@ class LogisticRegression(Pretrained):
     """
 
     architecture, Config = "logistic", LogisticConfig
+    config: LogisticConfig
 
-    def __init__(self, config, dtype=np.float64):
+    def __init__(self, config: LogisticConfig, dtype: DTypeLike = np.float64) -> None:
         self.config = config
         self.linear = nn.Linear(config.n_features, config.n_classes, dtype=dtype)
         init.zeros_(self.linear.weight)
         init.zeros_(self.linear.bias)
 
-    def forward(self, x):
+    def forward(self, x: TensorLike) -> Tensor:
+        """The logits (N, n_classes)."""
         return self.linear(x)
 
-    def loss(self, x, y):
-        """The mean cross-entropy in nats of the classes ``y``, integers (N,), and the penalties."""
+    def loss(self, x: TensorLike, y: ArrayLike) -> Tensor:
+        """The mean cross-entropy in nats of the classes ``y``, integers (N,), plus the penalties."""
         W, loss = self.linear.weight, ops.cross_entropy(self(x), y)
         if self.config.l1:
             loss = loss + self.config.l1 * ops.sum(ops.abs(W))
         return loss + 0.5 * self.config.l2 * ops.sum(W * W) if self.config.l2 else loss
 
-    def predict(self, x):
-        """The likeliest class of each row of x: (N,)."""
+    def predict(self, x: TensorLike) -> Array:
+        """The most likely class of each row of x: (N,)."""
         return self(x).data.argmax(axis=1)
 
-    def fit(self, x, y, steps=1000, tolerance=1e-6):
-        """Descend to the best weights with Nesterov's momentum, and W towards 0 by l1 after each step (FISTA).
+    def fit(self, x: ArrayLike, y: ArrayLike, steps: int = 1000, tolerance: float = 1e-6) -> int:
+        """Minimize the loss by FISTA: gradient steps with Nesterov's momentum; after each, l1 shrinks W towards 0.
 
             V ← W + (k − 1)/(k + 2) (W − W_before)
             W ← shrink(V − ∂L/∂V / S, l1 / S),    shrink(w, a) = sign(w) max(|w| − a, 0)
 
-        S = ½ λmax(X̃ᵀX̃)/N + l2 bounds the curvature (X̃: X without its mean, with a column of ones; the bias makes up for the
-        mean), so 1/S is a rate that needs no choosing. An overshoot, seen where the last step points up, drops the momentum.
-        Stops when no weight moves by more than ``tolerance``. Returns how many steps it took.
+        S = ½ λmax(X̃ᵀX̃)/N + l2 bounds the curvature, so the step size 1/S needs no tuning. X̃ is X minus its mean, with a column of
+        ones; the bias compensates for the mean. A step that points uphill is an overshoot and resets the momentum.
+        Stops when no weight changes by more than ``tolerance``. Returns the number of steps.
         Source: Beck and Teboulle (2009); O'Donoghue and Candès (2015) for the restart.
         """
         steps = check_integer(self, "steps", steps, at_least=1)
@@ -83,7 +92,7 @@ class LogisticRegression(Pretrained):
         X[:, :-1] -= mean
         S = 0.5 * _largest_eigenvalue(X) / len(X) + self.config.l2
         shrink = np.full(X.shape[1], self.config.l1 / S)
-        shrink[-1] = 0                                                          # the bias stays whole
+        shrink[-1] = 0                                                          # the bias is not shrunk
         W = self._joined()
         W[:, -1] += W[:, :-1] @ mean
         before, momentum = W, 0
@@ -100,13 +109,13 @@ class LogisticRegression(Pretrained):
         self._split(W)
         return step
 
-    def newton(self, x, y, steps=50, tolerance=1e-10):
-        """Newton's method: solve H ΔW = −∂L/∂W, a few steps to many digits. For small models without l1.
+    def newton(self, x: ArrayLike, y: ArrayLike, steps: int = 50, tolerance: float = 1e-10) -> int:
+        """Newton's method: solve H ΔW = −∂L/∂W. A few steps give many digits. For small models without l1.
 
             H[(k, i), (l, j)] = (1/N) Σₙ pₙₖ (δₖₗ − pₙₗ) xₙᵢ xₙⱼ + l2 δₖₗ δᵢⱼ
 
-        Adding one number to all biases changes no p, so H has no inverse; least squares takes the shortest step. Steps are
-        halved until the loss falls. Returns how many it took.   Source: iteratively reweighted least squares, Rubin (1983).
+        Adding one number to all biases changes no p, so H is singular; least squares gives the shortest step. Steps are halved
+        until the loss falls. Returns the number of steps.   Source: iteratively reweighted least squares, Rubin (1983).
         """
         if self.config.l1:
             raise ValueError("logistic regression: newton needs a smooth loss, but l1 is not 0; use fit")
@@ -172,6 +181,6 @@ def _largest_eigenvalue(X, rounds=100):
         v = X.T @ (X @ v)
         size = np.linalg.norm(v)
         if not size:
-            return 1.0                                      # X is zero: any rate will do
+            return 1.0                                      # X is zero, so any step size works
         v /= size
     return 1.01 * size

@@ -2,14 +2,15 @@
 
     P(w_t | w₁…w_{t−1}) = P(w_t | w_{t−n+1}…w_{t−1})
 
-Nothing is descended here: ``fit`` counts (``ngram_counts``) and turns counts into probabilities (``ngram_smoothing``). The
-baseline that any neural language model has to beat.   Source: Shannon (1948); Jelinek and Mercer (1980).
+There is no gradient descent: ``fit`` counts (``ngram_counts``) and turns counts into probabilities (``ngram_smoothing``). This is
+the baseline for neural language models.   Source: Shannon (1948); Jelinek and Mercer (1980).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,23 +23,32 @@ from .ngram_smoothing import SMOOTHINGS, check_tables, tables
 from .pretrained import Pretrained
 from .registry import register
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike
+    from typing_extensions import Self
+
+    from ..generate import KVCache
+    from ..typing import Array
+
 __all__ = ["NGram", "NGramConfig"]
 
 
 @dataclass(frozen=True)
 class NGramConfig:
-    """V = vocab_size; the next token is told from the n − 1 before it.
+    """V = vocab_size; the n − 1 tokens before it predict the next token.
 
-    smoothing   none                    maximum likelihood, c(hw) / c(h): 0 for what was never seen
+    smoothing   none                    maximum likelihood, c(hw) / c(h): 0 for unseen n-grams
                 add-k                   (c(hw) + k) / (c(h) + kV).   Source: Laplace, Lidstone
-                stupid                  stupid back-off: c(hw) / c(h), else ``backoff`` times that of the shorter context. These
-                                        are scores, which do not sum to one: they are divided by their sum here, which is
-                                        the very work that it was made to save.   Source: Brants et al. (2007)
+                stupid                  stupid backoff: c(hw) / c(h), or ``backoff`` times the score with the shorter context.
+                                        The scores do not sum to one, so they are divided by their sum here. The method was
+                                        made to save that work.   Source: Brants et al. (2007)
                 katz                    Good–Turing discounts, the rest to the shorter context.   Source: Katz (1987)
                 kneser-ney              interpolated, one discount.   Source: Kneser and Ney (1995)
                 modified-kneser-ney     three discounts.   Source: Chen and Goodman (1998)
 
-    With "none" and "stupid" a token that was never seen at all has probability 0; with the others none has.
+    With "none" and "stupid", a token that never occurs has probability 0. With the other methods, no token has.
     """
 
     vocab_size: int
@@ -48,31 +58,32 @@ class NGramConfig:
     k: float = 1.0                  # added to every count by add-k smoothing
     backoff: float = 0.4            # factor of a shorter context's score in stupid back-off
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_integers(self, "vocab_size", "n")
         check_one_of(self, smoothing=SMOOTHINGS)
         check_above_zero(self, "k", "backoff")
 
     @property
-    def block_size(self):
-        """How many tokens are looked at; at least 1, for there must be something to go on from."""
+    def block_size(self) -> int:
+        """The number of context tokens; at least 1, because generation starts from a token."""
         return max(self.n - 1, 1)
 
 
 @register
 class NGram(Pretrained):
-    """``NGram(config).fit(ids)`` counts; ``model.log_prob(ids)``, ``model.next_distribution(context)`` tell.
+    """``NGram(config).fit(ids)`` counts; ``model.log_prob(ids)`` and ``model.next_distribution(context)`` give probabilities.
 
-    It is used as the neural models are: ``model(ids)``, ``model.loss(ids, targets)``, ``generate``, ``save_pretrained``.
+    The interface of neural models works too: ``model(ids)``, ``model.loss(ids, targets)``, ``generate``, ``save_pretrained``.
     """
 
     architecture, task, Config, trained_by_counting = "ngram", "language", NGramConfig, True
-    whole_text = True                   # a loss is read over the text in one piece: windows would cut contexts off
+    whole_text = True                   # a loss covers the whole text at once, because windows would cut contexts off
+    config: NGramConfig
 
-    def __init__(self, config):
+    def __init__(self, config: NGramConfig) -> None:
         self.config = config
         V = config.vocab_size
-        for m in range(1, config.n + 1):                    # nothing seen yet: every token has 1/V
+        for m in range(1, config.n + 1):                    # before fit, every token has 1/V
             self.register_buffer(f"p{m}", np.full(V if m == 1 else 0, 1 / V))
             if m > 1:
                 self.register_buffer(f"keys{m}", np.zeros(0, np.int64))
@@ -80,10 +91,10 @@ class NGram(Pretrained):
 
     # -- learning
 
-    def fit(self, text):
-        """Count ``text``: ids (T,) of one text, or a list of such, or the ``Counts`` of one up to this n or a larger one.
+    def fit(self, text: ArrayLike | Sequence[ArrayLike] | Counts) -> Self:
+        """Count ``text``: ids (T,), or a list of such texts, or ``Counts`` up to this n or a larger one. Returns the model.
 
-        The first token of each text is context alone. Texts that begin and end somewhere (names, sentences) say so with tokens
+        The first token of each text is only context. Texts with a beginning and an end (names, sentences) mark both by tokens
         of their own, as their first and last id.
         """
         n, V = self.config.n, self.config.vocab_size
@@ -98,22 +109,22 @@ class NGram(Pretrained):
         self.load_state_dict(state)
         return self
 
-    def load_state_dict(self, state, strict=True):
-        """Take the tables of ``state``, which say themselves how many n-grams there are. All is checked first."""
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
+        """Set the tables to those of ``state``, whose lengths give the numbers of n-grams. All tables are checked first."""
         own = self.state_dict()
         if strict and set(state) != set(own):
-            super().load_state_dict(state)                  # which says what is missing and what is not known
+            super().load_state_dict(state)                  # which raises, naming what is missing or unknown
         arrays = {name: np.asarray(state[name]) for name in own}
         check_tables(arrays, own, self.config.vocab_size)
         for name, array in arrays.items():
             setattr(self, name, array)
         return [], []
 
-    def num_parameters(self):
-        """How many numbers the tables hold: probabilities and back-off weights."""
+    def num_parameters(self) -> int:
+        """The number of probabilities and backoff weights in the tables."""
         return sum(array.size for name, array in self.state_dict().items() if not name.startswith("keys"))
 
-    # -- telling
+    # -- probabilities
 
     def _find(self, m, parent, token):
         return find(getattr(self, f"keys{m}"), parent, token, self.config.vocab_size)
@@ -138,47 +149,52 @@ class NGram(Pretrained):
             p = np.where(node >= 0, _take(own, node), lower)
         return p
 
-    def forward(self, ids, cache=None):
-        """Logits (B, T, V): ln P of each token after each place of ``ids`` (B, T). What is impossible has the least number."""
+    def forward(self, ids: ArrayLike, cache: KVCache | None = None) -> Tensor:
+        """The logits (B, T, V): ln P of each token after each position of ``ids`` (B, T). P = 0 gives the log of the smallest
+        positive normal number."""
         ids = checked_ids(ids, self.config.vocab_size, ndim=2)
         read = 0
-        if cache is not None:                               # what this model keeps are the tokens themselves
+        if cache is not None:                               # this model caches the tokens themselves
             read = cache.length
             ids = cache.tokens(self, ids)
         contexts = [node[:, read:, None] for node in self._contexts(ids)]
         tokens = np.broadcast_to(np.arange(self.config.vocab_size), (*ids[:, read:].shape, self.config.vocab_size))
         return Tensor(np.log(np.maximum(self._probabilities(contexts, tokens), np.finfo(float).tiny)))
 
-    def loss(self, ids, targets):
-        """Mean −ln P in nats of ``targets`` (B, T), the tokens that follow ``ids`` (B, T)."""
+    def loss(self, ids: ArrayLike, targets: ArrayLike) -> Tensor:
+        """The mean of −ln P in nats of ``targets`` (B, T), the tokens after ``ids`` (B, T).
+
+        Raises FloatingPointError if a target has probability 0.
+        """
         losses = self.losses(ids, targets).data
         if impossible := np.count_nonzero(losses == math.inf):
             raise FloatingPointError(f"ngram: {impossible:,} of {losses.size:,} tokens have probability 0 with smoothing "
                                      f"{self.config.smoothing!r}, so the loss is infinite")
         return Tensor(np.array(losses.mean()))
 
-    def losses(self, ids, targets):
-        """−ln P in nats of each of ``targets`` (B, T), after ``ids`` (B, T): (B, T). ∞ for what is impossible."""
+    def losses(self, ids: ArrayLike, targets: ArrayLike) -> Tensor:
+        """−ln P in nats of each of ``targets`` (B, T), the tokens after ``ids`` (B, T): (B, T). ∞ where P = 0."""
         ids, targets = (checked_ids(each, self.config.vocab_size, ndim=2) for each in (ids, targets))
         with np.errstate(divide="ignore"):
             return Tensor(-np.log(self._probabilities(self._contexts(ids), targets)))
 
-    def log_prob(self, ids):
-        """ln P of each token of ``ids`` (T,) but the first, given those before it: (T − 1,). −∞ for an impossible one."""
+    def log_prob(self, ids: ArrayLike) -> Array:
+        """ln P of each token of ``ids`` (T,) except the first, given the tokens before it: (T − 1,). −∞ where P = 0."""
         ids = checked_ids(ids, self.config.vocab_size)
         return -self.losses(ids[None, :-1], ids[None, 1:]).data[0]
 
-    def perplexity(self, ids):
-        """e to the mean of −ln P over the tokens of ``ids`` but the first: as if so many were equally likely each time."""
+    def perplexity(self, ids: ArrayLike) -> float:
+        """exp(mean of −ln P) over the tokens of ``ids`` (T,) except the first: the number of equally likely tokens with the
+        same loss."""
         return float(np.exp(-_mean(self.log_prob(ids))))
 
-    def bits_per_character(self, ids, characters=None):
-        """−log₂ P of the tokens of ``ids`` but the first, divided by the ``characters`` they stand for (None: one each)."""
+    def bits_per_character(self, ids: ArrayLike, characters: int | None = None) -> float:
+        """−log₂ P of the tokens of ``ids`` (T,) except the first, divided by their number of ``characters`` (None: one each)."""
         log_p = self.log_prob(ids)
         return float(-_mean(log_p) * log_p.size / math.log(2) / (log_p.size if characters is None else characters))
 
-    def next_distribution(self, context=()):
-        """P of every token after ``context``, ids (T,), of which the last n − 1 count: (V,), which sum to one.
+    def next_distribution(self, context: ArrayLike = ()) -> Array:
+        """P of every token after ``context``, ids (T,) of which the last n − 1 count: (V,), with the sum 1.
 
         A context shorter than n − 1 is the beginning of a text.
         """
@@ -186,13 +202,13 @@ class NGram(Pretrained):
         contexts = [node[0, -1:] for node in self._contexts(ids[None])] if len(ids) else []
         return self._probabilities(contexts, np.arange(self.config.vocab_size))
 
-    def generate(self, ids, max_new_tokens, **how):
-        """``ids`` and what follows them; see ``tinyformer.generate.generate`` for the ways of choosing."""
+    def generate(self, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: int, **how: Any) -> Any:
+        """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see ``tinyformer.generate.generate``."""
         return generate(self, ids, max_new_tokens, **how)
 
 
 def _take(table, node):
-    """Entries of ``table``, and anything where there is no node."""
+    """The entries of ``table`` at ``node``; any number where there is no node."""
     return table[np.maximum(node, 0)] if len(table) else np.zeros(node.shape)
 
 

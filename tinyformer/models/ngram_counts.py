@@ -1,40 +1,47 @@
-"""Counts of all n-grams of a text, kept as a tree in sorted arrays.
+"""Counts of all n-grams of a text, stored as a tree in sorted arrays.
 
-A node of level m is an m-gram that occurs, w₁…wₘ. Its key is made from the number of its parent w₁…wₘ₋₁ and its last token:
+A node of level m is an m-gram w₁…wₘ that occurs. Its key combines the number of its parent w₁…wₘ₋₁ and its last token:
 
-    key = parent · V + wₘ              a node's number is the place of its key among the sorted keys of its level
+    key = parent · V + wₘ              a node's number is the index of its key among the sorted keys of its level
 
-so the children of a node stand side by side, a key never outgrows 64 bits whatever V and m are, and everything below is a
-sort or a binary search over whole arrays. Level 1 holds every token of the vocabulary, whether it occurs or not.
+The children of a node are adjacent, a key fits into 64 bits for any V and m, and every operation below is a sort or a binary
+search over whole arrays. Level 1 has every token of the vocabulary, even if it does not occur.
 
-The first token of a sequence is given, never predicted: the count of an m-gram is how often its last token was predicted
-after the others. No n-gram reaches from one sequence into the next.
+The first token of a sequence is context and is never predicted. The count of an m-gram is how often its last token follows the
+others. No n-gram crosses the border between two sequences.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..typing import Array
+
 from ..arrays import plain_array
 
-UNSEEN, SHORT = -1, -2                  # instead of a node: it does not occur; it would begin before the text does
+UNSEEN, SHORT = -1, -2                  # in place of a node: it does not occur; it would begin before the text
 
 
 @dataclass
 class Level:
-    """The m-grams of one m, in the order of their keys: U of them.
+    """The U m-grams of one m, in the order of their keys.
 
     keys        int64 (U,)
-    counts      how often each occurs
-    neighbours  how many different tokens stand before it somewhere, each beginning of a sequence being one more: (U,).
-                Level 1 does not count beginnings, where nothing is predicted; the last level has None
+    counts      the number of occurrences of each
+    neighbors   the number of different tokens that precede each one, where every beginning of a sequence counts as one more:
+                (U,). Level 1 does not count beginnings, where nothing is predicted; the last level has None
     """
 
-    keys: np.ndarray
-    counts: np.ndarray
-    neighbours: np.ndarray = None
+    keys: Array
+    counts: Array
+    neighbors: Any = None
 
 
 class Counts:
@@ -44,16 +51,16 @@ class Counts:
     vocab_size  V: the ids are 0…V−1
     """
 
-    def __init__(self, sequences, n, vocab_size):
+    def __init__(self, sequences: ArrayLike | Sequence[ArrayLike], n: int, vocab_size: int) -> None:
         self.n, self.vocab_size = n, vocab_size
         ids, ends = _joined(sequences, vocab_size)
         firsts = np.concatenate([[0], ends[:-1]])
-        last = np.repeat(ends, ends - firsts)                                   # for each token the end of its sequence
+        last = np.repeat(ends, ends - firsts)                                   # for each token, the end of its sequence
         predicted = np.ones(len(ids), bool)
         predicted[firsts] = False
         self.levels = [Level(np.arange(vocab_size), np.bincount(ids[predicted], minlength=vocab_size))]
-        self.suffixes = [np.zeros(vocab_size, np.int64)]                        # for each node the one without its first token
-        starts, node = np.arange(len(ids)), ids.copy()                          # where m-grams begin, and their nodes
+        self.suffixes = [np.zeros(vocab_size, np.int64)]                        # for each node, the node without its first token
+        starts, node = np.arange(len(ids)), ids.copy()                          # the first positions of m-grams, and their nodes
         for m in range(2, n + 1):
             starts = starts[last[starts] - starts >= m]
             keys, which, counts = _distinct(node[starts] * vocab_size + ids[starts + m - 1],
@@ -63,21 +70,21 @@ class Counts:
             suffix = token if m == 2 else find(self.levels[m - 2].keys, self.suffixes[-1][parent], token, vocab_size)
             self.suffixes.append(suffix)
             below = self.levels[m - 2]
-            below.neighbours = np.bincount(suffix, minlength=len(below.keys))
+            below.neighbors = np.bincount(suffix, minlength=len(below.keys))
             if m > 2:
-                below.neighbours += np.bincount(node[firsts[ends - firsts >= m - 1]], minlength=len(below.keys))
+                below.neighbors += np.bincount(node[firsts[ends - firsts >= m - 1]], minlength=len(below.keys))
             node[starts] = which
 
-    def parents(self, m):
+    def parents(self, m: int) -> tuple[Array, Array]:
         """(numbers of the parents, last tokens) of the nodes of level m."""
         if m == 1:
             return np.zeros(self.vocab_size, np.int64), np.arange(self.vocab_size)
         return np.divmod(self.levels[m - 1].keys, self.vocab_size)
 
 
-def find(keys, parent, token, vocab_size):
-    """The nodes of the children ``token`` of the nodes ``parent``, which broadcast: UNSEEN where there is none, SHORT where
-    the parent is."""
+def find(keys: Array, parent: Any, token: Any, vocab_size: int) -> Array:
+    """The child ``token`` of each node ``parent``; the two arrays broadcast. UNSEEN where there is no child, SHORT where the
+    parent is SHORT."""
     wanted = parent * vocab_size + token
     if len(keys) == 0:
         return np.where(np.broadcast_to(parent, wanted.shape) == SHORT, SHORT, UNSEEN)
@@ -86,9 +93,9 @@ def find(keys, parent, token, vocab_size):
 
 
 def _distinct(keys, limit, number):
-    """(the distinct ``keys`` in ascending order, with ``number`` the place among them of each key, how often each occurs).
+    """(the distinct ``keys`` in ascending order; with ``number``, the index of each key among them; the count of each).
 
-    The keys are below ``limit``. Where that is not large, counting in a table takes a fifth of the time of sorting.
+    The keys are below ``limit``. For a small limit, counting in a table takes a fifth of the time of sorting.
     """
     if limit > 4 * len(keys):
         distinct, *which, counts = np.unique(keys, return_inverse=number, return_counts=True)
@@ -101,7 +108,7 @@ def _distinct(keys, limit, number):
 
 
 def _joined(sequences, vocab_size):
-    """(ids of all sequences one after the other, the end of each), checked."""
+    """(the concatenated ids of all sequences, the end of each sequence), checked."""
     sequences = sequences if isinstance(sequences, (list, tuple)) and np.ndim(sequences[0] if sequences else 0) else [sequences]
     sequences = [checked_ids(ids, vocab_size) for ids in sequences]
     sequences = [ids for ids in sequences if len(ids)]
@@ -110,8 +117,8 @@ def _joined(sequences, vocab_size):
     return np.concatenate(sequences), np.cumsum([len(ids) for ids in sequences])
 
 
-def checked_ids(ids, vocab_size, ndim=1, name="ngram"):
-    """``ids`` as int64 with so many axes, each in 0…V−1; errors begin with ``name``."""
+def checked_ids(ids: ArrayLike, vocab_size: int, ndim: int = 1, name: str = "ngram") -> Array:
+    """``ids`` as int64. Raises, with a message that begins with ``name``, unless they are integers in 0…V−1 with ``ndim`` axes."""
     ids = plain_array(name, ids)
     if ids.ndim != ndim:
         raise ValueError(f"{name}: ids have shape {ids.shape}, expected {ndim} {'axis' if ndim == 1 else 'axes'}")

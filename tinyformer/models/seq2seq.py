@@ -1,9 +1,9 @@
-"""Seq2Seq: the Transformer of "Attention is all you need", which reads one sequence and writes another.
+"""Seq2Seq: the Transformer of "Attention is all you need", which reads one sequence and generates another.
 
-    x = √C · token embedding + sinusoidal position           of the source, and of what is written so far
-    memory = encoder(x source)                               every token sees every token
-    y = decoder(x target, memory)                            each token sees those before it, and all of the memory
-    logits = y · token embeddingᵀ                            one table for source, target and output
+    x = √C · token embedding + sinusoidal position           of the source, and of the target so far
+    memory = encoder(x source)                               every token attends to every token
+    y = decoder(x target, memory)                            each token attends to those before it and to the whole memory
+    logits = y · token embeddingᵀ                            source, target and output share one embedding
 
 Source: Vaswani et al. (2017). The layers are ``nn.Transformer``, whose state dict is PyTorch's.
 """
@@ -11,6 +11,7 @@ Source: Vaswani et al. (2017). The layers are ``nn.Transformer``, whose state di
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,13 +24,23 @@ from .config_checks import check_flags, check_fractions, check_heads, check_inte
 from .pretrained import Pretrained
 from .registry import register
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..autograd import Tensor
+    from ..typing import Array
+
 __all__ = ["Seq2Seq", "Seq2SeqConfig"]
 
 
 @dataclass(frozen=True)
 class Seq2SeqConfig:
-    """Sizes: V = vocab_size of both languages, T ≤ block_size on both sides, L = n_layer in encoder and decoder each,
-    H = n_head, C = n_embd, 4C within. ``norm_first``: norms before the sub-layers, not after them as published."""
+    """Sizes: V = vocab_size of both languages, S, T ≤ block_size, L = n_layer in encoder and decoder each, H = n_head,
+    C = n_embd, 4C inside the feed-forward layers.
+
+    norm_first          norms before the sub-layers instead of after them, as published
+    label_smoothing     weight of the uniform distribution in the targets, in training
+    """
 
     vocab_size: int
     block_size: int = 64
@@ -40,7 +51,7 @@ class Seq2SeqConfig:
     norm_first: bool = False        # norms before the sub-layers, not after them as published
     label_smoothing: float = 0.1    # share ε of each target that goes to all tokens alike, in training
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
         check_heads(self)
         check_fractions(self, "dropout", "label_smoothing")
@@ -49,11 +60,12 @@ class Seq2SeqConfig:
 
 @register
 class Seq2Seq(Pretrained):
-    """``logits = model(source, target)``: ids (B, S) and (B, T), filled up with PAD, and logits (B, T, V) of what follows."""
+    """``logits = model(source, target)``: ids (B, S) and (B, T), padded with PAD; logits (B, T, V) of the next tokens."""
 
     architecture, task, Config = "seq2seq", "translation", Seq2SeqConfig
+    config: Seq2SeqConfig
 
-    def __init__(self, config):
+    def __init__(self, config: Seq2SeqConfig) -> None:
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.n_embd)
         init.normal_(self.embedding.weight, std=config.n_embd ** -0.5)
@@ -61,26 +73,26 @@ class Seq2Seq(Pretrained):
         self.transformer = nn.Transformer(config.n_embd, config.n_head, config.n_layer, config.n_layer, 4 * config.n_embd,
                                           config.dropout, batch_first=True, norm_first=config.norm_first)
 
-    def forward(self, source, target):
+    def forward(self, source: ArrayLike, target: ArrayLike) -> Tensor:
+        """The logits (B, T, V)."""
         return self.decode(target, *self.encode(source))
 
-    def encode(self, source):
-        """(memory (B, S, C), padding (B, S): True where there is no token)."""
+    def encode(self, source: ArrayLike) -> tuple[Tensor, Array]:
+        """(memory (B, S, C), padding (B, S): True at PAD)."""
         source = self._checked("source", source)
         padding = source == PAD
         return self.transformer.encoder(self._embed(source), src_key_padding_mask=padding), padding
 
-    def decode(self, target, memory, padding, cache=None):
-        """logits (B, T, V) of what follows each token of ``target``; with a ``KVCache``, of the tokens that come next."""
+    def decode(self, target: ArrayLike, memory: Any, padding: Array, cache: KVCache | None = None) -> Tensor:
+        """The logits (B, T, V) after each token of ``target``. With ``cache``, ``target`` continues the cached positions."""
         past = 0 if cache is None else cache.length
         target = self._checked("target", target, past)
         y = self.transformer.decoder(self._embed(target, past), memory, memory_key_padding_mask=padding,
                                      tgt_is_causal=True, cache=cache)
         return ops.linear(y, self.embedding.weight)
 
-    def loss(self, source, target):
-        """Mean cross-entropy in nats a token of target[:, 1:], each after what stands before it. The labels are smoothed in
-        training; what is measured is without."""
+    def loss(self, source: ArrayLike, target: ArrayLike) -> Tensor:
+        """The mean cross-entropy in nats of the tokens target[:, 1:]. Labels are smoothed in training, not in evaluation."""
         smoothing = self.config.label_smoothing if self.training else 0.0
         target = self._checked("target", target, -1)
         return ops.cross_entropy(self(source, target[:, :-1]), target[:, 1:], ignore_index=PAD, label_smoothing=smoothing)
@@ -93,10 +105,13 @@ class Seq2Seq(Pretrained):
     def _checked(self, name, ids, past=0):
         return checked_block(self, ids, self.config.block_size - past, f"{name} has")
 
-    def translate(self, source, beams=1, length_penalty=0.6, max_new_tokens=None):
-        """The answers to ``source`` (B, S): a list of B lists of ids, without BEGIN and END.
+    def translate(self, source: ArrayLike, beams: int = 1, length_penalty: float = 0.6,
+                  max_new_tokens: int | None = None) -> list[list[int]]:
+        """The outputs for ``source`` (B, S): a list of B lists of ids, without BEGIN and END.
 
-        beams           1 takes the likeliest token each time (greedy); more keep that many beginnings, see ``beam_search``
+        beams               1 is greedy decoding; more are explained at ``generate.beam_search``
+        length_penalty      α of the score
+        max_new_tokens      at most this many ids, and at most block_size
         """
         most = min(max_new_tokens or self.config.block_size, self.config.block_size)
         with nn.evaluating(self), no_grad():
@@ -106,19 +121,19 @@ class Seq2Seq(Pretrained):
 
 
 class _Writing:
-    """Answers on their way: what ``beam_search`` asks for the next token, and to go on with some of the rows."""
+    """The unfinished outputs, a ``BeamState`` of ``beam_search``."""
 
     def __init__(self, model, memory, padding):
         self.model, self.memory, self.padding = model, memory, padding
         self.cache = KVCache(model.config.block_size)
 
     def logits(self, tokens):
-        """(N, V): what may follow ``tokens`` (N,)."""
+        """The logits (N, V) after ``tokens`` (N,)."""
         logits = self.model.decode(tokens[:, None], self.memory, self.padding, self.cache)
         self.cache.advance(1)
         return logits.data[:, -1]
 
     def pick(self, rows):
-        """Go on with ``rows`` of those there are, in this order; a row may come several times."""
+        """Continue with ``rows``, in this order. A row may occur several times."""
         self.memory, self.padding = self.memory[rows], self.padding[rows]
         self.cache.pick(rows)
