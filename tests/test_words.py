@@ -51,9 +51,6 @@ BREAK = r"""(?:[\s#*]|["']\s*[fr]*["'])+"""
 PATTERNS = [(re.compile(f"(?<![a-z]){words.replace(' ', BREAK)}(?![a-z])", re.IGNORECASE), instead)
             for words, instead in TURNS + SPELLINGS]
 
-# Rooms whose words are still being rewritten.
-NOT_YET = {"cli", "generate", "models"}
-
 
 def found(text):
     """Yield (line, words, what to write instead) for every turn in ``text`` that should not be there."""
@@ -74,8 +71,7 @@ def rooms():
     return grouped
 
 
-@pytest.mark.parametrize("room", [pytest.param(room, marks=[pytest.mark.xfail(strict=False, reason="being rewritten")]
-                                               if room in NOT_YET else []) for room in rooms()])
+@pytest.mark.parametrize("room", rooms())
 def test_the_words_are_the_fields(room):
     report = [f"{path.relative_to(ROOT)}:{line}: {words!r}; write {instead}"
               for path in rooms()[room] for line, words, instead in sorted(found(path.read_text(encoding="utf-8")))]
