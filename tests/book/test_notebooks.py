@@ -9,7 +9,7 @@ import pytest
 from tinyformer.book import solved, stub
 
 pytest.importorskip("jupytext", reason="notebooks are made with jupytext")
-from tinyformer.book.notebooks import markdown, notebook, stale, write  # noqa: E402
+from tinyformer.book.notebooks import markdown, notebook, stale, write
 
 CELL = """def f(x):
     def vjp(dy):

@@ -204,7 +204,7 @@ def published():
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
         "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "B"}}, {"Sequence": {"id": "A"}}],
                            "special_tokens": {"B": {"ids": [257]}}},
-        "model": {"type": "BPE", "vocab": {character: byte for character, byte in BYTES.items()}, "merges": []}}))
+        "model": {"type": "BPE", "vocab": dict(BYTES), "merges": []}}))
     return folder
 
 

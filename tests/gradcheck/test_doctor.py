@@ -242,8 +242,6 @@ def test_functions_that_cannot_be_followed_are_diagnosed_by_their_numbers(outspo
 
 def test_a_vjp_that_fails_elsewhere_is_still_reported():
     def wrong(x):
-        calls = []
-
         def vjp(dy):
             if not np.all(np.abs(dy) > 0):
                 raise FloatingPointError

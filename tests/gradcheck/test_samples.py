@@ -36,7 +36,7 @@ def test_bad_text():
 
 
 def test_shapes_are_read_from_annotations():
-    def f(x: "BC", w: "OC", p=0.5):
+    def f(x: BC, w: OC, p=0.5):
         return x
     assert shapes_of(f) == ["BC", "OC"]
     assert shapes_of(lambda x: x) is None

@@ -208,7 +208,7 @@ def test_threads_in_any_order_give_the_same_bits(cuda, rng):
 
 
 def test_what_does_not_fit_is_named(cuda):
-    a, c = np.ones((3, 4), "f"), np.empty((3, 3), "f")
+    a = np.ones((3, 4), "f")
     with pytest.raises(ValueError, match="would share memory"):
         cuda.library.matmul(a, a.T, np.empty((3, 6), "f")[:, ::2])
     q = np.ones((1, 2, 3, 4), "f")

@@ -180,7 +180,7 @@ def leaf(*shape):
 
 
 @pytest.mark.parametrize("given, kind, message", [
-    (lambda: [], ValueError, "AdamW: there are no parameters"),
+    (list, ValueError, "AdamW: there are no parameters"),
     (lambda: [{"params": []}], ValueError, "there are no parameters"),
     (lambda: leaf(2), TypeError, "parameters is a Tensor, expected a list"),
     (lambda: [("weight", leaf(2))], TypeError, "parameter 0 of group 0 is a tuple, expected a Tensor"),

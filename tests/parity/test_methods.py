@@ -106,7 +106,7 @@ def test_operators(torch, expression):
 
     try:
         u = eval(expression, names(torch.tensor))
-    except (RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (RuntimeError, TypeError, ValueError, ZeroDivisionError):
         with pytest.raises((RuntimeError, TypeError, ValueError, ZeroDivisionError)):
             eval(expression, names(tfm.tensor))
         return

@@ -112,9 +112,9 @@ def test_children_are_ended_with_the_check(tmp_path):
     if os.name == "nt":
         pytest.skip("a process is looked for by its number")
     note = tmp_path / "pid"
-    path = written(tmp_path, "import subprocess, sys, os", "if not os.path.exists({0!r}):\n"
-                   "        open({0!r}, 'w').write(str(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid))"
-                   .format(str(note)))
+    path = written(tmp_path, "import subprocess, sys, os", f"if not os.path.exists({str(note)!r}):\n"
+                   f"        open({str(note)!r}, 'w').write(str(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid))"
+                   )
     list(run("tinyformer.gradcheck.check_file", [[str(path), None, 0, 20]], 20))
     pid = int(note.read_text())
     for _ in range(100):

@@ -75,7 +75,7 @@ def test_a_python_without_them_says_so(monkeypatch, tmp_path):
 
 # ------------------------------------------------------------------------------------------------ shakespeare
 
-PLAY = "First Citizen:\nSpeak, speak.\n".encode()
+PLAY = b"First Citizen:\nSpeak, speak.\n"
 
 
 @pytest.fixture

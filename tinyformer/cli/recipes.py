@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any, Iterator, Optional
+from typing import Annotated, Any, Optional
+from collections.abc import Iterator
 
 import typer
 

@@ -15,12 +15,11 @@ from .recording import record
 from .tape import Unrecorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from .function_forms import CheckedFunction
-    from .tape import Tape
 
 POINTS = 3                      # points to compare at: the given inputs, and two random variations of them
 JACOBIAN = 40_000               # the largest Jacobian that is built, in entries

@@ -48,7 +48,7 @@ def checked_function(fn: Callable[..., Any], inputs: Sequence[Any], options: Map
         tensors.values(tensors.arrays)
     except Exception as error:
         if refused is not None and not isinstance(refused, AttributeError):     # an array has no attributes of a tensor
-            raise refused
+            raise refused from error
         if isinstance(error, TypeError) and "float32" in str(error):
             raise TypeError(f"{error} (check computes in float64: convert each module that fn uses with .to(np.float64))"
                             ) from error

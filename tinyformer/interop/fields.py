@@ -32,7 +32,7 @@ FIXED = {
               "cross_attention_hidden_size": NONE, "pruned_heads": (None, {}), "quantization_config": NONE, "auto_map": NONE,
               "per_layer_config": (None, {}), "adapters": NONE},
     "bert": {"hidden_act": ("gelu", "gelu_python"), "position_embedding_type": ("absolute",), "tie_word_embeddings": (True,)},
-    "gpt2": {"activation_function": ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh"), 
+    "gpt2": {"activation_function": ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh"),
              "scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,), "tie_word_embeddings": (True,)},
     "llama": {"hidden_act": ("silu", "swish"), "attention_bias": OFF, "mlp_bias": OFF, "use_sliding_window": OFF,
               "partial_rotary_factor": (None, 1), "original_max_position_embeddings": NONE, "rope_interleaved": OFF},

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from .native import library as _native          # first: without that library cffi is not needed
 
-import cffi  # noqa: E402
-import numpy as np  # noqa: E402
+import cffi
+import numpy as np
 
-from .compiled import functions  # noqa: E402
+from .compiled import functions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

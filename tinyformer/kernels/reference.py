@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .recurrence import lstm
 from .special import normal, sigmoid
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ Source: Chen and Goodman, "An empirical study of smoothing techniques for langua
 
 from __future__ import annotations
 
+import string
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,7 +178,7 @@ def check_tables(arrays: Mapping[str, Any], own: Mapping[str, Array], V: int) ->
     """
     sizes = {int(name[4:]): array.size for name, array in arrays.items() if name.startswith("keys")} | {1: V}
     for name, array in arrays.items():
-        m = int(name.lstrip("keysbackoffp"))
+        m = int(name.lstrip(string.ascii_letters))
         if array.shape != (sizes[m],):
             raise ValueError(f"load_state_dict: {name} has shape {array.shape}, expected ({sizes[m]},)")
         if array.dtype != own[name].dtype:

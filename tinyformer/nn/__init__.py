@@ -29,7 +29,7 @@ from .transformer import (Transformer, TransformerDecoder, TransformerDecoderLay
 
 __all__ = ["BCEWithLogitsLoss", "BatchNorm1d", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GELU", "GRU",
            "GRUCell", "Identity", "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "MSELoss", "Module",
-           "ModuleDict", "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RMSNorm", "RNN", "RNNCell", 
+           "ModuleDict", "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RMSNorm", "RNN", "RNNCell",
            "ReLU", "ResidualSelfAttention", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
            "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
            "TransformerEncoderLayer", "evaluating", "functional", "init"]

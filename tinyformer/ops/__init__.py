@@ -21,7 +21,7 @@ from .reductions import cumsum, logsumexp, max, mean, min, std, sum, var
 from .regularization import dropout
 from .shapes import broadcast_to, concatenate, flip, getitem, pad, reshape, split, stack, transpose
 
-from . import composed, integers, methods  # noqa: E402  (written in the operations above; the last two register methods)
+from . import composed, integers, methods
 
 __all__ = [
     "abs", "add", "astype", "attention_with_weights", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from ..typing import Axis
 
 
 def _axis(name: str, dim: int, ndim: int) -> int:

@@ -140,10 +140,10 @@ def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
                 _assign(recipe, f"{key}.{inner}", item)
         else:
             _assign(recipe, key, value)
-    for setting in settings:
-        key, equals, text = setting.partition("=")
+    for assignment in settings:
+        key, equals, text = assignment.partition("=")
         if not equals:
-            raise RecipeError(f"--set {setting}: expected section.key=value, such as train.max_steps=500")
+            raise RecipeError(f"--set {assignment}: expected section.key=value, such as train.max_steps=500")
         _assign(recipe, key.strip(), _parse(text.strip(), _known(recipe, key.strip())))
     _validate(recipe)
     return recipe

@@ -27,7 +27,7 @@ def labels(tokens: Iterable[str], mark_spaces: bool = True) -> tuple[list[tuple[
     return drawn, any(text.startswith("U+") and not token.startswith("U+") for (text, _), token in zip(drawn, tokens))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _characters(font):
     """The code points that a font file has glyphs for; none if it cannot be read."""
     from matplotlib import font_manager
@@ -38,7 +38,7 @@ def _characters(font):
         return frozenset()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _cjk_fonts():
     """Paths of the installed fonts of ``CJK``, best first; the regular face of each family comes first."""
     from matplotlib.font_manager import findSystemFonts

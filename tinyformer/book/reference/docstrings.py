@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import Iterator
+from collections.abc import Iterator
 
 LITERAL = re.compile(r"``(.+?)``|`([^`]+)`", re.DOTALL)
 STRONG = re.compile(r"\*\*(?=\w)([^*]+)(?<=\w)\*\*")

@@ -17,7 +17,8 @@ import importlib
 import inspect
 import re
 from types import ModuleType
-from typing import Any, Iterator
+from typing import Any
+from collections.abc import Iterator
 
 from . import commands, settings, types, variables
 from .names import PublicName, comment_at, every_name, find, public_names

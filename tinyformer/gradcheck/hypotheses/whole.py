@@ -140,7 +140,7 @@ def name_of(k, e):
                   (f"√({n - 1}/{text})", math.sqrt((n - 1) / n)), (f"2/{text}", 2 / n), (f"{text}/2", n / 2),
                   (f"{text}²", n * n),
                   (f"1/{text}²", 1 / n / n)]
-    numbers = {**{n: v for n, v in e.points[0].names.items()}, **e.checked.options}
+    numbers = {**e.points[0].names, **e.checked.options}
     for n, v in numbers.items():
         if isinstance(v, (float, int, np.floating)) and not isinstance(v, bool) and v not in (0, 1):
             names += [(n, v), (f"1/{n}", 1 / v), (f"1 − {n}", 1 - v), (f"1/(1 − {n})", 1 / (1 - v)), (f"{n}²", v * v),
