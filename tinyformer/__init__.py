@@ -19,7 +19,7 @@ from .ops import concatenate as cat, stack
 from .rng import seed, seed as manual_seed
 from .saving import load, save
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Tensor", "arange", "backend", "cat", "differentiable", "full", "load", "manual_seed", "nn", "no_grad", "ones", "ops",
            "optim", "rand", "randn", "save", "seed", "stack", "tensor", "unreached", "zeros"]
 
