@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -100,6 +101,34 @@ print(logits.data.argmax(axis=-1), model.num_parameters(), [name for name, _ in 
 for parameter in model.parameters():
     parameter.data *= 0.5
 stacked: Tensor = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))(x)
+
+sequence: Tensor = tfm.randn(5, 2, 3)
+output, (hidden, cell) = nn.LSTM(3, 4, num_layers=2)(sequence)
+attended, attention = nn.MultiheadAttention(4, 2, kdim=3, vdim=3)(output, sequence, sequence)
+encoded: Tensor = nn.TransformerEncoderLayer(4, 2, 8)(output + attended) + nn.GRU(3, 4)(sequence)[0] + hidden[0] + cell[0]
+criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
+loss = criterion(nn.Flatten()(nn.BatchNorm1d(2)(logits)), np.array([0, 1])) + nn.MSELoss()(logits, logits.data)
+parts = nn.ModuleDict({"embedding": nn.Embedding(9, 4, padding_idx=0), "identity": nn.Identity()})
+embedded: Tensor = parts["identity"](nn.Embedding(9, 4)(np.array([1, 2])))
+scales = nn.ParameterList([nn.Parameter([1.0])])
+print(scales[0].grad, len(parts), nn.Linear(2, 3).bias, nn.Linear(2, 3).train().to(np.float64).in_features + 1)
+
+
+class SignDescent(optim.Optimizer, recipe="sign"):
+    """θ ← θ − η sign g."""
+
+    def update(self, theta: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+        theta -= group["lr"] * np.sign(g)
+
+
+class Constant(optim.Schedule, recipe="constant"):
+    """η(n) = max_lr."""
+
+    def at(self, n: int) -> float:
+        return self.max_lr
+
+
+rate: float = Constant(SignDescent(model.parameters(), lr=0.1)).lr
 
 state: dict[str, Array] = model.eval().state_dict()
 tfm.save(state, Path("model.safetensors"))

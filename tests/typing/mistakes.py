@@ -22,6 +22,9 @@ optim.SGD(layer, lr=0.1)                            # expected: a module in plac
 layer(x).backward(retain=True)                      # expected: an argument that does not exist
 check(ops.exp, np.ones(2), rtol="small")            # expected: a text in place of a number
 layer(x, x)                                         # expected: an input too many
+nn.LSTM(2, 3)(x)[1][2]                              # expected: the state is a pair
+nn.Dropout(p="0.5")                                 # expected: a text in place of a number
+optim.CosineSchedule(layer, 10, 100)                # expected: a layer in place of an optimizer
 GPTConfig(vocab_size="65")                          # expected: a text in place of an integer
 
 
