@@ -33,7 +33,7 @@ def test_every_optimizer_moves_a_number_in_place(make):
     assert p.data is array and array < 3 and type(p.grad) is np.ndarray
 
 
-@pytest.mark.parametrize("change", ["p += 2.0", "p -= 2.0", "p *= 2.0", "p /= 2.0"])
+@pytest.mark.parametrize("change", ["p += 2.0", "p -= 2.0", "p *= 2.0", "p /= 2.0", "p **= 2.0"])
 def test_a_leaf_changes_in_place_under_no_grad_and_only_there(change):
     p = tensor([1.0, 4.0], requires_grad=True)
     names, array, before = {"p": p}, p.data, p.data.copy()

@@ -311,3 +311,37 @@ def test_a_list_of_tensors_does_not_lose_their_gradients():
     with pytest.raises(TypeError, match="mean: a list holds tensors that require a gradient, .* with ops.stack"):
         ops.mean([a, b])
     assert ops.mean([a.detach(), b.detach()]).item() == 1.5
+
+
+@pytest.mark.parametrize("take", [tensor, ops.exp, lambda value: leaf(1.0) + value,
+                                  lambda value: setattr(leaf(1.0), "data", value)])
+def test_lists_of_unequal_lengths(take):
+    with pytest.raises(ValueError, match="^(tensor|exp|add): .*inhomogeneous"):
+        take([[1.0], [1.0, 2.0]])
+
+
+class Foreign:
+    """An array of another library."""
+
+    dtype = np.dtype(np.float64)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([0.1, 2.0], dtype)
+
+
+def test_arrays_of_other_libraries_keep_their_type():
+    assert tensor(Foreign()).dtype == np.float64 and tensor(Foreign()).tolist() == [0.1, 2]
+    x = leaf(1.0, 2.0, dtype=np.float32)
+    for y in (x * Foreign(), Foreign() * x):
+        assert y.dtype == np.float32 and y.requires_grad
+    assert ops.exp(Foreign()).dtype == np.float64
+
+
+def test_tensors_of_pytorch(torch):
+    t = torch.tensor([0.1, 2.0], dtype=torch.float64)
+    assert tensor(t).dtype == np.float64 and tensor(t).tolist() == [0.1, 2]
+    x = leaf(1.0, 2.0)
+    (x * t).sum().backward()
+    assert x.grad.tolist() == [0.1, 2] and ops.linear(t[None], x.reshape(1, 2).detach()).tolist() == [[4.1]]
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x * t.requires_grad_()

@@ -22,9 +22,8 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     Python floats become float32, arrays keep their type unless ``dtype`` says otherwise. TypeError for complex numbers,
     text, objects, float16 and masked arrays.
     """
-    refuse_masked("tensor", data)
-    array = np.asarray(data, dtype=dtype)
-    if dtype is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
+    array = plain_array("tensor", data, dtype)
+    if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
         array = array.astype(np.float32)
     if array.dtype not in FLOATS and array.dtype.kind not in "iub":
         raise unholdable("tensor", array.dtype)
@@ -32,27 +31,35 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray:
 
 
 def plain_array(name: str, data: Any, dtype: Any = None) -> np.ndarray:
-    """``data`` as an array, as ``np.asarray``; TypeError where a mask would be lost."""
+    """``data`` as an array, as ``np.asarray``.
+
+    TypeError where a mask would be lost, ValueError for lists of unequal lengths.
+    """
     refuse_masked(name, data)
-    return np.asarray(data, dtype)
+    try:
+        return np.asarray(data, dtype)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def constant(name: str, value: Any) -> Any:
     """What the operation ``name`` works on for an input that is no tensor.
 
-    A list becomes an array, a NumPy number a Python number; Python's numbers, None, slices and text stay. TypeError for
+    A list or an array of another library becomes an array, a NumPy number a Python number; Python's numbers, None, slices and text stay. TypeError for
     an array that a tensor could not hold, for np.matrix, and for a list with tensors whose gradient would be lost.
     """
     if type(value) is not np.ndarray:                       # most are, and need no more than a look at their type
         if isinstance(value, list):
             refuse_masked(name, value, LOST)
-            value = np.asarray(value)
+            value = plain_array(name, value)
         elif isinstance(value, np.generic):
             value = float(value) if isinstance(value, np.floating) else value.item()
         elif isinstance(value, np.matrix):
             raise TypeError(f"{name}: {MATRIX}")
         elif isinstance(value, np.ndarray):
             refuse_masked(name, value)
+            value = np.asarray(value)
+        elif hasattr(value, "__array__"):                   # of another library, such as PyTorch or pandas
             value = np.asarray(value)
     if isinstance(value, np.ndarray) and value.dtype.kind not in "fiub":
         raise unholdable(name, value.dtype)

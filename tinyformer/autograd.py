@@ -256,6 +256,7 @@ class Tensor(ArrayProtocols):
     def __isub__(self, other: TensorLike) -> Tensor: return self._in_place("-=", np.subtract, other)
     def __imul__(self, other: TensorLike) -> Tensor: return self._in_place("*=", np.multiply, other)
     def __itruediv__(self, other: TensorLike) -> Tensor: return self._in_place("/=", np.divide, other)
+    def __ipow__(self, other: TensorLike) -> Tensor: return self._in_place("**=", np.power, other)
 
     def _in_place(self, sign: str, ufunc: np.ufunc, other: TensorLike) -> Any:
         """Change a leaf that requires a gradient within its own array, under ``no_grad``.
@@ -490,8 +491,9 @@ def _unwrap(name: str, args: Sequence[Any]) -> tuple[list[Tensor | None], list[A
         else:
             tensors.append(None)
             constants = constants or arg is not None
-            typed = typed or isinstance(arg, np.ndarray) and arg.dtype.kind == "f"
+            untyped = isinstance(arg, list)
             arg = constant(name, arg)
+            typed = typed or not untyped and isinstance(arg, np.ndarray) and arg.dtype.kind == "f"
         arrays.append(arg)
     if constants and dtype is not None:
         arrays = [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.dtype != dtype else a
