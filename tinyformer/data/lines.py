@@ -23,7 +23,8 @@ def split_lines(text: str) -> tuple[list[str], list[str], list[str]]:
     """
     lines = list(dict.fromkeys(filter(None, text.split(END))))
     data = by_content("lines", lines, lines)
-    train, validation, test = ([END + line + END for line in part.x] for part in (data.train, data.validation, data.test))
+    train, validation, test = ([END + line + END for line in part.x]
+                               for part in (data.train, data.validation, data.test))
     return train, validation, test
 
 

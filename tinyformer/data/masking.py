@@ -27,7 +27,8 @@ class Lines:
     def __init__(self, documents: Sequence[Sequence[NDArray[Any]]]) -> None:
         lines = [line for document in documents for line in document]
         if not any(len(document) > 1 for document in documents):
-            raise ValueError(f"Lines: {len(documents)} documents of {len(lines)} lines, expected at least one with two lines")
+            raise ValueError(f"Lines: {len(documents)} documents of {len(lines)} lines, expected "
+                             f"at least one with two lines")
         sizes = np.array([len(document) for document in documents])
         self.tokens = np.concatenate(lines)                                     # (N,) all of them, one after the other
         self.starts = np.cumsum([0, *map(len, lines)])                          # the start of line i; and the end
@@ -70,13 +71,14 @@ def join(pairs: Sequence[tuple[NDArray[Any], NDArray[Any], bool]], T: int, cls: 
     ids, types = np.full((len(pairs), T), pad, np.int64), np.zeros((len(pairs), T), np.int64)
     for row, (first, second, _) in enumerate(pairs):
         n, end = len(first) + 2, len(first) + len(second) + 3
-        ids[row, 0], ids[row, 1:n - 1], ids[row, n - 1], ids[row, n:end - 1], ids[row, end - 1] = cls, first, sep, second, sep
+        ids[row, 0], ids[row, 1:n - 1], ids[row, n - 1] = cls, first, sep
+        ids[row, n:end - 1], ids[row, end - 1] = second, sep
         types[row, n:end] = 1
     return ids, types
 
 
-def mask_tokens(ids: ArrayLike, share: float, mask: int, special: Sequence[int], vocab_size: int, rng: np.random.Generator,
-                continues: NDArray[np.bool_] | None = None,
+def mask_tokens(ids: ArrayLike, share: float, mask: int, special: Sequence[int], vocab_size: int,
+                rng: np.random.Generator, continues: NDArray[np.bool_] | None = None,
                 ignore: int = -100) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(ids, labels), each (B, T): the input with masked tokens, and the tokens to predict.
 

@@ -24,8 +24,8 @@ def read_csv(path: str | os.PathLike[str], text: str = "text", label: str = "lab
     ``by_content`` splits the rows. Raises ValueError for a missing column, bytes that are not UTF-8, an empty text or
     label, a label that is not one of ``classes``, and fewer than two classes; OSError for a file that cannot be read.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t" if Path(path).suffix == ".tsv" else ",",
-                        strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True,
+                        delimiter="\t" if Path(path).suffix == ".tsv" else ",")
     texts, labels = [], []
     try:
         header = next(reader, [])
@@ -33,7 +33,8 @@ def read_csv(path: str | os.PathLike[str], text: str = "text", label: str = "lab
         for row in reader:
             if row:                                     # an empty line is not a row
                 if len(row) != len(header):
-                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: {len(row)} fields, expected {len(header)}")
+                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: {len(row)} fields, expected "
+                                     f"{len(header)}")
                 fields = [row[column].strip() for column in columns]
                 for name, field in zip((text, label), fields):
                     if not field:
@@ -73,8 +74,8 @@ def _reviews(folder, part):
     for label, kind in enumerate(("neg", "pos")):
         files = sorted((folder / part / kind).glob("*.txt"))
         if not files:
-            raise ValueError(f"read_imdb: no texts in {folder / part / kind}, expected the folder aclImdb with train/neg, "
-                             f"train/pos, test/neg and test/pos")
+            raise ValueError(f"read_imdb: no texts in {folder / part / kind}, expected the folder aclImdb with "
+                             f"train/neg, train/pos, test/neg and test/pos")
         for file in files:
             texts.append(read_text(file).replace("<br />", " ").strip())
             if not texts[-1]:
@@ -85,5 +86,6 @@ def _reviews(folder, part):
 
 def _column(path, header, name):
     if name not in header:
-        raise ValueError(f"read_csv: {path} has no column {name!r}, it has {', '.join(map(repr, header)) or 'no columns'}")
+        found = ", ".join(map(repr, header)) or "no columns"
+        raise ValueError(f"read_csv: {path} has no column {name!r}, it has {found}")
     return header.index(name)

@@ -37,8 +37,9 @@ def _movie_snippets():
 
 
 def _chinese_reviews():
-    negative, positive = (dict.fromkeys(filter(None, map(str.strip, read("chinese-reviews", file).decode().split("\n"))))
-                          for file in ("negative.txt", "positive.txt"))
+    negative, positive = (
+        dict.fromkeys(filter(None, map(str.strip, read("chinese-reviews", file).decode().split("\n"))))
+        for file in ("negative.txt", "positive.txt"))
     labels = {text: label for label, texts in enumerate((negative, positive)) for text in texts
               if not (text in negative and text in positive)}
     return by_content("chinese-reviews", labels, labels.values(), ("negative", "positive"))
@@ -115,6 +116,7 @@ def _sanguo():
     return "\n".join(json.loads(read("sanguo", "sanguo.json")))                # 120 chapters
 
 
-READERS: dict[str, Callable[[], Dataset | str]] = {"movie-snippets": _movie_snippets, "chinese-reviews": _chinese_reviews, "sms-spam": _sms_spam, "names": _names,
-           "surnames": _surnames, "cmudict": _cmudict, "opencc-phrases": _opencc_phrases, "mnist-5k": _mnist_5k,
-           "shakespeare-plays": _shakespeare_plays, "sanguo": _sanguo}
+READERS: dict[str, Callable[[], Dataset | str]] = {
+    "movie-snippets": _movie_snippets, "chinese-reviews": _chinese_reviews, "sms-spam": _sms_spam, "names": _names,
+    "surnames": _surnames, "cmudict": _cmudict, "opencc-phrases": _opencc_phrases, "mnist-5k": _mnist_5k,
+    "shakespeare-plays": _shakespeare_plays, "sanguo": _sanguo}

@@ -19,7 +19,8 @@ def split(tokens: Tokens, train_fraction: float) -> tuple[Tokens, Tokens]:
     return tokens[:cut], tokens[cut:]
 
 
-def random_windows(tokens: NDArray[Any], batch_size: int, T: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+def random_windows(tokens: NDArray[Any], batch_size: int, T: int,
+                   rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
     """(x, y), each (B, T): windows at random positions of ``tokens`` (N,), N > T, and the same windows one token
     later."""
     starts = rng.integers(0, len(tokens) - T, batch_size)

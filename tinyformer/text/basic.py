@@ -12,11 +12,12 @@ import unicodedata
 from collections.abc import Callable, Collection
 
 # Chinese characters. The gap before U+2B920 is an error in Hugging Face's list; we keep it for the same ids.
-CHINESE = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B81F), (0x2B920, 0x2CEAF), (0xF900, 0xFAFF),
-           (0x2F800, 0x2FA1F))
+CHINESE = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B81F), (0x2B920, 0x2CEAF),
+           (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))
 
 
-def split_words(text: str, lowercase: bool = True, strip_accents: bool | None = None, chinese: bool = True) -> list[str]:
+def split_words(text: str, lowercase: bool = True, strip_accents: bool | None = None,
+                chinese: bool = True) -> list[str]:
     """The words of ``text``: runs between white space; each punctuation mark and each Chinese character is its own
     word.
 
@@ -62,8 +63,8 @@ def longest_words(text: str, vocabulary: Collection[str], widest: int | None = N
     """
     widest, words, start = widest or max(map(len, vocabulary), default=1), [], 0
     while start < len(text):
-        end = next((end for end in range(min(start + widest, len(text)), start + 1, -1) if text[start:end] in vocabulary),
-                   start + 1)
+        ends = range(min(start + widest, len(text)), start + 1, -1)
+        end = next((end for end in ends if text[start:end] in vocabulary), start + 1)
         words.append(text[start:end])
         start = end
     return words
@@ -102,7 +103,8 @@ def _without_accent(character):
 
 def _apart(character):
     """Spaces around punctuation, which includes all ASCII symbols, such as $ and +."""
-    return f" {character} " if character in string.punctuation or unicodedata.category(character)[0] == "P" else character
+    is_mark = character in string.punctuation or unicodedata.category(character)[0] == "P"
+    return f" {character} " if is_mark else character
 
 
 _CLEANED, _CLEANED_CHINESE_WHOLE = _Table(_clean), _Table(_clean_chinese_whole)

@@ -19,12 +19,13 @@ from ..files import decoded, replace_file
 CORPORA = {
     "pydocs": "the language reference in Python's own help(), each paragraph once, about 0.4 M characters; "
               "pydoc_data.topics, PSF license",
-    "pysource": "the standard library's top-level modules, at most 5 M characters, 4 % of whose last tenth repeats earlier code; "
-                "this Python's .py files, PSF license",
+    "pysource": "the standard library's top-level modules, at most 5 M characters, 4 % of whose last tenth repeats "
+                "earlier code; this Python's .py files, PSF license",
     "shakespeare": "dialogues from Shakespeare's plays, 1.1 M characters; karpathy/char-rnn on GitHub, public domain",
     "shakespeare-plays": "38 plays of Shakespeare, 5.0 M characters; `tinyformer data info` says more",
     "names": "91,910 first and last names of the US census, one a line; `tinyformer data info` says more",
-    "chinese": "Chinese reviews and the Romance of the Three Kingdoms, 1.9 M characters; `tinyformer data info` says more",
+    "chinese": "Chinese reviews and the Romance of the Three Kingdoms, 1.9 M characters; `tinyformer data info` "
+               "says more",
     "sanguo": "Romance of the Three Kingdoms in Chinese, 0.6 M characters; `tinyformer data info` says more",
 }
 
@@ -128,7 +129,8 @@ def _chinese():
 def _names():
     """First names and surnames, each once, in the order of the alphabet, whichever split they are in."""
     first = load("names")
-    return "\n".join(sorted({*first.train.x, *first.validation.x, *first.test.x, *load("surnames").splitlines()})) + "\n"
+    parts = first.train.x, first.validation.x, first.test.x, load("surnames").splitlines()
+    return "\n".join(sorted({name for part in parts for name in part})) + "\n"
 
 
 _READERS: dict[str, Callable[[], str]] = {"pydocs": _pydocs, "pysource": _pysource, "shakespeare": _shakespeare,

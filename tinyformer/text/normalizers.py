@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 # Unicode's White_Space
 SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")
 PATTERN = {"Regex?": str, "String?": str}
-NORMALIZERS = {"Sequence": {"normalizers": [dict]}, "Strip": {"strip_left": bool, "strip_right": bool}, "Prepend": {"prepend": str},
-               "Replace": {"pattern": PATTERN, "content": str},
-               "BertNormalizer": {"clean_text": bool, "lowercase": bool, "strip_accents": (None, bool), "handle_chinese_chars": bool}}
+NORMALIZERS = {"Sequence": {"normalizers": [dict]}, "Strip": {"strip_left": bool, "strip_right": bool},
+               "Prepend": {"prepend": str}, "Replace": {"pattern": PATTERN, "content": str},
+               "BertNormalizer": {"clean_text": bool, "lowercase": bool, "strip_accents": (None, bool),
+                                  "handle_chinese_chars": bool}}
 PRE_TOKENIZERS = {"Sequence": {"pretokenizers": [dict]}, "ByteLevel": {"add_prefix_space?": bool, "use_regex?": bool},
                   "Digits": {"individual_digits": bool}, "Punctuation": {"behavior?": str},
                   "Split": {"pattern": PATTERN, "behavior": str, "invert": bool}}
@@ -72,7 +73,8 @@ def normalizer(fields: dict[str, Any] | None) -> Callable[[str], str]:
     if kind == "BertNormalizer" and fields["clean_text"]:
         return functools.partial(normalized_words, lowercase=fields["lowercase"], strip_accents=fields["strip_accents"],
                                  chinese=fields["handle_chinese_chars"])
-    raise ValueError(f"the normalizer is {kind!r}" + " without clean_text" * (kind == "BertNormalizer") + ", which is not supported")
+    without = " without clean_text" * (kind == "BertNormalizer")
+    raise ValueError(f"the normalizer is {kind!r}{without}, which is not supported")
 
 
 def byte_level_cuts(fields: dict[str, Any] | None) -> list[Callable[[str], list[str]]]:
@@ -114,8 +116,8 @@ def _cuts(fields):
     elif kind == "Split":
         yield cut_at(pattern_of(fields["pattern"]), fields["behavior"], fields["invert"])
     else:
-        raise ValueError(f"the pre_tokenizer is {kind!r}, expected ByteLevel, Digits, Punctuation, Split, Whitespace or "
-                         f"WhitespaceSplit")
+        raise ValueError(f"the pre_tokenizer is {kind!r}, expected ByteLevel, Digits, Punctuation, Split, "
+                         f"Whitespace or WhitespaceSplit")
 
 
 def pattern_of(fields: dict[str, Any]) -> str:

@@ -40,7 +40,8 @@ class PairTokenizer(Tokenizer):
         self._ids = {symbol: id for id, symbol in enumerate(self.symbols, len(SPECIAL))}
 
     @classmethod
-    def train(cls, sources: Iterable[str], targets: Iterable[str], source: str = "characters", target: str = "characters") -> Self:
+    def train(cls, sources: Iterable[str], targets: Iterable[str], source: str = "characters",
+              target: str = "characters") -> Self:
         """The tokenizer whose vocabulary is the symbols that occur in ``sources`` and ``targets``."""
         found = {symbol for texts, unit in ((sources, source), (targets, target)) for text in texts
                  for symbol in UNITS[unit][0](text)}

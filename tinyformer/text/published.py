@@ -32,8 +32,9 @@ CHARACTERS = {byte: character for character, byte in BYTES.items()}
 
 MOST = 2 ** 22  # ids; the largest published vocabularies have 300,000. There is a list of all ids
 
-MODEL = {"vocab": {str: int}, "merges": list, "type?": None, "ignore_merges?": (None, bool), "dropout?": None, "unk_token?": None,
-         "continuing_subword_prefix?": None, "end_of_word_suffix?": None, "fuse_unk?": None, "byte_fallback?": None}
+MODEL = {"vocab": {str: int}, "merges": list, "type?": None, "ignore_merges?": (None, bool), "dropout?": None,
+         "unk_token?": None, "continuing_subword_prefix?": None, "end_of_word_suffix?": None, "fuse_unk?": None,
+         "byte_fallback?": None}
 
 
 class PublishedBPE(Tokenizer):
@@ -56,7 +57,8 @@ class PublishedBPE(Tokenizer):
         self._added = AddedTokens(fields["added_tokens"], normalizer(fields["normalizer"]))
         for token, id in self._added.ids.items():
             if vocab.get(token, id) != id:
-                raise ValueError(f"PublishedBPE: added token {token!r} has id {id}, but {vocab[token]} in the vocabulary")
+                raise ValueError(f"PublishedBPE: added token {token!r} has id {id}, but {vocab[token]} in the "
+                                 f"vocabulary")
         self._cuts = byte_level_cuts(fields["pre_tokenizer"])
         self._whole_first = bool(model.get("ignore_merges"))
         ids = [*vocab.values(), *self._added.ids.values()]
@@ -83,8 +85,8 @@ class PublishedBPE(Tokenizer):
                 raise ValueError(f"PublishedBPE: merge {rank} is {shown(merge)}, expected two tokens")
             left, right = pair
             if not {left, right, left + right} <= vocab.keys():
-                raise ValueError(f"PublishedBPE: merge {rank} is {left!r} and {right!r}, but the vocabulary lacks one of them "
-                                 f"or {left + right!r}")
+                raise ValueError(f"PublishedBPE: merge {rank} is {left!r} and {right!r}, but the vocabulary lacks "
+                                 f"one of them or {left + right!r}")
             self._ranks[vocab[left], vocab[right]] = rank
             self._made.append(vocab[left + right])
         self._cache = {}
@@ -101,7 +103,8 @@ class PublishedBPE(Tokenizer):
         Raises ValueError, which names the file, for a damaged one.
         """
         vocab = read_json(vocab, {str: int})
-        lines = [line for line in read_text(merges).replace("\r\n", "\n").split("\n") if not line.startswith("#version")]
+        lines = read_text(merges).replace("\r\n", "\n").split("\n")
+        lines = [line for line in lines if not line.startswith("#version")]
         end = "<|endoftext|>"
         return cls({"added_tokens": [{"content": end, "id": vocab[end]}] if end in vocab else [],
                     "normalizer": None, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},

@@ -74,7 +74,8 @@ def load_tokenizer(path: str | os.PathLike[str]) -> Tokenizer:
             return published[model].from_huggingface(fields)
     type_name = fields.get("type") if isinstance(fields, dict) else None
     if not isinstance(type_name, str) or type_name not in TOKENIZERS:
-        raise DamagedFile(f"load_tokenizer: {path} has the type {type_name!r}, expected one of {', '.join(sorted(TOKENIZERS))}")
+        raise DamagedFile(f"load_tokenizer: {path} has the type {type_name!r}, expected one of "
+                          f"{', '.join(sorted(TOKENIZERS))}")
     with _naming(path):
         return TOKENIZERS[type_name].from_dict(fields)
 
@@ -96,19 +97,20 @@ def _from_folder(folder: Path) -> Tokenizer:
 
 def _from_vocab(folder: Path) -> Tokenizer:
     """The WordPiece of vocab.txt, with the settings of tokenizer_config.json."""
-    settings = _settings(folder, do_basic_tokenize=(True,), never_split=(None, []), unk_token=("[UNK]",), pad_token=("[PAD]",),
-                         cls_token=("[CLS]",), sep_token=("[SEP]",), mask_token=("[MASK]",))
+    settings = _settings(folder, do_basic_tokenize=(True,), never_split=(None, []), unk_token=("[UNK]",),
+                         pad_token=("[PAD]",), cls_token=("[CLS]",), sep_token=("[SEP]",), mask_token=("[MASK]",))
     with _naming(folder / "vocab.txt"):
         tokenizer = WordPieceTokenizer.from_vocab(folder / "vocab.txt", settings.get("do_lower_case", True),
-                                                  settings.get("strip_accents"), settings.get("tokenize_chinese_chars", True))
+                                                  settings.get("strip_accents"),
+                                                  settings.get("tokenize_chinese_chars", True))
     _check_added(folder, settings, tokenizer.ids)
     return tokenizer
 
 
 def _from_pair(folder: Path, vocab: Path, merges: Path) -> Tokenizer:
     """GPT-2's two files, unless tokenizer_config.json says that the text is cut in another way than GPT-2's."""
-    settings = _settings(folder, tokenizer_class=("GPT2Tokenizer", "GPT2TokenizerFast", None), add_prefix_space=(False, None),
-                         add_bos_token=(False, None))
+    settings = _settings(folder, tokenizer_class=("GPT2Tokenizer", "GPT2TokenizerFast", None),
+                         add_prefix_space=(False, None), add_bos_token=(False, None))
     with _naming(merges):
         tokenizer = PublishedBPE.from_gpt2(vocab, merges)
     _check_added(folder, settings, tokenizer.fields["model"]["vocab"])
@@ -140,8 +142,8 @@ def _check_added(folder: Path, settings: dict[str, Any], vocabulary: dict[str, i
             added.update(dict.fromkeys(read_json(path, {str: int}), path.name))
     if missing := sorted(added.keys() - vocabulary.keys()):
         with _naming(folder / added[missing[0]]):
-            raise ValueError(f"it adds the tokens {', '.join(missing)} to the vocabulary, expected a tokenizer.json that "
-                             f"describes them")
+            raise ValueError(f"it adds the tokens {', '.join(missing)} to the vocabulary, expected a tokenizer.json "
+                             f"that describes them")
 
 
 @contextlib.contextmanager

@@ -9,13 +9,15 @@ from ..files import check_shape
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-SECTIONS = {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"}
+SECTIONS = {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
+            "decoder", "model"}
 FILE = {"added_tokens": [{"content": str, "id": int}], "normalizer": (None, dict), "pre_tokenizer": (None, dict),
         "post_processor": (None, dict), "decoder?": (None, {"type": str, "prefix?": str, "cleanup?": bool})}
 PART = {"SpecialToken?": {"id?": str, "type_id?": int}, "Sequence?": {"type_id?": int}}
 POST_PROCESSORS = {"Sequence": {"processors": [dict]}, "BertProcessing": {"cls": list, "sep": list},
                    "RobertaProcessing": {"cls": list, "sep": list},
-                   "TemplateProcessing": {"single": [PART], "pair?": (None, [PART]), "special_tokens": {str: {"ids": [int]}}}}
+                   "TemplateProcessing": {"single": [PART], "pair?": (None, [PART]),
+                                          "special_tokens": {str: {"ids": [int]}}}}
 
 
 def check_file(fields: Any, model_shape: dict[str, Any], decoders: Collection[str]) -> None:

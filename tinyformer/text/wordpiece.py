@@ -33,7 +33,8 @@ BERT_PAIR = [{"SpecialToken": {"type_id": 0}}, {"Sequence": {"type_id": 0}}, {"S
              {"Sequence": {"type_id": 1}}, {"SpecialToken": {"type_id": 1}}]
 SAVED = {"vocabulary": [str], "lowercase": bool, "strip_accents": (None, bool), "chinese": bool,
          "added?": [{"content": str, "id": int}], "longest_word?": int, "cleanup?": bool}
-MODEL = {"vocab": {str: int}, "type?": None, "unk_token?": str, "continuing_subword_prefix?": str, "max_input_chars_per_word?": int}
+MODEL = {"vocab": {str: int}, "type?": None, "unk_token?": str, "continuing_subword_prefix?": str,
+         "max_input_chars_per_word?": int}
 
 
 class WordPieceTokenizer(Tokenizer):
@@ -51,8 +52,9 @@ class WordPieceTokenizer(Tokenizer):
 
     type_name, exact, trainable, published_model = "wordpiece", False, True, "WordPiece"
 
-    def __init__(self, vocabulary: Iterable[str], lowercase: bool = True, strip_accents: bool | None = None, chinese: bool = True,
-                 added: list[dict[str, Any]] | None = None, longest_word: int = LONGEST, cleanup: bool = False) -> None:
+    def __init__(self, vocabulary: Iterable[str], lowercase: bool = True, strip_accents: bool | None = None,
+                 chinese: bool = True, added: list[dict[str, Any]] | None = None, longest_word: int = LONGEST,
+                 cleanup: bool = False) -> None:
         self.tokens = list(vocabulary)
         if not all(isinstance(token, str) for token in self.tokens):
             raise TypeError("WordPieceTokenizer: the vocabulary must hold strings")
@@ -74,11 +76,12 @@ class WordPieceTokenizer(Tokenizer):
                                                  chinese=chinese))
         for token, id in sorted(self._added.ids.items(), key=lambda item: item[1]):
             if token in self.ids and self.ids[token] != id:
-                raise ValueError(f"WordPieceTokenizer: added token {token!r} has id {id}, but {self.ids[token]} in the vocabulary")
+                raise ValueError(f"WordPieceTokenizer: added token {token!r} has id {id}, but "
+                                 f"{self.ids[token]} in the vocabulary")
             if token not in self.ids:
                 if id != len(self.tokens):
-                    raise ValueError(f"WordPieceTokenizer: added token {token!r} has id {id}, expected {len(self.tokens)}, "
-                                     f"the next one")
+                    raise ValueError(f"WordPieceTokenizer: added token {token!r} has id {id}, expected "
+                                     f"{len(self.tokens)}, the next one")
                 self.tokens.append(token)
         self._cache = {}
 
@@ -90,7 +93,8 @@ class WordPieceTokenizer(Tokenizer):
         frequent ones are kept. Raises ValueError for a text without words and a ``vocab_size`` below 6.
         """
         check_text("WordPieceTokenizer.train", text)
-        check_vocab_size("WordPieceTokenizer.train", vocab_size, len(SPECIAL) + 1, f"the {len(SPECIAL)} special tokens and another one")
+        check_vocab_size("WordPieceTokenizer.train", vocab_size, len(SPECIAL) + 1,
+                         f"the {len(SPECIAL)} special tokens and another one")
         words = Counter(split_words(text, lowercase))
         if not words:
             raise ValueError("WordPieceTokenizer.train: text has no words, expected at least one")
@@ -117,8 +121,8 @@ class WordPieceTokenizer(Tokenizer):
         lines, first = read_text(path).replace("\r\n", "\n").rstrip("\n").split("\n"), {}
         for number, token in enumerate(lines, 1):
             if first.setdefault(token, number) != number:
-                raise ValueError(f"lines {first[token]} and {number} are {f'both {token!r}' if token else 'blank'}, expected "
-                                 f"each token once")
+                equal = f"both {token!r}" if token else "blank"
+                raise ValueError(f"lines {first[token]} and {number} are {equal}, expected each token once")
         return cls(lines, lowercase, strip_accents, chinese)
 
     @classmethod
@@ -147,7 +151,8 @@ class WordPieceTokenizer(Tokenizer):
                         (fields.get("decoder") or {}).get("cleanup", False))
         around = template(fields["post_processor"])
         if fields["post_processor"] and tuple(map(list, around)) != ([tokenizer.cls], [tokenizer.sep]):
-            raise ValueError(f"WordPieceTokenizer: the post_processor puts {around} around a text, expected [CLS] and [SEP]")
+            raise ValueError(f"WordPieceTokenizer: the post_processor puts {around} around a text, "
+                             f"expected [CLS] and [SEP]")
         if not _joins_as_bert(fields["post_processor"]):
             raise ValueError("WordPieceTokenizer: the post_processor joins two texts in another way than BERT's, "
                              "[CLS] first [SEP] second [SEP], with the type 0 up to the first [SEP] and then 1")
@@ -225,14 +230,14 @@ class WordPieceTokenizer(Tokenizer):
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         check_shape(fields, SAVED)
-        return cls(fields["vocabulary"], fields["lowercase"], fields["strip_accents"], fields["chinese"], fields.get("added"),
-                   fields.get("longest_word", LONGEST), fields.get("cleanup", False))
+        return cls(fields["vocabulary"], fields["lowercase"], fields["strip_accents"], fields["chinese"],
+                   fields.get("added"), fields.get("longest_word", LONGEST), fields.get("cleanup", False))
 
 
 def _closed(token):
     """A token, with the space before it, without the spaces that English does not write."""
-    for spaced, closed in ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
-                           (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re")):
+    for spaced, closed in ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
+                           (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re")):
         token = token.replace(spaced, closed)
     return token
 
@@ -241,7 +246,8 @@ def _other_than_the_usual(fields):
     """``added_tokens`` of a file; None for the five of ``SPECIAL`` as in BERT, or for none. (transformers then adds
     them.)"""
     flags = [any(field.get(flag) for flag in ("normalized", "lstrip", "rstrip", "single_word")) for field in fields]
-    return None if not fields or sorted(field["content"] for field in fields) == sorted(SPECIAL) and not any(flags) else fields
+    usual = sorted(field["content"] for field in fields) == sorted(SPECIAL) and not any(flags)
+    return None if usual or not fields else fields
 
 
 def _joins_as_bert(fields):

@@ -72,7 +72,8 @@ class WordTokenizer(Tokenizer):
         return " ".join(map(self.tokens.__getitem__, checked_ids("WordTokenizer.decode", ids, self.vocab_size)))
 
     def to_dict(self) -> dict[str, Any]:
-        return {"type": self.type_name, "words": self.tokens[2:], "lowercase": self.lowercase, "lexicon": sorted(self.lexicon)}
+        return {"type": self.type_name, "words": self.tokens[2:], "lowercase": self.lowercase,
+                "lexicon": sorted(self.lexicon)}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:

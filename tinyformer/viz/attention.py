@@ -111,7 +111,8 @@ def rollout(weights: ArrayLike) -> NDArray[np.float64]:
     """
     weights = np.asarray(weights)
     if weights.ndim < 4 or 0 in weights.shape or weights.shape[-1] != weights.shape[-2]:
-        raise ValueError(f"rollout: weights have shape {weights.shape}, expected (L, …, H, T, T), the self-attention of L layers")
+        raise ValueError(f"rollout: weights have shape {weights.shape}, expected (L, …, H, T, T), the "
+                         f"self-attention of L layers")
     one = np.eye(weights.shape[-1])
     flow = one
     for layer in weights.astype(np.float64).mean(axis=-3) / 2 + one / 2:
@@ -119,8 +120,9 @@ def rollout(weights: ArrayLike) -> NDArray[np.float64]:
     return flow
 
 
-def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.PathLike[str], keys: Sequence[str] | None = None,
-                   titles: Sequence[str] | None = None, title: str = "Attention: each row attends to the columns") -> None:
+def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.PathLike[str],
+                   keys: Sequence[str] | None = None, titles: Sequence[str] | None = None,
+                   title: str = "Attention: each row attends to the columns") -> None:
     """Draw attention weights as maps with tokens on their axes, into the PNG file ``path``.
 
     weights     (T, S), or (heads, T, S), or (layers, heads, T, S): a row of maps for each layer
@@ -137,7 +139,8 @@ def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.Pat
     weights, keys = np.asarray(weights, np.float64), tokens if keys is None else keys
     if not 2 <= weights.ndim <= 4 or 0 in weights.shape or weights.shape[-2:] != (len(tokens), len(keys)):
         raise ValueError(f"draw_attention: weights have shape {weights.shape}, expected (layers, heads, {len(tokens)}, "
-                         f"{len(keys)}) for {len(tokens)} queries and {len(keys)} keys, or without the first axis or two")
+                         f"{len(keys)}) for {len(tokens)} queries and {len(keys)} keys, or without the first "
+                         f"axis or two")
     titles = titles or {2: [""], 3: [f"head {h}" for h in range(len(weights))],
                         4: [f"layer {l}, head {h}" for l, h in np.ndindex(weights.shape[:2])]}[weights.ndim]
     grid = weights.reshape(1, -1, *weights.shape[-2:]) if weights.ndim < 4 else weights
@@ -159,8 +162,8 @@ def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.Pat
             label_axis(panel.yaxis, queries)
         for panel in panels[-1]:
             label_axis(panel.xaxis, seen, turned=90)
-    bar = figure.colorbar(image, ax=panels, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], fraction=0.7 / across, pad=0.15 / across,
-                          shrink=min(1, 6 / down), aspect=20)
+    bar = figure.colorbar(image, ax=panels, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1], fraction=0.7 / across,
+                          pad=0.15 / across, shrink=min(1, 6 / down), aspect=20)
     bar.ax.tick_params(labelsize=8)
     if size < SMALLEST:
         title += "\ntokens are not named: too many for maps of this size, draw fewer at once"

@@ -24,7 +24,8 @@ SMALLEST, MOST = 4.0, 60  # points: smaller text cannot be read; classes: more t
 
 def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str | os.PathLike[str] | None = None,
                           title: str = "Confusion matrix") -> Figure:
-    """Draw a confusion matrix, and write it into the PNG file ``path`` if there is one. A notebook displays the figure returned.
+    """Draw a confusion matrix, and write it into the PNG file ``path`` if there is one. A notebook displays the figure
+    returned.
 
     matrix      (K, K); row i, column j has the number (or the share) of examples of class i that were predicted as
                 class j, as ``train.scores.confusion_matrix`` returns it
@@ -38,11 +39,11 @@ def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str |
     """
     matrix = np.asarray(matrix)
     if matrix.shape != (len(classes),) * 2 or not matrix.size:
-        raise ValueError(f"draw_confusion_matrix: matrix has shape {matrix.shape}, expected ({len(classes)}, {len(classes)}) for "
-                         f"{len(classes)} classes, at least one")
+        raise ValueError(f"draw_confusion_matrix: matrix has shape {matrix.shape}, expected ({len(classes)}, "
+                         f"{len(classes)}) for {len(classes)} classes, at least one")
     if matrix.dtype.kind not in "iuf" or not np.isfinite(matrix).all() or (matrix < 0).any():
-        raise ValueError("draw_confusion_matrix: matrix has entries that are not counts or shares, expected finite numbers of at "
-                         "least 0")
+        raise ValueError("draw_confusion_matrix: matrix has entries that are not counts or shares, expected finite "
+                         "numbers of at least 0")
     cell = min(CELL, LARGEST / len(classes))
     side = max(cell * len(classes), 1.8)
     names = NAME * min(24, max(len(str(name)) for name in classes))
@@ -61,10 +62,10 @@ def _draw_confusion(axes: Axes, matrix: NDArray[Any], classes: Sequence[str], ce
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     entries = [[f"{n:,}" if matrix.dtype.kind in "iu" else f"{n:.2f}" for n in row] for row in matrix]
     size = min(10.0, 0.7 * 72 * cell, 0.9 * 72 * cell / (0.62 * max(len(text) for row in entries for text in row)))
-    for (true, predicted), share in np.ndenumerate(shares if size >= SMALLEST and len(classes) <= MOST else np.zeros((0, 0))):
-        axes.text(predicted, true, entries[true][predicted], ha="center", va="center", fontsize=size,
-                  # inside its cell: the layout is faster without it
-                  color="white" if share > 0.5 else "black", in_layout=False)
+    if size >= SMALLEST and len(classes) <= MOST:
+        for (true, predicted), share in np.ndenumerate(shares):     # in their cells: the layout is faster without them
+            axes.text(predicted, true, entries[true][predicted], ha="center", va="center", fontsize=size,
+                      in_layout=False, color="white" if share > 0.5 else "black")
     drawn, _ = labels([str(name) for name in classes], mark_spaces=False)
     size = min(10.0, 0.75 * 72 * cell)
     step = math.ceil(SMALLEST / size)
@@ -99,8 +100,10 @@ def draw_evaluation(figures: Mapping[str, Any], path: str | os.PathLike[str]) ->
         error = [[value - low], [high - value]] if name == "this model" else None
         bars.barh(i, value, color=color, xerr=error, capsize=3)
         inside = value > 0.2                                                    # where the bar has room for it
-        bars.text(0.02 if inside else value + 0.02, i, f"{value:.1%}", va="center", color="white" if inside else "black")
-    bars.set(yticks=range(3), yticklabels=[name for name, *_ in rows], xlim=(0, 1), title="accuracy (line: 95 % interval)")
+        bars.text(0.02 if inside else value + 0.02, i, f"{value:.1%}", va="center",
+                  color="white" if inside else "black")
+    bars.set(yticks=range(3), yticklabels=[name for name, *_ in rows], xlim=(0, 1),
+             title="accuracy (line: 95 % interval)")
 
     bins = figures["reliability"]
     curve.plot([0, 1], [0, 1], "--", color=GRAY, linewidth=1)

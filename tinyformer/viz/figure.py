@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GRAY, GREEN = "#0072B2", "#D55E00", "#6b6b6b", "#009E73"     # distinct for color-blind readers (Okabe and Ito)
+# Distinct for color-blind readers (Okabe and Ito).
+BLUE, ORANGE, GRAY, GREEN = "#0072B2", "#D55E00", "#6b6b6b", "#009E73"
 SERIES = (BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 

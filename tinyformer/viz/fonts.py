@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 
 # Files of fonts with Chinese, Japanese and Korean, on Linux, macOS and Windows, best first.
-CJK = ("notosanscjk", "notosanssc", "notosanshans", "sourcehansans", "pingfang", "hiraginosansgb", "msyh", "deng", "wqy",
-       "simhei", "stheiti", "droidsansfallback", "notoserifcjk", "sourcehanserif", "simsun", "songti", "uming", "ukai",
-       "arialunicode", "malgun", "yugoth", "msgothic")
+CJK = ("notosanscjk", "notosanssc", "notosanshans", "sourcehansans", "pingfang", "hiraginosansgb", "msyh", "deng",
+       "wqy", "simhei", "stheiti", "droidsansfallback", "notoserifcjk", "sourcehanserif", "simsun", "songti", "uming",
+       "ukai", "arialunicode", "malgun", "yugoth", "msgothic")
 SHOWN = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍"}
 
 

@@ -75,8 +75,8 @@ def computation_graph(loss: Tensor, model: Module | None = None, marked: Collect
     return Graph(draw_graph(nodes, list(dict.fromkeys(edges)), marked))
 
 
-def draw_graph(nodes: Mapping[Hashable, tuple[Sequence[str], Sequence[str]]], edges: Sequence[tuple[Hashable, int, Hashable]],
-               marked: Collection[Hashable] = ()) -> str:
+def draw_graph(nodes: Mapping[Hashable, tuple[Sequence[str], Sequence[str]]],
+               edges: Sequence[tuple[Hashable, int, Hashable]], marked: Collection[Hashable] = ()) -> str:
     """An SVG picture of a graph, as text.
 
     nodes       {key: (lines in the box, labels of the outputs)}, sources before their users
@@ -85,10 +85,10 @@ def draw_graph(nodes: Mapping[Hashable, tuple[Sequence[str], Sequence[str]]], ed
     """
     sizes = {key: _size(*box) for key, box in nodes.items()}
     places, bends, (width, height) = _places(nodes, edges, sizes)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
-             f'font-family="sans-serif" font-size="12">',
-             f'<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-             f'<path d="M0 0L8 4L0 8z" fill="{INK}"/></marker></defs>',
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+             f'viewBox="0 0 {width:g} {height:g}" font-family="sans-serif" font-size="12">',
+             f'<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+             f'orient="auto"><path d="M0 0L8 4L0 8z" fill="{INK}"/></marker></defs>',
              f'<rect class="paper" width="{width:g}" height="{height:g}" fill="#fff"/>']
     arriving = {}
     for edge in sorted(edges, key=lambda edge: (bends[edge] or [places[edge[0]]])[-1][0]):
@@ -106,8 +106,8 @@ def draw_graph(nodes: Mapping[Hashable, tuple[Sequence[str], Sequence[str]]], ed
         x, y, _ = places[key]
         w, h = sizes[key]
         wrong = key in marked
-        parts.append(f'<rect x="{x - w / 2:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="5" fill="{RED if wrong else GRAY}" '
-                     f'stroke="{RED if wrong else BLUE}"/>')
+        parts.append(f'<rect x="{x - w / 2:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="5" '
+                     f'fill="{RED if wrong else GRAY}" stroke="{RED if wrong else BLUE}"/>')
         for i, line in enumerate(lines):
             style = 'font-size="10"' if i else 'font-weight="bold"'
             parts.append(f'<text x="{x:g}" y="{y + LINE * (i + 1) + 2:g}" text-anchor="middle" {style} '
@@ -115,8 +115,10 @@ def draw_graph(nodes: Mapping[Hashable, tuple[Sequence[str], Sequence[str]]], ed
         for port, label in enumerate(outputs):
             left = x + _port(w, port, len(outputs)) + 4
             if label:                                       # on a white patch, or arrows would cross it
-                parts.append(f'<path d="M{left - 1:g} {y + h + 3:g}h{0.65 * LETTER * len(label):g}v11H{left - 1:g}z" fill="#fff"/>')
-                parts.append(f'<text x="{left:g}" y="{y + h + 12:g}" font-size="10" fill="{BLUE}">{escape(label)}</text>')
+                parts.append(f'<path d="M{left - 1:g} {y + h + 3:g}h{0.65 * LETTER * len(label):g}v11H{left - 1:g}z" '
+                             f'fill="#fff"/>')
+                parts.append(f'<text x="{left:g}" y="{y + h + 12:g}" font-size="10" fill="{BLUE}">'
+                             f'{escape(label)}</text>')
     return "".join(parts) + "</svg>"
 
 
@@ -176,8 +178,8 @@ def _places(nodes, edges, sizes):
         heights.append(max((sizes[key][1] for key in row if key in sizes), default=0))
         top += heights[-1] + GAP_Y
     places = {key: (x[key] - left, tops[layer[key]], tops[layer[key]] + heights[layer[key]]) for key in nodes}
-    bends = {edge: [(x[place] - left, y) for place in chain for y in (tops[place[1]], tops[place[1]] + heights[place[1]])]
-             for edge, chain in chains.items()}
+    bends = {edge: [(x[place] - left, y) for place in chain
+                    for y in (tops[place[1]], tops[place[1]] + heights[place[1]])] for edge, chain in chains.items()}
     right = max(x[key] + width[key] / 2 for key in x) + GAP_X
     return places, bends, (right - left, top)
 
@@ -210,7 +212,8 @@ def _columns(rows, links, width):
         for row in order:
             wanted = {}
             for key in row:
-                near = [(x[other] + port, width[other]) for look in looks for other, port in look.get(key, ()) if other in x]
+                near = [(x[other] + port, width[other])
+                        for look in looks for other, port in look.get(key, ()) if other in x]
                 wanted[key] = sum(at * w for at, w in near) / sum(w for _, w in near) if near else x.get(key, 0)
             # The first sweep decides the order in a row; later ones only move the nodes.
             row.sort(key=wanted.get if sweep == 0 else x.get)

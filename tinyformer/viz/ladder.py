@@ -25,10 +25,10 @@ def draw_ladder(report: Mapping[str, Any], path: str | os.PathLike[str]) -> None
         color, marker = LOOKS[rung["kind"]]
         axes.errorbar(rung["loss"], row, xerr=rung["sd"], fmt=marker, color=color, markersize=6, capsize=3)
         spread = f" ± {rung['sd']:.3f}" if rung["sd"] is not None else ""
-        axes.annotate(f"{rung['loss']:.3f}{spread}", (rung["loss"], row), xytext=(9, 0), textcoords="offset points", va="center",
-                      fontsize=9, color=color, bbox=PAPER)
-        axes.annotate(cost(rung), (1, row), xycoords=axes.get_yaxis_transform(), xytext=(6, 0), textcoords="offset points",
-                      va="center", fontsize=8, color=GRAY, annotation_clip=False)
+        axes.annotate(f"{rung['loss']:.3f}{spread}", (rung["loss"], row), xytext=(9, 0), textcoords="offset points",
+                      va="center", fontsize=9, color=color, bbox=PAPER)
+        axes.annotate(cost(rung), (1, row), xycoords=axes.get_yaxis_transform(), xytext=(6, 0),
+                      textcoords="offset points", va="center", fontsize=8, color=GRAY, annotation_clip=False)
     axes.axvline(best["loss"], color=BLUE, linestyle="--", linewidth=1, zorder=0)
     axes.annotate(f"best of counting: n = {best['n']}, {best['loss']:.3f}", (best["loss"], 0), xytext=(5, 0),
                   textcoords="offset points", va="center", fontsize=9, color=BLUE, bbox=PAPER)
@@ -49,5 +49,6 @@ def cost(rung: Mapping[str, Any]) -> str:
     n, seconds = rung["parameters"], rung["seconds"]
     if not n:
         return ""
-    size = f"{n / 1e6:.2f} M" if n >= 1e6 else f"{n / 1e3:.0f} k" if n >= 1e4 else f"{n / 1e3:.1f} k" if n >= 1e3 else f"{n}"
+    size = (f"{n / 1e6:.2f} M" if n >= 1e6 else f"{n / 1e3:.0f} k" if n >= 1e4 else
+            f"{n / 1e3:.1f} k" if n >= 1e3 else f"{n}")
     return f"{size} · " + (f"{seconds:.0f} s" if seconds >= 1 else "< 1 s")

@@ -77,8 +77,8 @@ def draw_runs(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | os.Pa
     """
     empty = [name for name, records in runs.items() if not records]
     if not runs or empty:
-        raise ValueError(f"draw_runs: expected runs with at least one step each, but {', '.join(empty) or 'there is no run'}"
-                         + " has none" * bool(empty))
+        found = f"{', '.join(empty)} has none" if empty else "there is no run"
+        raise ValueError(f"draw_runs: expected runs with at least one step each, but {found}")
     figure = new_figure(8, 4.8)
     axes = figure.add_subplot()
     for i, (name, records) in enumerate(runs.items()):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 MOST = 4                                # pictures in a row
 
 
-def explore(draw: Callable[..., Any], size: tuple[float, float] = (4.0, 3.2), **choices: Sequence[Any]) -> Figure | None:
+def explore(draw: Callable[..., Any], size: tuple[float, float] = (4.0, 3.2),
+            **choices: Sequence[Any]) -> Figure | None:
     """Show a picture that depends on values which the reader chooses.
 
     draw        a function that draws on matplotlib axes: ``draw(axes, name=value, …)``
@@ -47,7 +48,8 @@ def _row(draw, size, choices):
     values = choices[first]
     shown = [values[i] for i in np.unique(np.linspace(0, len(values) - 1, min(MOST, len(values))).round().astype(int))]
     rest = {name: choices[name][len(choices[name]) // 2] for name in others}
-    figure, axes = plt.subplots(1, len(shown), figsize=(size[0] * len(shown), size[1]), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(1, len(shown), figsize=(size[0] * len(shown), size[1]), layout="constrained",
+                                squeeze=False)
     for one, value in zip(axes[0], shown):
         draw(one, **{first: value}, **rest)
         one.set_title(", ".join(f"{name} = {value}" for name, value in {first: value, **rest}.items()), fontsize=10)
