@@ -123,3 +123,12 @@ def test_a_file_system_without_locks_is_said_and_trained_on(tmp_path, train, mon
     monkeypatch.setattr(locked, "lock", none)
     assert train(tmp_path / "run").step == 12
     assert "run is on a file system without locks: make sure that no other training writes to it" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    """The message names the folder, not the file of the lock, and what to do."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError) as caught:
+        locked.FolderLock(tmp_path / "file" / "run").__enter__()
+    assert caught.value.filename == str(tmp_path / "file" / "run")
+    assert caught.value.strerror.endswith("; give another --out, a folder that can be written")

@@ -1,5 +1,8 @@
 """Training: ``fit`` for your own model; recipes for tinyformer's models; what is saved, measured and compared."""
 
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
 from .evaluation import compare, evaluate
 from .fitting import fit
 from .history import History
@@ -12,3 +15,6 @@ from .trainer import Interrupted
 
 __all__ = ["History", "Interrupted", "Recipe", "RecipeError", "Result", "SavedRun", "Step", "compare", "evaluate", "fit",
            "load_recipe", "open_run", "repeat", "train", "training_steps"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
