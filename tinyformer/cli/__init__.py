@@ -11,14 +11,14 @@ import numpy as np
 import typer
 
 from ..sandbox.messages import visible
-from . import (attention, book, check, compare, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn, predict,
-               recipes, similar, train, translate)
+from . import (attention, book, check, compare, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn,
+               predict, recipes, similar, train, translate)
 from .console import Output, OutputClosed, open_standard_streams, say, settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
                   help="tinyformer: a textbook that runs. Train, sample and take apart small language models.\n\n"
-                       "Begin with `tinyformer train` and then `tinyformer generate`; `tinyformer recipes` shows what else can "
-                       "be trained. To learn how it works: `tinyformer learn start`.")
+                       "Begin with `tinyformer train` and then `tinyformer generate`; `tinyformer recipes` shows what "
+                       "else can be trained. To learn how it works: `tinyformer learn start`.")
 
 
 def show_version(asked: bool) -> None:
@@ -59,8 +59,8 @@ UsageError = typer.BadParameter.__base__        # of whichever click typer stand
 def main() -> None:
     """Run the command. An error is one line on standard error; TINYFORMER_TRACEBACK=1 shows its traceback.
 
-    Exit codes: 0 success, 1 failure, 2 wrong usage or recipe, 130 stopped by Ctrl-C or another signal, 141 the reader of the output
-    is gone (as for other programs in a pipe; a training continues to its end).
+    Exit codes: 0 success, 1 failure, 2 wrong usage or recipe, 130 stopped by Ctrl-C or another signal, 141 the reader
+    of the output is gone (as for other programs in a pipe; a training continues to its end).
     """
     open_standard_streams()
     for stream in (sys.stdout, sys.stderr):                 # Windows consoles may not know every character
@@ -78,7 +78,7 @@ def main() -> None:
 
 def run() -> None:
     """Run the command in ``sys.argv``."""
-    if sys.argv[1:2] != ["train"]:                          # only a training warns, once; `tinyformer doctor` says it, too
+    if sys.argv[1:2] != ["train"]:                          # only a training warns, once
         warnings.filterwarnings("ignore", message="tinyformer computes with NumPy")
     warnings.showwarning = lambda message, *_, **__: say(f"tinyformer: {one_line(message)}", sys.stderr)
     try:
@@ -87,7 +87,8 @@ def run() -> None:
     except UsageError as error:
         where = error.ctx.command_path if error.ctx else "tinyformer"
         message = one_line(error.format_message())
-        fail(f"{message} See {where} --help" if message.endswith("?") else f"{message.rstrip('.')}; see {where} --help", 2)
+        fail(f"{message} See {where} --help" if message.endswith("?") else f"{message.rstrip('.')}; see {where} "
+                                                                           f"--help", 2)
     except OutputClosed:
         raise
     except Exception as error:

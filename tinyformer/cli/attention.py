@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The text that the model reads.")],
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run, or minilm. Default: the newest "
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run, or minilm. Default: the "
+                                                                      "newest "
                                                                      "in runs/.")] = None,
     layer: Annotated[Optional[int], typer.Option(min=0, help="This layer only, counted from 0.")] = None,
     head: Annotated[Optional[int], typer.Option(min=0, help="This head only, counted from 0.")] = None,
-    summed: Annotated[bool, typer.Option("--rollout", help="Attention rollout: one map of all layers together.")] = False,
+    summed: Annotated[bool, typer.Option("--rollout", help="Attention rollout: one map of all layers "
+                                                           "together.")] = False,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("attention.png"),
 ):
     """Draw the attention weights of a Transformer on a text. A map per layer and head, with a row for each query.
@@ -34,7 +36,8 @@ def command(
     tokens, keys, weights = watched(folder, text)                               # weights (L, H, T, S)
     if summed:
         if keys is not tokens:
-            raise ValueError(f"--rollout: the model in {folder} attends to another text than it generates; draw its layers and heads")
+            raise ValueError(f"--rollout: the model in {folder} attends to another text than it generates; draw its "
+                             f"layers and heads")
         draw_attention(rollout(weights), tokens, out, title="Attention rollout: where each row comes from")
     else:
         layers, heads = (_chosen(name, one, n) for name, one, n in zip(("layer", "head"), (layer, head), weights.shape))
@@ -44,7 +47,8 @@ def command(
 
 
 def watched(folder: Path, text: str) -> tuple[list[str], list[str], NDArray[Any]]:
-    """(tokens (T), keys (S), attention weights (L, H, T, S)) of the model in ``folder`` on ``text``: the tokens attend to the keys."""
+    """(tokens (T), keys (S), attention weights (L, H, T, S)) of the model in ``folder`` on ``text``: the tokens attend
+    to the keys."""
     from ..autograd import no_grad
     from ..models.bert import PublishedBert
     from ..train import open_run

@@ -18,10 +18,10 @@ def command(
 ):
     """Check a gradient that you wrote. If it is wrong, the report names the probable mistake.
 
-    Annotate each parameter with one letter per axis, as in `def linear(x: "BI", weight: "OI", bias: "O")`. "C+" draws positive
-    numbers, "BT<V" integers below V, "TS?" booleans. Or add a function inputs() to the file that returns the arrays. With letters,
-    the function is checked twice: with different sizes, so that a wrong factor names its axis, and with equal sizes, so that a
-    transpose does not show as a wrong shape. The exit code is 1 if something is wrong.
+    Annotate each parameter with one letter per axis, as in `def linear(x: "BI", weight: "OI", bias: "O")`. "C+" draws
+    positive numbers, "BT<V" integers below V, "TS?" booleans. Or add a function inputs() to the file that returns the
+    arrays. With letters, the function is checked twice: with different sizes, so that a wrong factor names its axis,
+    and with equal sizes, so that a transpose does not show as a wrong shape. The exit code is 1 if something is wrong.
     """
     from ..sandbox import Refused
     from ..sandbox.parent import run

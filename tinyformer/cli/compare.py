@@ -10,14 +10,16 @@ import typer
 
 
 def command(
-    names: Annotated[Optional[list[str]], typer.Argument(metavar="NAME", help="Published models. Default: llama3 qwen2.5 "
+    names: Annotated[Optional[list[str]], typer.Argument(metavar="NAME", help="Published models. Default: llama3 "
+                                                                              "qwen2.5 "
                                                                                   "qwen3.")] = None,
     train: Annotated[bool, typer.Option("--train", help="Train a small one of each kind on the same text.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="With --train: how often, each time from another seed.")] = 3,
     out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False,
                                       help="With --train: where the runs and their curves go.")] = Path("runs/compare"),
     settings: Annotated[Optional[list[str]], typer.Option(
-        "--set", metavar="section.key=value", help="With --train: change the recipe llama-tiny, once for each value.")] = None,
+        "--set", metavar="section.key=value", help="With --train: change the recipe llama-tiny, once for each "
+                                                   "value.")] = None,
 ):
     """Compare Llama 3 and Qwen, point by point. From their published configs."""
     from ..models.published_sizes import KNOWN

@@ -70,7 +70,7 @@ def settle(stream: Any) -> None:
         stream.reconfigure(errors="tinyformer.legible")
 
 
-GONE = errno.EPIPE, errno.EIO, errno.EBADF, errno.EINVAL    # no reader, no terminal, no file; Windows says the last of them
+GONE = errno.EPIPE, errno.EIO, errno.EBADF, errno.EINVAL    # no reader, terminal or file; EINVAL on Windows
 
 
 class OutputClosed(Exception):
@@ -116,14 +116,15 @@ class Output:
 
 
 def finish_unread() -> None:
-    """Let this command, whose result is more than its output, run to its end even if the reader of the output is gone."""
+    """Let this command, whose result is more than its output, run to its end even if the reader of the output is
+    gone."""
     if isinstance(sys.stdout, Output):
         sys.stdout.needless = True
 
 
 def open_standard_streams() -> None:
-    """Open the null device in place of closed standard streams (``>&-``). Otherwise the next file that is opened would take their
-    place, and receive the output."""
+    """Open the null device in place of closed standard streams (``>&-``). Otherwise the next file that is opened would
+    take their place, and receive the output."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)

@@ -27,7 +27,8 @@ def list_all():
     for name, card in SETS.items():
         table.add_row(name, card.about, card.package.megabytes, "yes" if cached(name) else "no")
     Console().print(table)
-    say("Texts of your own, or IMDb's: `tinyformer train bow-movie --set data.set=FILE.csv data.text=COLUMN data.label=COLUMN`,\n"
+    say("Texts of your own, or IMDb's: `tinyformer train bow-movie --set data.set=FILE.csv data.text=COLUMN "
+        "data.label=COLUMN`,\n"
           "or data.set=aclImdb, the folder as it is unpacked.\n"
           f"They stay in {data_folder()}; `tinyformer data info NAME` says more.")
 

@@ -11,22 +11,24 @@ import typer
 
 def command(
     folders: Annotated[Optional[list[Path]], typer.Argument(
-        metavar="DIR", help="The folder of a run. Several classifiers are compared. Default: the newest run in runs/.")] = None,
+        metavar="DIR", help="The folder of a run. Several classifiers are compared. Default: the newest run in "
+                            "runs/.")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The same as DIR.")] = None,
     as_json: Annotated[bool, typer.Option(
         "--json", help="Print one JSON object instead of a table: accuracy, f1, confusion, …")] = False,
     plot: Annotated[bool, typer.Option(
-        "--plot", help="Draw the confusion matrix, accuracy and reliability of a classifier into DIR/evaluation.png.")] = False,
+        "--plot", help="Draw the confusion matrix, accuracy and reliability of a classifier into "
+                       "DIR/evaluation.png.")] = False,
 ) -> None:
     """Measure a trained model, or compare several.
 
-    A language model is measured on the whole validation split of its corpus: loss with its 95 % interval, perplexity, bits per
-    character. A classifier is measured on the test split of its data set: accuracy with its standard error and 95 % interval,
-    precision, recall, F1, confusion matrix, ROC-AUC, calibration. The figures include baselines, size and speed. They are
-    saved as DIR/evaluation.json.
+    A language model is measured on the whole validation split of its corpus: loss with its 95 % interval, perplexity,
+    bits per character. A classifier is measured on the test split of its data set: accuracy with its standard error and
+    95 % interval, precision, recall, F1, confusion matrix, ROC-AUC, calibration. The figures include baselines, size
+    and speed. They are saved as DIR/evaluation.json.
 
-    Several classifiers on the same data set: the accuracy of each and McNemar's test of the first against each other one. If they
-    are runs of one recipe, also mean and spread.
+    Several classifiers on the same data set: the accuracy of each and McNemar's test of the first against each other
+    one. If they are runs of one recipe, also mean and spread.
     """
     from ..train import compare, evaluate
     from .report import show, show_comparison

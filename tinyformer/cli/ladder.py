@@ -11,12 +11,16 @@ import typer
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="names or shakespeare.")],
-    seeds: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="Train each network N times. Default: 3 for names, "
+    seeds: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="Train each network N times. Default: 3 for "
+                                                                          "names, "
                                                                            "1 for shakespeare.")] = None,
-    run: Annotated[Optional[list[Path]], typer.Option(metavar="DIR", help="Take this run instead of training one of its "
-                                                                           "recipe; may be given several times.")] = None,
+    run: Annotated[Optional[list[Path]], typer.Option(metavar="DIR", help="Take this run instead of training one of "
+                                                                          "its "
+                                                                           "recipe; may be given several "
+                                                                           "times.")] = None,
     out: Annotated[Optional[Path], typer.Option(metavar="DIR", file_okay=False, help="Where runs and picture go. "
-                                                                                      "Default: runs/ladder-NAME.")] = None,
+                                                                                      "Default: "
+                                                                                      "runs/ladder-NAME.")] = None,
 ):
     """Compare language models on one text.
 

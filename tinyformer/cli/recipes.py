@@ -10,8 +10,9 @@ import typer
 
 
 def command(
-    name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="Show every setting of this recipe: its value and what it "
-                                                                       "means. A recipe's name, or a .toml file.")] = None,
+    name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="Show every setting of this recipe: its value "
+                                                                       "and what it means. A recipe's name, or a .toml "
+                                                                       "file.")] = None,
 ) -> None:
     """List the recipes that `tinyformer train` can train. With NAME, show its settings.
 
@@ -27,7 +28,8 @@ def command(
         for recipe in recipes:
             say(f"{recipe.minutes:>5.1f} min  {recipe.name:<27}{recipe.about}")
         print()
-    say(f"`tinyformer train NAME` trains one, `tinyformer recipes NAME` shows its settings. Their files, to copy and change: {FOLDER}")
+    say(f"`tinyformer train NAME` trains one, `tinyformer recipes NAME` shows its settings. Their files, to copy and "
+        f"change: {FOLDER}")
 
 
 def _task(recipe: Any) -> str:

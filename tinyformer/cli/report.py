@@ -6,7 +6,8 @@ from ..train.scores import standard_error
 
 
 def show(figures):
-    """Print what a task's ``evaluate`` returned: as tables for a classifier, answers beside the baseline, else a line each."""
+    """Print what a task's ``evaluate`` returned: as tables for a classifier, answers beside the baseline, else a line
+    each."""
     if "confusion" in figures:
         show_classifier(figures)
         return
@@ -27,7 +28,8 @@ def show(figures):
 def show_classifier(figures):
     """Print the figures of ``Labeled.evaluate`` as tables."""
     (low, high), n = figures["confidence_interval"], figures["examples"]
-    print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['examples']:,} {figures['kind']}\n")
+    print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['examples']:,} "
+          f"{figures['kind']}\n")
     print(f"accuracy            {share(figures['accuracy'], n)} (standard error; 95 % interval {low:.2%} … {high:.2%})")
     print(f"{figures['baseline']:<20}{share(figures['baseline_accuracy'], n)}   {verdict(figures)}")
     print(f"most frequent class {share(figures['most_frequent_class_accuracy'], n)}")
@@ -60,13 +62,14 @@ def show_answers(figures):
     """Print the figures of ``Translation.evaluate``."""
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['texts']:,} texts\n")
     print(f"exact match         {figures['exact_match']:.2%} ± {figures['standard_error']:.2%} (standard error)")
-    print(f"  symbol by symbol  {figures['baseline_exact_match']:.2%} ± {figures['baseline_standard_error']:.2%}   each "
-          f"symbol's most frequent partner, without context")
+    print(f"  symbol by symbol  {figures['baseline_exact_match']:.2%} ± {figures['baseline_standard_error']:.2%}   "
+          f"each symbol's most frequent partner, without context")
     print(f"error rate          {figures['error_rate']:.2%} of the symbols (edit distance)")
     print(f"  symbol by symbol  {figures['baseline_error_rate']:.2%}")
     print(f"loss                {figures['test_loss']:.4f} nats per symbol, perplexity {figures['perplexity']:.4f}")
     print(f"size                {figures['parameters']:,} parameters, {figures['megabytes']:.2f} MB")
-    print(f"speed               {figures['texts_per_s']:,} texts/s, {figures['beams']} beam{'s' * (figures['beams'] > 1)}")
+    print(f"speed               {figures['texts_per_s']:,} texts/s, {figures['beams']} "
+          f"beam{'s' * (figures['beams'] > 1)}")
 
 
 def verdict(figures):
@@ -84,10 +87,13 @@ def show_comparison(figures):
     """Print what ``train.compare`` returned: a line for each model and for the baseline, then mean and spread."""
     rows = [*figures["models"], figures["baseline"]]
     width = max(len(row["model"]) for row in rows) + 2
-    print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: right alone, p of McNemar's test")
+    print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: right alone, p of McNemar's "
+          f"test")
     for i, row in enumerate(rows):
         test = row.get("against_first")
-        against = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}" if test else "on another test" * (i > 0)
+        against = "on another test" * (i > 0)
+        if test:
+            against = f"{test['only_first']} : {test['only_second']}   p = {test['p_exact']:.3g}"
         print(f"{row['model']:<{width}}{row['accuracy']:.2%}    ± {row['standard_error']:.2%}    {against}".rstrip())
     if "accuracy" in figures:
         print(summary(figures["accuracy"]))

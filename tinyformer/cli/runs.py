@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from ..models.pretrained import Pretrained
 
 def newest_run(task: str | None = None) -> Path:
-    """The folder under runs/ (or in one of its folders) with the newest model, or the newest one for ``task``. FileNotFoundError,
-    which says how to train one, if there is none."""
+    """The folder under runs/ (or in one of its folders) with the newest model, or the newest one for ``task``.
+    FileNotFoundError, which says how to train one, if there is none."""
     models = sorted(Path("runs").glob("**/model.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
     for model in models:
         if task is None or _task(model.parent) in (task, None):
             return model.parent
     from ..train.tasks import TASKS, Task
     wanted = TASKS[task] if task else Task
-    raise FileNotFoundError(f"no trained {wanted.noun} under runs/; run `tinyformer train {wanted.example}` first, or name one with "
-                            f"--model DIR")
+    raise FileNotFoundError(f"no trained {wanted.noun} under runs/; run `tinyformer train {wanted.example}` first, or "
+                            f"name one with --model DIR")
 
 
 def _task(folder: Path) -> str | None:
@@ -35,11 +35,12 @@ def _task(folder: Path) -> str | None:
 
 
 def check_length(ids: NDArray, model: Pretrained, folder: Path) -> None:
-    """ValueError unless ``ids``, the tokens of a text, are at least 1 and at most as many as the model reads at once."""
+    """ValueError unless ``ids``, the tokens of a text, are at least 1 and at most as many as the model reads at
+    once."""
     most = model.config.block_size
     if not 1 <= len(ids) <= most:
-        raise ValueError(f"the text has {len(ids)} token{'s' * (len(ids) != 1)}, expected 1 to {most}: the model in {folder} "
-                         f"reads no more at once")
+        raise ValueError(f"the text has {len(ids)} token{'s' * (len(ids) != 1)}, expected 1 to {most}: the model in "
+                         f"{folder} reads no more at once")
 
 
 @contextmanager

@@ -20,12 +20,13 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in DIR, with the recipe "
                                                           "there.")] = False,
     seeds: Annotated[Optional[int], typer.Option(metavar="N", min=2, help="Train N times from different seeds, in "
-                                                                           "DIR/seed-…. Mean and spread are also written to "
-                                                                           "DIR/seeds.json.")] = None,
-    folds: Annotated[Optional[int], typer.Option(metavar="K", min=3, help="Cross-validate a classifier: train K times, in "
-                                                                           "DIR/fold-…, with a different test part each time. "
-                                                                           "Mean and spread are also written to "
-                                                                           "DIR/folds.json.")] = None,
+                                                                           "DIR/seed-…. Mean and spread are also "
+                                                                           "written to DIR/seeds.json.")] = None,
+    folds: Annotated[Optional[int], typer.Option(metavar="K", min=3, help="Cross-validate a classifier: train K times, "
+                                                                          "in "
+                                                                           "DIR/fold-…, with a different test part "
+                                                                           "each time. Mean and spread are also "
+                                                                           "written to DIR/folds.json.")] = None,
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value …",
         help="Change settings of the recipe, such as train.max_steps=500 or data.corpus=path/to/file.txt. "
@@ -36,7 +37,7 @@ def command(
     from .console import finish_unread
     finish_unread()
     words = [word for word in (recipe, *context.args) if word is not None]
-    settings = [*(settings or ()), *(word for word in words if "=" in word)]        # all but the first value after --set
+    settings = [*(settings or ()), *(word for word in words if "=" in word)]    # all but the first after --set
     recipes = [word for word in words if "=" not in word]
     if len(recipes) > 1:
         raise RecipeError(f"got {len(recipes)} recipes, {' and '.join(recipes)}; expected one")
@@ -46,19 +47,22 @@ def command(
     if resume and started.exists():
         chosen = load_recipe(started, settings)
         if recipes and load_recipe(recipe).name != chosen.name:
-            raise RecipeError(f"{folder} holds a run of the recipe {chosen.name}, not of {recipe}; give it another --out")
+            raise RecipeError(f"{folder} holds a run of the recipe {chosen.name}, not of {recipe}; give it another "
+                              f"--out")
     else:
         chosen = load_recipe(recipe, settings)
     if seeds or folds:
         headline = chosen.task.headline
-        show_spread(repeat(chosen, folder, seeds=seeds, folds=folds, resume=resume, after_each=lambda place, figures: print(
-            f"{place}: {headline} {headed(figures, headline)}\n")), headline)
+        figures = repeat(chosen, folder, seeds=seeds, folds=folds, resume=resume, after_each=lambda place, found: print(
+            f"{place}: {headline} {headed(found, headline)}\n"))
+        show_spread(figures, headline)
     else:
         once(chosen, folder, resume)
 
 
 def once(recipe: Recipe, folder: Path, resume: bool) -> None:
-    """Train ``recipe`` and show what came of it: a sample of text or the evaluation, the files, the loss beside the baselines."""
+    """Train ``recipe`` and show what came of it: a sample of text or the evaluation, the files, the loss beside the
+    baselines."""
     from ..train import evaluate, open_run, train
     from .generate import write
     from .report import show
@@ -74,7 +78,8 @@ def once(recipe: Recipe, folder: Path, resume: bool) -> None:
     print(f"\ncheckpoint  {result.checkpoint}{picture}\n")
     for name, loss in {**result.baselines, "this model": result.val_loss}.items():
         print(f"{name:<12}{loss:.4f} {recipe.task.unit} on the same split")
-    print(f"val loss {result.val_loss:.4f} (whole validation split) · {result.step} steps · {result.seconds:.0f} s · {folder}")
+    print(f"val loss {result.val_loss:.4f} (whole validation split) · {result.step} steps · {result.seconds:.0f} s · "
+          f"{folder}")
 
 
 def show_spread(figures: dict[str, Any], headline: str) -> None:

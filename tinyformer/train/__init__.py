@@ -13,8 +13,8 @@ from .run import Result, train
 from .saved_run import SavedRun, open_run
 from .trainer import Interrupted
 
-__all__ = ["History", "Interrupted", "Recipe", "RecipeError", "Result", "SavedRun", "Step", "compare", "evaluate", "fit",
-           "load_recipe", "open_run", "repeat", "train", "training_steps"]
+__all__ = ["History", "Interrupted", "Recipe", "RecipeError", "Result", "SavedRun", "Step", "compare", "evaluate",
+           "fit", "load_recipe", "open_run", "repeat", "train", "training_steps"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

@@ -28,7 +28,7 @@ def bag_of_words(train: Examples, texts: list[str], unit: str, n_classes: int) -
     tokenizer = NGramTokenizer.train(train.x, unit, LONGEST[unit])
     model = BagOfWords(BagOfWordsConfig(tokenizer.vocab_size, n_classes))
     rows = SparseRows.of(map(tokenizer.tf_idf, train.x))
-    optimizer = AdamW(model.parameters(), lr=LR, betas=(0.9, 0.99), weight_decay=0)              # as in the recipes bow-…
+    optimizer = AdamW(model.parameters(), lr=LR, betas=(0.9, 0.99), weight_decay=0)     # as in the recipes bow-…
     schedule = CosineSchedule(optimizer, 0, STEPS, LR, 0)
     for _ in training_steps(model, optimizer, schedule, lambda: (rows, train.y), max_steps=STEPS, clip=1.0):
         pass

@@ -1,7 +1,7 @@
 """Checkpoints: everything that a training needs to continue as if it had never stopped, in one file.
 
-``checkpoints/step-00000250.safetensors`` holds the arrays of the model and the optimizer. Its metadata holds the rest as
-JSON: step, schedule, random states, seconds. A file is replaced as a whole, so there is no half of a checkpoint.
+``checkpoints/step-00000250.safetensors`` holds the arrays of the model and the optimizer. Its metadata holds the rest
+as JSON: step, schedule, random states, seconds. A file is replaced as a whole, so there is no half of a checkpoint.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEPT = 2
-NAME = re.compile(r"step-([0-9]{8,})\.safetensors")            # only these are ours: other files in the folder stay untouched
+NAME = re.compile(r"step-([0-9]{8,})\.safetensors")            # other files in the folder stay untouched
 
 
 def write_checkpoint(path: str | Path, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> None:
@@ -45,7 +45,8 @@ def save_checkpoint(folder: str | Path, step: int, arrays: dict[str, NDArray[Any
 
 
 def load_checkpoint(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """(arrays, state) from ``path``. When it is damaged, a ValueError that names it and the checkpoint to continue from instead."""
+    """(arrays, state) from ``path``. When it is damaged, a ValueError that names it and the checkpoint to continue from
+    instead."""
     path = Path(path)
     try:
         return read_checkpoint(path)

@@ -24,6 +24,6 @@ def load_classes(folder: str | Path) -> tuple[str, ...]:
         raise FileNotFoundError(f"{path}: no such file; expected the folder of a trained classifier")
     classes = tuple(read_json(path, [str]))
     if not 2 <= len(classes) == len(set(classes)):
-        raise DamagedFile(f"{path}: it has {len(set(classes))} distinct names of classes in a list of {len(classes)}, expected at "
-                          f"least two distinct ones")
+        raise DamagedFile(f"{path}: it has {len(set(classes))} distinct names of classes in a list of {len(classes)}, "
+                          f"expected at least two distinct ones")
     return classes

@@ -32,7 +32,7 @@ def train_compared(configs: dict[str, LlamaConfig], folder: str | Path, seeds: S
     """
     runs = {name: [] for name in configs}
     with FolderLock(folder):
-        for seed in seeds:                                  # the architectures in turn, so that other work on the machine slows all of them
+        for seed in seeds:                                  # in turn, so that other work on the machine slows all
             for name, config in configs.items():
                 kind = [f"model.{field}={str(getattr(config, field)).lower()}" for field in OWN]
                 recipe = load_recipe("llama-tiny", [*kind, *settings, f"train.seed={seed}"])

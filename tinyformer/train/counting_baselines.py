@@ -1,4 +1,5 @@
-"""Baselines by counting for masked language models: a word from its neighbors, a pair of texts from their common tokens."""
+"""Baselines by counting for masked language models: a word from its neighbors, a pair of texts from their common
+tokens."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ class Neighbors:
 
         score(m) = count(l m r) + κ q(m)        q(m) ∝ p(m | l) p(r | m)
 
-    The counts of (l, m, r) decide where there are many; where there are few, the two pairs decide. The probabilities of a pair
-    back off to those of single tokens in the same way: p(m | l) = (count(l m) + κ p(m)) / (count(l) + κ), p(m) = (count(m) + 1)/(N + V).
+    The counts of (l, m, r) decide where there are many; where there are few, the two pairs decide. The probabilities of
+    a pair back off to those of single tokens in the same way: p(m | l) = (count(l m) + κ p(m)) / (count(l) + κ), p(m) =
+    (count(m) + 1)/(N + V).
 
     tokens          integers (N,), the text
     unknown         ids that are ignored as neighbors, such as [MASK]; then only the other side counts
@@ -51,7 +53,8 @@ class Neighbors:
         return triples + self.kappa * q / q.sum()
 
     def accuracy(self, ids: NDArray[np.int64], labels: NDArray[np.int64], ignore: int = -100) -> float:
-        """The share of the masked tokens in ids (B, T), those whose label is not ``ignore``, that are predicted correctly."""
+        """The share of the masked tokens in ids (B, T), those whose label is not ``ignore``, that are predicted
+        correctly."""
         found = {}
         right = []
         for row, column in np.argwhere(labels != ignore):
@@ -83,7 +86,8 @@ class Shared:
 
     def accuracy(self, pairs: Sequence[tuple[Any, Any, bool]]) -> float:
         """The share of the pairs that are predicted correctly."""
-        return float(np.mean([(self.weight(first, second) >= self.threshold) == follows for first, second, follows in pairs]))
+        return float(np.mean([(self.weight(first, second) >= self.threshold) == follows
+                              for first, second, follows in pairs]))
 
 
 class _Places:

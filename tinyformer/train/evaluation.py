@@ -25,10 +25,10 @@ def evaluate(folder: str | Path, task: Task | None = None, save: bool = True) ->
     """{name: figure} of the trained model in ``folder`` on its test or validation split.
 
         language model  "val_loss" (nats per token) with its interval, "perplexity", "bits_per_token", …
-        classifier      "accuracy" with its standard error and interval, "f1", "confusion", "roc_auc", "calibration_error", …
+        classifier      "accuracy" with its standard error and interval, "f1", "confusion", "roc_auc", …
         all             "model" (the folder), "parameters", "megabytes", the speed, and the figures of the baselines
 
-    task    the data, if you have loaded them already, as ``open_run(folder).task``; other runs on the same data can share it
+    task    the data, if you have loaded them already, as ``open_run(folder).task``; runs on the same data can share it
     save    write the figures to evaluation.json in ``folder``, too
     """
     folder = Path(folder)
@@ -42,8 +42,9 @@ def evaluate(folder: str | Path, task: Task | None = None, save: bool = True) ->
 def compare(folders: Sequence[str | Path]) -> dict[str, Any]:
     """Compare the classifiers in ``folders`` on their test splits, and the baseline of the first.
 
-        "models"    for each folder {"model", "recipe", "examples", "accuracy", "standard_error", "against_first"}; the last
-                    is McNemar's test against the first model (``scores.mcnemar``), absent where the test split is another one
+        "models"    for each folder {"model", "recipe", "examples", "accuracy", "standard_error", "against_first"}; last
+                    is McNemar's test against the first model (``scores.mcnemar``), absent where the test split is
+                    another one
         "baseline"  the same for the baseline of the first model
         "accuracy"  mean and spread over the runs (``scores.spread``), if they differ in nothing but seed and fold
 
@@ -72,9 +73,11 @@ def compare(folders: Sequence[str | Path]) -> dict[str, Any]:
 
 
 def _judged(right: NDArray[np.bool_], x: Any, first: tuple[NDArray[np.bool_], Any] | None) -> dict[str, Any]:
-    """The figures of one model with the right answers ``right`` (N,) on ``x``, and its test against the ``first`` (right, x)."""
+    """The figures of one model with the right answers ``right`` (N,) on ``x``, and its test against the ``first``
+    (right, x)."""
     accuracy = float(right.mean())
-    found = {"examples": len(right), "accuracy": accuracy, "standard_error": scores.standard_error(accuracy, len(right))}
+    found = {"examples": len(right), "accuracy": accuracy,
+             "standard_error": scores.standard_error(accuracy, len(right))}
     if first is not None and len(right) == len(first[0]) and all(map(np.array_equal, x, first[1])):
         found["against_first"] = scores.mcnemar(first[0], right)
     return found

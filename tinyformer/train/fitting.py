@@ -35,13 +35,14 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
 
     >>> model = MyNetwork()
     >>> history = fit(model, Batches(images, labels, size=32), optim.AdamW(model.parameters(), lr=1e-3),
-    ...               loss=nn.functional.cross_entropy, epochs=10, validation=Batches(held_out, targets, size=256), patience=3)
+    ...               loss=nn.functional.cross_entropy, epochs=10, patience=3,
+    ...               validation=Batches(held_out, targets, size=256, shuffle=False))
 
     What is trained
-        model           a Module; or a function of a batch that returns the loss, whose parameters are the optimizer's. Layers
-                        that such a function calls stay in the mode (train or eval) that they are in.
-        batches         an iterable of batches, read once per epoch: a list, a ``data.Batches``, a generator function. Or a
-                        function that returns one batch. A batch is a tuple such as (x, y), or a single array.
+        model           a Module; or a function of a batch that returns the loss, whose parameters are the optimizer's.
+                        Layers that such a function calls stay in the mode (train or eval) that they are in.
+        batches         an iterable of batches, read once per epoch: a list, a ``data.Batches``, a generator function.
+                        Or a function that returns one batch. A batch is a tuple such as (x, y), or a single array.
         loss            the mean loss of a batch is loss(model(x), y) for a batch (x, y); by default model.loss(x, y)
     For how long
         epochs          the number of passes over ``batches``, 1 by default; needs a length, len(batches)
@@ -58,15 +59,19 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
     On disk
         checkpoint      a file (.safetensors) with all that is needed to continue; it is replaced as a whole. Without
                         ``resume`` an earlier file is overwritten.
-        checkpoint_every  steps between two checkpoints; by default ``eval_every``. One is written at the end, too, and after Ctrl-C.
-        resume          continue from ``checkpoint`` if it exists. The result is the same as without a stop if batches draw
-                        their random numbers from the generator that ``tinyformer.seed`` sets, as ``data.Batches`` does.
+        checkpoint_every  steps between two checkpoints; by default ``eval_every``. One is written at the end, too, and
+        after Ctrl-C.
+        resume          continue from ``checkpoint`` if it exists. The result is the same as without a stop if batches
+                        draw their random numbers from the generator that ``tinyformer.seed`` sets, as ``data.Batches``
+                        does.
 
-    The bar in a terminal or notebook shows the losses, the speed and the time left. The model's mode afterwards is its mode before.
+    The bar in a terminal or notebook shows the losses, the speed and the time left. The model's mode afterwards is its
+    mode before.
 
-    Errors: ValueError for batches that are empty or end too early, a loss that is not a single number, an optimizer without the
-    model's parameters, layers in a plain list, a checkpoint that does not fit; FloatingPointError, which names step and
-    operation, for a loss or gradient that is not finite; ``Interrupted`` after Ctrl-C, once the checkpoint is written.
+    Errors: ValueError for batches that are empty or end too early, a loss that is not a single number, an optimizer
+    without the model's parameters, layers in a plain list, a checkpoint that does not fit; FloatingPointError, which
+    names step and operation, for a loss or gradient that is not finite; ``Interrupted`` after Ctrl-C, once the
+    checkpoint is written.
     """
     learner, stream = _learner(model, optimizer), Stream(batches)
     settings = _Settings.of(batches, epochs, max_steps, eval_every, checkpoint_every, accumulate, clip, patience)
@@ -84,7 +89,8 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
     finally:
         learner.train(was_training)
     if not ended:
-        saved = f"saved in {checkpoint}; resume=True continues" if checkpoint else "not saved, as there is no checkpoint file"
+        saved = (f"saved in {checkpoint}; resume=True continues" if checkpoint else
+                 "not saved, as there is no checkpoint file")
         raise Interrupted(f"stopped at step {training.step}, {saved}")
     if training.kept:
         learner.load_state_dict(training.kept)
@@ -95,14 +101,16 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
 
 
 def _learner(model: Module | Callable[..., Tensor], optimizer: Optimizer) -> Module:
-    """``model``, or the module that stands for a loss function; an error unless the optimizer moves one of its parameters."""
+    """``model``, or the module that stands for a loss function; an error unless the optimizer moves one of its
+    parameters."""
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"fit: optimizer is a {type(optimizer).__name__}, expected one such as optim.AdamW(model.parameters())")
+        raise TypeError(f"fit: optimizer is a {type(optimizer).__name__}, expected one such as "
+                        f"optim.AdamW(model.parameters())")
     moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if not isinstance(model, Module):
         if not callable(model):
-            raise TypeError(f"fit: model is a {type(model).__name__}, expected a Module, or a function that returns the loss of "
-                            f"a batch")
+            raise TypeError(f"fit: model is a {type(model).__name__}, expected a Module, or a function that returns "
+                            f"the loss of a batch")
         return LossFunction(model, moved)
     own = {id(parameter) for parameter in model.parameters()}
     if not own.intersection(map(id, moved)):
@@ -126,7 +134,8 @@ class _Settings:
         for name, value, least in (("epochs", epochs, 1), ("max_steps", max_steps, 1), ("eval_every", eval_every, 1),
                                    ("checkpoint_every", checkpoint_every, 1), ("accumulate", accumulate, 1),
                                    ("patience", patience, 0)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer))
+                                      or value < least):
                 raise ValueError(f"fit: {name} is {value!r}, expected an integer of at least {least}")
         if not 0 <= clip < math.inf:
             raise ValueError(f"fit: clip is {clip!r}, expected a finite number of at least 0")
@@ -134,8 +143,8 @@ class _Settings:
             raise ValueError("fit: got epochs and max_steps, expected one of them")
         length = len(batches) if hasattr(batches, "__len__") else None
         if length is None and max_steps is None:
-            raise ValueError(f"fit: batches, a {type(batches).__name__}, has no length, so an epoch has no known number of steps; "
-                             f"give max_steps")
+            raise ValueError(f"fit: batches, a {type(batches).__name__}, has no length, so an epoch has no known "
+                             f"number of steps; give max_steps")
         if max_steps is None:
             max_steps = max(1, (epochs or 1) * length // accumulate)                            # type: ignore[operator]
         if eval_every is None:
@@ -148,12 +157,13 @@ class _Fit(Trainer):
 
     speed = "examples_per_s"
 
-    def __init__(self, model: Module, stream: Stream, optimizer: Optimizer, schedule: Schedule | None, settings: _Settings,
-                 loss: Callable[..., Tensor] | None, validation: Any, checkpoint: str | Path | None):
+    def __init__(self, model: Module, stream: Stream, optimizer: Optimizer, schedule: Schedule | None,
+                 settings: _Settings, loss: Callable[..., Tensor] | None, validation: Any,
+                 checkpoint: str | Path | None):
         super().__init__(model, optimizer, schedule, settings)
         if loss is None and not callable(getattr(model, "loss", None)):
-            raise TypeError(f"fit: {type(model).__name__} has no method loss; write one, or give loss, a function of (output, "
-                            f"target) such as nn.functional.cross_entropy")
+            raise TypeError(f"fit: {type(model).__name__} has no method loss; write one, or give loss, a function of "
+                            f"(output, target) such as nn.functional.cross_entropy")
         self.next_batch = stream
         self._stream, self._loss, self._validation, self._checkpoint = stream, loss, validation, checkpoint
         self.history = History()
@@ -183,8 +193,8 @@ class _Fit(Trainer):
                     raise not_finite(self.model, check_loss(self.loss(*batch)))
                 total, examples = total + loss.item() * examples_in(batch), examples + examples_in(batch)
         if not examples:
-            raise ValueError("fit: validation has no batches; if it is a generator, it can be read only once: give a list or a "
-                             "data.Batches")
+            raise ValueError("fit: validation has no batches; if it is a generator, it can be read only once: give a "
+                             "list or a data.Batches")
         return {"val_loss": total / examples}
 
     def keep(self) -> None:
@@ -206,20 +216,21 @@ class _Fit(Trainer):
         try:
             arrays, state = read_checkpoint(self._checkpoint)                                   # type: ignore[arg-type]
             self.load_state(arrays, state)
-            self.kept = {name: array.copy() for name, array in part(arrays, "best.").items()} if self.settings.patience else {}
+            if self.settings.patience:
+                self.kept = {name: array.copy() for name, array in part(arrays, "best.").items()}
             self.history.records = History.records_of(part(arrays, "history."))
             self._stream.load_state(state["batches"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"fit: cannot resume from {self._checkpoint}: {why(error)}; continue with the model, optimizer and "
-                             f"schedule that it was made with, or leave out resume") from None
+            raise ValueError(f"fit: cannot resume from {self._checkpoint}: {why(error)}; continue with the model, "
+                             f"optimizer and schedule that it was made with, or leave out resume") from None
 
 
 def _figures(found: Any) -> dict[str, Any]:
     """What a validation function returned, as {"val_loss": …, …}."""
     figures = dict(found) if isinstance(found, dict) else {"val_loss": found}
     if "val_loss" not in figures:
-        raise ValueError(f"fit: validation returned {', '.join(figures) or 'nothing'}, expected a number, or a dictionary with "
-                         f"val_loss")
+        raise ValueError(f"fit: validation returned {', '.join(figures) or 'nothing'}, expected a number, or a "
+                         f"dictionary with val_loss")
     figures = {name: float(value.item() if hasattr(value, "item") else value) for name, value in figures.items()}
     if not np.isfinite(figures["val_loss"]):
         raise FloatingPointError(f"fit: the validation loss is {figures['val_loss']}, expected a finite number")

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(repr=False)
 class History:
-    """The figures of a training, one record per step, and how it ended. In a notebook it is displayed as its loss curve.
+    """The figures of a training, one record per step, and how it ended. In a notebook it is displayed as its loss
+    curve.
 
-    records         [{"step": 1, "train_loss": …, "val_loss": None or …, "lr": …, "grad_norm": …, "examples_per_s": …, …}]
+    records         [{"step": 1, "train_loss": …, "val_loss": None or …, "lr": …, "grad_norm": …, "examples_per_s": …}]
     best            with early stopping: (step, validation loss) of the weights that the model has now; else None
     stopped_early   whether early stopping ended the training
     seconds         of training
@@ -31,11 +32,13 @@ class History:
     seconds: float = 0.0
 
     def __getitem__(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(steps, values) of the figure ``name``, (n,) each, at the n steps where it was measured. KeyError if it never was."""
+        """(steps, values) of the figure ``name``, (n,) each, at the n steps where it was measured. KeyError if it never
+        was."""
         found = [(record["step"], record[name]) for record in self.records if record.get(name) is not None]
         if not found:
             names = dict.fromkeys(key for record in self.records for key in record if record[key] is not None)
-            raise KeyError(f"{name!r} was never measured; expected one of {', '.join(names) or 'none, as no step was made'}")
+            raise KeyError(f"{name!r} was never measured; expected one of "
+                           f"{', '.join(names) or 'none, as no step was made'}")
         steps, values = zip(*found)
         return np.array(steps), np.array(values)
 

@@ -1,4 +1,5 @@
-"""Signals that ask a training to stop. They take effect between steps, where the training can be saved, not during an update."""
+"""Signals that ask a training to stop. They take effect between steps, where the training can be saved, not during an
+update."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SI
 
 
 class Interruptible:
-    """``with Interruptible() as stop:`` — ``stop.asked`` is True after one of ``SIGNALS``. A second Ctrl-C stops at once.
+    """``with Interruptible() as stop:`` — ``stop.asked`` is True after one of ``SIGNALS``. A second Ctrl-C stops at
+    once.
 
     SIGHUP stays ignored if it was ignored before, as under nohup.
     """
@@ -33,6 +35,6 @@ class Interruptible:
             signal.signal(number, handler)
 
     def _ask(self, number: int, _: Any) -> None:
-        if self.asked and number == signal.SIGINT:          # a closing terminal sends several signals: those must not stop a save
+        if self.asked and number == signal.SIGINT:          # not others: a closing terminal sends several during a save
             raise KeyboardInterrupt
         self.asked = True

@@ -1,5 +1,5 @@
-"""A ladder of language models on one text: uniform, n-grams, networks. All are evaluated on the same split, and each rung has its
-number of parameters and the seconds of its training.
+"""A ladder of language models on one text: uniform, n-grams, networks. All are evaluated on the same split, and each
+rung has its number of parameters and the seconds of its training.
 
     loss(uniform) > loss(unigram) > loss(bigram) > … > loss(Transformer)        what we expect; exceptions are reported
 """
@@ -47,10 +47,12 @@ class Ladder:
 
 LADDERS = {
     "names": Ladder("Names, each a separate text", (
-        ("MLP", "mlp-names"), ("RNN", "rnn-names"), ("GRU", "gru-names"), ("LSTM", "lstm-names"), ("Transformer", "gpt-names")),
+        ("MLP", "mlp-names"), ("RNN", "rnn-names"), ("GRU", "gru-names"), ("LSTM", "lstm-names"),
+        ("Transformer", "gpt-names")),
         counted=(1, 2), seeds=3, part="test", unit="nats per character", nats=1.0,
-        note="the networks have the widths and depths of makemore (Karpathy, 2022), so the Transformer is by far the largest: an LSTM "
-             "of as many parameters is better than it. makemore's bigram has 2.476, on a list of names of its own"),
+        note="the networks have the widths and depths of makemore (Karpathy, 2022), so the Transformer is by far the "
+             "largest: an LSTM of as many parameters is better than it. makemore's bigram has 2.476, on a list of "
+             "names of its own"),
     "shakespeare": Ladder("Tiny Shakespeare", (
         ("MLP", "mlp-shakespeare"), ("LSTM", "lstm-shakespeare"), ("GPT", "shakespeare-char-cpu-best")),
         counted=tuple(ORDERS), seeds=1, part="validation", unit="bits per character", nats=math.log(2)),
@@ -58,7 +60,8 @@ LADDERS = {
 
 
 def climb(name: str, folder: Path, seeds: int | None = None, given: Iterable[Path] = ()) -> dict[str, Any]:
-    """The ladder ``name`` with all its figures; see ``report``. Networks that are not trained yet are trained into ``folder``.
+    """The ladder ``name`` with all its figures; see ``report``. Networks that are not trained yet are trained into
+    ``folder``.
 
     seeds       trainings of each network, from the seeds 1, 2, …; by default those of the ladder
     given       folders of runs, each used instead of training its recipe
@@ -81,19 +84,21 @@ def climb(name: str, folder: Path, seeds: int | None = None, given: Iterable[Pat
 
 
 def counted_rungs(task: Task, judged: Any) -> list[dict[str, Any]]:
-    """The uniform distribution, and the n-grams of ``ORDERS`` with modified Kneser–Ney smoothing, evaluated on ``judged``."""
+    """The uniform distribution, and the n-grams of ``ORDERS`` with modified Kneser–Ney smoothing, evaluated on
+    ``judged``."""
     V = task.sizes()["vocab_size"]
     rungs = [rung("uniform", "guess", [uniform_loss(V)], 0, 0.0)]
     for n in ORDERS:
         began = time.perf_counter()
         model = NGram(NGramConfig(V, n)).fit(Counts(task.train, n, V))
         seconds = time.perf_counter() - began
-        rungs.append({**rung(COUNTED.get(n, f"{n}-gram"), "counted", [evaluate_loss(model, judged)], model.num_parameters(),
-                             seconds), "n": n})
+        rungs.append({**rung(COUNTED.get(n, f"{n}-gram"), "counted", [evaluate_loss(model, judged)],
+                             model.num_parameters(), seconds), "n": n})
     return rungs
 
 
-def _network(name: str, recipe_name: str, judged: Any, folder: Path, seeds: Iterable[int], given: Path | None) -> dict[str, Any]:
+def _network(name: str, recipe_name: str, judged: Any, folder: Path, seeds: Iterable[int],
+             given: Path | None) -> dict[str, Any]:
     losses, seconds = [], []
     for seed in seeds if given is None else (None,):
         place = given or folder / f"seed-{seed}"
@@ -107,7 +112,8 @@ def _network(name: str, recipe_name: str, judged: Any, folder: Path, seeds: Iter
 
 
 def _was_begun(recipe, path):
-    """Whether the recipe in the file ``path`` says the same; what it promises (its minutes, its loss) may have changed."""
+    """Whether the recipe in the file ``path`` says the same; what it promises (its minutes, its loss) may have
+    changed."""
     begun = load_recipe(path) if path.is_file() else None
     return begun is not None and (begun.data, begun.model, begun.train) == (recipe.data, recipe.model, recipe.train)
 
@@ -118,8 +124,8 @@ def rung(name, kind, losses, parameters, seconds):
 
 
 def report(name: str, rungs: list[dict[str, Any]], data: str = "") -> dict[str, Any]:
-    """{ladder, unit, part, data, note, rungs, kneser_ney, findings}. A rung has its ``loss`` in the ladder's unit, the mean
-    over the seeds, and their standard deviation ``sd`` (None for one); ``kneser_ney`` is the best n-gram."""
+    """{ladder, unit, part, data, note, rungs, kneser_ney, findings}. A rung has its ``loss`` in the ladder's unit, the
+    mean over the seeds, and their standard deviation ``sd`` (None for one); ``kneser_ney`` is the best n-gram."""
     ladder = LADDERS[name]
     for step in rungs:
         losses = [nats / ladder.nats for nats in step["nats"]]
@@ -131,15 +137,17 @@ def report(name: str, rungs: list[dict[str, Any]], data: str = "") -> dict[str, 
 
 
 def findings(rungs: list[dict[str, Any]], best: dict[str, Any]) -> list[str]:
-    """The exceptions, a sentence each: rungs whose loss is not below that of the rung before, or not by more than the sum of the
-    standard deviations, and networks with a higher loss than the ``best`` n-gram."""
+    """The exceptions, a sentence each: rungs whose loss is not below that of the rung before, or not by more than the
+    sum of the standard deviations, and networks with a higher loss than the ``best`` n-gram."""
     said = []
     for lower, upper in zip(rungs, rungs[1:]):
         gap, spread = lower["loss"] - upper["loss"], (lower["sd"] or 0) + (upper["sd"] or 0)
         if gap <= 0:
-            said.append(f"{upper['name']} is no better than {lower['name']}: {upper['loss']:.3f} against {lower['loss']:.3f}")
+            said.append(f"{upper['name']} is no better than {lower['name']}: {upper['loss']:.3f} against "
+                        f"{lower['loss']:.3f}")
         elif gap <= spread:
-            said.append(f"{upper['name']} and {lower['name']} do not separate: {gap:.3f} apart, their spreads reach {spread:.3f}")
+            said.append(f"{upper['name']} and {lower['name']} do not separate: {gap:.3f} apart, their spreads reach "
+                        f"{spread:.3f}")
     lost = [step["name"] for step in rungs if step["kind"] == "network" and step["loss"] >= best["loss"]]
     if lost:
         said.append(f"{', '.join(lost)} LOSE{'S' * (len(lost) == 1)} to counting: Kneser-Ney with n = {best['n']} "

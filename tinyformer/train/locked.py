@@ -18,9 +18,9 @@ class FolderLock:
     """``with FolderLock(folder):`` makes the folder and keeps every other training out of it. Readers need no lock.
 
     BlockingIOError, naming the folder and the process, when another training holds the lock. The operating system holds
-    it, so it ends with the process, even after a kill. Over NFS this needs a server that supports locks between machines. Where the
-    file system has no locks at all, a line says so and the run goes on without one.
-    A folder that the lock made and that nothing else was written to is removed afterwards.
+    it, so it ends with the process, even after a kill. Over NFS this needs a server that supports locks between
+    machines. Where the file system has no locks at all, a line says so and the run goes on without one. A folder that
+    the lock made and that nothing else was written to is removed afterwards.
     """
 
     def __init__(self, folder: str | Path):
@@ -70,8 +70,8 @@ class FolderLock:
                         return
                 self._held.close()                          # another process has just ended and removed the file
         except BlockingIOError as error:
-            raise BlockingIOError(f"{self.folder} is in use by another training: {error}; wait until it has ended, or give "
-                                  f"another --out") from None
+            raise BlockingIOError(f"{self.folder} is in use by another training: {error}; wait until it has ended, or "
+                                  f"give another --out") from None
         except OSError as error:
             if error.errno not in NONE_HERE:
                 advice = f"{error.strerror}; give another --out, a folder that can be written"

@@ -1,4 +1,5 @@
-"""The training loop: forward pass, backward pass, clipping, update. ``Trainer`` adds evaluation and checkpoints to it."""
+"""The training loop: forward pass, backward pass, clipping, update. ``Trainer`` adds evaluation and checkpoints to
+it."""
 
 from __future__ import annotations
 
@@ -45,8 +46,8 @@ def training_steps(model: Module, optimizer: Optimizer, schedule: Schedule | Non
 
         L = (1/a) Σ loss(*batch) over a batches         g = ∂L/∂θ, clipped         θ ← update(θ, g)
 
-    schedule        sets the learning rate of each step; None keeps the optimizer's. A ``ReduceOnPlateau``, which needs a
-                    validation loss, is the caller's to step.
+    schedule        sets the learning rate of each step; None keeps the optimizer's. The caller steps a
+                    ``ReduceOnPlateau``, which needs a validation loss.
     next_batch      a function that returns the arguments of ``loss``
     loss            returns the mean loss of a batch, a Tensor with one entry; by default ``model.loss``
     count           the number of inputs in a batch; by default the entries of its first array
@@ -54,11 +55,12 @@ def training_steps(model: Module, optimizer: Optimizer, schedule: Schedule | Non
     accumulate      a: the gradients of this many batches are averaged into one step
     clip            upper bound on the norm of the gradient, 0 for none
 
-    ValueError for a loss that is not a single number or that does not depend on the parameters; TypeError for one that is no
-    Tensor; FloatingPointError, which names the step and the first bad value, when the loss or a gradient is not finite.
+    ValueError for a loss that is not a single number or that does not depend on the parameters; TypeError for one that
+    is no Tensor; FloatingPointError, which names the step and the first bad value, when the loss or a gradient is not
+    finite.
     """
     parameters = list(model.parameters())
-    compute_loss: Callable[..., Tensor] = model.loss if loss is None else loss                     # type: ignore[attr-defined]
+    compute_loss: Callable[..., Tensor] = loss or model.loss                # type: ignore[attr-defined]
     for step in range(start + 1, max_steps + 1):
         mean_loss, inputs = 0.0, 0
         lr = schedule.lr if schedule is not None else optimizer.param_groups[0]["lr"]
@@ -75,9 +77,10 @@ def training_steps(model: Module, optimizer: Optimizer, schedule: Schedule | Non
         norm = clip_grad_norm_(parameters, clip or math.inf)
         if not math.isfinite(norm):
             # The backward pass runs from the last parameter to the first, so the last bad one is where it went wrong.
-            *_, name = (name for name, p in model.named_parameters() if p.grad is not None and not np.isfinite(p.grad).all())
-            raise FloatingPointError(f"step {step}: the loss is {mean_loss:.4g}, but the gradient of {name} is not finite; "
-                                     f"{ADVICE}")
+            *_, name = (name for name, p in model.named_parameters()
+                        if p.grad is not None and not np.isfinite(p.grad).all())
+            raise FloatingPointError(f"step {step}: the loss is {mean_loss:.4g}, but the gradient of {name} is not "
+                                     f"finite; {ADVICE}")
         optimizer.step()
         if schedule is not None and not isinstance(schedule, ReduceOnPlateau):
             schedule.step()
@@ -87,14 +90,16 @@ def training_steps(model: Module, optimizer: Optimizer, schedule: Schedule | Non
 
 
 def check_loss(loss: Any) -> Tensor:
-    """``loss`` as it is. TypeError unless it is a Tensor, ValueError unless it has one entry and depends on a parameter."""
+    """``loss`` as it is. TypeError unless it is a Tensor, ValueError unless it has one entry and depends on a
+    parameter."""
     if not isinstance(loss, Tensor):
         raise TypeError(f"the loss is a {type(loss).__name__}, expected a Tensor, computed by operations on Tensors")
     if loss.size != 1:
-        raise ValueError(f"the loss has shape {loss.shape}, expected a single number; take the mean over the batch, loss.mean()")
+        raise ValueError(f"the loss has shape {loss.shape}, expected a single number; take the mean over the batch, "
+                         f"loss.mean()")
     if not loss.requires_grad:
-        raise ValueError("the loss does not depend on any parameter that requires a gradient; compute it from the model's output, "
-                         "outside of no_grad and without .data")
+        raise ValueError("the loss does not depend on any parameter that requires a gradient; compute it from the "
+                         "model's output, outside of no_grad and without .data")
     return loss
 
 
@@ -109,7 +114,8 @@ def why_not_finite(model: Module, loss: Tensor) -> str:
 
 
 def not_finite(model: Module, loss: Tensor) -> FloatingPointError:
-    """The error for a validation ``loss`` that is not finite. Needs the graph of the loss: compute it outside of ``no_grad``."""
+    """The error for a validation ``loss`` that is not finite. Needs the graph of the loss: compute it outside of
+    ``no_grad``."""
     return FloatingPointError(f"the validation loss is {loss.item()}: {why_not_finite(model, loss)}")
 
 

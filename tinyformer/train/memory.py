@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..models.pretrained import Pretrained
     from .recipe import Recipe, TrainSettings
 
-TOO_LARGE = ("maximum allowed dimension", "maximum allowed size", "too big", "too large")     # NumPy, of an array's shape
+TOO_LARGE = ("maximum allowed dimension", "maximum allowed size", "too big", "too large")     # NumPy's words
 
 
 def check_memory(recipe: Recipe, config: Any) -> None:
@@ -27,8 +27,8 @@ def check_memory(recipe: Recipe, config: Any) -> None:
 
         parameters      4 bytes each
         gradients       4 bytes each, and the optimizer's arrays: 8 bytes for AdamW, 4 for Muon
-        activations     one (B, T, C) array of float32 for each layer, which the backward pass reads; where the length T depends on the
-                        batch, T = 1
+        activations     one (B, T, C) array of float32 for each layer, which the backward pass reads; T = 1 where the
+                        length depends on the batch
     """
     settings = recipe.train
     try:
@@ -37,8 +37,8 @@ def check_memory(recipe: Recipe, config: Any) -> None:
         if isinstance(error, ValueError) and not any(words in str(error).lower() for words in TOO_LARGE):
             raise
         memory = physical_memory()
-        raise ValueError(f"the model does not fit into the {size_text(memory) + ' of ' if memory else ''}memory of this machine: "
-                         f"{error}; use smaller sizes in [model]") from None
+        raise ValueError(f"the model does not fit into the {size_text(memory) + ' of ' if memory else ''}memory of "
+                         f"this machine: {error}; use smaller sizes in [model]") from None
     trained = 0 if settings.layer_decay == 0 else 4 + _optimizer_bytes(settings)
     tokens = getattr(config, "block_size", 1) if recipe.task.name == "language" and not recipe.data.lines else 1
     width = min(getattr(config, "n_embd", 1), getattr(config, "n_hidden", math.inf)) * getattr(config, "n_layer", 1)
@@ -57,8 +57,8 @@ def _optimizer_bytes(settings: TrainSettings) -> int:
 def count_parameters(kind: type[Pretrained], config: Any) -> int:
     """The number of parameters of a model ``kind(config)``, without building all of its layers.
 
-    All layers from the third on have the same size s, so with n layers there are P(2) + (n − 2) s, s = P(3) − P(2). The arrays are
-    allocated but not filled, so they take no memory.
+    All layers from the third on have the same size s, so with n layers there are P(2) + (n − 2) s, s = P(3) − P(2). The
+    arrays are allocated but not filled, so they take no memory.
     """
     def count(**sizes):
         with init.skipped():

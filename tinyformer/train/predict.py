@@ -25,14 +25,15 @@ MEASURES = {"bow": LINEAR, "bayes-bow": LINEAR, "attention-lstm": "attention wei
 
 
 def predict(folder: str | Path, text: str) -> dict[str, Any]:
-    """{"class", "probability", "probabilities", "measure", "contributions": [{"token", "value"}], "unknown", "cut"} of ``text``
-    by the classifier in ``folder``. ValueError for a text without a word, and for a folder with another kind of model."""
+    """{"class", "probability", "probabilities", "measure", "contributions": [{"token", "value"}], "unknown", "cut"} of
+    ``text`` by the classifier in ``folder``. ValueError for a text without a word, and for a folder with another kind
+    of model."""
     folder = Path(folder)
     check_text("predict", text)
     model, classes = load_model(folder), load_classes(folder)
     if len(classes) != model.config.n_classes:
-        raise ValueError(f"{folder / 'classes.json'}: it has {len(classes)} names of classes, expected {model.config.n_classes}, "
-                         f"those of the model")
+        raise ValueError(f"{folder / 'classes.json'}: it has {len(classes)} names of classes, expected "
+                         f"{model.config.n_classes}, those of the model")
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     words = tokenizer.encode(text)
     if not words.size:
@@ -49,7 +50,8 @@ def predict(folder: str | Path, text: str) -> dict[str, Any]:
     values = model.contributions(x, label)
     return {"class": classes[label], "probability": float(p[label]), "probabilities": dict(zip(classes, map(float, p))),
             "measure": MEASURES.get(model.architecture, MEASURES[None]),
-            "contributions": [{"token": tokenizer.tokens[id], "value": float(value)} for id, value in zip(shown, values)],
+            "contributions": [{"token": tokenizer.tokens[id], "value": float(value)}
+                              for id, value in zip(shown, values)],
             "unknown": unknown(tokenizer, text, words), "cut": cut}
 
 

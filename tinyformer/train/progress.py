@@ -26,7 +26,8 @@ def in_notebook() -> bool:
 
 
 class Progress:
-    """Base of all displays, which shows nothing. The speed is a moving average: a step's weight halves every 14 steps."""
+    """Base of all displays, which shows nothing. The speed is a moving average: a step's weight halves every 14
+    steps."""
 
     def __init__(self, total: int, start: int = 0, unit: str = "tokens"):
         self.total, self.start, self.unit = total, start, unit
@@ -39,7 +40,8 @@ class Progress:
         pass
 
     def update(self, step: int, train_loss: float, val_loss: float | None, per_s: float) -> None:
-        """Show the figures of ``step``. val_loss is None before the first evaluation; per_s is the speed in units per second."""
+        """Show the figures of ``step``. val_loss is None before the first evaluation; per_s is the speed in units per
+        second."""
 
     def facts(self, train_loss: float, val_loss: float | None, per_s: float) -> str:
         """Both losses and the average speed, in words."""
@@ -49,7 +51,8 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """A rich bar: steps, losses, speed and time left, on one line. A narrow terminal cuts the bar first, then the losses."""
+    """A rich bar: steps, losses, speed and time left, on one line. A narrow terminal cuts the bar first, then the
+    losses."""
 
     def __init__(self, total: int, start: int = 0, unit: str = "tokens"):
         super().__init__(total, start, unit)
@@ -94,7 +97,8 @@ def _line_column() -> Any:
             facts = task.description if len(task.description) <= room else task.description[:max(0, room - 1)] + "…"
             bar = max(0, room - len(facts) - 1)
             line = Table.grid(padding=(0, 1, 0, 0))
-            cells = [steps, ProgressBar(task.total, task.completed, bar) if bar > 2 else None, facts if room > 0 else None, self.left]
+            cells = [steps, ProgressBar(task.total, task.completed, bar) if bar > 2 else None,
+                     facts if room > 0 else None, self.left]
             line.add_row(*(cell for cell in cells if cell is not None))
             for column in line.columns:
                 column.no_wrap = True
@@ -135,7 +139,8 @@ class PlainProgress(Timed):
 
 
 class NotebookProgress(Timed):
-    """A bar in the output of a notebook's cell, with the same facts as text. It needs no widgets, and the last state stays."""
+    """A bar in the output of a notebook's cell, with the same facts as text. It needs no widgets, and the last state
+    stays."""
 
     every = 0.2
 
@@ -159,5 +164,6 @@ class NotebookProgress(Timed):
         return self._line
 
     def _repr_html_(self) -> str:
-        return (f'<progress value="{self._step}" max="{self.total}" style="width: 16em; vertical-align: middle"></progress> '
+        return (f'<progress value="{self._step}" max="{self.total}" style="width: 16em; vertical-align: '
+                f'middle"></progress> '
                 f'<span style="white-space: pre">{html.escape(self._line)}</span>')

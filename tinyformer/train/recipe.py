@@ -35,29 +35,34 @@ class TrainSettings:
     """The section [train] of a recipe: how long, with which optimizer and schedule, and when to evaluate."""
 
     max_steps: int = setting(1000, "The number of updates of the parameters.", at_least=1)
-    batch_size: int = setting(12, "Examples in one forward pass: windows of a text, lines, texts or pictures.", at_least=1)
+    batch_size: int = setting(12, "Examples in one forward pass: windows of a text, lines, texts or "
+                                  "pictures.", at_least=1)
     accumulate: int = setting(1, "Forward passes whose gradients are averaged into one update.", at_least=1)
     seed: int = setting(1, "Seed of the initial weights, the batches and dropout.", at_least=0)
-    optimizer: str = setting("adamw", "The update rule. muon is for the matrices of hidden layers; AdamW then updates the rest.",
+    optimizer: str = setting("adamw", "The update rule. muon is for the matrices of hidden layers; AdamW then updates "
+                                      "the rest.",
                              one_of=OPTIMIZERS)
-    schedule: str = setting("cosine", "The learning rate after the warm-up. cosine and linear end at min_lr; inverse-sqrt falls "
-                                      "with the root of the step and ignores min_lr.", one_of=SCHEDULES)
+    schedule: str = setting("cosine", "The learning rate after the warm-up. cosine and linear end at min_lr; "
+                                      "inverse-sqrt falls with the root of the step and ignores "
+                                      "min_lr.", one_of=SCHEDULES)
     lr: float = setting(1e-3, "The highest learning rate, at the end of the warm-up.", at_least=0)
     min_lr: float = setting(1e-4, "The learning rate at the last step; not above lr.", at_least=0)
-    muon_lr: float = setting(0.02, "The highest learning rate of the matrices that muon updates; it follows the schedule.",
+    muon_lr: float = setting(0.02, "The highest learning rate of the matrices that muon updates; it follows the "
+                                   "schedule.",
                              at_least=0)
     warmup_steps: int = setting(100, "Steps in which the learning rate rises linearly to lr.", at_least=0)
-    layer_decay: float = setting(1.0, "Learning rate of a layer divided by that of the layer above, for BERT classifiers. With 0 "
-                                      "only the head is trained.", at_least=0, at_most=1)
+    layer_decay: float = setting(1.0, "Learning rate of a layer divided by that of the layer above, for BERT "
+                                      "classifiers. With 0 only the head is trained.", at_least=0, at_most=1)
     weight_decay: float = setting(0.1, "Weight decay of matrices. Vectors (biases, norms) have none.", at_least=0)
     beta1: float = setting(0.9, "Decay of the mean of gradients (Adam and its kin).", at_least=0, below=1)
     beta2: float = setting(0.99, "Decay of the mean of squared gradients (Adam and its kin).", at_least=0, below=1)
     clip: float = setting(1.0, "Upper bound on the norm of the gradient; 0 for none.", at_least=0)
     eval_every: int = setting(250, "Steps between two evaluations on the validation split.", at_least=1)
-    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last one, and each one with patience, uses the whole "
-                                     "split.", at_least=1)
+    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last one, and each one with patience, "
+                                     "uses the whole split.", at_least=1)
     checkpoint_every: int = setting(250, "Steps between two checkpoints.", at_least=1)
-    patience: int = setting(0, "Stop after this many evaluations without improvement and keep the best model; 0: never.",
+    patience: int = setting(0, "Stop after this many evaluations without improvement and keep the best model; 0: "
+                               "never.",
                             at_least=0)
 
 
@@ -68,8 +73,10 @@ class Recipe:
     name: str = setting("run", "The name, by default that of the file.")
     about: str = setting("", "What is trained, in one line.")
     minutes: float = setting(0.0, "Duration in minutes on two cores of a laptop; 0: not measured.", at_least=0)
-    expected_loss: float = setting(0.0, "Validation loss at the end, in nats per token or text; 0: not measured.", at_least=0)
-    expected_accuracy: float = setting(0.0, "Share of right answers on the test split; 0: not measured.", at_least=0, at_most=1)
+    expected_loss: float = setting(0.0, "Validation loss at the end, in nats per token or text; 0: not "
+                                        "measured.", at_least=0)
+    expected_accuracy: float = setting(0.0, "Share of right answers on the test split; 0: not "
+                                            "measured.", at_least=0, at_most=1)
     model: dict[str, Any] = field(default_factory=lambda: {"architecture": "gpt"})
     data: Any = None                    # an instance of task.Data
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -89,8 +96,10 @@ class Recipe:
         return TASKS[self.model_class.task]
 
     def model_config(self, **sizes: int) -> Any:
-        """The config of the model for data of the given ``sizes``, such as vocab_size. ValueError for a value out of its range."""
-        return self.model_class.Config(**sizes, **{name: value for name, value in self.model.items() if name != "architecture"})
+        """The config of the model for data of the given ``sizes``, such as vocab_size. ValueError for a value out of
+        its range."""
+        chosen = {name: value for name, value in self.model.items() if name != "architecture"}
+        return self.model_class.Config(**sizes, **chosen)
 
     def to_toml(self) -> str:
         """The recipe as TOML, with every setting. Figures that were not measured are left out."""
@@ -110,15 +119,15 @@ def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
 
     >>> load_recipe("pydocs-char", ["train.max_steps=500"])
 
-    RecipeError, which names the setting or the file, for an unknown recipe or setting, a value of the wrong type or out of its
-    range, and a damaged file.
+    RecipeError, which names the setting or the file, for an unknown recipe or setting, a value of the wrong type or out
+    of its range, and a damaged file.
     """
     path = FOLDER / f"{name}.toml" if str(name) in names() else Path(name)
     if path.suffix == ".toml" and not path.exists():
         raise RecipeError(f"{path}: no such file; expected a recipe")
     if path.suffix != ".toml":
-        raise RecipeError(f"unknown recipe {name!r}{_nearest(str(name), names())}; expected the path of a .toml file, or one of "
-                          f"the {len(names())} names that `tinyformer recipes` shows")
+        raise RecipeError(f"unknown recipe {name!r}{_nearest(str(name), names())}; expected the path of a .toml file, "
+                          f"or one of the {len(names())} names that `tinyformer recipes` shows")
     try:
         text = read_text(path)
     except ValueError as error:                             # it names the file
@@ -150,7 +159,8 @@ def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
 
 
 def _parse(text: str, kind: type) -> Any:
-    """``text`` as a TOML value. It stays a text where it is no TOML value, or where a text is expected (a path without quotes)."""
+    """``text`` as a TOML value. It stays a text where it is no TOML value, or where a text is expected (a path without
+    quotes)."""
     try:
         value = tomlkit.parse(f"value = {text}").unwrap()["value"]
     except (ValueError, TOMLKitError, RecursionError):
@@ -164,7 +174,8 @@ def _nearest(word: str, known: list[str]) -> str:
 
 
 def _fields(recipe: Recipe) -> dict[str, type]:
-    """{dotted key: type} of all settings. Those of the model are the fields of its config, without the sizes that the data decide."""
+    """{dotted key: type} of all settings. Those of the model are the fields of its config, without the sizes that the
+    data decide."""
     known = {key: type(getattr(recipe, key)) for key in ("name", "about", *MEASURED)}
     for section in ("data", "train")[:1 if recipe.model_class.trained_by_counting else 2]:
         settings = getattr(recipe, section)
@@ -181,8 +192,8 @@ def _known(recipe: Recipe, key: str) -> type:
     """The type of the setting ``key``. RecipeError if there is no such setting."""
     known = _fields(recipe)
     if recipe.model_class.trained_by_counting and key.startswith("train."):
-        raise RecipeError(f"{key}: the model {recipe.model['architecture']!r} is trained by counting, not in steps; expected no "
-                          f"settings of [train]")
+        raise RecipeError(f"{key}: the model {recipe.model['architecture']!r} is trained by counting, not in steps; "
+                          f"expected no settings of [train]")
     if key not in known:
         section = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
         raise RecipeError(f"unknown setting {key!r}{_nearest(key, list(known))}; "
@@ -216,8 +227,8 @@ def _validate(recipe: Recipe) -> None:
         check_settings("", recipe)
         check_settings("train", train)
         if train.layer_decay < 1 and not hasattr(recipe.model_class, "levels"):
-            raise ValueError(f"train.layer_decay: got {train.layer_decay}, but layer_decay works only with BERT classifiers; a "
-                             f"{recipe.model['architecture']} has no layer groups; expected 1")
+            raise ValueError(f"train.layer_decay: got {train.layer_decay}, but layer_decay works only with BERT "
+                             f"classifiers; a {recipe.model['architecture']} has no layer groups; expected 1")
         if train.min_lr > train.lr:
             raise ValueError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
         recipe.data.check()

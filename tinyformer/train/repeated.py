@@ -18,8 +18,8 @@ from .saved_run import open_run
 from .tasks import Labeled
 
 
-def repeat(recipe: Recipe, folder: str | Path, *, seeds: int | None = None, folds: int | None = None, resume: bool = False,
-           after_each: Callable[[Path, dict[str, Any]], None] | None = None) -> dict[str, Any]:
+def repeat(recipe: Recipe, folder: str | Path, *, seeds: int | None = None, folds: int | None = None,
+           resume: bool = False, after_each: Callable[[Path, dict[str, Any]], None] | None = None) -> dict[str, Any]:
     """Train ``recipe`` several times and summarize: {"models": [the figures of each run], headline: mean and spread}.
 
     folder      gets the runs, in seed-1, seed-2, … or fold-1, fold-2, …, and the result, in seeds.json or folds.json
@@ -28,14 +28,15 @@ def repeat(recipe: Recipe, folder: str | Path, *, seeds: int | None = None, fold
     resume      continue runs that were interrupted
     after_each  called with the folder and the figures (``evaluate``) of each run when it has ended
 
-    The headline is the task's: "accuracy" for a classifier, "val_loss" for a language model. Its entry has mean, standard
-    deviation, standard error and number of runs (``scores.spread``).
+    The headline is the task's: "accuracy" for a classifier, "val_loss" for a language model. Its entry has mean,
+    standard deviation, standard error and number of runs (``scores.spread``).
 
-    RecipeError unless exactly one of ``seeds`` and ``folds`` is given and suits the recipe; BlockingIOError when another
-    process trains in ``folder``.
+    RecipeError unless exactly one of ``seeds`` and ``folds`` is given and suits the recipe; BlockingIOError when
+    another process trains in ``folder``.
     """
     if (seeds is None) == (folds is None):
-        raise RecipeError(f"got {'--seeds and --folds' if seeds else 'neither --seeds nor --folds'}; expected one of them")
+        raise RecipeError(f"got {'--seeds and --folds' if seeds else 'neither --seeds nor --folds'}; expected one of "
+                          f"them")
     if folds and not issubclass(recipe.task, Labeled):
         raise RecipeError(f"--folds: {recipe.name} is no classifier")
     if seeds and recipe.model_class.trained_by_counting:

@@ -102,8 +102,8 @@ class Run(Trainer):
             self.keep()
 
     def load(self, path: Path) -> None:
-        """Restore everything from the checkpoint at ``path``. Options of the optimizer, such as the weight decay, are the
-        recipe's, which may have changed since. ValueError for a checkpoint that does not fit."""
+        """Restore everything from the checkpoint at ``path``. Options of the optimizer, such as the weight decay, are
+        the recipe's, which may have changed since. ValueError for a checkpoint that does not fit."""
         arrays, state = load_checkpoint(path)
         try:
             if state["data_sha256"] != self.task.sha256():
@@ -136,9 +136,10 @@ def train(recipe: Recipe, folder: str | Path, resume: bool = False) -> Result:
     The folder gets model.safetensors, config.json, recipe.toml, the tokenizer or classes, metrics.jsonl, loss.png and
     checkpoints/. A run that is there already and is not resumed is renamed to folder-1, folder-2, …
 
-    BlockingIOError when another process trains in this folder; ValueError if the data do not fit the model, the checkpoint does
-    not fit the recipe, or the training does not fit into the memory; FloatingPointError, which names the step and the first bad
-    value, for a loss or gradient that is not finite; ``Interrupted`` after Ctrl-C, once the run is saved.
+    BlockingIOError when another process trains in this folder; ValueError if the data do not fit the model, the
+    checkpoint does not fit the recipe, or the training does not fit into the memory; FloatingPointError, which names
+    the step and the first bad value, for a loss or gradient that is not finite; ``Interrupted`` after Ctrl-C, once the
+    run is saved.
     """
     folder = Path(folder)
     with FolderLock(folder) as held:
@@ -167,14 +168,15 @@ def _descend(recipe: Recipe, held: FolderLock, resume: bool) -> Result:
     nothing_left = run.finished
     try:
         if not run.train(progress(settings.max_steps, run.step, run.task.input_unit)):
-            raise Interrupted(f"stopped at step {run.step}, saved in {folder}; the same command with --resume continues")
+            raise Interrupted(f"stopped at step {run.step}, saved in {folder}; the same command with --resume "
+                              f"continues")
     finally:
         metrics.close()
     val_loss = run.measure()["val_loss"] if nothing_left else run.val_loss
     _, step, val_loss = run.best or (None, run.step, val_loss)
     result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds)
-    draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss), levels=result.baselines,
-                ylabel=f"cross-entropy ({run.task.unit})")
+    draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss),
+                levels=result.baselines, ylabel=f"cross-entropy ({run.task.unit})")
     return result
 
 
@@ -201,7 +203,8 @@ def _set_aside(held: FolderLock) -> None:
     if not (folder / "model.safetensors").exists() and not checkpoints(folder / "checkpoints"):
         return
     if Path.cwd().is_relative_to(folder.resolve()):
-        raise ValueError(f"{folder} holds a run and cannot be renamed, since it is the working directory; give another --out")
+        raise ValueError(f"{folder} holds a run and cannot be renamed, since it is the working directory; give another "
+                         f"--out")
     n = 1
     while (aside := folder.with_name(f"{folder.name}-{n}")).exists():
         n += 1

@@ -55,13 +55,14 @@ class SavedRun:
 
     @property
     def trained_on_unknown(self) -> bool:
-        """Whether some symbols were unknown in training, so that the model learned to copy unknown ones. True without a recipe,
-        since nothing says otherwise."""
+        """Whether some symbols were unknown in training, so that the model learned to copy unknown ones. True without a
+        recipe, since nothing says otherwise."""
         return self.recipe is None or getattr(self.recipe.data, "unknown", 1) > 0
 
     @cached_property
     def end_ids(self) -> list[int]:
-        """The ids that end a text: "eos_token_id" of generation_config.json or else of config.json; [] if neither has it.
+        """The ids that end a text: "eos_token_id" of generation_config.json or else of config.json; [] if neither has
+        it.
 
         ValueError for one outside of the vocabulary. Other settings in generation_config.json are not used.
         """
@@ -72,7 +73,8 @@ class SavedRun:
         ids = found if isinstance(found, list) else [] if found is None else [found]
         for id in ids:
             if type(id) is not int or not 0 <= id < self.tokenizer.vocab_size:
-                raise ValueError(f"{self.folder / source}: eos_token_id is {found!r}, expected 0…{self.tokenizer.vocab_size - 1}")
+                raise ValueError(f"{self.folder / source}: eos_token_id is {found!r}, expected "
+                                 f"0…{self.tokenizer.vocab_size - 1}")
         return ids
 
     @cached_property
@@ -89,8 +91,8 @@ def open_run(folder: str | Path) -> SavedRun:
     >>> run = open_run("runs/pydocs-char")
     >>> generate(run.model, run.tokenizer.encode("def "), 100)
 
-    ValueError if the tokenizer does not fit the model; OSError or ValueError, which name the file, for missing or damaged
-    files. A published model may have more rows in its embedding than there are tokens, up to a round number.
+    ValueError if the tokenizer does not fit the model; OSError or ValueError, which name the file, for missing or
+    damaged files. A published model may have more rows in its embedding than there are tokens, up to a round number.
     """
     folder = model_folder(folder)
     model = load_model(folder)
@@ -105,19 +107,19 @@ def open_run(folder: str | Path) -> SavedRun:
 
 
 def load_task(folder: str | Path, model: Pretrained) -> Task:
-    """The data that the recipe in ``folder`` names, split as in training and read with the tokenizer in ``folder``. ValueError if
-    it is not a recipe for ``model``."""
+    """The data that the recipe in ``folder`` names, split as in training and read with the tokenizer in ``folder``.
+    ValueError if it is not a recipe for ``model``."""
     folder = Path(folder)
     recipe = load_recipe(folder / "recipe.toml")
     if recipe.model_class is not type(model):
-        raise ValueError(f"{folder / 'recipe.toml'}: a recipe for a {recipe.model_class.__name__}, but the model in config.json is a "
-                         f"{type(model).__name__}; restore the recipe that trained it")
+        raise ValueError(f"{folder / 'recipe.toml'}: a recipe for a {recipe.model_class.__name__}, but the model in "
+                         f"config.json is a {type(model).__name__}; restore the recipe that trained it")
     return recipe.task(recipe.data, folder)
 
 
 def model_folder(name: str | Path) -> Path:
-    """The folder ``name``, or that of the published model with this name. FileNotFoundError, which says how to fetch it, if the
-    model has not been fetched: large files are downloaded only when you ask for them."""
+    """The folder ``name``, or that of the published model with this name. FileNotFoundError, which says how to fetch
+    it, if the model has not been fetched: large files are downloaded only when you ask for them."""
     if str(name) not in SETS or Path(name).is_dir():
         return Path(name)
     name = str(name)

@@ -1,6 +1,7 @@
 """Settings of recipes: fields of dataclasses that say what they mean and which values they may have.
 
-Each setting is declared once, with ``setting``. The check of a recipe, ``tinyformer recipes NAME`` and the reference read it.
+Each setting is declared once, with ``setting``. The check of a recipe, ``tinyformer recipes NAME`` and the reference
+read it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def setting(default: Any, help: str, *, at_least: float | None = None, above: fl
 
 
 def check_settings(section: str, settings: Any) -> None:
-    """ValueError unless each field of the dataclass ``settings`` has an allowed value: "train.lr: got -1.0, expected …"."""
+    """ValueError unless each field of the dataclass ``settings`` has an allowed value: "train.lr: got -1.0, expected
+    …"."""
     for field in dataclasses.fields(settings):
         value, bounds, names = getattr(settings, field.name), field.metadata.get("bounds"), field.metadata.get("one_of")
         key = f"{section}.{field.name}" if section else field.name
@@ -43,7 +45,8 @@ def check_settings(section: str, settings: Any) -> None:
 
 def _within(value: float, bounds: dict[str, float]) -> bool:
     """Whether the number is finite and within the bounds; NaN never is."""
-    return (-math.inf < value < math.inf and bounds.get("at least", -math.inf) <= value <= bounds.get("at most", math.inf)
+    return (-math.inf < value < math.inf
+            and bounds.get("at least", -math.inf) <= value <= bounds.get("at most", math.inf)
             and bounds.get("above", -math.inf) < value < bounds.get("below", math.inf))
 
 

@@ -16,18 +16,19 @@ END = object()
 class Stream:
     """``stream()`` returns the next batch as a tuple; after the last batch of an epoch comes the first of the next one.
 
-    batches     an iterable, read once per epoch; a function that returns an iterator for each epoch (a generator function); or
-                a function that returns one batch
+    batches     an iterable, read once per epoch; a function that returns an iterator for each epoch (a generator
+                function); or a function that returns one batch
     """
 
     def __init__(self, batches: Iterable[Any] | Callable[[], Any]):
         if isinstance(batches, (np.ndarray, Tensor)) or isinstance(batches, tuple) and all(
                 isinstance(part, (np.ndarray, Tensor)) for part in batches):
-            raise TypeError("fit: batches is the data itself, expected batches of them, such as data.Batches(x, y, size=32), or "
-                            "[(x, y)] for all of them in one batch")
+            raise TypeError("fit: batches is the data itself, expected batches of them, such as data.Batches(x, y, "
+                            "size=32), or [(x, y)] for all of them in one batch")
         self._function = not hasattr(batches, "__iter__")
         if self._function and not callable(batches):
-            raise TypeError(f"fit: batches is a {type(batches).__name__}, expected an iterable of batches or a function")
+            raise TypeError(f"fit: batches is a {type(batches).__name__}, expected an iterable of batches or a "
+                            f"function")
         self._batches: Any = batches
         self._left: Iterator[Any] | None = None             # what is left of this epoch
         self._position = 0                                  # how many batches of it were taken
@@ -47,8 +48,8 @@ class Stream:
         if not self._position:
             raise ValueError("fit: batches is empty, expected at least one batch")
         if self._left is self._batches:
-            raise ValueError(f"fit: batches ended after {self._position}; a generator can be read only once, so give a list, a "
-                             f"data.Batches, or the generator function itself")
+            raise ValueError(f"fit: batches ended after {self._position}; a generator can be read only once, so give a "
+                             f"list, a data.Batches, or the generator function itself")
         self._left = None
         return self()
 
@@ -57,7 +58,8 @@ class Stream:
         return {"position": self._position, "random": self._random}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Begin the epoch as ``state`` says and skip the batches that were taken. The generator of tinyformer stays as it is."""
+        """Begin the epoch as ``state`` says and skip the batches that were taken. The generator of tinyformer stays as
+        it is."""
         if not state["position"]:
             return
         generator = randomness.generator().bit_generator

@@ -1,4 +1,5 @@
-"""What every training in steps shares: the state, the loop with evaluation, early stopping, and the part of a checkpoint."""
+"""What every training in steps shares: the state, the loop with evaluation, early stopping, and the part of a
+checkpoint."""
 
 from __future__ import annotations
 
@@ -103,7 +104,8 @@ class Trainer:
         return self.step == self.settings.max_steps or self.step % self.settings.eval_every == 0
 
     def evaluate(self) -> dict[str, Any]:
-        """``measure``, then early stopping: keep the model if it is the best so far, count the evaluation if it is not."""
+        """``measure``, then early stopping: keep the model if it is the best so far, count the evaluation if it is
+        not."""
         figures = self.measure(bool(self.settings.patience) or self.step == self.settings.max_steps)
         self.val_loss = figures["val_loss"]
         if isinstance(self.schedule, ReduceOnPlateau):
@@ -118,13 +120,14 @@ class Trainer:
         return figures
 
     def train(self, bar: Progress) -> bool:
-        """Train to the last step, measuring, recording and saving on the way. False if a signal stopped it before that."""
+        """Train to the last step, measuring, recording and saving on the way. False if a signal stopped it before
+        that."""
         began = time.monotonic() - self.seconds
         with Interruptible() as stop, bar:
             self.model.train()
-            steps = training_steps(self.model, self.optimizer, self.schedule, self.next_batch, loss=self.loss, count=self.count,
-                                   start=self.step, max_steps=self.settings.max_steps, accumulate=self.settings.accumulate,
-                                   clip=self.settings.clip)
+            steps = training_steps(self.model, self.optimizer, self.schedule, self.next_batch, loss=self.loss,
+                                   count=self.count, start=self.step, max_steps=self.settings.max_steps,
+                                   accumulate=self.settings.accumulate, clip=self.settings.clip)
             last = time.monotonic()
             for done in () if self.finished else steps:
                 self.step = done.step
@@ -149,18 +152,20 @@ class Trainer:
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """(arrays, values fit for JSON): what a checkpoint holds. FloatingPointError if a parameter is not finite."""
         if broken := broken_parameter(self.model):
-            raise FloatingPointError(f"step {self.step}: the update left the parameter {broken} not finite, so it was not saved; "
-                                     f"{ADVICE}")
+            raise FloatingPointError(f"step {self.step}: the update left the parameter {broken} not finite, so it was "
+                                     f"not saved; {ADVICE}")
         optimizer = self.optimizer.state_dict()
         arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
         arrays.update((f"optimizer.{name}", array) for name, array in optimizer.pop("arrays").items())
         return arrays, {"step": self.step, "seconds": self.seconds, "optimizer": optimizer, "best": self.best,
-                        "worse": self.worse, "schedule": self.schedule.state_dict() if self.schedule is not None else None,
+                        "worse": self.worse,
+                        "schedule": self.schedule.state_dict() if self.schedule is not None else None,
                         "random": randomness.generator().bit_generator.state}
 
     def load_state(self, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> None:
-        """Restore what ``state()`` returned. Options of the optimizer, such as the weight decay, are not restored: they are
-        those that it was made with. ValueError, KeyError, TypeError or AttributeError for a state that does not fit."""
+        """Restore what ``state()`` returned. Options of the optimizer, such as the weight decay, are not restored: they
+        are those that it was made with. ValueError, KeyError, TypeError or AttributeError for a state that does not
+        fit."""
         self.model.load_state_dict(part(arrays, "model."))
         self.optimizer.load_state_dict({**state["optimizer"], "arrays": part(arrays, "optimizer."),
                                         "param_groups": self.optimizer.state_dict()["param_groups"]})

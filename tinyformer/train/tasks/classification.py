@@ -40,20 +40,24 @@ EXPECTED = f"{', '.join(LABELED)}, a .csv or .tsv file, or IMDb's folder"
 class TextSettings(Folds):
     """The section [data] of a classifier of texts: labeled texts and their tokens."""
 
-    set: str = setting("movie-snippets", "A data set that `tinyformer data list` shows, a .csv or .tsv file, or the folder of IMDb.")
+    set: str = setting("movie-snippets", "A data set that `tinyformer data list` shows, a .csv or .tsv file, or the "
+                                         "folder of IMDb.")
     text: str = setting("text", "The column of the texts in such a file.")
     label: str = setting("label", "The column of the labels in such a file.")
     unit: str = setting("words", "What tokens are made of.", one_of=UNITS)
     ngrams: int = setting(1, "Tokens are sequences of 1 to this many units.", at_least=1, at_most=9)
     min_count: int = setting(2, "Tokens that occur in fewer texts are unknown.", at_least=1)
-    vocab_size: int = setting(10000, "Upper bound on the number of tokens, the most frequent ones; 0: no bound.", at_least=0)
-    checkpoint: str = setting("", "minilm or the folder of a BERT, whose tokenizer and weights the training starts from.")
+    vocab_size: int = setting(10000, "Upper bound on the number of tokens, the most frequent ones; 0: no "
+                                     "bound.", at_least=0)
+    checkpoint: str = setting("", "minilm or the folder of a BERT, whose tokenizer and weights the training starts "
+                                  "from.")
     scratch: bool = setting(False, "With checkpoint: take its tokenizer only, and start from random weights.")
 
 
 @register
 class Classification(Labeled):
-    """Labeled texts, split, and their tokenizer: that in ``folder``, that of a checkpoint, or one trained on the training split."""
+    """Labeled texts, split, and their tokenizer: that in ``folder``, that of a checkpoint, or one trained on the
+    training split."""
 
     name, unit = "classification", "nats per text"
     noun, example, command = "classifier", "bow-movie", "predict"
@@ -67,7 +71,8 @@ class Classification(Labeled):
         elif data.checkpoint:
             self.tokenizer = load_tokenizer(_checkpoint(data.checkpoint))
         else:
-            self.tokenizer = NGramTokenizer.train(self.train.x, data.unit, data.ngrams, data.min_count, data.vocab_size or None)
+            self.tokenizer = NGramTokenizer.train(self.train.x, data.unit, data.ngrams, data.min_count,
+                                                  data.vocab_size or None)
         self._encoded, self._cut = {}, {}
 
     def sizes(self) -> dict[str, int]:
@@ -75,7 +80,8 @@ class Classification(Labeled):
         return {"vocab_size": self.tokenizer.vocab_size, "n_classes": len(self.classes)}
 
     def encoded(self, model: Pretrained, part: str) -> Any:
-        """The texts of a split in the form that ``model`` reads, encoded once: ``SparseRows``, or a list of arrays of ids."""
+        """The texts of a split in the form that ``model`` reads, encoded once: ``SparseRows``, or a list of arrays of
+        ids."""
         if (part, model.input_type) not in self._encoded:
             texts, cut = getattr(self, part).x, 0
             if model.input_type == "counts":
@@ -97,8 +103,8 @@ class Classification(Labeled):
             raise ValueError("data.checkpoint: it is for model.architecture 'bert-classifier', which needs one")
 
     def prepare(self, model: Pretrained) -> None:
-        """Load the weights of the checkpoint, if there is one, and let the model count on the training split, if it does. ValueError
-        if the checkpoint has another architecture than the model."""
+        """Load the weights of the checkpoint, if there is one, and let the model count on the training split, if it
+        does. ValueError if the checkpoint has another architecture than the model."""
         if self.data.checkpoint and not self.data.scratch:
             folder = _checkpoint(self.data.checkpoint)
             with warnings.catch_warnings():                 # the head is new, so the old ones are meant to be left out
@@ -118,8 +124,8 @@ class Classification(Labeled):
     def remark(self, model: Pretrained) -> str:
         """How many training texts are longer than the model reads."""
         cut = self.cut(model, "train")
-        return (f"{cut:,} of the texts to train on are longer than model.block_size = {model.config.block_size} tokens: "
-                f"the rest of each is not read") if cut else ""
+        return (f"{cut:,} of the texts to train on are longer than model.block_size = {model.config.block_size} "
+                f"tokens: the rest of each is not read") if cut else ""
 
     def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
         """Random texts, of similar length if the model reads ids, and their labels (B,)."""
@@ -142,7 +148,8 @@ class Classification(Labeled):
             return found
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
-        """The figures of ``Labeled.evaluate``, and "cut": the number of test texts that are longer than the model reads."""
+        """The figures of ``Labeled.evaluate``, and "cut": the number of test texts that are longer than the model
+        reads."""
         self._encoded.clear()                                                   # so that encoding counts in the speed
         return {**super().evaluate(model), "cut": self.cut(model, "test")}
 
@@ -163,7 +170,8 @@ class Classification(Labeled):
     def sha256(self) -> str:
         """A hash of the texts, the labels and the tokens."""
         parts = [text for part in (self.train, self.validation) for text in part.x] + self.tokenizer.tokens
-        return hashlib.sha256("\0".join(parts).encode() + self.train.y.tobytes() + self.validation.y.tobytes()).hexdigest()
+        labels = self.train.y.tobytes() + self.validation.y.tobytes()
+        return hashlib.sha256("\0".join(parts).encode() + labels).hexdigest()
 
 
 def read_ids(tokenizer: Tokenizer, text: str, longest: int) -> tuple[NDArray[np.int64], bool]:

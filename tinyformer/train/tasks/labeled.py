@@ -1,4 +1,5 @@
-"""What classifiers of texts and of pictures have in common: labels, class probabilities, and all figures made from them."""
+"""What classifiers of texts and of pictures have in common: labels, class probabilities, and all figures made from
+them."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ __all__ = ["Labeled"]
 class Folds:
     """Settings of a cross-validation, which the section [data] of each classifier has."""
 
-    folds: int = setting(0, "K ≥ 3: cross-validation with K parts of the training and validation splits; 0: the splits of the data "
-                            "set.", at_least=0)
+    folds: int = setting(0, "K ≥ 3: cross-validation with K parts of the training and validation splits; 0: the splits "
+                            "of the data set.", at_least=0)
     fold: int = setting(1, "With folds: the part to test on; the next part is the validation split.", at_least=1)
 
     def check(self) -> None:
@@ -66,8 +67,8 @@ class Labeled(Task):
             raise ValueError(f"{self.data.set}: its {part} part has no {self.examples}; expected more {self.examples}")
         missing = [kind for i, kind in enumerate(self.classes) if not (labels == i).any()]
         if missing:
-            raise ValueError(f"{self.data.set}: none of its {self.examples} in the {part} part are of the class {missing[0]!r}, "
-                             f"expected each class in each part")
+            raise ValueError(f"{self.data.set}: none of its {self.examples} in the {part} part are of the class "
+                             f"{missing[0]!r}, expected each class in each part")
 
     def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) in float64 for the examples of "train", "validation" or "test", in evaluation mode."""
@@ -87,7 +88,8 @@ class Labeled(Task):
         return {"val_loss": loss, "val_accuracy": scores.accuracy(labels, p.argmax(axis=1))}
 
     def cost(self, figures: dict[str, float]) -> float:
-        """The error rate. The loss would stop a training too early: it rises with the confidence of a model that still improves."""
+        """The error rate. The loss would stop a training too early: it rises with the confidence of a model that still
+        improves."""
         return 1 - figures["val_accuracy"]
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
@@ -102,7 +104,8 @@ class Labeled(Task):
         accuracy, loss = scores.accuracy(labels, predicted), cross_entropy(p, labels)
         confusion = scores.confusion_matrix(labels, predicted, len(self.classes))
         curve, error = scores.calibration(labels, p)
-        return {"set": self.data.set, "split": f"fold {self.data.fold} of {self.data.folds}" if self.data.folds else "test",
+        split = f"fold {self.data.fold} of {self.data.folds}" if self.data.folds else "test"
+        return {"set": self.data.set, "split": split,
                 "kind": self.examples, "examples": n, "accuracy": accuracy,
                 "standard_error": scores.standard_error(accuracy, n),
                 "confidence_interval": list(scores.bootstrap(lambda chosen: right[chosen].mean(), n)),
@@ -111,8 +114,9 @@ class Labeled(Task):
                 "against_baseline": scores.mcnemar(right, beside),
                 "most_frequent_class_accuracy": float((labels == np.bincount(self.train.y).argmax()).mean()),
                 **scores.precision_recall_f1(confusion), "roc_auc": scores.roc_auc_one_vs_rest(labels, p),
-                "calibration_error": error, "test_loss": loss, "perplexity": math.exp(loss), "classes": list(self.classes),
-                "confusion": confusion.tolist(), "reliability": curve, **self.footprint(model),
+                "calibration_error": error, "test_loss": loss, "perplexity": math.exp(loss),
+                "classes": list(self.classes), "confusion": confusion.tolist(), "reliability": curve,
+                **self.footprint(model),
                 "examples_per_s": round(n / max(seconds, 1e-9))}
 
     def baselines(self) -> dict[str, float]:
@@ -122,8 +126,8 @@ class Labeled(Task):
 
     def describe(self) -> str:
         """The data in words."""
-        return (f"{self.data.set}: {len(self.train.y):,} {self.examples} to train on, {len(self.validation.y):,} to validate, "
-                f"{len(self.test.y):,} to test, {len(self.classes)} classes")
+        return (f"{self.data.set}: {len(self.train.y):,} {self.examples} to train on, {len(self.validation.y):,} to "
+                f"validate, {len(self.test.y):,} to test, {len(self.classes)} classes")
 
 
 def cross_entropy(p: NDArray[np.float64], labels: NDArray[Any]) -> float:

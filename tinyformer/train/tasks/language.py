@@ -33,9 +33,10 @@ class CorpusSettings:
 
     corpus: str = setting("pydocs", "A corpus that `tinyformer.text.CORPORA` lists, or the path of a text file.")
     tokenizer: str = setting("char", "The kind of tokens.", one_of=trainable())
-    vocab_size: int = setting(1024, "Upper bound on the number of tokens; char has one for each distinct character.", at_least=1)
-    train_fraction: float = setting(0.9, "Share of the text, from its beginning, that is the training split; the rest is the "
-                                         "validation split.", above=0, below=1)
+    vocab_size: int = setting(1024, "Upper bound on the number of tokens; char has one for each distinct "
+                                    "character.", at_least=1)
+    train_fraction: float = setting(0.9, "Share of the text, from its beginning, that is the training split; the rest "
+                                         "is the validation split.", above=0, below=1)
     lines: bool = setting(False, "Each line is a separate text; a hash of its content decides which split it is in.")
 
     def check(self) -> None:
@@ -43,15 +44,16 @@ class CorpusSettings:
         check_settings("data", self)
         if self.lines and not TOKENIZERS[self.tokenizer].exact:
             exact = [name for name in trainable() if TOKENIZERS[name].exact]
-            raise ValueError(f"data.tokenizer: got {self.tokenizer!r} with data.lines, but its tokens do not say where a line ends; "
-                             f"expected one of {', '.join(exact)}")
+            raise ValueError(f"data.tokenizer: got {self.tokenizer!r} with data.lines, but its tokens do not say where "
+                             f"a line ends; expected one of {', '.join(exact)}")
 
 
 @register
 class Language(Task):
     """The tokens of a text, split, and their tokenizer: that in ``folder``, or else a new one.
 
-    The splits are arrays (N,), or lists of such arrays where each line is a separate text. Then there is a test split, too.
+    The splits are arrays (N,), or lists of such arrays where each line is a separate text. Then there is a test split,
+    too.
     """
 
     name, unit = "language", "nats per token"
@@ -65,8 +67,8 @@ class Language(Task):
             if not lines:
                 raise ValueError(f"corpus {data.corpus}: no line falls into its {part} part; expected more lines")
         if folder is None:
-            # A closed vocabulary, such as the characters, comes from the whole text, so that the validation part can be encoded;
-            # an open one, such as merges, is learned from the training part alone.
+            # A closed vocabulary, such as the characters, comes from the whole text, so that the validation split can
+            # be encoded. An open one, such as merges, is learned from the training split only.
             learned_from = "".join(parts[0]) if data.lines else parts[0]
             seen = learned_from if TOKENIZERS[data.tokenizer].open_vocabulary else self.text
             self.tokenizer = train_tokenizer(data.tokenizer, seen, data.vocab_size)
@@ -75,7 +77,7 @@ class Language(Task):
         self.corpus = data.corpus
         if data.lines:
             self.train, self.validation, self.test = ([self.tokenizer.encode(line) for line in part] for part in parts)
-        else:                                               # cut in characters: the same held-out text for every tokenizer
+        else:                                               # cut in characters: the same split for every tokenizer
             self.train, self.validation = map(self.tokenizer.encode, parts)
 
     def sizes(self) -> dict[str, int]:
@@ -107,8 +109,8 @@ class Language(Task):
         return {"val_loss": evaluate_loss(model, self.validation, at_most=at_most)}
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
-        """On the whole validation split. Characters compare what tokens do not: they are the same for every tokenizer that
-        gives the text back."""
+        """On the whole validation split. Characters compare what tokens do not: they are the same for every tokenizer
+        that gives the text back."""
         self.check(model.config)
         predicted = in_one(self.validation)[1:]
         tokens = len(predicted)

@@ -38,11 +38,12 @@ COUNTED = 2000                                              # pairs that the bas
 class DocumentSettings:
     """The section [data] of BERT's pre-training: documents, and how their tokens are masked."""
 
-    corpus: str = setting("shakespeare-plays", "A corpus that `tinyformer.text.CORPORA` lists, or the path of a text file.")
+    corpus: str = setting("shakespeare-plays", "A corpus that `tinyformer.text.CORPORA` lists, or the path of a text "
+                                               "file.")
     begins: str = setting("ACT I", "The line that each document begins with; empty: documents end with a blank line.")
     vocab_size: int = setting(4096, "Upper bound on the number of WordPiece tokens.", at_least=1)
-    train_fraction: float = setting(0.9, "Documents that begin within this share of the text are the training split; the others "
-                                         "are the validation split.", above=0, below=1)
+    train_fraction: float = setting(0.9, "Documents that begin within this share of the text are the training split; "
+                                         "the others are the validation split.", above=0, below=1)
     masked: float = setting(0.15, "Share of the tokens that the model has to predict.", above=0, below=1)
     whole_words: bool = setting(False, "Mask all pieces of a word or none.")
     short: float = setting(0.0, "Share of the batches with eight times as many texts, each an eighth as long.",
@@ -92,12 +93,13 @@ class Masked(Task):
         t = self.tokenizer
         pairs = [lines.pair(T - 3, rng) for _ in range(size)]
         ids, types = join(pairs, T, t.cls, t.sep, t.pad)
-        masked, labels = mask_tokens(ids, self.data.masked, t.mask, self.special, t.vocab_size, rng, self.continues, UNMASKED)
+        masked, labels = mask_tokens(ids, self.data.masked, t.mask, self.special, t.vocab_size, rng, self.continues,
+                                     UNMASKED)
         return Pairs(masked, ids != t.pad, types), (labels, np.array([not follows for *_, follows in pairs], np.int64))
 
     def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
-        """Pairs as long as a block, or shorter ones. A new network attends to all positions equally; from short pairs it learns
-        much sooner to attend to the neighbors of a masked word."""
+        """Pairs as long as a block, or shorter ones. A new network attends to all positions equally; from short pairs
+        it learns much sooner to attend to the neighbors of a masked word."""
         T = model.config.block_size
         if rng.random() < self.data.short:
             short = max(T // 8, SHORTEST)
@@ -117,7 +119,8 @@ class Masked(Task):
             for pairs, (labels, classes) in self.held_out(model.config.block_size, at_most):
                 with no_grad():
                     words, following = model.asked(pairs, labels)
-                for place, logits, answers in ((0, words.data, labels[labels != UNMASKED]), (3, following.data, classes)):
+                for place, logits, answers in ((0, words.data, labels[labels != UNMASKED]),
+                                               (3, following.data, classes)):
                     loss, _ = cross_entropy.raw(logits, answers, reduction="sum")
                     sums[place:place + 3] += loss, (logits.argmax(axis=1) == answers).sum(), len(answers)
                 if not np.isfinite(sums).all():
@@ -127,8 +130,8 @@ class Masked(Task):
                 "following_loss": following / pairs, "following_accuracy": right_pairs / pairs}
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
-        """The figures on the whole validation split, and baselines by counting: the most frequent token, the token that both
-        neighbors suggest, and for pairs the tokens that both texts share."""
+        """The figures on the whole validation split, and baselines by counting: the most frequent token, the token that
+        both neighbors suggest, and for pairs the tokens that both texts share."""
         figures = self.measure(model)
         T, most_frequent, neighbors, n, count = model.config.block_size, 0.0, 0.0, 0, 0
         for pairs, (labels, classes) in self.held_out(T):
@@ -152,12 +155,14 @@ class Masked(Task):
         """The losses of the uniform distribution and of the token frequencies; for pairs both predict ½."""
         V = self.tokenizer.vocab_size
         p = (np.bincount(self.train.tokens, minlength=V) + 1) / (len(self.train.tokens) + V)
-        return {"uniform": math.log(V) + math.log(2), "unigram": float(-np.log(p[self.validation.tokens]).mean()) + math.log(2)}
+        return {"uniform": math.log(V) + math.log(2),
+                "unigram": float(-np.log(p[self.validation.tokens]).mean()) + math.log(2)}
 
     def describe(self) -> str:
         """The data in words."""
         return (f"{self.data.corpus}: {len(self.train.tokens):,} tokens in {self.documents[0]} documents to train on, "
-                f"{len(self.validation.tokens):,} in {self.documents[1]} to validate, vocabulary {self.tokenizer.vocab_size:,}")
+                f"{len(self.validation.tokens):,} in {self.documents[1]} to validate, vocabulary "
+                f"{self.tokenizer.vocab_size:,}")
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer."""
@@ -169,7 +174,8 @@ class Masked(Task):
 
 
 def split_documents(text: str, begins: str, train_fraction: float) -> tuple[list[str], list[str]]:
-    """(training, validation) documents of ``text``: each begins with the line ``begins``, or else ends with a blank line."""
+    """(training, validation) documents of ``text``: each begins with the line ``begins``, or else ends with a blank
+    line."""
     cuts, place = [0], 0
     for line in text.splitlines(keepends=True):
         place += len(line)
@@ -177,6 +183,7 @@ def split_documents(text: str, begins: str, train_fraction: float) -> tuple[list
             cuts.append(place - len(line))
         elif not begins and not line.strip():
             cuts.append(place)
-    documents = [(start, text[start:end]) for start, end in zip(cuts, [*cuts[1:], len(text)]) if text[start:end].strip()]
+    documents = [(start, text[start:end]) for start, end in zip(cuts, [*cuts[1:], len(text)])
+                 if text[start:end].strip()]
     limit = train_fraction * len(text)
     return [part for start, part in documents if start < limit], [part for start, part in documents if start >= limit]

@@ -1,7 +1,7 @@
 """The tasks by name: what a model can be trained for.
 
-A new task is one file in this folder: a subclass of ``Task`` with a ``name``, decorated with ``@register``. A model whose class says
-``task = "name"`` is then trained, evaluated and resumed like all others.
+A new task is one file in this folder: a subclass of ``Task`` with a ``name``, decorated with ``@register``. A model
+whose class says ``task = "name"`` is then trained, evaluated and resumed like all others.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ TASKS: dict[str, type[Task]] = {}                           # by the name that t
 
 
 def register(task: Class) -> Class:
-    """Class decorator: ``TASKS`` holds ``task`` under its name. ValueError if it has none, or if another class has it already."""
+    """Class decorator: ``TASKS`` holds ``task`` under its name. ValueError if it has none, or if another class has it
+    already."""
     if not task.name:
         raise ValueError(f"register: {task.__name__} has no name, expected one such as 'language'")
     if task.name in TASKS:
-        raise ValueError(f"register: {task.__name__} has the name {task.name!r}, which {TASKS[task.name].__name__} has already")
+        raise ValueError(f"register: {task.__name__} has the name {task.name!r}, which {TASKS[task.name].__name__} has "
+                         f"already")
     TASKS[task.name] = task
     return task
