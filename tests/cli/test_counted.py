@@ -60,7 +60,7 @@ def test_every_seed_would_count_the_same(cli, corpus):
     ("model.n=0", "model.n is 0"),
     ("model.k=-1", "model.k is -1.0"),
     ("model.n_layer=2", "unknown setting 'model.n_layer'"),
-    ("train.max_steps=5", "train.max_steps: the model 'ngram' is counted, not trained in steps"),
+    ("train.max_steps=5", "train.max_steps: the model 'ngram' is trained by counting, not in steps"),
 ))
 def test_settings_that_cannot_be_used(cli, corpus, setting, message):
     result = cli("train", "kn-pydocs", "--set", corpus, setting)
