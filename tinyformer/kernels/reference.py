@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .recurrence import lstm as lstm                         # one of the kernels of this module, in a file of its own
 from .special import normal, sigmoid
 
 if TYPE_CHECKING:
