@@ -30,8 +30,8 @@ LONGEST = 256                                               # the longest text, 
 def sentence_vectors(model: Any, tokenizer: Any, texts: Sequence[str], batch_size: int = 32, longest: int = LONGEST) -> Array:
     """The vectors (N, C) of ``texts``, each of norm 1, from a ``Bert`` and its ``WordPieceTokenizer``.
 
-    Only the first ``longest`` tokens of a text count. Texts of similar length share a batch, so that little padding is needed.
-    Raises ValueError if the vectors are not finite.
+    Only the first ``longest`` tokens of a text count. Texts of similar length share a batch, so that little padding is
+    needed. Raises ValueError if the vectors are not finite.
     """
     longest = min(longest, model.config.block_size)
     ids = [tokenizer.encode(text, special=True, longest=longest) for text in texts]

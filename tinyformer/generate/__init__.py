@@ -1,7 +1,7 @@
 """Text from a language model: choose a token, append it, and repeat.
 
-A model is anything with ``model(ids, cache)`` and ``model.config.block_size``. If it has ``for_decoding()``, a generation calls
-that once and uses the model that it returns.
+A model is anything with ``model(ids, cache)`` and ``model.config.block_size``. If it has ``for_decoding()``, a
+generation calls that once and uses the model that it returns.
 
 >>> generate(model, ids, 100, temperature=0.8, top_p=0.9, rng=1)            # sampling
 >>> generate(model, ids, 100, temperature=0)                                # greedy decoding

@@ -37,9 +37,9 @@ def beam_search(state: BeamState, tokens: Array, max_new_tokens: int, beams: int
 
         score = ln p(ids) / ((5 + n) / 6)^α         n = number of ids, ``end`` included;   α = length_penalty
 
-    among those that the search visits. Each step extends the ``beams`` best texts by every token and keeps the ``beams`` best
-    results. A text that reaches ``end`` is set aside; a row is finished when it has ``beams`` such texts. One beam is greedy
-    search.
+    among those that the search visits. Each step extends the ``beams`` best texts by every token and keeps the
+    ``beams`` best results. A text that reaches ``end`` is set aside; a row is finished when it has ``beams`` such
+    texts. One beam is greedy search.
 
     end         the id that ends a text, or several; without one, every text has ``max_new_tokens``
     state       the texts; see ``BeamState``

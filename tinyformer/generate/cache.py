@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class KVCache:
-    """The keys and values of the positions read so far, for each attention layer, so that no position is computed twice.
+    """The keys and values of the positions read so far, for each attention layer, so that no position is computed
+    twice.
 
     room        the largest number of positions
     length      the number of positions that every layer has read
@@ -85,7 +86,8 @@ def check_memory(model: Any, B: int, tokens: int, room: int) -> None:
     """Raise a ValueError, with the sizes, if a generation cannot fit into the memory of this machine.
 
     B, tokens       the number of texts and the final length of each, at 8 bytes for each token
-    room            the positions in the cache of each text, at 4 · ``config.cache_width`` bytes, for models that have it
+    room            the positions in the cache of each text, at 4 · ``config.cache_width`` bytes, for models that have
+                    it
     """
     check_fits("generate: the text", {"tokens": 8 * B * tokens,
                                       "the cache of keys and values": 4 * B * room * getattr(model.config, "cache_width", 0)},

@@ -28,7 +28,8 @@ def choose(logits: ArrayLike, temperature: float = 1.0, *, ids: Array | None = N
     top_k                 draw from the k most likely tokens
     top_p                 draw from the smallest set of most likely tokens whose probabilities sum to at least p.
                           Source: Holtzman et al. (2019).
-    min_p                 draw from the tokens at least p times as likely as the most likely.   Source: Nguyen et al. (2024).
+    min_p                 draw from the tokens at least p times as likely as the most likely.   Source: Nguyen et al.
+                          (2024).
     repetition_penalty    above 1 makes tokens in ``ids`` (B, T), the text so far, less likely; see ``penalized``
 
     The repetition penalty applies first, then temperature, top_k, top_p and min_p, each to what the step before left.
@@ -93,9 +94,11 @@ def finite(logits: ArrayLike) -> Array:
 def penalized(logits: Array, ids: Array | None, penalty: float) -> Array:
     """``logits`` (B, V), with a repetition penalty on the tokens in ``ids`` (B, T).
 
-    Their logits are divided by ``penalty`` where positive and multiplied by it where negative, so both become less likely.
+    Their logits are divided by ``penalty`` where positive and multiplied by it where negative, so both become less
+    likely.
 
-    Source: Keskar et al. (2019, CTRL), who only divide. The case of negative logits follows Hugging Face's transformers.
+    Source: Keskar et al. (2019, CTRL), who only divide. The case of negative logits follows Hugging Face's
+    transformers.
     """
     if ids is None:
         raise ValueError("generate: repetition_penalty needs the tokens so far: choose(logits, ids=…)")

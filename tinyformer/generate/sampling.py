@@ -27,15 +27,17 @@ def stream(model: Any, ids: ArrayLike, max_new_tokens: int, *, end: int | None =
 
     ids         (B, T), T ≥ 1
     end         the token that finishes a row; a finished row yields only ``end``
-    rng         a seed or Generator for all rows, or a list with one for each row; with a list, a row gets the same tokens as
-                it gets alone
+    rng         a seed or Generator for all rows, or a list with one for each row; with a list, a row gets the same
+                tokens as it gets alone
     choice      temperature, top_k, top_p, min_p, repetition_penalty; see ``choose``
 
-    The prompt must fit into the model's context of ``block_size`` tokens. A cache holds what was computed until the text is
-    longer than that. Then the window slides, all positions change, and each step reads the whole window again. The tokens are
-    the same with and without the cache. Each call chooses the form of the model once, so do not change the model meanwhile.
+    The prompt must fit into the model's context of ``block_size`` tokens. A cache holds what was computed until the
+    text is longer than that. Then the window slides, all positions change, and each step reads the whole window again.
+    The tokens are the same with and without the cache. Each call chooses the form of the model once, so do not change
+    the model meanwhile.
 
-    Raises ValueError for a prompt that does not fit, and for a text whose tokens and cache exceed the memory of this machine.
+    Raises ValueError for a prompt that does not fit, and for a text whose tokens and cache exceed the memory of this
+    machine.
     """
     choice, ids = Choice(**choice), plain_array("generate", ids)
     if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype.kind not in "iu":
@@ -59,11 +61,11 @@ def generate(model: Any, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: i
              rng: RNGLike | Sequence[RNGLike] = None, use_cache: bool = True, **choice: Any) -> Any:
     """``ids`` followed by up to ``max_new_tokens`` generated tokens, in evaluation mode; arguments as for ``stream``.
 
-    ids         (T,) or (B, T); the result has the same number of axes. Or a list of B prompts (T₁,), (T₂,), … of different
-                lengths; the result is then a list of arrays, and each is what its prompt gives alone
+    ids         (T,) or (B, T); the result has the same number of axes. Or a list of B prompts (T₁,), (T₂,), … of
+                different lengths; the result is then a list of arrays, and each is what its prompt gives alone
 
-    No prompt is padded. The model reads all prompts up to the length of the shortest. From there on, a row whose prompt is
-    longer takes its own next token instead of the drawn one.
+    No prompt is padded. The model reads all prompts up to the length of the shortest. From there on, a row whose prompt
+    is longer takes its own next token instead of the drawn one.
     """
     choice = Choice(**choice)
     ragged = isinstance(ids, (list, tuple)) and ids and not np.isscalar(ids[0])

@@ -10,10 +10,13 @@ from .sampling import stream, stream_lines
 
 def stream_text(model: Any, tokenizer: Any, prompt: str, max_new_tokens: int, *, stop: Sequence[str] = (),
                 line_end: str | None = None, **how: Any) -> Iterator[str]:
-    """Yield the text that ``model`` adds to ``prompt``, in pieces of whole characters, even where a token is part of one.
+    """Yield the text that ``model`` adds to ``prompt``, in pieces of whole characters, even where a token is part of
+    one.
 
-    stop        texts that end the generation and are not yielded. A possible beginning of one is held back until it is decided
-    line_end    for a model that was trained on separate lines: the character after which it sees nothing of the text before
+    stop        texts that end the generation and are not yielded. A possible beginning of one is held back until it is
+                decided
+    line_end    for a model that was trained on separate lines: the character after which it sees nothing of the text
+                before
     how         as for ``stream``
     """
     if isinstance(stop, str):

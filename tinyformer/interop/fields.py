@@ -5,9 +5,9 @@
     NEUTRAL     the value changes no output of the network in evaluation: it concerns training, the file itself, or the
                 choice of the next token, which the command line decides
 
-A field in none of the three tables is unknown. Like the library transformers, we ignore unknown fields, but with a warning.
-The fields are those of transformers' BertConfig, GPT2Config, LlamaConfig, Qwen2Config and Qwen3Config, and older ones that
-published files still hold.
+A field in none of the three tables is unknown. Like the library transformers, we ignore unknown fields, but with a
+warning. The fields are those of transformers' BertConfig, GPT2Config, LlamaConfig, Qwen2Config and Qwen3Config, and
+older ones that published files still hold.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ ALIASES = {"hidden_size": "n_embd", "max_position_embeddings": "n_positions", "n
 
 
 def check_fields(layout: str, values: Mapping[str, Any]) -> None:
-    """Raise a ValueError if a field of ``values``, a config.json, has a value that the models of ``layout`` do not support.
+    """Raise a ValueError if a field of ``values``, a config.json, has a value that the models of ``layout`` do not
+    support.
 
     A warning names the unknown fields.
 

@@ -55,8 +55,9 @@ class GPT2Layout(Base):
     def adopt(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
         """``state`` under our names.
 
-        GPT-2's names may begin with "transformer." or not. Its matrices (in, out) are transposed; nanoGPT's are (out, in) like
-        ours, which the shape of the first layer's fused matrix shows. The masks and the second name of the tied output are left out.
+        GPT-2's names may begin with "transformer." or not. Its matrices (in, out) are transposed; nanoGPT's are (out,
+        in) like ours, which the shape of the first layer's fused matrix shows. The masks and the second name of the
+        tied output are left out.
         """
         own = self.state_dict()
         state = {name: array for name, array in tied(meet(state, own, "transformer."), "lm_head.weight", "wte.weight").items()

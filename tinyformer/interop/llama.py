@@ -66,8 +66,8 @@ class LlamaLayout(Base):
     def adopt(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
         """``state`` under our names.
 
-        The published names may begin with "model." or not; Meta's names are translated. Tables of frequencies and the second name
-        of a tied output are left out.
+        The published names may begin with "model." or not; Meta's names are translated. Tables of frequencies and the
+        second name of a tied output are left out.
         """
         if "tok_embeddings.weight" in state:
             state = {_from_meta(name): self._halves(name, array) for name, array in state.items() if name != "rope.freqs"}

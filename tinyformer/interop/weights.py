@@ -1,16 +1,17 @@
 """Named arrays in a safetensors file. Nothing is ever unpickled.
 
     8 bytes         N, the length of the header, least significant byte first
-    N bytes         JSON: {name: {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, "__metadata__": {text: text}}
+    N bytes         JSON: {name: {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, "__metadata__": {text:
+                    text}}
     all the rest    the bytes of the arrays, one after the other without gaps; begin and end count from its first byte
 
-The library writes the arrays and their part of the header. Reading is ours: it maps the file instead of copying it, and its
-errors name the tensor at fault.
+The library writes the arrays and their part of the header. Reading is ours: it maps the file instead of copying it, and
+its errors name the tensor at fault.
 
-Our files also carry a checksum, the first entry of ``__metadata__``: the CRC-32 of the whole file, with eight zeros in place of
-the checksum itself. A CRC detects every change of up to four neighboring bytes with certainty, and any other damage except for
-one case in 2³². It costs 0.3 s per gigabyte, sha256 more than twice as much. Files without a checksum, such as published ones, are
-not read through.
+Our files also carry a checksum, the first entry of ``__metadata__``: the CRC-32 of the whole file, with eight zeros in
+place of the checksum itself. A CRC detects every change of up to four neighboring bytes with certainty, and any other
+damage except for one case in 2³². It costs 0.3 s per gigabyte, sha256 more than twice as much. Files without a
+checksum, such as published ones, are not read through.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ ZEROS = b"0" * 8
 def write_weights(path: str | PathLike[str], arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
     """Write {name: array} and {name: text} to ``path`` with a checksum. A crash never leaves a partial file.
 
-    Raises ValueError for a name that cannot be written, TypeError for an array or a text of a type that the format lacks.
+    Raises ValueError for a name that cannot be written, TypeError for an array or a text of a type that the format
+    lacks.
     """
     from safetensors.numpy import save
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
@@ -86,14 +88,15 @@ def _check_name(what, name, reserved):
 def read_weights(path: str | PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
     """({name: array}, {name: text}) from ``path``.
 
-    Raises FileNotFoundError for a missing file, ValueError for a damaged one; the message names the file and the tensor.
+    Raises FileNotFoundError for a missing file, ValueError for a damaged one; the message names the file and the
+    tensor.
 
-    The arrays are read-only windows on the file. Their bytes are read when you first use them, and dropped when memory is short.
-    A checksum, if the file has one, is verified first.
+    The arrays are read-only windows on the file. Their bytes are read when you first use them, and dropped when memory
+    is short. A checksum, if the file has one, is verified first.
 
-    Keep the file as it is while you use the arrays: if another program shortens it in place, the operating system ends your
-    process with SIGBUS. Replacing the file by renaming, as ``write_weights`` does, is safe. ``np.array(a)`` makes a copy that
-    does not depend on the file; models and optimizers that load a state copy all of it.
+    Keep the file as it is while you use the arrays: if another program shortens it in place, the operating system ends
+    your process with SIGBUS. Replacing the file by renaming, as ``write_weights`` does, is safe. ``np.array(a)`` makes
+    a copy that does not depend on the file; models and optimizers that load a state copy all of it.
     """
     path = Path(path)
     if not path.is_file():

@@ -1,7 +1,7 @@
 """Models: a config and the wiring. What they share lives in ``nn`` and ``ops``.
 
-``MODELS`` holds every model by its architecture; ``load_model(folder)`` opens what one of them, or another program, saved. Each
-module of this folder that has ``__all__`` gives its names to this package, so a new model is a new file.
+``MODELS`` holds every model by its architecture; ``load_model(folder)`` opens what one of them, or another program,
+saved. Each module of this folder that has ``__all__`` gives its names to this package, so a new model is a new file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Classifiers that read rows of counts, ``SparseRows``: which n-grams occur in a text, not where. They are linear in the counts.
+"""Classifiers that read rows of counts, ``SparseRows``: which n-grams occur in a text, not where. They are linear in
+the counts.
 
-They return logits (B, K) and have the ``loss(x, labels)``, ``probabilities(x)`` and ``contributions(x, label)`` of other
-classifiers.
+They return logits (B, K) and have the ``loss(x, labels)``, ``probabilities(x)`` and ``contributions(x, label)`` of
+other classifiers.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class BayesBagConfig(BagOfWordsConfig):
 class BayesBag(BagOfWords):
     """A bag of words whose features are weighted by the log-count ratios of naive Bayes:
 
-        r(k, f) = ln p(f | k) − ln p(f | not k)      x(k) = r(k)[what occurs] / its norm      logit(k) = w(k) · x(k) + b(k)
+        r(k, f) = ln p(f | k) − ln p(f | not k)      x(k) = r(k)[what occurs] / its norm      logit(k) = w(k) · x(k) +
+        b(k)
 
     Source: Wang & Manning (2012), "Baselines and bigrams: simple, good sentiment and topic classification" (NB-SVM).
     """

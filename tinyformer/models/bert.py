@@ -170,8 +170,8 @@ class PublishedBert(Pretrained):
     def adopt(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
         """``state`` under our names.
 
-        BERT's names may begin with "bert." or not, and older files call the norms' parameters gamma and beta. The second names of
-        the tied output and the numbers of the positions are left out.
+        BERT's names may begin with "bert." or not, and older files call the norms' parameters gamma and beta. The
+        second names of the tied output and the numbers of the positions are left out.
         """
         own = self.state_dict()
         state = {re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)): array

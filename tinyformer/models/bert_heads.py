@@ -61,8 +61,8 @@ class Predictions(nn.Module):
 class BertForPreTraining(PublishedBert):
     """``masked, following = model(ids, mask, types)``: logits of the words (B, T, V), and of the pairs of texts (B, 2).
 
-    Class 0 of a pair means that the second text follows the first, class 1 that it does not. A head that the published file
-    lacks gives None; ``loss`` and ``words`` then raise a ValueError that names it.
+    Class 0 of a pair means that the second text follows the first, class 1 that it does not. A head that the published
+    file lacks gives None; ``loss`` and ``words`` then raise a ValueError that names it.
     """
 
     architecture, task = "bert-pretraining", "masked"
@@ -98,7 +98,8 @@ class BertForPreTraining(PublishedBert):
         return super()._fitted(state, file)
 
     def asked(self, pairs: Pairs, labels: Array) -> tuple[Tensor, Tensor]:
-        """(logits of the N words to predict (N, V), logits of the pairs (B, 2)). The head runs at these N positions only.
+        """(logits of the N words to predict (N, V), logits of the pairs (B, 2)). The head runs at these N positions
+        only.
 
         labels      (B, T), −100 at words that are not to be predicted
         """

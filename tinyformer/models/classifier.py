@@ -80,7 +80,8 @@ class Classifier(Pretrained):
     def contributions(self, ids: ArrayLike, label: int) -> Array:
         """The contribution (T,) of each token of one text, ids (1, T), to the log-odds of ``label``: gradient · vector.
 
-            ∂(log p − log(1 − p))/∂vector · vector      (Source: Baehrens et al. 2010; the first term of a Taylor series)
+            ∂(log p − log(1 − p))/∂vector · vector      (Source: Baehrens et al. 2010; the first term of a Taylor
+            series)
         """
         ids = plain_array("contributions", ids)
         vectors = Tensor(self.embedding(ids).data, requires_grad=True)
@@ -116,7 +117,8 @@ class AverageConfig(ClassifierConfig):
 class Average(Classifier):
     """A linear layer on the mean and the maximum over all vectors of a text. The tokens may be n-grams.
 
-    Source: Joulin et al. (2017), "Bag of tricks for efficient text classification" (fastText), which uses only the mean.
+    Source: Joulin et al. (2017), "Bag of tricks for efficient text classification" (fastText), which uses only the
+    mean.
     """
 
     architecture, Config = "average", AverageConfig

@@ -2,7 +2,8 @@
 
     x = embedding · √C + sinusoidal positions;  n_layer encoder layers;  the mean over the text;  linear
 
-With V = 10,000, C = 512, 8 heads, 2 layers, n_inner = 2,048 and dropout 0.1 this is a model that an article prints in Keras. The
+With V = 10,000, C = 512, 8 heads, 2 layers, n_inner = 2,048 and dropout 0.1 this is a model that an article prints in
+Keras. The
 article validates on its test data; here, validation and test data differ.   Source: Vaswani et al. (2017).
 """
 

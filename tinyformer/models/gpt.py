@@ -135,8 +135,8 @@ class GPT(GPT2Layout, Decoder):
     def initialize(self) -> None:
         """Draw the weights from N(0, 0.02²) and set the biases to 0. Norms start as γ = 1, β = 0.
 
-        The 2L matrices that write into the residual stream have the standard deviation 0.02/√(2L), so that the variance of the
-        stream does not grow with depth.
+        The 2L matrices that write into the residual stream have the standard deviation 0.02/√(2L), so that the variance
+        of the stream does not grow with depth.
         """
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:

@@ -1,8 +1,8 @@
 """The form of a GPT that generates: one kernel for each layer and new token.
 
-A generation reads one new position at a time. A ``Block`` takes 18 short operations for it, and two thirds of a small model's
-time is Python's. ``kernels.block_step`` computes the whole layer in one call. ``for_decoding`` chooses between the two once,
-when a generation begins.
+A generation reads one new position at a time. A ``Block`` takes 18 short operations for it, and two thirds of a small
+model's time is Python's. ``kernels.block_step`` computes the whole layer in one call. ``for_decoding`` chooses between
+the two once, when a generation begins.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def for_decoding(model: GPT) -> GPT:
 def is_plain(block: nn.Module) -> bool:
     """Whether ``block`` computes exactly what the kernel does.
 
-    Its parts are those that ``Block`` makes, of the same classes, each with the forward pass of its class. None is in training,
-    and no other part was added. A subclass, a replaced part or an observed forward pass is not plain.
+    Its parts are those that ``Block`` makes, of the same classes, each with the forward pass of its class. None is in
+    training, and no other part was added. A subclass, a replaced part or an observed forward pass is not plain.
     """
     parts = dict(block.named_modules())
     return (parts.keys() == PARTS.keys() and nn.Module.__call__ is CALL

@@ -100,9 +100,9 @@ class HMM(Pretrained):
 
             π(k) ∝ Σ γ₁(k)      A(i, j) ∝ Σ_t P(s_{t−1} = i, s_t = j | x)      B(k, v) ∝ Σ_{t: x_t = v} γ_t(k)
 
-        The likelihood never falls, see book (6.16). The result depends on the start, and the likelihood may stay nearly constant
-        for dozens of iterations. Stops when it rises by less than ``tolerance`` for each token. Returns ln P of all sequences
-        before each iteration.
+        The likelihood never falls, see book (6.16). The result depends on the start, and the likelihood may stay nearly
+        constant for dozens of iterations. Stops when it rises by less than ``tolerance`` for each token. Returns ln P
+        of all sequences before each iteration.
         """
         iterations = check_integer(self, "iterations", iterations, at_least=0)
         tolerance = check_number(self, "tolerance", tolerance, finite=False)

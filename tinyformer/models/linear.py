@@ -1,7 +1,7 @@
 """Linear regression: a linear function that predicts numbers.
 
-The loss is convex, so every method reaches the same minimum: a closed form, gradient descent on all examples, or stochastic
-gradient descent on a few at a time.
+The loss is convex, so every method reaches the same minimum: a closed form, gradient descent on all examples, or
+stochastic gradient descent on a few at a time.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class LinearRegression(Pretrained):
 
             (X̃ᵀX̃ + l2 I) Wᵀ = X̃ᵀỸ,    b = ȳ − W x̄,    X̃ and Ỹ are X and Y minus their means
 
-        A least-squares solver finds it, because the matrix of this equation has the square of the condition number of X. If the
-        minimum is not unique, the W of least norm is chosen.
+        A least-squares solver finds it, because the matrix of this equation has the square of the condition number of
+        X. If the minimum is not unique, the W of least norm is chosen.
         """
         x, y = self._checked(x, y)
         l2 = check_number(self, "l2", l2, at_least=0)
@@ -90,10 +90,11 @@ class LinearRegression(Pretrained):
 
     def descend(self, x: ArrayLike, y: ArrayLike, lr: float, steps: int, batch_size: int | None = None,
                 rng: RNGLike = None) -> list[float]:
-        """Take ``steps`` steps of gradient descent on all examples, or on ``batch_size`` examples drawn for each step (SGD).
+        """Take ``steps`` steps of gradient descent on all examples, or on ``batch_size`` examples drawn for each step
+        (SGD).
 
-        ``lr`` applies to the mean gradient over the examples. With SGD, lr falls linearly to 0, because a constant rate does not
-        converge. Returns L/N on the examples used, before each step.
+        ``lr`` applies to the mean gradient over the examples. With SGD, lr falls linearly to 0, because a constant rate
+        does not converge. Returns L/N on the examples used, before each step.
         """
         x, y = self._checked(x, y)
         lr = check_number(self, "lr", lr, at_least=0)

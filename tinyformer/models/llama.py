@@ -4,12 +4,12 @@
     x = x + attention(norm(x));  x = x + down(silu(gate(norm(x))) ⊙ up(norm(x)))            n_layer times
     logits = head(norm(x))
 
-The differences to GPT-2: RMS norm replaces layer norm, rotations of queries and keys replace position embeddings, SwiGLU
-replaces GELU, there are fewer heads of keys and values than of queries, and no biases. Qwen2 has biases on queries, keys and
-values. Qwen3 normalizes the queries and keys of each head.
+The differences to GPT-2: RMS norm replaces layer norm, rotations of queries and keys replace position embeddings,
+SwiGLU replaces GELU, there are fewer heads of keys and values than of queries, and no biases. Qwen2 has biases on
+queries, keys and values. Qwen3 normalizes the queries and keys of each head.
 
-Source: Touvron et al. (2023); Grattafiori et al., "The Llama 3 herd of models" (2024); the technical reports of Qwen2.5 and
-Qwen3 (2024, 2025). Names are those of the checkpoints.
+Source: Touvron et al. (2023); Grattafiori et al., "The Llama 3 herd of models" (2024); the technical reports of Qwen2.5
+and Qwen3 (2024, 2025). Names are those of the checkpoints.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ __all__ = ["Llama", "LlamaConfig"]
 
 @dataclass(frozen=True)
 class LlamaConfig:
-    """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, G = n_kv_head, C = n_embd. The defaults are Llama 3 8B's.
+    """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, G = n_kv_head, C = n_embd. The defaults are Llama
+    3 8B's.
 
     n_inner     width inside the MLP
     head_dim    D, an even number; 0 is C/H

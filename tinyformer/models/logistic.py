@@ -1,6 +1,7 @@
 """Logistic regression: the softmax of linear functions predicts a class.
 
-The loss is convex, but the minimum has no closed form. Iterations find it, with the gradient alone or with the curvature too.
+The loss is convex, but the minimum has no closed form. Iterations find it, with the gradient alone or with the
+curvature too.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ class LogisticRegression(Pretrained):
             V ← W + (k − 1)/(k + 2) (W − W_before)
             W ← shrink(V − ∂L/∂V / S, l1 / S),    shrink(w, a) = sign(w) max(|w| − a, 0)
 
-        S = ½ λmax(X̃ᵀX̃)/N + l2 bounds the curvature, so the step size 1/S needs no tuning. X̃ is X minus its mean, with a column of
-        ones; the bias compensates for the mean. A step that points uphill is an overshoot and resets the momentum.
-        Stops when no weight changes by more than ``tolerance``. Returns the number of steps.
+        S = ½ λmax(X̃ᵀX̃)/N + l2 bounds the curvature, so the step size 1/S needs no tuning. X̃ is X minus its mean,
+        with a column of ones; the bias compensates for the mean. A step that points uphill is an overshoot and resets
+        the momentum. Stops when no weight changes by more than ``tolerance``. Returns the number of steps.
         Source: Beck and Teboulle (2009); O'Donoghue and Candès (2015) for the restart.
         """
         steps = check_integer(self, "steps", steps, at_least=1)
@@ -114,7 +115,8 @@ class LogisticRegression(Pretrained):
 
             H[(k, i), (l, j)] = (1/N) Σₙ pₙₖ (δₖₗ − pₙₗ) xₙᵢ xₙⱼ + l2 δₖₗ δᵢⱼ
 
-        Adding one number to all biases changes no p, so H is singular; least squares gives the shortest step. Steps are halved
+        Adding one number to all biases changes no p, so H is singular; least squares gives the shortest step. Steps are
+        halved
         until the loss falls. Returns the number of steps.   Source: iteratively reweighted least squares, Rubin (1983).
         """
         if self.config.l1:

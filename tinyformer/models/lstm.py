@@ -1,7 +1,8 @@
 """LSTM classifiers: three that articles print, and one with attention.
 
-Articles print two of them as the code of "Qwen" and of "Llama 3". They are neither, since Qwen and Llama 3 are decoder-only
-Transformers. As printed, they also return one output for each word, although each text has one label; here the last state gives the output.
+Articles print two of them as the code of "Qwen" and of "Llama 3". They are neither, since Qwen and Llama 3 are
+decoder-only Transformers. As printed, they also return one output for each word, although each text has one label; here
+the last state gives the output.
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ class AttentionLSTM(Classifier):
 
         αₜ = softmax over t of v · tanh(yₜ)         features = Σ αₜ yₜ
 
-    Source: Zhou et al. (2016), "Attention-based bidirectional long short-term memory networks for relation classification".
+    Source: Zhou et al. (2016), "Attention-based bidirectional long short-term memory networks for relation
+    classification".
     """
 
     architecture, Config = "attention-lstm", AttentionLSTMConfig

@@ -2,7 +2,8 @@
 
     P(w_t | w₁…w_{t−1}) = P(w_t | w_{t−n+1}…w_{t−1})
 
-There is no gradient descent: ``fit`` counts (``ngram_counts``) and turns counts into probabilities (``ngram_smoothing``). This is
+There is no gradient descent: ``fit`` counts (``ngram_counts``) and turns counts into probabilities
+(``ngram_smoothing``). This is
 the baseline for neural language models.   Source: Shannon (1948); Jelinek and Mercer (1980).
 """
 
@@ -41,8 +42,9 @@ class NGramConfig:
 
     smoothing   none                    maximum likelihood, c(hw) / c(h): 0 for unseen n-grams
                 add-k                   (c(hw) + k) / (c(h) + kV).   Source: Laplace, Lidstone
-                stupid                  stupid backoff: c(hw) / c(h), or ``backoff`` times the score with the shorter context.
-                                        The scores do not sum to one, so they are divided by their sum here. The method was
+                stupid                  stupid backoff: c(hw) / c(h), or ``backoff`` times the score with the shorter
+                                        context. The scores do not sum to one, so they are divided by their sum here.
+                                        The method was
                                         made to save that work.   Source: Brants et al. (2007)
                 katz                    Good–Turing discounts, the rest to the shorter context.   Source: Katz (1987)
                 kneser-ney              interpolated, one discount.   Source: Kneser and Ney (1995)
@@ -71,9 +73,11 @@ class NGramConfig:
 
 @register
 class NGram(Pretrained):
-    """``NGram(config).fit(ids)`` counts; ``model.log_prob(ids)`` and ``model.next_distribution(context)`` give probabilities.
+    """``NGram(config).fit(ids)`` counts; ``model.log_prob(ids)`` and ``model.next_distribution(context)`` give
+    probabilities.
 
-    The interface of neural models works too: ``model(ids)``, ``model.loss(ids, targets)``, ``generate``, ``save_pretrained``.
+    The interface of neural models works too: ``model(ids)``, ``model.loss(ids, targets)``, ``generate``,
+    ``save_pretrained``.
     """
 
     architecture, task, Config, trained_by_counting = "ngram", "language", NGramConfig, True
@@ -92,10 +96,11 @@ class NGram(Pretrained):
     # -- learning
 
     def fit(self, text: ArrayLike | Sequence[ArrayLike] | Counts) -> Self:
-        """Count ``text``: ids (T,), or a list of such texts, or ``Counts`` up to this n or a larger one. Returns the model.
+        """Count ``text``: ids (T,), or a list of such texts, or ``Counts`` up to this n or a larger one. Returns the
+        model.
 
-        The first token of each text is only context. Texts with a beginning and an end (names, sentences) mark both by tokens
-        of their own, as their first and last id.
+        The first token of each text is only context. Texts with a beginning and an end (names, sentences) mark both by
+        tokens of their own, as their first and last id.
         """
         n, V = self.config.n, self.config.vocab_size
         counts = text if isinstance(text, Counts) else Counts(text, n, V)
@@ -150,8 +155,8 @@ class NGram(Pretrained):
         return p
 
     def forward(self, ids: ArrayLike, cache: KVCache | None = None) -> Tensor:
-        """The logits (B, T, V): ln P of each token after each position of ``ids`` (B, T). P = 0 gives the log of the smallest
-        positive normal number."""
+        """The logits (B, T, V): ln P of each token after each position of ``ids`` (B, T). P = 0 gives the log of the
+        smallest positive normal number."""
         ids = checked_ids(ids, self.config.vocab_size, ndim=2)
         read = 0
         if cache is not None:                               # this model caches the tokens themselves
@@ -184,8 +189,8 @@ class NGram(Pretrained):
         return -self.losses(ids[None, :-1], ids[None, 1:]).data[0]
 
     def perplexity(self, ids: ArrayLike) -> float:
-        """exp(mean of −ln P) over the tokens of ``ids`` (T,) except the first: the number of equally likely tokens with the
-        same loss."""
+        """exp(mean of −ln P) over the tokens of ``ids`` (T,) except the first: the number of equally likely tokens with
+        the same loss."""
         return float(np.exp(-_mean(self.log_prob(ids))))
 
     def bits_per_character(self, ids: ArrayLike, characters: int | None = None) -> float:

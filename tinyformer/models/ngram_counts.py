@@ -4,11 +4,11 @@ A node of level m is an m-gram w₁…wₘ that occurs. Its key combines the num
 
     key = parent · V + wₘ              a node's number is the index of its key among the sorted keys of its level
 
-The children of a node are adjacent, a key fits into 64 bits for any V and m, and every operation below is a sort or a binary
-search over whole arrays. Level 1 has every token of the vocabulary, even if it does not occur.
+The children of a node are adjacent, a key fits into 64 bits for any V and m, and every operation below is a sort or a
+binary search over whole arrays. Level 1 has every token of the vocabulary, even if it does not occur.
 
-The first token of a sequence is context and is never predicted. The count of an m-gram is how often its last token follows the
-others. No n-gram crosses the border between two sequences.
+The first token of a sequence is context and is never predicted. The count of an m-gram is how often its last token
+follows the others. No n-gram crosses the border between two sequences.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Level:
 
     keys        int64 (U,)
     counts      the number of occurrences of each
-    neighbors   the number of different tokens that precede each one, where every beginning of a sequence counts as one more:
-                (U,). Level 1 does not count beginnings, where nothing is predicted; the last level has None
+    neighbors   the number of different tokens that precede each one, where every beginning of a sequence counts as one
+                more: (U,). Level 1 does not count beginnings, where nothing is predicted; the last level has None
     """
 
     keys: Array
@@ -83,8 +83,8 @@ class Counts:
 
 
 def find(keys: Array, parent: Any, token: Any, vocab_size: int) -> Array:
-    """The child ``token`` of each node ``parent``; the two arrays broadcast. UNSEEN where there is no child, SHORT where the
-    parent is SHORT."""
+    """The child ``token`` of each node ``parent``; the two arrays broadcast. UNSEEN where there is no child, SHORT
+    where the parent is SHORT."""
     wanted = parent * vocab_size + token
     if len(keys) == 0:
         return np.where(np.broadcast_to(parent, wanted.shape) == SHORT, SHORT, UNSEEN)

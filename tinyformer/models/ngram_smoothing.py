@@ -3,7 +3,8 @@
 Every smoothing method results in two tables for each level m:
 
     P(w | h) = p(hw)                where hw occurs; h has m − 1 tokens
-             = backoff(h) P(w | h′) where it does not;  h′ is h without its first token, and with m = 1, P(w | h′) is 1/V
+             = backoff(h) P(w | h′) where it does not;  h′ is h without its first token, and with m = 1, P(w | h′) is
+             1/V
 
 In interpolated models, p includes the term of the lower order. add-k takes 1/V for P(w | h′). c(hw) is a count, and
 c(h) = Σ_w c(hw). A context that no token follows has P(w | h) = P(w | h′).
@@ -30,7 +31,8 @@ KATZ_LIMIT = 5                          # counts above it are not discounted
 
 
 def tables(counts: Counts, config: NGramConfig) -> tuple[list[Array], list[Array]]:
-    """(p, backoff): for m = 1…n the probability of each node of level m, and for m = 1…n−1 the weight of each as a context.
+    """(p, backoff): for m = 1…n the probability of each node of level m, and for m = 1…n−1 the weight of each as a
+    context.
 
     p of level 1 has all V tokens; unseen tokens get their part of the uniform distribution.
     """
@@ -130,7 +132,8 @@ def _katz(c, context, lower, V):
 
 
 def _good_turing(c):
-    """d(r) for r = 0…6: Good and Turing's r* / r for r ≤ 5, r* = (r + 1) nᵣ₊₁ / nᵣ, scaled so that larger counts keep d = 1:
+    """d(r) for r = 0…6: Good and Turing's r* / r for r ≤ 5, r* = (r + 1) nᵣ₊₁ / nᵣ, scaled so that larger counts keep d
+    = 1:
 
         d(r) = (r*/r − q) / (1 − q),   q = 6 n₆ / n₁
 

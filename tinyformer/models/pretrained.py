@@ -41,11 +41,13 @@ class Pretrained(Module):
 
         model_types             the values of "model_type" in config.json
         published_as            the names in "architectures", where several models share one network
-        parts                   {module: description}: modules that a published file may lack. ``from_pretrained`` puts an
-                                ``Absent`` in their place
-        heads                   a pattern: names of tensors that belong to other models on the same network and are left out
+        parts                   {module: description}: modules that a published file may lack. ``from_pretrained`` puts
+                                an ``Absent`` in their place
+        heads                   a pattern: names of tensors that belong to other models on the same network and are left
+                                out
 
-    and overrides the four methods that translate: ``read_config`` and ``published_config``, ``adopt`` and ``published_state``.
+    and overrides the four methods that translate: ``read_config`` and ``published_config``, ``adopt`` and
+    ``published_state``.
     """
 
     architecture: ClassVar[str] = ""
@@ -98,10 +100,11 @@ class Pretrained(Module):
     def from_pretrained(cls, folder: str | PathLike[str]) -> Self:
         """The model in ``folder``, ours or a published one, in evaluation mode.
 
-        float16 and bfloat16 weights become float32. The files are mapped into memory, so no second copy of the weights exists.
+        float16 and bfloat16 weights become float32. The files are mapped into memory, so no second copy of the weights
+        exists.
 
-        Raises FileNotFoundError for a missing file, ValueError for a damaged one or for weights that do not fit config.json. The
-        message names the file and the tensor.
+        Raises FileNotFoundError for a missing file, ValueError for a damaged one or for weights that do not fit
+        config.json. The message names the file and the tensor.
         """
         path, weights = Path(folder) / "config.json", weights_file(folder)
         values, state = read_config(folder), read_state(weights)

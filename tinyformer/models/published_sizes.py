@@ -41,8 +41,9 @@ def parameters(c: LlamaConfig) -> dict[str, int]:
 def flops_per_token(c: LlamaConfig) -> tuple[int, int]:
     """(a, b): a forward pass over one token with t tokens before it takes a + b t floating-point operations.
 
-    A multiplication with an addition counts as two. a is the cost of the products with weights, the output layer included; a
-    lookup in the embedding costs nothing. b t is the cost of the attention scores and of the weighted sum of the values.
+    A multiplication with an addition counts as two. a is the cost of the products with weights, the output layer
+    included; a lookup in the embedding costs nothing. b t is the cost of the attention scores and of the weighted sum
+    of the values.
     """
     parts = parameters(c)
     return (2 * (parts["attention"] + parts["MLP"] + c.vocab_size * c.n_embd), 4 * c.n_layer * c.n_head * c.head_dim)

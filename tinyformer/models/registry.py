@@ -1,7 +1,7 @@
 """The models by the names that config.json and recipes give them.
 
-A new model is one file in this folder: a class with an ``architecture``, decorated with ``@register``. Recipes, ``load_model``
-and the command line then know the name.
+A new model is one file in this folder: a class with an ``architecture``, decorated with ``@register``. Recipes,
+``load_model`` and the command line then know the name.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def load_model(folder: str | PathLike[str]) -> Pretrained:
 def model_class(folder: str | PathLike[str]) -> type[Pretrained]:
     """The class of the model in ``folder``. ValueError if config.json names an unknown architecture.
 
-    Several models share the published layout of BERT. The first name in "architectures" decides between them; without such a
-    name it is the model whose own ``architecture`` config.json gives.
+    Several models share the published layout of BERT. The first name in "architectures" decides between them; without
+    such a name it is the model whose own ``architecture`` config.json gives.
     """
     values = read_config(folder)
     models = [model for model in MODELS.values() if model.recognizes(values)]

@@ -2,7 +2,8 @@
 
     x = √C · token embedding + sinusoidal position           of the source, and of the target so far
     memory = encoder(x source)                               every token attends to every token
-    y = decoder(x target, memory)                            each token attends to those before it and to the whole memory
+    y = decoder(x target, memory)                            each token attends to those before it and to the whole
+    memory
     logits = y · token embeddingᵀ                            source, target and output share one embedding
 
 Source: Vaswani et al. (2017). The layers are ``nn.Transformer``, whose state dict is PyTorch's.
