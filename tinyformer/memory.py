@@ -47,7 +47,8 @@ def _windows_memory():
         """MEMORYSTATUSEX of the Windows API."""
 
         _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong),
-                    *((name, ctypes.c_ulonglong) for name in ("total", "free", "total_page", "free_page", "total_virtual",
+                    *((name, ctypes.c_ulonglong) for name in ("total", "free", "total_page", "free_page",
+                                                              "total_virtual",
                                                               "free_virtual", "extended"))]
 
     status = Status(length=ctypes.sizeof(Status))

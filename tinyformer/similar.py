@@ -27,7 +27,8 @@ LONGEST = 256                                               # the longest text, 
 
 
 @no_grad()
-def sentence_vectors(model: Any, tokenizer: Any, texts: Sequence[str], batch_size: int = 32, longest: int = LONGEST) -> Array:
+def sentence_vectors(model: Any, tokenizer: Any, texts: Sequence[str], batch_size: int = 32,
+                     longest: int = LONGEST) -> Array:
     """The vectors (N, C) of ``texts``, each of norm 1, from a ``Bert`` and its ``WordPieceTokenizer``.
 
     Only the first ``longest`` tokens of a text count. Texts of similar length share a batch, so that little padding is
@@ -47,7 +48,8 @@ def sentence_vectors(model: Any, tokenizer: Any, texts: Sequence[str], batch_siz
 
 
 def nearest(query: Array, vectors: Array, k: int) -> tuple[Array, Array]:
-    """(indices, similarities) of the ``k`` rows of ``vectors`` (N, C) that are most similar to ``query`` (C,), best first."""
+    """(indices, similarities) of the ``k`` rows of ``vectors`` (N, C) that are most similar to ``query`` (C,), best
+    first."""
     similarities = vectors @ query
     best = np.argsort(-similarities, kind="stable")[:k]
     return best, similarities[best]

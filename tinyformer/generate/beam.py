@@ -58,7 +58,8 @@ def beam_search(state: BeamState, tokens: Array, max_new_tokens: int, beams: int
         ended = np.isin(token, [] if end is None else end)
         for i, j in zip(*np.nonzero(ended[:, :beams])):
             answers[sentences[i]].append((value[i, j] / penalty(n, length_penalty), written[i, came[i, j]]))
-        value[ended] = -np.inf                                          # each beam ends in at most one way, so enough remain
+        # each beam ends in at most one way, so enough remain
+        value[ended] = -np.inf
         going = np.argsort(-value, axis=1, kind="stable")[:, :beams]    # (b, beams)
         still = np.flatnonzero([len(answers[s]) < beams for s in sentences])
         came, token, scores = (np.take_along_axis(a, going, axis=1)[still] for a in (came, token, value))

@@ -89,8 +89,8 @@ def check_memory(model: Any, B: int, tokens: int, room: int) -> None:
     room            the positions in the cache of each text, at 4 · ``config.cache_width`` bytes, for models that have
                     it
     """
-    check_fits("generate: the text", {"tokens": 8 * B * tokens,
-                                      "the cache of keys and values": 4 * B * room * getattr(model.config, "cache_width", 0)},
+    width = getattr(model.config, "cache_width", 0)
+    check_fits("generate: the text", {"tokens": 8 * B * tokens, "the cache of keys and values": 4 * B * room * width},
                "use a smaller max_new_tokens, or fewer texts at a time")
 
 

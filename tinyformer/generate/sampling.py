@@ -48,7 +48,8 @@ def stream(model: Any, ids: ArrayLike, max_new_tokens: int, *, end: int | None =
 
 def stream_lines(model: Any, ids: ArrayLike, max_new_tokens: int, end: int, *, rng: RNGLike = None,
                  **how: Any) -> Iterator[Array]:
-    """As ``stream`` for one row and a model that was trained on separate lines: after ``end`` it sees only that token."""
+    """As ``stream`` for one row and a model that was trained on separate lines: after ``end`` it sees only that
+    token."""
     rng, left = generator(rng), max_new_tokens
     while left > 0:
         for token in stream(model, ids, left, end=end, rng=rng, **how):
@@ -73,7 +74,8 @@ def generate(model: Any, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: i
     prompts = [plain_array("generate", row) for row in ([ids] if one else ids)]
     for row in prompts:
         if row.ndim != 1 or not row.size or row.dtype.kind not in "iu":
-            raise ValueError(f"generate: ids are {row.dtype} of shape {row.shape if ragged else np.shape(ids)}, expected "
+            raise ValueError(f"generate: ids are {row.dtype} of shape {row.shape if ragged else np.shape(ids)}, "
+                             "expected "
                              f"integers (T,) or (B, T), or a list of such rows, with T ≥ 1")
     _checked(model, prompts, max_new_tokens, use_cache)
     if not prompts:
@@ -90,7 +92,10 @@ def generate(model: Any, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: i
 
 
 def _tokens(model, prompts, max_new_tokens, end, draws, use_cache, choice):
-    """Yield a column of tokens (B,) for each position after the shortest prompt. Longer prompts yield their own tokens."""
+    """Yield a column of tokens (B,) for each position after the shortest prompt.
+
+    Longer prompts yield their own tokens.
+    """
     if not prompts:
         return
     lengths = np.array([len(row) for row in prompts])
@@ -127,7 +132,8 @@ def _checked(model, prompts, max_new_tokens, use_cache):
     slides = getattr(model, "whole_text", False)            # such a model reads texts of any length
     for row in prompts:
         if len(row) > block_size and not slides:
-            raise ValueError(f"generate: the prompt has {len(row)} tokens, but the model's context is {block_size}; give it "
+            raise ValueError(f"generate: the prompt has {len(row)} tokens, but the model's context is {block_size}; "
+                             "give it "
                              f"the last {block_size}")
         if V is not None and (row.min() < 0 or row.max() >= V):
             raise ValueError(f"generate: a token of the prompt is {row[(row < 0) | (row >= V)][0]}, expected 0…{V - 1}")
@@ -137,7 +143,8 @@ def _checked(model, prompts, max_new_tokens, use_cache):
 
 
 def _draws(rng, B):
-    """A function from booleans (B,), the rows that draw, to their random numbers in [0, 1); the other rows get any number."""
+    """A function from booleans (B,), the rows that draw, to their random numbers in [0, 1); the other rows get any
+    number."""
     if not isinstance(rng, (list, tuple)):
         one = generator(rng)
         return lambda drawing: one.random(B)

@@ -23,24 +23,29 @@ HONORED = {
              "intermediate_size", "type_vocab_size", "hidden_dropout_prob", "layer_norm_eps", "pad_token_id"},
     "gpt2": {"vocab_size", "n_positions", "n_layer", "n_head", "n_embd", "n_inner", "layer_norm_epsilon",
              "resid_pdrop", "bias"},
-    "llama": {"vocab_size", "max_position_embeddings", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "llama": {"vocab_size", "max_position_embeddings", "num_hidden_layers", "num_attention_heads",
+              "num_key_value_heads",
               "hidden_size", "intermediate_size", "head_dim", "rms_norm_eps", "tie_word_embeddings", "rope_parameters",
               "rope_scaling", "rope_theta", "layer_types"},
 }
 FIXED = {
     "every": {"is_decoder": OFF, "is_encoder_decoder": OFF, "add_cross_attention": OFF, "tie_encoder_decoder": OFF,
-              "cross_attention_hidden_size": NONE, "pruned_heads": (None, {}), "quantization_config": NONE, "auto_map": NONE,
+              "cross_attention_hidden_size": NONE, "pruned_heads": (None, {}), "quantization_config": NONE,
+              "auto_map": NONE,
               "per_layer_config": (None, {}), "adapters": NONE},
-    "bert": {"hidden_act": ("gelu", "gelu_python"), "position_embedding_type": ("absolute",), "tie_word_embeddings": (True,)},
+    "bert": {"hidden_act": ("gelu", "gelu_python"), "position_embedding_type": ("absolute",),
+             "tie_word_embeddings": (True,)},
     "gpt2": {"activation_function": ("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh"),
-             "scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,), "tie_word_embeddings": (True,)},
+             "scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,),
+             "tie_word_embeddings": (True,)},
     "llama": {"hidden_act": ("silu", "swish"), "attention_bias": OFF, "mlp_bias": OFF, "use_sliding_window": OFF,
               "partial_rotary_factor": (None, 1), "original_max_position_embeddings": NONE, "rope_interleaved": OFF},
 }
 NEUTRAL = {
     "every": {
         # what the file is, and how a program holds the weights; ours computes in float32
-        "transformers_version", "model_type", "architectures", "architecture", "_name_or_path", "name_or_path", "_commit_hash",
+        "transformers_version", "model_type", "architectures", "architecture", "_name_or_path", "name_or_path",
+        "_commit_hash",
         "dtype", "torch_dtype", "use_bfloat16", "torchscript", "return_dict", "use_return_dict", "use_cache",
         "output_attentions", "output_hidden_states", "output_past", "chunk_size_feed_forward", "attn_implementation",
         "_attn_implementation", "_attn_implementation_autoset", "_attn_implementation_internal", "tokenizer_class",
@@ -54,7 +59,8 @@ NEUTRAL = {
         # the choice of the next token, in files of older versions
         "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty",
         "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
-        "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores", "return_dict_in_generate",
+        "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores",
+        "return_dict_in_generate",
         "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty",
         "suppress_tokens", "begin_suppress_tokens"},
     "bert": {"attention_probs_dropout_prob", "classifier_dropout", "directionality", "pooler_fc_size",
@@ -79,12 +85,14 @@ def check_fields(layout: str, values: Mapping[str, Any]) -> None:
     """
     require(values, **FIXED["every"], **FIXED[layout])
     named, family = values.get("architectures"), FAMILIES[values.get("model_type", layout)]
-    if named and not (isinstance(named, list) and all(isinstance(name, str) and name.startswith(family) for name in named)):
+    if named and not (isinstance(named, list) and all(isinstance(name, str) and name.startswith(family)
+                                                      for name in named)):
         raise ValueError(f"architectures is {named!r}, which does not fit model_type {values.get('model_type')!r}: "
                          f"expected a list of names that begin with {family}")
     unknown = [name for name in values if not is_known(layout, name)]
     if unknown:
-        warnings.warn(f"config.json has fields that this program does not know and ignores: {', '.join(sorted(unknown))}",
+        warnings.warn("config.json has fields that this program does not know and ignores: "
+                      f"{', '.join(sorted(unknown))}",
                       stacklevel=2)
 
 

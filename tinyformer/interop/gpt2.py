@@ -27,7 +27,8 @@ class GPT2Layout(Base):
 
     @classmethod
     def read_config(cls, values: dict[str, Any]) -> Any:
-        """The config of a published config.json, or of one with our own names; ``fields`` lists what happens to each field."""
+        """The config of a published config.json, or of one with our own names; ``fields`` lists what happens to each
+        field."""
         if "model_type" not in values:                      # a file with our own names
             return super().read_config(values)
         for alias, name in ALIASES.items():
@@ -39,7 +40,8 @@ class GPT2Layout(Base):
             raise ValueError("n_inner is 0, expected an integer of at least 1, or null for 4 · n_embd")
         sizes = {name: values[name] for name in ("vocab_size", "n_layer", "n_head", "n_embd")}
         return cls.Config(**sizes, block_size=values["n_positions"], dropout=values.get("resid_pdrop", 0.1),
-                         bias=values.get("bias", True), n_inner=0 if values.get("n_inner") is None else values["n_inner"],
+                         bias=values.get("bias", True),
+                         n_inner=0 if values.get("n_inner") is None else values["n_inner"],
                          eps=values.get("layer_norm_epsilon", 1e-5))
 
     def published_config(self) -> dict[str, Any]:
@@ -47,7 +49,8 @@ class GPT2Layout(Base):
         c = self.config
         return {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": c.vocab_size,
                 "n_positions": c.block_size, "n_layer": c.n_layer, "n_head": c.n_head, "n_embd": c.n_embd,
-                "n_inner": c.n_inner or None, "bias": c.bias, "activation_function": "gelu_new", "layer_norm_epsilon": c.eps,
+                "n_inner": c.n_inner or None, "bias": c.bias, "activation_function": "gelu_new",
+                "layer_norm_epsilon": c.eps,
                 "tie_word_embeddings": True,
                 "resid_pdrop": c.dropout, "embd_pdrop": c.dropout, "attn_pdrop": c.dropout,
                 "bos_token_id": None, "eos_token_id": None}
@@ -60,7 +63,8 @@ class GPT2Layout(Base):
         tied output are left out.
         """
         own = self.state_dict()
-        state = {name: array for name, array in tied(meet(state, own, "transformer."), "lm_head.weight", "wte.weight").items()
+        state = tied(meet(state, own, "transformer."), "lm_head.weight", "wte.weight")
+        state = {name: array for name, array in state.items()
                  if not re.fullmatch(r"(transformer\.)?h\.\d+\.attn\.(masked_)?bias", name)
                  and (self.config.bias or not name.endswith(".bias") or np.any(as_array(array)))}
         fused = state.get("h.0.attn.c_attn.weight")
@@ -70,7 +74,8 @@ class GPT2Layout(Base):
 
     def published_state(self) -> dict[str, Array]:
         """{name: array} as GPT-2 has them; biases that the model lacks are zeros."""
-        state = {f"transformer.{name}": array.T if _is_matrix(name) else array for name, array in self.state_dict().items()}
+        state = {f"transformer.{name}": array.T if _is_matrix(name) else array
+                 for name, array in self.state_dict().items()}
         if not self.config.bias:
             state.update((name.removesuffix("weight") + "bias", np.zeros(array.shape[-1], array.dtype))
                          for name, array in list(state.items()) if not name.endswith(("wte.weight", "wpe.weight")))

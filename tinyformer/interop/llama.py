@@ -29,7 +29,8 @@ META = {"tok_embeddings": "model.embed_tokens", "norm": "model.norm", "output": 
 
 
 class LlamaLayout(Base):
-    """A base of ``models.Llama``: the translations of ``models.Pretrained`` between our names and the published ones."""
+    """A base of ``models.Llama``: the translations of ``models.Pretrained`` between our names and the published
+    ones."""
 
     model_types = ("llama", "qwen2", "qwen3")
     heads, parts = r"score\.|classifier\.|qa_outputs\.", {"lm_head": "head that predicts the next token"}
@@ -44,7 +45,8 @@ class LlamaLayout(Base):
             raise ValueError(f"layer_types is {layer_types!r}, expected a list")
         for n, layer_type in enumerate(layer_types or ()):
             require({f"layer_types[{n}]": layer_type}, **{f"layer_types[{n}]": ("full_attention", "attention")})
-        fewer = values.get("num_key_value_heads", None if kind == "llama" else 32)          # the defaults of transformers
+        # the defaults of transformers
+        fewer = values.get("num_key_value_heads", None if kind == "llama" else 32)
         return cls.Config(**{ours: values[theirs] for ours, theirs in SETTINGS.items()}, **_rotations(values),
                           n_kv_head=values["num_attention_heads"] if fewer is None else fewer,
                           head_dim=values.get("head_dim", 128 if kind == "qwen3" else None) or 0,
@@ -52,13 +54,15 @@ class LlamaLayout(Base):
                           qkv_bias=kind == "qwen2", qk_norm=kind == "qwen3")
 
     def published_config(self) -> dict[str, Any]:
-        """The fields of config.json under the names of Llama, Qwen2 (with biases) or Qwen3 (with norms of queries and keys)."""
+        """The fields of config.json under the names of Llama, Qwen2 (with biases) or Qwen3 (with norms of queries and
+        keys)."""
         c = self.config
         kind, name = ("qwen3", "Qwen3") if c.qk_norm else ("qwen2", "Qwen2") if c.qkv_bias else ("llama", "Llama")
         stretch = {theirs: getattr(c, ours) for ours, theirs in STRETCH.items()}
         return {"architectures": [f"{name}ForCausalLM"], "model_type": kind,
                 **{theirs: getattr(c, ours) for ours, theirs in SETTINGS.items()},
-                "num_key_value_heads": c.n_kv_head, "head_dim": c.head_dim, "hidden_act": "silu", "rms_norm_eps": c.norm_eps,
+                "num_key_value_heads": c.n_kv_head, "head_dim": c.head_dim, "hidden_act": "silu",
+                "rms_norm_eps": c.norm_eps,
                 "tie_word_embeddings": c.tied, "rope_theta": c.rope_theta,
                 "rope_scaling": None if c.rope_factor == 1 else {"rope_type": "llama3", **stretch},
                 "bos_token_id": None, "eos_token_id": None}
@@ -70,14 +74,16 @@ class LlamaLayout(Base):
         second name of a tied output are left out.
         """
         if "tok_embeddings.weight" in state:
-            state = {_from_meta(name): self._halves(name, array) for name, array in state.items() if name != "rope.freqs"}
+            state = {_from_meta(name): self._halves(name, array) for name, array in state.items()
+                     if name != "rope.freqs"}
         state = meet(state, self.state_dict(), "model.", "transformer.")
         if self.config.tied:
             state = tied(state, "lm_head.weight", "model.embed_tokens.weight")
         return {name: array for name, array in state.items() if not name.endswith("rotary_emb.inv_freq")}
 
     def _halves(self, name, array):
-        """``array`` with the rows of W_Q and W_K reordered: Meta rotates the features 2i and 2i + 1, this layout i and i + D/2."""
+        """``array`` with the rows of W_Q and W_K reordered: Meta rotates the features 2i and 2i + 1, this layout i and
+        i + D/2."""
         if not name.endswith(("attention.wq.weight", "attention.wk.weight")):
             return array
         pairs = as_array(array).reshape(-1, self.config.head_dim // 2, 2, array.shape[1])              # (H, D/2, 2, C)
@@ -85,21 +91,27 @@ class LlamaLayout(Base):
 
 
 def _rotations(values):
-    """Our settings of the rotations. As in transformers, ``rope_scaling`` replaces ``rope_parameters`` where both are given."""
+    """Our settings of the rotations.
+
+    As in transformers, ``rope_scaling`` replaces ``rope_parameters`` where both are given.
+    """
     for name in ("rope_parameters", "rope_scaling"):
         if not isinstance(values.get(name), (dict, type(None))):
             raise ValueError(f"{name} is {values[name]!r}, expected an object")
-    rope = {"rope_theta": values.get("rope_theta", 10000.0), **(values.get("rope_scaling") or values.get("rope_parameters") or {})}
+    rope = {"rope_theta": values.get("rope_theta", 10000.0), **(values.get("rope_scaling")
+                                                                or values.get("rope_parameters") or {})}
     kind = rope.get("rope_type", rope.get("type", "default"))
     require({"rope_type": kind}, rope_type=("default", "llama3"))
     require(rope, partial_rotary_factor=(None, 1))
     scaled = kind == "llama3"
     known = {"rope_theta", "rope_type", "type", "partial_rotary_factor", *(STRETCH.values() if scaled else ())}
     if unknown := sorted(name for name in rope if name not in known and rope[name] is not None):
-        raise ValueError(f"the rotations of rope_type {kind!r} have no {', '.join(unknown)}; expected {', '.join(sorted(known))}")
+        raise ValueError(f"the rotations of rope_type {kind!r} have no {', '.join(unknown)}; expected "
+                         f"{', '.join(sorted(known))}")
     if scaled:
         rope.setdefault("original_max_position_embeddings", values["max_position_embeddings"])
-    return {"rope_theta": rope["rope_theta"], **({ours: rope[theirs] for ours, theirs in STRETCH.items()} if scaled else {})}
+    return {"rope_theta": rope["rope_theta"], **({ours: rope[theirs] for ours, theirs in STRETCH.items()} if scaled
+                                                 else {})}
 
 
 def _from_meta(name):

@@ -38,7 +38,8 @@ def weights_file(folder: str | PathLike[str]) -> Path:
         return one
     pickles = sorted(path.name for path in Path(folder).glob("*") if path.suffix in (".bin", ".pt", ".pth"))
     if pickles and not index.is_file():
-        raise FileNotFoundError(f"{one}: no such file; {pickles[0]} is a pickle, which can run any code and is not read")
+        raise FileNotFoundError(f"{one}: no such file; {pickles[0]} is a pickle, which can run any code and is not "
+                                "read")
     return index if index.is_file() else one
 
 
@@ -51,7 +52,8 @@ def read_state(path: str | PathLike[str]) -> dict[str, Array]:
     if path.name != INDEX:
         return read_weights(path)[0]
     where = _read_object(path, "expected the index of several safetensors files").get("weight_map")
-    if not isinstance(where, dict) or not all(isinstance(file, str) and file == Path(file).name for file in where.values()):
+    if not isinstance(where, dict) or not all(isinstance(file, str) and file == Path(file).name
+                                              for file in where.values()):
         raise ValueError(f"{path}: its weight_map is not an object of file names")
     state, shards = {}, {}
     for name, file in where.items():

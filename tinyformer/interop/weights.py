@@ -35,16 +35,19 @@ if TYPE_CHECKING:
 
 # The header of the largest published models takes a tenth of this. Parsed JSON takes about twenty times its text.
 HEADER_LIMIT = 25_000_000
-TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "bfloat16", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
+TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "bfloat16", "I64": "<i8", "I32": "<i4", "I16": "<i2",
+         "I8": "<i1",
          "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "?"}
 
 
-CHECKSUM, MARK = "tinyformer_checksum", "crc32:"            # the first word of the file's metadata, and how its value begins
+# the first word of the file's metadata, and how its value begins
+CHECKSUM, MARK = "tinyformer_checksum", "crc32:"
 BEGIN = b'{"__metadata__":{"%s":"%s' % (CHECKSUM.encode(), MARK.encode())
 ZEROS = b"0" * 8
 
 
-def write_weights(path: str | PathLike[str], arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+def write_weights(path: str | PathLike[str], arrays: Mapping[str, Any],
+                  metadata: Mapping[str, str] | None = None) -> None:
     """Write {name: array} and {name: text} to ``path`` with a checksum. A crash never leaves a partial file.
 
     Raises ValueError for a name that cannot be written, TypeError for an array or a text of a type that the format
@@ -56,7 +59,8 @@ def write_weights(path: str | PathLike[str], arrays: Mapping[str, Any], metadata
     for name, array in arrays.items():
         _check_name("a tensor", name, "__metadata__")
         if array.dtype.newbyteorder("<") not in map(_dtype, TYPES):
-            raise TypeError(f"write_weights: {name} is {array.dtype}, expected a type that safetensors has: {', '.join(TYPES)}")
+            raise TypeError(f"write_weights: {name} is {array.dtype}, expected a type that safetensors has: "
+                            f"{', '.join(TYPES)}")
     for name, text in metadata.items():
         _check_name("an entry of the metadata", name, CHECKSUM)
         if not isinstance(text, str):
@@ -78,11 +82,13 @@ def _check_name(what, name, reserved):
     if not isinstance(name, str):
         raise TypeError(f"write_weights: {what} is named {name!r}, expected a str")
     if name == reserved:
-        raise ValueError(f"write_weights: {what} is named {name!r}, which the file needs for itself; choose another name")
+        raise ValueError(f"write_weights: {what} is named {name!r}, which the file needs for itself; choose another "
+                         "name")
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"write_weights: {what} is named {name!r}, which is not valid Unicode; choose another name") from None
+        raise ValueError(f"write_weights: {what} is named {name!r}, which is not valid Unicode; "
+                         "choose another name") from None
 
 
 def read_weights(path: str | PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
@@ -111,7 +117,8 @@ def read_weights(path: str | PathLike[str]) -> tuple[dict[str, Array], dict[str,
             if length > HEADER_LIMIT:
                 raise ValueError(f"its header has {length:,} bytes, expected at most {HEADER_LIMIT:,}")
             text = file.read(length)
-            metadata, tensors = _layout(parse_json(decoded(text, "its header"), "its header", unique=True), size - 8 - length)
+            metadata, tensors = _layout(parse_json(decoded(text, "its header"), "its header", unique=True),
+                                        size - 8 - length)
         except ValueError as error:
             raise ValueError(f"{path}: damaged or not a safetensors file ({error})") from None
         except TypeError as error:                          # it may be whole, but we cannot read it
@@ -120,7 +127,8 @@ def read_weights(path: str | PathLike[str]) -> tuple[dict[str, Array], dict[str,
     if CHECKSUM in metadata or any(value.startswith(MARK) for value in metadata.values()):
         _verify(path, window, text)
         metadata.pop(CHECKSUM)
-    return {name: np.ndarray(shape, dtype, window, 8 + length + begin) for name, dtype, shape, begin in tensors}, metadata
+    return {name: np.ndarray(shape, dtype, window, 8 + length + begin)
+            for name, dtype, shape, begin in tensors}, metadata
 
 
 def _verify(path, window, header):
@@ -129,7 +137,8 @@ def _verify(path, window, header):
     with memoryview(window) as content:
         found = zlib.crc32(content[place + 8:], zlib.crc32(bytes(content[:place]) + ZEROS))
     if not header.startswith(BEGIN) or header[len(BEGIN):len(BEGIN) + 8] != b"%08x" % found:
-        raise ValueError(f"{path}: the checksum does not match: the file is damaged, or another program changed it and kept "
+        raise ValueError(f"{path}: the checksum does not match: the file is damaged, or another program changed it and "
+                         "kept "
                          f"{CHECKSUM} in its metadata; use a copy of the file, or write it again")
 
 
@@ -142,7 +151,8 @@ def _layout(header, size):
         raise ValueError("its __metadata__ is not an object of texts")
     for name, entry in header.items():
         if not (isinstance(entry, dict) and isinstance(entry.get("dtype"), str) and _counts(entry.get("shape"))
-                and _counts(entry.get("data_offsets")) and len(entry["data_offsets"]) == 2 and len(entry["shape"]) <= 32):
+                and _counts(entry.get("data_offsets")) and len(entry["data_offsets"]) == 2
+                and len(entry["shape"]) <= 32):
             raise ValueError(f"tensor {name!r}: expected a dtype, a shape of at most 32 axes and two data_offsets")
     tensors, end = [], 0
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):

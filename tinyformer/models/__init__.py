@@ -15,8 +15,8 @@ from .registry import MODELS, load_model, model_class, register, trainable
 __all__ = ["MODELS", "load_model", "model_class", "register", "trainable"]
 
 if TYPE_CHECKING:                       # what the loop below does, for type checkers and editors
-    from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gpt, hmm, linear, llama, logistic, lstm,
-                   mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq)
+    from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gpt, hmm, linear, llama, logistic,
+                   lstm, mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq)
     from .bag_of_words import *
     from .bert import *
     from .bert_heads import *

@@ -30,7 +30,10 @@ __all__ = ["BagOfWords", "BagOfWordsConfig", "BayesBag", "BayesBagConfig"]
 
 @dataclass(frozen=True)
 class BagOfWordsConfig:
-    """V = vocab_size features, K = n_classes. In training, the loss has the penalty l2/2 · Σ w², which keeps the weights small."""
+    """V = vocab_size features, K = n_classes.
+
+    In training, the loss has the penalty l2/2 · Σ w², which keeps the weights small.
+    """
 
     vocab_size: int
     n_classes: int
@@ -110,12 +113,14 @@ class BayesBag(BagOfWords):
         K, F = self.weight.shape
         counts = np.stack([np.bincount(x.columns[labels[x.rows] == k], minlength=F) for k in range(K)])
         inside, outside = (part + self.config.smoothing for part in (counts, counts.sum(axis=0) - counts))
-        self.ratio[:] = np.log(inside / inside.sum(axis=1, keepdims=True)) - np.log(outside / outside.sum(axis=1, keepdims=True))
+        inside, outside = (part / part.sum(axis=1, keepdims=True) for part in (inside, outside))
+        self.ratio[:] = np.log(inside) - np.log(outside)
 
     def forward(self, x: SparseRows) -> Tensor:
         """The logits (B, K)."""
         rows = x.rows
-        return ops.concatenate(*(ops.sparse_linear(rows, x.columns, values, self.weight[k:k + 1], self.bias[k:k + 1], N=len(x))
+        return ops.concatenate(*(ops.sparse_linear(rows, x.columns, values, self.weight[k:k + 1], self.bias[k:k + 1],
+                                                   N=len(x))
                                  for k, values in enumerate(self._values(x, rows))), axis=-1)
 
     def _values(self, x, rows):

@@ -40,7 +40,8 @@ __all__ = ["Bert", "BertConfig"]
 # Our names of the fields of a published config.json. The defaults are the same.
 SETTINGS = {"vocab_size": "vocab_size", "block_size": "max_position_embeddings", "n_layer": "num_hidden_layers",
             "n_head": "num_attention_heads", "n_embd": "hidden_size", "n_inner": "intermediate_size",
-            "n_types": "type_vocab_size", "dropout": "hidden_dropout_prob", "eps": "layer_norm_eps", "pad": "pad_token_id"}
+            "n_types": "type_vocab_size", "dropout": "hidden_dropout_prob", "eps": "layer_norm_eps",
+            "pad": "pad_token_id"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class BertConfig:
         check_fractions(self, "dropout")
         check_above_zero(self, "eps")
         if self.pad is not None and (type(self.pad) is not int or not 0 <= self.pad < self.vocab_size):
-            raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, expected an id below vocab_size {self.vocab_size}")
+            raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, expected an id below vocab_size "
+                             f"{self.vocab_size}")
 
 
 class Embeddings(nn.Module):
@@ -122,7 +124,10 @@ class Output(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention, then two linear layers around the exact GELU. Each is added to its input, and the sum is normalized."""
+    """Attention, then two linear layers around the exact GELU.
+
+    Each is added to its input, and the sum is normalized.
+    """
 
     def __init__(self, config: BertConfig) -> None:
         self.attention = nn.Module()
@@ -174,11 +179,12 @@ class PublishedBert(Pretrained):
         second names of the tied output and the numbers of the positions are left out.
         """
         own = self.state_dict()
-        state = {re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)): array
-                 for name, array in state.items()}
+        for old, new in ((r"LayerNorm\.gamma$", "LayerNorm.weight"), (r"LayerNorm\.beta$", "LayerNorm.bias")):
+            state = {re.sub(old, new, name): array for name, array in state.items()}
         state = meet(state, own, "bert.")
         words = "bert." * ("bert.embeddings.word_embeddings.weight" in own) + "embeddings.word_embeddings.weight"
-        state = tied(tied(state, "cls.predictions.decoder.weight", words), "cls.predictions.decoder.bias", "cls.predictions.bias")
+        state = tied(tied(state, "cls.predictions.decoder.weight", words), "cls.predictions.decoder.bias",
+                     "cls.predictions.bias")
         return {name: array for name, array in state.items()
                 if not re.search(r"(^|\.)embeddings\.(position_ids|token_type_ids)$", name)}
 
@@ -213,7 +219,8 @@ class Bert(PublishedBert):
         mask = plain_array(type(self).__name__, mask, bool)
         for name, array in (("mask", mask), ("types", types)):
             if array is not None and np.shape(array) != ids.shape:
-                raise ValueError(f"{type(self).__name__}: {name} has shape {np.shape(array)}, expected {ids.shape}, that of ids")
+                raise ValueError(f"{type(self).__name__}: {name} has shape {np.shape(array)}, expected {ids.shape}, "
+                                 "that of ids")
         return self.read(self.embeddings.word_embeddings(ids), mask, np.zeros_like(ids) if types is None else types)
 
     def read(self, words: Tensor, mask: Array, types: ArrayLike) -> tuple[Tensor, Tensor | None]:

@@ -67,7 +67,8 @@ class BertForPreTraining(PublishedBert):
 
     architecture, task = "bert-pretraining", "masked"
     published_as = "BertForPreTraining", "BertForMaskedLM", "BertLMHeadModel", "BertForNextSentencePrediction"
-    parts = {"bert.pooler": "pooler", "cls.predictions": "head for masked words", "cls.seq_relationship": "head for pairs of texts"}
+    parts = {"bert.pooler": "pooler", "cls.predictions": "head for masked words",
+             "cls.seq_relationship": "head for pairs of texts"}
     config: BertConfig
 
     def __init__(self, config: BertConfig) -> None:
@@ -107,7 +108,8 @@ class BertForPreTraining(PublishedBert):
         return self._masked(hidden[labels != UNMASKED]), self.cls.seq_relationship(pooled)
 
     def loss(self, pairs: Pairs, targets: tuple[Array, Array]) -> Tensor:
-        """The mean cross-entropy in nats of the masked words, plus that of the pairs. targets: (labels (B, T), classes (B,))."""
+        """The mean cross-entropy in nats of the masked words, plus that of the pairs. targets: (labels (B, T), classes
+        (B,))."""
         labels, classes = targets
         words, following = self.asked(pairs, labels)
         return ops.cross_entropy(words, labels[labels != UNMASKED]) + ops.cross_entropy(following, classes)
@@ -126,7 +128,8 @@ class BertClassifierConfig(BertConfig):
 
 @register
 class BertClassifier(PublishedBert, Classifier):
-    """``logits = model(ids)``: pooled output, dropout, linear. ids integers (B, T), mask as ``Bert`` has it, logits (B, K)."""
+    """``logits = model(ids)``: pooled output, dropout, linear. ids integers (B, T), mask as ``Bert`` has it, logits
+    (B, K)."""
 
     architecture, Config, published_as = "bert-classifier", BertClassifierConfig, ("BertForSequenceClassification",)
     config: BertClassifierConfig
@@ -155,7 +158,8 @@ class BertClassifier(PublishedBert, Classifier):
     def levels(self) -> list[list[nn.Parameter]]:
         """The parameters from the top down: classifier and pooler, each layer, the embeddings."""
         below = [[*layer.parameters()] for layer in reversed(self.bert.encoder.layer)]
-        return [[*self.classifier.parameters(), *self.bert.pooler.parameters()], *below, [*self.bert.embeddings.parameters()]]
+        return [[*self.classifier.parameters(), *self.bert.pooler.parameters()], *below,
+                [*self.bert.embeddings.parameters()]]
 
     @classmethod
     def read_config(cls, values: dict[str, Any]) -> BertClassifierConfig:

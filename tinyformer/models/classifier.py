@@ -51,7 +51,8 @@ class ClassifierConfig:
 
 
 class Classifier(Pretrained):
-    """A subclass has ``embedding``, and ``read(vectors, mask)`` from vectors (B, T, C), mask (B, T) True at tokens, to logits."""
+    """A subclass has ``embedding``, and ``read(vectors, mask)`` from vectors (B, T, C), mask (B, T) True at tokens, to
+    logits."""
 
     task, Config = "classification", ClassifierConfig
     input_type = "tokens"                                   # or "counts"

@@ -22,18 +22,25 @@ __all__ = ["Decoder"]
 
 
 class Decoder(Pretrained):
-    """A model whose ``model(ids, cache)`` returns, for each of ``ids`` (B, T), the logits of the next token, (B, T, V)."""
+    """A model whose ``model(ids, cache)`` returns, for each of ``ids`` (B, T), the logits of the next token, (B, T,
+    V)."""
 
     task = "language"
 
     def _checked(self, ids, cache):
-        """(``ids`` (B, T) as an array, the number of cached positions). ValueError if both together exceed the context."""
+        """(``ids`` (B, T) as an array, the number of cached positions).
+
+        ValueError if both together exceed the context.
+        """
         past = 0 if cache is None else cache.length
         beside = f" beside {past} cached positions" if past else ""
         return checked_block(self, ids, self.config.block_size - past, beside=beside), past
 
     def loss(self, ids: ArrayLike, targets: ArrayLike) -> Tensor:
-        """The mean cross-entropy in nats of ``targets`` (B, T), the tokens after ``ids`` (B, T). Targets of −100 are left out."""
+        """The mean cross-entropy in nats of ``targets`` (B, T), the tokens after ``ids`` (B, T).
+
+        Targets of −100 are left out.
+        """
         return ops.cross_entropy(self(ids), targets)
 
     def losses(self, ids: ArrayLike, targets: ArrayLike) -> Tensor:
@@ -41,7 +48,8 @@ class Decoder(Pretrained):
         return ops.cross_entropy(self(ids), targets, reduction="none")
 
     def generate(self, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: int, **how: Any) -> Array | list[Array]:
-        """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see ``tinyformer.generate.generate``."""
+        """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see
+        ``tinyformer.generate.generate``."""
         return generate(self, ids, max_new_tokens, **how)
 
     def for_decoding(self) -> Self:

@@ -28,7 +28,8 @@ __all__ = ["EncoderClassifier", "EncoderConfig"]
 
 @dataclass(frozen=True)
 class EncoderConfig(ClassifierConfig):
-    """As ``ClassifierConfig``, with H = n_head heads, L = n_layer layers, and width n_inner between the two linear layers."""
+    """As ``ClassifierConfig``, with H = n_head heads, L = n_layer layers, and width n_inner between the two linear
+    layers."""
 
     n_head: int = 8
     n_layer: int = 2
@@ -50,7 +51,8 @@ class EncoderClassifier(Classifier):
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.n_embd, padding_idx=0)
         self.dropout = nn.Dropout(config.dropout)
-        layer = nn.TransformerEncoderLayer(config.n_embd, config.n_head, config.n_inner, config.dropout, batch_first=True,
+        layer = nn.TransformerEncoderLayer(config.n_embd, config.n_head, config.n_inner, config.dropout,
+                                           batch_first=True,
                                            norm_first=True)
         self.encoder = nn.TransformerEncoder(layer, config.n_layer, nn.LayerNorm(config.n_embd))
         self.head = nn.Linear(config.n_embd, config.n_classes)

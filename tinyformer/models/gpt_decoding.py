@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .gpt import GPT
 
 # The parts of a block whose arithmetic the kernel repeats, and what each class computes before anyone replaces it.
-PARTS = {"": Block, "ln_1": nn.LayerNorm, "attn": CausalSelfAttention, "attn.c_attn": nn.Linear, "attn.c_proj": nn.Linear,
+PARTS = {"": Block, "ln_1": nn.LayerNorm, "attn": CausalSelfAttention, "attn.c_attn": nn.Linear,
+         "attn.c_proj": nn.Linear,
          "attn.resid_dropout": nn.Dropout, "ln_2": nn.LayerNorm, "mlp": MLP, "mlp.c_fc": nn.Linear, "mlp.gelu": nn.GELU,
          "mlp.c_proj": nn.Linear, "mlp.dropout": nn.Dropout}
 FORWARD = {part: part.forward for part in PARTS.values()}

@@ -67,7 +67,8 @@ def expected(start: Array, transition: Array, emitted: Array, there: Array) -> t
 def viterbi(start: Array, transition: Array, emitted: Array, there: Array) -> tuple[Array, Array]:
     """(the most likely path of states, (N, T), constant after the end of its sequence; ln P(x, path), (N,))."""
     best = start + emitted[:, 0]                                                                # (N, K)
-    origin = np.broadcast_to(np.arange(len(start)), emitted.shape).copy()                       # after the end: constant
+    # after the end: constant
+    origin = np.broadcast_to(np.arange(len(start)), emitted.shape).copy()
     for t in range(1, emitted.shape[1]):
         ways = best[:, :, None] + transition                                                    # (N, from, to)
         origin[:, t] = np.where(there[:, t, None], ways.argmax(axis=1), origin[:, t])

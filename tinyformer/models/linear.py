@@ -118,7 +118,8 @@ class LinearRegression(Pretrained):
         dtype = self.linear.weight.dtype
         x, y = (plain_array("linear regression", values, dtype) for values in (x, y))
         y = y[:, None] if y.ndim == 1 else y
-        if x.ndim != 2 or x.shape[1] != self.config.n_features or y.shape != (len(x), self.config.n_outputs) or not len(x):
-            raise ValueError(f"linear regression: x has shape {x.shape} and y {y.shape}, expected (N, {self.config.n_features}) "
-                             f"and (N, {self.config.n_outputs}) with N ≥ 1")
+        n_features, n_outputs = self.config.n_features, self.config.n_outputs
+        if x.ndim != 2 or x.shape[1] != n_features or y.shape != (len(x), n_outputs) or not len(x):
+            raise ValueError(f"linear regression: x has shape {x.shape} and y {y.shape}, expected (N, {n_features}) "
+                             f"and (N, {n_outputs}) with N ≥ 1")
         return x, y

@@ -71,13 +71,15 @@ class LlamaConfig:
     qk_norm: bool = False           # norms of each head's queries and keys, as in Qwen3
 
     def __post_init__(self) -> None:
-        check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner", "rope_original")
+        check_integers(self, "vocab_size", "block_size", "n_layer", "n_head", "n_kv_head", "n_embd", "n_inner",
+                       "rope_original")
         check_integers(self, "head_dim", least=0)
         if self.head_dim == 0:
             check_heads(self)
             object.__setattr__(self, "head_dim", self.n_embd // self.n_head)
         if self.head_dim % 2:
-            raise ValueError(f"LlamaConfig: head_dim is {self.head_dim}, expected an even number for the rotary embedding")
+            raise ValueError(f"LlamaConfig: head_dim is {self.head_dim}, expected an even number for the rotary "
+                             "embedding")
         if self.n_head % self.n_kv_head:
             raise ValueError(f"LlamaConfig: n_kv_head {self.n_kv_head} does not divide n_head {self.n_head}")
         check_above_zero(self, "rope_theta", "rope_factor", "rope_low", "rope_high", "norm_eps")
@@ -174,7 +176,8 @@ class Llama(LlamaLayout, Decoder):
         self.initialize()
 
     def initialize(self) -> None:
-        """Draw the matrices from N(0, 0.02²), the 2L that write into the residual stream from N(0, 0.02²/2L); biases are 0."""
+        """Draw the matrices from N(0, 0.02²), the 2L that write into the residual stream from N(0, 0.02²/2L); biases
+        are 0."""
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
                 residual = name.endswith(("o_proj.weight", "down_proj.weight"))
@@ -194,6 +197,7 @@ class Llama(LlamaLayout, Decoder):
         They are rows of a table whose length is a power of two, so few tables are ever computed.
         """
         c, end = self.config, past + T
-        cos, sin = ops.rotary_tables(1 << (end - 1).bit_length(), c.head_dim, c.rope_theta, self.model.norm.weight.dtype,
+        cos, sin = ops.rotary_tables(1 << (end - 1).bit_length(), c.head_dim, c.rope_theta,
+                                     self.model.norm.weight.dtype,
                                      factor=c.rope_factor, low=c.rope_low, high=c.rope_high, original=c.rope_original)
         return {"cos": cos[past:end], "sin": sin[past:end]}

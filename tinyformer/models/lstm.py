@@ -66,13 +66,17 @@ class LSTMClassifier(Classifier):
 
 @register
 class SigmoidLSTM(LSTMClassifier):
-    """Embedding → LSTM → one unit σ(z), the probability of class 1; printed as "Llama 3". The logits of its two classes are (0, z)."""
+    """Embedding → LSTM → one unit σ(z), the probability of class 1; printed as "Llama 3".
+
+    The logits of its two classes are (0, z).
+    """
 
     architecture, outputs = "lstm-sigmoid", 1
 
     def __init__(self, config: LSTMConfig) -> None:
         if config.n_classes != 2:
-            raise ValueError(f"{type(self).__name__}: n_classes is {config.n_classes}, expected 2: one sigmoid tells two "
+            raise ValueError(f"{type(self).__name__}: n_classes is {config.n_classes}, expected 2: one sigmoid tells "
+                             "two "
                              f"classes apart; elstm-movie and transformer-movie are recipes for any number of classes")
         super().__init__(config)
 
@@ -148,6 +152,9 @@ class AttentionLSTM(Classifier):
         return y, ops.softmax(scores, axis=1)
 
     def contributions(self, ids: ArrayLike, label: int) -> Array:
-        """The attention weight of each token (T,) of one text, ids (1, T). The weights are the same for every ``label``."""
+        """The attention weight of each token (T,) of one text, ids (1, T).
+
+        The weights are the same for every ``label``.
+        """
         with no_grad():
             return self._attend(self.embedding(ids), np.asarray(ids) != 0)[1].data[0, :, 0]

@@ -101,7 +101,8 @@ class MLP(Pretrained):
         if self.training and self.config.l1:
             loss = loss + self.config.l1 * sum(ops.sum(ops.abs(matrix.weight)) for matrix in self._matrices())
         if self.training and self.config.l2:
-            loss = loss + 0.5 * self.config.l2 * sum(ops.sum(matrix.weight * matrix.weight) for matrix in self._matrices())
+            loss = loss + 0.5 * self.config.l2 * sum(ops.sum(matrix.weight * matrix.weight)
+                                                     for matrix in self._matrices())
         return loss
 
     def predict(self, x: TensorLike) -> Array:

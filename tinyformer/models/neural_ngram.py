@@ -30,7 +30,8 @@ __all__ = ["NeuralNGram", "NeuralNGramConfig"]
 
 @dataclass(frozen=True)
 class NeuralNGramConfig:
-    """V = vocab_size; vectors of n_embd numbers for the last n_context tokens; n_hidden units; windows of T ≤ block_size."""
+    """V = vocab_size; vectors of n_embd numbers for the last n_context tokens; n_hidden units; windows of T ≤
+    block_size."""
 
     vocab_size: int
     block_size: int = 64
@@ -56,7 +57,8 @@ class NeuralNGram(Decoder):
 
     def __init__(self, config: NeuralNGramConfig) -> None:
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size + 1, config.n_embd)     # the last row stands for positions before the text
+        # the last row stands for positions before the text
+        self.embedding = nn.Embedding(config.vocab_size + 1, config.n_embd)
         self.hidden = nn.Linear(config.n_context * config.n_embd, config.n_hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.n_hidden, config.vocab_size)

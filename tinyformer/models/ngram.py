@@ -115,7 +115,10 @@ class NGram(Pretrained):
         return self
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
-        """Set the tables to those of ``state``, whose lengths give the numbers of n-grams. All tables are checked first."""
+        """Set the tables to those of ``state``, whose lengths give the numbers of n-grams.
+
+        All tables are checked first.
+        """
         own = self.state_dict()
         if strict and set(state) != set(own):
             super().load_state_dict(state)                  # which raises, naming what is missing or unknown
@@ -173,7 +176,8 @@ class NGram(Pretrained):
         """
         losses = self.losses(ids, targets).data
         if impossible := np.count_nonzero(losses == math.inf):
-            raise FloatingPointError(f"ngram: {impossible:,} of {losses.size:,} tokens have probability 0 with smoothing "
+            raise FloatingPointError(f"ngram: {impossible:,} of {losses.size:,} tokens have probability 0 with "
+                                     "smoothing "
                                      f"{self.config.smoothing!r}, so the loss is infinite")
         return Tensor(np.array(losses.mean()))
 
@@ -194,7 +198,8 @@ class NGram(Pretrained):
         return float(np.exp(-_mean(self.log_prob(ids))))
 
     def bits_per_character(self, ids: ArrayLike, characters: int | None = None) -> float:
-        """−log₂ P of the tokens of ``ids`` (T,) except the first, divided by their number of ``characters`` (None: one each)."""
+        """−log₂ P of the tokens of ``ids`` (T,) except the first, divided by their number of ``characters`` (None: one
+        each)."""
         log_p = self.log_prob(ids)
         return float(-_mean(log_p) * log_p.size / math.log(2) / (log_p.size if characters is None else characters))
 
@@ -208,7 +213,8 @@ class NGram(Pretrained):
         return self._probabilities(contexts, np.arange(self.config.vocab_size))
 
     def generate(self, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: int, **how: Any) -> Any:
-        """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see ``tinyformer.generate.generate``."""
+        """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see
+        ``tinyformer.generate.generate``."""
         return generate(self, ids, max_new_tokens, **how)
 
 

@@ -55,12 +55,15 @@ class Counts:
         self.n, self.vocab_size = n, vocab_size
         ids, ends = _joined(sequences, vocab_size)
         firsts = np.concatenate([[0], ends[:-1]])
-        last = np.repeat(ends, ends - firsts)                                   # for each token, the end of its sequence
+        # for each token, the end of its sequence
+        last = np.repeat(ends, ends - firsts)
         predicted = np.ones(len(ids), bool)
         predicted[firsts] = False
         self.levels = [Level(np.arange(vocab_size), np.bincount(ids[predicted], minlength=vocab_size))]
-        self.suffixes = [np.zeros(vocab_size, np.int64)]                        # for each node, the node without its first token
-        starts, node = np.arange(len(ids)), ids.copy()                          # the first positions of m-grams, and their nodes
+        # for each node, the node without its first token
+        self.suffixes = [np.zeros(vocab_size, np.int64)]
+        # the first positions of m-grams, and their nodes
+        starts, node = np.arange(len(ids)), ids.copy()
         for m in range(2, n + 1):
             starts = starts[last[starts] - starts >= m]
             keys, which, counts = _distinct(node[starts] * vocab_size + ids[starts + m - 1],
@@ -109,7 +112,8 @@ def _distinct(keys, limit, number):
 
 def _joined(sequences, vocab_size):
     """(the concatenated ids of all sequences, the end of each sequence), checked."""
-    sequences = sequences if isinstance(sequences, (list, tuple)) and np.ndim(sequences[0] if sequences else 0) else [sequences]
+    if not (isinstance(sequences, (list, tuple)) and np.ndim(sequences[0] if sequences else 0)):
+        sequences = [sequences]
     sequences = [checked_ids(ids, vocab_size) for ids in sequences]
     sequences = [ids for ids in sequences if len(ids)]
     if not any(len(ids) > 1 for ids in sequences):
@@ -118,7 +122,10 @@ def _joined(sequences, vocab_size):
 
 
 def checked_ids(ids: ArrayLike, vocab_size: int, ndim: int = 1, name: str = "ngram") -> Array:
-    """``ids`` as int64. Raises, with a message that begins with ``name``, unless they are integers in 0…V−1 with ``ndim`` axes."""
+    """``ids`` as int64.
+
+    Raises, with a message that begins with ``name``, unless they are integers in 0…V−1 with ``ndim`` axes.
+    """
     ids = plain_array(name, ids)
     if ids.ndim != ndim:
         raise ValueError(f"{name}: ids have shape {ids.shape}, expected {ndim} {'axis' if ndim == 1 else 'axes'}")

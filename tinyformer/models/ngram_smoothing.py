@@ -80,7 +80,8 @@ def _estimate(c, context, lower, config):
     safe = np.maximum(total, 1)
     if config.smoothing == "none":                          # p = c(hw) / c(h)
         return c / total[context.parent], np.where(total > 0, 0.0, 1.0)
-    if config.smoothing == "add-k":                         # p = (c(hw) + k) / (c(h) + kV), and backoff · 1/V for the unseen
+    # p = (c(hw) + k) / (c(h) + kV), and backoff · 1/V for the unseen
+    if config.smoothing == "add-k":
         room = total + config.k * config.vocab_size
         return (c + config.k) / room[context.parent], config.k * config.vocab_size / room
     if config.smoothing == "stupid":                        # a score: c(hw) / c(h), or α times the lower score
@@ -117,7 +118,10 @@ def _discounts(c):
 
 
 def _katz(c, context, lower, V):
-    """p = d(c) c(hw) / c(h); unseen n-grams share the remaining mass in proportion to P(w | h′).   Source: Katz (1987)."""
+    """p = d(c) c(hw) / c(h); unseen n-grams share the remaining mass in proportion to P(w | h′).
+
+    Source: Katz (1987).
+    """
     discounted = _good_turing(c)[np.minimum(c, KATZ_LIMIT + 1)] * c
     total = context.sum(c)
     all_seen = context.number() == V

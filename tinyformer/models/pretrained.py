@@ -91,7 +91,10 @@ class Pretrained(Module):
         return super().load_state_dict(self.adopt(state), strict)
 
     def save_pretrained(self, folder: str | PathLike[str]) -> None:
-        """Write config.json and model.safetensors into ``folder``. A crash leaves each file either old or new, never partial."""
+        """Write config.json and model.safetensors into ``folder``.
+
+        A crash leaves each file either old or new, never partial.
+        """
         folder = Path(folder)
         write_weights(folder / "model.safetensors", self.published_state(), {"format": "pt"})
         replace_file(folder / "config.json", json.dumps(self.published_config(), indent=2) + "\n")
@@ -114,7 +117,8 @@ class Pretrained(Module):
             values.pop("architecture", None)
             config = cls.read_config(values)
             if getattr(config, "n_layer", 0) > len(state):
-                raise ValueError(f"it has {config.n_layer} layers, but there are only {len(state)} tensors in {weights.name}")
+                raise ValueError(f"it has {config.n_layer} layers, but there are only {len(state)} tensors in "
+                                 f"{weights.name}")
             with init.skipped():                            # what is loaded need not be drawn at random first
                 model = cls(config)
         except KeyError as error:
@@ -132,7 +136,10 @@ class Pretrained(Module):
         return model.eval()
 
     def _fitted(self, state, file):
-        """``state`` without the heads of other models, which a warning names. Parts that ``state`` lacks become ``Absent``."""
+        """``state`` without the heads of other models, which a warning names.
+
+        Parts that ``state`` lacks become ``Absent``.
+        """
         own = self.state_dict()
         others = [name for name in state if name not in own and self.heads and re.match(self.heads, name)]
         if others:

@@ -15,13 +15,16 @@ QWEN = dict(rope_theta=1e6, norm_eps=1e-6)
 KNOWN: dict[str, tuple[str, LlamaConfig, int]] = {
     "llama3": ("Llama 3 8B", LlamaConfig(**LLAMA_3), 8_030_261_248),
     "llama3.1": ("Llama 3.1 8B", LlamaConfig(**LLAMA_3, **LONGER, rope_factor=8.0), 8_030_261_248),
-    "llama3.2-1b": ("Llama 3.2 1B", LlamaConfig(**LLAMA_3, **LONGER, n_layer=16, n_embd=2048, n_inner=8192, rope_factor=32.0,
+    "llama3.2-1b": ("Llama 3.2 1B", LlamaConfig(**LLAMA_3, **LONGER, n_layer=16, n_embd=2048, n_inner=8192,
+                                                rope_factor=32.0,
                                                 tied=True), 1_235_814_400),
-    "qwen2.5": ("Qwen2.5 7B", LlamaConfig(152064, 131072, 28, 28, 4, 3584, 18944, **QWEN, qkv_bias=True), 7_615_616_512),
+    "qwen2.5": ("Qwen2.5 7B", LlamaConfig(152064, 131072, 28, 28, 4, 3584, 18944, **QWEN, qkv_bias=True),
+                7_615_616_512),
     "qwen2.5-0.5b": ("Qwen2.5 0.5B", LlamaConfig(151936, 32768, 24, 14, 2, 896, 4864, **QWEN, qkv_bias=True, tied=True),
                      494_032_768),
     "qwen3": ("Qwen3 8B", LlamaConfig(151936, 40960, 36, 32, 8, 4096, 12288, 128, **QWEN, qk_norm=True), 8_190_735_360),
-    "qwen3-0.6b": ("Qwen3 0.6B", LlamaConfig(151936, 40960, 28, 16, 8, 1024, 3072, 128, **QWEN, qk_norm=True, tied=True),
+    "qwen3-0.6b": ("Qwen3 0.6B", LlamaConfig(151936, 40960, 28, 16, 8, 1024, 3072, 128, **QWEN, qk_norm=True,
+                                             tied=True),
                    596_049_920),
 }
 
@@ -34,7 +37,8 @@ def parameters(c: LlamaConfig) -> dict[str, int]:
     """
     L, C, D, H, G = c.n_layer, c.n_embd, c.head_dim, c.n_head, c.n_kv_head
     attention = 2 * C * H * D + 2 * C * G * D + c.qkv_bias * (H + 2 * G) * D + c.qk_norm * 2 * D
-    return {"embedding": c.vocab_size * C, "attention": L * attention, "MLP": L * 3 * C * c.n_inner, "norms": (2 * L + 1) * C,
+    return {"embedding": c.vocab_size * C, "attention": L * attention, "MLP": L * 3 * C * c.n_inner,
+            "norms": (2 * L + 1) * C,
             "output": 0 if c.tied else c.vocab_size * C}
 
 

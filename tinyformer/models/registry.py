@@ -29,7 +29,8 @@ def register(model: Model) -> Model:
     if not name:
         raise ValueError(f"register: {model.__name__} has no architecture of its own; expected a name such as 'gpt'")
     if name in MODELS:
-        raise ValueError(f"register: {model.__name__} has the architecture {name!r}, which {MODELS[name].__name__} has already")
+        raise ValueError(f"register: {model.__name__} has the architecture {name!r}, which {MODELS[name].__name__} has "
+                         "already")
     MODELS[name] = model
     return model
 
@@ -40,7 +41,10 @@ def trainable() -> dict[str, type[Pretrained]]:
 
 
 def load_model(folder: str | PathLike[str]) -> Pretrained:
-    """The model in ``folder``, in evaluation mode; config.json names its architecture. See ``Pretrained.from_pretrained``."""
+    """The model in ``folder``, in evaluation mode; config.json names its architecture.
+
+    See ``Pretrained.from_pretrained``.
+    """
     return model_class(folder).from_pretrained(folder)
 
 

@@ -61,7 +61,8 @@ class Seq2SeqConfig:
 
 @register
 class Seq2Seq(Pretrained):
-    """``logits = model(source, target)``: ids (B, S) and (B, T), padded with PAD; logits (B, T, V) of the next tokens."""
+    """``logits = model(source, target)``: ids (B, S) and (B, T), padded with PAD; logits (B, T, V) of the next
+    tokens."""
 
     architecture, task, Config = "seq2seq", "translation", Seq2SeqConfig
     config: Seq2SeqConfig
@@ -71,7 +72,8 @@ class Seq2Seq(Pretrained):
         self.embedding = nn.Embedding(config.vocab_size, config.n_embd)
         init.normal_(self.embedding.weight, std=config.n_embd ** -0.5)
         self.drop = nn.Dropout(config.dropout)
-        self.transformer = nn.Transformer(config.n_embd, config.n_head, config.n_layer, config.n_layer, 4 * config.n_embd,
+        self.transformer = nn.Transformer(config.n_embd, config.n_head, config.n_layer, config.n_layer,
+                                          4 * config.n_embd,
                                           config.dropout, batch_first=True, norm_first=config.norm_first)
 
     def forward(self, source: ArrayLike, target: ArrayLike) -> Tensor:
@@ -85,7 +87,10 @@ class Seq2Seq(Pretrained):
         return self.transformer.encoder(self._embed(source), src_key_padding_mask=padding), padding
 
     def decode(self, target: ArrayLike, memory: Any, padding: Array, cache: KVCache | None = None) -> Tensor:
-        """The logits (B, T, V) after each token of ``target``. With ``cache``, ``target`` continues the cached positions."""
+        """The logits (B, T, V) after each token of ``target``.
+
+        With ``cache``, ``target`` continues the cached positions.
+        """
         past = 0 if cache is None else cache.length
         target = self._checked("target", target, past)
         y = self.transformer.decoder(self._embed(target, past), memory, memory_key_padding_mask=padding,
@@ -93,10 +98,14 @@ class Seq2Seq(Pretrained):
         return ops.linear(y, self.embedding.weight)
 
     def loss(self, source: ArrayLike, target: ArrayLike) -> Tensor:
-        """The mean cross-entropy in nats of the tokens target[:, 1:]. Labels are smoothed in training, not in evaluation."""
+        """The mean cross-entropy in nats of the tokens target[:, 1:].
+
+        Labels are smoothed in training, not in evaluation.
+        """
         smoothing = self.config.label_smoothing if self.training else 0.0
         target = self._checked("target", target, -1)
-        return ops.cross_entropy(self(source, target[:, :-1]), target[:, 1:], ignore_index=PAD, label_smoothing=smoothing)
+        return ops.cross_entropy(self(source, target[:, :-1]), target[:, 1:], ignore_index=PAD,
+                                 label_smoothing=smoothing)
 
     def _embed(self, ids, past=0):
         C = self.config.n_embd
