@@ -1,4 +1,4 @@
-"""A masked array is refused wherever layers, models, losses, generation and files take arrays: its mask would be lost."""
+"""A masked array is refused wherever layers, models, losses, generation and files take arrays."""
 
 from __future__ import annotations
 
@@ -41,9 +41,11 @@ TAKES = {
     "functional norm": lambda: nn.functional.rms_norm(floats(2, 3), 3), "lengths": lambda: ops.rnn(
         plain(2, 1, 3), plain(1, 2), plain(2, 3), plain(2, 2), None, None, lengths=integers(1)),
     "logits": lambda: nn.CrossEntropyLoss()(floats(2, 3), np.array([0, 1])),
-    "targets": lambda: nn.CrossEntropyLoss()(plain(2, 3), integers(2)), "MSELoss": lambda: nn.MSELoss()(plain(2), floats(2)),
+    "targets": lambda: nn.CrossEntropyLoss()(plain(2, 3), integers(2)),
+    "MSELoss": lambda: nn.MSELoss()(plain(2), floats(2)),
     "Parameter": lambda: nn.Parameter(floats(2)), "state": lambda: nn.Linear(3, 2).load_state_dict(
-        {"weight": floats(2, 3), "bias": plain(2)}), "gradient": lambda: (nn.Parameter(plain(2)) * 2).backward(floats(2)),
+        {"weight": floats(2, 3), "bias": plain(2)}),
+    "gradient": lambda: (nn.Parameter(plain(2)) * 2).backward(floats(2)),
     "save": lambda: tfm.save({"a": floats(2)}, "never-written"), "full": lambda: tfm.full((2,), np.ma.masked),
     "ids": lambda: gpt()(integers(1, 4)), "loss": lambda: gpt().loss(np.zeros((1, 4), int), integers(1, 4)),
     "generate": lambda: generate.generate(gpt(), integers(1, 2), 1), "accuracy": lambda: scores.accuracy(

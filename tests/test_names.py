@@ -16,10 +16,12 @@ import tinyformer.data
 from tinyformer import data, names, nn, ops, optim, text, viz
 from tinyformer.autograd import Tensor
 
-PLACES = {"model": nn.Module, "tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor, "tinyformer": tfm}
+PLACES = {"model": nn.Module, "tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor,
+          "tinyformer": tfm}
 
 
-@pytest.mark.parametrize("advice", sorted({*names.TORCH.values(), *names.NUMPY.values(), *names.MODULES.values()}))
+@pytest.mark.parametrize("advice", sorted({*names.TORCH.values(), *names.NUMPY.values(),
+                                           *names.MODULES.values()}))
 def test_what_is_advised_exists(advice):
     for place, path in re.findall(r"\b(tfm|ops|nn|optim|np|x|model|tinyformer)\.(\w+(?:\.\w+)*)", advice):
         found = PLACES[place]
@@ -54,7 +56,8 @@ def test_every_operation_that_numpy_has_too_is_advised():
     (nn.Linear(1, 1), "cuda", "Linear has no attribute 'cuda'; tensors are NumPy arrays"),
     (nn.Linear(1, 1), "float", "Linear has no attribute 'float'; write model.to('float32')"),
     (nn.Linear(1, 1), "wieght", "Linear has no attribute 'wieght'; did you mean weight?$"),
-    (nn.LSTM(1, 1), "paramters", "did you mean parameters or"), (nn.Parameter(np.ones(2)), "tan", "Parameter has no attribute 'tan'; did you mean tanh"),
+    (nn.LSTM(1, 1), "paramters", "did you mean parameters or"),
+    (nn.Parameter(np.ones(2)), "tan", "Parameter has no attribute 'tan'; did you mean tanh"),
     (Tensor(np.ones(2)), "qqq", "Tensor has no attribute 'qqq'$")])
 def test_an_unknown_attribute_of_a_tensor(owner, name, message):
     assert not hasattr(owner, name) and getattr(owner, name, 5) == 5

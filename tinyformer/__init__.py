@@ -20,8 +20,8 @@ from .rng import seed, seed as manual_seed
 from .saving import load, save
 
 __version__ = "0.2.0"
-__all__ = ["Tensor", "arange", "backend", "cat", "differentiable", "full", "load", "manual_seed", "nn", "no_grad", "ones", "ops",
-           "optim", "rand", "randn", "save", "seed", "stack", "tensor", "unreached", "zeros"]
+__all__ = ["Tensor", "arange", "backend", "cat", "differentiable", "full", "load", "manual_seed", "nn", "no_grad",
+           "ones", "ops", "optim", "rand", "randn", "save", "seed", "stack", "tensor", "unreached", "zeros"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

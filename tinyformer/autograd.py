@@ -131,8 +131,8 @@ class Node:
                 continue                                    # read for the gradients of the others, and not needed
             which = (f"its input {self.operation.input_name(places[0])}" if places
                      else "an array that it keeps for the backward pass")
-            raise RuntimeError(f"{self.operation.__name__}: {which} was changed in place after the forward pass; compute "
-                               f"the value again")
+            raise RuntimeError(f"{self.operation.__name__}: {which} was changed in place after the forward pass; "
+                               f"compute the value again")
 
 
 def _checked(gradient: ArrayLike, tensor: Tensor, operation: str, argument: str) -> Array:
@@ -176,11 +176,11 @@ class Tensor(ArrayProtocols):
     requires_grad   True for what is to be learned and for everything computed from it
     node            the operation that made it; None for a leaf (what the user made)
 
-    ``data`` and ``grad`` become arrays whatever is assigned to them. Assigning ``data`` leaves graphs that were recorded
-    before with the old array, and their gradients are those at the old values. ``p -= step`` and ``p[i] = value`` under
-    ``no_grad``, optimizers, ``load_state_dict`` and ``nn.init`` change the array itself: ``backward`` through an operation
-    that still reads the old values is then refused. A change of the bare NumPy array (``p.data[i] = value``) is not
-    noticed: make none between the forward and the backward pass.
+    ``data`` and ``grad`` become arrays whatever is assigned to them. Assigning ``data`` leaves graphs that were
+    recorded before with the old array, and their gradients are those at the old values. ``p -= step`` and
+    ``p[i] = value`` under ``no_grad``, optimizers, ``load_state_dict`` and ``nn.init`` change the array itself:
+    ``backward`` through an operation that still reads the old values is then refused. A change of the bare NumPy array
+    (``p.data[i] = value``) is not noticed: make none between the forward and the backward pass.
     """
 
     __slots__ = ("_data", "_grad", "requires_grad", "node", "slot", "__weakref__")
@@ -229,8 +229,8 @@ class Tensor(ArrayProtocols):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
-            raise RuntimeError(f"deepcopy: this tensor was computed by {self.node.operation.__name__}, and only leaves can "
-                               f"be copied with their gradient; copy tensor.detach()")
+            raise RuntimeError(f"deepcopy: this tensor was computed by {self.node.operation.__name__}, and only leaves "
+                               f"can be copied with their gradient; copy tensor.detach()")
         copied = memo[id(self)] = type(self).__new__(type(self))
         Tensor.__init__(copied, self.data.copy(), self.requires_grad)
         copied.grad = None if self.grad is None else np.array(self.grad)
@@ -277,10 +277,11 @@ class Tensor(ArrayProtocols):
         return self
 
     def __setitem__(self, index: Index, value: TensorLike) -> None:
-        """Change entries within its own array: of any tensor under ``no_grad``, else only where no graph is concerned."""
+        """Change entries within its own array: of any tensor under ``no_grad``, else only outside of graphs."""
         if _recording.on and (self.requires_grad or isinstance(value, Tensor) and value.requires_grad):
-            raise RuntimeError("setitem: entries of what requires a gradient cannot change, nor be set to what requires one, "
-                               "while the graph is recorded; do it under no_grad(), or compute a new tensor with where")
+            raise RuntimeError("setitem: entries of what requires a gradient cannot change, nor be set to what requires "
+                               "one, while the graph is recorded; do it under no_grad(), or compute a new tensor with "
+                               "where")
         index = tuple(map(_data, index)) if isinstance(index, tuple) else _data(index)
         refuse_masked("setitem", index)
         value = _as_array(value)
@@ -365,8 +366,8 @@ def topological_order(*tensors: Tensor) -> list[Node]:
         elif node not in seen:
             seen.add(node)
             if node.inputs is None:
-                raise RuntimeError(f"backward: the graph below {node.operation.__name__} was freed by an earlier backward "
-                                   f"pass; give that one retain_graph=True, or compute the value again")
+                raise RuntimeError(f"backward: the graph below {node.operation.__name__} was freed by an earlier "
+                                   f"backward pass; give that one retain_graph=True, or compute the value again")
             stack.append((node, True))
             stack.extend((tensor.node, False) for tensor in node.inputs
                          if tensor is not None and tensor.node is not None and tensor.node not in seen)
@@ -382,7 +383,7 @@ def unreached(named_parameters: Iterable[tuple[str, Tensor]]) -> list[str]:
 
 
 def first_nonfinite(tensor: Tensor) -> tuple[str, tuple[int, ...]] | None:
-    """What first made ``tensor`` NaN or infinite: (name of the operation, its output's shape), or None if all is finite.
+    """What first made ``tensor`` NaN or infinite: (name of the operation, shape of its output); None if all is finite.
 
     A leaf that was not finite to begin with has the name ``"input"``. Needs the graph: call it before ``backward``.
     """

@@ -54,7 +54,8 @@ TORCH = {
     "topk": "np.argsort(x.data), which has no gradient",
     # types, devices and the graph
     **dict.fromkeys(("float", "double", "half", "long", "int", "short", "byte", "bool", "type", "type_as"), _CONVERT),
-    **dict.fromkeys(("float32", "float64", "float16", "bfloat16", "int8", "uint8", "int16", "int32", "int64", "FloatTensor", "LongTensor", "get_default_dtype", "set_default_dtype"), _TYPE),
+    **dict.fromkeys(("float32", "float64", "float16", "bfloat16", "int8", "uint8", "int16", "int32", "int64",
+                     "FloatTensor", "LongTensor", "get_default_dtype", "set_default_dtype"), _TYPE),
     **dict.fromkeys(("cuda", "cpu", "device", "is_cuda", "get_device", "pin_memory", "mps"), _DEVICE),
     "set_num_threads": "tfm.backend.set_num_threads(n)", "grad_fn": "x.node",
     "register_hook": "x.retain_grad(), then x.grad",

@@ -27,7 +27,8 @@ else:
 # NumPy's functions behind Python's operators, which an array on the left of a tensor calls.
 BINARY = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "true_divide": "truediv",
           "power": "pow", "matmul": "matmul", "floor_divide": "floordiv", "remainder": "mod",
-          "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "left_shift": "lshift", "right_shift": "rshift"}
+          "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "left_shift": "lshift",
+          "right_shift": "rshift"}
 UNARY = {"negative": "__neg__", "positive": "__pos__", "absolute": "__abs__", "invert": "__invert__"}
 
 

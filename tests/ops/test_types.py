@@ -11,7 +11,8 @@ from tinyformer.autograd import Tensor, tensor
 INTEGERS = {"tensor": tensor([[1, 0], [0, 1]]), "array": np.array([[1, 0], [0, 1]]), "list": [[1, 0], [0, 1]],
             "bool": np.array([[True, False], [False, True]])}
 TAKEN = {"add": ops.add, "subtract": ops.subtract, "multiply": ops.multiply, "maximum": ops.maximum,
-         "minimum": ops.minimum, "power": ops.power, "concatenate": ops.concatenate, "stack": ops.stack, "mse_loss": ops.mse_loss,
+         "minimum": ops.minimum, "power": ops.power, "concatenate": ops.concatenate, "stack": ops.stack,
+         "mse_loss": ops.mse_loss,
          "divide": lambda x, y: ops.divide(y, x), "where": lambda x, y: ops.where(np.eye(2, dtype=bool), x, y),
          "bce": ops.binary_cross_entropy_with_logits}
 
