@@ -279,9 +279,9 @@ class Tensor(ArrayProtocols):
     def __setitem__(self, index: Index, value: TensorLike) -> None:
         """Change entries within its own array: of any tensor under ``no_grad``, else only outside of graphs."""
         if _recording.on and (self.requires_grad or isinstance(value, Tensor) and value.requires_grad):
-            raise RuntimeError("setitem: entries of what requires a gradient cannot change, nor be set to what requires "
-                               "one, while the graph is recorded; do it under no_grad(), or compute a new tensor with "
-                               "where")
+            raise RuntimeError("setitem: entries of what requires a gradient cannot change, nor be set to what "
+                               "requires one, while the graph is recorded; do it under no_grad(), or compute a new "
+                               "tensor with where")
         index = tuple(map(_data, index)) if isinstance(index, tuple) else _data(index)
         refuse_masked("setitem", index)
         value = _as_array(value)

@@ -52,4 +52,5 @@ def _windows_memory():
                                                               "free_virtual", "extended"))]
 
     status = Status(length=ctypes.sizeof(Status))
-    return status.total if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    kernel32 = ctypes.windll.kernel32           # type: ignore[attr-defined]  # of Windows alone
+    return status.total if kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None

@@ -94,6 +94,6 @@ def test_the_quick_start_is_accepted_with_the_package_as_a_library(pyright, tmp_
     assert pyright("--pythonpath", sys.executable, "quick_start.py", folder=tmp_path) == {}
 
 
-@pytest.mark.xfail(strict=False, reason="being annotated")
+@pytest.mark.slow
 def test_the_package_is_accepted(pyright):
     assert pyright() == {}
