@@ -9,7 +9,7 @@ from tinyformer.nn import Module
 
 @pytest.fixture
 def check_layer(rng):
-    """A function that checks the gradients of a layer's inputs and parameters, in float64 and away from the initial values."""
+    """A function that checks the gradients of a layer's inputs and of random parameters, in float64."""
     def check_layer(layer, *inputs, **options):
         layer.to(np.float64)
         for parameter in layer.parameters():
@@ -23,7 +23,7 @@ def check_layer(rng):
                 y = self.layer(*xs, **options)
                 return y[0] if isinstance(y, tuple) else y
 
-        # Another seed than the inputs': a cotangent equal to x is one whose gradient a normalisation sends to zero.
+        # Another seed than the inputs': a cotangent equal to x is one whose gradient a normalization sends to zero.
         report = check(FirstOutput(), *inputs, seed=1)
         assert report.ok, str(report)
         differentiated = [one for one in report.inputs if one.differentiated]

@@ -26,5 +26,6 @@ def test_values_at_a_few_points():
 def test_bad_arguments_and_repr():
     with pytest.raises(ValueError, match="GELU: approximate is 'erf', expected 'none' or 'tanh'"):
         nn.GELU("erf")
-    assert [repr(layer) for layer in LAYERS[:4]] == ["ReLU()", "LeakyReLU(negative_slope=0.2)", "GELU(approximate='none')",
+    assert [repr(layer) for layer in LAYERS[:4]] == ["ReLU()", "LeakyReLU(negative_slope=0.2)",
+                                                    "GELU(approximate='none')",
                                                      "GELU(approximate='tanh')"]

@@ -57,10 +57,10 @@ def test_no_false_alarm():
     itself = [nn.Tanh(), 3, "word", None, weight]
     itself.append(itself)                                                       # must come to an end
     teacher = linear().requires_grad_(False)                                    # kept out of training on purpose
-    model = Net(blocks=nn.ModuleList(blocks), order=blocks, by_name={"a": blocks[0], "w": blocks[1].weight}, weight=weight,
-                loop=itself, teacher=[teacher], sizes=(1, 2), empty=[])
+    model = Net(blocks=nn.ModuleList(blocks), order=blocks, by_name={"a": blocks[0], "w": blocks[1].weight},
+                weight=weight, loop=itself, teacher=[teacher], sizes=(1, 2), empty=[])
     model.blocks[0].above = [model]                                             # a cycle
     names = {name for name, _ in model.named_parameters()}
-    assert names == {"first.weight", "first.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.weight", "blocks.1.bias",
-                     "weight"}
+    assert names == {"first.weight", "first.bias", "blocks.0.weight", "blocks.0.bias", "blocks.1.weight",
+                     "blocks.1.bias", "weight"}
     assert model.load_state_dict(model.state_dict()) == ([], [])

@@ -73,6 +73,6 @@ def test_losses_and_reshaping_take_arrays_and_say_what_they_are():
 def test_attention_of_other_widths_says_what_it_expects(check_layer, rng):
     layer = nn.MultiheadAttention(4, 2, kdim=3, vdim=5, batch_first=True)
     assert [p.shape for p in layer.input_weights()] == [(4, 4), (4, 3), (4, 5)]
-    with pytest.raises(ValueError, match=r"expected \(B, T, 4\), \(B, S, 3\) and \(B, S, 5\), or \(T, 4\), \(S, 3\) and"):
+    with pytest.raises(ValueError, match=r"expected \(B, T, 4\), \(B, S, 3\) and \(B, S, 5\), or \(T, 4\), \(S, 3\)"):
         layer(np.zeros((2, 3, 4)), np.zeros((2, 3, 4)), np.zeros((2, 3, 4)))
     check_layer(layer, rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 2, 3)), rng.normal(size=(2, 2, 5)))

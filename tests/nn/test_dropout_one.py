@@ -1,4 +1,4 @@
-"""Dropout of p = 1 in every layer that takes it: all that may be dropped is, no number is NaN, and evaluation is untouched."""
+"""Dropout of p = 1 in each layer: everything is dropped, no number is NaN, and evaluation is unchanged."""
 
 import numpy as np
 import pytest

@@ -36,7 +36,8 @@ def test_uniform_rules(name, options, bound):
 
 @pytest.mark.parametrize("name, options, std", [
     ("normal_", {}, 1), ("normal_", {"std": 0.02}, 0.02), ("xavier_normal_", {}, math.sqrt(2 / 500)),
-    ("kaiming_normal_", {}, math.sqrt(2 / 100)), ("kaiming_normal_", {"a": 1.0, "mode": "fan_out"}, math.sqrt(1 / 400))])
+    ("kaiming_normal_", {}, math.sqrt(2 / 100)),
+    ("kaiming_normal_", {"a": 1.0, "mode": "fan_out"}, math.sqrt(1 / 400))])
 def test_normal_rules(name, options, std):
     w = tfm.tensor(np.full((400, 100), np.nan, np.float32))
     normal_with(getattr(init, name)(w, **options).data, std)

@@ -74,7 +74,7 @@ def test_arrays_follow_the_layer_and_tensors_must_have_its_type():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match=r"linear: x has 5 features in its last axis, but weight is \(2, 3\): expected 3"):
+    with pytest.raises(ValueError, match=r"linear: x has 5 features in its last axis, but weight is \(2, 3\)"):
         nn.Linear(3, 2)(np.ones((4, 5)))
     with pytest.raises(TypeError, match="embedding: indices are float32, expected integers"):
         nn.Embedding(3, 2)(np.ones(4, np.float32))

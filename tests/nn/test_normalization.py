@@ -63,7 +63,8 @@ def test_batch_norm_without_momentum_averages_all_batches(rng):
 
 
 def test_state():
-    assert list(nn.BatchNorm1d(3).state_dict()) == ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+    assert list(nn.BatchNorm1d(3).state_dict()) == ["weight", "bias", "running_mean", "running_var",
+                                                    "num_batches_tracked"]
     assert list(nn.BatchNorm1d(3, affine=False, track_running_stats=False).state_dict()) == []
     assert list(nn.LayerNorm(3, bias=False).state_dict()) == list(nn.RMSNorm(3).state_dict()) == ["weight"]
     assert nn.BatchNorm1d(3).to(np.float64).running_var.dtype == np.float64
@@ -89,7 +90,8 @@ def test_bad_input():
             layer(tfm.tensor(np.ones((2, 4))))
         with pytest.raises(TypeError, match=f"{type(layer).__name__}: x is int64, expected float32"):
             layer(np.ones((2, 4), int))
-    for layer in (nn.LayerNorm(4, elementwise_affine=False), nn.BatchNorm1d(4, affine=False, track_running_stats=False)):
+    for layer in (nn.LayerNorm(4, elementwise_affine=False),
+                  nn.BatchNorm1d(4, affine=False, track_running_stats=False)):
         with pytest.raises(TypeError, match="x is int64, expected float32 or float64"):
             layer(np.ones((2, 4), int))
 

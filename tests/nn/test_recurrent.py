@@ -10,7 +10,8 @@ LAYERS = ("RNN", "GRU", "LSTM")
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("options", ({}, {"num_layers": 2, "bidirectional": True, "batch_first": True}, {"bias": False}))
+@pytest.mark.parametrize("options", ({}, {"num_layers": 2, "bidirectional": True, "batch_first": True},
+                                     {"bias": False}))
 def test_gradients(check_layer, rng, name, options):
     layer = getattr(nn, name)(2, 2, **options)
     check_layer(layer, rng.normal(size=(2, 3, 2)))
@@ -53,7 +54,7 @@ def test_dropout_lies_between_the_layers(rng):
     x = rng.normal(size=(5, 4, 3))
     layer = nn.LSTM(3, 64, num_layers=2, dropout=0.5, dtype=np.float64)
     a, b = layer(x)[0], layer(x)[0]
-    assert (a.data != b.data).all()                                             # the last layer's outputs themselves are whole
+    assert (a.data != b.data).all()                             # the last layer's outputs are not dropped
     layer.eval()
     np.testing.assert_array_equal(layer(x)[0].data, layer(x)[0].data)
     one = nn.LSTM(3, 4, dropout=0.5, dtype=np.float64)
@@ -94,8 +95,10 @@ def test_what_does_not_fit_is_refused(call, error, says):
 
 @pytest.mark.parametrize("make, says", [
     (lambda: nn.LSTM(0, 4), "input_size is 0"), (lambda: nn.GRU(3, 4, num_layers=0), "num_layers is 0"),
-    (lambda: nn.RNN(3, 4, dropout=1.5), "dropout is 1.5"), (lambda: nn.RNN(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"),
-    (lambda: nn.RNNCell(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"), (lambda: nn.LSTMCell(3, -1), "hidden_size is -1"),
+    (lambda: nn.RNN(3, 4, dropout=1.5), "dropout is 1.5"),
+    (lambda: nn.RNN(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"),
+    (lambda: nn.RNNCell(3, 4, nonlinearity="elu"), "nonlinearity is 'elu'"),
+    (lambda: nn.LSTMCell(3, -1), "hidden_size is -1"),
     (lambda: nn.GRUCell(3, 4)(np.zeros((2, 5))), r"GRUCell: x has shape \(2, 5\)"),
     (lambda: nn.RNN(3, 4)(np.zeros((2, 2, 3)), np.zeros((2, 4))), r"the initial state h has shape \(2, 4\)")])
 def test_what_cannot_be_made(make, says):

@@ -6,7 +6,7 @@ import pytest
 import tinyformer as tfm
 from tinyformer import nn
 
-SMOOTH = {"activation": "gelu"}                             # a ReLU has kinks, which a numeric derivative must not cross
+SMOOTH = {"activation": "gelu"}                             # a ReLU has kinks, and a numeric derivative may cross one
 
 
 @pytest.mark.parametrize("options", ({}, {"norm_first": True}, {"bias": False, "batch_first": True}))

@@ -1,4 +1,4 @@
-"""What a formula does not depend on, its operation does not depend on: an offset that cancels, a scale that divides out.
+"""What a formula does not depend on, its operation does not: an offset that cancels, a scale that divides out.
 
 Each operation is compared with itself in float64 on the same float32 numbers; the error may not grow with the offset or
 the scale. ``tests/kernels/test_invariances.py`` does the same with the operations that are kernels.

@@ -1,4 +1,4 @@
-"""Every numeric option of an operation has its range; errors name the operation and the option, with what was expected."""
+"""Every numeric option of an operation has its range; errors name the operation, the option and what was expected."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_range_of_an_option(name):
 def test_softmax_of_a_number(operation):
     with pytest.raises(ValueError, match=f"{operation.__name__}: x is a single number, expected at least one axis"):
         operation(np.array(1, np.float32))
-    with pytest.raises(ValueError, match=f"{operation.__name__}: x is a single number"):
+    with pytest.raises(TypeError, match=f"{operation.__name__}: x is float, expected an array or a tensor"):
         operation(1.0)
 
 

@@ -1,4 +1,4 @@
-"""The adaptive optimisers' first two steps, worked by hand on θ = 1 with gradients 2 and −1, rate 0.1."""
+"""The adaptive optimizers' first two steps, worked by hand on θ = 1 with gradients 2 and −1, rate 0.1."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_second_step_of_adam_takes_the_bias_away():
 
 
 def test_scratch_is_shared_between_parameters_of_all_shapes(rng):
-    """The memory that the rule computes in serves the next parameter: a large one after a small one, and in both types."""
+    """The memory that the rule computes in serves the next parameter: a large one after a small one, in both types."""
     shapes = [((2,), np.float32), ((5, 4), np.float32), ((), np.float64), ((3, 3), np.float64), ((0, 4), np.float32)]
     together = [Tensor(np.asarray(rng.standard_normal(s), t), requires_grad=True) for s, t in shapes]
     alone = [Tensor(p.data.copy(), requires_grad=True) for p in together]

@@ -1,4 +1,4 @@
-"""What all optimisers share: groups, state, errors."""
+"""What all optimizers share: groups, state, errors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ EVERY = {
     "Adam": lambda p, **o: optim.Adam(p, lr=0.1, weight_decay=0.01, **o),
     "AdamW": lambda p, **o: optim.AdamW(p, lr=0.1, weight_decay=0.01, **o),
     "RMSprop": lambda p, **o: optim.RMSprop(p, lr=0.1, momentum=0.5, centered=True, weight_decay=0.01, **o),
-    "Adagrad": lambda p, **o: optim.Adagrad(p, lr=0.5, lr_decay=0.01, initial_accumulator_value=0.1, weight_decay=0.01, **o),
+    "Adagrad": lambda p, **o: optim.Adagrad(p, lr=0.5, lr_decay=0.01, initial_accumulator_value=0.1,
+                                            weight_decay=0.01, **o),
 }
-COVERED = {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Muon"}                # Muon, which is for matrices, in test_muon
+COVERED = {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Muon"}    # Muon is for matrices: in test_muon
 EVERY.update({kind.__name__: lambda p, kind=kind, **o: kind(p, lr=0.1, **o) for kind in optim.OPTIMIZERS.values()
               if kind.__name__ not in COVERED})
 every = pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
@@ -187,7 +188,8 @@ def leaf(*shape):
     (lambda: [Tensor(np.arange(3))], TypeError, "parameter 0 of group 0 is int64, expected float32 or float64"),
     (lambda: [leaf(2), leaf(2) * 2], ValueError, "parameter 1 of group 0 was computed by multiply: only leaves"),
     (lambda: [leaf(2)] * 2, ValueError, r"parameter 1 of group 0, of shape \(2,\), is there twice"),
-    (lambda: [{"params": [leaf(2)], "weigth_decay": 0.1}], ValueError, "group 0 has 'params', 'weigth_decay'; expected"),
+    (lambda: [{"params": [leaf(2)], "weigth_decay": 0.1}], ValueError,
+     "group 0 has 'params', 'weigth_decay'; expected"),
     (lambda: [{"lr": 0.1}], ValueError, "group 0 has 'lr'; expected 'params'"),
     (lambda: [{"params": [leaf(2)], "lr": -1}], ValueError, "lr is -1, expected a finite number of at least 0"),
 ])
@@ -201,7 +203,8 @@ def test_wrong_parameters_are_named(given, kind, message):
     (optim.SGD, {"lr": float("inf")}, "SGD: lr is inf"),
     (optim.SGD, {"weight_decay": -0.1}, "weight_decay is -0.1"),
     (optim.SGD, {"momentum": -0.1}, "momentum is -0.1"),
-    (optim.SGD, {"nesterov": True}, "nesterov expects a momentum above 0 and no dampening, got momentum 0 and dampening 0"),
+    (optim.SGD, {"nesterov": True},
+     "nesterov expects a momentum above 0 and no dampening, got momentum 0 and dampening 0"),
     (optim.SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "got momentum 0.9 and dampening 0.1"),
     (optim.Adam, {"betas": (0.9, 1.0)}, r"Adam: betas\[1\] is 1.0, expected a finite number of at least 0 and below 1"),
     (optim.Adam, {"betas": (0.9,)}, r"Adam: betas are \(0.9,\), expected two numbers"),
@@ -268,14 +271,17 @@ def test_a_state_that_does_not_fit_changes_nothing(damage, message, rng):
 
 def test_level_groups_learn_more_slowly_below(rng):
     a, b, c, d = (tfm.tensor(rng.normal(size=shape), requires_grad=True) for shape in ((2, 3), (3,), (3, 3), (4,)))
-    groups = optim.param_groups_by_level(optim.param_groups_by_decay([a, b, c, d], 0.1), [[a, b], [c]], lr=0.5, decay=0.1)
+    groups = optim.param_groups_by_decay([a, b, c, d], 0.1)
+    groups = optim.param_groups_by_level(groups, [[a, b], [c]], lr=0.5, decay=0.1)
     found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     assert found == {id(a): (0.5, 0.1), id(b): (0.5, 0.0), id(c): (0.05, 0.1), id(d): (0.5, 0.0)}
-    own = optim.param_groups_by_level([{"params": [a], "lr": 0.2}, {"params": [c, b]}], [[b], [c], [a]], lr=0.5, decay=0.5)
+    given = [{"params": [a], "lr": 0.2}, {"params": [c, b]}]
+    own = optim.param_groups_by_level(given, [[b], [c], [a]], lr=0.5, decay=0.5)
     rates = [(group["params"][0] is p, group["lr"]) for group, p in zip(own, (a, b, c))]
     assert rates == [(True, 0.05), (True, 0.5), (True, 0.25)]
     optimizer = optim.AdamW(groups, lr=0.5)
     optim.CosineSchedule(optimizer, 0, 10, 0.5, 0.0)
     assert sorted({group["lr"] for group in optimizer.param_groups}) == [pytest.approx(0.05), pytest.approx(0.5)]
     same = optim.param_groups_by_decay([a, b], 0.1)
-    assert [group["params"] for group in optim.param_groups_by_level(same, [], 0.5, 1.0)] == [group["params"] for group in same]
+    undivided = optim.param_groups_by_level(same, [], 0.5, 1.0)
+    assert [group["params"] for group in undivided] == [group["params"] for group in same]

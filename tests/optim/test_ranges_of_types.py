@@ -10,7 +10,8 @@ from tinyformer.autograd import Tensor, tensor
 from tinyformer.nn.module import Parameter
 
 
-@pytest.mark.parametrize("dtype, size", [(np.float32, 1e-30), (np.float32, 1e30), (np.float64, 1e200), (np.float64, 1e-200)])
+@pytest.mark.parametrize("dtype, size", [(np.float32, 1e-30), (np.float32, 1e30), (np.float64, 1e200),
+                                         (np.float64, 1e-200)])
 def test_the_length_of_gradients_whose_squares_leave_the_range(dtype, size):
     p = Tensor(np.zeros(2, dtype), requires_grad=True)
     p.grad = np.array([3 * size, 4 * size], dtype)

@@ -1,4 +1,4 @@
-"""Losses, containers, Flatten, Identity and attention of other widths against PyTorch's: state, value, gradient, error."""
+"""Losses, containers, Flatten, Identity and attention of other widths against PyTorch's: state, values, errors."""
 
 import numpy as np
 import pytest
@@ -111,7 +111,8 @@ def test_containers_have_pytorchs_keys_values_and_gradients(torch, rng, dtype):
 
 
 @pytest.mark.parametrize("change", [
-    lambda library: library.ModuleDict({"a.b": library.Tanh()}), lambda library: library.ModuleDict({"": library.Tanh()}),
+    lambda library: library.ModuleDict({"a.b": library.Tanh()}),
+    lambda library: library.ModuleDict({"": library.Tanh()}),
     lambda library: library.ModuleDict({"keys": library.Tanh()}),
     lambda library: library.ModuleDict({3: library.Tanh()}),
     lambda library: library.ModuleDict({"a": 3}), lambda library: library.ModuleDict()["a"],

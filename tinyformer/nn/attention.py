@@ -95,7 +95,7 @@ class MultiheadAttention(Module):
         p = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
-            heads, weights = ops.attention_with_weights(q, k, v, mask, is_causal=is_causal, dropout_p=p)    # (B, H, T, S)
+            heads, weights = ops.attention_with_weights(q, k, v, mask, is_causal=is_causal, dropout_p=p)
         else:
             heads = F.scaled_dot_product_attention(q, k, v, mask, is_causal=is_causal, dropout_p=p)
         y = heads.transpose((0, 2, 1, 3) if self.batch_first or single else (2, 0, 1, 3))   # (B, T, H, D), (T, B, H, D)
