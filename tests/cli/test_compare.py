@@ -9,10 +9,10 @@ from tinyformer.train.metrics import read_metrics
 def test_the_table(cli):
     result = cli("compare")
     assert result.code == 0 and result.errors == []
-    rows = {line[:25].strip(): line for line in result.lines}
+    rows = {line[:27].strip(): line for line in result.lines}
     assert rows["parameters"].split()[1:] == ["≠", "8,030,261,248", "7,615,616,512", "8,190,735,360"]
     assert "≠" not in rows["output"] and "≠" in rows["biases"]
-    assert "128 KiB" in rows["KV cache a token (16 bit)"]
+    assert "128 KiB" in rows["KV cache per token (16 bit)"]
 
 
 def test_other_models_and_one_that_is_not_known(cli):

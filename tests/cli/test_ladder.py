@@ -34,7 +34,7 @@ def test_a_table_a_picture_and_the_figures(cli, climbed):
     assert rows["MLP"][0] in ("2.2200", "LOSES", "is") and "± 0.0283 (2 seeds)" in result.out
     assert "MLP is no better than bigram: 2.220 against 2.000" in result.lines
     assert "MLP LOSES to counting: Kneser-Ney with n = 2 has 2.000" in result.lines
-    assert "the best of counting, n = 2" in result.out and "makemore's bigram has 2.476" in result.out
+    assert "the best n-gram, n = 2" in result.out and "makemore's bigram has 2.476" in result.out
     folder = Path("runs/ladder-names")
     assert (folder / "ladder.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "ladder.json").read_text())["rungs"][2]["nats"] == [2.2, 2.24]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import numpy as np
 import typer
@@ -111,12 +111,12 @@ def describe(error: BaseException) -> str:
     return one_line(error) or type(error).__name__
 
 
-def one_line(text):
+def one_line(text: object) -> str:
     """``text`` without line breaks, its control characters written as escapes: a terminal would obey them."""
     return visible(" ".join(str(text).split()))
 
 
-def fail(message, code):
+def fail(message: str, code: int) -> NoReturn:
     """Say it on standard error and leave."""
     say(f"tinyformer: {message}", sys.stderr)
     sys.exit(code)

@@ -22,7 +22,7 @@ def command(
     summed: Annotated[bool, typer.Option("--rollout", help="Attention rollout: one map of all layers "
                                                            "together.")] = False,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("attention.png"),
-):
+) -> None:
     """Draw the attention weights of a Transformer on a text. A map per layer and head, with a row for each query.
 
     For a sequence-to-sequence model: the attention to TEXT for each symbol of the answer.
@@ -71,14 +71,15 @@ def watched(folder: Path, text: str) -> tuple[list[str], list[str], NDArray[Any]
     return tokens, tokens, _weights(folder, maps.stacked())
 
 
-def _weights(folder, stacked):
+def _weights(folder: Path, stacked: NDArray[Any]) -> NDArray[Any]:
     """The weights (L, H, T, S) of the one text that was read."""
     from ..nn.argument_checks import check_finite
     check_finite(f"{folder}: the model's attention weights", stacked)
     return stacked[:, 0]
 
 
-def _translated(folder, model, tokenizer, ids):
+def _translated(folder: Path, model: Any, tokenizer: Any,
+                ids: NDArray[Any]) -> tuple[list[str], list[str], NDArray[Any]]:
     """The symbols of the answer and of the source, and the attention weights between them."""
     from ..autograd import no_grad
     from ..text.pairs import BEGIN, END
@@ -91,7 +92,7 @@ def _translated(folder, model, tokenizer, ids):
     return tokenizer.pieces(written), tokenizer.pieces(ids), weights
 
 
-def _chosen(name, one, n):
+def _chosen(name: str, one: int | None, n: int) -> list[int]:
     """The layers or heads to draw, of ``n``."""
     if one is not None and one >= n:
         raise ValueError(f"--{name} {one}: the model has {name}s 0 to {n - 1}")

@@ -15,7 +15,7 @@ def command(
     target: Annotated[str, typer.Argument(metavar="FILE.py[:FUNCTION]", help="A function of arrays that returns (value, vjp).")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random inputs.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="Time limit in seconds.")] = SECONDS,
-):
+) -> None:
     """Check a gradient that you wrote. If it is wrong, the report names the probable mistake.
 
     Annotate each parameter with one letter per axis, as in `def linear(x: "BI", weight: "OI", bias: "O")`. "C+" draws

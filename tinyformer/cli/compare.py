@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import statistics
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+if TYPE_CHECKING:
+    from ..models import LlamaConfig
 
 
 def command(
     names: Annotated[Optional[list[str]], typer.Argument(metavar="NAME", help="Published models. Default: llama3 "
                                                                               "qwen2.5 "
                                                                                   "qwen3.")] = None,
-    train: Annotated[bool, typer.Option("--train", help="Train a small one of each kind on the same text.")] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="With --train: how often, each time from another seed.")] = 3,
+    train: Annotated[bool, typer.Option("--train", help="Train a small model of each architecture on the same "
+                                                       "text.")] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="With --train: the number of trainings, each from another seed.")] = 3,
     out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False,
-                                      help="With --train: where the runs and their curves go.")] = Path("runs/compare"),
+                                      help="With --train: the folder for the runs and their curves.")] = Path("runs/compare"),
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value", help="With --train: change the recipe llama-tiny, once for each "
                                                    "value.")] = None,
-):
-    """Compare Llama 3 and Qwen, point by point. From their published configs."""
+) -> None:
+    """Compare the published configs of Llama 3 and Qwen. --train also compares small models of these architectures."""
     from ..models.published_sizes import KNOWN
     from .console import finish_unread
     if train:
@@ -35,13 +39,13 @@ def command(
     if train:
         from ..train.comparison import train_compared
         found = train_compared({name: KNOWN[name][1] for name in names}, out, range(1, seeds + 1), settings or ())
-        print("\nsmall ones, by the recipe llama-tiny, on the same text with the same budget\n")
+        print("\nsmall models, trained with the recipe llama-tiny on the same text with the same budget\n")
         show([("", names), *((point, [row(figures) for figures in found.values()]) for point, row in TRAINED.items())])
         print(f"\nruns and curves  {out}")
 
 
-def table(c):
-    """{point: text} of a config."""
+def table(c: LlamaConfig) -> dict[str, str]:
+    """{property: text} of a config."""
     from ..models.published_sizes import cache_bytes, flops_per_token, parameters
     parts, (weights, attention), cache = parameters(c), flops_per_token(c), cache_bytes(c)
     total = sum(parts.values())
@@ -50,10 +54,10 @@ def table(c):
         "parameters": f"{total:,}",
         **{f"  {part}": f"{n:,} ({n / total:.1%})" if n else "–" for part, n in parts.items()},
         "in bfloat16": f"{2 * total / 1e9:.1f} GB",
-        "FLOPs a token": f"{weights / 1e9:.2f} G",
+        "FLOPs per token": f"{weights / 1e9:.2f} G",
         "  + for each before it": f"{attention / 1e6:.2f} M",
         "  doubled at a context of": f"{weights // attention:,}",
-        "KV cache a token (16 bit)": f"{cache / 1024:g} KiB",
+        "KV cache per token (16 bit)": f"{cache / 1024:g} KiB",
         "  for the whole context": f"{cache * c.block_size / 2 ** 30:.2f} GiB",
         "context": f"{c.block_size:,}",
         "vocabulary": f"{c.vocab_size:,}",
@@ -78,8 +82,8 @@ TRAINED = {
 }
 
 
-def show(rows):
-    """Print [(point, [text, one a column])] as a table; a row whose texts differ is marked."""
+def show(rows: list[tuple[str, list[str]]]) -> None:
+    """Print [(property, [text of each column])] as a table; ≠ marks rows whose texts differ."""
     first = max(len(point) for point, _ in rows)
     widths = [max(len(texts[i]) for _, texts in rows) for i in range(len(rows[0][1]))]
     for point, texts in rows:

@@ -35,7 +35,7 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else None
 
 
-def _fitted(line, columns):
+def _fitted(line: str, columns: int) -> str:
     hang = len(re.match(r" *(\S{1,26}(?: \S{1,14})? {2,}(?=\S))?", line)[0])
     if len(line) <= columns or hang > columns // 2:
         return line
@@ -48,7 +48,7 @@ def legible(error: Any) -> tuple[str, int]:
     return "".join(map(_plain, error.object[error.start:error.end])), error.end
 
 
-def _plain(character):
+def _plain(character: str) -> str:
     if character in PLAIN:
         return PLAIN[character]
     name = unicodedata.name(character, "")
@@ -86,7 +86,7 @@ class Output:
     def __init__(self, stream: Any, needless: bool = False):
         self._stream, self.needless = stream, needless
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> Any:
@@ -102,7 +102,7 @@ class Output:
         for line in lines:
             self.write(line)
 
-    def _unless_gone(self, call, *arguments):
+    def _unless_gone(self, call: Any, *arguments: Any) -> Any:
         try:
             return call(*arguments)
         except OSError as error:

@@ -11,7 +11,7 @@ import typer
 def command(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR …", help="The folders of runs.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("curves.png"),
-):
+) -> None:
     """Draw the loss curves of several runs into one picture."""
     from ..train import load_recipe
     from ..train.metrics import read_metrics

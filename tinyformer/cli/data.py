@@ -14,7 +14,7 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME …", help="Data sets;
 
 
 @app.command("list")
-def list_all():
+def list_all() -> None:
     """List all data sets, their content, and which ones are on this machine."""
     from rich import box
     from rich.console import Console
@@ -34,7 +34,7 @@ def list_all():
 
 
 @app.command("info")
-def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")]):
+def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")]) -> None:
     """Show the card of a data set: rows, source, license, known faults."""
     from ..data import cached, card, data_folder
     found = card(name)
@@ -46,7 +46,7 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")
 
 
 @app.command("fetch")
-def fetch(names: Names):
+def fetch(names: Names) -> None:
     """Download data sets. Files that are here already are checked and kept."""
     from ..data import card
     from ..data import fetch as bring

@@ -14,7 +14,7 @@ from .console import say
 
 
 def command(codes: Annotated[Optional[list[str]],
-                             typer.Argument(metavar="CODE", help="A code of the gradient doctor.")] = None):
+                             typer.Argument(metavar="CODE", help="A code of the gradient doctor.")] = None) -> None:
     """Show this installation, or explain a code of the doctor.
 
     The codes are those that `tinyformer check` and `tinyformer learn check` find, such as softmax-diagonal.
@@ -29,7 +29,7 @@ def command(codes: Annotated[Optional[list[str]],
         _installation()
 
 
-def _installation():
+def _installation() -> None:
     """Python, NumPy and its BLAS, threads, backends, folders, environment variables."""
     import numpy as np
 

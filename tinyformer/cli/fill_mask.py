@@ -15,7 +15,7 @@ def command(
                                                                       "runs/.")] = None,
     top: Annotated[int, typer.Option(min=1, help="The number of predictions to show for each mask.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
-):
+) -> None:
     """Predict masked words with a BERT. `tinyformer train bert-tiny` trains one."""
     from ..models import BertForPreTraining
     from ..text import WordPieceTokenizer, load_tokenizer

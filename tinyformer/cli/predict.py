@@ -16,7 +16,7 @@ def command(
                                                        "runs/.")] = None,
     top: Annotated[int, typer.Option(min=1, help="The number of tokens to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
-):
+) -> None:
     """Classify a text, and show how much each token contributes."""
     from ..train.predict import predict
     from .runs import newest_run

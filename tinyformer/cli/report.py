@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..train.scores import standard_error
 
 
-def show(figures):
-    """Print what a task's ``evaluate`` returned: as tables for a classifier, answers beside the baseline, else a line
-    each."""
+def show(figures: dict[str, Any]) -> None:
+    """Print what ``Task.evaluate`` returned: tables for classifiers and translations, otherwise a line per figure."""
     if "confusion" in figures:
         show_classifier(figures)
         return
@@ -25,7 +26,7 @@ def show(figures):
         print(f"{name:<{width}}{value}")
 
 
-def show_classifier(figures):
+def show_classifier(figures: dict[str, Any]) -> None:
     """Print the figures of ``Labeled.evaluate`` as tables."""
     (low, high), n = figures["confidence_interval"], figures["examples"]
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['examples']:,} "
@@ -53,12 +54,12 @@ def show_classifier(figures):
         print(f"{kind:<{width}}" + "".join(f"{score[kind]:9.4f}" for score in scores))
 
 
-def share(value, n):
-    """A share that was counted on ``n`` examples, and its standard error."""
+def share(value: float, n: int) -> str:
+    """A share that was counted on ``n`` examples, with its standard error."""
     return f"{value:.2%} ± {standard_error(value, n):.2%}"
 
 
-def show_answers(figures):
+def show_answers(figures: dict[str, Any]) -> None:
     """Print the figures of ``Translation.evaluate``."""
     print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['texts']:,} texts\n")
     print(f"exact match         {figures['exact_match']:.2%} ± {figures['standard_error']:.2%} (standard error)")
@@ -72,8 +73,8 @@ def show_answers(figures):
           f"beam{'s' * (figures['beams'] > 1)}")
 
 
-def verdict(figures):
-    """Whether a classifier is better than its baseline, and how sure that is."""
+def verdict(figures: dict[str, Any]) -> str:
+    """Whether a classifier is better than its baseline, with the p-value."""
     test, difference = figures["against_baseline"], figures["accuracy"] - figures["baseline_accuracy"]
     if test["only_first"] + test["only_second"] == 0:
         return "the same answers"
@@ -83,7 +84,7 @@ def verdict(figures):
     return f"this model LOSES to it by {-difference:.2%} ({sure})" if difference else f"as good as it ({sure})"
 
 
-def show_comparison(figures):
+def show_comparison(figures: dict[str, Any]) -> None:
     """Print what ``train.compare`` returned: a line for each model and for the baseline, then mean and spread."""
     rows = [*figures["models"], figures["baseline"]]
     width = max(len(row["model"]) for row in rows) + 2
@@ -99,7 +100,7 @@ def show_comparison(figures):
         print(summary(figures["accuracy"]))
 
 
-def summary(spread):
+def summary(spread: dict[str, float]) -> str:
     """The line about the mean of several runs."""
     return (f"mean of {spread['n']} runs {spread['mean']:.2%} ± {spread['se']:.2%} (standard error), "
             f"standard deviation {spread['sd']:.2%}")

@@ -16,7 +16,7 @@ def command(
                                                             "fetch minilm` downloads.")] = Path("minilm"),
     top: Annotated[int, typer.Option(min=1, help="The number of texts to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
-):
+) -> None:
     """Find the texts whose meaning is most similar to a query. MiniLM, a published BERT, turns texts into vectors."""
     from ..models import Bert
     from ..similar import nearest, sentence_vectors
@@ -39,7 +39,7 @@ def command(
         print(f"{similarity:+.4f}  {texts[i]}")
 
 
-def _lines(path):
+def _lines(path: Path) -> list[str]:
     """The texts of a file: its lines that are not blank."""
     from ..files import read_text
     lines = list(filter(None, map(str.strip, read_text(path).splitlines())))

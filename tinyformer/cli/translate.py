@@ -16,7 +16,7 @@ def command(
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run. Default: the newest in "
                                                                       "runs/.")] = None,
     beams: Annotated[int, typer.Option(min=1, help="Beam search with this many beams; 1 is greedy decoding.")] = 1,
-):
+) -> None:
     """Translate texts with a trained model, one line each."""
     from ..train import open_run
     from .runs import check_length, naming, newest_run
