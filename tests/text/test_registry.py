@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from tinyformer.text import (BytePairTokenizer, CharTokenizer, WordPieceTokenizer, WordTokenizer, load_tokenizer,
-                             train_tokenizer)
+from tinyformer.text import (BytePairTokenizer, CharTokenizer, PairTokenizer, Tokenizer, WordPieceTokenizer, WordTokenizer,
+                             load_tokenizer, train_tokenizer)
+from tinyformer.text.base import TOKENIZERS
 
 TEXT = "\x00\t\n\r \"\\ hello hello, 今天天气很好 🍌\u2028\ufeff\U0010ffff"
 
@@ -41,6 +42,48 @@ def test_a_tokenizer_is_trained_by_the_name_of_its_kind():
     assert type(train_tokenizer("wordpiece", "abc", 9)) is WordPieceTokenizer
     with pytest.raises(TypeError, match="vocab_size is None"):
         train_tokenizer("bpe", "abc")
+
+
+def test_a_new_tokenizer_is_one_class(tmp_path):
+    """It registers itself: it is trained, saved and loaded by its name. A name is taken once."""
+    class Bytes(Tokenizer):
+        type_name, trainable, tokens = "bytes-of-a-test", True, [bytes([byte]) for byte in range(256)]
+
+        @classmethod
+        def train(cls, text, vocab_size):
+            return cls()
+
+        def encode(self, text):
+            return np.frombuffer(text.encode(), np.uint8).astype(np.int64)
+
+        def decode(self, ids):
+            return bytes(ids.tolist()).decode(errors="replace")
+
+        def to_dict(self):
+            return {"type": self.type_name}
+
+        @classmethod
+        def from_dict(cls, fields):
+            return cls()
+
+    try:
+        tokenizer = train_tokenizer("bytes-of-a-test", "abc", 256)
+        assert repr(tokenizer) == "Bytes(vocab_size=256)" and tokenizer.pieces([97, 0xe4]) == ["a", "\\xe4"]
+        tokenizer.save(tmp_path / "tokenizer.json")
+        loaded = load_tokenizer(tmp_path / "tokenizer.json")
+        assert type(loaded) is Bytes and loaded.decode(loaded.encode("Käse")) == "Käse"
+        with pytest.raises(ValueError, match="Bytes has the type_name 'bytes-of-a-test' already; choose another one"):
+            type("Other", (Tokenizer,), {"type_name": "bytes-of-a-test"})
+        assert TOKENIZERS["bytes-of-a-test"] is Bytes
+    finally:
+        TOKENIZERS.pop("bytes-of-a-test", None)
+
+
+def test_what_a_tokenizer_lacks_is_said():
+    with pytest.raises(NotImplementedError, match="Tokenizer has no encode"):
+        Tokenizer().encode("a")
+    with pytest.raises(NotImplementedError, match="PairTokenizer has no from_huggingface"):
+        PairTokenizer.from_huggingface({})
 
 
 CHAR = {"type": "char", "characters": "abc", "unk": False}

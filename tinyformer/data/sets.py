@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from typing import Literal, overload
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from .download import card, fetch, read
 from .overlap import without_overlap
 
 
+@overload
+def load(name: Literal["surnames", "shakespeare-plays", "sanguo"]) -> str: ...      # type: ignore[overload-overlap]
+@overload
+def load(name: str) -> Dataset: ...
 def load(name: str) -> Dataset | str:
     """The data set ``name``, one of ``SETS``, fetched if it is not there yet: a ``Dataset``, or a str for one text.
 

@@ -55,6 +55,16 @@ class Tokenizer:
         """The number of ids."""
         return len(self.tokens)
 
+    @classmethod
+    def train(cls, *arguments: Any, **options: Any) -> Self:
+        """The tokenizer whose vocabulary is learned from a text."""
+        raise NotImplementedError(f"{cls.__name__} has no train")
+
+    @classmethod
+    def from_huggingface(cls, fields: dict[str, Any]) -> Self:
+        """The tokenizer of a Hugging Face tokenizer.json, ``fields``. Raises ValueError for fields that it cannot honor."""
+        raise NotImplementedError(f"{cls.__name__} has no from_huggingface")
+
     def encode(self, text: str) -> NDArray[np.int64]:
         """The ids of ``text``, int64 (T,)."""
         raise NotImplementedError(f"{type(self).__name__} has no encode")
