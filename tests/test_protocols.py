@@ -236,7 +236,7 @@ PLACES = {
     "add": lambda a: leaf(1.0, 2.0, 3.0) + a, "radd": lambda a: a + leaf(1.0, 2.0, 3.0), "list": lambda a: ops.exp([a]),
     "compared": lambda a: leaf(1.0, 2.0, 3.0) < a, "equal": lambda a: leaf(1.0, 2.0, 3.0) == a,
     "in": lambda a: a in leaf(1.0),
-    "compares": lambda a: a < leaf(1.0, 2.0, 3.0), "Linear": lambda a: nn.Linear(3, 2)(a),
+    "Linear": lambda a: nn.Linear(3, 2)(a),
     "linear": lambda a: ops.linear(a, np.eye(3)),
     "data": lambda a: setattr(leaf(1.0), "data", a), "grad": lambda a: setattr(leaf(1.0), "grad", a),
     "setitem": lambda a: tensor([1.0, 2.0, 3.0]).__setitem__(slice(None), a), "joined": lambda a: ops.concatenate([a,
@@ -259,9 +259,23 @@ def test_a_masked_array_changes_nothing_in_place_and_is_no_index():
                 call()
     with no_grad(), pytest.raises(TypeError, match=r"\+=: a masked array"):
         p += masked()
-    with pytest.raises(TypeError, match="masked array"):
-        x += p
-    assert p.tolist() == [1, 2, 3] and x.data.tolist() == [1, 2, 3]
+    assert p.tolist() == [1, 2, 3]
+    x += p                                                  # NumPy's own: the values of the tensor, and the mask stays
+    assert x.tolist() == [2, None, 6] and (x < p).tolist() == [False, None, False]
+
+
+@pytest.mark.parametrize("sign", ["+", "-", "*", "/", "**"])
+def test_a_masked_array_on_the_left_leaves_it_to_the_tensor_to_refuse(sign):
+    with pytest.raises(TypeError, match="masked array would lose its mask"):
+        eval(f"a {sign} x", {"a": masked(), "x": leaf(1.0, 2.0, 3.0)})
+
+
+def test_matplotlib_draws_tensors():
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+    x, axes = leaf(1.0, 2.0, 3.0) * 2, Figure().subplots()
+    axes.plot(x), axes.plot(x, x), axes.scatter(x, x), axes.hist(x), axes.bar(x, x), axes.fill_between(x, x)
+    axes.imshow(tensor(np.ones((2, 2)))), axes.errorbar(x, x, yerr=x), axes.axhline(x[0])
 
 
 @pytest.mark.parametrize("array, type_", [(np.ones(3, complex), "complex128"), (np.array(["a", "b", "c"]), "<U1"),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import names
-from .arrays import MASKED, constant
+from .arrays import constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -30,6 +30,20 @@ BINARY = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv
           "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "left_shift": "lshift",
           "right_shift": "rshift"}
 UNARY = {"negative": "__neg__", "positive": "__pos__", "absolute": "__abs__", "invert": "__invert__"}
+
+
+class _OnTheClass:
+    """A method that the class has, while its objects have None.
+
+    NumPy looks for ``__array_ufunc__`` on the class. Masked arrays look on the object: None there makes them leave
+    their operators to the tensor, which refuses them, where they would drop the tensor's graph.
+    """
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.method = method
+
+    def __get__(self, found: object, cls: type) -> Callable[..., Any] | None:
+        return self.method if found is None else None
 
 
 class Count(int):
@@ -153,6 +167,7 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:
         return np.array(self.data, dtype=dtype) if copy else np.asarray(self.data, dtype=dtype)
 
+    @_OnTheClass
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         """Operators are the tensor's own. ``np.isnan`` and the like give arrays. The rest is refused."""
         name = ufunc.__name__
@@ -178,11 +193,6 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
         if wanted and package == "numpy" and function.__name__ in names.NUMPY:
             raise names.use_instead(rest)
         return function(*arrays[0], **arrays[1])
-
-    @property
-    def _mask(self) -> Any:
-        """Masked arrays ask every operand for its mask, and would then drop the tensor's graph."""
-        raise TypeError(f"tensor: {MASKED}")
 
 
 def operand(sign: str, value: Any, dtype: Any = None) -> Any:
