@@ -18,7 +18,8 @@ from ..names import module_attributes
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .clip import clip_grad_norm_, clip_grad_value_
 from .muon import Muon, param_groups_for_muon
-from .optimizer import OPTIMIZERS, Optimizer, param_groups_by_decay, param_groups_by_level
+from .optimizer import OPTIMIZERS, Optimizer
+from .param_groups import param_groups_by_decay, param_groups_by_level
 from .schedule import (SCHEDULES, CosineSchedule, ExponentialSchedule, InverseSquareRootSchedule, LinearSchedule,
                        ReduceOnPlateau, Schedule, StepSchedule)
 from .sgd import SGD

@@ -10,7 +10,8 @@ import numpy as np
 from ..kernels import matmul
 from ..number_checks import check_number
 from .adaptive import AdamW
-from .optimizer import Optimizer, param_groups_by_decay
+from .optimizer import Optimizer
+from .param_groups import param_groups_by_decay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
