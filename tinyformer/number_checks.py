@@ -17,43 +17,40 @@ from typing import Any
 
 def check_integer(owner: Any, name: str, value: Any, at_least: int | None = None, at_most: int | None = None) -> int:
     """``value`` as an int within the bounds, of which both or either may be left out."""
-    expected = "an integer"
+    is_integer = type(value) is int or (isinstance(value, numbers.Integral) and not isinstance(value, bool))
+    number = int(value) if is_integer else 0
+    if is_integer and (at_least is None or number >= at_least) and (at_most is None or number <= at_most):
+        return number
+    expected = "an integer"                                 # operations check at each call, so words are made only now
     if at_least is not None and at_most is not None:
         expected += f" from {at_least} to {at_most}"
     elif at_least is not None:
         expected += f" of at least {at_least}"
     elif at_most is not None:
         expected += f" of at most {at_most}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(_message(owner, name, value, expected))
-    number = int(value)
-    if (at_least is not None and number < at_least) or (at_most is not None and number > at_most):
-        raise ValueError(_message(owner, name, value, expected))
-    return number
+    raise _error(is_integer, owner, name, value, expected)
 
 
 def check_number(owner: Any, name: str, value: Any, *, at_least: float | None = None, above: float | None = None,
                  at_most: float | None = None, below: float | None = None, finite: bool = True) -> float:
     """``value`` as a float within the bounds; NaN never is, infinity only without ``finite``."""
+    number = value if type(value) is float else _as_float(value)
+    if (number is not None and (-math.inf < number < math.inf or (not finite and number == number))
+            and (at_least is None or number >= at_least) and (above is None or number > above)
+            and (at_most is None or number <= at_most) and (below is None or number < below)):
+        return number
     limits = {"of at least": at_least, "above": above, "at most": at_most, "below": below}
     bounds = [f"{words} {bound:g}" for words, bound in limits.items() if bound is not None]
     expected = " ".join(["a finite number" if finite else "a number", " and ".join(bounds)]).rstrip()
-    number = _as_float(value)
-    if number is None:
-        raise TypeError(_message(owner, name, value, expected))
-    if (math.isnan(number) or (finite and math.isinf(number))
-            or (at_least is not None and number < at_least) or (above is not None and number <= above)
-            or (at_most is not None and number > at_most) or (below is not None and number >= below)):
-        raise ValueError(_message(owner, name, value, expected))
-    return number
+    raise _error(number is not None, owner, name, value, expected)
 
 
 def check_fraction(owner: Any, name: str, value: Any) -> float:
     """``value`` as a float from 0 to 1: a probability, or a part of a whole."""
-    number = _as_float(value)
-    if number is None or not 0 <= number <= 1:
-        raise (TypeError if number is None else ValueError)(_message(owner, name, value, f"0 ≤ {name} ≤ 1"))
-    return number
+    number = value if type(value) is float else _as_float(value)
+    if number is not None and 0 <= number <= 1:
+        return number
+    raise _error(number is not None, owner, name, value, f"0 ≤ {name} ≤ 1")
 
 
 def _as_float(value: Any) -> float | None:
@@ -66,5 +63,6 @@ def _as_float(value: Any) -> float | None:
         return math.inf if int(math.floor(value)) > 0 else -math.inf
 
 
-def _message(owner: Any, name: str, value: Any, expected: str) -> str:
-    return f"{owner if isinstance(owner, str) else type(owner).__name__}: {name} is {value!r}, expected {expected}"
+def _error(is_number: bool, owner: Any, name: str, value: Any, expected: str) -> ValueError | TypeError:
+    owner = owner if isinstance(owner, str) else type(owner).__name__
+    return (ValueError if is_number else TypeError)(f"{owner}: {name} is {value!r}, expected {expected}")

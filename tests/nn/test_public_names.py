@@ -1,4 +1,4 @@
-"""``help(tinyformer.nn)`` lists every layer: ``__all__`` of ``nn`` and ``optim`` has each public class of their files."""
+"""``help(tinyformer.nn)`` lists every layer: ``__all__`` of ``nn`` and ``optim`` has all classes of their files."""
 
 import importlib
 import inspect
