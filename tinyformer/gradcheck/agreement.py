@@ -19,10 +19,10 @@ STEPS = (10.0, 0.1, 0.01)       # further steps at an entry that disagrees, as m
 class Comparison:
     """The gradient of one input, compared with what its ``Probe`` measures.
 
-    An entry agrees if |analytic − numeric| ≤ rtol · (the largest entry of either) + rounding. An entry that disagrees is
-    measured again: with a larger step, which suffers less from rounding, and with smaller ones, which cross a nearby kink
-    less often and are more accurate where f is steep. If the left and the right derivative differ for every step, the entry
-    is at a kink, and any value between them is right.
+    An entry agrees if |analytic − numeric| ≤ rtol · (the largest entry of either) + rounding. An entry that disagrees
+    is measured again: with a larger step, which suffers less from rounding, and with smaller ones, which cross a nearby
+    kink less often and are more accurate where f is steep. If the left and the right derivative differ for every step,
+    the entry is at a kink, and any value between them is right.
 
     agrees      whether every entry agrees; if not, ``code`` and ``reason`` say why
     error       max |analytic − numeric| / (the largest entry of either); 0 if both are at rounding level
@@ -60,7 +60,9 @@ class Comparison:
     # -- large inputs
 
     def _along_directions(self, entries: NDArray[Any], rng: np.random.Generator) -> bool:
-        """Whether random directions through all entries agree. The error assumes that one entry causes the difference."""
+        """Whether random directions through all entries agree. The error assumes that one entry causes the
+        difference.
+        """
         off = max(self.probe.mismatch(self.gradient, entries, rng) for _ in range(DIRECTIONS))
         largest = np.max(np.abs(self.flat))
         self.error = off / largest if off > self.probe.noise else 0.0

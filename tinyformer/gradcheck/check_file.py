@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Answer jobs for ``sandbox.parent.run``. A job is [file, name of the function or None, seed, seconds].
 
-    An answer is {"ok", "report" or "refused", "printed", "unprinted"}. "report" is the report as text. "refused" says what is
-    wrong with a file that cannot be checked. For the last two, see ``Captured.result``.
+    An answer is {"ok", "report" or "refused", "printed", "unprinted"}. "report" is the report as text. "refused" says
+    what is wrong with a file that cannot be checked. For the last two, see ``Captured.result``.
     """
     serve(_answer)
 
@@ -68,7 +68,8 @@ def _checked(path: Path, name: str | None, seed: int) -> Report:
     for inputs in _inputs(function, names.get("inputs"), seed):
         try:
             report = call(check, function, *inputs, seed=seed)
-        except Refused as refused:                          # a wrong vjp may fail with different sizes, but not with equal ones
+        # a wrong vjp may fail with different sizes, but not with equal ones
+        except Refused as refused:
             if refused.code == "not attempted":
                 raise Refused(refused.code, f"{function.__name__}: not written yet", refused.state) from None
             failed = Refused(refused.code, f"{function.__name__}: {refused}")
@@ -87,7 +88,9 @@ def _inputs(function: Callable[..., Any], own: Any, seed: int) -> list[Iterable[
         return [given if isinstance(given, (tuple, list)) else (given,)]
     shapes = shapes_of(function)
     if shapes is None:
-        raise Refused("inputs", f"{function.__name__}: its inputs are unknown. Annotate each parameter with one letter per "
-                                f'axis, as in def {function.__name__}(x: "BC", …), or add a function inputs() that returns '
+        raise Refused("inputs", f"{function.__name__}: its inputs are unknown. Annotate each parameter with one "
+                                f"letter per "
+                                f'axis, as in def {function.__name__}(x: "BC", …), or add a function inputs() that '
+                                f'returns '
                                 f"the arrays")
     return [call(sample, *shapes, seed=seed, square=square) for square in (False, True)]

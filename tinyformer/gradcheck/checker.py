@@ -24,8 +24,8 @@ SHOWN = 5                               # entries that a report names
 DOUBLE = np.finfo(np.float64).eps
 
 
-def check(fn: Callable[..., Any], *inputs: Any, reference: Callable[..., Any] | None = None, rtol: float = 1e-5, seed: int = 0,
-          **options: Any) -> Report:
+def check(fn: Callable[..., Any], *inputs: Any, reference: Callable[..., Any] | None = None, rtol: float = 1e-5,
+          seed: int = 0, **options: Any) -> Report:
     """Compare the gradients of ``fn`` at ``inputs`` with numeric gradients, in float64.
 
     The upstream gradient c is random, L = Σ c ⊙ fn(x), and h ≈ ε^⅓ = 6e-6 max(1, |xᵢ|):
@@ -34,24 +34,25 @@ def check(fn: Callable[..., Any], *inputs: Any, reference: Callable[..., Any] | 
         an entry agrees if |analyticᵢ − numericᵢ| ≤ rtol · max(|analytic|, |numeric|) + the rounding error of L,
         with the maximum over all entries of the input
 
-    Inputs of up to 2000 entries are compared entry by entry. Larger ones are first compared along three random directions,
-    and entry by entry where a direction disagrees. An entry at a kink agrees if it lies between the left and the right
-    derivative. (Griewank & Walther, Evaluating Derivatives, 2008; chapter 04.)
+    Inputs of up to 2000 entries are compared entry by entry. Larger ones are first compared along three random
+    directions, and entry by entry where a direction disagrees. An entry at a kink agrees if it lies between the left
+    and the right derivative. (Griewank & Walther, Evaluating Derivatives, 2008; chapter 04.)
 
-    fn          a function of arrays that returns (value, vjp); or an operation of ``tinyformer.ops``; or a function of tensors
-                that returns a tensor or a tuple of tensors; or a module, whose parameters then count as inputs
-    inputs      the arguments of fn. Floating-point arrays and tensors of any shape are differentiated, as float64 copies;
-                integers, booleans, None, strings, lists and Python numbers are passed on unchanged. If there is no
-                floating-point array, floats and lists of floats become arrays
-    reference   a function of the same inputs that is known to be right: it returns the value, or (value, vjp). ``check``
-                then compares the values too
+    fn          a function of arrays that returns (value, vjp); or an operation of ``tinyformer.ops``; or a function of
+                tensors that returns a tensor or a tuple of tensors; or a module, whose parameters then count as inputs
+    inputs      the arguments of fn. Floating-point arrays and tensors of any shape are differentiated, as float64
+                copies; integers, booleans, None, strings, lists and Python numbers are passed on unchanged. If there is
+                no floating-point array, floats and lists of floats become arrays
+    reference   a function of the same inputs that is known to be right: it returns the value, or (value, vjp).
+                ``check`` then compares the values too
     rtol        relative tolerance of a gradient
     seed        seed of the random upstream gradient. It is random because ones hide mistakes: for dy = 1, the vjp of a
                 softmax is zero
-    options     keyword arguments of fn. If fn has options named ``reference``, ``rtol`` or ``seed``, wrap it in a lambda
+    options     keyword arguments of fn. If fn has options named ``reference``, ``rtol`` or ``seed``, wrap it in a
+                lambda
 
-    A function that returns (value, vjp) gives one gradient for each positional parameter, or one for each floating-point
-    input alone; each has exactly the shape of its input.
+    A function that returns (value, vjp) gives one gradient for each positional parameter, or one for each
+    floating-point input alone; each has exactly the shape of its input.
 
     Returns a ``Report``: ``report.ok``, ``report.inputs[i].error``, ``.ok`` and ``.findings``, and ``print(report)``.
     Raises ValueError if no input is a floating-point array, TypeError if fn returns neither (value, vjp) nor tensors or
@@ -69,7 +70,8 @@ def check(fn: Callable[..., Any], *inputs: Any, reference: Callable[..., Any] | 
             checked.close()
 
 
-def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol: float, rng: np.random.Generator) -> Report:
+def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol: float,
+           rng: np.random.Generator) -> Report:
     run = _Run(checked, rng)
     if reference is not None:
         run.compare_values(reference, rtol)
@@ -93,7 +95,8 @@ def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol:
 
 
 def diagnose(fn: Callable[..., Any] | Report, *inputs: Any, **options: Any) -> list[Finding]:
-    """The probable mistakes in the gradients of ``fn`` at ``inputs``, the most certain first; empty if all gradients are right.
+    """The probable mistakes in the gradients of ``fn`` at ``inputs``, the most certain first; empty if all gradients
+    are right.
 
     fn, inputs, options     as for ``check``, which raises the same errors; or one ``Report`` that ``check`` returned
 
@@ -133,7 +136,8 @@ class _Run:
         for i in mutated:
             self._add("mutates", f"{checked.name} changes its input {checked.names[i]} in place", i)
         if not all(np.isfinite(v).all() for v in before):
-            self._add("nonfinite", "the value itself is NaN or infinite at these inputs, so there is no gradient to compare")
+            self._add("nonfinite",
+                      "the value itself is NaN or infinite at these inputs, so there is no gradient to compare")
             return
 
         kept = captured(checked.last_vjp)
@@ -154,8 +158,8 @@ class _Run:
 
         again, pull_again = checked.linearize(copies(checked.arrays))
         if not _same(again, before):
-            self._add("nondeterministic", "a second call with the same inputs returns another value: if the function draws "
-                                          "random numbers, give it a fixed seed")
+            self._add("nondeterministic", "a second call with the same inputs returns another value: if the function "
+                                          "draws random numbers, give it a fixed seed")
             return
         second = self._pull(pull_again)[0]
         # A call at other inputs: the first vjp must not depend on it.
@@ -165,8 +169,9 @@ class _Run:
         if not _same(second, first):
             self._add("stale", "a second call returns another gradient: the function keeps something between calls")
         elif not _same(third, first) and written:
-            self._add("mutates", f"vjp changes {', '.join(written)} of its forward pass in place, so a second backward pass "
-                                 f"gives another gradient: change a copy", evidence={"arrays": tuple(written)})
+            self._add("mutates", f"vjp changes {', '.join(written)} of its forward pass in place, so a second "
+                                 f"backward pass gives another gradient: change a copy",
+                      evidence={"arrays": tuple(written)})
         elif not _same(third, first):
             self._add("stale", "after another call, the first vjp returns another gradient: it must keep its own values")
         self.gradients = first
@@ -281,11 +286,13 @@ def _grade(report: InputReport, gradient: Any, run: _Run, i: int, rtol: float, r
                                        {"entries": places}))
     flat = not gradient.any() and not np.nan_to_num(comparison.numeric).any()
     if report.agrees and gradient.size and not missing and flat:
-        report.findings.append(Finding("flat", f"the value does not change with {name} here, so only zeros were compared"))
+        report.findings.append(Finding("flat", f"the value does not change with {name} here, so only zeros were "
+                                               f"compared"))
     if missing and not report.agrees:
         report.findings.append(Finding("missing", f"vjp returns None for {name}, but the value depends on {name}"))
     elif not report.agrees:
-        worst = [(_index(i, shape), float(gradient.flat[i]), float(comparison.numeric[i])) for i in comparison.worst[:SHOWN]]
+        worst = [(_index(i, shape), float(gradient.flat[i]), float(comparison.numeric[i]))
+                 for i in comparison.worst[:SHOWN]]
         if any(finding.code in ("mutates", "stale", "nondeterministic") for finding in report.findings):
             return None                                     # these may cause every other deviation
         findings = run.doctor.explain(i, report.numeric) if comparison.code == "unexplained" else []

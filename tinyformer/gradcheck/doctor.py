@@ -26,7 +26,8 @@ HYPOTHESES = (
     (ratio.named_factor, 0.9), (layout.rearranged, 0.9), (support.diagonal, 0.95), (paths.lost_before, 0.85),
     (wrong_step.wrong_step, 0.9), (weights.wrong_weights, 0.9), (wrong_step.wrong_step_within, 0.85),
     (layout.averaged, 0.85),
-    (ratio.difference, 0.85), (paths.uses, 0.9), (paths.duplicated, 0.9), (paths.overwritten, 0.9), (paths.lost_path, 0.85),
+    (ratio.difference, 0.85), (paths.uses, 0.9), (paths.duplicated, 0.9), (paths.overwritten, 0.9),
+    (paths.lost_path, 0.85),
     (support.one_place, 0.85), (wrong_step.wrong_step_scaled, 0.8), (ratio.output_factor, 0.7), (ratio.row_scale, 0.8),
     (whole.varying_factor, 0.8), (slopes.solved_slopes, 0.8), (exchanged.other_input, 0.8), (support.reaches, 0.7),
     (ratio.elementwise, 0.7))
@@ -67,13 +68,16 @@ class Doctor:
         name = self.checked.names[i]
         e = self._evidence(i, self.places)
         return e and self._try(layout.shape, e) or [Finding(
-            "shape", f"the gradient of {name} has shape {came}, expected {expected}", {"came": came, "expected": expected})]
+            "shape", f"the gradient of {name} has shape {came}, expected {expected}",
+            {"came": came, "expected": expected})]
 
     def _evidence(self, i: int, places: list[Point], numeric: NDArray[Any] | None = None) -> Any:
         return self._try(lambda: Evidence(self.checked, i, places, self.eps, numeric, self.known))
 
     def _try(self, suspect: Callable[..., Any], *evidence: Evidence) -> Any:
-        """The findings of one hypothesis. None if it fails, for example because vjp raises for another upstream gradient."""
+        """The findings of one hypothesis. None if it fails, for example because vjp raises for another upstream
+        gradient.
+        """
         try:
             return suspect(*evidence)
         except Exception:

@@ -1,4 +1,6 @@
-"""The evidence for the doctor: a wrong gradient and the true one at several points, with the record of the forward pass."""
+"""The evidence for the doctor: a wrong gradient and the true one at several points, with the record of the forward
+pass.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 POINTS = 3                      # points to compare at: the given inputs, and two random variations of them
 JACOBIAN = 40_000               # the largest Jacobian that is built, in entries
 WIDE = 600                      # for larger inputs only the numeric gradient of the check is used
-ENOUGH = 12                     # entries to compare; a smaller input is compared for several upstream gradients at each point
+# entries to compare; a smaller input is compared for several upstream gradients at each point
+ENOUGH = 12
 
 
 class Point:
@@ -66,7 +69,8 @@ class Point:
                 pass
             self.names = closure(checked.last_vjp)
         else:                                               # a function of tensors: the values of its operations
-            self.names = {f"the value of {t.node.operation.__name__}": t.data for node in topological_order(*checked.last_outputs)
+            self.names = {f"the value of {t.node.operation.__name__}": t.data
+                          for node in topological_order(*checked.last_outputs)
                           for t in node.inputs if t is not None and t.node is not None}
         self.analytic = copies(self.pull(copies(self.dys)))
         self._jacobians = {}
@@ -133,7 +137,8 @@ class Evidence:
     tol             two gradients are the same if they differ by at most this, relative to the largest entry
     """
 
-    def __init__(self, checked: CheckedFunction, i: int, points: list[Point], eps: float, numeric: NDArray[Any] | None = None,
+    def __init__(self, checked: CheckedFunction, i: int, points: list[Point], eps: float,
+                 numeric: NDArray[Any] | None = None,
                  known: set[Any] | None = None) -> None:
         self.checked, self.i, self.points = checked, i, points
         self.known, self.records = set() if known is None else known, {}
@@ -150,12 +155,15 @@ class Evidence:
             self.true = [p.true(i) for p in points]
 
     def same(self, these: Sequence[Any], those: Sequence[Any]) -> bool:
-        """Whether the arrays are equal at every point, up to ``tol``. Entries that are infinite in ``those`` do not count."""
+        """Whether the arrays are equal at every point, up to ``tol``. Entries that are infinite in ``those`` do not
+        count.
+        """
         for a, b in zip(these, those):
             if np.shape(a) != np.shape(b):
                 return False
             seen = np.isfinite(b)
-            scale = max(np.max(np.abs(b), initial=0, where=seen), np.max(np.abs(a), initial=0, where=seen & np.isfinite(a)))
+            scale = max(np.max(np.abs(b), initial=0, where=seen),
+                        np.max(np.abs(a), initial=0, where=seen & np.isfinite(a)))
             if not np.max(np.abs(a - b), initial=0, where=seen) <= self.tol * scale:
                 return False
         return True
@@ -171,7 +179,9 @@ class Evidence:
         return len(self.points) > 1 and inputs * outputs <= JACOBIAN and max(inputs, outputs) <= WIDE
 
     def jacobians(self, point: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The learner's and the true Jacobian, (entries of the input, entries of the outputs), by one-hot upstream gradients."""
+        """The learner's and the true Jacobian, (entries of the input, entries of the outputs), by one-hot upstream
+        gradients.
+        """
         if not hasattr(self, "_pair"):
             self._pair = {}
         if point not in self._pair:

@@ -1,7 +1,8 @@
 """The three forms of function that can be checked, with one interface.
 
-A ``CheckedFunction`` has the names and the arrays of its arguments, and two methods: ``values(arrays)`` returns the tuple of its
-outputs; ``linearize(arrays)`` also returns the map from the gradients of the outputs to those of the arguments.
+A ``CheckedFunction`` has the names and the arrays of its arguments, and two methods: ``values(arrays)`` returns the
+tuple of its outputs; ``linearize(arrays)`` also returns the map from the gradients of the outputs to those of the
+arguments.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ class Unreadable(Exception):
 def checked_function(fn: Callable[..., Any], inputs: Sequence[Any], options: Mapping[str, Any]) -> CheckedFunction:
     """``fn`` with these arguments, in the form that it has.
 
-    The form is found by calling fn with arrays, and with tensors if that does not return (value, vjp). Raises ValueError if
-    no argument is a floating-point array, TypeError if fn returns neither (value, vjp) nor tensors, and whatever fn raises.
+    The form is found by calling fn with arrays, and with tensors if that does not return (value, vjp). Raises
+    ValueError if no argument is a floating-point array, TypeError if fn returns neither (value, vjp) nor tensors, and
+    whatever fn raises.
     """
     if not hasattr(fn, "named_parameters"):
         inputs = differentiable(inputs)
@@ -50,7 +52,8 @@ def checked_function(fn: Callable[..., Any], inputs: Sequence[Any], options: Map
         if refused is not None and not isinstance(refused, AttributeError):     # an array has no attributes of a tensor
             raise refused from error
         if isinstance(error, TypeError) and "float32" in str(error):
-            raise TypeError(f"{error} (check computes in float64: convert each module that fn uses with .to(np.float64))"
+            raise TypeError(f"{error} (check computes in float64: convert each module that fn uses with "
+                            f".to(np.float64))"
                             ) from error
         if refused is None and not isinstance(returned, Tensor):
             raise TypeError(f"check: {raw.name} returned {type(returned).__name__} for arrays, expected (value, vjp); "
@@ -98,7 +101,8 @@ class CheckedFunction:
     wanted          for each argument, whether it is differentiated
     options         the keyword arguments
     sums            whether a gradient may have the shape to which its input is broadcast
-    last_vjp        the vjp of the latest call, whose variables are evidence for the doctor; None if there is no single vjp
+    last_vjp        the vjp of the latest call, whose variables are evidence for the doctor; None if there is no single
+                    vjp
     """
 
     sums: bool = False
@@ -152,12 +156,12 @@ def _kind(value: Any) -> str:
 def differentiable(values: Sequence[Any]) -> Sequence[Any]:
     """``values`` unchanged if one of them is a floating-point array or tensor.
 
-    Otherwise Python floats, NumPy scalars, and lists and tuples of floats become arrays. Next to arrays, such values are
-    options. Raises TypeError for a masked array.
+    Otherwise Python floats, NumPy scalars, and lists and tuples of floats become arrays. Next to arrays, such values
+    are options. Raises TypeError for a masked array.
     """
     if any(isinstance(value, np.ma.MaskedArray) for value in values):
-        raise TypeError("check: an input is a masked array, and the check would ignore its mask; expected an array such as "
-                        "x.filled(0)")
+        raise TypeError("check: an input is a masked array, and the check would ignore its mask; expected an array "
+                        "such as x.filled(0)")
     if any(isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind == "f" for value in values):
         return values
     return [_array(value) for value in values]
@@ -192,7 +196,9 @@ def _as_list(result: Any) -> list[Any]:
 
 
 class RawFunction(CheckedFunction):
-    """A function of arrays that returns ``(value, vjp)``. The raw form of an operation need not sum over broadcast axes."""
+    """A function of arrays that returns ``(value, vjp)``. The raw form of an operation need not sum over broadcast
+    axes.
+    """
 
     def __init__(self, fn: Callable[..., Any], *arguments: Any) -> None:
         super().__init__(fn, *arguments)
@@ -208,7 +214,8 @@ class RawFunction(CheckedFunction):
             gradients = _as_list(vjp(tuple(dys) if len(dys) > 1 else dys[0]))
             if len(gradients) != len(arrays) and not self.sums:             # the engine needs one for each
                 floats = [given and wanted for given, wanted in zip(self.given, self.wanted)]
-                for those in (self.given, floats):          # one for each argument passed, or for each float input alone
+                for those in (self.given,
+                              floats):          # one for each argument passed, or for each float input alone
                     if len(gradients) == sum(those):
                         each = iter(gradients)
                         return [next(each) if has else None for has in those]
@@ -227,13 +234,16 @@ class _OnTensors(CheckedFunction):
         outputs = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
         for output in outputs:
             if not isinstance(output, Tensor):
-                raise TypeError(f"check: {self.name} returned {type(output).__name__}, expected a Tensor or a tuple of them")
+                raise TypeError(f"check: {self.name} returned {type(output).__name__}, expected a Tensor or a tuple "
+                                f"of them")
         self.last_outputs = outputs
         return tensors, outputs
 
 
 class Operation(_OnTensors):
-    """An operation, called on tensors. Its vjp is called directly, so that the engine does not reject a wrong gradient first."""
+    """An operation, called on tensors. Its vjp is called directly, so that the engine does not reject a wrong gradient
+    first.
+    """
 
     sums = True
 

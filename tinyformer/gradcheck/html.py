@@ -1,4 +1,6 @@
-"""A report as HTML without scripts, for a notebook: the table, the findings, and maps of the gradients and their difference."""
+"""A report as HTML without scripts, for a notebook: the table, the findings, and maps of the gradients and their
+difference.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def _maps(one: InputReport) -> str:
     """The learner's gradient, the numeric one and their difference, side by side on one color scale."""
     known = np.where(np.isfinite(one.numeric), one.analytic, np.nan)
     scale = max(np.max(np.abs(a), initial=0, where=np.isfinite(a)) for a in (known, one.numeric))
-    maps = "".join(f"<td style='vertical-align:top;padding:4px 12px'>{title}{_map(array, scale)}</td>" for title, array in (
+    maps = "".join(f"<td style='vertical-align:top;padding:4px 12px'>{title}{_map(array, scale)}</td>" for title,
+        array in (
         ("yours", known), ("numeric", one.numeric), ("difference", known - one.numeric)))
     return f"<table><tr>{maps}</tr></table><p>blue is negative, orange positive, up to ±{scale:.3g}</p>"
 
@@ -58,13 +61,15 @@ def _map(array: NDArray[Any], scale: float) -> str:
                         f"style='{CELL};background:{_color(value / scale if scale else 0)}'></td>"
                         for j, value in enumerate(row[:MOST]))
         rows += f"<tr>{cells}</tr>"
-    more = (f"<p>the first {min(MOST, flat.shape[0])} × {min(MOST, flat.shape[1])} of {flat.shape[0]} × {flat.shape[1]} "
-            f"entries</p>")
+    more = (f"<p>the first {min(MOST, flat.shape[0])} × {min(MOST, flat.shape[1])} of {flat.shape[0]} × "
+            f"{flat.shape[1]} entries</p>")
     return f"<table style='border-collapse:collapse'>{rows}</table>{more if max(flat.shape) > MOST else ''}"
 
 
 def _color(t: float) -> str:
-    """White at 0, blue at −1, orange at 1, gray where nothing was measured. Color-blind readers can distinguish these colors."""
+    """White at 0, blue at −1, orange at 1, gray where nothing was measured. Color-blind readers can distinguish these
+    colors.
+    """
     if not np.isfinite(t):
         return "#ccc"
     end = np.array([0x00, 0x72, 0xB2] if t < 0 else [0xD5, 0x5E, 0x00])

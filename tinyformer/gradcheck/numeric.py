@@ -2,7 +2,8 @@
 
     ∂L/∂x ≈ (L(x + h) − L(x − h)) / 2h,        L = Σ c ⊙ f(x) with random c
 
-The truncation error grows as h² and the rounding error as ε/h. Their sum is smallest near h = ε^⅓, which is 6e-6 in float64.
+The truncation error grows as h² and the rounding error as ε/h. Their sum is smallest near h = ε^⅓, which is 6e-6 in
+float64.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Probe:
     def _noise(self, rng: np.random.Generator) -> float:
         """How much L varies when only the last digit of x changes, as the error of a derivative.
 
-        The result is limited to what rounding can cause if values and intermediate results differ by a factor of at most
-        1e6. Anything larger is a jump of the function.
+        The result is limited to what rounding can cause if values and intermediate results differ by a factor of at
+        most 1e6. Anything larger is a jump of the function.
         """
         scatter = 0.0
         for _ in range(3):
@@ -59,8 +60,8 @@ class Probe:
     def entry(self, i: int, factor: float = 1.0) -> tuple[float, float, float]:
         """∂L/∂xᵢ (flat index i) with the step times ``factor``: (central, low, high).
 
-        low and high bound the derivative if an output has a kink at x: for each output, the smaller or the larger of the
-        left and the right derivative, summed over the outputs. Without a kink they differ by about h f″.
+        low and high bound the derivative if an output has a kink at x: for each output, the smaller or the larger of
+        the left and the right derivative, summed over the outputs. Without a kink they differ by about h f″.
         """
         h = self.step * factor * self.scales.flat[i]
         plus, minus = self.x.copy(), self.x.copy()
@@ -74,8 +75,8 @@ class Probe:
     def mismatch(self, gradient: NDArray[Any], where: NDArray[Any], rng: np.random.Generator) -> float:
         """|⟨gradient, v⟩ − the derivative of L along v| for a random direction v over the flat indices ``where``.
 
-        |vᵢ| is between ½ and 3/2, so that every entry counts. Richardson extrapolation of the steps h and h/2 cancels the
-        h² term.
+        |vᵢ| is between ½ and 3/2, so that every entry counts. Richardson extrapolation of the steps h and h/2 cancels
+        the h² term.
         """
         v = np.zeros(self.x.size)
         v[where] = rng.choice([-1, 1], len(where)) * rng.uniform(0.5, 1.5, len(where))

@@ -64,7 +64,8 @@ def _sigmoid(x):
 
 PLAIN = {
     "linear": _linear, "matmul": lambda x, y: x @ y, "softmax": _softmax, "log_softmax": _log_softmax,
-    "relu": lambda x: np.maximum(x, 0), "sigmoid": _sigmoid, "tanh": np.tanh, "silu": lambda x: x * _sigmoid(x), "exp": np.exp,
+    "relu": lambda x: np.maximum(x, 0), "sigmoid": _sigmoid, "tanh": np.tanh, "silu": lambda x: x * _sigmoid(x),
+    "exp": np.exp,
     "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "negative": np.negative, "add": np.add, "subtract": np.subtract,
     "multiply": np.multiply, "divide": np.divide, "maximum": np.maximum, "minimum": np.minimum, "where": np.where,
     "sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "layer_norm": _layer_norm, "rms_norm": _rms_norm,
@@ -115,7 +116,8 @@ def _lstm(a, h0, c0, weight, lengths=None, reverse=False):
 KERNELS = {
     "matmul": lambda x, y: x @ y, "linear": _linear, "linear_gelu": lambda *a: (_gelu_tanh(_linear(*a)), None),
     "softmax": lambda x: (_softmax(x), None), "layer_norm": lambda *a: (_layer_norm(*a), None),
-    "rms_norm": lambda x, weight, eps: (_rms_norm(x, weight, eps), None), "cross_entropy": lambda *a: (_losses(*a), None),
+    "rms_norm": lambda x, weight, eps: (_rms_norm(x, weight, eps), None),
+    "cross_entropy": lambda *a: (_losses(*a), None),
     "silu": lambda x: (x * _sigmoid(x), None), "gelu_tanh": lambda x: (_gelu_tanh(x), None),
     "gelu": lambda x: (x * unknown(x._tape, "Φ", lambda v: normal(v)[0], x), None),
     "dropout": lambda x, draws, p: (x * ((draws >= p) / (1 - p)), None),
@@ -125,9 +127,12 @@ KERNELS = {
 
 
 def kernel(function: Callable[..., Any], traced: type) -> Callable[..., Any] | None:
-    """A kernel that is recorded as plain NumPy steps if an argument is of the class ``traced``; None if it has no such form."""
+    """A kernel that is recorded as plain NumPy steps if an argument is of the class ``traced``; None if it has no such
+    form.
+    """
     plain = KERNELS.get(function.__name__)
-    return plain and (lambda *args, **given: (plain if any(isinstance(a, traced) for a in args) else function)(*args, **given))
+    return plain and (lambda *args,
+                      **given: (plain if any(isinstance(a, traced) for a in args) else function)(*args, **given))
 
 
 class Lifted:

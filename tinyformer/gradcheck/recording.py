@@ -95,7 +95,8 @@ def _opaque(tape: Tape, operation: Any, args: Sequence[Any], options: Mapping[st
     def pull(i):
         def back(dz):
             gradients = vjp(np.asarray(dz))
-            return unbroadcast(np.asarray(gradients[i] if isinstance(gradients, tuple) else gradients), np.shape(values[i]))
+            return unbroadcast(np.asarray(gradients[i] if isinstance(gradients, tuple) else gradients),
+                               np.shape(values[i]))
         return back
     parents = [a._node if isinstance(a, Traced) else None for a in args]
     return note(tape, Node(operation.__name__, parents, values, np.asarray(value), [pull(i) for i in range(len(args))]))
@@ -118,7 +119,8 @@ class _Numpy:
         return getattr(np, name)
 
     def _new(self, array: NDArray[Any]) -> Any:
-        return Traced(self._tape.note(Node("constant", [], [], array, [])), self._tape) if array.dtype.kind == "f" else array
+        return Traced(self._tape.note(Node("constant", [], [], array, [])),
+                      self._tape) if array.dtype.kind == "f" else array
 
     def zeros(self, *args, **given):
         return self._new(np.zeros(*args, **given))

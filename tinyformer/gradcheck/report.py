@@ -44,8 +44,8 @@ class InputReport:
 
     name            the parameter of the function
     shape           the shape of the input
-    error           max |analytic − numeric| / max(|analytic|, |numeric|), each maximum over the entries compared; inf if
-                    no entry could be compared
+    error           max |analytic − numeric| / max(|analytic|, |numeric|), each maximum over the entries compared; inf
+                    if no entry could be compared
     agrees          whether every entry is within the tolerance
     differentiated  whether the input is a floating-point array, which has a gradient
     compared        how much was compared, in words: "15 entries", or "3 directions" of a large input
@@ -72,7 +72,8 @@ class InputReport:
 
 @dataclass
 class Report:
-    """The result of ``check``. ``print(report)`` shows a table and the findings; Jupyter also shows maps of the gradients.
+    """The result of ``check``. ``print(report)`` shows a table and the findings; Jupyter also shows maps of the
+    gradients.
 
     name        the name of the function
     rtol        the relative tolerance
@@ -94,7 +95,8 @@ class Report:
                 else f"{self.name}: every gradient agrees with the numeric one")
         rows = [("input", "shape", "compared", "error", "")]
         rows += [(one.name, str(one.shape), one.compared, f"{one.error:.1e}", "ok" if one.ok else "wrong")
-                 if one.differentiated else (one.name, str(one.shape), "", "", "no gradient needed" if one.ok else "wrong")
+                 if one.differentiated else (one.name, str(one.shape), "", "",
+                                             "no gradient needed" if one.ok else "wrong")
                  for one in self.inputs]
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = [head, ""]
@@ -110,7 +112,8 @@ class Report:
         codes = dict.fromkeys(finding.code for one in wrong for finding in one.findings if finding.is_mistake)
         if codes:
             lines += ["", f"  The causes and how to fix them: tinyformer doctor {' '.join(codes)}"]
-        lines += ["", f"  error: max |yours − numeric| / max(|yours|, |numeric|); a gradient is right below {self.rtol:g}"]
+        lines += ["", f"  error: max |yours − numeric| / max(|yours|, |numeric|); a gradient is right below "
+                      f"{self.rtol:g}"]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -1,8 +1,8 @@
 """The gradient of each NumPy operation that a forward pass may use, as nodes of a tape.
 
-Operations that only move entries (reshape, indexing, joining, repeating) share one rule. The operation is applied to the flat
-indices of the entries, and the gradient is added up at the index from which each entry came. ``dispatch`` maps NumPy functions
-to these rules. Every rule takes the tape first and returns a ``Traced`` array.
+Operations that only move entries (reshape, indexing, joining, repeating) share one rule. The operation is applied to
+the flat indices of the entries, and the gradient is added up at the index from which each entry came. ``dispatch`` maps
+NumPy functions to these rules. Every rule takes the tape first and returns a ``Traced`` array.
 """
 
 from __future__ import annotations
@@ -28,14 +28,18 @@ def _parents(operands: Sequence[Any]) -> list[Node | None]:
 
 
 def unknown(tape: Tape, kind: str, f: Callable[[Any], Any], x: Any) -> Traced:
-    """An elementwise function without a rule, such as SciPy's erf. Its derivative is measured by central differences."""
+    """An elementwise function without a rule, such as SciPy's erf. Its derivative is measured by central
+    differences.
+    """
     X = value_of(x)
     h = 6e-6 * np.maximum(1, np.abs(X))
     return elementwise(tape, kind, (x,), np.asarray(f(X)), ((f(X + h) - f(X - h)) / (2 * h),))
 
 
 def elementwise(tape: Tape, kind: str, inputs: Sequence[Any], z: NDArray[Any], slopes: Sequence[Any]) -> Traced:
-    """An elementwise operation z of the inputs: dx = dz ⊙ ∂z/∂x, summed over broadcast axes. ``slopes`` are the ∂z/∂x."""
+    """An elementwise operation z of the inputs: dx = dz ⊙ ∂z/∂x, summed over broadcast axes. ``slopes`` are the
+    ∂z/∂x.
+    """
     values = [value_of(x) for x in inputs]
     return note(tape, Node(kind, _parents(inputs), values, z, [scaled(s, np.shape(x)) for s, x in zip(slopes, values)],
                           slopes=list(slopes)))
@@ -74,7 +78,8 @@ def einsum(tape: Tape, equation: str, *operands: Any, **_: Any) -> Traced:
     terms, out = einsum_terms(equation, [np.ndim(v) for v in values])
     if any(len(set(t)) < len(t) for t in terms):
         raise Unrecorded("einsum")
-    return note(tape, Node("einsum", _parents(operands), values, np.asarray(np.einsum(",".join(terms) + "->" + out, *values)),
+    return note(tape, Node("einsum", _parents(operands), values,
+                           np.asarray(np.einsum(",".join(terms) + "->" + out, *values)),
                           [einsum_pull(terms, out, values, i) for i in range(len(terms))], terms=terms, out=out))
 
 
@@ -98,14 +103,16 @@ def einsum_pull(terms: Sequence[str], out: str, values: Sequence[Any], i: int) -
 
     def back(dz):
         dx = np.einsum(",".join([out, *(terms[j] for j in others)]) + "->" + kept, dz, *(values[j] for j in others))
-        return np.broadcast_to(dx.reshape([n if a in seen else 1 for a, n in zip(terms[i], values[i].shape)]), values[i].shape)
+        return np.broadcast_to(dx.reshape([n if a in seen else 1 for a, n in zip(terms[i], values[i].shape)]),
+                               values[i].shape)
     return back
 
 
 def tensordot(tape: Tape, x: Any, y: Any, axes: Any = 2) -> Traced:
     """``np.tensordot``, as an einsum."""
     m, n = np.ndim(value_of(x)), np.ndim(value_of(y))
-    one, two = ([*range(m - axes, m)], [*range(axes)]) if isinstance(axes, (int, np.integer)) else map(np.atleast_1d, axes)
+    one, two = ([*range(m - axes, m)], [*range(axes)]) if isinstance(axes, (int, np.integer)) else map(np.atleast_1d,
+                                                                                                       axes)
     first, second = "abcdefgh"[:m], list("ijklmnop"[:n])
     for a, b in zip(one, two):
         second[b] = first[a]
@@ -121,7 +128,8 @@ def product(tape: Tape, x: Any, axis: Any = None, keepdims: bool = False, **_: A
     if not X.all():
         raise Unrecorded("prod")
     slope = _expanded(value, X, axis) / X
-    return note(tape, Node("prod", _parents([x]), [X], value, [lambda dz: slope * _expanded(dz, X, axis)], slopes=[slope],
+    return note(tape, Node("prod", _parents([x]), [X], value, [lambda dz: slope * _expanded(dz, X, axis)],
+                           slopes=[slope],
                            axis=axis))
 
 
@@ -191,7 +199,9 @@ def cumsum(tape: Tape, x: Any, axis: int | None = None, **_: Any) -> Traced:
 
 
 def moved(tape: Tape, kind: str, move: Callable[[Any], Any], x: Any, value: Any = None, **extra: Any) -> Traced:
-    """An operation ``move`` that only moves or repeats entries of x. The index −1 stands for an entry that is not from x."""
+    """An operation ``move`` that only moves or repeats entries of x. The index −1 stands for an entry that is not from
+    x.
+    """
     X = value_of(x)
     source = move(np.arange(X.size).reshape(X.shape))
 
@@ -207,7 +217,8 @@ def moved(tape: Tape, kind: str, move: Callable[[Any], Any], x: Any, value: Any 
         return np.bincount(source.reshape(-1)[inside], np.broadcast_to(dz, source.shape).reshape(-1)[inside],
                            X.size).reshape(X.shape)
 
-    return note(tape, Node(kind, _parents([x]), [X], np.asarray(move(X) if value is None else value), [back], source=source,
+    return note(tape, Node(kind, _parents([x]), [X], np.asarray(move(X) if value is None else value), [back],
+                           source=source,
                            **extra))
 
 

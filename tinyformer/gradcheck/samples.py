@@ -21,9 +21,9 @@ def sample(*shapes: str, seed: int = 0, square: bool = False) -> tuple[NDArray[A
     "BT<V"      integers from 0 to V − 1; one value occurs twice, and not all are the same
     "TS?"       booleans, both values
 
-    A letter has the same length everywhere. The lengths are pairwise coprime, 3, 5, 7, 4, 11, … in the order in which the
-    letters first occur, so that a wrong factor names its axis. With ``square`` all lengths are 4, so that a transpose does
-    not show as a wrong shape. A digit is a length itself. Raises ValueError for any other text.
+    A letter has the same length everywhere. The lengths are pairwise coprime, 3, 5, 7, 4, 11, … in the order in which
+    the letters first occur, so that a wrong factor names its axis. With ``square`` all lengths are 4, so that a
+    transpose does not show as a wrong shape. A digit is a length itself. Raises ValueError for any other text.
 
     >>> x, weight, bias = sample("BI", "OI", "O")               # (3, 5), (7, 5), (7,)
     """

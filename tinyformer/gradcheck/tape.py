@@ -1,8 +1,8 @@
 """The forward pass of a function of arrays, recorded as a graph.
 
-``recording.record`` runs fn on ``Traced`` arrays, which record every NumPy operation with the rule for its gradient. The record
-gives the true gradient. It also gives the gradient with any one rule replaced by a wrong one. If the learner's vjp returns
-exactly that gradient, the mistake is found, and so is its line in the forward pass.
+``recording.record`` runs fn on ``Traced`` arrays, which record every NumPy operation with the rule for its gradient.
+The record gives the true gradient. It also gives the gradient with any one rule replaced by a wrong one. If the
+learner's vjp returns exactly that gradient, the mistake is found, and so is its line in the forward pass.
 
 ``rules.py`` has the rules, and ``dispatch.py`` maps NumPy functions to rules. A function that cannot be recorded raises
 ``Unrecorded``; then the doctor works without a record.
@@ -85,7 +85,8 @@ class Tape:
         """{node number: gradient} for every node that influences the outputs.
 
         cotangents  the upstream gradients of the outputs, in their shapes
-        edits       {(node number, operand): map from the gradient of the value to that of the operand}, rules to use instead
+        edits       {(node number, operand): map from the gradient of the value to that of the operand}, rules to use
+                    instead
         only        numbers of the nodes whose gradients are needed; None: all
         """
         edits = edits or {}
@@ -105,7 +106,8 @@ class Tape:
                         arrived[parent.number] = arrived[parent.number] + dx if parent.number in arrived else dx
         return arrived
 
-    def gradient(self, i: int, cotangents: Sequence[Any], edits: Mapping[tuple[int, int], Callable[[Any], Any]] | None = None,
+    def gradient(self, i: int, cotangents: Sequence[Any],
+                 edits: Mapping[tuple[int, int], Callable[[Any], Any]] | None = None,
                  only: Collection[int] | None = None) -> NDArray[Any]:
         """The gradient of argument i, in its shape. The other parameters are those of ``gradients``."""
         leaf = self.leaves[i]

@@ -39,7 +39,8 @@ class Trace:
     @property
     def findings(self) -> list[Finding]:
         """The mistakes in the first wrong operation; empty if all are right."""
-        return [finding for one in self.report.inputs for finding in one.findings if finding.is_mistake] if self.report else []
+        return [finding for one in self.report.inputs for finding in one.findings
+                if finding.is_mistake] if self.report else []
 
     def __str__(self) -> str:
         if self.ok:
@@ -57,15 +58,17 @@ def trace(model: Module | None, loss: Tensor, seed: int = 0) -> Trace:
     loss        a tensor of any shape that still has its graph: before ``backward``, or after one with retain_graph=True
     seed        seed of the random upstream gradients
 
-    The vjp of each node is compared with the numeric gradient of its own operation, in float64 and at the inputs that it had.
-    So a wrong gradient is not attributed to the operations that receive it. An operation keeps the options of its call.
+    The vjp of each node is compared with the numeric gradient of its own operation, in float64 and at the inputs that
+    it had. So a wrong gradient is not attributed to the operations that receive it. An operation keeps the options of
+    its call.
 
     Returns a ``Trace``: ``.ok``, ``.report``, ``.findings``, ``.svg``. Raises ValueError if ``loss`` has no graph.
 
     >>> print(trace(model, model.loss(ids, targets)))
     """
     if not isinstance(loss, Tensor) or loss.node is None:
-        raise ValueError("trace: loss has no graph; expected a tensor that was computed from one that requires a gradient")
+        raise ValueError("trace: loss has no graph; expected a tensor that was computed from one that requires a "
+                         "gradient")
     order = topological_order(loss)
     wrong, report, checked = None, None, 0
     for node in reversed(order):

@@ -30,7 +30,9 @@ def _unrecorded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Traced:
-    """An array that records every operation on a tape. It has the part of ndarray's interface that forward passes use."""
+    """An array that records every operation on a tape. It has the part of ndarray's interface that forward passes
+    use.
+    """
 
     __slots__ = ("_node", "_tape")
     __hash__ = object.__hash__

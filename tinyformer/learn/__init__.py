@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from .exercise import Exercise, WrongAnswer
 
-__all__ = ["EXERCISES", "Unsolved", "Verdict", "check", "grade", "hint", "outcome", "require", "solution", "wrong_answers"]
+__all__ = ["EXERCISES", "Unsolved", "Verdict", "check", "grade", "hint", "outcome", "require", "solution",
+           "wrong_answers"]
 
 _in_memory = Folder()                   # progress for this session, if there is no folder of exercises
 
@@ -36,7 +37,8 @@ def check(name: str, function: Callable[..., Any], prediction: Any = ...) -> Ver
     """Grade ``function`` as an answer to the exercise ``name``, print the verdict, and return it.
 
     name        the exercise's name, number or file name; ``EXERCISES`` has all names
-    function    the answer: it has the exercise's parameters and returns (value, vjp), or the value if the exercise has no vjp
+    function    the answer: it has the exercise's parameters and returns (value, vjp), or the value if the exercise has
+                no vjp
     prediction  your answer to the exercise's question: a number, or a tuple of numbers; ... if you have none
 
     The value must equal the solution's to 8 digits. Each gradient must agree with the numeric one to a relative 1e-5
@@ -49,7 +51,8 @@ def check(name: str, function: Callable[..., Any], prediction: Any = ...) -> Ver
     verdict, folder = _check(name, function, prediction)
     if verdict.ok:
         following = folder.next(verdict.name)
-        print(f"Next: {following}, {EXERCISES[following].title.lower()}." if following else "This was the last exercise.")
+        print(f"Next: {following}, {EXERCISES[following].title.lower()}." if following
+              else "This was the last exercise.")
     return verdict
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def first_difference(expected: Any, came: Any) -> tuple[Any, Any, Any] | None:
     """(index, expected, came) of the entry with the largest error; None if the arrays agree to 8 digits.
 
-    Entries of ``expected`` that are NaN or infinite are not compared. If the shapes differ, the index is None and the other
-    two are the shapes.
+    Entries of ``expected`` that are NaN or infinite are not compared. If the shapes differ, the index is None and the
+    other two are the shapes.
     """
     expected, came = np.asarray(expected), np.asarray(came)
     if expected.shape != came.shape:
@@ -51,12 +51,15 @@ def outcomes(exercise: Exercise, function: Callable[..., Any], inputs: Sequence[
         return found
     names = [exercise.parameters[i] for i in exercise.wanted(inputs)]
     gradients = as_tuple(exercise.selected(call(vjp, cotangents(value)), exercise.wanted(inputs)))
-    return found + [(f"the gradient of {name}", np.zeros(()) if one is None else one) for name, one in zip(names, gradients)]
+    return found + [(f"the gradient of {name}", np.zeros(()) if one is None else one) for name,
+                    one in zip(names, gradients)]
 
 
 def complaint(exercise: Exercise, function: Callable[..., Any], cotangents: Callable[[Any], Any],
               call: Callable[..., Any]) -> str:
-    """What is wrong on the special inputs, as one sentence; "" if all are right. For the parameters, see ``outcomes``."""
+    """What is wrong on the special inputs, as one sentence; "" if all are right. For the parameters, see
+    ``outcomes``.
+    """
     rng = np.random.default_rng(3)
     for case, inputs in exercise.cases.items():
         arguments = inputs(rng)

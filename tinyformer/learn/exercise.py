@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-# In the first round all axes have coprime sizes, so that a wrong factor names its axis. In the second round they all have
-# this size, so that a transpose does not show as a wrong shape.
+# In the first round all axes have coprime sizes, so that a wrong factor names its axis. In the second round they all
+# have # this size, so that a transpose does not show as a wrong shape.
 SQUARE_SIZE = 3
 
 
@@ -37,8 +37,9 @@ class WrongAnswer:
 class Exercise:
     """One function to write.
 
-    function    the solution. It returns ``(value, vjp)``, and the learner writes vjp; or it returns values, and the learner
-                writes the whole body. The first line of its docstring is the title; the rest has the formula and the shapes
+    function    the solution. It returns ``(value, vjp)``, and the learner writes vjp; or it returns values, and the
+                learner writes the whole body. The first line of its docstring is the title; the rest has the formula
+                and the shapes
     chapter     the chapter of the book, such as "01 Linear model"
     inputs      (rng, N=5, C=3, …) → the arguments; in the second round all sizes are equal
     question    a question to answer before writing; ``answer(function)`` computes the answer from the solution
@@ -89,7 +90,8 @@ class Exercise:
 
     @functools.cached_property
     def _vjp(self) -> Any:
-        return next((node for node in self._tree.body if isinstance(node, ast.FunctionDef) and node.name == "vjp"), None)
+        return next((node for node in self._tree.body if isinstance(node, ast.FunctionDef) and node.name == "vjp"),
+                    None)
 
     @property
     def stub(self) -> str:
@@ -126,7 +128,8 @@ class Exercise:
 
     def differentiable_part(self, function: Callable[..., Any], inputs: Sequence[Any], every: bool = False
                             ) -> tuple[Callable[..., Any], list[Any]]:
-        """(g, arrays): ``function`` as a function g of only the arguments that have a gradient, with the exercise's names.
+        """(g, arrays): ``function`` as a function g of only the arguments that have a gradient, with the exercise's
+        names.
 
         every       whether the vjp of ``function`` returns an entry for every argument
         """
@@ -157,7 +160,8 @@ class Exercise:
         """The function of a wrong answer. Raises ValueError if an edit does not fit the solution exactly once."""
         for old in wrong.edits:
             if self.source.count(old) != 1:
-                raise ValueError(f"{self.name}, {wrong.name}: {old!r} occurs {self.source.count(old)} times in the solution, "
+                raise ValueError(f"{self.name}, {wrong.name}: {old!r} occurs {self.source.count(old)} times in the "
+                                 f"solution, "
                                  "expected once")
         source = re.sub("|".join(map(re.escape, wrong.edits)), lambda found: wrong.edits[found[0]], self.source)
         names = dict(self.function.__globals__)

@@ -39,9 +39,10 @@ prediction = ...            # replace the dots by your answer
 
 
 '''
-TASK = """Write the body of vjp (the vector–Jacobian product, which computes the backward pass). The forward pass is given.
-vjp gets the upstream gradient: for each entry of the value, the rate at which a loss L changes with that entry.
-It returns the gradients of the arguments: arrays of their shapes, with the rates at which L changes with their entries."""
+TASK = """Write the body of vjp (the vector–Jacobian product, which computes the backward pass). The forward pass is
+given. vjp gets the upstream gradient: for each entry of the value, the rate at which a loss L changes with that entry.
+It returns the gradients of the arguments: arrays of their shapes, with the rates at which L changes with their
+entries."""
 WHOLE = "Write the body of the function from the formula in its docstring."
 
 
@@ -64,7 +65,8 @@ class Folder:
         for path in (Path(), Path(DEFAULT), *Path().glob("*/")):
             if os.path.lexists(path / PROGRESS):
                 return cls(path)
-        raise FileNotFoundError("there are no exercises here: run `tinyformer learn start`, or change to the folder that has them")
+        raise FileNotFoundError("there are no exercises here: run `tinyformer learn start`, or change to the folder "
+                                "that has them")
 
     def file(self, name: str) -> Path:
         """The file of an exercise. A file from an earlier version keeps its number."""
@@ -76,7 +78,8 @@ class Folder:
         written = [name for name in EXERCISES if not os.path.lexists(self.file(name))]
         for name in written:
             self.write(name)
-        with self._changing():                              # write the progress file, by which ``find`` finds the folder
+        # write the progress file, by which ``find`` finds the folder
+        with self._changing():
             pass
         return written
 
@@ -85,7 +88,9 @@ class Folder:
         replace_file(self.file(name), text(name))
 
     def reset(self, name: str) -> Path | None:
-        """Restore the initial exercise. Returns the file in which the learner's text is kept, None if there was none."""
+        """Restore the initial exercise. Returns the file in which the learner's text is kept, None if there was
+        none.
+        """
         path, kept = self.file(name), None
         if os.path.lexists(path) and source_of(path) != text(name).encode():
             kept = _aside(path, ".old")
@@ -129,10 +134,13 @@ class Folder:
             entry["hints"] += 1
 
     def next(self, after: str | None = None) -> str | None:
-        """The first exercise after ``after`` that is not passed, or otherwise the first of all; None if all are passed."""
+        """The first exercise after ``after`` that is not passed, or otherwise the first of all; None if all are
+        passed.
+        """
         progress, names = self._load(), list(EXERCISES)
         start = 0 if after is None else 1 + names.index(after)
-        return next((name for name in names[start:] + names[:start] if progress.get(name, {}).get("state") != "passed"), None)
+        return next((name for name in names[start:] + names[:start] if progress.get(name, {}).get("state") != "passed"),
+                    None)
 
     def notices(self) -> list[str]:
         """Sentences about problems with the progress file. Each is returned once."""
@@ -144,7 +152,9 @@ class Folder:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, dict[str, Any]]]:
-        """The progress, for changes in a ``with`` block. No other process changes it in that time, and it is saved at the end."""
+        """The progress, for changes in a ``with`` block. No other process changes it in that time, and it is saved at
+        the end.
+        """
         if self._memory is not None:
             yield self._memory
             return

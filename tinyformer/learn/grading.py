@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from .exercise import Exercise, WrongAnswer
 
 LIMIT = 10                                          # seconds for the check of one exercise
-UNCALLED = ("import", "file", "missing file", "name", "signature", "changed", "checker")      # the function was never called
-GENERAL = ("shape", "error", "unexplained", "returns")      # codes that the second round may replace by a more specific one
+UNCALLED = ("import", "file", "missing file", "name", "signature", "changed",
+            "checker")      # the function was never called
+GENERAL = ("shape", "error", "unexplained",
+           "returns")      # codes that the second round may replace by a more specific one
 
 
 @dataclass
@@ -32,7 +34,8 @@ class Verdict:
     """The result of grading an answer.
 
     name        the name of the exercise
-    state       "passed"; "not attempted"; "wrong": the doctor found a mistake; "broken": the answer could not be checked
+    state       "passed"; "not attempted"; "wrong": the doctor found a mistake; "broken": the answer could not be
+                checked
     code        the doctor's first code, or what happened: "error", "time", "import", …
     message     the explanation for the learner, several lines
     hint        the hint for this mistake
@@ -81,7 +84,8 @@ class WrongResult(Refused):
         super().__init__(code, message, codes=(code,))
 
 
-def grade(exercise: Exercise, function: Callable[..., Any], prediction: Any = ..., limit: float | None = None) -> Verdict:
+def grade(exercise: Exercise, function: Callable[..., Any], prediction: Any = ...,
+          limit: float | None = None) -> Verdict:
     """Grade ``function`` as an answer to ``exercise``.
 
     prediction  the learner's answer to the exercise's question; ... for none
@@ -110,7 +114,8 @@ def _grade(exercise: Exercise, function: Callable[..., Any], verdict: Verdict, p
             if message := cases.complaint(exercise, function, _cotangent, call):
                 raise WrongResult("case", message)
         except Refused as refused:
-            verdict.printed, verdict.unprinted = (verdict.printed, verdict.unprinted) if verdict.printed else printed.result()
+            verdict.printed, verdict.unprinted = (verdict.printed,
+                                                  verdict.unprinted) if verdict.printed else printed.result()
             wrong = _named_mistake(exercise, function) if refused.codes else None
             verdict.mistake = wrong.name if wrong else ""
             verdict.hint = wrong.hint if wrong else ADVICE.get(refused.code, "")
@@ -140,15 +145,18 @@ def _try_once(exercise: Exercise, function: Callable[..., Any]) -> bool:
     try:
         _value(value, reference[0])
     except WrongResult as wrong:
-        if wrong.code == "forward" and not _alike([cases.as_tuple(value)], [cases.as_tuple(call(function, *_copies(inputs))[0])]):
-            raise WrongResult("nondeterministic", "two calls with the same inputs return different values: do not draw random "
-                                                  "numbers, and keep nothing between calls") from None
+        if wrong.code == "forward" and not _alike([cases.as_tuple(value)],
+                                                  [cases.as_tuple(call(function, *_copies(inputs))[0])]):
+            raise WrongResult("nondeterministic",
+                              "two calls with the same inputs return different values: do not draw random "
+                              "numbers, and keep nothing between calls") from None
         raise
     try:
         gradients = call(vjp, _cotangent(value))
     except Refused as refused:
         if refused.code == "error":
-            return False                                    # perhaps only for unequal sizes, so the doctor has a second round
+            # perhaps only for unequal sizes, so the doctor has a second round
+            return False
         raise
     wanted = exercise.wanted(inputs)
     selected = exercise.selected(gradients, wanted)
@@ -158,7 +166,8 @@ def _try_once(exercise: Exercise, function: Callable[..., Any]) -> bool:
 
 def _value_and_vjp(exercise: Exercise, returned: Any) -> tuple[Any, Callable[..., Any]]:
     if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
-        raise Refused("returns", f"{exercise.name} returned {_what(returned)}, expected (value, vjp): a value and a function")
+        raise Refused("returns", f"{exercise.name} returned {_what(returned)}, expected (value, vjp): a value and a "
+                                 f"function")
     return returned
 
 
@@ -174,7 +183,8 @@ def _gradients(gradients: Any, names: Sequence[str]) -> None:
         raise Refused("returns", f"vjp returned {_what(gradients)}, expected {expected}")
     several = cases.as_tuple(gradients)
     if any(isinstance(one, (list, tuple)) or isinstance(gradients, list) and np.isscalar(one) for one in several):
-        raise Refused("returns", f"vjp returned a list of numbers, expected {expected}: return NumPy arrays, without .tolist()")
+        raise Refused("returns", f"vjp returned a list of numbers, expected {expected}: return NumPy arrays, without "
+                                 f".tolist()")
     if len(several) != len(names):
         raise Refused("returns", f"vjp returned {len(several)} gradient{'s' * (len(several) != 1)} "
                                  f"({', '.join(map(_what, several))}), expected {expected}")
@@ -188,7 +198,8 @@ def _gradients(gradients: Any, names: Sequence[str]) -> None:
 
 def _float64(name: str, dtype: np.dtype[Any]) -> None:
     if dtype.kind in "iub":
-        raise WrongResult("dtype", f"{name} has the type {dtype}, expected float64: integer arrays drop the fractional part")
+        raise WrongResult("dtype", f"{name} has the type {dtype}, expected float64: integer arrays drop the "
+                                   f"fractional part")
     if dtype == np.float32:
         raise WrongResult("float32", f"{name} is float32, but the inputs are float64: half of the digits are lost. "
                                      "Where does your code use float32?")
@@ -300,7 +311,8 @@ def _examine(exercise: Exercise, function: Callable[..., Any], every: bool = Fal
             parts += [str(refused)] * (not square)
             continue
         if not report.ok:
-            parts += ["With all sizes equal it runs:" if failure else "With all sizes equal:" if square else "", str(report)]
+            parts += ["With all sizes equal it runs:" if failure else "With all sizes equal:" if square else "",
+                      str(report)]
             found += [finding.code for one in report.inputs for finding in one.findings if finding.is_mistake]
     if found:
         codes = tuple(dict.fromkeys([code for code in found if code not in GENERAL] or found))
@@ -309,7 +321,9 @@ def _examine(exercise: Exercise, function: Callable[..., Any], every: bool = Fal
 
 
 def _named_mistake(exercise: Exercise, function: Callable[..., Any]) -> WrongAnswer | None:
-    """The known wrong answer that gives the same results as ``function``, or fails the same way; None if there is none."""
+    """The known wrong answer that gives the same results as ``function``, or fails the same way; None if there is
+    none.
+    """
     came = _behavior(exercise, function)
     for wrong in exercise.wrong:
         if _alike(came, _behavior(exercise, exercise.build(wrong))):

@@ -50,7 +50,8 @@ def verdict_text(exercise: Exercise, verdict: Verdict, entry: Mapping[str, Any],
         lines += [f"{name}: passed. {_afterwards(exercise, verdict)}", following]
     elif verdict.state == "not attempted":
         what = "the body of vjp" if exercise.has_vjp else "the body of the function"
-        lines += [f"{name}: not attempted yet. Write {what}{file and f' in {file}'}. It still raises NotImplementedError.",
+        lines += [f"{name}: not attempted yet. Write {what}{file and f' in {file}'}. It still raises "
+                  f"NotImplementedError.",
                   *_prediction(exercise, verdict), f"To get a hint: {ask.format('hint', name)}"]
     else:
         code = f"  [{verdict.code}]"
@@ -65,7 +66,8 @@ def verdict_text(exercise: Exercise, verdict: Verdict, entry: Mapping[str, Any],
 def _prediction(exercise: Exercise, verdict: Verdict) -> list[str]:
     if verdict.predicted is None:
         return [f"You have not answered the question yet: {exercise.question}"]
-    return ["Your prediction is right."] if verdict.predicted else [f"Your prediction is not right yet: {exercise.question}"]
+    return ["Your prediction is right."] if verdict.predicted else [f"Your prediction is not right yet: "
+                                                                    f"{exercise.question}"]
 
 
 def _afterwards(exercise: Exercise, verdict: Verdict) -> str:
@@ -84,7 +86,9 @@ def answer(exercise: Exercise) -> str:
 
 
 def hint(exercise: Exercise, folder: Folder, ask: str = SHELL) -> str:
-    """The next hint, which ``folder`` records as given: first a general hint, then one about the last mistake, then the rest."""
+    """The next hint, which ``folder`` records as given: first a general hint, then one about the last mistake, then the
+    rest.
+    """
     entry = folder.entry(exercise.name)
     stages = [exercise.hints[0], *([entry["hint"]] if entry["hint"] else []), *exercise.hints[1:]]
     given = entry["hints"]

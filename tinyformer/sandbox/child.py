@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 def serve(answer: Callable[[Any, Callable[[], None]], Any]) -> None:
     """Answer jobs until there are none, or until a file has changed the process so that it must not run another file.
 
-    answer      (job, changed) → a dict for JSON; it may raise ``Refused``. ``changed()`` raises ``Refused`` if code of NumPy,
-                tinyformer or Python was replaced
+    answer      (job, changed) → a dict for JSON; it may raise ``Refused``. ``changed()`` raises ``Refused`` if code of
+                NumPy, tinyformer or Python was replaced
 
-    The standard output at the start is the pipe for answers. It moves to another file descriptor, which no child process
-    inherits, and standard output is redirected to standard error. Each answer carries the token that came with the jobs.
+    The standard output at the start is the pipe for answers. It moves to another file descriptor, which no child
+    process inherits, and standard output is redirected to standard error. Each answer carries the token that came with
+    the jobs.
     """
     pid, channel = os.getpid(), os.fdopen(os.dup(1), "w", encoding="ascii", newline="\n")
     order = json.loads(sys.stdin.readline())
@@ -36,8 +37,8 @@ def serve(answer: Callable[[Any, Callable[[], None]], Any]) -> None:
     def changed():
         names = traces.replaced()
         if names:
-            raise Refused("changed", f"your file replaces {', '.join(names[:3])}{', …' * (len(names) > 3)}; the check needs "
-                                     f"unchanged versions of NumPy, tinyformer and Python")
+            raise Refused("changed", f"your file replaces {', '.join(names[:3])}{', …' * (len(names) > 3)}; the check "
+                                     f"needs unchanged versions of NumPy, tinyformer and Python")
 
     def send(**content):
         if os.getpid() == pid:                              # not in a process that the learner's code has forked

@@ -16,7 +16,8 @@ from .refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-POLL = 0.05                             # seconds between two tests of the thread; Ctrl-C is noticed then, on Windows too
+# seconds between two tests of the thread; Ctrl-C is noticed then, on Windows too
+POLL = 0.05
 PATIENCE = 0.5                          # seconds for a stopped thread to end
 
 
@@ -27,8 +28,8 @@ class Stopped(BaseException):
 def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
     """``function(*arguments)``. Raises ``Refused`` with the learner's line if the call takes longer than ``seconds``.
 
-    The function runs in a thread. At the time limit, ``Stopped`` is raised in the thread. If the thread does not end then, it
-    keeps running in the background. A KeyboardInterrupt of the caller stops the thread in the same way.
+    The function runs in a thread. At the time limit, ``Stopped`` is raised in the thread. If the thread does not end
+    then, it keeps running in the background. A KeyboardInterrupt of the caller stops the thread in the same way.
     """
     outcome: dict[str, Any] = {}
 

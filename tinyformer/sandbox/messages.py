@@ -19,7 +19,8 @@ MESSAGE = 2000                          # characters of an error's text that are
 LINES, LINE = 20, 300                   # lines of printed output that are shown, and characters of each line
 
 # Files in these folders are not the learner's: the package, installed packages, the standard library.
-FOREIGN = (*(str(Path(file).parent) + os.sep for file in (Path(__file__).parent, Path(np.__file__).parent, inspect.__file__)),
+FOREIGN = (*(str(Path(file).parent) + os.sep
+             for file in (Path(__file__).parent, Path(np.__file__).parent, inspect.__file__)),
            "<frozen")
 
 # Control characters other than line feed and tab, characters that change the direction of text, and lone surrogates.
@@ -70,7 +71,8 @@ def explain(error: BaseException, file: str | None = None) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         line = cut(str(error.text or "").rstrip("\n"), LINE)
         pointer = " " * (4 + min(error.offset or 1, len(line) + 1) - 1) + "^" if line else ""
-        return "\n".join(filter(None, [f"line {error.lineno}: {name}: {cut(str(error.msg))}", line and f"    {line}", pointer]))
+        return "\n".join(filter(None, [f"line {error.lineno}: {name}: {cut(str(error.msg))}", line and f"    {line}",
+                                       pointer]))
     what = f"{name}: {text}" if text else name
     if isinstance(error, SystemExit):
         said = "" if error.code is None or isinstance(error.code, int) else f": {text}"
@@ -85,7 +87,8 @@ def _shapes(error: BaseException, frame: traceback.FrameSummary) -> str:
         return ""
     names = next(f.f_locals for f, line in traceback.walk_tb(error.__traceback__)
                  if (f.f_code.co_filename, line) == (frame.filename, frame.lineno))
-    arrays = {name: names[name] for name in re.findall(r"\w+", frame.line or "") if isinstance(names.get(name), np.ndarray)}
+    arrays = {name: names[name] for name in re.findall(r"\w+", frame.line or "")
+              if isinstance(names.get(name), np.ndarray)}
     return arrays and "\n  where " + ", ".join(f"{name} is {array.shape}" for name, array in arrays.items()) or ""
 
 
@@ -95,7 +98,9 @@ def learners_frame(tb: TracebackType | None, file: str | None = None) -> traceba
 
 
 def innermost(frames: Iterable[traceback.FrameSummary], file: str | None = None) -> traceback.FrameSummary | None:
-    """The last of ``frames`` that is in ``file``; without a file, the last that is in neither tinyformer nor a library."""
+    """The last of ``frames`` that is in ``file``; without a file, the last that is in neither tinyformer nor a
+    library.
+    """
     own = [f for f in frames if (f.filename == file if file else not f.filename.startswith(FOREIGN))]
     return own[-1] if own else None
 

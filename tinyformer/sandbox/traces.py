@@ -37,7 +37,9 @@ class Traces:
                 for key, value in before.items() if now.get(key) is not value]
 
     def unsettled(self) -> bool:
-        """Whether the process must not run another file: code or settings have changed, or a thread is still running."""
+        """Whether the process must not run another file: code or settings have changed, or a thread is still
+        running.
+        """
         return bool(self.replaced()) or self.settings != _settings()
 
 

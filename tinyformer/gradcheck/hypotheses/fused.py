@@ -1,7 +1,7 @@
 """Steps of a forward pass that together form one known operation: a sigmoid, a softmax, a normalization, a rotation.
 
-They are recognized by their values, however the learner computes them, and become one node of the tape with its textbook
-gradient. Each known operation has typical mistakes that no single step shows.
+They are recognized by their values, however the learner computes them, and become one node of the tape with its
+textbook gradient. Each known operation has typical mistakes that no single step shows.
 """
 
 from __future__ import annotations
@@ -83,8 +83,10 @@ def _log_softmax(node, source):
         return False
     for (axis,) in [a for a in _axes(v.ndim) if len(a) == 1]:
         p = np.exp(v)
-        if v.shape[axis] > 1 and np.allclose(p.sum(axis=axis), 1, rtol=1e-12) and np.ptp(u - v, axis=axis).max() < 1e-10:
-            return _become(node, source, "log_softmax", lambda dz: dz - p * dz.sum(axis=axis, keepdims=True), axis=(axis,))
+        if v.shape[axis] > 1 and np.allclose(p.sum(axis=axis), 1,
+                                             rtol=1e-12) and np.ptp(u - v, axis=axis).max() < 1e-10:
+            return _become(node, source, "log_softmax", lambda dz: dz - p * dz.sum(axis=axis, keepdims=True),
+                           axis=(axis,))
     return False
 
 
@@ -109,7 +111,8 @@ def _normalized(node, source):
                 eps = s * s - a * square
                 least = 1e-9 * np.max(s * s)
                 if np.ptp(eps) < least and -least < np.mean(eps) < 0.2 and (s.size > 1 or abs(np.mean(eps)) < 2e-3):
-                    return _become(node, source, "normalized", lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis, s=s,
+                    return _become(node, source, "normalized", lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis,
+                                   s=s,
                                    mean=mean, a=a)
     return False
 

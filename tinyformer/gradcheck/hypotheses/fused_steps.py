@@ -11,7 +11,9 @@ SQUEEZED = "a sum or mean lacks keepdims=True, so NumPy broadcasts it along the 
 
 
 def squeezed(x, axis, f=np.sum):
-    """f along the last axis without keepdims, as NumPy broadcasts it in a square array; None if the shapes do not allow it."""
+    """f along the last axis without keepdims, as NumPy broadcasts it in a square array; None if the shapes do not allow
+    it.
+    """
     fits = x.ndim >= 2 and axis == (x.ndim - 1,) and x.shape[-1] == x.shape[-2]
     return f(x, axis=-1)[..., None, :] if fits else None
 
@@ -65,7 +67,8 @@ def log_softmax(node):
         return lambda dz: dz - q * f(dz, axis=axis, keepdims=True)
     for other in (*((a,) for a in range(p.ndim)), tuple(range(p.ndim))):
         if other != axis:
-            yield f"axis{other}", ("reduction",), "the sum in the gradient of the log-softmax runs along the wrong axis", \
+            yield f"axis{other}", ("reduction",
+                                   ), "the sum in the gradient of the log-softmax runs along the wrong axis", \
                 rule(p, other)
     if squeezed(p, axis) is not None:
         yield "squeezed", ("keepdims",), SQUEEZED, lambda dz: dz - p * squeezed(dz, axis)
@@ -76,7 +79,8 @@ def log_softmax(node):
     for name, q in (("no p", np.ones_like(p)), ("y", y), ("u", node.operands[0]), ("p²", p * p)):
         yield name, LOCAL, "the sum in the gradient of the log-softmax lacks its factor p", rule(q)
     yield "no softmax", LOCAL, "the derivative of the softmax is missing; only that of the logarithm is used", lambda dz: dz / p
-    yield "diagonal", ("softmax-diagonal",), "the Jacobian of the softmax is diag(p) − p pᵀ, and only its diagonal is used", \
+    yield "diagonal", ("softmax-diagonal",
+                       ), "the Jacobian of the softmax is diag(p) − p pᵀ, and only its diagonal is used", \
         lambda dz: (1 - p) * dz
     yield "softmax", LOCAL, "this is the gradient of the softmax, not of its logarithm", \
         lambda dz: p * (dz - np.sum(p * dz, axis=axis, keepdims=True))
@@ -133,7 +137,8 @@ def normalized(node):
                 lambda dz, first=first, second=second: one(dz, first, second)
     for other in (*((k,) for k in range(v.ndim)), tuple(range(v.ndim))):
         if other != axis:
-            yield f"axis{other}", ("reduction",), "the means in the gradient of the normalization run along the wrong axis", \
+            yield f"axis{other}", ("reduction",
+                                   ), "the means in the gradient of the normalization run along the wrong axis", \
                 rule(axis=other)
 
             def only_mean(dz, other=other):
@@ -148,7 +153,9 @@ def normalized(node):
 
 
 def rotated(node):
-    """Wrong rules for a rotation of pairs of features: the gradient is rotated by the opposite angle in the same pairs."""
+    """Wrong rules for a rotation of pairs of features: the gradient is rotated by the opposite angle in the same
+    pairs.
+    """
     turn, layout = node.extra["turn"], node.extra["layout"]
     h = turn.shape[-1]
     halves, interleaved = (slice(0, h), slice(h, None)), (slice(0, None, 2), slice(1, None, 2))

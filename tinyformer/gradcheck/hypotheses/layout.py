@@ -31,11 +31,14 @@ def shape(e: Evidence) -> list[Finding]:
             and is_true([g.reshape(e.shape) for g in came]):
         return found("keepdims", "the numbers are right, but an axis of length 1 is missing or too many (keepdims?)")
     if is_true([unbroadcast(g, e.shape) for g in came]):
-        return found("unbroadcast", f"the forward pass broadcasts {e.name}, so sum its gradient over the broadcast axes")
-    for axes in _choices(range(came[0].ndim)):                  # the sum over these is right: a bias, a batch of matrices
+        return found("unbroadcast",
+                     f"the forward pass broadcasts {e.name}, so sum its gradient over the broadcast axes")
+    # the sum over these is right: a bias, a batch of matrices
+    for axes in _choices(range(came[0].ndim)):
         if came[0].ndim > len(e.shape) and is_true([_reshaped(g.sum(axis=axes), e.shape) for g in came]):
-            return found("unbroadcast", f"the forward pass uses {e.name} once for each position along axis {axes[0]}, so its "
-                                        f"gradient is the sum over that axis")
+            return found("unbroadcast",
+                         f"the forward pass uses {e.name} once for each position along axis {axes[0]}, so its "
+                         f"gradient is the sum over that axis")
     for axes in itertools.permutations(range(came[0].ndim)):
         turned = [g.transpose(axes) for g in came]
         if turned[0].shape == e.shape and is_true(turned):
@@ -46,12 +49,12 @@ def shape(e: Evidence) -> list[Finding]:
         return found("shape", "the numbers are right, so reshape it")
     for name, index in zip(e.checked.names, e.checked.arrays):
         if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and _again(e, index):
-            return found("permuted", f"the forward pass takes rows with {name}, and the backward pass takes rows again, dy[{name}]; "
-                                     f"add each gradient to the row it came from instead (np.add.at)")
+            return found("permuted", f"the forward pass takes rows with {name}, and the backward pass takes rows "
+                                     f"again, dy[{name}]; add each gradient to the row it came from instead (np.add.at)")
     for j, other in _others(e, same_shape=False):
         if other[0].shape == came[0].shape and e.same(came, other):
-            return found("swapped", f"this is the gradient of {e.checked.names[j]}: return the gradients in the order of the "
-                                    f"inputs")
+            return found("swapped", f"this is the gradient of {e.checked.names[j]}: return the gradients in the order "
+                                    f"of the inputs")
     return [Finding("shape", text, evidence)]
 
 
@@ -83,8 +86,9 @@ def swapped(e: Evidence) -> list[Finding]:
         if e.fits(other):
             inverted = []
             if all(not np.any((g != 0) & (t != 0)) and np.any(t == 0) for g, t in zip(e.analytic, e.true)):
-                inverted = [Finding("inverted-mask", f"the gradient of {e.name} is zero where it should be nonzero: is the mask "
-                                                     f"inverted?")]
+                inverted = [Finding("inverted-mask",
+                                    f"the gradient of {e.name} is zero where it should be nonzero: is the mask "
+                                    f"inverted?")]
             other = e.checked.names[j]
             return [*inverted, Finding("swapped", f"the gradient of {e.name} is that of {other}: are the two swapped?",
                                        {"array": f"the gradient of {other}"})]
@@ -92,7 +96,9 @@ def swapped(e: Evidence) -> list[Finding]:
 
 
 def permuted(e: Evidence) -> list[Finding]:
-    """The gradient is the true one with its axes transposed, flipped or shifted by one, or with its blocks reordered."""
+    """The gradient is the true one with its axes transposed, flipped or shifted by one, or with its blocks
+    reordered.
+    """
     ndim = len(e.shape)
 
     def found(code, why, **evidence):
@@ -102,7 +108,8 @@ def permuted(e: Evidence) -> list[Finding]:
         return e.fits([move(t) for t in e.true])
 
     for axes in itertools.permutations(range(ndim)):
-        if axes != tuple(range(ndim)) and tuple(e.shape[a] for a in axes) == e.shape and fits(lambda t: t.transpose(axes)):
+        if axes != tuple(range(ndim)) and tuple(e.shape[a]
+                                                for a in axes) == e.shape and fits(lambda t: t.transpose(axes)):
             if sum(a != i for i, a in enumerate(axes)) == 2 and axes[-1] == ndim - 2:
                 return found("transpose", "is transposed", axes=axes)
             return found("permuted", f"has its axes in the order {axes}", axes=axes)
@@ -125,14 +132,17 @@ def permuted(e: Evidence) -> list[Finding]:
 
 
 def _kind_of_block(e, parts):
-    """What equal blocks along an axis are: gates if the forward pass applies tanh to them, heads if it makes them an axis."""
+    """What equal blocks along an axis are: gates if the forward pass applies tanh to them, heads if it makes them an
+    axis.
+    """
     tape = e.points[0].tape
     if tape is None:
         return "gate-order" if parts > 2 else "permuted"
     kinds = {node.kind for node in tape.nodes}
     if "tanh" in kinds and "getitem" in kinds:
         return "gate-order"
-    return "head-order" if any(node.value.ndim > len(e.shape) for node in tape.nodes) and "reshape" in kinds else "permuted"
+    return "head-order" if any(node.value.ndim > len(e.shape)
+                               for node in tape.nodes) and "reshape" in kinds else "permuted"
 
 
 def averaged(e: Evidence) -> list[Finding]:
@@ -142,7 +152,8 @@ def averaged(e: Evidence) -> list[Finding]:
             for name, f in (("sum", np.sum), ("mean", np.mean)):
                 if e.fits([np.broadcast_to(f(t, axis=axes, keepdims=True), t.shape) for t in e.true]):
                     return [Finding("reduction", f"the gradient of {e.name} is the {name} of the right one over axis "
-                                                 f"{', '.join(map(str, axes))}: one reduction too many, or along the wrong axis",
+                                                 f"{', '.join(map(str, axes))}: one reduction too many, or along the "
+                                                 f"wrong axis",
                                                  {"axes": axes})]
     return []
 
@@ -161,14 +172,17 @@ def rearranged(e: Evidence) -> list[Finding]:
         return []
     if learner.shape[0] == learner.shape[1] and not _close(e, right, right.T) and _close(e, learner, right.T):
         if _orthogonal(right) and not _is_permutation(right):
-            return [Finding("rotation", f"the gradient of {e.name} is rotated forward again: rotate it by the opposite angle "
-                                        f"(the sign of the sine)")]
+            return [Finding("rotation",
+                            f"the gradient of {e.name} is rotated forward again: rotate it by the opposite angle "
+                            f"(the sign of the sine)")]
         if _is_permutation(right):
-            return [Finding("permuted", f"the gradient of {e.name} uses the order of the forward pass: use the inverse order")]
+            return [Finding("permuted",
+                            f"the gradient of {e.name} uses the order of the forward pass: use the inverse order")]
     if learner.shape[0] == learner.shape[1] and _orthogonal(right) and not _is_permutation(right):
         if _orthogonal(learner) or _same_pairs(e, learner, right):
-            return [Finding("rotation", f"the value is a rotation of {e.name}; rotate the gradient back by the same angles in "
-                                        f"the same pairs")]
+            return [Finding("rotation",
+                            f"the value is a rotation of {e.name}; rotate the gradient back by the same angles in "
+                            f"the same pairs")]
     for axis in range(len(e.shape)):                            # the gradient of a reversed output, reversed
         if all(v.shape == e.shape for v in e.points[0].values):
             if e.fits([np.flip(p.true(e.i, [np.flip(d, axis) for d in p.dys]), axis) for p in e.points]):
@@ -183,13 +197,16 @@ def rearranged(e: Evidence) -> list[Finding]:
     heads = len(e.shape) >= 2 and any(v.ndim > len(e.shape) or v.ndim >= 3 for v in values) or any(v.ndim < len(e.shape)
                                                                                                    for v in values)
     code = "head-order" if heads and any(v.shape != e.shape for v in values) and not _only_turned(e) else "permuted"
-    why = ("are in another order: the backward pass splits or merges axes in the wrong order" if code == "head-order" else
+    why = ("are in another order: the backward pass splits or merges axes in the wrong order" if code == "head-order"
+           else
            "are right, but in other places")
     return [Finding(code, f"the entries of the gradient of {e.name} {why}")]
 
 
 def _same_pairs(e, learner, right):
-    """Whether both Jacobians mix the same pairs along the last axis, within each row, with the same sines and cosines."""
+    """Whether both Jacobians mix the same pairs along the last axis, within each row, with the same sines and
+    cosines.
+    """
     if not np.isin(np.abs(learner).round(6), np.append(np.abs(right).round(6), 0)).all():
         return False
     width = e.shape[-1]

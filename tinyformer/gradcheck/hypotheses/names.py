@@ -1,4 +1,6 @@
-"""Named arrays that a wrong factor or term may equal: the derivative 1 − y², a standard deviation, a probability, a one-hot row."""
+"""Named arrays that a wrong factor or term may equal: the derivative 1 − y², a standard deviation, a probability, a
+one-hot row.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ def quantities(e, k, shape):
         if v.ndim and v.size > 1:
             for axis in (*range(v.ndim), None):
                 along = "" if axis is None else f" along axis {axis}"
-                for word, f in (("mean", np.mean), ("standard deviation", np.std), ("variance", np.var), ("sum", np.sum)):
+                for word, f in (("mean", np.mean), ("standard deviation", np.std), ("variance", np.var),
+                                ("sum", np.sum)):
                     for fitted in _fitted(f(v, axis=axis, keepdims=True), shape):
                         yield f"the {word} of {name}{along}", fitted
                 for fitted in _fitted(np.sqrt((v * v).mean(axis=axis, keepdims=True)), shape):
@@ -59,7 +62,9 @@ def _fitted(v, shape):
 
 
 def terms(e, k, shape):
-    """Yield (name, array, code) for each candidate term of shape ``shape`` at point k, which may be added or left out."""
+    """Yield (name, array, code) for each candidate term of shape ``shape`` at point k, which may be added or left
+    out.
+    """
     p = e.points[k]
     for name, a in (*zip(e.checked.names, p.arrays), *p.names.items()):
         if isinstance(a, np.ndarray) and a.dtype.kind in "iu" and a.shape == tuple(shape[:-1]) and a.size \

@@ -60,26 +60,32 @@ def uses(e: Evidence) -> list[Finding]:
                                   if n in record.tapes[0].outputs or n.kind == "multiply")
     evidence = {"uses": counts, "line": lines}
     if lost and all(abs(v) < 1e-5 or abs(v - 1) < 1e-5 for v in c):
-        if lost == [n for n, _ in kept[:-1]]:               # only the last use: a loop that runs backward would keep the first
+        # only the last use: a loop that runs backward would keep the first
+        if lost == [n for n, _ in kept[:-1]]:
             through_time = lost_path(e, loops=True)
             if through_time:
                 return through_time
         identity = [n for n in lost if _identity(record, n)]
         rest = [n for (n, _), v in zip(kept, c) if abs(v - 1) < 1e-5]
         if product and not _sum_of_branches(record):
-            return [Finding("missing-term", f"the gradient of {e.name} has {len(kept)} terms, one for each use of {e.name}, and "
-                                            f"{_are(lost)} missing: {lines}", evidence)]
+            return [Finding("missing-term",
+                            f"the gradient of {e.name} has {len(kept)} terms, one for each use of {e.name}, and "
+                            f"{_are(lost)} missing: {lines}", evidence)]
         if len(identity) == len(lost) or (rest and all(_identity(record, n) for n in rest)):
-            return [Finding("lost-path", f"{e.name} reaches the value by {len(kept)} paths, and the gradient leaves one out: "
-                                         f"{lines}", evidence)]
-        return [Finding("overwrite", f"{e.name} is used {len(kept)} times and its gradient is the sum over the uses, but "
-                                     f"{_are(lost)} not counted (= instead of +=?): {lines}", evidence)]
+            return [Finding("lost-path",
+                            f"{e.name} reaches the value by {len(kept)} paths, and the gradient leaves one out: "
+                            f"{lines}", evidence)]
+        return [Finding("overwrite",
+                        f"{e.name} is used {len(kept)} times and its gradient is the sum over the uses, but "
+                        f"{_are(lost)} not counted (= instead of +=?): {lines}", evidence)]
     if common is not None:
         name = name_of(common, e)
-        return [Finding("factor", f"{e.name} is used {len(kept)} times, and the gradient of {len(off)} of the uses has a "
-                                  f"factor {common:.6g} = {name} too many ({lines})", {**evidence, "factor": common, "name": name})]
-    return [Finding("missing-term", f"the gradient of {e.name} is a sum over its uses, and one term has the wrong sign or "
-                                    f"factor: {lines}", evidence)]
+        return [Finding("factor", f"{e.name} is used {len(kept)} times, and the gradient of {len(off)} of the uses "
+                                  f"has a factor {common:.6g} = {name} too many ({lines})",
+                        {**evidence, "factor": common, "name": name})]
+    return [Finding("missing-term",
+                    f"the gradient of {e.name} is a sum over its uses, and one term has the wrong sign or "
+                    f"factor: {lines}", evidence)]
 
 
 def _are(uses):
@@ -97,8 +103,9 @@ def empty_use(e: Evidence) -> list[Finding]:
         others = {(m.number, j): None for m, j in used if (m.number, j) != (n.number, k)}
         if all(not np.any(_only(record, point, others)) for point in range(len(e.points))):
             line = record.line(n.number)
-            return [Finding("overwrite", f"{e.name} is used {len(used)} times and its gradient is the sum over the uses, but "
-                                         f"only one seems to be counted, which gives zero (= instead of +=?): {line}",
+            return [Finding("overwrite",
+                            f"{e.name} is used {len(used)} times and its gradient is the sum over the uses, but "
+                            f"only one seems to be counted, which gives zero (= instead of +=?): {line}",
                             {"line": line}),
                     Finding("zero", f"the gradient of {e.name} is zero everywhere, but the value depends on it")]
     return []
@@ -141,7 +148,8 @@ def overwritten(e: Evidence) -> list[Finding]:
     for number in sorted(record.reached):
         used = [(n.number, k) for n in record.tapes[0].nodes for k, p in enumerate(n.parents)
                 if p is not None and p.number == number and n.number in record.reached]
-        if not 2 <= len(used) <= 10 * MOST or not any(record.tapes[0].nodes[n].kind in ("getitem", "take") for n, _ in used):
+        if not 2 <= len(used) <= 10 * MOST or not any(record.tapes[0].nodes[n].kind in ("getitem", "take") for n,
+                                                      _ in used):
             continue
         for order in (used, used[::-1]):
             for once in (False, True):
@@ -149,8 +157,9 @@ def overwritten(e: Evidence) -> list[Finding]:
                               for point in range(len(e.points))]
                 if e.fits(candidates):
                     line = record.line(order[0][0])
-                    return [Finding("overwrite", f"the gradients of overlapping parts overwrite each other (= instead of +=): "
-                                                 f"{line}", {"line": line})]
+                    return [Finding("overwrite",
+                                    f"the gradients of overlapping parts overwrite each other (= instead of +=): "
+                                    f"{line}", {"line": line})]
     return []
 
 
@@ -180,7 +189,9 @@ def _written_over(tape, order, once):
 
 
 def _of_a_formula(tape, number, branch):
-    """Whether the path that leaves a branch through this node meets the other paths in a product or an elementwise sum."""
+    """Whether the path that leaves a branch through this node meets the other paths in a product or an elementwise
+    sum.
+    """
     mine, others, entries = {number}, {branch}, tape.nodes[branch].value.shape
     for n in tape.nodes[branch + 1:]:
         above = {p.number for p in n.parents if p is not None}
@@ -201,7 +212,8 @@ def duplicated(e: Evidence) -> list[Finding]:
     if record is None or not e.shape:
         return []
     leaf, width = record.tapes[0].leaves[e.i], e.analytic[0][0].size
-    taken = [n for n in record.tapes[0].nodes if n.kind in ("getitem", "take") and n.parents[0] is leaf and _looked_up(n, width)]
+    taken = [n for n in record.tapes[0].nodes if n.kind in ("getitem", "take") and n.parents[0] is leaf
+             and _looked_up(n, width)]
     rows = [(n.number, place, row) for n in taken for place, row in
             enumerate(n.extra["source"].reshape(-1, width)[:, 0] // width)]
     if not rows or len({row for _, _, row in rows}) == len(rows):
@@ -211,7 +223,8 @@ def duplicated(e: Evidence) -> list[Finding]:
     rest = [record.without(point, [(n.number, 0) for n in taken]) for point in range(len(e.points))]
     for row, count in counts.items():
         left, which, times = np.unique(np.array([np.concatenate([np.reshape(a[n], (-1, width))[place] for a in arrived])
-                                                 for n, place, r in rows if r == row]).round(12).T, axis=1, return_inverse=True,
+                                                 for n, place, r in rows if r == row]).round(12).T, axis=1,
+                                       return_inverse=True,
                                        return_counts=True)          # several places may get the same
         right = np.concatenate([np.ravel((g - t)[row]) for g, t in zip(e.analytic, rest)])
         c, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
@@ -226,8 +239,10 @@ def duplicated(e: Evidence) -> list[Finding]:
         lost = lost or not np.allclose(c, times, atol=1e-5)
     if not lost:
         return []
-    return [Finding("duplicate-index", f"rows of {e.name} that are taken several times must get the sum of their gradients "
-                                       f"(np.add.at): {record.line(taken[0].number)}", {"line": record.line(taken[0].number)})]
+    return [Finding("duplicate-index",
+                    f"rows of {e.name} that are taken several times must get the sum of their gradients "
+                    f"(np.add.at): {record.line(taken[0].number)}",
+                    {"line": record.line(taken[0].number)})]
 
 
 def _looked_up(node, width):
@@ -235,7 +250,8 @@ def _looked_up(node, width):
     index = node.extra.get("index", node.extra.get("args", (None,))[0])
     index = index[0] if isinstance(index, tuple) and index else index
     source = node.extra["source"]
-    return isinstance(index, (np.ndarray, np.integer)) and np.asarray(index).dtype.kind in "iu" and source.size % width == 0 \
+    return isinstance(index, (np.ndarray,
+                              np.integer)) and np.asarray(index).dtype.kind in "iu" and source.size % width == 0 \
         and (source.reshape(-1, width) == source.reshape(-1, width)[:, :1] + np.arange(width)).all() \
         and (source.reshape(-1, width)[:, 0] % width == 0).all()
 
@@ -259,17 +275,21 @@ def lost_path(e, known=False, loops=False):
     leaf = tape.leaves[e.i].number
     for (kind, site, operand), numbers in record.groups.items():
         for which, chosen in enumerate((numbers, [n for n in numbers if tape.nodes[n].parents[operand].kind != "input"],
-                       [n for n in numbers if tape.nodes[n].parents[operand].number != leaf], numbers[1:], numbers[:-1])):
+                       [n for n in numbers if tape.nodes[n].parents[operand].number != leaf], numbers[1:],
+                                        numbers[:-1])):
             if known and (kind, site, operand, which) not in e.known:
                 continue
             parents = [tape.nodes[n].parents[operand].number for n in chosen]
-            if not chosen or len(numbers) == 1 and not any(children[p] > 1 for p in parents) or loops and len(numbers) == 1:
+            if not chosen or len(numbers) == 1 and not any(children[p] > 1
+                                                           for p in parents) or loops and len(numbers) == 1:
                 continue
-            cut = {(n, operand): (lambda dz, shape=tape.nodes[n].operands[operand].shape: np.zeros(shape)) for n in chosen}
+            cut = {(n, operand): (lambda dz, shape=tape.nodes[n].operands[operand].shape: np.zeros(shape))
+                   for n in chosen}
             without = [record.gradient(point, cut) for point in range(len(e.points))]
             share = [r - w for r, w in zip(record.right, without)]
             scale = max(np.max(np.abs(r)) for r in record.right)
-            if max(np.max(np.abs(s)) for s in share) < 1e-6 * scale or max(np.max(np.abs(w)) for w in without) < 1e-6 * scale:
+            if max(np.max(np.abs(s)) for s in share) < 1e-6 * scale or max(np.max(np.abs(w))
+                                                                           for w in without) < 1e-6 * scale:
                 continue
             b = multiple(e, [g - w for g, w in zip(e.analytic, without)], share)
             lost = e.fits(without)

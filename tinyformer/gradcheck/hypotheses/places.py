@@ -1,4 +1,6 @@
-"""The forward pass takes one entry of each row, as a loss takes the target's; the backward pass changes other entries."""
+"""The forward pass takes one entry of each row, as a loss takes the target's; the backward pass changes other
+entries.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ def chosen(node):
 
 
 def misplaced(shape, t):
-    """Yield (description, index): indices that people write for [arange(N), t], but that select other entries of an (N, V)."""
+    """Yield (description, index): indices that people write for [arange(N), t], but that select other entries of an (N,
+    V).
+    """
     each = np.arange(shape[0])
     yield "whole columns d[:, t]", (slice(None), t)
     if t.max() < shape[0]:
@@ -44,7 +48,8 @@ def cross_entropies(record):
         t = chosen(node) if source is not None else None
         if t is None:
             continue
-        nowhere = [(("missing-term",), "the gradient of a cross-entropy is p − onehot, but the ones at [np.arange(N), t] are "
+        nowhere = [(("missing-term",),
+                    "the gradient of a cross-entropy is p − onehot, but the ones at [np.arange(N), t] are "
                     "missing", np.zeros_like)]
         for codes, says, put in nowhere + [(LEAK, _says(how), put) for _, how, put in _ways(source.value.shape, t)]:
             def edits_at(k, number=source.number, put=put):
@@ -64,7 +69,9 @@ def _softmax_before(node):
 
 
 def _ways(shape, t):
-    """Yield (key, description, values → array): either written at once, where repeated places count once, or added up."""
+    """Yield (key, description, values → array): either written at once, where repeated places count once, or added
+    up.
+    """
     for how, index in misplaced(shape, t):
         def written(values, index=index):
             d = np.zeros(shape)
@@ -81,5 +88,5 @@ def _ways(shape, t):
 
 
 def _says(how):
-    return (f"the forward pass takes one entry of each row, [np.arange(N), t], but the backward pass changes {how}, so a row's "
-            f"gradient depends on the targets of other rows")
+    return (f"the forward pass takes one entry of each row, [np.arange(N), t], but the backward pass changes {how}, "
+            f"so a row's gradient depends on the targets of other rows")

@@ -31,7 +31,8 @@ def _ratios(e: Evidence) -> Any:
     ratios, seen = [], []
     for g, t in zip(e.analytic, e.true):
         use = np.isfinite(t) & (np.abs(t) > 1e-6 * np.max(np.abs(t), initial=0, where=np.isfinite(t)))
-        if use.sum() < 3 or np.max(np.abs(g), initial=0, where=~use & np.isfinite(t)) > 1e-5 * np.max(np.abs(g), initial=0):
+        if use.sum() < 3 or np.max(np.abs(g), initial=0,
+                                   where=~use & np.isfinite(t)) > 1e-5 * np.max(np.abs(g), initial=0):
             return None, None
         with np.errstate(all="ignore"):
             ratios.append(np.where(use, g / np.where(use, t, 1), 1))
@@ -76,8 +77,9 @@ def _local(e, name):
         what = f"lacks the factor {name[2:]}"
     else:
         what = f"is {name} times what it should be"
-    return [Finding("local-derivative", f"the gradient of {e.name} {what}: is the derivative of a step wrong, or multiplied in "
-                                        f"twice?", {"name": name})]
+    return [Finding("local-derivative",
+                    f"the gradient of {e.name} {what}: is the derivative of a step wrong, or multiplied in "
+                    f"twice?", {"name": name})]
 
 
 def output_factor(e: Evidence) -> list[Finding]:
@@ -104,15 +106,17 @@ def output_factor(e: Evidence) -> list[Finding]:
     if set(np.round(ratios[0].ravel(), 6)) <= {0.0, 1.0}:
         reached = np.abs(right) > 1e-7 * np.max(np.abs(right))
         if written_over(e, reached & (np.round(ratios[-1].ravel(), 6) == 0), reached):
-            return [Finding("overwrite", f"each entry of {e.name} influences several outputs, but its gradient comes from only "
-                                         f"the last or the first of them (= instead of +=?)")]
+            return [Finding("overwrite",
+                            f"each entry of {e.name} influences several outputs, but its gradient comes from only "
+                            f"the last or the first of them (= instead of +=?)")]
         return [Finding("lost-path", f"the gradient of {e.name} leaves out some of the outputs: a path is missing")]
     for axis in range(ratios[0].ndim):
         if ratios[0].ndim > 1 and all(np.ptp(r, axis=axis).max() <= 10 * e.tol * np.abs(r).max() for r in ratios):
             return [Finding("row-scale", f"the gradient of {e.name} has a wrong factor for each row of the output",
                             {"factors": ratios[0].take(0, axis).ravel()[:5].tolist()})]
-    return [Finding("local-derivative", f"in the gradient of {e.name}, each entry of the upstream gradient has a wrong factor: "
-                                        f"the derivative of the last step is wrong")]
+    return [Finding("local-derivative",
+                    f"in the gradient of {e.name}, each entry of the upstream gradient has a wrong factor: "
+                    f"the derivative of the last step is wrong")]
 
 
 def row_scale(e: Evidence) -> list[Finding]:
@@ -124,15 +128,18 @@ def row_scale(e: Evidence) -> list[Finding]:
         alike = e.shape[0] > 2 and max(v.size for v in e.points[0].values) > 1 and all(
             np.max(np.abs(r - ratios[0]), initial=0, where=s & seen[0]) <= 10 * e.tol for r, s in zip(ratios, seen))
         return [Finding("row-scale", f"each entry of the gradient of {e.name} has its own wrong factor: "
-                                     f"{', '.join(f'{f:.4g}' for f in ratios[0][:5])}, …", {"factors": ratios[0][:5].tolist()})
+                                     f"{', '.join(f'{f:.4g}' for f in ratios[0][:5])}, …",
+                        {"factors": ratios[0][:5].tolist()})
                 ] if alike and not all(v.shape == e.shape for v in e.points[0].values) else []
     for axis in range(ratios[0].ndim):
         if e.shape[axis] < 3:
             continue
-        if all(_flat_along(r, s, axis, 10 * e.tol) for r, s in zip(ratios, seen)) and not _constant(ratios[0][seen[0]], 1e-4):
+        if all(_flat_along(r, s, axis, 10 * e.tol) for r, s in zip(ratios, seen)) and not _constant(ratios[0][seen[0]],
+                                                                                                    1e-4):
             factors = [float(f) for f in np.moveaxis(ratios[0], axis, 0)[0].ravel()[:5]]
             return [Finding("row-scale", f"each row of the gradient of {e.name} has its own wrong factor: "
-                                         f"{', '.join(f'{f:.4g}' for f in factors)}, …", {"axis": axis, "factors": factors})]
+                                         f"{', '.join(f'{f:.4g}' for f in factors)}, …",
+                            {"axis": axis, "factors": factors})]
     return []
 
 
@@ -143,7 +150,8 @@ def _whatever_comes(e: Evidence) -> bool:
     learner, right = e.jacobians()
     if learner.shape != right.shape:
         return False
-    r = np.sum(learner * right, axis=1, keepdims=True) / np.maximum(np.sum(right * right, axis=1, keepdims=True), 1e-300)
+    r = np.sum(learner * right, axis=1, keepdims=True) / np.maximum(np.sum(right * right, axis=1, keepdims=True),
+                                                                    1e-300)
     return np.max(np.abs(learner - r * right)) <= 10 * e.tol * np.max(np.abs(learner))
 
 
@@ -155,7 +163,8 @@ def _flat_along(r, seen, axis, tol):
 
 
 def elementwise(e: Evidence) -> list[Finding]:
-    """Each entry of the value depends on one entry of the input, in both Jacobians: then the factor of that entry is wrong.
+    """Each entry of the value depends on one entry of the input, in both Jacobians: then the factor of that entry is
+    wrong.
 
     If the forward pass could not be recorded, a term of a sum may be missing as well, so nothing is reported.
     """
@@ -174,7 +183,9 @@ def elementwise(e: Evidence) -> list[Finding]:
 
 
 def difference(e: Evidence) -> list[Finding]:
-    """analytic = true + c · B, where B is a named array and c is one number or one for each row; or c is constant along an axis."""
+    """analytic = true + c · B, where B is a named array and c is one number or one for each row; or c is constant along
+    an axis.
+    """
     if len(e.shape) == 0 or e.analytic[0].size < 4 or not all(np.isfinite(t).all() for t in e.true):
         return []
     D = [g - t for g, t in zip(e.analytic, e.true)]
@@ -183,10 +194,13 @@ def difference(e: Evidence) -> list[Finding]:
     if term:
         return term
     for axis in reversed(range(len(e.shape))):
-        if e.shape[axis] > 2 and all(_even(d, axis, e.tol * scale) and np.max(np.abs(d)) > 1e3 * e.tol * scale for d in D) \
-                and all(np.max(np.abs(t.sum(axis=axis))) <= e.tol * scale for t in e.true) and e.analytic[0].size > e.shape[axis]:
-            return [Finding("mean-term", f"the gradient of {e.name} differs from the right one by a constant along axis {axis}: "
-                                         f"is the mean's term missing or wrong?", {"axis": axis})]
+        if e.shape[axis] > 2 and all(_even(d, axis, e.tol * scale) and np.max(np.abs(d)) > 1e3 * e.tol * scale
+                                     for d in D) \
+                and all(np.max(np.abs(t.sum(axis=axis))) <= e.tol * scale
+                        for t in e.true) and e.analytic[0].size > e.shape[axis]:
+            return [Finding("mean-term",
+                            f"the gradient of {e.name} differs from the right one by a constant along axis {axis}: "
+                            f"is the mean's term missing or wrong?", {"axis": axis})]
     return []
 
 
@@ -195,20 +209,24 @@ def _term(e, D, scale):
     for p_terms in _together(e):
         name, arrays, code = p_terms
         if _proportional(D, arrays, e.tol * scale) and not _proportional(e.true, arrays, e.tol * scale):
-            if name == "the upstream gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d, b in zip(D, arrays)):
-                return [Finding("lost-path", f"the gradient of {e.name} lacks the upstream gradient itself: the path through a "
-                                             f"skip connection is missing", {"array": name})]
+            if name == "the upstream gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d,
+                                                       b in zip(D, arrays)):
+                return [Finding("lost-path",
+                                f"the gradient of {e.name} lacks the upstream gradient itself: the path through a "
+                                f"skip connection is missing", {"array": name})]
             if code == "missing-term" and _at_right_angles(e, arrays):
-                return [Finding("variance-term", f"the gradient of {e.name} has a component along {name}, which a norm or a "
-                                                 f"standard deviation removes: is the term of that norm missing?",
+                return [Finding("variance-term",
+                                f"the gradient of {e.name} has a component along {name}, which a norm or a "
+                                f"standard deviation removes: is the term of that norm missing?",
                                 {"array": name})]
             if name == f"softmax({e.name})" and _another_each_row(D[0], arrays[0]) and not _few(e.analytic[0]) \
                     and all(_sums_to_zero(t, e.tol * scale) for t in e.true):
-                return [Finding("softmax-diagonal", f"the gradient of {e.name} lacks a multiple of {name} in each row: the "
-                                                    f"Jacobian of the softmax is diag(p) − p pᵀ, not only its diagonal",
+                return [Finding("softmax-diagonal",
+                                f"the gradient of {e.name} lacks a multiple of {name} in each row: the "
+                                f"Jacobian of the softmax is diag(p) − p pᵀ, not only its diagonal",
                                 {"array": name})]
-            return [Finding(code, f"the gradient of {e.name} differs from the right one by a multiple of {name}: is a term with "
-                                  f"{name} missing, or one too many?", {"array": name})]
+            return [Finding(code, f"the gradient of {e.name} differs from the right one by a multiple of {name}: is a "
+                                  f"term with {name} missing, or one too many?", {"array": name})]
     return []
 
 

@@ -54,7 +54,8 @@ class Record:
     def tried(self, numbers):
         """Whether the fused tape has the same steps, so that they were tried there already."""
         fused = self.e.records[True] if self.within else None
-        return fused is not None and all(n in fused.reached and fused.tapes[0].nodes[n].kind == self.tapes[0].nodes[n].kind
+        return fused is not None and all(n in fused.reached
+                                         and fused.tapes[0].nodes[n].kind == self.tapes[0].nodes[n].kind
                                          for n in numbers)
 
     def gradient(self, point, edits):
@@ -72,7 +73,9 @@ class Record:
         return all([n.kind for n in t.nodes] == [n.kind for n in self.tapes[0].nodes] for t in self.tapes)
 
     def pool(self, point, numbers):
-        """For each of these nodes, the other arrays that are available there; in a loop, those of the same iteration."""
+        """For each of these nodes, the other arrays that are available there; in a loop, those of the same
+        iteration.
+        """
         nodes = self.tapes[point].nodes
         columns = [[n.value] * len(numbers) for n in nodes if n.kind == "input"]
         for group in self.sites:
@@ -86,7 +89,8 @@ class Record:
             if column[-1].dtype.kind in "fb" and not any(column[-1] is s for s in seen):
                 seen.append(column[-1])
                 kept.append(column)
-        return [[column[j] * 1.0 if column[j].dtype == bool else column[j] for column in kept] for j in range(len(numbers))]
+        return [[column[j] * 1.0 if column[j].dtype == bool else column[j] for column in kept]
+                for j in range(len(numbers))]
 
     def line(self, number):
         """The line of the learner's code that made a node, such as "line 4: y = np.tanh(z)"."""
@@ -109,12 +113,15 @@ def _without_shifts(tape, i, dys):
 
 
 def record_of(e, fused=True):
-    """The Record, or None if the forward pass could not be recorded. Without ``fused`` every NumPy step is its own node."""
+    """The Record, or None if the forward pass could not be recorded. Without ``fused`` every NumPy step is its own
+    node.
+    """
     if fused not in e.records:
         e.records[fused] = None
         if len(e.points) > 1 and all(p.tape is not None for p in e.points):
             record = Record(e, fused)
             if record.alike() and e.same(record.right, e.true) and (fused or any(
-                    a.kind != b.kind for t, p in zip(record.tapes, e.points) for a, b in zip(t.nodes, p.tape.fused.nodes))):
+                    a.kind != b.kind for t, p in zip(record.tapes, e.points) for a,
+                    b in zip(t.nodes, p.tape.fused.nodes))):
                 e.records[fused] = record
     return e.records[fused]

@@ -1,6 +1,7 @@
 """An elementwise step with any wrong derivative: solve for the local derivatives that the learner must have used.
 
-    analytic = rest + L (s ⊙ a)        a: upstream gradient of the step, L: linear map from the step to the input, s: unknown
+    analytic = rest + L (s ⊙ a)        a: upstream gradient of the step, L: linear map from the step to the input, s:
+    unknown
 
 L is known, so there are more equations than unknowns. If they have a solution, everything else is right and s is wrong.
 """
@@ -36,15 +37,17 @@ def solved_slopes(e: Evidence) -> list[Finding]:
                     right = _slope(tape, node, source)
                     off = np.abs(solved - right) > 1e-5 * np.max(np.abs(solved))
                     if off.any() and not right[off].any():
-                        return [Finding("mask", f"the gradient passes a step where its derivative is 0: is a mask missing? ({line})",
+                        return [Finding("mask", f"the gradient passes a step where its derivative is 0: is a mask "
+                                                f"missing? ({line})",
                                         {"line": line})]
                     if np.max(np.abs(solved)) < 1e-9 * max(1, np.max(np.abs(right))):
                         return [Finding("lost-path", f"the path through one step is left out ({line})", {"line": line})]
                     if off.any() and right[off].all() and np.max(np.abs(solved[off])) < 1e-9:
                         return [Finding("dropped", f"the gradient of a step is 0 where its derivative is not ({line})",
                                         {"line": line})]
-                    return [Finding("local-derivative", f"the derivative of one elementwise step is wrong, and everything else "
-                                                        f"is right ({line})", {"line": line})]
+                    return [Finding("local-derivative",
+                                    f"the derivative of one elementwise step is wrong, and everything else "
+                                    f"is right ({line})", {"line": line})]
     return []
 
 

@@ -150,7 +150,8 @@ def _repeated(node):
     """Repeated entries: their gradient is the sum over the copies."""
     X, source = node.operands[0], node.extra["source"]
     copies = source.size // max(X.size, 1)
-    if copies < 2 or source.size != copies * X.size or (np.bincount(source.reshape(-1), minlength=X.size) != copies).any():
+    if copies < 2 or source.size != copies * X.size or (np.bincount(source.reshape(-1),
+                                                                    minlength=X.size) != copies).any():
         return
     firsts = np.unique(source.reshape(-1), return_index=True)[1]
     says = "the gradient of a repeated entry is the sum over all its copies, not the gradient of one copy"
@@ -195,7 +196,8 @@ def _getitem(node):
     width = X.size // max(len(X), 1)
     rows = source[::max(width, 1)] // max(width, 1)
     if source.size == X.size and (source == np.repeat(rows * width, width) + np.tile(np.arange(width), len(X))).all():
-        yield "again", ("permuted",), "the forward pass takes rows, and the backward pass takes rows again; add each gradient " \
+        yield "again", ("permuted",
+                        ), "the forward pass takes rows, and the backward pass takes rows again; add each gradient " \
             "to the row it came from instead (np.add.at)", lambda dz: np.reshape(dz, X.shape)[rows]
     for axis in range(X.ndim):                              # one entry along an axis was taken
         taken = node.value.shape == X.shape[:axis] + X.shape[axis + 1:]
@@ -213,7 +215,8 @@ def _getitem(node):
         def meaned(dz):
             counts = np.maximum(np.bincount(source, minlength=X.size), 1).reshape(X.shape)
             return node.pulls[0](dz) / counts
-        yield "mean", ("duplicate-index",), "rows that are taken several times get the mean of their gradients, not the sum", \
+        yield "mean", ("duplicate-index",
+                       ), "rows that are taken several times get the mean of their gradients, not the sum", \
             meaned
 
 
@@ -269,7 +272,8 @@ def _elementwise(node, operand, pool):
         return
     if len(levels) < 2 and np.size(slope) > 2 and not (kind == "multiply" and node.parents[1 - operand] is not None):
         return
-    code = ("factor",) if np.ndim(slope) == 0 and kind in ("multiply", "divide") and node.parents[1 - operand] is None else LOCAL
+    code = ("factor",) if np.ndim(slope) == 0 and kind in ("multiply",
+                                                           "divide") and node.parents[1 - operand] is None else LOCAL
     says = f"the derivative of the step {kind} is missing or wrong"
     with np.errstate(all="ignore"):
         forms = {"1": np.ones(np.shape(slope) and z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope,
@@ -290,7 +294,8 @@ def _elementwise(node, operand, pool):
     for name, form in forms.items():
         if np.isfinite(form).all() and not (np.shape(form) == np.shape(slope) and np.allclose(form, slope, rtol=1e-6)):
             scaled = code == ("factor",) and np.ndim(form) == 0
-            yield name, (("sign",) if name == "−" and kind not in ("multiply", "divide") else code if scaled else LOCAL), \
+            yield name, (("sign",) if name == "−" and kind not in ("multiply", "divide") else code if scaled
+                         else LOCAL), \
                 "the constant factor of a step is missing or wrong" if scaled else says, by(form)
     for n, other in enumerate(pool):
         if other.shape == np.shape(slope):
@@ -307,7 +312,8 @@ def _broadcast(whole, shape, slope):
     for place in (0, -1):
         yield f"take{place}", ("unbroadcast",), says + "the broadcast axes, not one position of them", \
             lambda dz, place=place: _take(full(dz), axes, place).reshape(shape)
-    yield "mean", ("reduction",), says + "the broadcast axes, not the mean", lambda dz: full(dz).mean(axis=axes).reshape(shape)
+    yield "mean", ("reduction",
+                   ), says + "the broadcast axes, not the mean", lambda dz: full(dz).mean(axis=axes).reshape(shape)
     for other in itertools.combinations(range(len(whole)), len(axes)):
         rest = tuple(n for k, n in enumerate(whole) if k not in other)
         if other != axes and int(np.prod(rest)) == int(np.prod(shape)) and rest == tuple(n for n in shape if n != 1):

@@ -21,24 +21,27 @@ def masks(e: Evidence) -> list[Finding]:
     extra = [c & ~r for c, r in zip(came, right)]
     lost = [r & ~c for c, r in zip(came, right)]
     both = [c & r for c, r in zip(came, right)]
-    agree = all(np.max(np.abs(g - t), initial=0, where=b) <= e.tol * np.max(np.abs(t)) for g, t, b in zip(e.analytic, e.true, both))
+    agree = all(np.max(np.abs(g - t), initial=0, where=b) <= e.tol * np.max(np.abs(t)) for g, t,
+                b in zip(e.analytic, e.true, both))
     count = int(extra[0].sum()), int(lost[0].sum())
     where = {"entries": [tuple(int(n) for n in i) for i in np.argwhere(extra[0] | lost[0])[:5]]}
     if not any(map(np.any, both)) and any(map(np.any, extra)) and any(map(np.any, lost)):
-        return [Finding("inverted-mask", f"the gradient of {e.name} is zero where it should be nonzero, and nonzero where it "
-                                         f"should be zero: is the mask inverted?", where)]
+        return [Finding("inverted-mask",
+                        f"the gradient of {e.name} is zero where it should be nonzero, and nonzero where it "
+                        f"should be zero: is the mask inverted?", where)]
     if not agree or not all(b.any() for b in both):
         return []
     if any(map(np.any, extra)) and not any(map(np.any, lost)):
-        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries that do not affect the value: is a "
-                                f"mask missing?", where)]
+        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries that do not affect the "
+                                f"value: is a mask missing?", where)]
     if all(map(np.any, extra)) and all(map(np.any, lost)):
-        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries that do not affect the value", where),
-                Finding("dropped", f"the gradient of {e.name} is also zero at {count[1]} entries that affect the value: does the "
-                                   f"backward pass use the mask of the forward pass?", where)]
+        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries that do not affect the "
+                                f"value", where),
+                Finding("dropped", f"the gradient of {e.name} is also zero at {count[1]} entries that affect the "
+                                   f"value: does the backward pass use the mask of the forward pass?", where)]
     if any(map(np.any, lost)) and not any(map(np.any, extra)):
-        return [Finding("dropped", f"the gradient of {e.name} is zero at {count[1]} entries that affect the value; the other "
-                                   f"entries are right", where)]
+        return [Finding("dropped", f"the gradient of {e.name} is zero at {count[1]} entries that affect the value; "
+                                   f"the other entries are right", where)]
     return []
 
 
@@ -61,13 +64,17 @@ def one_place(e: Evidence) -> list[Finding]:
                     kept[index] = dy[index]
                     return kept
                 if e.fits([p.true(e.i, [only(p.dys[0])]) for p in e.points]):
-                    return [Finding("unbroadcast", f"{e.name} is broadcast along axis {axis} of the value, but its gradient "
-                                                   f"uses one position of that axis: sum over the axis", {"axis": axis})]
+                    return [Finding("unbroadcast",
+                                    f"{e.name} is broadcast along axis {axis} of the value, but its gradient "
+                                    f"uses one position of that axis: sum over the axis",
+                                    {"axis": axis})]
     return []
 
 
 def diagonal(e: Evidence) -> list[Finding]:
-    """Only the diagonal of the Jacobian is used, and the diagonal is p or p (1 − p), where p is the value: a softmax."""
+    """Only the diagonal of the Jacobian is used, and the diagonal is p or p (1 − p), where p is the value: a
+    softmax.
+    """
     if not e.small or len(e.points[0].values) != 1 or e.points[0].values[0].shape != e.shape:
         return []
     learner, right = e.jacobians()
@@ -79,13 +86,16 @@ def diagonal(e: Evidence) -> list[Finding]:
     k = np.vdot(p * (1 - p), np.diag(right)) / max(np.vdot(p * (1 - p), p * (1 - p)), 1e-300)       # a temperature
     if np.max(np.abs(np.diag(right) - k * p * (1 - p))) <= 1e-6 * scale and any(
             np.max(np.abs(np.diag(learner) - k * d)) <= 1e-6 * scale for d in (p, p * (1 - p))):
-        return [Finding("softmax-diagonal", f"the value is a softmax, and its Jacobian is diag(p) − p pᵀ; the gradient of "
-                                            f"{e.name} uses only the diagonal")]
+        return [Finding("softmax-diagonal",
+                        f"the value is a softmax, and its Jacobian is diag(p) − p pᵀ; the gradient of "
+                        f"{e.name} uses only the diagonal")]
     return []
 
 
 def reaches(e: Evidence) -> list[Finding]:
-    """Compare the zeros of the two Jacobians: an output that must not influence an entry, or one that no longer does."""
+    """Compare the zeros of the two Jacobians: an output that must not influence an entry, or one that no longer
+    does.
+    """
     if not e.small:
         return []
     learner, right = e.jacobians()
@@ -95,27 +105,31 @@ def reaches(e: Evidence) -> list[Finding]:
     came, should = np.abs(learner) > 1e-7 * scale, np.abs(right) > 1e-7 * scale
     extra, lost = came & ~should, should & ~came
     agree = np.max(np.abs(learner - right), initial=0, where=came & should) <= e.tol * scale
-    stray = _stray(e, should, extra) if agree or e.points[0].tape is not None else None     # without a tape, less is known
+    # without a tape, less is known
+    stray = _stray(e, should, extra) if agree or e.points[0].tape is not None else None
     if stray:
         axis, how, (i, j) = stray
         place = tuple(int(n) for n in np.unravel_index(i, e.shape))
-        return [Finding("leak", f"entry {list(place)} of the gradient of {e.name} depends on the gradient of an output that "
-                                f"this entry does not influence ({how} along axis {axis})",
+        return [Finding("leak", f"entry {list(place)} of the gradient of {e.name} depends on the gradient of an "
+                                f"output that this entry does not influence ({how} along axis {axis})",
                                 {"input": place, "output": j, "axis": axis})]
     if lost.any() and not extra.any() and agree and (came & should).any():
         if written_over(e, lost, should):
-            return [Finding("overwrite", f"each entry of {e.name} influences several outputs, but its gradient comes from only "
-                                         f"the last or the first of them (= instead of +=?)")]
-        return [Finding("lost-path", f"the gradient of {e.name} comes from only some of the outputs that {e.name} influences: a "
-                                     f"path is missing")]
+            return [Finding("overwrite",
+                            f"each entry of {e.name} influences several outputs, but its gradient comes from only "
+                            f"the last or the first of them (= instead of +=?)")]
+        return [Finding("lost-path",
+                        f"the gradient of {e.name} comes from only some of the outputs that {e.name} influences: a "
+                        f"path is missing")]
     return []
 
 
 def written_over(e, lost, should):
-    """Whether only one of the outputs that an entry influences along some axis counts: always the last, or always the first.
+    """Whether only one of the outputs that an entry influences along some axis counts: always the last, or always the
+    first.
 
-    Two cases are excluded. If each entry's own place along the axis remains, the path to the other places is lost instead. If
-    only the very first place remains, no loop that overwrites explains this.
+    Two cases are excluded. If each entry's own place along the axis remains, the path to the other places is lost
+    instead. If only the very first place remains, no loop that overwrites explains this.
     """
     values = e.points[0].values
     if len(values) > 1 or (should & ~lost).sum(axis=1).min(initial=1, where=should.any(axis=1)) < 1:
@@ -124,32 +138,39 @@ def written_over(e, lost, should):
     inputs = np.indices(e.shape).reshape(len(e.shape), -1)
     kept = should & ~lost
     shape = values[0].shape
-    for axes in [range(a, b) for a in range(len(shape)) for b in range(a + 2, len(shape) + 1)]:     # as one loop after another
+    for axes in [range(a, b) for a in range(len(shape))
+                 for b in range(a + 2, len(shape) + 1)]:     # as one loop after another
         place = np.ravel_multi_index([outputs[a] for a in axes], [shape[a] for a in axes])
         last = np.where(should, place, -1).max(axis=1, keepdims=True)
         if lost.any() and (kept == (should & (place == last))).all():
             return True
     for axis, place in enumerate(outputs):
-        own = any(n == values[0].shape[axis] and not (kept & (inputs[a][:, None] != place)).any() for a, n in enumerate(e.shape))
+        own = any(n == values[0].shape[axis] and not (kept & (inputs[a][:, None] != place)).any() for a,
+                  n in enumerate(e.shape))
         last = np.where(should, place, -1).max(axis=1, keepdims=True)
         first = np.where(should, place, len(place)).min(axis=1, keepdims=True)
-        if not own and (kept & (place > 0)).any() and any((kept == (should & (place == end))).all() for end in (last, first)):
+        if not own and (kept & (place > 0)).any() and any((kept == (should & (place == end))).all()
+                                                          for end in (last, first)):
             return True
     return False
 
 
 def _stray(e, should, extra):
-    """(axis, how, (entry, output)) where the true Jacobian keeps a rule along an axis and the learner's breaks that rule.
+    """(axis, how, (entry, output)) where the true Jacobian keeps a rule along an axis and the learner's breaks that
+    rule.
 
     The rules are: every place is independent of the others, or no place depends on a later (or an earlier) one.
     """
     values = e.points[0].values
     if not extra.any() or len(values) > 1:
         return None
-    inputs, outputs = np.indices(e.shape).reshape(len(e.shape), -1), np.indices(values[0].shape).reshape(values[0].ndim, -1)
-    for a, b in [(a, b) for a in range(len(e.shape)) for b in range(values[0].ndim) if e.shape[a] == values[0].shape[b] > 1]:
+    inputs, outputs = np.indices(e.shape).reshape(len(e.shape), -1), np.indices(values[0].shape).reshape(values[0].ndim,
+                                                                                                         -1)
+    for a, b in [(a, b) for a in range(len(e.shape)) for b in range(values[0].ndim)
+                 if e.shape[a] == values[0].shape[b] > 1]:
         before = inputs[a][:, None] - outputs[b][None, :]
-        for allowed, how in ((before == 0, "at another position"), (before <= 0, "at an earlier position"), (before >= 0, "at a later position")):
+        for allowed, how in ((before == 0, "at another position"), (before <= 0, "at an earlier position"),
+                             (before >= 0, "at a later position")):
             broken = extra & ~allowed
             if broken.any() and not (should & ~allowed).any():
                 return a, how, tuple(int(n) for n in np.argwhere(broken)[0])

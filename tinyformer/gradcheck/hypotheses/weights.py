@@ -1,7 +1,7 @@
 """A gradient that is a sum of terms, one of which has the wrong weight: 0 (left out), −1 (wrong sign) or ½ (halved).
 
-A least-squares fit over all points gives the weights. A finding is reported only if the fit explains the learner's whole
-gradient and every wrong weight has a name.
+A least-squares fit over all points gives the weights. A finding is reported only if the fit explains the learner's
+whole gradient and every wrong weight has a name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def wrong_weights(e: Evidence) -> list[Finding]:
             parts = [record.gradient(point, {(n.number, operand): TERMS[kind](n)[j][2] for n in nodes}) - rest
                      for j in range(count)]
             columns.append(np.stack([*(p.ravel() for p in parts), (analytic - rest).ravel()], axis=1))
-        findings = _reported(e, record, numbers[0], np.concatenate(columns), TERMS[kind](record.tapes[0].nodes[numbers[0]]))
+        findings = _reported(e, record, numbers[0], np.concatenate(columns),
+                             TERMS[kind](record.tapes[0].nodes[numbers[0]]))
         if findings:
             return findings
     return []
@@ -71,14 +72,17 @@ def _reported(e, record, number, equations, terms):
         findings.setdefault(code, Finding(code, f"{words} {how}" + (f" ({line})" if line else ""),
                                           {"line": line, "weight": float(w[j])}))
     if k < 0:
-        findings["sign"] = Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign", {"factor": float(k)})
+        findings["sign"] = Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign",
+                                   {"factor": float(k)})
     if abs(abs(k) - 1) > 1e-5:
-        findings["factor"] = Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it should be",
+        findings["factor"] = Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it "
+                                               f"should be",
                                      {"factor": abs(float(k)), "name": name_of(abs(k), e)})
     return list(findings.values())
 
 
-# -------------------------------------------------------- (code if missing, code if the weight is wrong, term, description)
+# -------------------------------------------------------- (code if missing, code if the weight is wrong, term,
+# description)
 
 def _softmax(node):
     p, axis = node.value, node.extra["axis"]
@@ -98,7 +102,8 @@ def _normalized(node):
     v, axis, s, mean, a = node.value, *(node.extra[k] for k in ("axis", "s", "mean", "a"))
     terms = [("", "", lambda dz: dz / s, "")]
     if mean:
-        terms.append(("mean-term", "mean-term", lambda dz: np.broadcast_to(-dz.mean(axis=axis, keepdims=True) / s, v.shape),
+        terms.append(("mean-term", "mean-term",
+                      lambda dz: np.broadcast_to(-dz.mean(axis=axis, keepdims=True) / s, v.shape),
                       "the mean's term in the gradient of the normalization"))
     return [*terms, ("variance-term", "variance-term", lambda dz: -a * v * (dz * v).mean(axis=axis, keepdims=True) / s,
                      "the variance's term in the gradient of the normalization")]

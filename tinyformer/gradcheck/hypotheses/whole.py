@@ -52,8 +52,8 @@ def upstream(e: Evidence) -> list[Finding]:
         how, what = "not linear", f"is not linear in {dy}: doubling dy does not double the result"
     findings = [Finding("upstream", f"the gradient of {e.name} {what}", {"how": how})]
     if how == "not linear" and any((g != 0).any() and np.any((g != 0) & (t == 0)) for g, t in zip(e.analytic, e.true)):
-        findings.append(Finding("mask", f"the mask of the gradient of {e.name} seems to use the sign of {dy}: it should use "
-                                        f"the sign of the input"))
+        findings.append(Finding("mask", f"the mask of the gradient of {e.name} seems to use the sign of {dy}: it "
+                                        f"should use the sign of the input"))
     return findings
 
 
@@ -96,8 +96,8 @@ def varying_factor(e: Evidence) -> list[Finding]:
                 how = f"multiplied by {name} once too often" if power == 1 else f"divided by {name} once too often"
                 return [Finding("local-derivative", f"the gradient of {e.name} is {how}",
                                 {"name": name, "factor": each[0]})]
-    return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; the factor changes with "
-                              f"the inputs",
+    return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; the factor changes "
+                              f"with the inputs",
                     {"factor": each[0], "name": None})]
 
 
@@ -149,7 +149,8 @@ def name_of(k, e):
         names += [("the scale of the mask", a), ("1 over the scale of the mask", 1 / a)]
     for m in sizes:
         for n in sizes:
-            names += [(f"{m}/{n}", m / n), (f"√({m}/{n})", math.sqrt(m / n)), (f"1/({m}·{n})", 1 / m / n), (f"{m}·{n}", m * n)]
+            names += [(f"{m}/{n}", m / n), (f"√({m}/{n})", math.sqrt(m / n)), (f"1/({m}·{n})", 1 / m / n),
+                      (f"{m}·{n}", m * n)]
     names += [(str(n), n) for n in (3, 4)] + [(f"1/{n}", 1 / n) for n in (3, 4)]
     names += [(f"1 − {p / 20:g}", 1 - p / 20) for p in range(1, 20)] + [(f"1/(1 − {p / 20:g})", 1 / (1 - p / 20))
                                                                         for p in range(1, 20)]

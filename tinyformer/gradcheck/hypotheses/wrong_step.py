@@ -41,14 +41,17 @@ def wrong_step_scaled(e: Evidence) -> list[Finding]:
 
 
 def _hits(e, record):
-    """Every mistake in a step that gives the learner's gradient: (scaled, codes, message, number of the node, factor)."""
+    """Every mistake in a step that gives the learner's gradient: (scaled, codes, message, number of the node,
+    factor).
+    """
     if record is None:
         return []
     if hasattr(record, "hits"):
         return record.hits
     record.hits = hits = []
     groups = {group: numbers for group, numbers in record.groups.items() if not record.tried(numbers)}
-    composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record), *_inverted(record),
+    composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record),
+                                          *_inverted(record),
                                           *_other_iterations(record), *cross_entropies(record)]
     for first in (True, False):                             # mistakes found for another input are tried first
         for group, numbers in groups.items():
@@ -60,7 +63,8 @@ def _hits(e, record):
                             record, k, numbers, group[2])), codes, says, numbers[0], hits):
                         e.known.add((group, key))
         for k, (edits_at, codes, says, number) in enumerate(composite):
-            if (("composite", k) in e.known) == first and _try(e, record, edits_at(0), edits_at, codes, says, number, hits):
+            if (("composite", k) in e.known) == first and _try(e, record, edits_at(0), edits_at, codes, says, number,
+                                                               hits):
                 e.known.add(("composite", k))
         if first and any(not hit[0] for hit in hits):
             return hits
@@ -72,7 +76,8 @@ def _tables(record, point, numbers, operand):
     known = (point, numbers[0], operand)
     if known not in record.tables:
         record.tables[known] = [
-            {key: (codes, says, pull) for key, codes, says, pull in mistakes(record.tapes[point].nodes[n], operand, pool)}
+            {key: (codes, says, pull) for key, codes, says,
+             pull in mistakes(record.tapes[point].nodes[n], operand, pool)}
             for n, pool in zip(numbers, record.pool(point, numbers))]
     return record.tables[known]
 
@@ -91,13 +96,16 @@ def _reported(e, record, hits):
     if k < 0 and "sign" not in codes:
         findings.append(Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign", {"factor": k}))
     if abs(abs(k) - 1) > 1e-5:
-        findings.append(Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it should be",
+        findings.append(Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it "
+                                          f"should be",
                                 {"factor": abs(k), "name": name_of(abs(k), e)}))
     return findings
 
 
 def one_in_each_row(gradient):
-    """Whether each row has at most one nonzero entry. For −ln p, p ⊙ dp is such an array: then "softmax-diagonal" misleads."""
+    """Whether each row has at most one nonzero entry. For −ln p, p ⊙ dp is such an array: then "softmax-diagonal"
+    misleads.
+    """
     return gradient.ndim > 0 and (np.count_nonzero(gradient, axis=-1) <= 1).all()
 
 
@@ -109,7 +117,9 @@ def _edits(numbers, operand, key, tables):
 
 
 def _try(e, record, edits, edits_at, codes, says, number, hits):
-    """Whether this mistake gives the learner's gradient, up to a factor with a name. If so, it is appended to ``hits``."""
+    """Whether this mistake gives the learner's gradient, up to a factor with a name. If so, it is appended to
+    ``hits``.
+    """
     try:
         first = record.gradient(0, edits)
         if np.shape(first) != e.shape:
@@ -144,7 +154,8 @@ def _left_out(e, record, edits):
     after = {n.number for n in nodes if any(p is not None and p.number in edited for p in n.parents)}
     whole, beyond = ({(n, k) for n in numbers for k, parent in enumerate(nodes[n].parents) if parent is not None}
                      for numbers in (edited, after))
-    return any(e.fits([record.without(point, cut) for point in range(len(e.points))]) for cut in (set(edits), whole, beyond))
+    return any(e.fits([record.without(point, cut) for point in range(len(e.points))])
+               for cut in (set(edits), whole, beyond))
 
 
 def _inverted(record):
@@ -155,27 +166,33 @@ def _inverted(record):
             def edits_at(k, n=node.number):
                 one, two = record.tapes[k].nodes[n].extra["slopes"]
                 return {(n, 0): lambda dz: dz * two, (n, 1): lambda dz: dz * one}
-            yield (edits_at, ("inverted-mask",), f"the backward pass of {node.kind} sends the gradient to the operand that was "
+            yield (edits_at, ("inverted-mask",),
+                   f"the backward pass of {node.kind} sends the gradient to the operand that was "
                    "not selected", node.number)
 
             def all_at(k, n=node.number):
                 return {(n, 0): lambda dz: dz, (n, 1): lambda dz: dz}
-            yield (all_at, ("mask",), f"the backward pass of {node.kind} must send the gradient only to the operand that was "
+            yield (all_at, ("mask",),
+                   f"the backward pass of {node.kind} must send the gradient only to the operand that was "
                    "selected", node.number)
 
 
 def _other_iterations(record):
-    """A product in a loop whose backward pass takes its factor from another iteration: the previous, the first, the last."""
+    """A product in a loop whose backward pass takes its factor from another iteration: the previous, the first, the
+    last.
+    """
     for (kind, _, operand), numbers in record.groups.items():
         shapes = [[np.shape(o) for o in record.tapes[0].nodes[n].operands] for n in numbers]
         if kind not in ("multiply", "matmul", "einsum") or len(numbers) < 2 or any(s != shapes[0] for s in shapes):
             continue
-        for name, other in (("the previous iteration", lambda j, n: j - 1), ("the next iteration", lambda j, n: min(j + 1, n - 1)),
+        for name, other in (("the previous iteration", lambda j, n: j - 1),
+                            ("the next iteration", lambda j, n: min(j + 1, n - 1)),
                             ("the first iteration", lambda j, n: 0), ("the last iteration", lambda j, n: -1),
                             ("the iteration at the same distance from the end", lambda j, n: n - 1 - j)):
             def edits_at(k, numbers=numbers, operand=operand, other=other):
                 nodes = record.tapes[k].nodes
-                return {(n, operand): nodes[numbers[other(j, len(numbers))]].pulls[operand] for j, n in enumerate(numbers)}
+                return {(n, operand): nodes[numbers[other(j, len(numbers))]].pulls[operand] for j,
+                        n in enumerate(numbers)}
             yield edits_at, ("operand",), f"a product takes its other factor from {name} of the loop", numbers[0]
 
 

@@ -41,11 +41,13 @@ SCORES = Exercise(
               {"dq = dscores @ k * scale": "dq = dscores @ k * scale ** 2"}),
         WrongAnswer("factor", "multiplied by √D", "The forward pass divides by √D, and so does the backward pass.",
               {"dscores.T @ q * scale": "dscores.T @ q / scale"}),
-        WrongAnswer("operand", "the scores not transposed for dk", "dk sums over the queries, the first axis of the scores.",
+        WrongAnswer("operand", "the scores not transposed for dk",
+                    "dk sums over the queries, the first axis of the scores.",
               {"dscores.T @ q": "dscores @ q"}),
         WrongAnswer("swapped", "dq and dk swapped", "Return the gradients in the order of the arguments.",
               {"return dq, dk": "return dk, dq"}),
-        WrongAnswer("sign", "a minus in dk", "The derivative of a product has no minus sign.", {"dk = dscores.T": "dk = -dscores.T"}),
+        WrongAnswer("sign", "a minus in dk", "The derivative of a product has no minus sign.",
+                    {"dk = dscores.T": "dk = -dscores.T"}),
     ))
 
 
@@ -76,12 +78,15 @@ CAUSAL_SOFTMAX = Exercise(
     hints=("Start from the gradient of the softmax. What does the mask change?",
            "P is 0 at masked entries, and P is a factor of the whole gradient."),
     wrong=(
-        WrongAnswer("mask", "P replaced by 1 at masked entries", "A masked score has no influence, so its gradient is 0.",
+        WrongAnswer("mask", "P replaced by 1 at masked entries",
+                    "A masked score has no influence, so its gradient is 0.",
               {"return P * (dP": "return np.where(visible, P, 1) * (dP"}),
-        WrongAnswer("inverted-mask/mask/dropped", "the mask on the wrong side", "Row t uses the columns 0 … t: the lower triangle.",
+        WrongAnswer("inverted-mask/mask/dropped", "the mask on the wrong side",
+                    "Row t uses the columns 0 … t: the lower triangle.",
               {"return P * (dP - (P * dP).sum(axis=1, keepdims=True))":
                "return np.triu(np.ones((T, T))) * P.T * (dP - (P * dP).sum(axis=1, keepdims=True))"}),
-        WrongAnswer("softmax-diagonal", "only the diagonal of the Jacobian", "The visible scores of a row share one sum.",
+        WrongAnswer("softmax-diagonal", "only the diagonal of the Jacobian",
+                    "The visible scores of a row share one sum.",
               {"P * (dP - (P * dP).sum(axis=1, keepdims=True))": "P * (1 - P) * dP"}),
         WrongAnswer("missing-term/local-derivative", "masked entries counted in the sum",
               "Multiply each dP by its P. Then masked entries count 0.", {"(P * dP).sum": "dP.sum"}),
@@ -123,7 +128,8 @@ def _qkv(rng, T=3, S=5, D=7, E=2):
 ATTENTION = Exercise(
     attention, "09 Attention", inputs=_qkv,
     question="All values are equal (every row of v is the same). What is every entry of dq?",
-    answer=lambda f: abs(np.round(f(np.eye(2), np.eye(2), np.ones((2, 3)))[1](np.arange(6.0).reshape(2, 3))[0], 9)).max(),
+    answer=lambda f: abs(np.round(f(np.eye(2), np.eye(2), np.ones((2, 3)))[1](np.arange(6.0).reshape(2, 3))[0],
+                                  9)).max(),
     hints=("Go back through three steps: the product P V, the softmax, the scores. You know the gradient of each.",
            "dv = Pᵀ dO and dP = dO Vᵀ; then dS from the gradient of the softmax; then dq and dk with the scale."),
     wrong=(
@@ -227,7 +233,8 @@ MULTI_HEAD = Exercise(
               {"dO = dO.reshape(T, H, D).transpose(1, 0, 2)": "dO = dO.reshape(H, T, D)"}),
         WrongAnswer("head-order", "merged without transposing", "Transpose to (T, H, D) first, then reshape.",
               {"dx.transpose(1, 0, 2).reshape(T, C)": "dx.reshape(T, C)"}),
-        WrongAnswer("operand", "P in place of Pᵀ for dV", "dV sums over the queries.", {"P.transpose(0, 2, 1) @ dO": "P @ dO"}),
+        WrongAnswer("operand", "P in place of Pᵀ for dV", "dV sums over the queries.",
+                    {"P.transpose(0, 2, 1) @ dO": "P @ dO"}),
         WrongAnswer("operand", "dS in place of its transpose for dK", "dK sums over the queries.",
               {"dS.transpose(0, 2, 1) @ Q": "dS @ Q"}),
         WrongAnswer("softmax-diagonal", "the softmax's sum forgotten", "The weights of a row share one sum.",
@@ -283,7 +290,8 @@ CROSS_ATTENTION = Exercise(
               {"dK.T @ memory, dV.T @ memory": "dV.T @ memory, dK.T @ memory"}),
         WrongAnswer("factor/missing-term", "the scale forgotten", "The scores are divided by √D.",
               {"keepdims=True)) * scale": "keepdims=True))"}),
-        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten", "The weights of a row share one sum.",
+        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten",
+                    "The weights of a row share one sum.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
         WrongAnswer("transpose", "dWq transposed", "Wq is (D, C).", {"dQ.T @ x": "x.T @ dQ"}),
     ))

@@ -1,4 +1,6 @@
-"""The classical models: least squares, ridge regression, logistic regression, sparse counts, n-grams, hidden Markov models."""
+"""The classical models: least squares, ridge regression, logistic regression, sparse counts, n-grams, hidden Markov
+models.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,13 @@ LEAST_SQUARES = Exercise(
     hints=("The ½ cancels the 2 of the square. What is the derivative of y − ŷ with respect to ŷ?",
            "Every example uses w, so sum over n. The bias is the weight of a feature that is always 1."),
     wrong=(
-        WrongAnswer("sign", "(y − ŷ) x without the minus", "ŷ has a minus sign in the error. With your sign, a step of descent increases L.",
+        WrongAnswer("sign", "(y − ŷ) x without the minus",
+                    "ŷ has a minus sign in the error. With your sign, a step of descent increases L.",
               {"dw = -x.T": "dw = x.T", "db = -error": "db = error"}),
         WrongAnswer("factor", "the 2 of the square kept", "The ½ and the 2 cancel.", {"dw = -x.T": "dw = -2 * x.T"}),
         WrongAnswer("unexplained/dropped/reduction/local-derivative/missing-term", "only the first example",
-              "L is a sum over the examples, and every term depends on w.", {"-x.T @ error * dL": "-x[0] * error[0] * dL"}),
+              "L is a sum over the examples, and every term depends on w.",
+                    {"-x.T @ error * dL": "-x[0] * error[0] * dL"}),
         WrongAnswer("factor/reduction", "averaged over the examples", "L is a sum here, not a mean.",
               {"-x.T @ error * dL": "-x.T @ error * dL / len(x)"}),
         WrongAnswer("upstream", "dL ignored", "L may be part of a larger loss.", {"-x.T @ error * dL": "-x.T @ error"}),
@@ -73,9 +77,11 @@ RIDGE = Exercise(
         WrongAnswer("factor", "λ forgotten", "How strong is the penalty?", {"l2 * w * dP": "w * dP"}),
         WrongAnswer("sign", "a minus sign", "The gradient points toward a larger penalty. The optimizer subtracts it.",
               {"l2 * w * dP": "-l2 * w * dP"}),
-        WrongAnswer("local-derivative/unexplained", "the sign of w, as for an L1 penalty", "The derivative of a square grows with w.",
+        WrongAnswer("local-derivative/unexplained", "the sign of w, as for an L1 penalty",
+                    "The derivative of a square grows with w.",
               {"l2 * w * dP": "l2 * np.sign(w) * dP"}),
-        WrongAnswer("upstream", "dP ignored", "The penalty is part of a loss, which may be scaled.", {"l2 * w * dP": "l2 * w"}),
+        WrongAnswer("upstream", "dP ignored", "The penalty is part of a loss, which may be scaled.",
+                    {"l2 * w * dP": "l2 * w"}),
         WrongAnswer("local-derivative", "the square itself", "The derivative of w² is 2w.",
               {"l2 * w * dP": "0.5 * l2 * w ** 2 * dP"}),
     ))
@@ -106,15 +112,18 @@ LOGISTIC_REGRESSION = Exercise(
     hints=("First compute dL/dz: dL/dp has p (1 − p) in the denominator, and dp/dz = p (1 − p).",
            "For each example, p − y remains. Then z = x w is a linear layer."),
     wrong=(
-        WrongAnswer("sign", "y − p in place of p − y", "If p is too large, the gradient must be positive.", {"(p - y)": "(y - p)"}),
-        WrongAnswer("local-derivative", "the derivative of σ applied twice", "p − y already includes the derivative of σ, which cancels.",
+        WrongAnswer("sign", "y − p in place of p − y", "If p is too large, the gradient must be positive.",
+                    {"(p - y)": "(y - p)"}),
+        WrongAnswer("local-derivative", "the derivative of σ applied twice",
+                    "p − y already includes the derivative of σ, which cancels.",
               {"(p - y) * dL": "(p - y) * p * (1 - p) * dL"}),
         WrongAnswer("factor", "not divided by N", "The loss is a mean.", {" * dL / len(x)": " * dL"}),
         WrongAnswer("upstream", "dL ignored", "The loss may be part of a larger loss: multiply by dL.",
               {"(p - y) * dL / len(x)": "(p - y) / len(x)"}),
         WrongAnswer("missing-term/local-derivative", "only class 1", "Examples of class 0 have the loss −ln(1 − p).",
               {"(p - y)": "y * (p - 1)"}),
-        WrongAnswer("factor", "divided by the features", "The mean is over the examples.", {"/ len(x)": "/ x.shape[1]"}),
+        WrongAnswer("factor", "divided by the features", "The mean is over the examples.",
+                    {"/ len(x)": "/ x.shape[1]"}),
     ))
 
 
@@ -143,10 +152,12 @@ SPARSE_LINEAR = Exercise(
     sparse_linear, "06 Counting words",
     inputs=lambda rng, N=4, F=5, K=3: (np.repeat(np.arange(N), 3), rng.integers(0, F, 3 * N), rng.normal(size=3 * N),
                                        rng.normal(size=(K, F)), rng.normal(size=K)),
-    question="A text has the word 2 once and the word 0 three times (values 1.0 and 3.0), K = 1 and dy = 2. What is dW[0, 0]?",
+    question="A text has the word 2 once and the word 0 three times (values 1.0 and 3.0), K = 1 and dy = 2. What is "
+             "dW[0, 0]?",
     answer=lambda f: f(np.zeros(2, int), np.array([2, 0]), np.array([1.0, 3.0]), np.ones((1, 3)), np.zeros(1))[1](
         np.full((1, 1), 2.0))[1][0, 0],
-    hints=("Entry i adds xᵢ W[:, columnᵢ] to row rowᵢ of y: a gather, a product and a sum. Go back through the three, in reverse order.",
+    hints=("Entry i adds xᵢ W[:, columnᵢ] to row rowᵢ of y: a gather, a product and a sum. Go back through the three, "
+           "in reverse order.",
            "A word occurs in several texts, so its column of dW is a sum over all entries with that column."),
     wrong=(
         WrongAnswer("duplicate-index", "only one occurrence of a repeated word",
@@ -154,12 +165,15 @@ SPARSE_LINEAR = Exercise(
               {"np.add.at(dW.T, columns, values[:, None] * dy[rows])": "dW.T[columns] += values[:, None] * dy[rows]"}),
         WrongAnswer("local-derivative", "the count xᵢ forgotten", "The weight is multiplied by xᵢ.",
               {"np.add.at(dW.T, columns, values[:, None] * dy[rows])": "np.add.at(dW.T, columns, dy[rows])"}),
-        WrongAnswer("local-derivative", "the weights forgotten in dvalues", "xᵢ is multiplied by the column of W of its word.",
+        WrongAnswer("local-derivative", "the weights forgotten in dvalues",
+                    "xᵢ is multiplied by the column of W of its word.",
               {"(dy[rows] * W.T[columns]).sum(axis=1)": "dy[rows].sum(axis=1)"}),
-        WrongAnswer("reduction/factor", "db averaged", "Every row uses the bias: sum.", {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
+        WrongAnswer("reduction/factor", "db averaged", "Every row uses the bias: sum.",
+                    {"dy.sum(axis=0)": "dy.mean(axis=0)"}),
         WrongAnswer("reduction/factor", "dvalues averaged over the classes", "Every class uses xᵢ: sum.",
               {"W.T[columns]).sum(axis=1)": "W.T[columns]).mean(axis=1)"}),
-        WrongAnswer("lost-path/zero", "no gradient for the values", "The values can be learned too, for example as word weights.",
+        WrongAnswer("lost-path/zero", "no gradient for the values",
+                    "The values can be learned too, for example as word weights.",
               {"dvalues = (dy[rows] * W.T[columns]).sum(axis=1)": "dvalues = np.zeros_like(values)"}),
     ))
 
@@ -184,23 +198,27 @@ def kneser_ney(counts, D):
 KNESER_NEY = Exercise(
     kneser_ney, "06 Counting words",
     inputs=lambda rng, V=5: (rng.integers(0, 4, (V, V)) + 2 * np.eye(V, dtype=int), 0.75),
-    question="The token a occurs 4 times and is always followed by b, and D = 0.5. How much of P(· | a) goes to the shorter model?",
+    question="The token a occurs 4 times and is always followed by b, and D = 0.5. How much of P(· | a) goes to the "
+             "shorter model?",
     answer=lambda f: np.round(1 - f(np.array([[0, 4, 0], [0, 0, 1], [1, 0, 0]]), 0.5)[0, 1] + 0.5 / 4 / 3, 6),
     hints=("counts > 0 marks the pairs that were seen. Its sums over rows and columns are N(h·) and N(·w).",
-           "The first term is the counts minus D, divided by c(h). The second is a column times a row: the mass that each h gives up, "
-           "times the probability that w completes a new pair."),
+           "The first term is the counts minus D, divided by c(h). The second is a column times a row: the mass that "
+           "each h gives up, times the probability that w completes a new pair."),
     wrong=(
         WrongAnswer("forward", "no discount", "Subtract D from each count before the division.",
               {"np.maximum(counts - D, 0)": "counts"}),
         WrongAnswer("forward", "negative counts", "A pair that was never seen has the count 0: use max(…, 0).",
               {"np.maximum(counts - D, 0)": "(counts - D)"}),
-        WrongAnswer("forward", "D redistributed once", "D is subtracted for every distinct pair that begins with h, so N(h·) times.",
+        WrongAnswer("forward", "D redistributed once",
+                    "D is subtracted for every distinct pair that begins with h, so N(h·) times.",
               {"D * seen.sum(axis=1, keepdims=True) / c_h": "D / c_h"}),
-        WrongAnswer("forward", "occurrences in place of distinct pairs", "w counts once for each distinct token before it.",
+        WrongAnswer("forward", "occurrences in place of distinct pairs",
+                    "w counts once for each distinct token before it.",
               {"seen.sum(axis=0) / seen.sum()": "counts.sum(axis=0) / counts.sum()"}),
         WrongAnswer("forward", "rows and columns swapped", "w is the second token of a pair: a column.",
               {"seen.sum(axis=0) / seen.sum()": "seen.sum(axis=1) / seen.sum()"}),
-        WrongAnswer("forward", "the mass distributed equally", "The shorter model distributes the mass that is given up.",
+        WrongAnswer("forward", "the mass distributed equally",
+                    "The shorter model distributes the mass that is given up.",
               {"seen.sum(axis=0) / seen.sum()": "1 / len(counts)"}),
     ))
 
@@ -237,7 +255,8 @@ HMM_STEP = Exercise(
            "share[b, i, j] is the part of α′ⱼ that comes from state i, which Baum–Welch counts. α is used for all j, "
            "and A for all sequences."),
     wrong=(
-        WrongAnswer("swapped/operand", "the sum over the wrong axis", "αᵢ is used for every j: sum over j, the last axis.",
+        WrongAnswer("swapped/operand", "the sum over the wrong axis",
+                    "αᵢ is used for every j: sum over j, the last axis.",
               {"return dways.sum(axis=2), dways.sum(axis=0)": "return dways.sum(axis=1), dways.sum(axis=0)"}),
         WrongAnswer("local-derivative/row-scale", "not divided by the sum", "For each j, the shares of all i sum to 1.",
               {"share = np.exp(ways - top) / total[:, None]": "share = np.exp(ways - top)"}),

@@ -1,4 +1,6 @@
-"""What BERT adds to the Transformer's encoder: the exact GELU, a loss at the masked positions only, and a pooler that reads the first token."""
+"""What BERT adds to the Transformer's encoder: the exact GELU, a loss at the masked positions only, and a pooler that
+reads the first token.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,16 @@ EXACT_GELU = Exercise(
     hints=("A product of x and Φ(x): the product rule gives two terms.",
            "The derivative of a distribution function is its density φ(x)."),
     wrong=(
-        WrongAnswer("missing-term", "only the first term of the product rule", "Φ depends on x too.", {" + x * phi": ""}),
-        WrongAnswer("missing-term", "only the second term of the product rule", "The factor x before Φ depends on x too.", {"(Phi + x * phi)": "(x * phi)"}),
-        WrongAnswer("local-derivative", "φ without its x", "In the product rule, the derivative of Φ keeps the factor x.", {"x * phi": "phi"}),
-        WrongAnswer("local-derivative", "φ without 1/√(2π)", "φ is a density. Which factor makes its integral 1?", {" / np.sqrt(2 * np.pi)": ""}),
-        WrongAnswer("local-derivative", "the ½ in the exponent forgotten", "φ(x) = exp(−x²/2)/√(2π).", {"-x ** 2 / 2": "-x ** 2"}),
+        WrongAnswer("missing-term", "only the first term of the product rule", "Φ depends on x too.",
+                    {" + x * phi": ""}),
+        WrongAnswer("missing-term", "only the second term of the product rule",
+                    "The factor x before Φ depends on x too.", {"(Phi + x * phi)": "(x * phi)"}),
+        WrongAnswer("local-derivative", "φ without its x",
+                    "In the product rule, the derivative of Φ keeps the factor x.", {"x * phi": "phi"}),
+        WrongAnswer("local-derivative", "φ without 1/√(2π)", "φ is a density. Which factor makes its integral 1?",
+                    {" / np.sqrt(2 * np.pi)": ""}),
+        WrongAnswer("local-derivative", "the ½ in the exponent forgotten", "φ(x) = exp(−x²/2)/√(2π).",
+                    {"-x ** 2 / 2": "-x ** 2"}),
         WrongAnswer("local-derivative", "φ taken for its derivative", "Φ′ is φ itself, not φ′ = −x φ.",
               {"(Phi + x * phi)": "(Phi - x * x * phi)"}),
         WrongAnswer("local-derivative/sign", "a minus between the terms", "The product rule adds both terms.",
@@ -51,7 +58,8 @@ def masked_cross_entropy(logits, labels):
 
         L = −1/|M| Σ_{t∈M} ln p_t[label_t],   p = softmax of each row,   M = the positions whose label is not −100
 
-    logits (T, V)    labels integers (T,), −100 at positions that do not count    L a number.    vjp(dL) returns dlogits.
+    logits (T, V)    labels integers (T,), −100 at positions that do not count    L a number.    vjp(dL) returns
+                     dlogits.
     """
     asked = labels != -100
     words = np.where(asked, labels, 0)                      # any word will do where none is asked
@@ -77,21 +85,27 @@ def _some_asked(rng, T=7, V=5):
 MASKED_CROSS_ENTROPY = Exercise(
     masked_cross_entropy, "12 BERT", inputs=_some_asked,
     cases={"logits of ±2000": lambda rng: (
-        np.array([[2000.0, 2001, 1999], [-2000, -2001, -1999], [2000, -2000, 0], [1, 2, 3]]), np.array([1, 0, 0, -100]))},
-    question="2 of 6 positions count, V = 4, all logits are 0 and dL = 1. What is the gradient of the label's logit at such a position?",
+        np.array([[2000.0, 2001, 1999], [-2000, -2001, -1999], [2000, -2000, 0], [1, 2, 3]]),
+        np.array([1, 0, 0, -100]))},
+    question="2 of 6 positions count, V = 4, all logits are 0 and dL = 1. What is the gradient of the label's logit "
+             "at such a position?",
     answer=lambda f: f(np.zeros((6, 4)), np.array([-100, 3, -100, -100, 1, -100]))[1](1.0)[1, 3],
     hints=("At a position that counts, the gradient is that of the cross-entropy: p minus 1 at the label.",
            "A position that does not count has no influence on L. L is a mean: over how many positions?"),
     wrong=(
         WrongAnswer("factor", "the mean over all positions", "L is the mean over the positions in M.",
               {"/ asked.sum()": "/ len(labels)"}),
-        WrongAnswer("factor", "the sum in place of the mean", "L is a mean: each position in M has the weight 1/|M|.", {" / asked.sum()": ""}),
-        WrongAnswer("mask", "a gradient at every position", "A logit outside M has no influence on L.", {" * asked[:, None]": ""}),
-        WrongAnswer("inverted-mask/dropped/mask", "the positions that do not count", "M has the positions whose label is not −100.",
+        WrongAnswer("factor", "the sum in place of the mean", "L is a mean: each position in M has the weight 1/|M|.",
+                    {" / asked.sum()": ""}),
+        WrongAnswer("mask", "a gradient at every position", "A logit outside M has no influence on L.",
+                    {" * asked[:, None]": ""}),
+        WrongAnswer("inverted-mask/dropped/mask", "the positions that do not count",
+                    "M has the positions whose label is not −100.",
               {"asked[:, None]": "~asked[:, None]"}),
         WrongAnswer("missing-term", "only the probabilities", "The label's logit also occurs in the numerator.",
               {"        dlogits[rows, words] -= 1\n": ""}),
-        WrongAnswer("sign", "the wrong sign", "L decreases when the label's logit increases.", {"return dL * ": "return -dL * "}),
+        WrongAnswer("sign", "the wrong sign", "L decreases when the label's logit increases.",
+                    {"return dL * ": "return -dL * "}),
         WrongAnswer("upstream", "dL ignored", "Multiply by the upstream gradient.", {"return dL * ": "return "}),
     ))
 
@@ -125,13 +139,20 @@ FIRST_TOKEN = Exercise(
     wrong=(
         WrongAnswer("mask/unbroadcast", "a gradient for every token", "Only the first token is used.",
               {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None]"}),
-        WrongAnswer("mask/reduction", "the gradient of a mean over the tokens", "Only the first token is used, without a mean.",
+        WrongAnswer("mask/reduction", "the gradient of a mean over the tokens",
+                    "Only the first token is used, without a mean.",
               {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None] / h.shape[1]"}),
-        WrongAnswer("permuted/inverted-mask/mask/dropped", "the position of the last token", "The token that is used comes first.",
+        WrongAnswer("permuted/inverted-mask/mask/dropped", "the position of the last token",
+                    "The token that is used comes first.",
               {"dh[:, 0] =": "dh[:, -1] ="}),
-        WrongAnswer("shape", "only the gradient of the first token", "h has T tokens, so dh has T tokens too.", {"return dh, dW": "return dz @ W, dW"}),
-        WrongAnswer("local-derivative", "the tanh skipped", "y is the tanh of the product.", {"dy * (1 - y ** 2)": "dy"}),
-        WrongAnswer("local-derivative", "1 − y in place of 1 − y²", "The derivative of tanh is 1 − tanh².", {"(1 - y ** 2)": "(1 - y)"}),
-        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show the mistake. Write the indices.", {"= dz @ W": "= dz @ W.T"}),
-        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does not show the mistake. Write the indices.", {"dz.T @ h[:, 0]": "h[:, 0].T @ dz"}),
+        WrongAnswer("shape", "only the gradient of the first token", "h has T tokens, so dh has T tokens too.",
+                    {"return dh, dW": "return dz @ W, dW"}),
+        WrongAnswer("local-derivative", "the tanh skipped", "y is the tanh of the product.",
+                    {"dy * (1 - y ** 2)": "dy"}),
+        WrongAnswer("local-derivative", "1 − y in place of 1 − y²", "The derivative of tanh is 1 − tanh².",
+                    {"(1 - y ** 2)": "(1 - y)"}),
+        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show the mistake. Write the "
+                                                   "indices.", {"= dz @ W": "= dz @ W.T"}),
+        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does not show the mistake. Write the "
+                                                  "indices.", {"dz.T @ h[:, 0]": "h[:, 0].T @ dz"}),
     ))

@@ -1,4 +1,6 @@
-"""The parts in which Llama and Qwen differ from GPT-2: the gated MLP, grouped-query attention, norms of queries and keys."""
+"""The parts in which Llama and Qwen differ from GPT-2: the gated MLP, grouped-query attention, norms of queries and
+keys.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,11 @@ SWIGLU = Exercise(
     wrong=(
         WrongAnswer("missing-term/local-derivative", "σ treated as a constant", "σ(g) depends on g as well.",
               {" * (1 + gate * (1 - s))": ""}),
-        WrongAnswer("local-derivative", "only the derivative of the sigmoid", "The factor g before σ(g) depends on g too.",
+        WrongAnswer("local-derivative", "only the derivative of the sigmoid",
+                    "The factor g before σ(g) depends on g too.",
               {"s * (1 + gate * (1 - s))": "s * (1 - s)"}),
-        WrongAnswer("local-derivative/operand", "u forgotten in dgate", "The gate multiplies u.", {"dy * up * s": "dy * s"}),
+        WrongAnswer("local-derivative/operand", "u forgotten in dgate", "The gate multiplies u.",
+                    {"dy * up * s": "dy * s"}),
         WrongAnswer("local-derivative", "σ in place of silu in dup", "u is multiplied by g σ(g).",
               {"dup = dy * gate * s": "dup = dy * s"}),
         WrongAnswer("local-derivative", "g in place of silu in dup", "u is multiplied by g σ(g).",
@@ -46,7 +50,8 @@ SWIGLU = Exercise(
               {"return dgate, dup": "return dup, dgate"}),
         WrongAnswer("local-derivative/sign", "a minus sign in the derivative", "The product rule adds both terms.",
               {"(1 + gate": "(1 - gate"}),
-        WrongAnswer("upstream", "dy ignored in dup", "Multiply by the upstream gradient.", {"dup = dy * gate": "dup = gate"}),
+        WrongAnswer("upstream", "dy ignored in dup", "Multiply by the upstream gradient.",
+                    {"dup = dy * gate": "dup = gate"}),
     ))
 
 
@@ -80,20 +85,24 @@ GROUPED_SCORES = Exercise(
     wrong=(
         WrongAnswer("overwrite/reduction", "only the first head of each group",
               "All heads of a group use these keys.", {".sum(axis=1)": "[:, 0]"}),
-        WrongAnswer("reduction/factor", "the mean over the group", "Gradients of several uses add up, without a factor 1/R.", {".sum(axis=1)": ".mean(axis=1)"}),
+        WrongAnswer("reduction/factor", "the mean over the group",
+                    "Gradients of several uses add up, without a factor 1/R.", {".sum(axis=1)": ".mean(axis=1)"}),
         WrongAnswer("head-order/reduction", "groups of every G-th head",
               "Adjacent heads share their keys: 0 0 0 1 1 1, not 0 1 0 1 0 1.",
               {"each.reshape(G, H // G, *k.shape[1:]).sum(axis=1)": "each.reshape(H // G, G, *k.shape[1:]).sum(axis=0)"}),
         WrongAnswer("head-order", "keys tiled in dq", "Adjacent heads share their keys: 0 0 0 1 1 1, not 0 1 0 1 0 1.",
               {"dq = dscores @ repeated": "dq = dscores @ np.tile(k, (H // G, 1, 1))"}),
-        WrongAnswer("shape/unbroadcast", "a gradient for each copy of the keys", "k has G heads, so dk has G heads too.",
+        WrongAnswer("shape/unbroadcast", "a gradient for each copy of the keys",
+                    "k has G heads, so dk has G heads too.",
               {"dk = each.reshape(G, H // G, *k.shape[1:]).sum(axis=1)": "dk = each"}),
-        WrongAnswer("factor", "the scale forgotten in dk", "Both gradients have the constant factor.", {"@ q * scale": "@ q"}),
+        WrongAnswer("factor", "the scale forgotten in dk", "Both gradients have the constant factor.",
+                    {"@ q * scale": "@ q"}),
         WrongAnswer("factor", "the scale forgotten in dq", "Both gradients have the constant factor.",
               {"dscores @ repeated * scale": "dscores @ repeated"}),
         WrongAnswer("swapped/shape", "dq and dk swapped", "Return the gradients in the order of the arguments.",
               {"return dq, dk": "return dk, dq"}),
-        WrongAnswer("sign", "a minus in dk", "The derivative of a product has no minus sign.", {"each = dscores": "each = -dscores"}),
+        WrongAnswer("sign", "a minus in dk", "The derivative of a product has no minus sign.",
+                    {"each = dscores": "each = -dscores"}),
     ))
 
 
@@ -125,18 +134,22 @@ QK_NORM = Exercise(
     hints=("This is the RMS norm on another axis: over the features of a head, not of a whole token.",
            "γ is used at every position and in every head: over which axes is its gradient summed?"),
     wrong=(
-        WrongAnswer("variance-term", "r treated as a constant", "r depends on x.", {" - xhat * (g * xhat).mean(axis=2, keepdims=True)": ""}),
+        WrongAnswer("variance-term", "r treated as a constant", "r depends on x.",
+                    {" - xhat * (g * xhat).mean(axis=2, keepdims=True)": ""}),
         WrongAnswer("variance-term/missing-term", "the mean over all of a token's heads", "Each head has its own r.",
               {"(g * xhat).mean(axis=2": "(g * xhat).mean(axis=(1, 2)"}),
         WrongAnswer("shape/unbroadcast", "dγ for each head", "All heads share one γ.",
               {"(dy * xhat).sum(axis=(0, 1))": "(dy * xhat).sum(axis=0)"}),
-        WrongAnswer("reduction/factor", "dγ averaged over the heads", "Gradients of several uses add up, without a factor 1/H.",
+        WrongAnswer("reduction/factor", "dγ averaged over the heads",
+                    "Gradients of several uses add up, without a factor 1/H.",
               {"(dy * xhat).sum(axis=(0, 1))": "(dy * xhat).sum(axis=0).mean(axis=0)"}),
         WrongAnswer("unbroadcast/reduction", "only dγ of the first head", "All heads use γ.",
               {"(dy * xhat).sum(axis=(0, 1))": "(dy * xhat)[:, 0].sum(axis=0)"}),
-        WrongAnswer("local-derivative", "γ forgotten in dx", "y is γ ⊙ x̂, so dy is first multiplied by γ.", {"g = dy * weight": "g = dy"}),
+        WrongAnswer("local-derivative", "γ forgotten in dx", "y is γ ⊙ x̂, so dy is first multiplied by γ.",
+                    {"g = dy * weight": "g = dy"}),
         WrongAnswer("row-scale/local-derivative", "1/r forgotten", "x̂ is x divided by r.",
               {"dx = (g - xhat * (g * xhat).mean(axis=2, keepdims=True)) / r":
                "dx = g - xhat * (g * xhat).mean(axis=2, keepdims=True)"}),
-        WrongAnswer("local-derivative", "dγ with x in place of x̂", "γ multiplies x̂.", {"(dy * xhat).sum": "(dy * x).sum"}),
+        WrongAnswer("local-derivative", "dγ with x in place of x̂", "γ multiplies x̂.",
+                    {"(dy * xhat).sum": "(dy * x).sum"}),
     ))

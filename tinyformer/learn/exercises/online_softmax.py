@@ -33,17 +33,22 @@ LOG_SUM_EXP = Exercise(
     question="dL is 1 for every row. What does each row of ds sum to?",
     answer=lambda f: f(np.arange(3.0)[None])[1](np.ones(1))[0].sum(),
     hints=("Differentiate the formula, not the loop. The loop is only one way to compute L.",
-           "∂L/∂s_j is exp s_j over the sum of all exponentials. How do you express this by L, so that nothing overflows?"),
+           "∂L/∂s_j is exp s_j over the sum of all exponentials. How do you express this by L, so that nothing "
+           "overflows?"),
     wrong=(
-        WrongAnswer("row-scale/local-derivative", "not divided by the sum", "The derivative of the logarithm is 1 over the sum.",
+        WrongAnswer("row-scale/local-derivative", "not divided by the sum",
+                    "The derivative of the logarithm is 1 over the sum.",
               {"np.exp(s - L[:, None])": "np.exp(s - m[:, None])"}),
-        WrongAnswer("softmax-diagonal/local-derivative", "the derivative of the softmax", "L is not a softmax. Its gradient is one.",
+        WrongAnswer("softmax-diagonal/local-derivative", "the derivative of the softmax",
+                    "L is not a softmax. Its gradient is one.",
               {"return dL[:, None] * P": "return dL[:, None] * P * (1 - P)"}),
         WrongAnswer("lost-path", "only the maximum", "L is smooth: every score has a gradient.",
               {"np.exp(s - L[:, None])": "(s == m[:, None]) * 1.0"}),
-        WrongAnswer("upstream", "dL ignored", "Multiply by the upstream gradient.", {"return dL[:, None] * P": "return P"}),
+        WrongAnswer("upstream", "dL ignored", "Multiply by the upstream gradient.",
+                    {"return dL[:, None] * P": "return P"}),
         WrongAnswer("sign", "the wrong sign", "L increases with every score.", {"return dL[": "return -dL["}),
-        WrongAnswer("reduction/factor", "the mean over the columns", "L is the logarithm of a sum, without a factor 1/S.",
+        WrongAnswer("reduction/factor", "the mean over the columns",
+                    "L is the logarithm of a sum, without a factor 1/S.",
               {"return dL[:, None] * P": "return dL[:, None] * P / s.shape[1]"}),
     ))
 
@@ -51,7 +56,8 @@ LOG_SUM_EXP = Exercise(
 def join_halves(m1, l1, o1, m2, l2, o2):
     """Join attention over two halves of the keys.
 
-    Each half has its own keys. For the scores s of each query, it has the maximum and two sums relative to this maximum:
+    Each half has its own keys. For the scores s of each query, it has the maximum and two sums relative to this
+    maximum:
 
         m₁ = max s,   ℓ₁ = Σ exp(s − m₁),   o₁ = Σ exp(s − m₁) v;   likewise m₂, ℓ₂, o₂
 
@@ -87,10 +93,14 @@ JOIN_HALVES = Exercise(
               {"return o / l[:, None]": "return (o1 / l1[:, None] + o2 / l2[:, None]) / 2"}),
         WrongAnswer("forward", "added without rescaling", "The sums are relative to different maxima.",
               {"np.exp(m1 - m), np.exp(m2 - m)": "np.ones_like(m1), np.ones_like(m2)"}),
-        WrongAnswer("forward", "exponentials of the maxima themselves", "exp(1000) overflows. Use only differences of maxima.",
+        WrongAnswer("forward", "exponentials of the maxima themselves",
+                    "exp(1000) overflows. Use only differences of maxima.",
               {"np.exp(m1 - m), np.exp(m2 - m)": "np.exp(m1), np.exp(m2)"}),
-        WrongAnswer("forward", "rescaled in the wrong direction", "A sum relative to a smaller maximum is too large, so its factor is below 1.",
+        WrongAnswer("forward", "rescaled in the wrong direction",
+                    "A sum relative to a smaller maximum is too large, so its factor is below 1.",
               {"np.exp(m1 - m), np.exp(m2 - m)": "np.exp(m - m1), np.exp(m - m2)"}),
-        WrongAnswer("forward", "only o rescaled", "ℓ is relative to the same maximum as o.", {"l = l1 * right1 + l2 * right2": "l = l1 + l2"}),
-        WrongAnswer("forward", "not divided by the sum", "Divide o by ℓ at the end.", {"return o / l[:, None]": "return o"}),
+        WrongAnswer("forward", "only o rescaled", "ℓ is relative to the same maximum as o.",
+                    {"l = l1 * right1 + l2 * right2": "l = l1 + l2"}),
+        WrongAnswer("forward", "not divided by the sum", "Divide o by ℓ at the end.",
+                    {"return o / l[:, None]": "return o"}),
     ))

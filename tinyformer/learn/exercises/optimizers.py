@@ -32,7 +32,8 @@ SGD_MOMENTUM = Exercise(
     hints=("Two lines, in the order of the formula.",
            "The step uses the new velocity, not the old one; += would change the caller's array."),
     wrong=(
-        WrongAnswer("forward", "a step uphill", "To decrease the loss, subtract the gradient.", {"param - lr": "param + lr"}),
+        WrongAnswer("forward", "a step uphill", "To decrease the loss, subtract the gradient.",
+                    {"param - lr": "param + lr"}),
         WrongAnswer("forward", "the learning rate in the velocity too", "lr occurs once, in the step.",
               {"+ grad": "+ lr * grad"}),
         WrongAnswer("forward", "momentum forgotten", "Keep the old velocity, times m.",
@@ -82,9 +83,11 @@ ADAM = Exercise(
     hints=("Four lines before the step, one for each of m, v, m̂ and v̂.",
            "Return the uncorrected m and v."),
     wrong=(
-        WrongAnswer("forward", "no bias correction", "In the first steps, m and v are still close to their initial zeros.",
+        WrongAnswer("forward", "no bias correction",
+                    "In the first steps, m and v are still close to their initial zeros.",
               {"m / (1 - 0.9 ** step)": "m", "v / (1 - 0.999 ** step)": "v"}),
-        WrongAnswer("forward", "ε inside the root", "ε is added to the root, not inside it.", {"(np.sqrt(vhat) + 1e-8)": "np.sqrt(vhat + 1e-4)"}),
+        WrongAnswer("forward", "ε inside the root", "ε is added to the root, not inside it.",
+                    {"(np.sqrt(vhat) + 1e-8)": "np.sqrt(vhat + 1e-4)"}),
         WrongAnswer("forward", "no square root", "v̂ is a mean of squares.", {"np.sqrt(vhat)": "vhat"}),
         WrongAnswer("forward", "the gradient not squared", "v averages g².", {"grad ** 2": "grad"}),
         WrongAnswer("forward", "β₁ and β₂ swapped", "m decays fast (0.9), v slowly (0.999).",
@@ -123,12 +126,14 @@ ADAMW = Exercise(
     wrong=(
         WrongAnswer("forward", "L2 in the gradient",
               "This is Adam with an L2 penalty, which divides λ by √v̂ too. AdamW decouples the decay.",
-              {"    m = 0.9 * m + 0.1 * grad\n": "    grad = grad + weight_decay * param\n    m = 0.9 * m + 0.1 * grad\n",
+              {"    m = 0.9 * m + 0.1 * grad\n": "    grad = grad + weight_decay * param\n    m = 0.9 * m + 0.1 * "
+                                                 "grad\n",
                " - lr * weight_decay * param": ""}),
         WrongAnswer("forward", "no decay", "θ shrinks by lr λ θ in each step.", {" - lr * weight_decay * param": ""}),
         WrongAnswer("forward", "the decay without lr", "The decay is scaled with lr.",
               {"lr * weight_decay * param": "weight_decay * param"}),
-        WrongAnswer("forward", "the wrong sign of the decay", "Decay makes weights smaller.", {"- lr * weight_decay": "+ lr * weight_decay"}),
+        WrongAnswer("forward", "the wrong sign of the decay", "Decay makes weights smaller.",
+                    {"- lr * weight_decay": "+ lr * weight_decay"}),
         WrongAnswer("forward", "no bias correction of v", "v̂ = v/(1 − β₂ᵗ).", {"v / (1 - 0.999 ** step)": "v"}),
         WrongAnswer("forward", "decay after the step", "The decay uses the old θ.",
               {"param - lr * weight_decay * param - lr * mhat / (np.sqrt(vhat) + 1e-8)":

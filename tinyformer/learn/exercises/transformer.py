@@ -31,7 +31,8 @@ SINUSOIDAL = Exercise(
     hints=("First compute the angles: a table (T, C/2).",
            "Sines go into the even columns, cosines into the odd ones: slices with a step of 2."),
     wrong=(
-        WrongAnswer("forward", "halves in place of alternating columns", "Even columns have sines, odd columns cosines.",
+        WrongAnswer("forward", "halves in place of alternating columns",
+                    "Even columns have sines, odd columns cosines.",
               {"table[:, 0::2]": "table[:, :C // 2]", "table[:, 1::2]": "table[:, C // 2:]"}),
         WrongAnswer("forward", "sines and cosines swapped", "At t = 0 the even columns are 0.",
               {"= np.sin(angle)": "= np.cos(angle)", "= np.cos(angle)": "= np.sin(angle)"}),
@@ -69,7 +70,8 @@ def _rope_inputs(rng, T=5, half=3):
 ROPE = Exercise(
     rope, "10 The Transformer", constant="cos sin", inputs=_rope_inputs,
     question="The sum of the squares of a row of dy is 7. What is it in the same row of dx?",
-    answer=lambda f: np.square(f(np.ones((1, 2)), np.cos([[0.3]]), np.sin([[0.3]]))[1](np.array([[2.0, np.sqrt(3)]]))).sum(),
+    answer=lambda f: np.square(f(np.ones((1, 2)), np.cos([[0.3]]),
+                                 np.sin([[0.3]]))[1](np.array([[2.0, np.sqrt(3)]]))).sum(),
     hints=("x₁ is used in both halves of y, and so is x₂.",
            "The opposite angle undoes a rotation. Which of cos and sin changes its sign with the angle?"),
     wrong=(
@@ -117,15 +119,19 @@ RESIDUAL = Exercise(
            "In the branch, go back through W first, then call the vjp of the norm."),
     wrong=(
         WrongAnswer("lost-path/overwrite", "the direct path forgotten",
-              "The term +x passes dy on unchanged. That is the purpose of a residual path.", {"return dy + dx,": "return dx,"}),
+              "The term +x passes dy on unchanged. That is the purpose of a residual path.",
+                    {"return dy + dx,": "return dx,"}),
         WrongAnswer("lost-path/overwrite", "the branch forgotten", "The norm uses x as well.",
               {"return dy + dx,": "return dy.copy(),"}),
         WrongAnswer("local-derivative", "the norm skipped", "The branch applies the norm to x.",
               {"return dy + dx,": "return dy + dn,"}),
-        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show the mistake. Write the indices.", {"dn = dy @ W": "dn = dy @ W.T"}),
+        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show the mistake. Write the "
+                                                   "indices.", {"dn = dy @ W": "dn = dy @ W.T"}),
         WrongAnswer("operand", "dW from x", "W is multiplied by the normalized rows n.", {"dy.T @ n": "dy.T @ x"}),
-        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does not show the mistake. Write the indices.", {"dy.T @ n": "n.T @ dy"}),
-        WrongAnswer("missing-term", "the direct path twice", "Count each path once.", {"return dy + dx,": "return 2 * dy + dx,"}),
+        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does not show the mistake. Write the "
+                                                  "indices.", {"dy.T @ n": "n.T @ dy"}),
+        WrongAnswer("missing-term", "the direct path twice", "Count each path once.",
+                    {"return dy + dx,": "return 2 * dy + dx,"}),
     ))
 
 
@@ -168,19 +174,22 @@ def block(x, norm1, norm2, Wqkv, Wo, W1, W2):
 
 BLOCK = Exercise(
     block, "10 The Transformer",
-    inputs=lambda rng, T=3, C=2, F=5: tuple(rng.normal(size=s) for s in ((T, C), C, C, (3 * C, C), (C, C), (F, C), (C, F))),
+    inputs=lambda rng, T=3, C=2,
+    F=5: tuple(rng.normal(size=s) for s in ((T, C), C, C, (3 * C, C), (C, C), (F, C), (C, F))),
     question="Wo and W2 are 0, and dy is all ones. What is each entry of dx?",
-    answer=lambda f: f(np.eye(2), *map(np.ones, (2, 2, (6, 2))), np.zeros((2, 2)), np.ones((3, 2)), np.zeros((2, 3)))[1](
+    answer=lambda f: f(np.eye(2), *map(np.ones, (2, 2, (6, 2))), np.zeros((2, 2)), np.ones((3, 2)),
+        np.zeros((2, 3)))[1](
         np.ones((2, 2)))[0][0, 0],
-    hints=("Every line of the forward pass has a vjp. Call them in reverse order, and give each the gradient that the previous one "
-           "returned.",
+    hints=("Every line of the forward pass has a vjp. Call them in reverse order, and give each the gradient that the "
+           "previous one returned.",
            "h and x are each used twice: directly and in a branch. Concatenate dq, dk, dv for the vjp of qkv."),
     wrong=(
         WrongAnswer("lost-path/overwrite", "the second residual path lost", "y = h + …, so dy is also a gradient of h.",
               {"dh = dh + dy ": "dh = dh "}),
         WrongAnswer("lost-path/overwrite", "the first residual path lost", "h = x + …, so dh is also a gradient of x.",
               {"return dx + dh,": "return dx,"}),
-        WrongAnswer("lost-path/overwrite", "dy in place of dh on the first residual path", "The gradient of h has more terms than dy.",
+        WrongAnswer("lost-path/overwrite", "dy in place of dh on the first residual path",
+                    "The gradient of h has more terms than dy.",
               {"return dx + dh,": "return dx + dy,"}),
         WrongAnswer("permuted/gate-order", "queries, keys and values in another order", "Use the order of the split.",
               {"[dq, dk, dv]": "[dk, dq, dv]"}),
@@ -217,18 +226,22 @@ TIED = Exercise(
     question="The table has 5 rows, indices are [1, 3, 1], dlogits has no zero. How many rows of dW are not zero?",
     answer=lambda f: np.count_nonzero(f(np.array([1, 3, 1]), np.eye(5))[1](np.ones((3, 5))).any(axis=1)),
     hints=("W has two uses: the output layer and the embedding. Write the gradient of each use, then add them.",
-           "The output layer gives dlogitsᵀ h. The gradient of the embedding goes through the tanh, and indices may repeat."),
+           "The output layer gives dlogitsᵀ h. The gradient of the embedding goes through the tanh, and indices may "
+           "repeat."),
     wrong=(
         WrongAnswer("overwrite/lost-path", "the embedding's part forgotten", "The embedding uses W as well.",
               {"        np.add.at(dW, indices, dh * (1 - h ** 2))\n": ""}),
         WrongAnswer("overwrite/lost-path", "the output layer's part forgotten", "The output layer uses W as well.",
               {"dW = dlogits.T @ h": "dW = np.zeros_like(W)"}),
-        WrongAnswer("duplicate-index", "repeated indices counted once", "With repeated indices, += keeps only the last gradient.",
+        WrongAnswer("duplicate-index", "repeated indices counted once",
+                    "With repeated indices, += keeps only the last gradient.",
               {"np.add.at(dW, indices, dh * (1 - h ** 2))": "dW[indices] += dh * (1 - h ** 2)"}),
         WrongAnswer("overwrite/duplicate-index", "= in place of +=", "The second use overwrites the first.",
               {"np.add.at(dW, indices, dh * (1 - h ** 2))": "dW[indices] = dh * (1 - h ** 2)"}),
-        WrongAnswer("local-derivative", "the tanh skipped", "h is the tanh of the embedding.", {"dh * (1 - h ** 2)": "dh"}),
-        WrongAnswer("factor", "the mean of both uses", "The gradients of the uses add up.", {"return dW": "return dW / 2"}),
+        WrongAnswer("local-derivative", "the tanh skipped", "h is the tanh of the embedding.",
+                    {"dh * (1 - h ** 2)": "dh"}),
+        WrongAnswer("factor", "the mean of both uses", "The gradients of the uses add up.",
+                    {"return dW": "return dW / 2"}),
     ))
 
 
@@ -261,20 +274,26 @@ RESIDUAL_ATTENTION = Exercise(
     inputs=lambda rng, T=5, C=3: (rng.normal(size=(T, C)) / 2,),
     question="There is a single row (T = 1), and dy is all ones. What is each entry of dh?",
     answer=lambda f: f(np.array([[0.3, -0.5]]))[1](np.ones((1, 2)))[0, 0],
-    hints=("h is used four times: in the sum, as query, as key and as value. Each use gives a gradient of the shape of h.",
+    hints=("h is used four times: in the sum, as query, as key and as value. Each use gives a gradient of the shape "
+           "of h.",
            "Compute the gradients dquery, dkey and dvalue as if q, k and v were different; then add all four."),
     wrong=(
         WrongAnswer("overwrite/lost-path", "the use as value forgotten", "The attention weights multiply h as well.",
               {" + dkey + dvalue": " + dkey"}),
-        WrongAnswer("overwrite/lost-path", "the use as key forgotten", "hᵀ in the scores depends on h as well.", {" + dkey + dvalue": " + dvalue"}),
-        WrongAnswer("overwrite/lost-path", "the residual path forgotten", "In y = h + …, the first h gets dy unchanged.",
+        WrongAnswer("overwrite/lost-path", "the use as key forgotten", "hᵀ in the scores depends on h as well.",
+                    {" + dkey + dvalue": " + dvalue"}),
+        WrongAnswer("overwrite/lost-path", "the residual path forgotten",
+                    "In y = h + …, the first h gets dy unchanged.",
               {"return dy + dquery": "return dquery"}),
         WrongAnswer("overwrite/lost-path", "the softmax treated as a constant", "P depends on h.",
               {"dy + dquery + dkey + dvalue": "dy + dvalue"}),
-        WrongAnswer("operand", "P in place of Pᵀ", "The gradient of the values sums over the rows of P.", {"P.T @ dy": "P @ dy"}),
-        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten", "The weights of a row share one sum.",
+        WrongAnswer("operand", "P in place of Pᵀ", "The gradient of the values sums over the rows of P.",
+                    {"P.T @ dy": "P @ dy"}),
+        WrongAnswer("softmax-diagonal/missing-term", "the softmax's sum forgotten",
+                    "The weights of a row share one sum.",
               {"(dP - (P * dP).sum(axis=1, keepdims=True))": "dP"}),
-        WrongAnswer("operand", "the gradient of the queries in place of that of the keys", "h hᵀ is symmetric, but dS is not.",
+        WrongAnswer("operand", "the gradient of the queries in place of that of the keys",
+                    "h hᵀ is symmetric, but dS is not.",
               {"dkey = dS.T @ h": "dkey = dS @ h"}),
     ))
 
@@ -298,21 +317,24 @@ def cached_attention(q, k, v, past_k, past_v):
 CACHED_ATTENTION = Exercise(
     cached_attention, "11 GPT",
     cases={"scores of ±2000": lambda rng: (
-        np.array([[100.0, 0, 0]]), np.array([[20.0, 0, 0]]), np.ones((1, 3)), np.array([[-20.0, 0, 0], [19, 1, 1]]), np.eye(3)[:2]),
+        np.array([[100.0, 0, 0]]), np.array([[20.0, 0, 0]]), np.ones((1, 3)), np.array([[-20.0, 0, 0], [19, 1, 1]]),
+        np.eye(3)[:2]),
            "scores of -2000": lambda rng: (np.array([[100.0, 0, 0]]), np.array([[-40.0, 0, 0]]), np.ones((1, 3)),
                                            np.array([[-40.01, 1, 1]]), np.eye(3)[:1])},
     inputs=lambda rng, T=5, D=3: tuple(rng.normal(size=(n, D)) for n in (1, 1, 1, T, T)),
     question="The past is empty (T = 0). What is the new token's attention weight on itself, in percent?",
     answer=lambda f: np.round(100 * f(*map(np.ones, ((1, 2), (1, 2), (1, 2), (0, 2), (0, 2))))[0][0, 0], 6),
     hints=("The result must equal the last row of causal attention over all tokens.",
-           "Concatenate first, then attend: the new token also attends to itself. No mask is needed, because no later token exists."),
+           "Concatenate first, then attend: the new token also attends to itself. No mask is needed, because no later "
+           "token exists."),
     wrong=(
         WrongAnswer("forward", "no attention of the new token to itself", "Concatenate before you attend.",
               {"q @ K.T": "q @ np.concatenate([past_k, k * 0]).T"}),
         WrongAnswer("forward", "the new token put first", "Later tokens come later in the cache.",
               {"[past_k, k]": "[k, past_k]", "[past_v, v]": "[v, past_v]"}),
         WrongAnswer("forward", "the scale forgotten", "Scores are divided by √D.", {" / np.sqrt(q.shape[1])": ""}),
-        WrongAnswer("forward", "the old cache returned", "The next token needs the key and the value of this token as well.",
+        WrongAnswer("forward", "the old cache returned",
+                    "The next token needs the key and the value of this token as well.",
               {"return P @ V, K, V": "return P @ V, past_k, past_v"}),
         WrongAnswer("forward", "keys used as values", "The scores use the keys, the result uses the values.",
               {"return P @ V, K, V": "return P @ K, K, V"}),
