@@ -39,7 +39,8 @@ def normal(x: Array) -> tuple[Array, Array]:
 
     The relative error is that of one rounding of x² in e^{−x²/2}, on both sides of 0.
     """
-    e = np.exp(-0.5 * (x * x))
+    with np.errstate(over="ignore"):                       # e^{−∞} is 0
+        e = np.exp(-0.5 * (x * x))
     t = 3 / (3 + np.abs(x) * math.sqrt(0.5))
     s2 = 4 * t - 2                                          # 2s
     terms = COEFFICIENTS if x.dtype == np.float64 else COEFFICIENTS[:12]
