@@ -124,7 +124,7 @@ def log_softmax(logits: Array) -> Array:
     return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
 
 
-def _best(scores, n):
+def _best(scores: Array, n: int) -> tuple[Any, Any, Any]:
     """The n highest of ``scores`` (b, k, V) in each row, in descending order: beams, tokens and scores, each (b, n)."""
     b, k, V = scores.shape
     flat = scores.reshape(b, k * V)

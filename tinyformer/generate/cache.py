@@ -10,7 +10,7 @@ import numpy as np
 from ..memory import check_fits
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike
+    from numpy.typing import DTypeLike
 
     from ..typing import Array
 
@@ -33,8 +33,9 @@ class KVCache:
 
     def extend(self, layer: Any, k: Array, v: Array) -> tuple[Array, Array]:
         """Append k and v (B, H, T, D) of ``layer``. Returns all its keys and values (B, H, past + T, D)."""
-        keys, values, past = self.reserve(layer, *k.shape, k.dtype)
-        end = past + k.shape[2]
+        B, H, T, D = k.shape
+        keys, values, past = self.reserve(layer, B, H, T, D, k.dtype)
+        end = past + T
         keys[:, :, past:end], values[:, :, past:end] = k, v
         return keys[:, :, :end], values[:, :, :end]
 
@@ -67,7 +68,7 @@ class KVCache:
         """Count T more positions as read by all layers."""
         self.length += T
 
-    def pick(self, rows: ArrayLike) -> None:
+    def pick(self, rows: Array) -> None:
         """Continue with ``rows`` of the batch, in this order. A row may occur several times."""
         for layer, (keys, values, past) in self._layers.items():
             self._layers[layer] = [_picked(keys, rows, past), _picked(values, rows, past), past]

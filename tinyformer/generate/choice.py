@@ -34,9 +34,9 @@ def choose(logits: ArrayLike, temperature: float = 1.0, *, ids: Array | None = N
 
     The repetition penalty applies first, then temperature, top_k, top_p and min_p, each to what the step before left.
     """
-    choice = Choice(temperature, **choice)
+    settings = Choice(temperature, **choice)
     logits = plain_array("choose", logits)
-    return choice(logits, ids, generator(rng).random(len(logits)))
+    return settings(logits, ids, generator(rng).random(len(logits)))
 
 
 @dataclass(frozen=True)

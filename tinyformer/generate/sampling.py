@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -39,11 +39,11 @@ def stream(model: Any, ids: ArrayLike, max_new_tokens: int, *, end: int | None =
     Raises ValueError for a prompt that does not fit, and for a text whose tokens and cache exceed the memory of this
     machine.
     """
-    choice, ids = Choice(**choice), plain_array("generate", ids)
+    settings, ids = Choice(**choice), plain_array("generate", ids)
     if ids.ndim != 2 or ids.shape[1] == 0 or ids.dtype.kind not in "iu":
         raise ValueError(f"generate: ids are {ids.dtype} of shape {ids.shape}, expected integers (B, T) with T ≥ 1")
     prompts = _checked(model, list(ids), max_new_tokens, use_cache)
-    return _tokens(model, prompts, max_new_tokens, end, _draws(rng, len(ids)), use_cache, choice)
+    return _tokens(model, prompts, max_new_tokens, end, _draws(rng, len(ids)), use_cache, settings)
 
 
 def stream_lines(model: Any, ids: ArrayLike, max_new_tokens: int, end: int, *, rng: RNGLike = None,
@@ -68,13 +68,13 @@ def generate(model: Any, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: i
     No prompt is padded. The model reads all prompts up to the length of the shortest. From there on, a row whose prompt
     is longer takes its own next token instead of the drawn one.
     """
-    choice = Choice(**choice)
-    ragged = isinstance(ids, (list, tuple)) and ids and not np.isscalar(ids[0])
-    one = not ragged and np.ndim(ids) == 1
-    prompts = [plain_array("generate", row) for row in ([ids] if one else ids)]
+    settings, given = Choice(**choice), cast(Any, ids)
+    ragged = isinstance(given, (list, tuple)) and given and not np.isscalar(given[0])
+    one = not ragged and np.ndim(given) == 1
+    prompts = [plain_array("generate", row) for row in ([given] if one else given)]
     for row in prompts:
         if row.ndim != 1 or not row.size or row.dtype.kind not in "iu":
-            raise ValueError(f"generate: ids are {row.dtype} of shape {row.shape if ragged else np.shape(ids)}, "
+            raise ValueError(f"generate: ids are {row.dtype} of shape {row.shape if ragged else np.shape(given)}, "
                              "expected "
                              f"integers (T,) or (B, T), or a list of such rows, with T ≥ 1")
     _checked(model, prompts, max_new_tokens, use_cache)
@@ -83,7 +83,7 @@ def generate(model: Any, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: i
     shortest, longest, n = min(map(len, prompts)), max(map(len, prompts)), 0
     drawn = np.empty((len(prompts), longest - shortest + max_new_tokens), np.int64)
     with evaluating(model):
-        for token in _tokens(model, prompts, max_new_tokens, end, _draws(rng, len(prompts)), use_cache, choice):
+        for token in _tokens(model, prompts, max_new_tokens, end, _draws(rng, len(prompts)), use_cache, settings):
             drawn[:, n] = token
             n += 1
     drawn = drawn[:, :n]

@@ -19,11 +19,9 @@ from .pretrained import Pretrained
 from .registry import register
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from ..autograd import Tensor
     from ..data.sparse import SparseRows
-    from ..typing import Array
+    from ..typing import Array, TensorLike
 
 __all__ = ["BagOfWords", "BagOfWordsConfig", "BayesBag", "BayesBagConfig"]
 
@@ -63,7 +61,7 @@ class BagOfWords(Pretrained):
         """The logits (B, K)."""
         return ops.sparse_linear(x.rows, x.columns, x.values, self.weight, self.bias, N=len(x))
 
-    def loss(self, x: SparseRows, labels: ArrayLike) -> Tensor:
+    def loss(self, x: SparseRows, labels: TensorLike) -> Tensor:
         """The mean cross-entropy in nats of ``labels`` (B,), plus the penalty in training."""
         loss = ops.cross_entropy(self(x), labels)
         return loss + (self.weight * self.weight).sum() * (self.config.l2 / 2) if self.training else loss
@@ -103,6 +101,7 @@ class BayesBag(BagOfWords):
 
     architecture, Config = "bayes-bow", BayesBagConfig
     config: BayesBagConfig
+    ratio: Array
 
     def __init__(self, config: BayesBagConfig) -> None:
         super().__init__(config)

@@ -30,10 +30,8 @@ from .registry import register
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike
-
     from ..autograd import Tensor
-    from ..typing import Array
+    from ..typing import Array, MaybeNone, TensorLike
 
 __all__ = ["Bert", "BertConfig"]
 
@@ -86,7 +84,7 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.n_embd, config.eps)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, words: Tensor, types: ArrayLike) -> Tensor:
+    def forward(self, words: Tensor, types: TensorLike) -> Tensor:
         """words (B, T, C), types (B, T) → (B, T, C)."""
         x = words + self.position_embeddings(np.arange(words.shape[1])) + self.token_type_embeddings(types)
         return self.dropout(self.LayerNorm(x))                                              # (B, T, C)
@@ -130,10 +128,10 @@ class Layer(nn.Module):
     """
 
     def __init__(self, config: BertConfig) -> None:
-        self.attention = nn.Module()
+        self.attention: Any = nn.Module()
         self.attention.self = SelfAttention(config)
         self.attention.output = Output(config, config.n_embd)
-        self.intermediate = nn.Module()
+        self.intermediate: Any = nn.Module()
         self.intermediate.dense = nn.Linear(config.n_embd, config.n_inner)
         self.output = Output(config, config.n_inner)
 
@@ -205,13 +203,13 @@ class Bert(PublishedBert):
     def __init__(self, config: BertConfig) -> None:
         self.config = config
         self.embeddings = Embeddings(config)
-        self.encoder = nn.Module()
+        self.encoder: Any = nn.Module()
         self.encoder.layer = nn.ModuleList(Layer(config) for _ in range(config.n_layer))
         self.pooler = Pooler(config)
         initialize(self)
 
-    def forward(self, ids: ArrayLike, mask: ArrayLike | None = None,
-                types: ArrayLike | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, ids: TensorLike, mask: TensorLike | None = None,
+                types: TensorLike | None = None) -> tuple[Tensor, Tensor | MaybeNone]:
         """(hidden (B, T, C), pooled (B, C))."""
         ids = checked_block(self, ids, self.config.block_size)
         if mask is None:
@@ -223,12 +221,12 @@ class Bert(PublishedBert):
                                  "that of ids")
         return self.read(self.embeddings.word_embeddings(ids), mask, np.zeros_like(ids) if types is None else types)
 
-    def read(self, words: Tensor, mask: Array, types: ArrayLike) -> tuple[Tensor, Tensor | None]:
+    def read(self, words: Tensor, mask: Array, types: TensorLike) -> tuple[Tensor, Tensor | MaybeNone]:
         """(hidden, pooled) from the word vectors (B, T, C); mask and types (B, T)."""
         x = self.embeddings(words, types)
-        mask = None if mask.all() else mask[:, None, None]                                  # (B, 1, 1, T): of the keys
+        keys = None if mask.all() else mask[:, None, None]                                  # (B, 1, 1, T): of the keys
         for layer in self.encoder.layer:
-            x = layer(x, mask)
+            x = layer(x, keys)
         return x, None if isinstance(self.pooler, Absent) else self.pooler(x)
 
 
@@ -237,7 +235,7 @@ def initialize(model: nn.Module) -> None:
     for _, module in model.named_modules():
         if isinstance(module, (nn.Linear, nn.Embedding)):
             init.normal_(module.weight, std=0.02)
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and module.bias is not None:
             init.zeros_(module.bias)
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
             write(module.weight.data[module.padding_idx], 0)

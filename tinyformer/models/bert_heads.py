@@ -20,10 +20,8 @@ from .pretrained import Absent
 from .registry import register
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from ..autograd import Tensor
-    from ..typing import Array
+    from ..typing import Array, TensorLike
 
 __all__ = ["BertClassifier", "BertClassifierConfig", "BertForPreTraining"]
 
@@ -48,7 +46,7 @@ class Predictions(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         self.bias = nn.Parameter(np.zeros(config.vocab_size, np.float32))
-        self.transform = nn.Module()
+        self.transform: Any = nn.Module()
         self.transform.dense = nn.Linear(config.n_embd, config.n_embd)
         self.transform.LayerNorm = nn.LayerNorm(config.n_embd, config.eps)
 
@@ -74,19 +72,19 @@ class BertForPreTraining(PublishedBert):
     def __init__(self, config: BertConfig) -> None:
         self.config = config
         self.bert = Bert(config)
-        self.cls = nn.Module()
+        self.cls: Any = nn.Module()
         self.cls.predictions = Predictions(config)
         self.cls.seq_relationship = nn.Linear(config.n_embd, 2)
         initialize(self.cls)
 
-    def forward(self, ids: ArrayLike, mask: ArrayLike | None = None,
-                types: ArrayLike | None = None) -> tuple[Tensor | None, Tensor | None]:
+    def forward(self, ids: TensorLike, mask: TensorLike | None = None,
+                types: TensorLike | None = None) -> tuple[Tensor | None, Tensor | None]:
         """(logits of the words (B, T, V), logits of the pairs (B, 2))."""
         hidden, pooled = self.bert(ids, mask, types)
         masked = None if isinstance(self.cls.predictions, Absent) else self._masked(hidden)
         return masked, None if isinstance(self.cls.seq_relationship, Absent) else self.cls.seq_relationship(pooled)
 
-    def words(self, ids: ArrayLike, mask: ArrayLike | None = None, types: ArrayLike | None = None) -> Tensor:
+    def words(self, ids: TensorLike, mask: TensorLike | None = None, types: TensorLike | None = None) -> Tensor:
         """Only the logits of the words (B, T, V)."""
         return self._masked(self.bert(ids, mask, types)[0])
 
@@ -146,7 +144,7 @@ class BertClassifier(PublishedBert, Classifier):
         """The table of word vectors."""
         return self.bert.embeddings.word_embeddings
 
-    def forward(self, ids: ArrayLike, mask: ArrayLike | None = None) -> Tensor:
+    def forward(self, ids: TensorLike, mask: TensorLike | None = None) -> Tensor:
         """The logits (B, K)."""
         return self.classifier(self.dropout(self.bert(ids, mask)[1]))
 

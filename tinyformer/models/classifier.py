@@ -21,9 +21,7 @@ from .pretrained import Pretrained
 from .registry import register
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from ..typing import Array
+    from ..typing import Array, TensorLike
 
 __all__ = ["Average", "AverageConfig", "Classifier", "ClassifierConfig"]
 
@@ -55,9 +53,10 @@ class Classifier(Pretrained):
     logits."""
 
     task, Config = "classification", ClassifierConfig
+    embedding: Any
     input_type = "tokens"                                   # or "counts"
 
-    def forward(self, ids: ArrayLike) -> Tensor:
+    def forward(self, ids: TensorLike) -> Tensor:
         """The logits (B, K) of ids (B, T)."""
         ids = checked_block(self, ids, self.config.block_size)
         mask = ids != 0
@@ -69,7 +68,7 @@ class Classifier(Pretrained):
         """The logits (B, K) of vectors (B, T, C); mask (B, T) is True at tokens."""
         raise NotImplementedError
 
-    def loss(self, x: Any, labels: ArrayLike) -> Tensor:
+    def loss(self, x: Any, labels: TensorLike) -> Tensor:
         """The mean cross-entropy in nats of ``labels`` (B,)."""
         return ops.cross_entropy(self(x), labels)
 
@@ -78,7 +77,7 @@ class Classifier(Pretrained):
         with no_grad():
             return ops.softmax(self(x)).data.astype(np.float64)
 
-    def contributions(self, ids: ArrayLike, label: int) -> Array:
+    def contributions(self, ids: TensorLike, label: int) -> Array:
         """The contribution (T,) of each token of one text, ids (1, T), to the log-odds of ``label``: gradient · vector.
 
             ∂(log p − log(1 − p))/∂vector · vector      (Source: Baehrens et al. 2010; the first term of a Taylor

@@ -12,11 +12,10 @@ from .pretrained import Pretrained
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
     from typing_extensions import Self
 
     from ..autograd import Tensor
-    from ..typing import Array
+    from ..typing import Array, TensorLike
 
 __all__ = ["Decoder"]
 
@@ -36,18 +35,18 @@ class Decoder(Pretrained):
         beside = f" beside {past} cached positions" if past else ""
         return checked_block(self, ids, self.config.block_size - past, beside=beside), past
 
-    def loss(self, ids: ArrayLike, targets: ArrayLike) -> Tensor:
+    def loss(self, ids: TensorLike, targets: TensorLike) -> Tensor:
         """The mean cross-entropy in nats of ``targets`` (B, T), the tokens after ``ids`` (B, T).
 
         Targets of −100 are left out.
         """
         return ops.cross_entropy(self(ids), targets)
 
-    def losses(self, ids: ArrayLike, targets: ArrayLike) -> Tensor:
+    def losses(self, ids: TensorLike, targets: TensorLike) -> Tensor:
         """The cross-entropy in nats of each of ``targets``: (B, T)."""
         return ops.cross_entropy(self(ids), targets, reduction="none")
 
-    def generate(self, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: int, **how: Any) -> Array | list[Array]:
+    def generate(self, ids: TensorLike | Sequence[TensorLike], max_new_tokens: int, **how: Any) -> Array | list[Array]:
         """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see
         ``tinyformer.generate.generate``."""
         return generate(self, ids, max_new_tokens, **how)

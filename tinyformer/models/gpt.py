@@ -78,7 +78,7 @@ class CausalSelfAttention(nn.Module):
         """x (B, T, C) → (B, T, C). ``cache`` holds the keys and values of earlier positions."""
         B, T, C = x.shape
         q, k, v = (part.reshape(B, T, self.n_head, C // self.n_head).swapaxes(1, 2)         # (B, H, T, D)
-                   for part in ops.split(self.c_attn(x), 3, axis=-1))
+                   for part in ops.split(self.c_attn(x), sections=3, axis=-1))
         y = attend(self, q, k, v, cache, dropout_p=self.dropout if self.training else 0.0)
         return self.resid_dropout(self.c_proj(y.swapaxes(1, 2).reshape(B, T, C)))
 

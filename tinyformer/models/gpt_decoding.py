@@ -8,7 +8,7 @@ the two once, when a generation begins.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import kernels, nn
 from ..autograd import Tensor, is_recording
@@ -24,7 +24,7 @@ PARTS = {"": Block, "ln_1": nn.LayerNorm, "attn": CausalSelfAttention, "attn.c_a
          "attn.resid_dropout": nn.Dropout, "ln_2": nn.LayerNorm, "mlp": MLP, "mlp.c_fc": nn.Linear, "mlp.gelu": nn.GELU,
          "mlp.c_proj": nn.Linear, "mlp.dropout": nn.Dropout}
 FORWARD = {part: part.forward for part in PARTS.values()}
-CALL = nn.Module.__call__
+CALL = vars(nn.Module)["__call__"]
 
 
 class FusedBlock(Block):
@@ -59,14 +59,14 @@ def for_decoding(model: GPT) -> GPT:
     return fused
 
 
-def is_plain(block: nn.Module) -> bool:
+def is_plain(block: Any) -> bool:
     """Whether ``block`` computes exactly what the kernel does.
 
     Its parts are those that ``Block`` makes, of the same classes, each with the forward pass of its class. None is in
     training, and no other part was added. A subclass, a replaced part or an observed forward pass is not plain.
     """
     parts = dict(block.named_modules())
-    return (parts.keys() == PARTS.keys() and nn.Module.__call__ is CALL
+    return (parts.keys() == PARTS.keys() and vars(nn.Module)["__call__"] is CALL
             and all(_is_unchanged(parts[name], expected) for name, expected in PARTS.items())
             and block.mlp.gelu.approximate == "tanh" and block.ln_1.eps == block.ln_2.eps)
 

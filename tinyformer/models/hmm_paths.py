@@ -73,7 +73,7 @@ def viterbi(start: Array, transition: Array, emitted: Array, there: Array) -> tu
         ways = best[:, :, None] + transition                                                    # (N, from, to)
         origin[:, t] = np.where(there[:, t, None], ways.argmax(axis=1), origin[:, t])
         best = np.where(there[:, t, None], ways.max(axis=1) + emitted[:, t], best)
-    paths = np.empty(there.shape, np.int64)
+    paths = np.zeros_like(there, np.int64)
     paths[:, -1] = best.argmax(axis=1)
     rows = np.arange(len(paths))
     for t in range(paths.shape[1] - 1, 0, -1):

@@ -58,8 +58,8 @@ class LinearRegression(Pretrained):
     def __init__(self, config: LinearConfig, dtype: DTypeLike = np.float64) -> None:
         self.config = config
         self.linear = nn.Linear(config.n_features, config.n_outputs, dtype=dtype)
-        init.zeros_(self.linear.weight)
-        init.zeros_(self.linear.bias)
+        for parameter in self.linear.parameters():
+            init.zeros_(parameter)
 
     def forward(self, x: TensorLike) -> Tensor:
         """ŷ (N, n_outputs)."""
@@ -84,8 +84,9 @@ class LinearRegression(Pretrained):
         rows = np.concatenate([x - mean_x, np.sqrt(l2) * np.eye(n)])
         wanted = np.concatenate([y - mean_y, np.zeros((n, y.shape[1]))])
         W = np.linalg.lstsq(rows, wanted, rcond=None)[0].T
-        write(self.linear.weight.data, W)
-        write(self.linear.bias.data, mean_y - W @ mean_x)
+        weight, bias = self.linear.parameters()
+        write(weight.data, W)
+        write(bias.data, mean_y - W @ mean_x)
         return self
 
     def descend(self, x: ArrayLike, y: ArrayLike, lr: float, steps: int, batch_size: int | None = None,

@@ -29,11 +29,9 @@ from .registry import register
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike
-
     from ..autograd import Tensor
     from ..generate import KVCache
-    from ..typing import Array
+    from ..typing import Array, TensorLike
 
 __all__ = ["Llama", "LlamaConfig"]
 
@@ -111,7 +109,7 @@ class Attention(nn.Module):
         """x (B, T, C) → (B, T, C). ``angles``: see ``Llama.angles``; ``cache`` holds earlier keys and values."""
         B, T, _ = x.shape
         q, k, v = (linear(x).reshape(B, T, -1, self.head_dim) for linear in (self.q_proj, self.k_proj, self.v_proj))
-        if self.q_norm is not None:
+        if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v = q.swapaxes(1, 2), k.swapaxes(1, 2), v.swapaxes(1, 2)                      # (B, H or G, T, D)
         y = attend(self, ops.rotary(q, **angles), ops.rotary(k, **angles), v, cache)
@@ -154,7 +152,7 @@ class Trunk(nn.Module):
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.n_layer))
         self.norm = nn.RMSNorm(c.n_embd, c.norm_eps)
 
-    def forward(self, ids: ArrayLike, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: TensorLike, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
         """ids (B, T) → (B, T, C)."""
         x = self.embed_tokens(ids)                                                          # (B, T, C)
         for layer in self.layers:
@@ -185,7 +183,7 @@ class Llama(LlamaLayout, Decoder):
             elif name.endswith("bias"):
                 init.zeros_(parameter)
 
-    def forward(self, ids: ArrayLike, cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: TensorLike, cache: KVCache | None = None) -> Tensor:
         """The logits (B, T, V). With ``cache``, ``ids`` are the positions after those that the cache holds."""
         ids, past = self._checked(ids, cache)
         x = self.model(ids, self.angles(past, ids.shape[1]), cache)
@@ -198,6 +196,6 @@ class Llama(LlamaLayout, Decoder):
         """
         c, end = self.config, past + T
         cos, sin = ops.rotary_tables(1 << (end - 1).bit_length(), c.head_dim, c.rope_theta,
-                                     self.model.norm.weight.dtype,
+                                     self.model.embed_tokens.weight.dtype,
                                      factor=c.rope_factor, low=c.rope_low, high=c.rope_high, original=c.rope_original)
         return {"cos": cos[past:end], "sin": sin[past:end]}

@@ -21,7 +21,7 @@ from .pretrained import Pretrained
 from .registry import register
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike
+    from numpy.typing import DTypeLike
 
     from ..autograd import Tensor
     from ..typing import Array, TensorLike
@@ -57,14 +57,14 @@ class LogisticRegression(Pretrained):
     def __init__(self, config: LogisticConfig, dtype: DTypeLike = np.float64) -> None:
         self.config = config
         self.linear = nn.Linear(config.n_features, config.n_classes, dtype=dtype)
-        init.zeros_(self.linear.weight)
-        init.zeros_(self.linear.bias)
+        for parameter in self.linear.parameters():
+            init.zeros_(parameter)
 
     def forward(self, x: TensorLike) -> Tensor:
         """The logits (N, n_classes)."""
         return self.linear(x)
 
-    def loss(self, x: TensorLike, y: ArrayLike) -> Tensor:
+    def loss(self, x: TensorLike, y: TensorLike) -> Tensor:
         """The mean cross-entropy in nats of the classes ``y``, integers (N,), plus the penalties."""
         W, loss = self.linear.weight, ops.cross_entropy(self(x), y)
         if self.config.l1:
@@ -75,7 +75,7 @@ class LogisticRegression(Pretrained):
         """The most likely class of each row of x: (N,)."""
         return self(x).data.argmax(axis=1)
 
-    def fit(self, x: ArrayLike, y: ArrayLike, steps: int = 1000, tolerance: float = 1e-6) -> int:
+    def fit(self, x: TensorLike, y: TensorLike, steps: int = 1000, tolerance: float = 1e-6) -> int:
         """Minimize the loss by FISTA: gradient steps with Nesterov's momentum; after each, l1 shrinks W towards 0.
 
             V ← W + (k − 1)/(k + 2) (W − W_before)
@@ -110,7 +110,7 @@ class LogisticRegression(Pretrained):
         self._split(W)
         return step
 
-    def newton(self, x: ArrayLike, y: ArrayLike, steps: int = 50, tolerance: float = 1e-10) -> int:
+    def newton(self, x: TensorLike, y: TensorLike, steps: int = 50, tolerance: float = 1e-10) -> int:
         """Newton's method: solve H ΔW = −∂L/∂W. A few steps give many digits. For small models without l1.
 
             H[(k, i), (l, j)] = (1/N) Σₙ pₙₖ (δₖₗ − pₙₗ) xₙᵢ xₙⱼ + l2 δₖₗ δᵢⱼ
@@ -145,11 +145,13 @@ class LogisticRegression(Pretrained):
 
     def _joined(self):
         """(W, b) as one matrix (K, n_features + 1)."""
-        return np.concatenate([self.linear.weight.data, self.linear.bias.data[:, None]], axis=1)
+        weight, bias = self.linear.parameters()
+        return np.concatenate([weight.data, bias.data[:, None]], axis=1)
 
     def _split(self, W):
-        write(self.linear.weight.data, W[:, :-1])
-        write(self.linear.bias.data, W[:, -1])
+        weight, bias = self.linear.parameters()
+        write(weight.data, W[:, :-1])
+        write(bias.data, W[:, -1])
 
     def _penalty(self, K, I):
         return np.concatenate([np.full((K, I - 1), self.config.l2), np.zeros((K, 1))], axis=1)

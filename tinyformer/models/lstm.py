@@ -20,10 +20,8 @@ from .config_checks import check_at_least_zero
 from .registry import register
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from ..autograd import Tensor
-    from ..typing import Array
+    from ..typing import Array, TensorLike
 
 __all__ = ["AttentionLSTM", "AttentionLSTMConfig", "LSTMClassifier", "LSTMConfig", "SigmoidLSTM", "VectorLSTM"]
 
@@ -71,7 +69,7 @@ class SigmoidLSTM(LSTMClassifier):
     The logits of its two classes are (0, z).
     """
 
-    architecture, outputs = "lstm-sigmoid", 1
+    architecture = "lstm-sigmoid"
 
     def __init__(self, config: LSTMConfig) -> None:
         if config.n_classes != 2:
@@ -79,6 +77,11 @@ class SigmoidLSTM(LSTMClassifier):
                              "two "
                              f"classes apart; elstm-movie and transformer-movie are recipes for any number of classes")
         super().__init__(config)
+
+    @property
+    def outputs(self) -> int:
+        """1, the logit z."""
+        return 1
 
     def read(self, vectors: Tensor, mask: Array) -> Tensor:
         """The logits (B, 2)."""
@@ -94,14 +97,13 @@ class VectorLSTM(SigmoidLSTM):
     """
 
     architecture = "lstm-vectors"
+    vectors: Array
 
     def __init__(self, config: LSTMConfig) -> None:
         super().__init__(config)
-        table = self.embedding.weight.data
-        del self.embedding
-        self.register_buffer("vectors", table)
+        self.register_buffer("vectors", vars(self).pop("embedding").weight.data)
 
-    def embedding(self, ids: ArrayLike) -> Tensor:
+    def embedding(self, ids: TensorLike) -> Tensor:
         """The fixed vectors (B, T, C) of ids (B, T)."""
         return ops.embedding(ids, self.vectors)
 
@@ -151,7 +153,7 @@ class AttentionLSTM(Classifier):
         scores = ops.where(mask[:, :, None], self.score(y.tanh()), -1e4)
         return y, ops.softmax(scores, axis=1)
 
-    def contributions(self, ids: ArrayLike, label: int) -> Array:
+    def contributions(self, ids: TensorLike, label: int) -> Array:
         """The attention weight of each token (T,) of one text, ids (1, T).
 
         The weights are the same for every ``label``.

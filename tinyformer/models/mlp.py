@@ -17,8 +17,6 @@ from .pretrained import Pretrained
 from .registry import register
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from ..autograd import Tensor
     from ..typing import Array, TensorLike
 
@@ -85,8 +83,9 @@ class MLP(Pretrained):
         self.layers = nn.Sequential(*layers, nn.Linear(width, config.n_classes))
         if INITS[config.init]:
             for matrix in self._matrices():
-                INITS[config.init](matrix.weight)
-                init.zeros_(matrix.bias)
+                weight, bias = matrix.parameters()
+                INITS[config.init](weight)
+                init.zeros_(bias)
 
     def _matrices(self):
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
@@ -95,7 +94,7 @@ class MLP(Pretrained):
         """The logits (N, n_classes)."""
         return self.layers(x)
 
-    def loss(self, x: TensorLike, y: ArrayLike) -> Tensor:
+    def loss(self, x: TensorLike, y: TensorLike) -> Tensor:
         """The mean cross-entropy in nats of the classes ``y``, integers (N,), plus the penalties in training."""
         loss = ops.cross_entropy(self(x), y)
         if self.training and self.config.l1:

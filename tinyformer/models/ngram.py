@@ -83,6 +83,7 @@ class NGram(Pretrained):
     architecture, task, Config, trained_by_counting = "ngram", "language", NGramConfig, True
     whole_text = True                   # a loss covers the whole text at once, because windows would cut contexts off
     config: NGramConfig
+    p1: Array
 
     def __init__(self, config: NGramConfig) -> None:
         self.config = config

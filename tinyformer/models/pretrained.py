@@ -60,6 +60,9 @@ class Pretrained(Module):
     heads: ClassVar[str | None] = None
     config: Any
 
+    if TYPE_CHECKING:
+        def __init__(self, config: Any) -> None: ...
+
     @classmethod
     def read_config(cls, values: dict[str, Any]) -> Any:
         """The ``Config`` of ``values``, the fields of a config.json. The method may change ``values``.

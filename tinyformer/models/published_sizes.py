@@ -5,11 +5,13 @@ Sources: config.json of each checkpoint, and the number of parameters in its saf
 
 from __future__ import annotations
 
+from typing import Any
+
 from .llama import LlamaConfig
 
-LLAMA_3 = dict(vocab_size=128256, n_head=32, n_kv_head=8, norm_eps=1e-5, rope_theta=500000.0)
-LONGER = dict(block_size=131072, rope_original=8192)
-QWEN = dict(rope_theta=1e6, norm_eps=1e-6)
+LLAMA_3: dict[str, Any] = dict(vocab_size=128256, n_head=32, n_kv_head=8, norm_eps=1e-5, rope_theta=500000.0)
+LONGER: dict[str, Any] = dict(block_size=131072, rope_original=8192)
+QWEN: dict[str, Any] = dict(rope_theta=1e6, norm_eps=1e-6)
 
 # name: (title, config, published number of parameters)
 KNOWN: dict[str, tuple[str, LlamaConfig, int]] = {
