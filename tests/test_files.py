@@ -113,21 +113,27 @@ def test_a_lock_names_its_holder_and_ends_with_a_killed_process(tmp_path):
 
 # ------------------------------------------------------------------------------------------------ JSON
 
-@pytest.mark.parametrize("data, said", (
-    (b"", "is not JSON: it is empty"),
-    (b" \n", "is not JSON: it is empty"),
-    (b'{"a": [1,\n 2', "is not JSON: it ends at line 2, column 3, before its value is complete"),
-    (b'{"a": "b', "is not JSON: the string that starts at line 1, column 7 has no closing quotation mark"),
-    (b"no", "is not JSON: unexpected 'n' at line 1, column 1"),
-    (b"{'a': 1}", "is not JSON: unexpected \"'\" at line 1, column 2"),
-    (b'{"a": 1} {"b": 2}', "is not JSON: unexpected '{' at line 1, column 10"),
-    (b'"a\nb"', r"is not JSON: unexpected '\n' at line 1, column 3"),
-    (b"[" * 100_000, "is not JSON: its brackets are nested too deeply"),
-    (b"[1" + b"0" * 5000 + b"]", "is not JSON: it has an integer of thousands of digits"),
-    (b'{"a": "\xe9"}', "is not UTF-8: byte 0xe9 at offset 7"),
-    ('{"a": 1}'.encode("utf-16"), "is not UTF-8: byte 0xff at offset 0, the byte order mark of UTF-16; save the file as UTF-8"),
-    (None, "is a folder, expected a file"),
-))
+@pytest.mark.parametrize(
+    "data, said",
+    (
+        (b"", "is not JSON: it is empty"),
+        (b" \n", "is not JSON: it is empty"),
+        (b'{"a": [1,\n 2', "is not JSON: it ends at line 2, column 3, before its value is complete"),
+        (b'{"a": "b', "is not JSON: the string that starts at line 1, column 7 has no closing quotation mark"),
+        (b"no", "is not JSON: unexpected 'n' at line 1, column 1"),
+        (b"{'a': 1}", 'is not JSON: unexpected "\'" at line 1, column 2'),
+        (b'{"a": 1} {"b": 2}', "is not JSON: unexpected '{' at line 1, column 10"),
+        (b'"a\nb"', r"is not JSON: unexpected '\n' at line 1, column 3"),
+        (b"[" * 100_000, "is not JSON: its brackets are nested too deeply"),
+        (b"[1" + b"0" * 5000 + b"]", "is not JSON: it has an integer of thousands of digits"),
+        (b'{"a": "\xe9"}', "is not UTF-8: byte 0xe9 at offset 7"),
+        (
+            '{"a": 1}'.encode("utf-16"),
+            "is not UTF-8: byte 0xff at offset 0, the byte order mark of UTF-16; save the file as UTF-8",
+        ),
+        (None, "is a folder, expected a file"),
+    ),
+)
 def test_a_damaged_json_file_is_named_with_the_place(tmp_path, data, said):
     path = tmp_path / "a.json"
     path.mkdir() if data is None else path.write_bytes(data)
@@ -162,10 +168,20 @@ def test_a_value_of_another_shape_is_named_with_its_place(tmp_path, value, shape
     assert str(caught.value) == f"{tmp_path / 'a.json'}: {said}"
 
 
-@pytest.mark.parametrize("value, shape", (
-    ({"a": 1, "other": []}, {"a": int, "b?": str}), ({"a": None}, {"a": (None, str)}), ({"a": None}, {"a": None}), (1, float), ([], [str]),
-    ({}, {str: int}), ({"a": [1, [2]]}, {"a": [(int, [int])]}), (3, None), (None, None),
-))
+@pytest.mark.parametrize(
+    "value, shape",
+    (
+        ({"a": 1, "other": []}, {"a": int, "b?": str}),
+        ({"a": None}, {"a": (None, str)}),
+        ({"a": None}, {"a": None}),
+        (1, float),
+        ([], [str]),
+        ({}, {str: int}),
+        ({"a": [1, [2]]}, {"a": [(int, [int])]}),
+        (3, None),
+        (None, None),
+    ),
+)
 def test_a_value_of_the_shape_passes(tmp_path, value, shape):
     (tmp_path / "a.json").write_text("\ufeff" + json.dumps(value), encoding="utf-8")
     assert read_json(tmp_path / "a.json", shape) == value

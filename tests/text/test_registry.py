@@ -3,8 +3,16 @@ import json
 import numpy as np
 import pytest
 
-from tinyformer.text import (BytePairTokenizer, CharTokenizer, PairTokenizer, Tokenizer, WordPieceTokenizer, WordTokenizer,
-                             load_tokenizer, train_tokenizer)
+from tinyformer.text import (
+    BytePairTokenizer,
+    CharTokenizer,
+    PairTokenizer,
+    Tokenizer,
+    WordPieceTokenizer,
+    WordTokenizer,
+    load_tokenizer,
+    train_tokenizer,
+)
 from tinyformer.text.base import TOKENIZERS
 
 TEXT = "\x00\t\n\r \"\\ hello hello, 今天天气很好 🍌\u2028\ufeff\U0010ffff"

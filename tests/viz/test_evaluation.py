@@ -23,7 +23,9 @@ def test_rows_are_true_classes_and_colors_are_shares_of_the_row(drawn):
     assert {text.get_position(): text.get_text() for text in axes.texts} == {
         (column, row): f"{matrix[row, column]:,}" for row in range(3) for column in range(3)}
     shares = axes.images[0].get_array()
-    np.testing.assert_allclose(shares, [[0.9, 0.1, 0], [5 / 1250, 15 / 1250, 1230 / 1250], [0, 0, 0]], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        shares, [[0.9, 0.1, 0], [5 / 1250, 15 / 1250, 1230 / 1250], [0, 0, 0]], rtol=0, atol=1e-12
+    )
     for text in axes.texts:                                 # white on blue, black on white
         column, row = text.get_position()
         assert text.get_color() == ("white" if shares[row, column] > 0.5 else "black")
@@ -37,9 +39,12 @@ def test_shares_are_written_as_they_are(drawn):
     assert [text.get_text() for text in drawn[0].axes[0].texts] == ["0.75", "0.25", "0.50", "0.50"]
 
 
-@pytest.mark.parametrize("K, name, numbers", ((1, "a", 1), (2, "negative", 4), (10, "a class of a long name", 100), (25, "x", 625), (400, "x", 0)))
+@pytest.mark.parametrize(
+    "K, name, numbers",
+    ((1, "a", 1), (2, "negative", 4), (10, "a class of a long name", 100), (25, "x", 625), (400, "x", 0)),
+)
 def test_names_and_numbers_stay_apart(drawn, K, name, numbers):
-    """In any number of classes: numbers stay in their cells, names do not overlap, and the picture is of a size that can be shown."""
+    """In any number of classes: numbers stay in their cells, names stay apart, and the size of the picture is limited."""
     matrix = np.full((K, K), 1234 if K < 50 else 7)
     draw_confusion_matrix(matrix, [f"{name} {k}" for k in range(K)], "a.png")
     figure, (axes,) = drawn[0], drawn[0].axes
@@ -76,14 +81,36 @@ def test_matrices_that_are_none(matrix, classes, said):
 
 
 def test_the_three_parts_of_an_evaluation(drawn):
-    draw_evaluation({"confusion": [[40, 10], [5, 45]], "classes": ["ham", "spam"], "kind": "bow", "most_frequent_class_accuracy": 0.5,
-                     "baseline": "bag of words", "baseline_accuracy": 0.8, "accuracy": 0.85, "confidence_interval": [0.78, 0.92],
-                     "reliability": [{"count": 30, "confidence": 0.6, "accuracy": 0.5}, {"count": 70, "confidence": 0.9, "accuracy": 1.0}],
-                     "calibration_error": 0.05}, "a.png")
+    draw_evaluation(
+        {
+            "confusion": [[40, 10], [5, 45]],
+            "classes": ["ham", "spam"],
+            "kind": "bow",
+            "most_frequent_class_accuracy": 0.5,
+            "baseline": "bag of words",
+            "baseline_accuracy": 0.8,
+            "accuracy": 0.85,
+            "confidence_interval": [0.78, 0.92],
+            "reliability": [
+                {"count": 30, "confidence": 0.6, "accuracy": 0.5},
+                {"count": 70, "confidence": 0.9, "accuracy": 1.0},
+            ],
+            "calibration_error": 0.05,
+        },
+        "a.png",
+    )
     matrix, bars, curve = drawn[0].axes
     assert [text.get_text() for text in matrix.texts] == ["40", "10", "5", "45"]
-    assert [label.get_text() for label in bars.get_yticklabels()] == ["most frequent class", "bag of words", "this model"]
-    assert [bar.get_width() for bar in bars.patches] == [0.5, 0.8, 0.85] and curve.get_title() == "reliability, error 0.050"
+    assert [label.get_text() for label in bars.get_yticklabels()] == [
+        "most frequent class",
+        "bag of words",
+        "this model",
+    ]
+    assert [bar.get_width() for bar in bars.patches] == [
+        0.5,
+        0.8,
+        0.85,
+    ] and curve.get_title() == "reliability, error 0.050"
     assert [list(line.get_ydata()) for line in curve.lines] == [[0, 1], [0.5, 1.0]]
 
 

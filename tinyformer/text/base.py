@@ -62,7 +62,10 @@ class Tokenizer:
 
     @classmethod
     def from_huggingface(cls, fields: dict[str, Any]) -> Self:
-        """The tokenizer of a Hugging Face tokenizer.json, ``fields``. Raises ValueError for fields that it cannot honor."""
+        """The tokenizer of a Hugging Face tokenizer.json, ``fields``.
+
+        Raises ValueError for fields that it cannot honor.
+        """
         raise NotImplementedError(f"{cls.__name__} has no from_huggingface")
 
     def encode(self, text: str) -> NDArray[np.int64]:
