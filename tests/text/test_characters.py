@@ -69,7 +69,7 @@ def test_bad_ids(ids, error, said):
 
 
 @pytest.mark.parametrize("characters, unk, error, said", [
-    ("aab", False, ValueError, r"'a' \(U\+0061\) stands twice at position 1"),
+    ("aab", False, ValueError, r"'a' \(U\+0061\) occurs twice at position 1"),
     ("acb", False, ValueError, r"'b' \(U\+0062\) follows 'c' \(U\+0063\) at position 2"),
     ("", False, ValueError, "no characters"),
     (["a"], False, TypeError, "is list, expected str"),

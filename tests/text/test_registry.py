@@ -113,7 +113,7 @@ CHAR = {"type": "char", "characters": "abc", "unk": False}
     ({"type": "wordpiece", "vocabulary": {}}, "is damaged: vocabulary is {}, expected a list"),
     ({"type": "published-bpe", "tokenizer": {}}, "has no field 'model'"),
     ({"model": {"type": "BPE", "vocab": []}}, r"model.vocab is \[\], expected an object"),
-    ({**CHAR, "characters": "aab"}, r"is damaged: .*'a' \(U\+0061\) stands twice"),
+    ({**CHAR, "characters": "aab"}, r"is damaged: .*'a' \(U\+0061\) occurs twice"),
     ({**CHAR, "characters": "ba"}, "is damaged: .* ascending order"),
     ({**CHAR, "characters": "a\ud800"}, r"is damaged: .*lone surrogate"),
     ({**CHAR, "characters": ["a", "b"]}, r"is damaged: characters is \[.*\], expected a string"),

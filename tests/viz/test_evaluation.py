@@ -44,7 +44,7 @@ def test_shares_are_written_as_they_are(drawn):
     ((1, "a", 1), (2, "negative", 4), (10, "a class of a long name", 100), (25, "x", 625), (400, "x", 0)),
 )
 def test_names_and_numbers_stay_apart(drawn, K, name, numbers):
-    """In any number of classes: numbers stay in their cells, names stay apart, and the size of the picture is limited."""
+    """In any number of classes, numbers stay in their cells, names stay apart, and the size is limited."""
     matrix = np.full((K, K), 1234 if K < 50 else 7)
     draw_confusion_matrix(matrix, [f"{name} {k}" for k in range(K)], "a.png")
     figure, (axes,) = drawn[0], drawn[0].axes

@@ -35,7 +35,7 @@ class CharTokenizer(Tokenizer):
             raise TypeError(f"CharTokenizer: unk is {unk!r}, expected True or False")
         for i, (one, following) in enumerate(zip(characters, characters[1:])):
             if one >= following:
-                what = "stands twice" if one == following else f"follows {name(one)}"
+                what = "occurs twice" if one == following else f"follows {name(one)}"
                 raise ValueError(f"CharTokenizer: {name(following)} {what} at position {i + 1} of the characters, "
                                  f"expected distinct ones in ascending order")
         if not characters:
