@@ -30,7 +30,7 @@ def serve(answer: Callable[[Any, Callable[[], None]], Any]) -> None:
     order = json.loads(sys.stdin.readline())
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    faulthandler.enable(sys.__stderr__)
+    faulthandler.enable(sys.__stderr__ or sys.stderr)
     limit_memory()
     traces, token, leave, encode = Traces(), order["token"], os._exit, json.dumps
 

@@ -47,7 +47,7 @@ def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any
         _stop(thread)
         raise
     if not outcome:
-        frames = sys._current_frames().get(thread.ident)
+        frames = sys._current_frames().get(thread.ident or 0)
         frame = innermost(traceback.extract_stack(frames)) if frames else None
         _stop(thread)
         where = f"; it was {at(frame)}" if frame else ""

@@ -89,7 +89,7 @@ def _shapes(error: BaseException, frame: traceback.FrameSummary) -> str:
                  if (f.f_code.co_filename, line) == (frame.filename, frame.lineno))
     arrays = {name: names[name] for name in re.findall(r"\w+", frame.line or "")
               if isinstance(names.get(name), np.ndarray)}
-    return arrays and "\n  where " + ", ".join(f"{name} is {array.shape}" for name, array in arrays.items()) or ""
+    return "\n  where " + ", ".join(f"{name} is {array.shape}" for name, array in arrays.items()) if arrays else ""
 
 
 def learners_frame(tb: TracebackType | None, file: str | None = None) -> traceback.FrameSummary | None:

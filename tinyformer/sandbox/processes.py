@@ -10,10 +10,10 @@ from typing import Any
 MEMORY = 2 << 30                        # bytes of memory for the checked code, beyond what Python needs
 
 
-def start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-    """A ``Popen`` with these options. ``end`` ends it together with its descendants."""
+def start(command: list[str], **options: Any) -> Any:
+    """A ``Popen`` with these options, which has its ``job`` on Windows. ``end`` ends it together with its descendants."""
     if os.name == "nt":
-        process = subprocess.Popen(command, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP, **options)
+        process: Any = subprocess.Popen(command, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP, **options)
         process.job = _job(process)
         return process
     return subprocess.Popen(command, start_new_session=True, **options)
@@ -50,7 +50,7 @@ def limit_memory() -> None:
 def _kernel32():
     import ctypes
     from ctypes import wintypes
-    library = ctypes.WinDLL("kernel32", use_last_error=True)
+    library = ctypes.WinDLL("kernel32", use_last_error=True)        # type: ignore[attr-defined]  # of Windows alone
     library.CreateJobObjectW.restype = wintypes.HANDLE
     library.CreateJobObjectW.argtypes = wintypes.LPVOID, wintypes.LPCWSTR
     library.SetInformationJobObject.argtypes = wintypes.HANDLE, ctypes.c_int, wintypes.LPVOID, wintypes.DWORD
