@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
@@ -12,7 +13,7 @@ from tinyformer.book import Book
 from tinyformer.book.reference import commands, settings, types, variables
 from tinyformer.book.reference.docstrings import as_rst, short_signature
 from tinyformer.book.reference.names import PACKAGES, every_name, find, public_names
-from tinyformer.book.reference.pages import asked_for, comment, expand, members
+from tinyformer.book.reference.pages import asked_for, comment, expand, members, members
 from tinyformer.cli import app
 
 
@@ -54,6 +55,25 @@ def test_a_page_asks_for_a_file_or_for_all():
 def test_a_constant_is_described_by_the_comment_it():
     constants = [name for name in every_name().values() if name.is_constant]
     assert constants and all(len(comment(name)) > 20 for name in constants), constants
+
+
+def test_the_members_of_a_class_are_its_own_methods_and_properties():
+    class Example:
+        asdict, size = dataclasses.asdict, 3
+
+        def run(self): ...
+
+        def _helper(self): ...
+
+        @property
+        def width(self): ...
+
+        @classmethod
+        def read(cls): ...
+
+    for function in (Example.run, Example._helper, Example.width.fget, Example.read.__func__):
+        function.__module__ = "tinyformer.example"
+    assert members(Example) == ["run", "width", "read"]
 
 
 @pytest.mark.parametrize("docstring, rst", [
@@ -174,6 +194,8 @@ def test_the_site_has_every_name_and_links_both_ways(site):
     assert set(every_name()) - entries == set()
     chapter = (site / "01-linear-model.html").read_text(encoding="utf-8")
     assert 'href="reference/ops-products.html#tinyformer.ops.linear"' in chapter and "In the reference:" in chapter
+    start = (site / "reference" / "environment.html").read_text(encoding="utf-8")
+    assert re.search(r'href="command-line.html#command-tinyformer-doctor"[^>]*><code', start)
     entry = (site / "reference" / "ops-attention.html").read_text(encoding="utf-8")
     assert 'href="../09-attention.html#equation-9-2"' in entry
     assert "In the book:" in entry and 'href="../13-llama-and-qwen.html"' in entry

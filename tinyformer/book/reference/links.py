@@ -83,7 +83,7 @@ def link_names(app: Any, tree: nodes.document, known_commands: Iterable[str]) ->
                 or _is_link_or_heading(literal, path)):
             continue
         used.append(path)
-        domain, kind, target = ("std", "ref", anchor(command)) if command else ("py", "obj", path)
+        domain, kind, target = ("", "command", anchor(command)) if command else ("py", "obj", path)
         reference = addnodes.pending_xref("", refdomain=domain, reftype=kind, reftarget=target, refexplicit=True, refwarn=True)
         literal.replace_self(reference)
         reference += literal
@@ -200,6 +200,10 @@ def setup(app: Any, chapters: dict[str, str], command_line: Any) -> None:
 
     def missing(app: Any, env: Any, node: Any, content: nodes.Element) -> nodes.Element | None:
         target, domain = node.get("reftarget", ""), env.get_domain("py")
+        if node.get("reftype") == "command":                # Sphinx's own labels would drop the code font
+            page, place = env.get_domain("std").anonlabels[target]
+            return nodes.reference("", "", content, internal=True,
+                                   refuri=f"{app.builder.get_relative_uri(node['refdoc'], page)}#{place}")
         path = f"tinyformer.typing.{target}" if target in aliases() else resolve(target, node.get("py:module") or "")
         if node.get("refdomain") != "py" or path not in domain.objects:
             return None
