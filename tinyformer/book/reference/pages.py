@@ -113,11 +113,11 @@ def _entry(name: PublicName) -> Iterator[str]:
 def members(cls: type) -> list[str]:
     """The public methods and properties that the class itself defines, or a base that is not public itself.
 
-    Operations among them have an entry of their own.
+    Operations among them have an entry of their own. Functions of other libraries have no docstring in our form.
     """
     return [name for part in (cls, *_private_bases(cls)) for name, value in vars(part).items()
             if not name.startswith("_") and name not in HIDDEN and not hasattr(value, "raw")
-            and inspect.isfunction(_function(value))]
+            and inspect.isfunction(function := _function(value)) and function.__module__.startswith("tinyformer")]
 
 
 def _private_bases(cls: type) -> list[type]:
