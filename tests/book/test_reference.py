@@ -13,7 +13,7 @@ from tinyformer.book import Book
 from tinyformer.book.reference import commands, settings, types, variables
 from tinyformer.book.reference.docstrings import as_rst, short_signature
 from tinyformer.book.reference.names import PACKAGES, every_name, find, public_names
-from tinyformer.book.reference.pages import asked_for, comment, expand, members, members
+from tinyformer.book.reference.pages import asked_for, comment, expand, members
 from tinyformer.cli import app
 
 
