@@ -1,7 +1,7 @@
-"""The reference: pages that Sphinx makes from docstrings, the commands, the settings of recipes and the environment variables.
+"""The reference: pages that Sphinx makes from docstrings, commands, settings of recipes and environment variables.
 
     names           every public name of the package, and the path under which people import it
-    pages           what a page of chapters/reference asks for, such as ``{api} tinyformer.ops products``, as text for Sphinx
+    pages           what a page asks for, such as ``{api} tinyformer.ops products``, as text for Sphinx
     docstrings      a docstring in this project's form as reStructuredText
     links           from code in the chapters to the reference, and from the reference back to the chapters
     commands        the command line as Markdown, from typer itself

@@ -1,4 +1,4 @@
-"""The command line as Markdown, from typer itself. ``app`` is the whole: it comes from outside, since ``cli`` uses the book."""
+"""The command line as Markdown, from typer itself. ``app`` is passed in, since ``cli`` uses the book."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import typer
 
-# Without a word of our own for a value, typer shows its type in angle brackets: "--seed <int range>", "TEXT … <list[str]>".
+# Without a word of our own for a value, typer shows its type: "--seed <int range>", "TEXT … <list[str]>".
 TYPE = re.compile(r" <(?:list\[)?(\w+)[^>]*>")
 WORDS = {"int": " INTEGER", "float": " NUMBER"}
 
@@ -38,8 +38,8 @@ def anchor(path: str) -> str:
 
 
 def _section(path: str, command: Any, context: Any) -> str:
-    parts = [f"({anchor(path)})=", f"## {path}", f"```text\n{' '.join(command.get_usage(context).split()).removeprefix('Usage: ')}\n```",
-             prose(inspect.cleandoc(command.help or ""))]
+    usage = " ".join(command.get_usage(context).split()).removeprefix("Usage: ")
+    parts = [f"({anchor(path)})=", f"## {path}", f"```text\n{usage}\n```", prose(inspect.cleandoc(command.help or ""))]
     rows = [record for parameter in command.params if not getattr(parameter, "hidden", False)
             and (record := parameter.get_help_record(context))]
     if rows:

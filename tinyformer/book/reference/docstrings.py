@@ -23,9 +23,10 @@ CHAPTER = re.compile(r"\b([Cc]hapter) (\d\d)\b")
 ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?(?:typing\.)?Any, \.\.\.\], ~?numpy\.dtype\[[^\]]*\]\]")
 
 
-def short_signature(arguments: str | None, returns: str | None, is_operation: bool = False) -> tuple[str | None, str | None]:
-    """Arguments and result as a reader wants them: NDArray for its long form, … for a factory, and what an operation gives to
-    its callers: tensors instead of ``(value, vjp)``."""
+def short_signature(arguments: str | None, returns: str | None,
+                    is_operation: bool = False) -> tuple[str | None, str | None]:
+    """Arguments and result as a reader wants them: NDArray for its long form, … for a factory, and for an operation the
+    tensors that its callers get instead of ``(value, vjp)``."""
     if arguments:
         arguments = ARRAY.sub("NDArray", arguments.replace("<factory>", "..."))
     if returns:
@@ -44,7 +45,7 @@ def as_rst(docstring: str, chapters: dict[str, str]) -> str:
 
 
 def paragraphs(text: str) -> Iterator[list[str]]:
-    """Yield the paragraphs' lines. Indented ones that follow one another stay together: one formula of several parts."""
+    """Yield the lines of each paragraph. Indented ones in a row stay together: one formula of several parts."""
     block: list[str] = []
     for paragraph in re.split(r"\n(?:[ ]*\n)+", text.strip("\n")):
         if paragraph.startswith("    ") and block and block[0].startswith("    "):
@@ -67,7 +68,8 @@ def _block(lines: list[str], chapters: dict[str, str]) -> str:
     if sections := _sections(lines):
         return "\n\n".join(f"{_text(heading, chapters)}\n\n{_table(rows, chapters)}" for heading, rows in sections)
     if indentation:
-        return "\n".join([".. code-block:: none", "   :class: formula", "", *(f"   {line}".rstrip().replace("``", "") for line in lines)])
+        formula = (f"   {line}".rstrip().replace("``", "") for line in lines)
+        return "\n".join([".. code-block:: none", "   :class: formula", "", *formula])
     return _text(" ".join(line.strip() for line in lines), chapters)
 
 
@@ -84,7 +86,10 @@ def _sections(lines: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def rows(lines: list[str]) -> list[tuple[str, str]]:
-    """[(name, text)] where ``lines`` are a table; else nothing. The texts begin in one column, but for names that reach into it."""
+    """[(name, text)] where ``lines`` are a table; else nothing.
+
+    The texts begin in one column, but for names that reach into it.
+    """
     found: list[tuple[str, str]] = []
     column = None
     for line in lines:

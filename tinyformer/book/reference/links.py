@@ -38,7 +38,7 @@ def spellings() -> dict[str, str]:
         last = short.rpartition(".")[2]
         ways = {path, short} | ({f"tfm.{short}"} if "." not in short else set())
         if "." in short and (not last.islower() or "_" in last):
-            ways.add(last)                              # a word such as `check` or `text` alone is too common to be a name
+            ways.add(last)                              # a word such as `check` is too common to be a name alone
         if short.count(".") == 2:
             ways.add(short.partition(".")[2])           # synthetic.digits, functional.gelu
         home = getattr(name.value, "__module__", None)
@@ -84,7 +84,8 @@ def link_names(app: Any, tree: nodes.document, known_commands: Iterable[str]) ->
             continue
         used.append(path)
         domain, kind, target = ("", "command", anchor(command)) if command else ("py", "obj", path)
-        reference = addnodes.pending_xref("", refdomain=domain, reftype=kind, reftarget=target, refexplicit=True, refwarn=True)
+        reference = addnodes.pending_xref("", refdomain=domain, reftype=kind, reftarget=target, refexplicit=True,
+                                          refwarn=True)
         literal.replace_self(reference)
         reference += literal
     for block in tree.findall(nodes.literal_block):
@@ -143,13 +144,14 @@ def _is_link_or_heading(literal: nodes.literal, path: str) -> bool:
 # ------------------------------------------------------------------------------------------------ when all are read
 
 def add_lists(app: Any, tree: nodes.document, page: str) -> None:
-    """Below each entry of the reference, the chapters that use the name; at the end of a chapter, the names that it uses."""
+    """Below each entry of the reference the chapters that use the name; at the end of a chapter its names."""
     if page.startswith("reference/"):
         for entry in tree.findall(addnodes.desc):
             chapters = _chapters_with(app.env, entry[0].get("ids", ()))
-            if chapters and not isinstance(entry.parent, addnodes.desc_content):            # methods are within their class
-                entry[-1] += _list("In the book: ", [(nodes.Text(app.env.titles[chapter].astext()),
-                                                      app.builder.get_relative_uri(page, chapter)) for chapter in chapters])
+            if chapters and not isinstance(entry.parent, addnodes.desc_content):        # methods are within their class
+                links = [(nodes.Text(app.env.titles[chapter].astext()), app.builder.get_relative_uri(page, chapter))
+                         for chapter in chapters]
+                entry[-1] += _list("In the book: ", links)
     elif _runs(page):
         entries = app.env.get_domain("py").objects
         names = [(nodes.literal("", path.removeprefix("tinyformer.")),
@@ -180,7 +182,11 @@ def _chapters_with(env: Any, paths: list[str]) -> list[str]:
 # ------------------------------------------------------------------------------------------------ wiring
 
 def setup(app: Any, chapters: dict[str, str], command_line: Any) -> None:
-    """Connect all this to Sphinx. ``chapters`` is {"09": "09-attention"}, ``command_line`` the typer.Typer of ``tinyformer``."""
+    """Connect all this to Sphinx.
+
+    chapters        {"09": "09-attention"}
+    command_line    the typer.Typer of ``tinyformer``
+    """
     known_commands = list(commands(command_line))
 
     def prepare(app: Any) -> None:
@@ -190,12 +196,14 @@ def setup(app: Any, chapters: dict[str, str], command_line: Any) -> None:
     def convert(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
         lines[:] = as_rst("\n".join(lines), chapters).split("\n")
 
-    def shorten(app: Any, what: str, name: str, value: Any, options: Any, arguments: str | None, returns: str | None) -> tuple:
+    def shorten(app: Any, what: str, name: str, value: Any, options: Any, arguments: str | None,
+                returns: str | None) -> tuple[str | None, str | None]:
         return short_signature(arguments, returns, is_operation=hasattr(value, "raw"))
 
     def public_bases(app: Any, name: str, value: Any, options: Any, bases: list[Any]) -> None:
         bases[:] = [f":py:class:`{spellings()[path].removeprefix('tinyformer.')} <{spellings()[path]}>`"
-                    if isinstance(base, type) and (path := f"{base.__module__}.{base.__qualname__}") in spellings() else base
+                    if isinstance(base, type)
+                    and (path := f"{base.__module__}.{base.__qualname__}") in spellings() else base
                     for base in bases if base is not object]
 
     def missing(app: Any, env: Any, node: Any, content: nodes.Element) -> nodes.Element | None:
@@ -213,7 +221,8 @@ def setup(app: Any, chapters: dict[str, str], command_line: Any) -> None:
 
     app.connect("builder-inited", prepare)
     app.connect("source-read", lambda app, page, source: source.__setitem__(0, expand(source[0], command_line)))
-    app.connect("env-get-outdated", lambda app, env, *_: [page for page in env.found_docs if page.startswith("reference/")])
+    app.connect("env-get-outdated", lambda app, env, *_: [page for page in env.found_docs
+                                                          if page.startswith("reference/")])
     app.connect("env-purge-doc", lambda app, env, page: getattr(env, "tinyformer_used", {}).pop(page, None))
     app.connect("env-merge-info", lambda app, env, pages, other: env.tinyformer_used.update(
         {page: other.tinyformer_used[page] for page in pages if page in other.tinyformer_used}))

@@ -10,10 +10,10 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-# The packages that people import from. Modules among their public names, such as ``nn.functional``, follow by themselves.
-PACKAGES = ("tinyformer", "tinyformer.ops", "tinyformer.nn", "tinyformer.optim", "tinyformer.models", "tinyformer.generate",
-            "tinyformer.gradcheck", "tinyformer.learn", "tinyformer.data", "tinyformer.text", "tinyformer.train",
-            "tinyformer.interop", "tinyformer.viz")
+# The packages that people import from. Modules among their public names, such as ``nn.functional``, follow.
+PACKAGES = ("tinyformer", "tinyformer.ops", "tinyformer.nn", "tinyformer.optim", "tinyformer.models",
+            "tinyformer.generate", "tinyformer.gradcheck", "tinyformer.learn", "tinyformer.data", "tinyformer.text",
+            "tinyformer.train", "tinyformer.interop", "tinyformer.viz")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def public_names(package: str) -> tuple[PublicName, ...]:
     module = importlib.import_module(package) if package in PACKAGES else find(package)
     files = _files(module) if hasattr(module, "__path__") else {}
     names = getattr(module, "__all__", None) or [
-        name for name, value in vars(module).items() if not name.startswith("_") and _is_own(name, value, module, files)]
+        name for name, value in vars(module).items()
+        if not name.startswith("_") and _is_own(name, value, module, files)]
     return tuple(PublicName(f"{package}.{name}", package, files.get(name) or _file_of(value, module), value)
                  for name in names for value in [getattr(module, name)])
 
@@ -75,8 +76,9 @@ def every_name() -> dict[str, PublicName]:
 def _is_own(name: str, value: Any, module: ModuleType, files: dict[str, str]) -> bool:
     """Whether ``module``, which has no ``__all__``, means its users to import the name."""
     if isinstance(value, ModuleType):
-        return name in files and any(getattr(inner, "__module__", None) == value.__name__ and not inner.__name__.startswith("_")
-                                     for inner in vars(value).values() if callable(inner))
+        return name in files and any(getattr(inner, "__module__", None) == value.__name__
+                                     and not inner.__name__.startswith("_") for inner in vars(value).values()
+                                     if callable(inner))
     return name in files or callable(value) and getattr(value, "__module__", None) == module.__name__
 
 

@@ -6,8 +6,9 @@
     ```{api} tinyformer.viz                 the package's docstring and all its public names
     ```
 
-Without a file, and with ``:overview:``, the package itself is described; then its names follow, unless they have pages of
-their own. ``{commands}``, ``{settings}``, ``{types}`` and ``{variables}`` stand for what the modules of these names make.
+Without a file, the package itself is described; then its names follow, unless ``:overview:`` says that they have
+pages of their own. ``{commands}``, ``{settings}``, ``{types}`` and ``{variables}`` stand for what the modules of these names
+make.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from collections.abc import Iterator
 from . import commands, settings, types, variables
 from .names import PublicName, comment_at, every_name, find, public_names
 
-BLOCK = re.compile(r"^```\{api\} (?P<package>[\w.]+)(?P<files>[ \w]*)\n(?P<options>(?::[\w-]+:[^\n]*\n)*)```$", re.MULTILINE)
+BLOCK = re.compile(r"^```\{api\} (?P<package>[\w.]+)(?P<files>[ \w]*)\n(?P<options>(?::[\w-]+:[^\n]*\n)*)```$",
+                   re.MULTILINE)
 LIST = re.compile(r"^```\{(commands|settings|types|variables)\}\n```$", re.MULTILINE)
 HIDDEN = {"extra_repr"}                                 # methods that only other methods call
 
@@ -78,7 +80,7 @@ def _described(module: ModuleType, heading: str) -> Iterator[str]:
 
 
 def _in_order(names: list[PublicName]) -> list[PublicName]:
-    """Names file by file, in the order in which a file defines them, so that a base precedes its subclasses. Constants last."""
+    """Names file by file, as a file defines them, so that a base precedes its subclasses. Constants last."""
     files = list(dict.fromkeys(name.file for name in names))
 
     def place(name: PublicName) -> tuple[bool, int, int]:
@@ -97,7 +99,8 @@ def _entry(name: PublicName) -> Iterator[str]:
         return
     if name.is_constant:
         keys = ", ".join(f"``{key}``" for key in value) if isinstance(value, dict) else ""
-        yield from (f".. py:data:: {name.path.rpartition('.')[2]}", "", f"   {comment(name)}", "", f"   Keys: {keys}" if keys else "", "")
+        yield from (f".. py:data:: {name.path.rpartition('.')[2]}", "", f"   {comment(name)}", "",
+                    f"   Keys: {keys}" if keys else "", "")
     elif inspect.isclass(value):
         yield f".. autoclass:: {name.path}"
         if any(base is not object and base not in _private_bases(value) for base in value.__bases__):
@@ -121,7 +124,7 @@ def members(cls: type) -> list[str]:
 
 
 def _private_bases(cls: type) -> list[type]:
-    """The bases of the package that have no page, such as the class with Python's and NumPy's protocols below ``Tensor``."""
+    """The bases of the package that have no page, such as the one with Python's protocols below ``Tensor``."""
     public = [name.value for name in every_name().values()]
     return [base for base in cls.__mro__[1:] if base.__module__.startswith("tinyformer.") and base not in public]
 
@@ -149,7 +152,8 @@ def comment(name: PublicName) -> str:
     source = inspect.getsource(_file(name.package, name.file))
     short = name.path.rpartition(".")[2]
     for node in ast.parse(source).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (node.targets if isinstance(node, ast.Assign) else
+                   [node.target] if isinstance(node, ast.AnnAssign) else [])
         if any(isinstance(target, ast.Name) and target.id == short for target in targets):
             return comment_at(source, node)
     return ""

@@ -40,11 +40,15 @@ class Setting(NamedTuple):
 
 
 def settings(cls: type) -> list[Setting]:
-    """The fields of a dataclass. What each means stands in its metadata ("help"), in a comment behind or above it, or in a row
-    of the class's docstring."""
-    comments = {name: text for base in reversed(cls.__mro__) if dataclasses.is_dataclass(base) for name, text in _comments(base)}
+    """The fields of a dataclass.
+
+    What each means stands in its metadata ("help"), in a comment behind or above it, or in a row of the docstring.
+    """
+    bases = [base for base in reversed(cls.__mro__) if dataclasses.is_dataclass(base)]
+    comments = {name: text for base in bases for name, text in _comments(base)}
     described = {name: " ".join(text.split()) for base in reversed(cls.__mro__) if dataclasses.is_dataclass(base)
-                 for block in paragraphs(inspect.getdoc(base) or "") for names, text in rows(block) for name in names.split(", ")}
+                 for block in paragraphs(inspect.getdoc(base) or "")
+                 for names, text in rows(block) for name in names.split(", ")}
     found = []
     for field in dataclasses.fields(cls):
         meaning = next(filter(None, (field.metadata.get("help"), comments.get(field.name), described.get(field.name),
@@ -75,7 +79,7 @@ def as_markdown() -> str:
     for name, cls in trainable().items():
         chosen = [setting for setting in settings(cls.Config) if setting.name not in TASKS[cls.task].Sizes]
         path = f"models.{cls.__name__}"
-        parts += [f"## model: {name}", f"`model.architecture = \"{name}\"`, the class `{path}` for the task {cls.task}.",
+        parts += [f"## model: {name}", f"`model.architecture = \"{name}\"`: class `{path}`, task {cls.task}.",
                   table("model.", chosen)]
     return "\n\n".join(parts) + "\n"
 

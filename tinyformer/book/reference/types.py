@@ -28,5 +28,6 @@ def as_markdown() -> str:
         lines += [f".. py:type:: {name}", f"   :canonical: {meaning}", "", f"   {comment}".rstrip(), ""]
     classes = [name for name, value in vars(typing).items() if name in typing.__all__ and name not in aliases()
                and getattr(value, "__module__", "") == typing.__name__]
-    lines += [line for name in classes for line in (f".. autoclass:: tinyformer.typing.{name}", "   :no-index-entry:", "")]
+    for name in classes:
+        lines += [f".. autoclass:: tinyformer.typing.{name}", "   :no-index-entry:", ""]
     return "\n".join(["````{eval-rst}", *lines, "````"]) + "\n"
