@@ -7,8 +7,8 @@
     ```
 
 Without a file, the package itself is described; then its names follow, unless ``:overview:`` says that they have
-pages of their own. ``{commands}``, ``{settings}``, ``{types}`` and ``{variables}`` stand for what the modules of these names
-make.
+pages of their own. ``{commands}``, ``{settings}``, ``{types}`` and ``{variables}`` stand for what the modules of these
+names make.
 """
 
 from __future__ import annotations
