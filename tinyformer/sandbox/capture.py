@@ -36,7 +36,7 @@ class Captured(io.BufferedIOBase):
 def captured() -> Iterator[Captured]:
     """Capture Python's standard output and standard error in a ``with`` block."""
     kept = Captured()
-    stream = io.TextIOWrapper(kept, "utf-8", "backslashreplace", newline="\n",
-                              write_through=True)   # type: ignore[type-var]
+    stream = io.TextIOWrapper(kept, "utf-8", "backslashreplace", newline="\n",    # type: ignore[type-var]
+                              write_through=True)
     with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
         yield kept
