@@ -427,7 +427,8 @@ class TestDifferentiable:
         return custom
 
     @pytest.mark.parametrize("gradient, error, words", [
-        (lambda dz, x, w: dz * w, ValueError, "custom: vjp returned 1 gradients, expected 2"),
+        (lambda dz, x, w: dz * w, ValueError,
+         r"custom: vjp returned 1 gradient, expected 2, one for each of its inputs x, weight; .*stands after \*"),
         (lambda dz, x, w: (dz * w, dz * x, None), ValueError, "custom: vjp returned 3 gradients, expected 2"),
         (lambda dz, x, w: (dz * w, np.ones(3)), ValueError,
          r"custom: the gradient of weight has shape \(3,\), expected \(2,\)"),
@@ -441,6 +442,16 @@ class TestDifferentiable:
         with pytest.raises(error, match=words):
             self.make(gradient)(x, w).backward(np.ones(2))
         assert x.grad is None and w.grad is None
+
+    @pytest.mark.parametrize("returned, came", [
+        (np.ones(2), "ndarray"), (np.ones((2, 2)), "ndarray"), ((np.ones(2), np.ones(2)), r"\(ndarray, ndarray\)"),
+        ((np.ones(2), abs, abs), r"\(ndarray, builtin_function_or_method, builtin"), (None, "NoneType")])
+    def test_a_function_without_a_vjp_is_named(self, returned, came):
+        @differentiable
+        def custom(x):
+            return returned
+        with pytest.raises(TypeError, match=fr"custom: the function returned {came}.*, expected \(value, vjp\)"):
+            custom(leaf(1.0, 2.0))
 
     def test_the_gradient_of_a_constant_is_not_looked_at(self):
         x = leaf(1.0, 2.0)

@@ -13,7 +13,8 @@ import pytest
 
 import tinyformer as tfm
 import tinyformer.data
-from tinyformer import data, names, nn, ops, optim, text, viz
+import tinyformer.train
+from tinyformer import data, names, nn, ops, optim, text, train, viz
 from tinyformer.autograd import Tensor
 
 PLACES = {"model": nn.Module, "tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor,
@@ -56,6 +57,7 @@ def test_every_operation_that_numpy_has_too_is_advised():
     (nn.Linear(1, 1), "cuda", "Linear has no attribute 'cuda'; tensors are NumPy arrays"),
     (nn.Linear(1, 1), "float", "Linear has no attribute 'float'; write model.to('float32')"),
     (nn.Linear(1, 1), "wieght", "Linear has no attribute 'wieght'; did you mean weight?$"),
+    (nn.Linear(1, 1), "save", "Linear has no attribute 'save'; write tfm.save(model.state_dict(), path)$"),
     (nn.LSTM(1, 1), "paramters", "did you mean parameters or"),
     (nn.Parameter(np.ones(2)), "tan", "Parameter has no attribute 'tan'; did you mean tanh"),
     (Tensor(np.ones(2)), "qqq", "Tensor has no attribute 'qqq'$")])
@@ -74,6 +76,11 @@ def test_an_unknown_attribute_of_a_tensor(owner, name, message):
     (ops, "Linear", "write nn.Linear"), (ops, "softmaks", "did you mean softmax"), (nn, "Conv2d",
     "convolutions are not in the book"),
     (nn, "LSTMcell", "did you mean LSTMCell"), (nn, "relu", "write ops.relu"), (optim, "Adamw", "did you mean AdamW"),
+    (tfm, "fit", "write tinyformer.train.fit$"), (tfm, "check", "write tinyformer.gradcheck.check$"),
+    (tfm, "GPT", "write tinyformer.models.GPT$"), (nn, "DataLoader", "write tinyformer.data.Batches$"),
+    (data, "fit", "write tinyformer.train.fit$"), (data, "DataLoader", "write tinyformer.data.Batches$"),
+    (train, "confusion_matrix", "write tinyformer.train.scores.confusion_matrix$"),
+    (train, "EarlyStopping", "write tinyformer.train.fit(…, patience=3)$"),
     (optim, "StepLR", "write optim.StepSchedule"), (optim, "qqqqqq", "tinyformer.optim has no attribute 'qqqqqq'$")])
 def test_an_unknown_name_of_a_module(module, name, message):
     assert not hasattr(module, name) and getattr(module, name, 5) == 5

@@ -111,8 +111,10 @@ class Node:
         if not isinstance(result, (tuple, list)):
             result = (result,)
         if len(result) != len(self.inputs):
-            raise ValueError(f"{name}: vjp returned {len(result)} gradients, expected {len(self.inputs)}, "
-                             f"one for each of its inputs")
+            names = ", ".join(map(self.operation.input_name, range(len(self.inputs))))
+            raise ValueError(f"{name}: vjp returned {len(result)} gradient{'s' * (len(result) != 1)}, expected "
+                             f"{len(self.inputs)}, one for each of its inputs {names}; a parameter that is an option "
+                             f"stands after * in the signature")
         for i, tensor in enumerate(self.inputs):
             if tensor is not None and tensor.slot == DETACHED and self.wanted[i]:
                 raise RuntimeError(f"{name}: its input {self.operation.input_name(i)} was detached in place after the "
@@ -418,6 +420,16 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
 
     method          a name, or several, under which ``Tensor`` gets the operation as a method
     multilinear     linear in each of its inputs: the gradient of an input does not read that input
+
+    The operation raises TypeError if ``function`` does not return (value, vjp), and for inputs of two floating-point
+    types. ``backward`` raises ValueError for gradients of the wrong number or shape. ``gradcheck.check`` compares them
+    with numeric gradients.
+
+    >>> @differentiable
+    ... def power(x, *, n=3):
+    ...     return x ** n, lambda dy: n * x ** (n - 1) * dy
+    >>> power(tensor([1.0, 2.0]), n=2)
+    tensor([1., 4.])
     """
     if function is None:
         return functools.partial(differentiable, method=method, multilinear=multilinear)
@@ -451,9 +463,15 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
             args, given = bind(args, given)
         tensors, arrays, typed = _unwrap(name, args)
         try:
-            value, vjp = function(*arrays, **given)
+            result = function(*arrays, **given)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
             raise named(error, name, arrays, lifted.input_name, required) from None
+        if not (isinstance(result, tuple) and len(result) == 2 and (result[1] is None or callable(result[1]))):
+            came = f"({', '.join(type(one).__name__ for one in result)})" if isinstance(result, tuple) else type(
+                result).__name__
+            raise TypeError(f"{name}: the function returned {came}, expected (value, vjp), where vjp maps the gradient "
+                            f"of the value to those of the inputs")
+        value, vjp = result
         several = isinstance(value, tuple)
         if not typed:                                       # integers and Python numbers alone: float32, as tensor(0.5)
             value = tuple(map(_narrowed, value)) if several else _narrowed(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,8 @@ TORCH = {
     "CosineAnnealingLR": "optim.CosineSchedule", "LinearLR": "optim.LinearSchedule", "LambdaLR": "optim.Schedule",
     "ExponentialLR": "optim.ExponentialSchedule", "ReduceLROnPlateau": "optim.ReduceOnPlateau",
     **{name: _ABSENT.format("optim.AdamW") for name in ("NAdam", "RAdam", "Adamax", "Adadelta", "LBFGS", "Rprop")},
-    "DataLoader": "tinyformer.data", "Dataset": "tinyformer.data",
+    "DataLoader": "tinyformer.data.Batches", "TensorDataset": "tinyformer.data.Batches",
+    "random_split": "tinyformer.data.split", "EarlyStopping": "tinyformer.train.fit(…, patience=3)",
 }
 
 # Attributes of PyTorch's modules that modules lack here.
@@ -102,6 +104,8 @@ MODULES = {
     "double": "model.to('float64')", "half": "parameters are float32 or float64.", "type": "model.to('float32')",
     "cuda": _DEVICE, "cpu": _DEVICE, "add_module": "model.name = layer", "register_module": "model.name = layer",
     "register_parameter": "model.name = nn.Parameter(array)", "compile": "the kernels are compiled already.",
+    "save": "tfm.save(model.state_dict(), path)", "load": "model.load_state_dict(tfm.load(path))",
+    "fit": "tinyformer.train.fit(model, batches, optimizer)", "summary": "print(model)",
     "register_forward_hook": "a subclass with a forward of your own",
     "register_full_backward_hook": "x.retain_grad() in forward, then x.grad",
 }
@@ -176,11 +180,19 @@ def module_attributes(module: str, public: Iterable[str]) -> tuple[Callable[[str
 
 
 def _elsewhere(module: str, name: str) -> str:
-    """Advice when ``name`` is public in another package: what to write there, or what to import."""
+    """Advice when ``name`` is public in another package: what to write there, or what to import.
+
+    Packages that ``import tinyformer`` leaves out are imported here: the advice is wanted only once the error is shown.
+    """
     package = module.partition(".")[0]
     for place in ("ops", "nn", "optim"):
         if name in getattr(sys.modules.get(f"{package}.{place}"), "__all__", ()):
             return f"write {place}.{name}"
+    if name in TORCH:
+        return ""
+    for place in ("train", "train.scores", "data", "gradcheck", "models", "text", "viz"):
+        if place != module.partition(".")[2] and name in import_module(f"{package}.{place}").__all__:
+            return f"write {package}.{place}.{name}"
     here = Path(__file__).parent
     if module == package and not name.startswith("_") and ((here / name).is_dir() or (here / f"{name}.py").is_file()):
         return f"import {module}.{name} first"

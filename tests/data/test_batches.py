@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyformer as tfm
-from tinyformer.data import Batches
+from tinyformer.data import Batches, Examples
 
 X, Y = np.arange(20).reshape(10, 2), np.arange(10) * 2
 
@@ -39,3 +39,9 @@ def test_the_order_is_the_generators():
 def test_what_cannot_be_used(arrays, size, message):
     with pytest.raises(ValueError, match=f"Batches: .*{message}"):
         Batches(*arrays, size=size)
+
+
+def test_a_split_that_is_not_unpacked_is_named():
+    with pytest.raises(TypeError, match=r"an argument is a tuple of arrays.*write Batches\(\*dataset.train, size=32\)"):
+        Batches(Examples(X, Y), size=2)
+    assert len(Batches([(1, 2), (3, 4)], size=1)) == 2                  # a list of rows is an array

@@ -517,3 +517,16 @@ def test_an_array_that_vjp_writes_anew_at_each_call_is_no_mistake():
         room = np.empty_like(x)
         return x * x, lambda dy: np.multiply(2 * x, dy, out=room)
     assert check(square, np.ones((2, 3))).ok
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match=r"check: fn is of type Tensor, expected a function; .*check\(fn, x\)"):
+        check(ops.tanh(np.ones(2)))
+
+
+def test_an_input_that_should_be_an_option_is_explained():
+    @differentiable
+    def scale(x, factor=2.0):
+        return x * factor, lambda dy: dy * factor
+    report = check(scale, np.ones(2))
+    assert "expected 2: one for each of x, factor" in str(report) and "an option stands after *" in str(report)

@@ -28,7 +28,9 @@ def test_a_module_dict_is_a_dictionary():
     (lambda d: d.__setitem__("a.b", nn.Tanh()), KeyError, "a key is 'a.b', expected text without a dot"),
     (lambda d: d.__setitem__("training", nn.Tanh()), KeyError, "a key is 'training'"),
     (lambda d: d.__setitem__(1, nn.Tanh()), TypeError, "ModuleDict: a key is 1, expected text"),
-    (lambda d: d.__setitem__("c", np.tanh), TypeError, "ModuleDict: the entry c is a ufunc, expected a Module"),
+    (lambda d: d.__setitem__("c", np.tanh), TypeError,
+     "ModuleDict: the entry c is a ufunc, expected a Module; write a Module whose"),
+    (lambda d: d.__setitem__("c", nn.ReLU), TypeError, r"c is a type, expected a Module; write ReLU\(…\)"),
 ])
 def test_what_a_module_dict_refuses(act, kind, message):
     with pytest.raises(kind, match=message):

@@ -92,6 +92,12 @@ def test_names_that_are_too_many_to_read_are_counted():
         deep.load_state_dict({f"x{i}": np.ones(1) for i in range(21)})
 
 
+@pytest.mark.parametrize("state", ["weights.safetensors", [np.ones(2)], None])
+def test_a_state_that_is_no_mapping(state):
+    with pytest.raises(TypeError, match=rf"state is of type {type(state).__name__}, .*tfm.load\(path\)"):
+        nn.Linear(2, 2).load_state_dict(state)
+
+
 def test_state_dict_not_strict_takes_what_fits():
     block = Block()
     missing, unexpected = block.load_state_dict({"scale": np.full(3, 5.0), "other": np.ones(2)}, strict=False)

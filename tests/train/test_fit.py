@@ -225,7 +225,8 @@ def test_plain_lines_or_nothing(capsys, monkeypatch):
 @pytest.mark.parametrize("batches, message", (
     ([], "batches is empty"), (lambda: iter(()), "batches is empty"),
     ((batch for batch in [(X, Y)] * 3), "batches ended after 3; a generator can be read only once"),
-    (X, "batches is the data itself, expected batches of them, such as data.Batches"), ((X, Y), "batches is the data itself"),
+    (X, "batches is the data itself, expected batches of the data, such as data.Batches"),
+    ((X, Y), "batches is the data itself"),
     (7, "batches is a int, expected an iterable")))
 def test_batches_that_cannot_be_used(batches, message):
     model = Network()
@@ -256,6 +257,19 @@ def test_data_that_is_not_finite_is_named():
 def test_a_validation_that_cannot_be_used(validation, message):
     with np.errstate(all="ignore"), pytest.raises((ValueError, FloatingPointError), match=message):
         run(3, validation=validation)
+
+
+@pytest.mark.parametrize("data", (X, (X, Y)), ids=("array", "tuple"))
+def test_validation_data_that_is_not_in_batches(data):
+    with pytest.raises(TypeError, match="fit: validation is the data itself, expected batches of the data"):
+        run(3, validation=data)
+
+
+@pytest.mark.parametrize("loss, came", (
+    ("cross_entropy", "'cross_entropy'"), (nn.CrossEntropyLoss, "CrossEntropyLoss"), (3, "3")))
+def test_a_loss_that_is_no_function(loss, came):
+    with pytest.raises(TypeError, match=rf"fit: loss is {came}, expected a function of \(output, target\)"):
+        run(3, loss=loss)
 
 
 def test_layers_in_a_plain_list_are_named():

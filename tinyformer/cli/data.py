@@ -47,7 +47,10 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME", help="A data set.")
 
 @app.command("fetch")
 def fetch(names: Names) -> None:
-    """Download data sets. Files that are here already are checked and kept."""
+    """Download data sets into the folder TINYFORMER_DATA, or the user's cache folder.
+
+    Files that are here already are checked and kept.
+    """
     from ..data import card
     from ..data import fetch as bring
     for name in names:                                  # all names are looked at before the first download

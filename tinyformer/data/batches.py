@@ -21,12 +21,19 @@ class Batches:
     shuffle     True draws a new order for each epoch; False, for validation, keeps the order of the rows
     rng         a ``numpy.random.Generator`` or an integer seed; None: the generator that ``tinyformer.seed`` sets
 
+    Raises ValueError for arrays without rows or with unequally many, and for a size below 1; TypeError for a tuple of
+    arrays, such as ``dataset.train``, that is not unpacked.
+
     >>> for x, y in Batches(images, labels, size=32): ...
+    >>> for x, y in Batches(*dataset.train, size=32): ...
     >>> len(Batches(images, labels, size=32))       # ⌈N / 32⌉
     """
 
     def __init__(self, *arrays: ArrayLike, size: int, shuffle: bool = True,
                  rng: np.random.Generator | int | None = None):
+        if any(isinstance(array, tuple) and any(hasattr(part, "shape") for part in array) for array in arrays):
+            raise TypeError("Batches: an argument is a tuple of arrays, expected the arrays; write "
+                            "Batches(*dataset.train, size=32)")
         self.arrays: tuple[NDArray[Any], ...] = tuple(np.asarray(array) for array in arrays)
         if not arrays or any(array.ndim == 0 for array in self.arrays):
             raise ValueError("Batches: expected one or more arrays with a row for each example")

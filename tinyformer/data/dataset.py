@@ -24,7 +24,10 @@ class Examples(NamedTuple):
 class Dataset:
     """A training, a validation and a test split.
 
-    classes     the names of the labels 0, 1, … in ``y``; empty if ``y`` are not classes
+    train, validation, test     ``Examples``: the inputs ``x`` and the targets ``y`` of the split
+    classes                     the names of the labels 0, 1, … in ``y``; empty if ``y`` are not classes
+
+    >>> train_x, train_y = load("mnist-5k").train                                               # doctest: +SKIP
     """
 
     name: str

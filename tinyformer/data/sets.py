@@ -24,6 +24,9 @@ def load(name: str) -> Dataset: ...
 def load(name: str) -> Dataset | str:
     """The data set ``name``, one of ``SETS``, fetched if it is not there yet: a ``Dataset``, or a str for one text.
 
+    The files stay in ``data_folder()``: the folder that the environment variable TINYFORMER_DATA names, or the user's
+    cache folder.
+
     >>> texts, labels = load("movie-snippets").train                                            # doctest: +SKIP
 
     Raises ValueError for an unknown name and for a file that has changed, OSError if the download fails.

@@ -38,8 +38,9 @@ def check(fn: Callable[..., Any], *inputs: Any, reference: Callable[..., Any] | 
     directions, and entry by entry where a direction disagrees. An entry at a kink agrees if it lies between the left
     and the right derivative. (Griewank & Walther, Evaluating Derivatives, 2008; chapter 04.)
 
-    fn          a function of arrays that returns (value, vjp); or an operation of ``tinyformer.ops``; or a function of
-                tensors that returns a tensor or a tuple of tensors; or a module, whose parameters then count as inputs
+    fn          a function of arrays that returns (value, vjp); or an operation, one of ``tinyformer.ops`` or your
+                own under ``@differentiable``; or a function of tensors that returns a tensor or a tuple of tensors; or
+                a module, whose parameters then count as inputs
     inputs      the arguments of fn. Floating-point arrays and tensors of any shape are differentiated, as float64
                 copies; integers, booleans, None, strings, lists and Python numbers are passed on unchanged. If there is
                 no floating-point array, floats and lists of floats become arrays
@@ -55,8 +56,9 @@ def check(fn: Callable[..., Any], *inputs: Any, reference: Callable[..., Any] | 
     floating-point input alone; each has exactly the shape of its input.
 
     Returns a ``Report``: ``report.ok``, ``report.inputs[i].error``, ``.ok`` and ``.findings``, and ``print(report)``.
-    Raises ValueError if no input is a floating-point array, TypeError if fn returns neither (value, vjp) nor tensors or
-    its value is not of a floating-point type. An exception inside fn is not caught.
+    Raises ValueError if no input is a floating-point array, TypeError if fn is no function, if it returns
+    neither (value, vjp) nor tensors, or if its value is not of a floating-point type. An exception inside fn is not
+    caught.
 
     >>> print(check(ops.linear, x, weight, bias))
     """

@@ -31,6 +31,9 @@ def checked_function(fn: Callable[..., Any], inputs: Sequence[Any], options: Map
     ValueError if no argument is a floating-point array, TypeError if fn returns neither (value, vjp) nor tensors, and
     whatever fn raises.
     """
+    if not callable(fn):
+        raise TypeError(f"check: fn is of type {type(fn).__name__}, expected a function; its inputs follow it: "
+                        f"check(fn, x)")
     if not hasattr(fn, "named_parameters"):
         inputs = differentiable(inputs)
     arguments = _arguments(fn, inputs, options)
@@ -131,7 +134,7 @@ class CheckedFunction:
         if len(gradients) != expected:
             came = "1 gradient" if len(gradients) == 1 else f"{len(gradients)} gradients"
             raise Unreadable(f"vjp returned {came}, expected {expected}: one for each of {', '.join(self.names)} "
-                             f"(None for an input without a gradient)")
+                             f"(None for an input without a gradient; an option stands after * in the signature)")
         return gradients
 
     def close(self) -> None:

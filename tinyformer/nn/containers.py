@@ -183,7 +183,10 @@ def _index(container: ModuleList | ParameterList, i: int) -> str:
 
 def _as_module(container: Module, name: str, module: Any) -> Module:
     if not isinstance(module, Module):
-        raise TypeError(f"{type(container).__name__}: the entry {name} is a {type(module).__name__}, expected a Module")
+        advice = (f"; write {module.__name__}(…)" if isinstance(module, type) else
+                  "; write a Module whose forward calls the function" if callable(module) else "")
+        raise TypeError(f"{type(container).__name__}: the entry {name} is a {type(module).__name__}, expected a Module"
+                        f"{advice}")
     return module
 
 

@@ -18,7 +18,7 @@ from .history import History
 from .loss_function import LossFunction
 from .loop import check_loss, not_finite
 from .progress import Progress, progress
-from .stream import Stream, as_tuple, examples_in
+from .stream import Stream, as_tuple, examples_in, refuse_data
 from .trainer import Interrupted, Trainer, part, why
 
 if TYPE_CHECKING:
@@ -164,6 +164,11 @@ class _Fit(Trainer):
         if loss is None and not callable(getattr(model, "loss", None)):
             raise TypeError(f"fit: {type(model).__name__} has no method loss; write one, or give loss, a function of "
                             f"(output, target) such as nn.functional.cross_entropy")
+        if loss is not None and (isinstance(loss, type) or not callable(loss)):
+            raise TypeError(f"fit: loss is {getattr(loss, '__name__', repr(loss))}, expected a function of "
+                            f"(output, target), such as nn.functional.cross_entropy or nn.CrossEntropyLoss()")
+        if not callable(validation):
+            refuse_data("validation", validation)
         self.next_batch = stream
         self._stream, self._loss, self._validation, self._checkpoint = stream, loss, validation, checkpoint
         self.history = History()

@@ -16,9 +16,15 @@ from ..arrays import plain_array
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+__all__ = ["accuracy", "bootstrap", "calibration", "confusion_matrix",
+           "k_fold", "mcnemar", "precision_recall_f1", "roc_auc", "roc_auc_one_vs_rest", "spread", "standard_error"]
+
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray[np.int64]:
-    """(K, K) counts: row = true class, column = predicted class."""
+    """(K, K) counts: row = true class, column = predicted class. ``viz.draw_confusion_matrix`` draws them.
+
+    Raises ValueError for classes that are not 0 … K−1, and unless there is a prediction for each label.
+    """
     labels, predicted = checked_labels("confusion_matrix", labels, n_classes), checked_labels(
         "confusion_matrix", predicted, n_classes, "predicted")
     if len(labels) != len(predicted):

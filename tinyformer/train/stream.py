@@ -21,10 +21,7 @@ class Stream:
     """
 
     def __init__(self, batches: Iterable[Any] | Callable[[], Any]):
-        if isinstance(batches, (np.ndarray, Tensor)) or isinstance(batches, tuple) and all(
-                isinstance(part, (np.ndarray, Tensor)) for part in batches):
-            raise TypeError("fit: batches is the data itself, expected batches of them, such as data.Batches(x, y, "
-                            "size=32), or [(x, y)] for all of them in one batch")
+        refuse_data("batches", batches)
         self._function = not hasattr(batches, "__iter__")
         if self._function and not callable(batches):
             raise TypeError(f"fit: batches is a {type(batches).__name__}, expected an iterable of batches or a "
@@ -67,6 +64,14 @@ class Stream:
         for _ in range(state["position"]):
             self()
         generator.state = now
+
+
+def refuse_data(name: str, batches: Any) -> None:
+    """TypeError if ``batches`` is an array or a tuple of arrays: its rows would be taken for batches."""
+    if isinstance(batches, (np.ndarray, Tensor)) or isinstance(batches, tuple) and all(
+            isinstance(part, (np.ndarray, Tensor)) for part in batches):
+        raise TypeError(f"fit: {name} is the data itself, expected batches of the data, such as data.Batches(x, y, "
+                        f"size=32), or [(x, y)] for one batch")
 
 
 def as_tuple(batch: Any) -> tuple:
