@@ -31,7 +31,8 @@ REQUIRED = asked("TINYFORMER_REQUIRE_NATIVE")
 
 
 def flags():
-    """(compiler flags, linker flags). Never -march=native, which would not run elsewhere, nor -ffast-math, which loses NaN."""
+    """(compiler flags, linker flags). Never -march=native, which would not run elsewhere, nor -ffast-math, which loses
+    NaN."""
     openmp = os.environ.get("TINYFORMER_THREADS") == "openmp"
     if sys.platform == "win32":
         return ["/O2", "/fp:precise", "/utf-8"] + ["/openmp", "/DTF_OPENMP"] * openmp, []
@@ -47,7 +48,8 @@ def flags():
 
 
 def cuda():
-    """What nvcc makes of csrc/cuda: no module of Python's, but a plain library, which tinyformer/kernels/cuda.py opens."""
+    """What nvcc makes of csrc/cuda: no module of Python's, but a plain library, which tinyformer/kernels/cuda.py
+    opens."""
     if shutil.which("nvcc") is None:
         sys.exit("TINYFORMER_CUDA=1 asks for the CUDA kernels, but nvcc is not on PATH: "
                  "install NVIDIA's CUDA toolkit, or leave TINYFORMER_CUDA unset")
@@ -57,11 +59,13 @@ def cuda():
 
 
 def nvcc(sources, to):
-    """The command: for Ampere (sm_80), for Hopper (sm_90), and as PTX, which the driver of a later card compiles for it."""
+    """The command: for Ampere (sm_80), for Hopper (sm_90), and as PTX, which the driver of a later card compiles for
+    it."""
     targets = [("compute_80", "sm_80"), ("compute_90", "sm_90"), ("compute_90", "compute_90")]
     host = "/MD,/utf-8" if sys.platform == "win32" else "-fPIC,-fvisibility=hidden"
     return ["nvcc", "-std=c++17", "-O3", "--threads", "0", "-shared", "-cudart", "static", "-Xcompiler", host,
-            *[f"-gencode=arch={real},code={code}" for real, code in targets], f"-DTF_EXPORT={EXPORT}", *sources, "-o", str(to)]
+            *[f"-gencode=arch={real},code={code}" for real, code in targets], f"-DTF_EXPORT={EXPORT}", *sources, "-o",
+            str(to)]
 
 
 def native():

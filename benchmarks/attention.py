@@ -2,8 +2,8 @@
 
     python benchmarks/attention.py [--rounds 9] [--threads 2] [--memory]
 
-GFLOP/s count the half of the square that a causal mask leaves. --memory measures what 8,192 positions need beyond inputs and
-outputs, in a process of its own.
+GFLOP/s count the half of the square that a causal mask leaves. --memory measures what 8,192 positions need beyond
+inputs and outputs, in a process of its own.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def main():
     arguments = parser.parse_args()
     if arguments.memory:
         grown = subprocess.run([sys.executable, "-c", MEMORY], text=True, capture_output=True, check=True).stdout
-        print(f"8,192 positions, one head of width 64, forward and backward: {float(grown):.1f} MB beyond inputs and outputs")
+        print(f"8,192 positions, one head of width 64, forward and backward: {float(grown):.1f} MB beyond inputs and "
+              f"outputs")
         return
     tfm.backend.set_num_threads(arguments.threads)
     torch = pytorch(arguments.threads)
@@ -64,7 +65,8 @@ def main():
         rng = np.random.default_rng(0)
         q, k, v, do = (rng.standard_normal((B, T, H, D), dtype=np.float32).swapaxes(1, 2) for _ in range(4))
         options = {"is_causal": True, "scale": D ** -0.5}
-        runs = {"ours": lambda: native.attention(q, k, v, **options), "NumPy": lambda: reference.attention(q, k, v, **options)}
+        runs = {"ours": lambda: native.attention(q, k, v, **options),
+                "NumPy": lambda: reference.attention(q, k, v, **options)}
         forward, full = dict(runs), {name: both(run, do) for name, run in runs.items()}
         if torch:
             sdpa = torch.nn.functional.scaled_dot_product_attention
@@ -79,7 +81,8 @@ def main():
         # Moved at least: q, k, v and the output; then these again, the output's gradient and the three of q, k, v.
         for what, rivals, flops, arrays in (("forward", forward, 2 * products, 4), ("both", full, 7 * products, 12)):
             calls = max(1, round(2e-3 * peak / 2 / flops))
-            times = turns({name: (run, 1 if name == "NumPy" else calls) for name, run in rivals.items()}, arguments.rounds)
+            times = turns({name: (run, 1 if name == "NumPy" else calls) for name, run in rivals.items()},
+                          arguments.rounds)
             best = {name: min(seconds) for name, seconds in times.items()}
             theirs = best.get("PyTorch", float("nan"))
             of_roof = 100 * flops / best["ours"] / roof(limits, flops * 1e9, arrays * q.nbytes)

@@ -2,8 +2,9 @@
 
     python benchmarks/doctor.py [--full]
 
-Prints, for each collection of wrong answers, how many are refused, named rightly, left unexplained and misnamed; a table of what
-was found where another code was expected; and the false alarms over correct operations. --full prints the whole confusion table.
+Prints, for each collection of wrong answers, how many are refused, named rightly, left unexplained and misnamed; a
+table of what was found where another code was expected; and the false alarms over correct operations. --full prints the
+whole confusion table.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def _codes(report, which):
     return None if one.ok else [finding.code for finding in one.findings]
 
 
-# What may befall any gradient g, whatever the operation: code, and the wrong gradient; None where it would change nothing.
+# What may befall any gradient g, whatever the operation: code, and the wrong gradient; None where it would change
+# nothing.
 WHOLE = [
     ("sign", lambda g, x, dy: -g),
     ("factor", lambda g, x, dy: 2 * g),
@@ -84,7 +86,8 @@ WHOLE = [
 
 
 def generated():
-    """Each of ``WHOLE`` done to each gradient of each planted operation, and the gradient of another input in its place."""
+    """Each of ``WHOLE`` done to each gradient of each planted operation, and the gradient of another input in its
+    place."""
     for operation in PLANTED["OPERATIONS"]:
         function, inputs = operation.function(), operation.draw(seed=1)
         for i, x in enumerate(inputs):
@@ -147,7 +150,8 @@ def table(title, outcomes, full):
 
 
 def false_alarms(wanted):
-    """(checks, alarms) over correct operations, random shapes, float64; and over the same in float32, which is to be noted."""
+    """(checks, alarms) over correct operations, random shapes, float64; and over the same in float32, which is to be
+    noted."""
     cases = runpy.run_path(str(TESTS / "ops" / "conftest.py"))
     all_cases = [cases["Case"](name, i) for name, rows in cases["CASES"].items() for i in range(len(rows))]
     alarms, checks, seed = [], 0, 0

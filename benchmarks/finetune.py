@@ -2,10 +2,11 @@
 
     python benchmarks/finetune.py [--rounds 10] [--threads 2]
 
-A step is forward, backward, clipping and AdamW (PyTorch's fused one) on 32 texts in float32. Both start from the same weights,
-and must give the same logits before. The texts of a batch are about as long as each other, as the recipe draws them; one line
-is PyTorch on batches as they come, padded to their longest, which is the usual way. CPU seconds stand beside wall-clock ones:
-on a machine that has other things to do they say more. Needs `tinyformer data fetch` of minilm and movie-snippets.
+A step is forward, backward, clipping and AdamW (PyTorch's fused one) on 32 texts in float32. Both start from the same
+weights, and must give the same logits before. The texts of a batch are about as long as each other, as the recipe draws
+them; one line is PyTorch on batches as they come, padded to their longest, which is the usual way. CPU seconds stand
+beside wall-clock ones: on a machine that has other things to do they say more. Needs `tinyformer data fetch` of minilm
+and movie-snippets.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def main():
     rivals = {}
     if torch:
         rivals = {"PyTorch": their_step(torch, run, alike()),
-                  "PyTorch, batches as they come": their_step(torch, run, plain_batches(run, size, np.random.default_rng(0)))}
+                  "PyTorch, batches as they come": their_step(torch, run,
+                                                              plain_batches(run, size, np.random.default_rng(0)))}
     rivals = {"tinyformer": ours(run, alike()), **rivals}
     wall, cpu = {name: [] for name in rivals}, {name: [] for name in rivals}
     for _ in range(2):                                      # the first steps make what the others use again
@@ -112,13 +114,15 @@ def main():
             step()
             wall[name].append(time.perf_counter() - began)
             cpu[name].append(time.process_time() - spent)
-    print(f"{arguments.rounds} steps each, {arguments.threads} threads; medians, × ours: the median of the rounds' ratios\n")
+    print(f"{arguments.rounds} steps each, {arguments.threads} threads; medians, × ours: the median of the rounds' "
+          f"ratios\n")
     print(f"{'':<32}{'s':>8}{'least':>8}{'CPU s':>8}{'× ours':>9}{'× our CPU s':>13}")
     for name in rivals:
         print(f"{name:<32}{statistics.median(wall[name]):8.3f}{min(wall[name]):8.3f}{statistics.median(cpu[name]):8.3f}"
               f"{median_ratio(wall[name], wall['tinyformer']):9.2f}{median_ratio(cpu[name], cpu['tinyformer']):13.2f}")
     if torch:
-        print(f"\na step takes {median_ratio(wall['tinyformer'], wall['PyTorch']):.2f} × PyTorch's time on the same batches")
+        print(f"\na step takes {median_ratio(wall['tinyformer'], wall['PyTorch']):.2f} × PyTorch's time on the same "
+              f"batches")
     expect_steady(limits, arguments.threads)
 
 

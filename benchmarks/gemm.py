@@ -2,9 +2,10 @@
 
     python benchmarks/gemm.py [--rounds 15] [--threads 2]
 
-Results are written into arrays that are there already. Rivals take turns, each as many calls as take about a millisecond.
-"best" is the fastest turn, which a busy machine disturbs least; ratios above 1 say that ours is faster. "% roof" is ours against
-the least of the machine's multiply-add peak and what its memory bandwidth allows if every operand is moved once.
+Results are written into arrays that are there already. Rivals take turns, each as many calls as take about a
+millisecond. "best" is the fastest turn, which a busy machine disturbs least; ratios above 1 say that ours is faster. "%
+roof" is ours against the least of the machine's multiply-add peak and what its memory bandwidth allows if every operand
+is moved once.
 """
 
 from __future__ import annotations
@@ -59,15 +60,18 @@ def main():
     tfm.backend.set_num_threads(arguments.threads)
     torch = pytorch(arguments.threads)
     limits = peak, bandwidth = machine(arguments.threads)
-    print(f"{native.library.isa()}, {arguments.threads} threads by {native.library.threading()}, multiply-add peak {peak:.0f} "
+    print(f"{native.library.isa()}, {arguments.threads} threads by {native.library.threading()}, multiply-add peak "
+          f"{peak:.0f} "
           f"GFLOP/s, triad {bandwidth:.1f} GB/s\n")
-    print(f"{'M × K × N':<26}{'ours':>8}{'% roof':>8}{'NumPy':>8}{'PyTorch':>9}{'/NumPy':>9}{'/best':>8}   GFLOP/s, best of turns; medians")
+    print(f"{'M × K × N':<26}{'ours':>8}{'% roof':>8}{'NumPy':>8}{'PyTorch':>9}{'/NumPy':>9}{'/best':>8}   GFLOP/s, "
+          f"best of turns; medians")
     ratios, medians = [], []
     for batch, M, K, N, transposed in SHAPES:
         a, b, c = operands(batch, M, K, N, transposed)
         work = 2 * math.prod(batch) * M * K * N / 1e9
         calls = max(1, round(1e-3 * peak / 2 / work))
-        rivals = {"ours": (lambda: native.library.matmul(a, b, c), calls), "NumPy": (lambda: np.matmul(a, b, out=c), calls)}
+        rivals = {"ours": (lambda: native.library.matmul(a, b, c), calls),
+                  "NumPy": (lambda: np.matmul(a, b, out=c), calls)}
         if torch:
             ta, tb, tc = map(torch.from_numpy, (a, b, c))
             rivals["PyTorch"] = (lambda: torch.matmul(ta, tb, out=tc), calls)

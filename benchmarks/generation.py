@@ -1,9 +1,10 @@
-"""Text from the model of shakespeare-char-cpu, one stream with a cache of keys and values: tokens a second, here and in PyTorch.
+"""Text from the model of shakespeare-char-cpu, one stream with a cache of keys and values: tokens a second, here and in
+PyTorch.
 
     python benchmarks/generation.py [--rounds 15] [--threads 2] [--tokens 48]
 
-Both read 16 tokens and then choose the likeliest next one, again and again, within the model's 64 positions. PyTorch eager has
-a cache of its own (peer.py) and the same weights; the tokens must be the same.
+Both read 16 tokens and then choose the likeliest next one, again and again, within the model's 64 positions. PyTorch
+eager has a cache of its own (peer.py) and the same weights; the tokens must be the same.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def main():
         print(f"{name:<16}{n / statistics.median(seconds):8,.0f} tokens/s")
     if len(times) == 2:
         mine, theirs = times.values()
-        print(f"\ntinyformer makes {median_ratio(theirs, mine):.2f} × the tokens of PyTorch eager (median of the rounds' ratios)")
+        print(f"\ntinyformer makes {median_ratio(theirs, mine):.2f} × the tokens of PyTorch eager (median of the "
+              f"rounds' ratios)")
     expect_steady(limits, arguments.threads)
 
 

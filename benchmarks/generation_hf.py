@@ -32,7 +32,8 @@ def main():
     model = Llama(CONFIG).eval()
     for parameter in model.parameters():                    # far enough from the start that tokens differ
         parameter.data *= 4
-    ids, n = np.random.default_rng(0).integers(0, CONFIG.vocab_size, (arguments.batch, arguments.prompt)), arguments.tokens
+    ids, n = np.random.default_rng(0).integers(0, CONFIG.vocab_size,
+                                               (arguments.batch, arguments.prompt)), arguments.tokens
     torch = pytorch(arguments.threads)
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
@@ -53,10 +54,12 @@ def main():
         raise SystemExit("the two do not choose the same tokens: this compares different work")
     limits = machine(arguments.threads)
     times = interleave(rivals, arguments.rounds)
-    print(f"{arguments.batch} × {n} tokens after {arguments.prompt}, {arguments.threads} threads, {arguments.rounds} rounds\n")
+    print(f"{arguments.batch} × {n} tokens after {arguments.prompt}, {arguments.threads} threads, {arguments.rounds} "
+          f"rounds\n")
     for name, seconds in times.items():
         print(f"{name:<16}{arguments.batch * n / statistics.median(seconds):8,.0f} tokens/s")
-    print(f"\ntinyformer makes {median_ratio(times['transformers'], times['tinyformer']):.2f} × the tokens of transformers "
+    print(f"\ntinyformer makes {median_ratio(times['transformers'], times['tinyformer']):.2f} × the tokens of "
+          f"transformers "
           f"(median of the rounds' ratios)")
     expect_steady(limits, arguments.threads)
 

@@ -2,9 +2,9 @@
 
     python benchmarks/generation_lengths.py [--rounds 7] [--threads 2] [--tokens 32] [--lengths 16 64 256 1024]
 
-With the cache a step computes one position, whatever stands before it; attention alone looks back, at every key and value
-there is. So its share must grow with the length, and the rest stay flat: the last line says by how much each did. Attention
-is timed by itself, on arrays of the shapes that it gets from the cache.
+With the cache a step computes one position, whatever stands before it; attention alone looks back, at every key and
+value there is. So its share must grow with the length, and the rest stay flat: the last line says by how much each did.
+Attention is timed by itself, on arrays of the shapes that it gets from the cache.
 """
 
 from __future__ import annotations
@@ -60,13 +60,15 @@ def main():
         ids = rng.integers(0, CONFIG.vocab_size, (1, length))
         rivals[length] = (lambda ids=ids: steps(model, ids, n)), attention(length, n, rng)
     times = {length: ([], []) for length in rivals}
-    for _ in range(arguments.rounds):                       # in turn: whatever else the machine does falls on all of them
+    # in turn: whatever else the machine does falls on all of them
+    for _ in range(arguments.rounds):
         for length, runs in rivals.items():
             for run, seconds in zip(runs, times[length]):
                 time.sleep(PAUSE)
                 run()
                 seconds.extend(run())
-    print(f"{n} tokens after each prompt, {arguments.threads} threads, medians over {arguments.rounds} rounds, ms a token\n")
+    print(f"{n} tokens after each prompt, {arguments.threads} threads, medians over {arguments.rounds} rounds, ms a "
+          f"token\n")
     print("prompt      whole  attention   the rest")
     found = []
     for length, (whole, looking) in times.items():
@@ -74,7 +76,8 @@ def main():
         found.append((looking, whole - looking))
         print(f"{length:6}{1e3 * whole:11.3f}{1e3 * looking:11.3f}{1e3 * (whole - looking):11.3f}")
     grown = [after / before for before, after in zip(found[0], found[-1])]
-    print(f"\nfrom {arguments.lengths[0]} tokens to {arguments.lengths[-1]}: attention {grown[0]:.2f} ×, the rest {grown[1]:.2f} ×")
+    print(f"\nfrom {arguments.lengths[0]} tokens to {arguments.lengths[-1]}: attention {grown[0]:.2f} ×, the rest "
+          f"{grown[1]:.2f} ×")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 
-PAUSE = 0.06            # seconds; OpenBLAS's and OpenMP's idle threads keep a core busy for tens of milliseconds after the last call
+# seconds; OpenBLAS's and OpenMP's idle threads keep a core busy for tens of milliseconds after the last call
+PAUSE = 0.06
 
 
 def interleave(rivals, rounds):
-    """{name: [seconds, …]}: each round gives every rival a turn, so that whatever else the machine does falls on all of them.
+    """{name: [seconds, …]}: each round gives every rival a turn, so that whatever else the machine does falls on all of
+    them.
 
     A turn is a pause in which the threads of the rival before go to sleep, one call that is not timed, and one that is.
     """
@@ -36,7 +38,8 @@ def machine(threads):
 
 
 def roof(limits, flops, nbytes):
-    """The most GFLOP/s that work of so many operations on so many bytes can reach: by arithmetic, or by what must be moved."""
+    """The most GFLOP/s that work of so many operations on so many bytes can reach: by arithmetic, or by what must be
+    moved."""
     peak, bandwidth = limits
     return min(peak, flops / nbytes * bandwidth)
 

@@ -3,9 +3,9 @@
     python benchmarks/mnist.py                  the whole table, three seeds each: about ten minutes
     python benchmarks/mnist.py --only best      rows whose name has that in it
 
-Test accuracy on every 5th row. All train on the remaining 4,000 with AdamW along a cosine. `tinyformer data fetch mnist-5k`
-brings the digits. The standard error is that of the mean over the seeds; that of the 1,000 test digits, about 0.7 points at
-95 %, is the same for all rows.
+Test accuracy on every 5th row. All train on the remaining 4,000 with AdamW along a cosine. `tinyformer data fetch
+mnist-5k` brings the digits. The standard error is that of the mean over the seeds; that of the 1,000 test digits, about
+0.7 points at 95 %, is the same for all rows.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from tinyformer.kernels import native
 
 
 def fma_gflops(threads, rounds=3_000_000, repeats=5):
-    """The most float32 multiply-adds that ``threads`` threads do at once, counted as two operations each, in GFLOP/s."""
+    """The most float32 multiply-adds that ``threads`` threads do at once, counted as two operations each, in
+    GFLOP/s."""
     def run():
         done.append(native.library.peak(0, rounds))
 

@@ -2,8 +2,8 @@
 
     python benchmarks/ngram.py
 
-Counts five million characters of Python's standard library at n = 5, then prints bits per character on the validation split of
-tiny Shakespeare for n = 1…6. TINYFORMER_DATA must name the folder of tinyshakespeare.txt, or it is downloaded.
+Counts five million characters of Python's standard library at n = 5, then prints bits per character on the validation
+split of tiny Shakespeare for n = 1…6. TINYFORMER_DATA must name the folder of tinyshakespeare.txt, or it is downloaded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def main():
     began = time.perf_counter()
     counts = Counts(ids, 5, int(ids.max()) + 1)
     seconds = time.perf_counter() - began
-    print(f"{len(ids):,} characters of {counts.vocab_size} kinds, n = 5: {sum(len(level.keys) for level in counts.levels):,} "
+    print(f"{len(ids):,} characters of {counts.vocab_size} kinds, n = 5: "
+          f"{sum(len(level.keys) for level in counts.levels):,} "
           f"n-grams counted in {seconds:.1f} s\n")
 
     text = load_corpus("shakespeare")

@@ -1,4 +1,5 @@
-"""The same GPT in PyTorch, to be measured beside ours: nanoGPT's published architecture, attention by PyTorch's own kernel.
+"""The same GPT in PyTorch, to be measured beside ours: nanoGPT's published architecture, attention by PyTorch's own
+kernel.
 
 ``generate`` keeps keys and values in tensors made beforehand, as ours does, under ``inference_mode``.
 """
@@ -23,12 +24,14 @@ class Block(nn.Module):
 
     def forward(self, x, cache=None, past=0):
         B, T, C = x.shape
-        q, k, v = (part.view(B, T, self.H, C // self.H).transpose(1, 2) for part in self.c_attn(self.ln_1(x)).split(C, dim=2))
+        q, k, v = (part.view(B, T, self.H, C // self.H).transpose(1, 2)
+                   for part in self.c_attn(self.ln_1(x)).split(C, dim=2))
         if cache is not None:
             keys, values = cache
             keys[:, :, past:past + T], values[:, :, past:past + T] = k, v
             k, v = keys[:, :, :past + T], values[:, :, :past + T]
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=T > 1)         # with a cache: one token, or the first ones
+        # with a cache: one token, or the first ones
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=T > 1)
         x = x + self.attn_proj(y.transpose(1, 2).reshape(B, T, C))
         return x + self.mlp_proj(F.gelu(self.c_fc(self.ln_2(x))))
 
@@ -73,4 +76,5 @@ def make_optimizer(model, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1):
     """nanoGPT's: decay on matrices, none on vectors."""
     parameters = list(model.parameters())
     return torch.optim.AdamW([{"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-                              {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}], lr=lr, betas=betas)
+                              {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}], lr=lr,
+                              betas=betas)

@@ -1,10 +1,12 @@
-"""What decides between the partners of a Chinese character, and how much of it the training phrases tell (opencc-phrases).
+"""What decides between the partners of a Chinese character, and how much of it the training phrases tell
+(opencc-phrases).
 
     python benchmarks/phrases.py [DIR]
 
-On the test split, wholly right: each character's first partner in OpenCC's table; its commonest in the training phrases; and
-the partner it has in the widest context of neighbours that it shares with a training phrase, from an eighth of these phrases
-to all of them. Then by how well the hardest character of a phrase is covered, and with DIR, a trained run, beside it the model.
+On the test split, wholly right: each character's first partner in OpenCC's table; its commonest in the training
+phrases; and the partner it has in the widest context of neighbours that it shares with a training phrase, from an
+eighth of these phrases to all of them. Then by how well the hardest character of a phrase is covered, and with DIR, a
+trained run, beside it the model.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ WIDTH, EDGE = 4, "^"
 
 
 def contexts(phrase, i):
-    """Of character i: each run of up to WIDTH neighbours on both sides, widest first, with where in it the character stands."""
+    """Of character i: each run of up to WIDTH neighbours on both sides, widest first, with where in it the character
+    stands."""
     padded, j = EDGE * WIDTH + phrase + EDGE * WIDTH, i + WIDTH
     for total in range(2 * WIDTH, -1, -1):
         for left in range(max(0, total - WIDTH), min(WIDTH, total) + 1):
@@ -55,10 +58,11 @@ def convert(counts, phrase):
 
 
 def covered(known, torn, phrase):
-    """Of the torn characters, those of several partners, on how many sides the worst stands beside an inner neighbour that it
-    had in training: 0, 1 or 2; 2 where there is none."""
+    """Of the torn characters, those of several partners, on how many sides the worst stands beside an inner neighbour
+    that it had in training: 0, 1 or 2; 2 where there is none."""
     padded = EDGE + phrase + EDGE
-    return min((sum(padded[i + k:i + k + 2] in known for k in (0, 1)) for i, c in enumerate(phrase) if c in torn), default=2)
+    return min((sum(padded[i + k:i + k + 2] in known for k in (0, 1)) for i, c in enumerate(phrase) if c in torn),
+               default=2)
 
 
 def main():
@@ -93,7 +97,8 @@ def main():
         groups[covered(known, torn, x)].append(x)
     model = answers(folder, list(test)) if folder else None
     for sides, some in sorted(groups.items()):
-        print(f"worst character known beside {sides} of its neighbours: {len(some) / len(test):.0%} of the phrases, widest "
+        print(f"worst character known beside {sides} of its neighbours: {len(some) / len(test):.0%} of the phrases, "
+              f"widest "
               f"context {right(lambda x: convert(counts, x), some):.1%}"
               + (f", model {right(model.get, some):.1%}" if model else ""))
     if model:

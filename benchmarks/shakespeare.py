@@ -1,11 +1,14 @@
-"""Tiny Shakespeare: the published recipe and our best one, several seeds, on the whole validation split; PyTorch beside them.
+"""Tiny Shakespeare: the published recipe and our best one, several seeds, on the whole validation split; PyTorch beside
+them.
 
     python benchmarks/shakespeare.py                                    shakespeare-char-cpu, seeds 1 2 3
     python benchmarks/shakespeare.py --recipe shakespeare-char-cpu-best
-    python benchmarks/shakespeare.py --pytorch                          the published recipe in PyTorch eager, the same seeds
+    python benchmarks/shakespeare.py --pytorch                          the published recipe in PyTorch eager, the same
+    seeds
 
-Both are scored the same way: windows of the model's block side by side, every token but the first. TINYFORMER_DATA must name the
-folder of tinyshakespeare.txt, or it is downloaded. Run it when the machine has nothing else to do: it prints seconds too.
+Both are scored the same way: windows of the model's block side by side, every token but the first. TINYFORMER_DATA must
+name the folder of tinyshakespeare.txt, or it is downloaded. Run it when the machine has nothing else to do: it prints
+seconds too.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ def main():
     tokenizer, training = seconds(lambda: BytePairTokenizer.train(text, 256 + 2000))
     ids, encoding = seconds(lambda: tokenizer.encode(text))
     assert tokenizer.decode(ids) == text
-    print(f"2,000 merges on {len(text):,} characters: {training:.1f} s; encoding them into {len(ids):,} tokens: {encoding:.1f} s")
+    print(f"2,000 merges on {len(text):,} characters: {training:.1f} s; encoding them into {len(ids):,} tokens: "
+          f"{encoding:.1f} s")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
     python benchmarks/train_step.py --compile       torch.compile beside them; it takes a minute to compile
     python benchmarks/train_step.py --busy          and all of them once more while another program keeps one core busy
 
-A step is forward, backward, clipping and AdamW on 12 windows of 64 tokens. Ours runs on the C++ kernels and, as it does where they
-could not be built, on NumPy. Where PyTorch is not installed it measures ours.
+A step is forward, backward, clipping and AdamW on 12 windows of 64 tokens. Ours runs on the C++ kernels and, as it does
+where they could not be built, on NumPy. Where PyTorch is not installed it measures ours.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ TOGETHER = 3            # steps of a turn: a training step finds the caches as t
 
 
 def step_flops():
-    """Floating-point operations of a step: 6 for each weight of a matrix product and token, 12 L T C a token for attention."""
+    """Floating-point operations of a step: 6 for each weight of a matrix product and token, 12 L T C a token for
+    attention."""
     weights = L * 12 * C * C + V * C
     return B * T * (6 * weights + 12 * L * T * C)
 
@@ -100,7 +101,8 @@ def main():
             print(f"torch.compile does not work here: {type(error).__name__}: {str(error).splitlines()[0]}")
     rivals = {name: several(step) for name, step in rivals.items()}
     limits = machine(arguments.threads)
-    print(f"{arguments.threads} threads, {arguments.rounds} rounds, {step_flops() / 1e9:.2f} GFLOP a step, multiply-add peak "
+    print(f"{arguments.threads} threads, {arguments.rounds} rounds, {step_flops() / 1e9:.2f} GFLOP a step, "
+          f"multiply-add peak "
           f"{limits[0]:.0f} GFLOP/s; × ours: the median of the rounds' ratios\n")
     print(f"{'':<20}{'ms':>8}{'tokens/s':>11}{'GFLOP/s':>9}{'% of peak':>11}{'× ours':>9}")
     times = interleave(rivals, arguments.rounds)
@@ -118,7 +120,8 @@ def main():
         print("\nwhile another program keeps one core busy:")
         for name, seconds in disturbed.items():
             median = statistics.median(seconds)
-            print(f"{name:<20}{median / TOGETHER * 1e3:8.1f} ms, {median / statistics.median(times[name]):.2f} × its own quiet time")
+            print(f"{name:<20}{median / TOGETHER * 1e3:8.1f} ms, {median / statistics.median(times[name]):.2f} × its "
+                  f"own quiet time")
     expect_steady(limits, arguments.threads)
 
 

@@ -35,7 +35,8 @@ toc_object_entries_show_parents = "hide"
 # Outputs are kept: a page whose cells have not changed is not run again. One that fails stops the build.
 nb_execution_mode = "cache"
 nb_execution_cache_path = os.environ["TINYFORMER_BOOK_CACHE"]
-get_cache(nb_execution_cache_path).list_cache_records()     # makes its tables, which the two processes that read pages would both do
+# makes its tables, which the two processes that read pages would both do
+get_cache(nb_execution_cache_path).list_cache_records()
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_timeout = 300
@@ -49,7 +50,8 @@ html_theme = "sphinx_book_theme"
 html_title = "tinyformer: a textbook that runs"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_theme_options = {"show_navbar_depth": 1, "use_download_button": False, "home_page_in_toc": True, "navigation_with_keys": False}
+html_theme_options = {"show_navbar_depth": 1, "use_download_button": False, "home_page_in_toc": True,
+                      "navigation_with_keys": False}
 html_copy_source = False
 
 # MathJax as one file without fonts to load, out of the package sphinx-mathjax-offline.
@@ -59,7 +61,8 @@ MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"
 
 def copy_mathjax(app, error):
     if error is None and app.builder.format == "html":
-        shutil.copyfile(distribution("sphinx-mathjax-offline").locate_file(MATHJAX), Path(app.outdir) / "_static" / mathjax_path)
+        shutil.copyfile(distribution("sphinx-mathjax-offline").locate_file(MATHJAX),
+                        Path(app.outdir) / "_static" / mathjax_path)
 
 
 def complete_index(app, env):

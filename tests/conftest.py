@@ -23,7 +23,8 @@ if importlib.util.find_spec("tinyformer._native") is None:
 
 # A shell that starts the tests in the background has Ctrl-C ignored, and time limits are such interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGHUP"):                               # nohup has a closed terminal ignored, and children inherit it
+# nohup has a closed terminal ignored, and children inherit it
+if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
@@ -51,7 +52,8 @@ def torch():
 @pytest.fixture
 def damaged():
     """``damaged(values, rng)``: a JSON object with one value, somewhere in it, lost or another one."""
-    odd = (None, "x", "", [], [1], {}, {"a": 1}, -1, 0, 1, 2.5, 1e300, float("nan"), True, False, 10 ** 30, 10 ** 9, "1")
+    odd = (None, "x", "", [], [1], {}, {"a": 1}, -1, 0, 1, 2.5, 1e300, float("nan"), True, False, 10 ** 30, 10 ** 9,
+           "1")
 
     def damage(values, rng):
         node = values = copy.deepcopy(values)
@@ -78,5 +80,6 @@ def tiny(tmp_path):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("".join(" ".join(rng.choice(words, 6)) + "\n" for _ in range(80)), encoding="utf-8", newline="")
     return [f"data.corpus={corpus}", "model.n_layer=1", "model.n_head=2", "model.n_embd=16", "model.block_size=16",
-            "train.optimizer=adamw", "train.batch_size=4", "train.warmup_steps=2", "train.max_steps=12", "train.eval_every=5",
+            "train.optimizer=adamw", "train.batch_size=4", "train.warmup_steps=2", "train.max_steps=12",
+            "train.eval_every=5",
             "train.eval_windows=3", "train.checkpoint_every=4"]

@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 import tinyformer as tfm
 from tinyformer import ops
-from tinyformer.autograd import (Tensor, differentiable, first_nonfinite, no_grad, tensor, topological_order, unbroadcast,
+from tinyformer.autograd import (Tensor, differentiable, first_nonfinite, no_grad, tensor, topological_order,
+                                 unbroadcast,
                                  unreached)
 
 
@@ -406,9 +407,11 @@ class TestTypes:
 
     def test_an_array_on_the_left_leaves_it_to_the_tensor(self):
         x = leaf(1.0, 2.0)
-        for y in (np.ones(2) + x, np.ones(2) * x, np.ones(2) - x, np.ones(2) / x, np.ones((3, 2)) @ x, np.float64(2) * x):
+        for y in (np.ones(2) + x, np.ones(2) * x, np.ones(2) - x, np.ones(2) / x, np.ones((3, 2)) @ x,
+                  np.float64(2) * x):
             assert isinstance(y, Tensor) and y.requires_grad
-        with pytest.raises(TypeError, match=r"np.exp would lose the gradient of a tensor; write ops.exp for a tensor, or np.exp of"):
+        with pytest.raises(TypeError,
+                           match=r"np.exp would lose the gradient of a tensor; write ops.exp for a tensor, or np.exp of"):
             np.exp(x)
 
     def test_a_gradient_passed_in_takes_the_tensor_s_type(self):
@@ -432,7 +435,8 @@ class TestDifferentiable:
         (lambda dz, x, w: (dz * w, dz * x, None), ValueError, "custom: vjp returned 3 gradients, expected 2"),
         (lambda dz, x, w: (dz * w, np.ones(3)), ValueError,
          r"custom: the gradient of weight has shape \(3,\), expected \(2,\)"),
-        (lambda dz, x, w: (np.ones(()), dz * x), ValueError, r"custom: the gradient of x has shape \(\), expected \(2,\)"),
+        (lambda dz, x, w: (np.ones(()), dz * x), ValueError,
+         r"custom: the gradient of x has shape \(\), expected \(2,\)"),
         (lambda dz, x, w: (dz * w, (dz * x).astype(np.float32)), TypeError,
          "custom: the gradient of weight is float32, expected float64"),
         (lambda dz, x, w: (np.ones(2, int), dz * x), TypeError, "custom: the gradient of x is int64, expected float64"),

@@ -14,8 +14,8 @@ import tinyformer
 
 HOUSE = Path(tinyformer.__file__).parent
 
-# From the ground up; rooms of one line do not know each other. Wings (text, data, optim, viz, interop, generate, gradcheck …)
-# stand on the lowest line that they can.
+# From the ground up; rooms of one line do not know each other. Wings (text, data, optim, viz, interop, generate,
+# gradcheck …) stand on the lowest line that they can.
 FLOORS = """
     rng environment memory files writes names number_checks sandbox _native
     arrays
@@ -45,7 +45,8 @@ def imports(path, house):
     """Yield (line, room) of all that the file ``path`` imports from the package in the folder ``house``."""
     package = (house.name, *path.relative_to(house).parts[:-1])
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    unseen = {id(node) for block in ast.walk(tree) if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+    unseen = {id(node) for block in ast.walk(tree) if isinstance(block, ast.If)
+              and ast.unparse(block.test) == "TYPE_CHECKING"
               for statement in block.body for node in ast.walk(statement)}
     for node in ast.walk(tree):
         if id(node) in unseen:
@@ -60,7 +61,8 @@ def imports(path, house):
             continue
         for name, *inner in modules:
             if name == house.name:
-                known = inner and ((house / inner[0]).exists() or (house / f"{inner[0]}.py").exists() or inner[0] == "_native")
+                known = inner and ((house / inner[0]).exists() or (house / f"{inner[0]}.py").exists()
+                                   or inner[0] == "_native")
                 yield node.lineno, inner[0] if known else "(tinyformer)"
 
 
@@ -84,7 +86,8 @@ def test_every_way_of_importing_is_seen(tmp_path):
                     "import house.autograd as a, numpy\nfrom house.ops import add\nfrom house import nn\n"
                     "def f():\n    from ..train.run import train\n"
                     "    import house.cli.main\n"
-                    "if TYPE_CHECKING:\n    from ..train import run\nelse:\n    from .. import files\n", encoding="utf-8")
+                    "if TYPE_CHECKING:\n    from ..train import run\nelse:\n    from .. import files\n",
+                    encoding="utf-8")
     assert sorted(imports(path, tmp_path / "house")) == [
         (1, "nn"), (2, "(tinyformer)"), (2, "rng"), (3, "files"), (4, "autograd"), (5, "ops"), (6, "nn"), (8, "train"),
         (9, "cli"), (13, "files")]

@@ -16,7 +16,8 @@ for name in set(sys.modules) - before:
 
 
 def test_numpy_is_the_only_third_party_import():
-    output = subprocess.run([sys.executable, "-X", "utf8", "-c", CODE], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-X", "utf8", "-c", CODE], capture_output=True, text=True,
+                            check=True).stdout
     places = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
     loaded = [line.split(" ", 1) for line in output.splitlines()]
     foreign = {name.partition(".")[0] for name, file in loaded if file.startswith(places)}

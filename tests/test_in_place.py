@@ -120,7 +120,8 @@ def test_a_backward_pass_never_mixes_old_and_new_values(change):
     loss.backward(retain_graph=True)
     loss.backward(retain_graph=True)                        # nothing has changed yet
     change(W)
-    with pytest.raises(RuntimeError, match="^linear: its input weight was changed in place after the forward pass; compute"):
+    with pytest.raises(RuntimeError,
+                       match="^linear: its input weight was changed in place after the forward pass; compute"):
         loss.backward()
     ops.linear(x, W).sum().backward()                       # computed again
 
@@ -140,9 +141,11 @@ def test_a_view_changes_with_its_array(view):
 OLD = {"add": lambda p: p + 1, "subtract": lambda p: p - np.ones((3, 3), np.float32), "scale": lambda p: 2 * p,
        "over": lambda p: p / 2, "exp": lambda p: p.exp(), "tanh": lambda p: ops.tanh(p), "sum": lambda p: p.sum(axis=0),
        "mean": lambda p: p.mean(axis=1), "views": lambda p: p.reshape(9)[2:5], "transpose": lambda p: p.T,
-       "embedding": lambda p: ops.embedding(np.array([0, 2]), p), "first layer": lambda p: ops.linear(np.ones((2, 3), np.float32), p),
-       "constant": lambda p: np.ones((3, 3), np.float32) @ p, "bias": lambda p: ops.linear(tensor(np.eye(3, dtype=np.float32)),
-                                                                                       tensor(np.eye(3, dtype=np.float32)), p[0]),
+       "embedding": lambda p: ops.embedding(np.array([0, 2]), p),
+       "first layer": lambda p: ops.linear(np.ones((2, 3), np.float32), p),
+       "constant": lambda p: np.ones((3, 3), np.float32) @ p,
+       "bias": lambda p: ops.linear(tensor(np.eye(3, dtype=np.float32)),
+                                tensor(np.eye(3, dtype=np.float32)), p[0]),
        "astype": lambda p: p.astype(np.float64), "concatenate": lambda p: ops.concatenate(p, p),
        "where": lambda p: ops.where(np.eye(3, dtype=bool), p, 0.0), "cumsum": lambda p: p.cumsum(axis=0)}
 
@@ -179,7 +182,8 @@ def test_what_is_assigned_becomes_an_array():
     assert type(p.grad) is type(p.data) is np.ndarray and p.grad.dtype == np.float32
     p.grad = None
     assert p.grad is None
-    with pytest.raises(TypeError, match="data: this tensor requires a gradient; expected float32 or float64, not int64"):
+    with pytest.raises(TypeError,
+                       match="data: this tensor requires a gradient; expected float32 or float64, not int64"):
         p.data = np.arange(3)
 
 
@@ -187,7 +191,8 @@ SHAPES = {"0-d": lambda: np.array(1.5, np.float32), "empty": lambda: np.zeros((0
           "strided": lambda: np.arange(24, dtype=np.float32).reshape(4, 6)[::2, 1::2], "turned": lambda:
           np.arange(6, dtype=np.float32).reshape(2, 3).T, "reversed": lambda: np.arange(4, dtype=np.float32)[::-1],
           "double": lambda: np.array(1.5)}
-OPTIMIZERS = {"SGD": lambda p: optim.SGD(p, lr=0.1), "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+OPTIMIZERS = {"SGD": lambda p: optim.SGD(p, lr=0.1),
+              "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
               "RMSprop": lambda p: optim.RMSprop(p, momentum=0.9, centered=True), "Adagrad": optim.Adagrad,
               "Adam": lambda p: optim.Adam(p, weight_decay=0.1), "AdamW": optim.AdamW,
               "Muon": lambda p: optim.Muon([{"params": p, "use_muon": False}])}

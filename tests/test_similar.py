@@ -10,7 +10,8 @@ from tinyformer.text import WordPieceTokenizer
 
 @pytest.fixture
 def reader():
-    tokenizer = WordPieceTokenizer.train("the quick brown fox jumps over the lazy dog and runs away from it all " * 5, 60)
+    tokenizer = WordPieceTokenizer.train("the quick brown fox jumps over the lazy dog and runs away from it all " * 5,
+                                         60)
     return Bert(BertConfig(tokenizer.vocab_size, block_size=20, n_layer=2, n_head=2, n_embd=16, n_inner=24)), tokenizer
 
 

@@ -13,7 +13,8 @@ HOUSE = Path(tinyformer.__file__).parent
 ROOT = HOUSE.parent
 PROSE = {".py", ".md", ".toml", ".html", ".js", ".css", ".h", ".cpp", ".c", ".cu"}
 
-# (a regular expression, what to write instead). A space matches the end of a line, of a comment or of a string literal too.
+# (a regular expression, what to write instead). A space matches the end of a line, of a comment or of a string literal
+# too.
 TURNS = [
     ("ways? back", "backward pass"),
     ("way forward", "forward pass"),
@@ -80,13 +81,15 @@ def test_the_words_are_the_fields(room):
 
 @pytest.mark.parametrize("text, line", [
     ("dx on the way\n    # back", 1), ('"a whole "\nf"number"', 1), ("a\nself._normalise(x)", 2), ("p ∘ dp", 1),
-    ("it is held in one place against it", 1), ("class Neighbours:", 1), ("THE COMMONEST WORD", 1), ("a grey picture", 1),
+    ("it is held in one place against it", 1), ("class Neighbours:", 1), ("THE COMMONEST WORD", 1),
+    ("a grey picture", 1),
 ])
 def test_a_bad_word_is_found(text, line):
     assert [number for number, _, _ in found(text)] == [line]
 
 
-@pytest.mark.parametrize("text", ["three ways to go back", "four hours of our own", "a promise, otherwise noise", "the greyhound",
+@pytest.mark.parametrize("text", ["three ways to go back", "four hours of our own", "a promise, otherwise noise",
+                                  "the greyhound",
                                   "looks at the values", "elementwise", "anewsletter", "this is so. Many follow"])
 def test_a_good_word_passes(text):
     assert not [*found(text)]

@@ -46,8 +46,8 @@ def constant(name: str, value: Any) -> Any:
     """What the operation ``name`` works on for an input that is no tensor.
 
     A list or an array of another library becomes an array, a NumPy number a Python number; Python's numbers, None,
-    slices and text stay. TypeError for an array that a tensor could not hold, for np.matrix, and for a list with tensors whose
-    gradient would be lost.
+    slices and text stay. TypeError for an array that a tensor could not hold, for np.matrix, and for a list with
+    tensors whose gradient would be lost.
     """
     if type(value) is not np.ndarray:                       # most are, and need no more than a look at their type
         if isinstance(value, list):

@@ -28,8 +28,10 @@ TensorLike: TypeAlias = Union[Tensor, Array, np.generic, float, list[Any]]
 Shape: TypeAlias = Sequence[int]                                # the length of each axis
 Axis: TypeAlias = Union[int, tuple[int, ...], None]             # None means all axes
 Index: TypeAlias = Union[SupportsIndex, slice, EllipsisType, None, Tensor, Array, list[Any], tuple[Any, ...]]
-RNGLike: TypeAlias = Union[np.random.Generator, int, None]      # a generator, a seed, or None: the framework's generator
-MaybeNone: TypeAlias = Any                                      # ``X | MaybeNone``: None is rare, so no check is required
+# a generator, a seed, or None: the framework's generator
+RNGLike: TypeAlias = Union[np.random.Generator, int, None]
+# ``X | MaybeNone``: None is rare, so no check is required
+MaybeNone: TypeAlias = Any
 
 # What a function under @differentiable returns: (value, vjp). The vjp maps dL/d value to the gradients of the inputs.
 Vjp: TypeAlias = Callable[[Any], Any]

@@ -1,4 +1,5 @@
-"""The chapters run, as the author wrote them and as a reader gets them, and the notebooks are what the chapters give."""
+"""The chapters run, as the author wrote them and as a reader gets them, and the notebooks are what the chapters
+give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Numbered formulas: each number once and in order, and whoever cites one finds it, in this chapter or an earlier one."""
+"""Numbered formulas: each number once and in order, and whoever cites one finds it, in this chapter or an earlier
+one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Chapter 15 says of nineteen printed statements that they fail and of the right ones that they hold: each is a test."""
+"""Chapter 15 says of nineteen printed statements that they fail and of the right ones that they hold: each is a
+test."""
 
 from __future__ import annotations
 

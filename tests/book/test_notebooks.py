@@ -29,8 +29,9 @@ def test_solved_leaves_the_solution_without_its_marks():
     assert solved(CELL) == "def f(x):\n    def vjp(dy):\n        dx = 2 * dy\n        return dx\n    return 2 * x, vjp\n"
 
 
-@pytest.mark.parametrize("wrong", [CELL.replace("        ### END SOLUTION\n", ""), CELL.replace("### BEGIN SOLUTION", "pass"),
-                                   CELL.replace("        ### END", "    ### END")])
+@pytest.mark.parametrize("wrong",
+                         [CELL.replace("        ### END SOLUTION\n", ""), CELL.replace("### BEGIN SOLUTION", "pass"),
+                          CELL.replace("        ### END", "    ### END")])
 def test_half_a_solution_is_an_error(wrong):
     with pytest.raises(ValueError, match="BEGIN SOLUTION"):
         stub(wrong)
@@ -45,7 +46,8 @@ def test_half_a_solution_is_an_error(wrong):
     ("(here)=\n## Here", "## Here"),
     ("## A\n\n```{index} a, b\n```\n```{index} single: c, d\n```\n\nB.", "## A\n\nB."),
     ("{math}`x^2` and {ref}`there <here>`, {term}`softmax`", "$x^2$ and there, softmax"),
-    ("[next](01-linear-model.md) [codes](doctor.md#sign)", "[next](01-linear-model.ipynb) [codes](../chapters/doctor.md#sign)"),
+    ("[next](01-linear-model.md) [codes](doctor.md#sign)",
+     "[next](01-linear-model.ipynb) [codes](../chapters/doctor.md#sign)"),
     ("{doc}`01-linear-model`", "[01-linear-model](01-linear-model.ipynb)"),
 ])
 def test_myst_becomes_plain_markdown(myst, plain):

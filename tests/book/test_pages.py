@@ -1,6 +1,8 @@
-"""Every page in a headless Chromium: nothing is asked of the network, formulas are drawn, a telephone need not scroll sideways.
+"""Every page in a headless Chromium: nothing is asked of the network, formulas are drawn, a telephone need not scroll
+sideways.
 
-The browser is talked to over its debugging pipe: JSON, each message ended by a zero byte, on its file descriptors 3 and 4.
+The browser is talked to over its debugging pipe: JSON, each message ended by a zero byte, on its file descriptors 3 and
+4.
 """
 
 from __future__ import annotations
@@ -71,13 +73,15 @@ LOOK = r"""
 
 
 class Chromium:
-    """A browser with one page. Everything that the page asks for and every error that it has is noted, until it goes to the next."""
+    """A browser with one page. Everything that the page asks for and every error that it has is noted, until it goes to
+    the next."""
 
     def __init__(self, profile):
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}", "--remote-debugging-pipe"]
+                 "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}",
+                 "--remote-debugging-pipe"]
 
         def as_3_and_4():
             spare = [fcntl(end, F_DUPFD, 10) for end in (theirs_in, theirs_out)]    # the pipes may themselves be 3 or 4
@@ -114,8 +118,10 @@ class Chromium:
 
     def show(self, size=DESK, dark=False):
         """Change the size of the window, and whether the reader likes it dark."""
-        self.do("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=size == PHONE)
-        self.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.do("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1,
+                mobile=size == PHONE)
+        self.do("Emulation.setEmulatedMedia",
+                features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
     def go(self, url):
         """Open a page and wait until it is loaded."""
@@ -174,8 +180,10 @@ def browser(tmp_path_factory):
 
 
 def asks_for_nothing_else(browser, address, page):
-    """What the page asked for is ours and there; but for the picture beside the address, which browsers ask for unasked."""
-    assert browser.asked and all(url.startswith((address, "data:", "blob:")) for url in browser.asked), f"{page} asks for {browser.asked}"
+    """What the page asked for is ours and there; but for the picture beside the address, which browsers ask for
+    unasked."""
+    assert browser.asked and all(url.startswith((address, "data:", "blob:"))
+                                 for url in browser.asked), f"{page} asks for {browser.asked}"
     assert not [wrong for wrong in browser.wrong if not wrong.endswith("favicon.ico")], f"{page}: {browser.wrong}"
 
 

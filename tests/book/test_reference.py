@@ -34,14 +34,16 @@ def test_every_public_name_has_one_entry():
 def test_every_page_is_in_a_table_of_contents():
     listed = [line for text in [(BOOK.chapters / "index.md").read_text(encoding="utf-8"), *PAGES.values()]
               for block in text.split("```{toctree}")[1:] for line in block.split("```")[0].split()]
-    assert sorted(line.removeprefix("reference/") for line in listed if line.removeprefix("reference/") in PAGES) == sorted(PAGES)
+    assert sorted(line.removeprefix("reference/") for line in listed
+                  if line.removeprefix("reference/") in PAGES) == sorted(PAGES)
 
 
 def test_a_name_is_where_its_path_says():
     for path, name in every_name().items():
         assert find(path) is name.value or callable(name.value)
     assert "tinyformer.ops.linear" in every_name() and "tinyformer.nn.functional.gelu" in every_name()
-    assert {name.file for name in public_names("tinyformer.ops") if name.path.endswith((".linear", ".matmul"))} == {"products"}
+    assert {name.file for name in public_names("tinyformer.ops")
+            if name.path.endswith((".linear", ".matmul"))} == {"products"}
 
 
 def test_a_page_asks_for_a_file_or_for_all():
@@ -81,13 +83,16 @@ def test_the_members_of_a_class_are_its_own_methods_and_properties():
     ("It may **not** be `a_b` or ``c``s.", "It may **not** be ``a_b`` or ``c``\\ s.\n"),
     ("One.\n\n    y = x²\n    z = ``y``\n\n    w\n\nTwo.",
      "One.\n\n.. code-block:: none\n   :class: formula\n\n   y = x²\n   z = y\n\n   w\n\nTwo.\n"),
-    ("a, b    first\n        goes on\nscale   1/√D", ".. container:: arguments\n\n   ``a``, ``b``\n      first goes on\n   ``scale``\n"
+    ("a, b    first\n        goes on\nscale   1/√D",
+     ".. container:: arguments\n\n   ``a``, ``b``\n      first goes on\n   ``scale``\n"
                                                "      1/√D\n"),
     ("x (N, C)    y (N,)", "x (N, C)\u2003y (N,)\n"),
     ("As in book (9.2) to (9.4); see chapter 09 and chapter 77.",
-     "As in book :ref:`(9.2) <equation-9.2>` to :ref:`(9.4) <equation-9.4>`; see :doc:`chapter 09 </09-attention>` and chapter 77.\n"),
+     "As in book :ref:`(9.2) <equation-9.2>` to :ref:`(9.4) <equation-9.4>`; see :doc:`chapter 09 </09-attention>` and "
+     "chapter 77.\n"),
     ("a    1\nb    x    2\n     y    3\n          on",
-     ".. container:: arguments\n\n   ``a``\n      1\n   ``b``\n      .. container:: arguments\n\n         ``x``\n            2\n"
+     ".. container:: arguments\n\n   ``a``\n      1\n   ``b``\n      .. container:: arguments\n\n         ``x``\n      "
+     "      2\n"
      "         ``y``\n            3 on\n"),
     ("How long\n    a    1\n    long_name  2\nWhere\n    b    3",
      "How long\n\n.. container:: arguments\n\n   ``a``\n      1\n   ``long_name``\n      2\n\nWhere\n\n"
@@ -112,7 +117,8 @@ def test_names_become_links():
     assert resolve("ops.softmax") == resolve("ops.softmax(x, axis=0)") == resolve("tinyformer.ops.softmax") == "tinyformer.ops.softmax"
     assert resolve("tfm.tensor") == "tinyformer.tensor" and resolve("MultiheadAttention") == "tinyformer.nn.MultiheadAttention"
     assert resolve("synthetic.digits") == "tinyformer.data.synthetic.digits" and resolve("x.digits") is None
-    assert list(_imports_in("from tinyformer.train import (fit,\n    train)\nfrom numpy import x\nfrom tinyformer import nn")) == [
+    assert list(_imports_in("from tinyformer.train import (fit,\n    train)\nfrom numpy import x\nfrom tinyformer "
+                            "import nn")) == [
         "tinyformer.train.fit", "tinyformer.train.train", "tinyformer.nn"]
     assert resolve("check") is None and resolve("x.y") is None and resolve("softmax") is None
     assert resolve("check", "tinyformer.gradcheck") == "tinyformer.gradcheck.check"
@@ -158,8 +164,10 @@ def test_a_setting_is_described_by_its_metadata_a_comment_or_the_docstring():
         n_layer: int = 3
 
     assert settings.settings(Settings) == [
-        ("width", "int", None, "how wide and high"), ("height", "int", 2, "how wide and high"), ("a", "float", 1e-3, "Behind"),
-        ("b", "str", "x", "Above, on two lines"), ("c", "bool", True, "given"), ("n_layer", "int", 3, "L, the number of layers")]
+        ("width", "int", None, "how wide and high"), ("height", "int", 2, "how wide and high"),
+        ("a", "float", 1e-3, "Behind"),
+        ("b", "str", "x", "Above, on two lines"), ("c", "bool", True, "given"),
+        ("n_layer", "int", 3, "L, the number of layers")]
     table = settings.table("model.", settings.settings(Settings))
     assert "| `model.b` | str | `\"x\"` | Above, on two lines |" in table and "| `model.c` | bool | `true` | given |" in table
 
@@ -203,4 +211,5 @@ def test_the_site_has_every_name_and_links_both_ways(site):
 
 def test_what_a_class_has_from_a_base_without_a_page_is_described_with_it():
     shown = members(tinyformer.Tensor)
-    assert {"item", "tolist", "numpy", "backward", "view"} <= set(shown) and "parameters" not in members(tinyformer.nn.Linear)
+    assert {"item", "tolist", "numpy", "backward",
+            "view"} <= set(shown) and "parameters" not in members(tinyformer.nn.Linear)

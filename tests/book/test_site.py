@@ -37,11 +37,13 @@ def test_progress_is_shown_page_by_page_and_kernels_are_quiet(tmp_path, monkeypa
     pytest.importorskip("myst_parser", reason="the site is made with the extra [book]")
     monkeypatch.setenv("BOOK_ROOT", str(Path(tinyformer.__file__).parents[1]))
     (tmp_path / "chapters").mkdir()
-    for name, text in (("conf.py", CONF), ("index.md", "# One\n\n```{toctree}\n01-two\n```\n"), ("01-two.md", "# Two\n")):
+    for name, text in (("conf.py", CONF), ("index.md", "# One\n\n```{toctree}\n01-two\n```\n"),
+                       ("01-two.md", "# Two\n")):
         (tmp_path / "chapters" / name).write_text(text, encoding="utf-8")
     assert build(Book(tmp_path), tmp_path / "out" / "book").is_file()
     out, err = capfd.readouterr()
-    assert out.startswith("2 pages to read") and sorted(line.split()[0] for line in out.splitlines()[1:]) == ["01-two", "index"]
+    assert out.startswith("2 pages to read") and sorted(line.split()[0] for line in out.splitlines()[1:]) == ["01-two",
+                                                                                                              "index"]
     assert err == ""
     (tmp_path / "chapters" / "01-two.md").write_text("# Two\n\n{nonsense}`x`\n", encoding="utf-8")
     with pytest.raises(RuntimeError):
@@ -111,7 +113,8 @@ def test_the_site(site):
         for loaded in page.loads:
             assert not loaded.startswith(("http:", "https:", "//")), f"{path.name} loads {loaded}"
             if not loaded.startswith("data:"):
-                assert (path.parent / unquote(loaded.split("?")[0])).is_file(), f"{path.name} loads {loaded}, which is not there"
+                assert (path.parent
+                        / unquote(loaded.split("?")[0])).is_file(), f"{path.name} loads {loaded}, which is not there"
         for link in page.leads:
             if link.startswith(("http:", "https:", "mailto:")):
                 continue

@@ -12,7 +12,8 @@ from tinyformer.cli import main
 
 @pytest.fixture
 def cli(tmp_path, monkeypatch, capsys):
-    """``cli("train", "--out", "x")`` runs that command in an empty folder: its exit code, output, and lines of errors."""
+    """``cli("train", "--out", "x")`` runs that command in an empty folder: its exit code, output, and lines of
+    errors."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.chdir(home)
@@ -34,7 +35,8 @@ def cli(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def refused(cli):
-    """``refused(code, message, *arguments)``: the command ends with that code, one line of error, and no output but facts."""
+    """``refused(code, message, *arguments)``: the command ends with that code, one line of error, and no output but
+    facts."""
     def call(code, message, *arguments):
         result = cli(*arguments)
         assert len(result.errors) == 1 and result.errors[0].startswith("tinyformer: "), result

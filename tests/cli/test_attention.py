@@ -38,7 +38,8 @@ def test_tokens_and_weights_are_those_of_the_model(trained):
 def test_what_is_drawn(cli, trained, monkeypatch):
     from tinyformer import viz
     drawn = []
-    monkeypatch.setattr(viz, "draw_attention", lambda weights, tokens, path, **how: drawn.append((weights, tokens, how)))
+    monkeypatch.setattr(viz, "draw_attention",
+                        lambda weights, tokens, path, **how: drawn.append((weights, tokens, how)))
     *_, weights = attention.watched(Path(trained), "code")
     assert cli("attention", "code", "--head", 1).code == 0 and cli("attention", "code", "--rollout").code == 0
     np.testing.assert_array_equal(drawn[0][0], weights[:, 1:])
@@ -71,7 +72,8 @@ def test_a_classifier(cli, words):
 @pytest.mark.parametrize("text, tokens", (("", "0 tokens"), ("abcabca", "7 tokens")))
 def test_a_text_that_a_translator_cannot_read_at_once(refused, text, tokens):
     tokenizer = PairTokenizer(list("abc"))
-    folder = saved(Seq2Seq(Seq2SeqConfig(tokenizer.vocab_size, block_size=6, n_layer=1, n_head=1, n_embd=8)), "runs/pairs", tokenizer)
+    folder = saved(Seq2Seq(Seq2SeqConfig(tokenizer.vocab_size, block_size=6, n_layer=1, n_head=1, n_embd=8)),
+                   "runs/pairs", tokenizer)
     said = f"the text has {tokens}, expected 1 to 6: the model in {folder} reads no more at once"
     refused(1, said, "translate", text, "--model", folder)
     refused(1, said, "attention", text, "--model", folder)
@@ -85,7 +87,8 @@ def test_a_translator(cli, refused):
     assert cli("attention", "cab", "--model", folder).code == 0 and os.path.exists("attention.png")
     tokens, keys, weights = attention.watched(Path(folder), "cab")
     answer = model.translate(tokenizer.encode("cab")[None])[0]
-    assert keys == ["c", "a", "b"] and tokens == tokenizer.pieces([*answer, END][:6]) and weights.shape == (2, 2, len(tokens), 3)
+    assert keys == ["c", "a",
+                    "b"] and tokens == tokenizer.pieces([*answer, END][:6]) and weights.shape == (2, 2, len(tokens), 3)
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-6)
     logits = model(tokenizer.encode("cab")[None], np.array([[BEGIN, *answer][:6]])).data[0]
     assert tokenizer.pieces(logits.argmax(axis=-1)) == tokens
@@ -94,7 +97,8 @@ def test_a_translator(cli, refused):
 
 def test_models_without_attention(cli, refused, words):
     saved(LSTMClassifier(LSTMConfig(words.vocab_size, 2, 8, 8)), "runs/lstm", words)
-    refused(1, "a LSTMClassifier has no attention between tokens to draw", "attention", "a film", "--model", "runs/lstm")
+    refused(1, "a LSTMClassifier has no attention between tokens to draw", "attention", "a film", "--model",
+            "runs/lstm")
     MLP(MLPConfig(4, 2)).save_pretrained("runs/mlp")
     refused(1, "a MLP has no attention between tokens to draw", "attention", "a", "--model", "runs/mlp")
 

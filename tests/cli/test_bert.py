@@ -14,7 +14,8 @@ from tinyformer.models import Bert, load_model
 from tinyformer.text import load_tokenizer
 from tinyformer.viz import watch_attention
 
-TINY = ["model.n_layer=1", "model.n_head=2", "model.n_embd=16", "model.n_inner=16", "train.warmup_steps=2", "train.seed=3"]
+TINY = ["model.n_layer=1", "model.n_head=2", "model.n_embd=16", "model.n_inner=16", "train.warmup_steps=2",
+        "train.seed=3"]
 
 
 @pytest.fixture
@@ -30,7 +31,8 @@ def corpus(tmp_path):
 
 @pytest.fixture
 def pretrained(cli, corpus):
-    result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=80", *TINY,
+    result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8",
+                 "data.vocab_size=80", *TINY,
                  "model.block_size=48", "train.batch_size=8", "train.max_steps=12", "train.eval_every=6",
                  "train.checkpoint_every=6")
     assert result.code == 0 and result.errors == []
@@ -62,7 +64,8 @@ def test_nothing_to_ask_yet(refused):
 
 def test_whole_words(cli, corpus):
     assert cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=60",
-               "data.whole_words=true", *TINY, "model.block_size=32", "train.batch_size=4", "train.max_steps=2").code == 0
+               "data.whole_words=true", *TINY, "model.block_size=32", "train.batch_size=4",
+               "train.max_steps=2").code == 0
 
 
 def test_fill_mask(cli, refused, pretrained):
@@ -86,7 +89,8 @@ def test_fill_mask(cli, refused, pretrained):
     ("model.block_size=8", "model.block_size: got 8, expected at least 16"),
 ))
 def test_settings_that_cannot_be(cli, corpus, setting, message):
-    result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8", "data.vocab_size=60", *TINY,
+    result = cli("train", "bert-tiny", "--set", f"data.corpus={corpus}", "data.train_fraction=0.8",
+                 "data.vocab_size=60", *TINY,
                  setting)
     assert result.code in (1, 2) and len(result.errors) == 1 and message in result.errors[0]
 
@@ -112,7 +116,8 @@ def fine_tuned(cli, pretrained, reviews):
     """``fine_tuned(*settings)`` trains the recipe of MiniLM from ``pretrained`` and gives the output."""
     def run(*settings):
         return cli("train", "minilm-movie", "--set", f"data.set={reviews}", f"data.checkpoint={pretrained}", *TINY,
-                   "model.block_size=48", "model.dropout=0.0", "train.batch_size=16", "train.lr=0.01", "train.max_steps=40",
+                   "model.block_size=48", "model.dropout=0.0", "train.batch_size=16", "train.lr=0.01",
+                   "train.max_steps=40",
                    "train.eval_every=20", *settings)
     return run
 
@@ -129,9 +134,10 @@ def test_fine_tuning_starts_from_the_checkpoint(cli, fine_tuned, pretrained):
     assert load_model("runs/minilm-movie").config.n_classes == 2
 
 
-@pytest.mark.parametrize("setting, message", (("model.n_head=1", "has n_head 2, but the model has 1; set model.n_head=2"),
-                                              ("model.n_layer=2", "has n_layer 1, but the model has 2"),
-                                              ("model.n_inner=8", "has n_inner 16, but the model has 8")))
+@pytest.mark.parametrize("setting, message",
+                         (("model.n_head=1", "has n_head 2, but the model has 1; set model.n_head=2"),
+                          ("model.n_layer=2", "has n_layer 1, but the model has 2"),
+                          ("model.n_inner=8", "has n_inner 16, but the model has 8")))
 def test_a_checkpoint_of_other_sizes(fine_tuned, pretrained, setting, message):
     """Other heads would go unnoticed: the weights have the same shapes."""
     result = fine_tuned(setting, "train.max_steps=1")
@@ -155,9 +161,11 @@ def test_frozen_full_and_from_scratch(cli, fine_tuned, pretrained):
 
 
 @pytest.mark.parametrize("arguments, message", (
-    (("minilm-movie", "data.checkpoint="), "data.checkpoint: it is for model.architecture 'bert-classifier', which needs one"),
+    (("minilm-movie", "data.checkpoint="),
+     "data.checkpoint: it is for model.architecture 'bert-classifier', which needs one"),
     (("minilm-movie", "data.checkpoint=nowhere"), "there is no file nowhere"),
-    (("bow-movie", "train.layer_decay=0.5"), "train.layer_decay: got 0.5, but layer_decay works only with BERT classifiers; a bow "
+    (("bow-movie", "train.layer_decay=0.5"),
+     "train.layer_decay: got 0.5, but layer_decay works only with BERT classifiers; a bow "
                                              "has no layer groups; expected 1"),
     (("minilm-movie", "train.layer_decay=1.5"), "train.layer_decay: got 1.5, expected a finite number from 0 to 1"),
 ))
@@ -182,7 +190,8 @@ def encoder(cli, pretrained, tmp_path):
 def test_similar(cli, encoder, tmp_path):
     texts = ["to be or not to be", "the question", "suffer in mind"]
     found = json.loads(cli("similar", "The Question", *texts, "--model", encoder, "--json").out)["texts"]
-    assert found[0] == {"text": "the question", "place": 1, "similarity": pytest.approx(1, abs=1e-5)} and len(found) == 3
+    assert found[0] == {"text": "the question", "place": 1,
+                        "similarity": pytest.approx(1, abs=1e-5)} and len(found) == 3
     assert [part["similarity"] for part in found] == sorted((part["similarity"] for part in found), reverse=True)
     (tmp_path / "lines.txt").write_text("\n".join(["", *texts, ""]), encoding="utf-8")
     nearest = cli("similar", "the question", tmp_path / "lines.txt", "--model", encoder, "--top", 1)
@@ -210,8 +219,10 @@ def test_vectors_and_logits_that_are_not_finite(cli, refused, encoder, pretraine
             if name.endswith("output.LayerNorm.weight"):
                 arrays[name] *= np.float32(3e38)
         write_weights(folder / "model.safetensors", arrays)
-    refused(1, f"{encoder}: similar: the model's vectors are not all finite", "similar", "to be", "or not", "--model", encoder)
-    refused(1, f"{Path(pretrained)}: fill-mask: the model's logits are not all finite", "fill-mask", "to [MASK]", "--model",
+    refused(1, f"{encoder}: similar: the model's vectors are not all finite", "similar", "to be", "or not", "--model",
+            encoder)
+    refused(1, f"{Path(pretrained)}: fill-mask: the model's logits are not all finite", "fill-mask", "to [MASK]",
+            "--model",
             pretrained)
     for command in (("predict", "to be"), ("evaluate", "runs/minilm-movie", "runs/minilm-movie")):
         refused(1, f"{Path('runs/minilm-movie')}: the model's probabilities are not all finite", *command)
@@ -219,7 +230,8 @@ def test_vectors_and_logits_that_are_not_finite(cli, refused, encoder, pretraine
 
 def test_similar_that_cannot_be(cli, refused, encoder, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYFORMER_DATA", str(tmp_path / "empty"))
-    refused(1, "minilm has not been fetched yet; `tinyformer data fetch minilm` downloads it (83.5 MB)", "similar", "a", "b")
+    refused(1, "minilm has not been fetched yet; `tinyformer data fetch minilm` downloads it (83.5 MB)", "similar", "a",
+            "b")
     for command in ("attention", "fill-mask"):
         refused(1, "minilm has not been fetched yet", command, "a [MASK]", "--model", "minilm")
     refused(1, "the query is empty", "similar", " ", "b", "--model", encoder)

@@ -30,10 +30,12 @@ def reviews(tmp_path):
 
 
 SMALL = {"bow-movie": ["train.max_steps=20"], "bayes-movie": ["train.max_steps=20"],
-         "average-movie": ["model.n_embd=8", "train.batch_size=16", "train.max_steps=40", "train.eval_every=10", "train.lr=0.05"],
+         "average-movie": ["model.n_embd=8", "train.batch_size=16", "train.max_steps=40", "train.eval_every=10",
+                           "train.lr=0.05"],
          "attention-lstm-movie": ["model.n_embd=8", "model.n_hidden=8", "train.batch_size=16", "train.max_steps=60",
                                   "train.eval_every=20", "train.warmup_steps=5", "train.lr=0.02", "model.dropout=0.1"],
-         "transformer-movie": ["model.n_embd=8", "model.n_inner=8", "model.n_head=2", "train.batch_size=16", "train.max_steps=60",
+         "transformer-movie": ["model.n_embd=8", "model.n_inner=8", "model.n_head=2", "train.batch_size=16",
+                               "train.max_steps=60",
                                "train.eval_every=20", "train.warmup_steps=5", "train.lr=0.02", "model.dropout=0.0"]}
 
 
@@ -60,12 +62,14 @@ def test_one_command_each(cli, reviews, recipe):
 def test_the_figures_are_right(cli, reviews, classifier):
     figures = json.loads(cli("evaluate", "--json").out)
     texts, labels = read_csv(reviews[0], "review", "verdict").test
-    assert figures == json.loads(Path(classifier, "evaluation.json").read_text()) | {"examples_per_s": figures["examples_per_s"]}
+    assert figures == json.loads(Path(classifier,
+                                      "evaluation.json").read_text()) | {"examples_per_s": figures["examples_per_s"]}
     assert figures["examples"] == len(texts) and figures["baseline_accuracy"] == figures["accuracy"]
     assert figures["standard_error"] == pytest.approx(scores.standard_error(figures["accuracy"], len(texts)))
     confusion = np.array(figures["confusion"])
     assert confusion.sum(axis=1).tolist() == np.bincount(labels).tolist()
-    assert figures["accuracy"] == pytest.approx(np.trace(confusion) / len(texts)) == pytest.approx(figures["f1"]["micro"])
+    assert figures["accuracy"] == pytest.approx(np.trace(confusion)
+                                                / len(texts)) == pytest.approx(figures["f1"]["micro"])
     assert figures["roc_auc"] > 0.9 and 0 <= figures["calibration_error"] <= 1
     low, high = figures["confidence_interval"]
     assert low <= figures["accuracy"] <= high and figures["cut"] == 0
@@ -92,7 +96,8 @@ def test_seeds_folds_and_comparing(cli, reviews, monkeypatch):
     monkeypatch.setattr(classification, "bag_of_words", lambda *how: beside.append(True) or bag_of_words(*how))
     result = cli("train", "average-movie", "--seeds", 2, "--out", "s", "--set", *reviews[1], *SMALL["average-movie"])
     assert result.code == 0 and result.lines[-1].startswith("mean of 2 runs ")
-    assert beside == [True] and result.out.count(", bag of words 1.0000 ± 0.0000") == 2         # trained once, said each time
+    # trained once, said each time
+    assert beside == [True] and result.out.count(", bag of words 1.0000 ± 0.0000") == 2
     saved = json.loads(Path("s/seeds.json").read_text())
     assert saved["models"] == [json.loads(Path(f"s/seed-{n}/evaluation.json").read_text()) for n in (1, 2)]
     assert saved["accuracy"] == scores.spread([one["accuracy"] for one in saved["models"]])
@@ -115,7 +120,8 @@ def test_seeds_folds_and_comparing(cli, reviews, monkeypatch):
     assert table[-2].startswith("bag of words") and table[-1].startswith("mean of 2 runs ")
     settings = Path("s/seed-2/recipe.toml").read_text()
     Path("s/seed-2/recipe.toml").write_text(settings.replace("\nlr = ", "\nlr = 1"))
-    assert cli("evaluate", "s/seed-1", "s/seed-2").lines[-1].startswith("bag of words")     # of unlike models there is no mean
+    # of unlike models there is no mean
+    assert cli("evaluate", "s/seed-1", "s/seed-2").lines[-1].startswith("bag of words")
     assert "accuracy" not in json.loads(cli("evaluate", "s/seed-1", "s/seed-2", "--json").out)
 
 
@@ -135,7 +141,8 @@ def test_a_text_longer_than_the_model_is_cut(cli, reviews):
     result = cli("train", "average-movie", "--set", *settings)
     data = read_csv(reviews[0], "review", "verdict")
     long, long_tests = (sum(len(text.split()) > 6 for text in part.x) for part in (data.train, data.test))
-    assert result.code == 0 and result.lines[1].startswith(f"{long} of the texts to train on are longer than model.block_size = 6 ")
+    assert result.code == 0 and result.lines[1].startswith(f"{long} of the texts to train on are longer than "
+                                                           f"model.block_size = 6 ")
     assert f"cut                 {long_tests} texts, which are longer than the model reads\n" in result.out
     assert json.loads(cli("evaluate", "--json").out)["cut"] == long_tests > 0
     result = cli("predict", "good " * 50)
@@ -171,7 +178,8 @@ def test_imdb_from_a_folder(cli, refused, imdb):
     found = json.loads(cli("predict", "a dreadful film", "--json").out)
     assert found["class"] == "negative" and found["unknown"] == ["a"]
     assert "none: no word is in the vocabulary" in cli("predict", "br").out         # the breaks of lines are no words
-    refused(1, f"no texts in {imdb / 'train' / 'train' / 'neg'}, expected the folder aclImdb", "train", "bow-movie", "--set",
+    refused(1, f"no texts in {imdb / 'train' / 'train' / 'neg'}, expected the folder aclImdb", "train", "bow-movie",
+            "--set",
             f"data.set={imdb / 'train'}")
     (imdb / "test" / "pos" / "0_7.txt").write_text(" <br />\n")
     refused(1, "0_7.txt is empty, expected a text", "evaluate")
@@ -204,7 +212,8 @@ def test_texts_without_a_word(refused, classifier, text, message):
 
 
 @pytest.mark.parametrize("settings, message", (
-    (["data.set=nosuch"], "data.set: 'nosuch' is no set, file or folder; expected movie-snippets, chinese-reviews, sms-spam, "
+    (["data.set=nosuch"],
+     "data.set: 'nosuch' is no set, file or folder; expected movie-snippets, chinese-reviews, sms-spam, "
                           "names, a .csv or .tsv file, or IMDb's folder"),
     (["data.set=cmudict"], "data.set: cmudict has no texts with classes; expected movie-snippets, "),
     (["data.set=minilm"], "data.set: minilm has no texts with classes; expected movie-snippets, "),
@@ -227,7 +236,8 @@ def test_settings_that_cannot_be_used(refused, settings, message):
 
 
 def test_the_wrong_kind_of_model(cli, refused, tiny, classifier):
-    refused(1, "a BagOfWords cannot continue a text; use `tinyformer predict`", "generate", "the", "--model", classifier)
+    refused(1, "a BagOfWords cannot continue a text; use `tinyformer predict`", "generate", "the", "--model",
+            classifier)
     assert cli("train", "--set", *tiny, "train.max_steps=2").code == 0
     refused(1, "classes.json: no such file; expected the folder of a trained classifier", "predict", "x", "--model",
             "runs/pydocs-char")

@@ -1,4 +1,5 @@
-"""Output that nobody reads (any more), and Python without docstrings: no traceback, and what a command leaves is left."""
+"""Output that nobody reads (any more), and Python without docstrings: no traceback, and what a command leaves is
+left."""
 
 import os
 import subprocess
@@ -10,7 +11,8 @@ from tinyformer.cli.console import Output, OutputClosed
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the redirections are a shell's")
 QUICK = "recipes", "generate the --model {run} --max-new-tokens 20"
-OTHERS = ("", "compare", "doctor", "check {code}", "data list", "learn start {work}", "train --help", "curves {run} --out {out}",
+OTHERS = ("", "compare", "doctor", "check {code}", "data list", "learn start {work}", "train --help",
+          "curves {run} --out {out}",
           "evaluate {run}")
 COMMANDS = (*QUICK, *(pytest.param(each, marks=pytest.mark.slow) for each in OTHERS))
 CODE = "import numpy as np\ndef double(x: \"BC\"):\n    return 2 * x, lambda dy: (2 * dy,)\n"
@@ -28,21 +30,25 @@ def run(tmp_path_factory):
 
 
 def settings(folder, steps=12):
-    return (f"--set data.corpus={folder / 'corpus.txt'} model.n_layer=1 model.n_head=2 model.n_embd=16 model.block_size=16 "
+    return (f"--set data.corpus={folder / 'corpus.txt'} model.n_layer=1 model.n_head=2 model.n_embd=16 "
+            f"model.block_size=16 "
             f"train.batch_size=4 train.max_steps={steps} train.eval_every=5 train.eval_windows=3")
 
 
 def shell(arguments, redirected="", python=""):
-    return subprocess.run(f"set -o pipefail; {sys.executable} {python} -m tinyformer {arguments} {redirected}", shell=True,
+    return subprocess.run(f"set -o pipefail; {sys.executable} {python} -m tinyformer {arguments} {redirected}",
+                          shell=True,
                           executable="/bin/bash", capture_output=True, text=True)
 
 
 def filled(command, run):
-    return command.format(run=run, out=run.parent / "curves.png", code=run.parent / "double.py", work=run.parent / "work")
+    return command.format(run=run, out=run.parent / "curves.png", code=run.parent / "double.py",
+                          work=run.parent / "work")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("redirected, codes", ((">&-", (0,)), ("2>&- >&- <&-", (0,)), ("| true", (0, 141)), (">/dev/full", (0, 1))))
+@pytest.mark.parametrize("redirected, codes", ((">&-", (0,)), ("2>&- >&- <&-", (0,)), ("| true", (0, 141)),
+                                               (">/dev/full", (0, 1))))
 def test_no_command_minds(run, command, redirected, codes):
     done = shell(filled(command, run), redirected)
     assert done.returncode in codes, done.stderr

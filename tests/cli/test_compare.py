@@ -18,7 +18,8 @@ def test_the_table(cli):
 def test_other_models_and_one_that_is_not_known(cli):
     assert "stretched 32 × beyond 8,192" in cli("compare", "llama3.2-1b").out
     result = cli("compare", "llama3", "gpt-5")
-    assert result.code == 1 and result.errors == ["tinyformer: unknown model 'gpt-5'; expected some of llama3, llama3.1, "
+    assert result.code == 1 and result.errors == ["tinyformer: unknown model 'gpt-5'; expected some of llama3, "
+                                                  "llama3.1, "
                                                   "llama3.2-1b, qwen2.5, qwen2.5-0.5b, qwen3, qwen3-0.6b"]
 
 
@@ -27,7 +28,8 @@ def test_training(cli, tiny):
     result = cli("compare", "llama3", "qwen3", "--train", "--seeds", "2", *settings)
     assert result.code == 0, result.errors
     folder = Path("runs/compare")
-    assert sorted(path.name for path in folder.iterdir()) == ["curves.png", "llama3-1", "llama3-2", "qwen3-1", "qwen3-2"]
+    assert sorted(path.name for path in folder.iterdir()) == ["curves.png", "llama3-1", "llama3-2", "qwen3-1",
+                                                              "qwen3-2"]
     configs = {name: json.loads((folder / name / "config.json").read_text()) for name in ("llama3-1", "qwen3-1")}
     assert configs["llama3-1"]["model_type"] == "llama" and configs["llama3-1"]["rope_theta"] == 5e5
     assert configs["qwen3-1"]["model_type"] == "qwen3" and configs["qwen3-1"]["rms_norm_eps"] == 1e-6

@@ -31,7 +31,8 @@ def test_train_evaluate_generate(cli, corpus):
 def test_words(cli, refused, corpus):
     assert cli("train", "kn-pydocs", "--set", corpus, "model.n=2", "data.tokenizer=word").code == 0
     figures = json.loads(cli("evaluate", "--json").out)
-    assert figures["perplexity"] < 30 and "bits_per_character" not in figures   # the words do not say what the characters were
+    # the words do not say what the characters were
+    assert figures["perplexity"] < 30 and "bits_per_character" not in figures
     words = cli("generate", "the with", "--seed", "1", "--max-new-tokens", "5").out.split()
     assert words[:2] == ["the", "with"] and len(words) == 7
     assert len(cli("generate", "--seed", "1", "--max-new-tokens", "5").out.split()) == 5

@@ -26,8 +26,10 @@ def test_what_is_drawn(cli, trained, drawn):
     shutil.copytree(trained, "runs/other")
     assert cli("curves", trained, "runs/other").code == 0
     runs, path, title, unit = drawn[0]
-    assert list(runs) == [str(Path(trained)), str(Path("runs/other"))] and unit == "nats per token" and title == "Loss curves"
-    assert [record["step"] for record in runs[str(Path("runs/other"))]] == list(range(1, 13)) and path == Path("curves.png")
+    assert list(runs) == [str(Path(trained)),
+                          str(Path("runs/other"))] and unit == "nats per token" and title == "Loss curves"
+    assert [record["step"]
+            for record in runs[str(Path("runs/other"))]] == list(range(1, 13)) and path == Path("curves.png")
     tokenizer = Path("runs/other/tokenizer.json")
     tokenizer.write_text(tokenizer.read_text(encoding="utf-8") + " ", encoding="utf-8")
     assert cli("curves", trained, "runs/other").code == 0

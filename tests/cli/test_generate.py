@@ -24,7 +24,8 @@ def test_the_prompt_and_as_many_tokens_as_asked_for(cli, trained):
 def test_it_is_the_models_own_text(cli, trained):
     model, tokenizer = load_model(trained), load_tokenizer(f"{trained}/tokenizer.json")
     ids = model.generate(tokenizer.encode("with"), 30, temperature=0.7, top_k=5, top_p=0.9, rng=11)
-    result = cli("generate", "with", "--max-new-tokens", 30, "--temperature", 0.7, "--top-k", 5, "--top-p", 0.9, "--seed", 11)
+    result = cli("generate", "with", "--max-new-tokens", 30, "--temperature", 0.7, "--top-k", 5, "--top-p", 0.9,
+                 "--seed", 11)
     assert result.out == tokenizer.decode(ids) + "\n"
 
 
@@ -127,10 +128,12 @@ def test_words_of_beams_stand_apart_from_the_prompt(cli, tiny):
     (("the", "--stop", "a", "--stop", ""), 1, "--stop: got an empty text, expected at least one character"),
     (("the", "--beams", "2", "--stop", ""), 1, "--stop: got an empty text"),
     (("the", "--beams", "0"), 2, "--beams"),
-    (("the", "--beams", "2", "--top-k", "1"), 1, "--top-k 1: beam search (--beams) does not sample; give one of the two"),
+    (("the", "--beams", "2", "--top-k", "1"), 1,
+     "--top-k 1: beam search (--beams) does not sample; give one of the two"),
     (("the", "--beams", "2", "--min-p", "0"), 1, "--min-p 0.0: beam search"),
     (("the", "--beams", "2", "--repetition-penalty", "1.5"), 1, "--repetition-penalty 1.5: beam search"),
-    (("the code is used to", "--beams", "2"), 1, "pydocs-char: beams: 19 tokens and 1 more do not fit into the model's context"),
+    (("the code is used to", "--beams", "2"), 1,
+     "pydocs-char: beams: 19 tokens and 1 more do not fit into the model's context"),
 ))
 def test_refused(refused, trained, arguments, code, message):
     assert refused(code, message, "generate", *arguments).out == ""
@@ -138,7 +141,8 @@ def test_refused(refused, trained, arguments, code, message):
 
 def test_no_run_yet(refused):
     for command, model in (("generate", "language model"), ("evaluate", "model")):
-        refused(1, f"no trained {model} under runs/; run `tinyformer train pydocs-char` first, or name one with --model DIR", command)
+        refused(1, f"no trained {model} under runs/; run `tinyformer train pydocs-char` first, or name one with "
+                   f"--model DIR", command)
 
 
 def other_weights(path):
@@ -163,10 +167,12 @@ DAMAGE = (
     (lambda path: (path / "model.safetensors").unlink(), "model.safetensors: no such file"),
     (other_weights, "model.safetensors: does not fit config.json"),
     (lambda path: (path / "config.json").unlink(), "config.json: no such file"),
-    (lambda path: (path / "config.json").write_text("{}"), "config.json: unknown architecture None, expected one of attention-lstm"),
+    (lambda path: (path / "config.json").write_text("{}"),
+     "config.json: unknown architecture None, expected one of attention-lstm"),
     (lambda path: (path / "config.json").write_text("no"), "config.json is not JSON"),
     (lambda path: (path / "tokenizer.json").unlink(), "tokenizer.json"),
-    (lambda path: (path / "tokenizer.json").write_text('{"type": "char"}'), "tokenizer.json is damaged: it has no field 'characters'"),
+    (lambda path: (path / "tokenizer.json").write_text('{"type": "char"}'),
+     "tokenizer.json is damaged: it has no field 'characters'"),
     (lambda path: (path / "tokenizer.json").write_text("no"), "tokenizer.json is not JSON"),
     (broken_weights, "model.safetensors: wpe.weight is not finite; the file is damaged or the training diverged"),
     (other_tokenizer, "its tokenizer has 24 tokens, expected 23, those of the model"),
@@ -202,7 +208,8 @@ def published():
     (folder / "tokenizer.json").write_text(json.dumps({
         "added_tokens": [{"content": "<|end|>", "id": 256}, {"content": "<|begin|>", "id": 257}], "normalizer": None,
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
-        "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "B"}}, {"Sequence": {"id": "A"}}],
+        "post_processor": {"type": "TemplateProcessing",
+                           "single": [{"SpecialToken": {"id": "B"}}, {"Sequence": {"id": "A"}}],
                            "special_tokens": {"B": {"ids": [257]}}},
         "model": {"type": "BPE", "vocab": dict(BYTES), "merges": []}}))
     return folder
@@ -242,9 +249,11 @@ def test_logits_that_are_not_finite(cli, refused, trained):
     """The weights are, but what they make is too large."""
     arrays, _ = read_weights(Path(trained, "model.safetensors"))
     write_weights(Path(trained, "model.safetensors"), {
-        name: array * np.float32(1e38 if "ln_f" in name else 1e5 if "wte" in name else 1) for name, array in arrays.items()})
+        name: array * np.float32(1e38 if "ln_f" in name else 1e5 if "wte" in name else 1)
+        for name, array in arrays.items()})
     result = cli("generate", "the")
     assert result.code == 1 and result.errors == [
-        f"tinyformer: {Path(trained)}: generate: the model's logits are not all finite; its weights are damaged or its training "
+        f"tinyformer: {Path(trained)}: generate: the model's logits are not all finite; its weights are damaged or its "
+        f"training "
         "diverged"]
     refused(1, "the validation loss is nan: the first operation whose output is not finite is", "evaluate")

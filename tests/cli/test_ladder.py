@@ -28,7 +28,8 @@ def climbed(monkeypatch):
 def test_a_table_a_picture_and_the_figures(cli, climbed):
     result = cli("ladder", "names", "--seeds", "2", "--run", "here", "--run", "there")
     assert result.code == 0 and result.errors == []
-    assert climbed == {"name": "names", "folder": Path("runs/ladder-names"), "seeds": 2, "given": [Path("here"), Path("there")]}
+    assert climbed == {"name": "names", "folder": Path("runs/ladder-names"), "seeds": 2,
+                       "given": [Path("here"), Path("there")]}
     rows = {line.split()[0]: line.split()[1:] for line in result.lines if line[:1].strip()}
     assert rows["uniform"] == ["3.3000", "0", "0.0"] and rows["bigram"] == ["2.0000", "700", "0.1"]
     assert rows["MLP"][0] in ("2.2200", "LOSES", "is") and "± 0.0283 (2 seeds)" in result.out

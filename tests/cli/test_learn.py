@@ -137,7 +137,8 @@ def test_all_solved(cli, desk):
     ("import numpy as np\n\n\nx = np.zeros(3) @ np.zeros(4)\n", "import", "in line 4: x = np.zeros(3) @ np.zeros(4)"),
     ("open('data.txt')\n", "import", "FileNotFoundError: "),
     ("exit()\n", "import", "your code leaves Python (exit)"),
-    ("def mes(x, target): pass\n", "name", "01_mse.py has no function mse; it has mes. Keep its name: def mse(x, target)"),
+    ("def mes(x, target): pass\n", "name",
+     "01_mse.py has no function mse; it has mes. Keep its name: def mse(x, target)"),
     ("", "name", "01_mse.py has no function mse; it defines no function. Keep its name"),
     ("mse = 3\n", "name", "expected a function"),
     ("def mse(x): pass\n", "signature", "your function is mse(x), expected mse(x, target)"),
@@ -148,7 +149,8 @@ def test_all_solved(cli, desk):
     ("# -*- coding: nonsense -*-\n", "file", "unknown encoding: nonsense"),
     ("while True:\n    pass\n", "time", "still running after 1 seconds: is there an endless loop?; it was in line"),
     ("def mse(x, target):\n    while True:\n        pass\n", "time", "still running after 1 seconds"),
-    ("def mse(x, target):\n    while True:\n        try:\n            pass\n        except BaseException:\n            pass\n",
+    ("def mse(x, target):\n    while True:\n        try:\n            pass\n        except BaseException:\n            "
+     "pass\n",
      "time", "still running after"),                        # in Python 3.10 this loop keeps the GIL: the parent ends it
 ))
 def test_files_that_do_not_work(cli, desk, monkeypatch, source, code, message):
@@ -208,7 +210,8 @@ def test_without_docstrings(desk, tmp_path, command):
     (tmp_path / "home" / "mine.py").write_text('def double(x: "BC"):\n    return 2 * x, lambda dy: 2 * dy\n')
     root = str(Path(tinyformer.__file__).parents[1])
     for flags, env in ((["-OO"], {}), ([], {"PYTHONOPTIMIZE": "2"})):
-        done = subprocess.run([sys.executable, *flags, "-m", "tinyformer", *command], cwd=tmp_path / "home", capture_output=True,
+        done = subprocess.run([sys.executable, *flags, "-m", "tinyformer", *command], cwd=tmp_path / "home",
+                              capture_output=True,
                               text=True, encoding="utf-8", env={**os.environ, **env, "PYTHONPATH": root})
         assert done.returncode == 0 and done.stderr == "", done
 
@@ -236,7 +239,8 @@ def test_what_the_learner_prints_is_shown(cli, desk):
 def test_a_file_that_is_gone(cli, desk):
     desk("mse", "").unlink()
     assert "does not exist; `tinyformer learn reset mse` creates it again" in cli("learn", "check", "mse").out
-    assert cli("learn", "reset", "mse").lines == [f"{os.path.join('exercises', '01_mse.py')} has its initial text again."]
+    assert cli("learn", "reset",
+               "mse").lines == [f"{os.path.join('exercises', '01_mse.py')} has its initial text again."]
     assert cli("learn", "check", "mse").lines[0].startswith("mse: not attempted yet.")
 
 

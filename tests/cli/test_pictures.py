@@ -10,7 +10,8 @@ import pytest
 from tinyformer.data import Dataset, Examples
 from tinyformer.train.tasks import pictures
 
-TINY = ("train.max_steps=60", "train.batch_size=20", "train.warmup_steps=2", "train.eval_every=20", "train.checkpoint_every=20",
+TINY = ("train.max_steps=60", "train.batch_size=20", "train.warmup_steps=2", "train.eval_every=20",
+        "train.checkpoint_every=20",
         "model.n_hidden=16", "train.lr=0.01")
 
 
@@ -35,7 +36,8 @@ def test_train_and_evaluate(cli):
     assert "mnist-5k: 400 pictures to train on, 50 to validate, 100 to test, 2 classes" in result.out
     assert "a sample" not in result.out and "nats per picture on the same split" in result.out
     figures = json.loads(cli("evaluate", "runs/mlp-mnist", "--json").out)
-    assert figures["accuracy"] > 0.9 > figures["baseline_accuracy"]                         # no line tells strokes apart
+    # no line tells strokes apart
+    assert figures["accuracy"] > 0.9 > figures["baseline_accuracy"]
     assert (figures["examples"], figures["kind"], figures["baseline"]) == (100, "pictures", "logistic regression")
     assert 0 <= figures["against_baseline"]["p_exact"] < 0.05 and np.sum(figures["confusion"]) == 100
     table = cli("evaluate", "runs/mlp-mnist", "--plot")
@@ -74,7 +76,8 @@ def test_the_speed_is_in_what_is_read(cli, monkeypatch):
 
 def test_what_it_cannot_do(cli, refused):
     assert cli("train", "mlp-mnist", "--set", *TINY, "train.max_steps=2").code == 0
-    refused(1, "a MLP cannot continue a text; use `tinyformer evaluate`", "generate", "the", "--model", "runs/mlp-mnist")
+    refused(1, "a MLP cannot continue a text; use `tinyformer evaluate`", "generate", "the", "--model",
+            "runs/mlp-mnist")
 
 
 @pytest.mark.parametrize("setting, message", (

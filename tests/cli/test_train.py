@@ -13,7 +13,8 @@ import pytest
 
 from tinyformer.train import load_recipe
 
-FILES = ["checkpoints", "config.json", "loss.png", "metrics.jsonl", "model.safetensors", "recipe.toml", "tokenizer.json"]
+FILES = ["checkpoints", "config.json", "loss.png", "metrics.jsonl", "model.safetensors", "recipe.toml",
+         "tokenizer.json"]
 
 
 def test_what_a_run_prints_and_leaves(cli, tiny):
@@ -29,14 +30,16 @@ def test_what_a_run_prints_and_leaves(cli, tiny):
     assert last and last[2] == str(folder) and float(last[1]) == pytest.approx(records[-1]["val_loss"], abs=5e-5)
 
     text = result.out
-    order = ("tokens to train on", "a sample:", "checkpoint  ", "loss curve  ", "uniform ", "bigram ", "this model", "val loss ")
+    order = ("tokens to train on", "a sample:", "checkpoint  ", "loss curve  ", "uniform ", "bigram ", "this model",
+             "val loss ")
     places = [text.index(what) for what in order]
     assert places == sorted(places) and all(text.count(what) == 1 for what in ("a sample:", "val loss ", "bigram "))
     assert f"checkpoint  {folder / 'checkpoints' / 'step-00000012.safetensors'}\n" in text
     assert f"loss curve  {folder / 'loss.png'}\n" in text
     sample = text.partition("a sample:\n\n")[2].partition("\n\ncheckpoint")[0]
     assert 250 <= len(sample) <= 301
-    losses = dict(re.findall(r"^(uniform|bigram|this model) +(\d\.\d{4}) nats per token on the same split$", text, re.M))
+    losses = dict(re.findall(r"^(uniform|bigram|this model) +(\d\.\d{4}) nats per token on the same split$", text,
+                             re.M))
     assert losses["this model"] == last[1] and float(losses["uniform"]) > float(losses["bigram"]) > 0
 
 
@@ -78,7 +81,8 @@ def test_an_earlier_run_is_moved_aside(cli, tiny, trained):
     result = cli("train", "--set", *tiny, "train.seed=2")
     assert result.code == 0
     assert result.lines[0] == f"the earlier run in {Path(trained)} is now in {Path(trained + '-1')}"
-    assert Path(trained + "-1", "model.safetensors").read_bytes() == model != Path(trained, "model.safetensors").read_bytes()
+    assert Path(trained + "-1", "model.safetensors").read_bytes() == model != Path(trained,
+                                                                                   "model.safetensors").read_bytes()
 
 
 # ------------------------------------------------------------------------------------------------ asked for wrongly: 2
@@ -115,7 +119,8 @@ def test_resume_of_another_recipe(refused, trained):
 
 # ------------------------------------------------------------------------------------------------ could not be done: 1
 
-@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0,
+                    reason="nothing is forbidden to root")
 def test_what_may_not_be_read_or_written(refused, tiny, tmp_path):
     os.chmod(tmp_path / "corpus.txt", 0)
     refused(1, "cannot read", "train", "--set", *tiny)
@@ -128,7 +133,8 @@ def test_what_may_not_be_read_or_written(refused, tiny, tmp_path):
     (b"", "is empty"),
     (b"caf\xe9" * 100, "is not UTF-8: byte 0xe9 at offset 3"),
     (b"short", "tokens, expected more than model.block_size = 16"),
-    (b"long enough to train on, by and by" * 4, "its validation part has 14 tokens, expected more than model.block_size = 16"),
+    (b"long enough to train on, by and by" * 4,
+     "its validation part has 14 tokens, expected more than model.block_size = 16"),
 ))
 def test_texts_that_cannot_be_used(refused, tiny, tmp_path, content, message):
     (tmp_path / "bad.txt").write_bytes(content)
@@ -137,14 +143,16 @@ def test_texts_that_cannot_be_used(refused, tiny, tmp_path, content, message):
 
 
 def test_texts_that_are_not_there(refused, tiny, tmp_path):
-    refused(1, "'pydoc' is neither a file nor one of the corpora pydocs, pysource, shakespeare, shakespeare-plays, names, "
+    refused(1, "'pydoc' is neither a file nor one of the corpora pydocs, pysource, shakespeare, shakespeare-plays, "
+               "names, "
                "chinese, sanguo; did you mean pydocs?",
             "train", "--set", *tiny, "data.corpus=pydoc")
     refused(1, f"cannot read {tmp_path}", "train", "--set", *tiny, f"data.corpus={tmp_path}")
 
 
 def test_a_loss_that_is_not_finite(refused, tiny, trained):
-    result = refused(1, "not finite", "train", "--resume", "--set", "train.max_steps=20", "train.lr=1e30", "train.min_lr=1e30")
+    result = refused(1, "not finite", "train", "--resume", "--set", "train.max_steps=20", "train.lr=1e30",
+                     "train.min_lr=1e30")
     error = result.errors[0]
     assert re.match(r"tinyformer: step 1[3-9]: .*try a lower learning rate", error)
     assert "step-00000012.safetensors" in os.listdir(f"{trained}/checkpoints")
@@ -153,7 +161,8 @@ def test_a_loss_that_is_not_finite(refused, tiny, trained):
 @pytest.mark.parametrize("damage, message", (
     (lambda path: path.write_bytes(path.read_bytes()[:2000]), "damaged or not a safetensors file"),
     (lambda path: path.write_bytes(b"\xff" * 9), "damaged or not a safetensors file"),
-    (lambda path: path.write_bytes((path.parent.parent / "model.safetensors").read_bytes()), "it holds no training state"),
+    (lambda path: path.write_bytes((path.parent.parent / "model.safetensors").read_bytes()),
+     "it holds no training state"),
 ), ids=("truncated", "header", "model"))
 def test_a_damaged_checkpoint(cli, refused, tiny, trained, damage, message):
     folder = Path(trained, "checkpoints")

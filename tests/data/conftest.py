@@ -22,7 +22,8 @@ def data(tmp_path, monkeypatch):
 
 @pytest.fixture
 def index(tmp_path, data, monkeypatch):
-    """``index(files, sdist=False)`` puts a package with those files, {path: bytes}, into an index; it gives its Package."""
+    """``index(files, sdist=False)`` puts a package with those files, {path: bytes}, into an index; it gives its
+    Package."""
     for name in [name for name in os.environ if name.upper().startswith("PIP_")]:
         monkeypatch.delenv(name)
     folder = tmp_path / "index"

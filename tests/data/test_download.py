@@ -67,7 +67,8 @@ def test_an_archive_that_is_not_the_pinned_one(index, toys, data):
     package = index({"w": WORDS})
     toys(words=(package, {"words.txt": ("w", WORDS)}))
     index({"w": WORDS, "more": b"something else"})                              # under the same name and version
-    with pytest.raises(ValueError, match=rf"toy-words 1.0: the archive .* SHA-256 \w{{64}}, expected {package.sha256}; "):
+    with pytest.raises(ValueError,
+                       match=rf"toy-words 1.0: the archive .* SHA-256 \w{{64}}, expected {package.sha256}; "):
         fetch("words")
     assert not data.exists()
 
@@ -76,7 +77,8 @@ def test_a_member_that_is_not_the_pinned_one(index, toys, data):
     package = index({"a": WORDS, "b": WORDS})
     toys(words=(package, {"a.txt": ("a", WORDS), "b.txt": ("b", b"other")}))
     found = hashlib.sha256(WORDS).hexdigest()
-    with pytest.raises(ValueError, match=rf"words: b in toy_words.* has SHA-256 {found}, expected .*; nothing was saved"):
+    with pytest.raises(ValueError,
+                       match=rf"words: b in toy_words.* has SHA-256 {found}, expected .*; nothing was saved"):
         fetch("words")
     assert not data.exists()
 
@@ -92,7 +94,8 @@ def test_a_cached_file_that_changed_is_named_and_left_alone(index, toys, data):
     path = fetch("words") / "words.txt"
     path.write_bytes(b"mine")
     for call in (lambda: fetch("words"), lambda: read("words", "words.txt")):
-        with pytest.raises(ValueError, match="has SHA-256 .*; delete it, and `tinyformer data fetch words` downloads it again") as caught:
+        with pytest.raises(ValueError,
+                           match="has SHA-256 .*; delete it, and `tinyformer data fetch words` downloads it again") as caught:
             call()
         assert str(path) in str(caught.value)
     assert path.read_bytes() == b"mine"
@@ -103,17 +106,20 @@ def test_without_a_network(index, toys, data, monkeypatch):
     toys(words=(package, {"words.txt": ("w", WORDS)}))
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.delenv("PIP_FIND_LINKS")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")            # this machine itself, where nobody answers
+    # this machine itself, where nobody answers
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     with pytest.raises(OSError, match="toy-words 1.0 cannot be downloaded: no connection to the package index"):
         fetch("words")
     assert not data.exists()
 
 
 @pytest.mark.parametrize("said", [
-    "WARNING: Retrying (Retry(total=1)) after connection broken by 'NameResolutionError(\"Failed to resolve 'pypi.org'\")'\n"
+    "WARNING: Retrying (Retry(total=1)) after connection broken by 'NameResolutionError(\"Failed to resolve "
+    "'pypi.org'\")'\n"
     "ERROR: No matching distribution found",
     "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='pypi.org', port=443): Read timed out.",
-    "ERROR: Could not install packages due to an OSError: HTTPSConnectionPool(host='pypi.org'): Max retries exceeded with url",
+    "ERROR: Could not install packages due to an OSError: HTTPSConnectionPool(host='pypi.org'): Max retries exceeded "
+    "with url",
 ])
 def test_other_ways_of_having_no_network(said):
     error = _failure(SETS["names"].package, said)
@@ -124,7 +130,8 @@ def test_an_index_that_does_not_have_it(index, toys, tmp_path):
     package = index({"w": WORDS})
     toys(words=(package, {"words.txt": ("w", WORDS)}))
     (tmp_path / "index" / "toy_words-1.0-py3-none-any.whl").unlink()
-    with pytest.raises(OSError, match="cannot be downloaded: pip says 'No matching distribution found for toy-words==1.0"):
+    with pytest.raises(OSError,
+                       match="cannot be downloaded: pip says 'No matching distribution found for toy-words==1.0"):
         fetch("words")
 
 
@@ -158,7 +165,8 @@ def test_stopped_in_the_middle_nothing_stays(index, toys, data, monkeypatch, tmp
     assert not data.exists() and not list(tmp_path.glob("tinyformer-*"))
 
 
-@pytest.mark.parametrize("name, nearest", [("movie-snippet", ", did you mean movie-snippets?"), ("wikipedia", ""), (3, "")])
+@pytest.mark.parametrize("name, nearest", [("movie-snippet", ", did you mean movie-snippets?"), ("wikipedia", ""),
+                                           (3, "")])
 def test_an_unknown_name(name, nearest):
     for call in (card, cached, fetch):
         with pytest.raises(ValueError) as caught:

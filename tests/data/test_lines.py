@@ -11,7 +11,8 @@ LINES = [np.array(ids) for ids in ([0, 3, 0], [0, 1, 2, 3, 0], [0, 2, 0], [0, 4,
 
 def test_the_content_of_a_line_says_where_it_goes():
     names = [f"name{i}" for i in range(200)]
-    parts = train, validation, test = split_lines("\n".join(names) + "\n\n" + names[0])             # an empty one, one twice
+    # an empty one, one twice
+    parts = train, validation, test = split_lines("\n".join(names) + "\n\n" + names[0])
     assert sorted(line for part in parts for line in part) == sorted(f"\n{name}\n" for name in names)
     assert [{tenth(line.strip()) for line in part} for part in parts] == [set(range(2, 10)), {1}, {0}]
     assert split_lines("\n".join(reversed(names)))[2] == list(reversed(test))

@@ -23,20 +23,23 @@ def documents(rng, n=4, lines=30):
 def test_the_second_text_follows_or_is_of_another_document(rng):
     given = documents(rng)
     lines = Lines(given)
-    where = {int(token): (d, i) for d, document in enumerate(given) for i, line in enumerate(document) for token in line}
+    where = {int(token): (d, i) for d, document in enumerate(given) for i, line in enumerate(document)
+             for token in line}
     begins = {int(line[0]) for document in given for line in document}
     follow = 0
     for _ in range(2000):
         first, second, follows = lines.pair(40, rng)
         assert 1 <= len(first) <= 20 and 1 <= len(second) and len(first) + len(second) <= 40
         assert (np.diff(first) == 1).all() and (np.diff(second) == 1).all()
-        assert first[0] in begins and second[0] in begins                       # lines of 8 tokens fit into half of the room
+        # lines of 8 tokens fit into half of the room
+        assert first[0] in begins and second[0] in begins
         assert len({where[int(t)][0] for t in first}) == len({where[int(t)][0] for t in second}) == 1
         assert (where[int(first[0])][0] == where[int(second[0])][0]) == follows
         if follows:
             assert second[0] == first[-1] + 1
         follow += follows
-        assert where[int(second[0])][1] > 0                                     # no document's first line follows another
+        # no document's first line follows another
+        assert where[int(second[0])][1] > 0
     assert abs(follow / 2000 - 0.5) < 0.04
 
 
@@ -54,7 +57,8 @@ def test_one_document_alone_with_more_than_a_line(rng):
 
 
 def test_join():
-    ids, types = join([(np.array([7, 8]), np.array([9]), True), (np.array([7]), np.array([8, 9, 10]), False)], 8, 2, 3, 0)
+    ids, types = join([(np.array([7, 8]), np.array([9]), True), (np.array([7]), np.array([8, 9, 10]), False)], 8, 2, 3,
+                      0)
     np.testing.assert_array_equal(ids, [[2, 7, 8, 3, 9, 3, 0, 0], [2, 7, 3, 8, 9, 10, 3, 0]])
     np.testing.assert_array_equal(types, [[0, 0, 0, 0, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1, 1, 0]])
 

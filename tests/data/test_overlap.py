@@ -1,4 +1,5 @@
-"""How much of each held-out part occurs in the training part. A set that is not fetched is skipped, as in test_sets.py."""
+"""How much of each held-out part occurs in the training part. A set that is not fetched is skipped, as in
+test_sets.py."""
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from tinyformer.text import CORPORA, load_corpus
 from tinyformer.text.corpora import SHAKESPEARE_FILE
 from tinyformer.train.tasks.translation import RULES, PairSettings, load_pairs
 
-# The largest share of the held-out windows of 50 characters that may occur in training. What a bound above 0.001 allows is said
-# on the card of the set or in CORPORA.
-RUNNING = {"pydocs": 0.05, "pysource": 0.06, "shakespeare": 0.001, "shakespeare-plays": 0.001, "chinese": 0.01, "sanguo": 0.001}
-# The same for texts with labels or answers, and the largest share of them that equal a training text but for case and punctuation.
+# The largest share of the held-out windows of 50 characters that may occur in training. What a bound above 0.001 allows
+# is said on the card of the set or in CORPORA.
+RUNNING = {"pydocs": 0.05, "pysource": 0.06, "shakespeare": 0.001, "shakespeare-plays": 0.001, "chinese": 0.01,
+           "sanguo": 0.001}
+# The same for texts with labels or answers, and the largest share of them that equal a training text but for case and
+# punctuation.
 TEXTS = {"movie-snippets": (0.001, 0.001), "chinese-reviews": (0.015, 0.004), "sms-spam": (0, 0.02), "names": (0, 0),
          "cmudict": (0, 0.05), "opencc-phrases": (0, 0)}
 LINES = {"names": ("names", "surnames")}                    # the corpus of that name, and the sets that it is made of
@@ -72,8 +75,10 @@ def test_pictures():
     data = load("mnist-5k")
     train = data.train.x.astype(np.float64)
     for held_out in (data.validation.x, data.test.x):
-        squares = (train ** 2).sum(axis=1) + (held_out ** 2).sum(axis=1)[:, None] - 2 * held_out.astype(np.float64) @ train.T
-        assert squares.min() > 1                            # two pictures of a digit are about 9 apart, the nearest ones 1.2
+        squares = (train ** 2).sum(axis=1) + (held_out ** 2).sum(axis=1)[:,
+                                                                         None] - 2 * held_out.astype(np.float64) @ train.T
+        # two pictures of a digit are about 9 apart, the nearest ones 1.2
+        assert squares.min() > 1
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -93,10 +98,12 @@ texts = st.one_of(st.text("ab第", max_size=30), st.lists(st.text("ab第", max_s
 @given(texts, texts, st.integers(1, 6))
 def test_share_seen_by_hand(train, held_out, width):
     def windows(part):
-        return [text[i:i + width] for text in ([part] if isinstance(part, str) else part) for i in range(len(text) - width + 1)]
+        return [text[i:i + width] for text in ([part] if isinstance(part, str) else part)
+                for i in range(len(text) - width + 1)]
 
     known, asked = set(windows(train)), windows(held_out)
-    assert share_seen(train, held_out, width) == pytest.approx(np.mean([one in known for one in asked]) if asked else 0.0)
+    assert share_seen(train, held_out, width) == pytest.approx(np.mean([one in known for one in asked]) if asked
+                                                               else 0.0)
 
 
 def test_share_seen_knows_new_text_from_a_copy(rng):
@@ -111,8 +118,10 @@ def test_without_overlap_thins_training_and_validation_alone():
     def examples(*texts):
         return Examples(list(texts), np.arange(len(texts)))
 
-    found = without_overlap(Dataset("x", examples("a call now", "for three", "call", "new"), examples("I call", "threefold"),
+    found = without_overlap(Dataset("x", examples("a call now", "for three", "call", "new"),
+                                    examples("I call", "threefold"),
                                     examples("a call", "ten"), ("a", "b", "c", "d")), width=5)
-    assert found.train.x == ["call", "new"] and found.train.y.tolist() == [2, 3]        # " call" and "three" are held out
+    # " call" and "three" are held out
+    assert found.train.x == ["call", "new"] and found.train.y.tolist() == [2, 3]
     assert found.validation.x == ["threefold"] and found.validation.y.tolist() == [1]
     assert found.test.x == ["a call", "ten"] and found.classes == ("a", "b", "c", "d")

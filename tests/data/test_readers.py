@@ -17,7 +17,8 @@ def pairs(data):
 
 
 def test_a_csv_file(tmp_path):
-    path = written(tmp_path / "mine.csv", '\ufeffid,text,label\r\n1,"good, really",pos\r\n2,"two\nlines",neg\n\n3, 好 ,pos\n')
+    path = written(tmp_path / "mine.csv",
+                   '\ufeffid,text,label\r\n1,"good, really",pos\r\n2,"two\nlines",neg\n\n3, 好 ,pos\n')
     data = read_csv(path)
     assert pairs(data) == sorted([("good, really", "pos"), ("two\nlines", "neg"), ("好", "pos")])
     assert data.name == "mine" and data.classes == ("neg", "pos")

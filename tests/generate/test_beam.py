@@ -78,7 +78,8 @@ def by_the_definition(table, first, most, k, alpha):
     """One row, with lists."""
     live, ended = [(0.0, ())], []
     for n in range(1, most + 1):
-        longer = sorted(((ln_p(table, first, (*text, token)), (*text, token)) for _, text in live for token in range(V)),
+        longer = sorted(((ln_p(table, first, (*text, token)), (*text, token)) for _, text in live
+                         for token in range(V)),
                         key=lambda one: -one[0])
         ended += [(score / ((5 + n) / 6) ** alpha, text[:-1]) for score, text in longer[:k] if text[-1] == END]
         live = [one for one in longer if one[1][-1] != END][:k]
@@ -98,7 +99,8 @@ def test_a_few_beams_by_the_definition(seed, k):
 
 
 def test_one_of_several_ends():
-    """As if all of them were one token that is as likely as they are together at best: the likelier of two ends a text."""
+    """As if all of them were one token that is as likely as they are together at best: the likelier of two ends a
+    text."""
     for seed in range(4):
         tables = [Table(np.random.default_rng(seed), 1) for _ in range(3)]
         both, *each = (beam_search(table, np.array([2]), 4, beams=V ** 4, end=end, length_penalty=0.0)[0]
@@ -187,7 +189,8 @@ def test_the_context_is_not_exceeded(model):
     assert len(beams(model, [1] * 12, 1, beams=2)) == 13
     with pytest.raises(ValueError, match="beams: 11 tokens and 3 more do not fit into the model's context of 12"):
         beams(model, [1] * 11, 3)
-    with pytest.raises(ValueError, match=r"beams: ids are float64 of shape \(0,\), expected integers \(T,\) with T ≥ 1"):
+    with pytest.raises(ValueError,
+                       match=r"beams: ids are float64 of shape \(0,\), expected integers \(T,\) with T ≥ 1"):
         beams(model, [], 3)
 
 

@@ -73,7 +73,8 @@ def test_the_penalty_of_repetition():
     assert logits[0, 2] == 2
     assert choose(logits, 0, ids=ids, repetition_penalty=4.0).tolist() == [0, 1]
     n = 20_000
-    counts = np.bincount(choose(np.tile(logits[:1], (n, 1)), ids=np.tile(ids[:1], (n, 1)), repetition_penalty=2.0, rng=1))
+    counts = np.bincount(choose(np.tile(logits[:1], (n, 1)), ids=np.tile(ids[:1], (n, 1)), repetition_penalty=2.0,
+                                rng=1))
     p = softmax(np.array([1.0, -2.0, 1.0, 0.5]))
     assert (np.abs(counts / n - p) <= 5 * np.sqrt(p * (1 - p) / n)).all()
     with pytest.raises(ValueError, match="repetition_penalty needs the tokens so far"):
@@ -217,7 +218,8 @@ def test_the_end_ends(model):
     stopped = generate(model, [1, 2], 15, temperature=0, end=end)
     first = 2 + list(free[2:]).index(end)
     np.testing.assert_array_equal(stopped, free[:first + 1])
-    assert generate(model, [end, 2], 3, temperature=0, end=end).tolist()[:2] == [end, 2]       # in the prompt it ends nothing
+    # in the prompt it ends nothing
+    assert generate(model, [end, 2], 3, temperature=0, end=end).tolist()[:2] == [end, 2]
     assert len(list(stream(model, np.array([[1, 2]]), 15, temperature=0, end=end))) == first - 1
 
 
@@ -272,7 +274,8 @@ def test_a_number_of_tokens_is_an_integer(model, n):
 @pytest.mark.parametrize("write", (generate, stream, lambda model, ids, n: generate(model, [ids[0]] * 2, n)))
 def test_what_cannot_fit_into_the_memory_is_refused_before_it_is_written(model, monkeypatch, write):
     monkeypatch.setattr(memory, "physical_memory", lambda: 10 ** 9)
-    with pytest.raises(ValueError, match=r"generate: the text needs at least [0-9,.]+ [GT]B of memory \([0-9,.]+ [GT]B for tokens, "
+    with pytest.raises(ValueError,
+                       match=r"generate: the text needs at least [0-9,.]+ [GT]B of memory \([0-9,.]+ [GT]B for tokens, "
                                          r"[0-9.]+ kB for the cache of keys and values\), but this machine has 1.0 GB; "
                                          r"use a smaller max_new_tokens"):
         write(model, np.array([[1]]), 10 ** 9)

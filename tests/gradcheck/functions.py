@@ -1,7 +1,7 @@
 """Functions as learners write them, read from ``written.py`` and ``unseen.py``.
 
-Each stands there as ``Function(inputs, source, *mistakes)``. A mistake is (input, old text, new text, codes): with the new text
-in the place of the old the gradient of that input is wrong, and any of the codes is a true name for it.
+Each stands there as ``Function(inputs, source, *mistakes)``. A mistake is (input, old text, new text, codes): with the
+new text in the place of the old the gradient of that input is wrong, and any of the codes is a true name for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from tinyformer.gradcheck import sample
 
 
 class Function:
-    """A function given as text: its inputs ("x:BC" is x of shape (B, C), see ``gradcheck.sample``), its source, its mistakes."""
+    """A function given as text: its inputs ("x:BC" is x of shape (B, C), see ``gradcheck.sample``), its source, its
+    mistakes."""
 
     def __init__(self, inputs, source, *mistakes):
         self.names, self.shapes = zip(*(word.split(":") for word in inputs.split()))

@@ -1,8 +1,9 @@
-"""A table of planted mistakes: operations of every kind, each with wrong lines for its vjp and the code that names each.
+"""A table of planted mistakes: operations of every kind, each with wrong lines for its vjp and the code that names
+each.
 
-An operation is written as in a learner's file: its inputs ("x:BC" is x of shape (B, C), see ``gradcheck.sample``), the lines of
-its forward pass, its value, and the expression for each gradient. A mistake puts another expression in the place of one of them.
-Every third mistake is held out (``Mistake.held_out``): the doctor was tuned on the others alone.
+An operation is written as in a learner's file: its inputs ("x:BC" is x of shape (B, C), see ``gradcheck.sample``), the
+lines of its forward pass, its value, and the expression for each gradient. A mistake puts another expression in the
+place of one of them. Every third mistake is held out (``Mistake.held_out``): the doctor was tuned on the others alone.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def merge_heads(x):
     return x.transpose(1, 0, 2).reshape(T, H * D)
 
 
-NAMES = {"np": np, "math": math, "softmax": softmax, "sigmoid": sigmoid, "onehot": onehot, "scatter": scatter, "put": put,
+NAMES = {"np": np, "math": math, "softmax": softmax, "sigmoid": sigmoid, "onehot": onehot, "scatter": scatter,
+         "put": put,
          "split_heads": split_heads, "merge_heads": merge_heads}
 
 
@@ -61,7 +63,8 @@ class Operation:
 
     def function(self, gradients=None, backward=None):
         """The operation as a function of arrays, with these gradients in place of the right ones."""
-        lines = [f"def {self.name}({', '.join(self.names)}):", *(f"    {line}" for line in self.forward), "    def vjp(dy):",
+        lines = [f"def {self.name}({', '.join(self.names)}):", *(f"    {line}" for line in self.forward),
+                 "    def vjp(dy):",
                  *(f"        {line}" for line in (self.backward if backward is None else backward)),
                  f"        return ({', '.join(gradients or self.gradients)},)", f"    return {self.value}, vjp"]
         scope = dict(NAMES)
@@ -73,7 +76,8 @@ class Operation:
 
 
 class Mistake:
-    """One wrong gradient (of the input ``which``) of an operation, and the codes that name it (the first is the best)."""
+    """One wrong gradient (of the input ``which``) of an operation, and the codes that name it (the first is the
+    best)."""
 
     def __init__(self, operation, which, wrong, codes, number, square):
         self.operation, self.wrong, self.codes, self.square = operation, wrong, codes.split("|"), square
@@ -107,13 +111,16 @@ def op(name, inputs, forward, value, gradients, mistakes, backward=(), square=Fa
 # ---------------------------------------------------------------------------------------------------- elementwise
 
 op("square", "x:BC", [], "x * x", ["2 * x * dy"], [
-    ("x", "x * dy", "factor"), ("x", "2 * x", "upstream"), ("x", "2 * x * dy ** 2", "upstream"), ("x", "-2 * x * dy", "sign"),
+    ("x", "x * dy", "factor"), ("x", "2 * x", "upstream"), ("x", "2 * x * dy ** 2", "upstream"),
+    ("x", "-2 * x * dy", "sign"),
     ("x", "2 * dy", "local-derivative"), ("x", "2 * x ** 2 * dy", "local-derivative"), ("x", "None", "missing"),
     ("x", "np.zeros_like(x)", "zero"), ("x", "2 * x * dy + 0.1", "upstream"), ("x", "np.nan * x", "nonfinite"),
     ("x", "-x * dy", "sign factor")])
 op("tanh", "x:BC", ["y = np.tanh(x)"], "y", ["(1 - y ** 2) * dy"], [
-    ("x", "dy", "local-derivative"), ("x", "(1 - y) * dy", "local-derivative"), ("x", "(1 - x ** 2) * dy", "local-derivative"),
-    ("x", "y * (1 - y) * dy", "local-derivative"), ("x", "(1 - y ** 2)", "upstream"), ("x", "(y ** 2 - 1) * dy", "sign")])
+    ("x", "dy", "local-derivative"), ("x", "(1 - y) * dy", "local-derivative"),
+    ("x", "(1 - x ** 2) * dy", "local-derivative"),
+    ("x", "y * (1 - y) * dy", "local-derivative"), ("x", "(1 - y ** 2)", "upstream"),
+    ("x", "(y ** 2 - 1) * dy", "sign")])
 op("sigmoid", "x:BC", ["y = 1 / (1 + np.exp(-x))"], "y", ["y * (1 - y) * dy"], [
     ("x", "y * dy", "local-derivative"), ("x", "(1 - y) * dy", "local-derivative"),
     ("x", "x * (1 - x) * dy", "local-derivative"),
@@ -155,7 +162,8 @@ op("multiply", "x:BC y:BC", [], "x * y", ["dy * y", "dy * x"], [
     ("y", "x", "upstream"),
     ("x", "dy * y * x", "local-derivative")])
 op("divide", "x:BC y:BC+", ["z = x / y"], "z", ["dy / y", "-dy * x / y ** 2"], [
-    ("y", "dy * x / y ** 2", "sign"), ("y", "-dy * x / y", "local-derivative"), ("y", "-dy / y ** 2", "local-derivative"),
+    ("y", "dy * x / y ** 2", "sign"), ("y", "-dy * x / y", "local-derivative"),
+    ("y", "-dy / y ** 2", "local-derivative"),
     ("x", "dy * y", "local-derivative"), ("y", "dy / y", "swapped")])
 op("subtract", "x:BC y:BC", [], "x - y", ["dy", "-dy"], [
     ("y", "dy", "sign|swapped"), ("y", "-dy[::-1]", "permuted"), ("x", "np.roll(dy, 1, axis=0)", "permuted")])
@@ -166,13 +174,15 @@ op("add_bias", "x:BC b:C", [], "x + b", ["dy", "dy.sum(axis=0)"], [
     ("b", "dy.max(axis=0)", "upstream|reduction"),
     ("b", "dy.sum()", "shape|reduction")])
 op("add_bias_square", "x:BC b:C", [], "x + b", ["dy", "dy.sum(axis=0)"], [
-    ("b", "dy.sum(axis=1)", "reduction"), ("b", "dy.mean(axis=1)", "reduction"), ("x", "dy.T", "transpose")], square=True)
+    ("b", "dy.sum(axis=1)", "reduction"), ("b", "dy.mean(axis=1)", "reduction"), ("x", "dy.T", "transpose")],
+    square=True)
 op("scale_rows", "x:BC s:B1", [], "x * s", ["dy * s", "(dy * x).sum(axis=1, keepdims=True)"], [
     ("s", "(dy * x).sum(axis=1)", "keepdims"), ("s", "dy * x", "unbroadcast"),
     ("s", "dy.sum(axis=1, keepdims=True)", "local-derivative"),
     ("x", "dy", "local-derivative|row-scale"), ("x", "dy * s ** 2", "local-derivative|row-scale")])
 op("maximum", "x:BC y:BC", [], "np.maximum(x, y)", ["dy * (x > y)", "dy * (y > x)"], [
-    ("x", "dy * (x < y)", "inverted-mask|swapped"), ("y", "dy", "mask"), ("y", "dy * (x > y)", "swapped|inverted-mask")])
+    ("x", "dy * (x < y)", "inverted-mask|swapped"), ("y", "dy", "mask"),
+    ("y", "dy * (x > y)", "swapped|inverted-mask")])
 op("where", "m:BC? x:BC y:BC", [], "np.where(m, x, y)", ["None", "dy * m", "dy * ~m"], [
     ("x", "dy", "mask"), ("y", "dy * m", "swapped|inverted-mask")])
 op("used_twice", "x:BC w:CO v:CO", ["a = x @ w", "b = np.tanh(x @ v)"], "a + b",
@@ -188,7 +198,8 @@ op("mean", "x:BC", [], "x.mean(axis=1)", ["np.broadcast_to(dy[:, None], x.shape)
     ("x", "np.broadcast_to(dy[:, None], x.shape) / x.shape[0]", "factor"),
     ("x", "np.full(x.shape, dy.mean() / x.shape[1])", "reduction"), ("x", "np.ones(x.shape) / x.shape[1]", "upstream")])
 op("sum_square", "x:BC", [], "(x ** 2).sum(axis=0)", ["2 * x * dy"], [
-    ("x", "x * dy", "factor"), ("x", "2 * dy + 0 * x", "local-derivative"), ("x", "2 * x * dy / len(x)", "factor|reduction")])
+    ("x", "x * dy", "factor"), ("x", "2 * dy + 0 * x", "local-derivative"),
+    ("x", "2 * x * dy / len(x)", "factor|reduction")])
 op("max_rows", "x:BC", ["m = x.max(axis=1, keepdims=True)"], "m[:, 0]", ["dy[:, None] * (x == m)"], [
     ("x", "np.broadcast_to(dy[:, None], x.shape)", "mask"), ("x", "dy[:, None] * (x != m)", "inverted-mask"),
     ("x", "dy[:, None] * (x == x.min(axis=1, keepdims=True))", "inverted-mask"),
@@ -201,7 +212,8 @@ op("variance", "x:BC", ["c = x - x.mean(axis=1, keepdims=True)"], "(c ** 2).mean
     ("x", "2 * x * dy[:, None] / x.shape[1]", "mean-term"), ("x", "2 * c * dy[:, None]", "factor"),
     ("x", "2 * c * dy[:, None] / (x.shape[1] - 1)", "factor")])
 op("logsumexp", "x:BC", ["e = np.exp(x)", "s = e.sum(axis=1)"], "np.log(s)", ["e / s[:, None] * dy[:, None]"], [
-    ("x", "e * dy[:, None]", "local-derivative|row-scale"), ("x", "dy[:, None] / s[:, None] + 0 * x", "local-derivative"),
+    ("x", "e * dy[:, None]", "local-derivative|row-scale"),
+    ("x", "dy[:, None] / s[:, None] + 0 * x", "local-derivative"),
     ("x", "e / e.sum() * dy[:, None]", "row-scale|reduction|local-derivative"),
     ("x", "np.broadcast_to(dy[:, None], x.shape)", "local-derivative")])
 
@@ -221,7 +233,8 @@ op("shift", "x:TC", ["y = np.zeros(x.shape)", "y[1:] = x[:-1]"], "y", ["np.conca
     ("x", "dy", "permuted|leak|mask"), ("x", "np.concatenate([0 * dy[:1], dy[:-1]])", "permuted|leak"),
     ("x", "np.roll(dy, -1, axis=0)", "leak|mask")])
 op("embedding", "w:VC i:BT<V", [], "w[i]", ["scatter(w.shape, i, dy)", "None"], [
-    ("w", "put(w.shape, i, dy)", "duplicate-index"), ("w", "put(w.shape, i, dy) / 2", "factor duplicate-index|unexplained"),
+    ("w", "put(w.shape, i, dy)", "duplicate-index"),
+    ("w", "put(w.shape, i, dy) / 2", "factor duplicate-index|unexplained"),
     ("w", "scatter(w.shape, (i + 1) % len(w), dy)", "permuted"), ("w", "scatter(w.shape, i, dy) / i.size", "factor"),
     ("w", "scatter(w.shape, i, dy * (i == 0)[..., None])", "dropped|lost-path"),
     ("w", "scatter(w.shape, i, dy) + 0.5 * w", "upstream"), ("w", "scatter(w.shape, i, np.ones_like(dy))", "upstream"),
@@ -230,7 +243,8 @@ op("embedding", "w:VC i:BT<V", [], "w[i]", ["scatter(w.shape, i, dy)", "None"], 
      "row-scale|reduction|local-derivative|duplicate-index")])
 op("take_rows", "x:TC", ["i = np.array([0, 2, 2, 1])"], "x[i]", ["scatter(x.shape, i, dy)"], [
     ("x", "put(x.shape, i, dy)", "duplicate-index"), ("x", "-scatter(x.shape, i, dy)", "sign")])
-op("dropout", "x:BC", ["keep = np.random.default_rng(0).random(x.shape) > 0.3"], "x * keep / 0.7", ["dy * keep / 0.7"], [
+op("dropout", "x:BC", ["keep = np.random.default_rng(0).random(x.shape) > 0.3"], "x * keep / 0.7", ["dy * keep / 0.7"],
+   [
     ("x", "dy * keep", "factor"), ("x", "dy / 0.7", "mask"), ("x", "dy * ~keep / 0.7", "inverted-mask"),
     ("x", "dy", "mask|mask factor"), ("x", "dy * keep / 0.49", "factor")])
 
@@ -262,7 +276,8 @@ op("outer", "a:M b:N", [], "np.outer(a, b)", ["dy @ b", "a @ dy"], [
     ("a", "dy.sum(axis=1)", "local-derivative"), ("b", "dy.mean(axis=0)", "local-derivative factor|unexplained"),
     ("b", "2 * a @ dy", "factor")])
 
-# ---------------------------------------------------------------------------------------------------- softmax and losses
+# ---------------------------------------------------------------------------------------------------- softmax and
+# losses
 
 op("softmax_rows", "x:BC", ["p = softmax(x)"], "p", ["p * (dy - (p * dy).sum(axis=1, keepdims=True))"], [
     ("x", "p * dy", "softmax-diagonal"), ("x", "p * (1 - p) * dy", "softmax-diagonal"),
@@ -290,7 +305,8 @@ op("cross_entropy", "z:NV t:N<V", ["p = softmax(z)", "n = np.arange(len(z))"], "
    ["(p - onehot(t, p.shape[1])) * dy / len(z)", "None"], [
     ("z", "(p - onehot(t, p.shape[1])) * dy", "factor"), ("z", "p * dy / len(z)", "missing-term"),
     ("z", "-onehot(t, p.shape[1]) * dy / len(z)", "missing-term"),
-    ("z", "(onehot(t, p.shape[1]) - p) * dy / len(z)", "sign"), ("z", "(p - onehot(t, p.shape[1])) / len(z)", "upstream"),
+    ("z", "(onehot(t, p.shape[1]) - p) * dy / len(z)", "sign"),
+    ("z", "(p - onehot(t, p.shape[1])) / len(z)", "upstream"),
     ("z", "(p + onehot(t, p.shape[1])) * dy / len(z)", "missing-term|sign"),
     ("z", "(p - onehot(t, p.shape[1])) * dy / p.size", "factor"),
     ("z", "p * (p - onehot(t, p.shape[1])) * dy / len(z)", "local-derivative"),
@@ -318,40 +334,50 @@ op("layer_norm", "x:BTC gamma:C beta:C",
     ("x", "(dy - dy.mean(axis=-1, keepdims=True) - xhat * (dy * xhat).mean(axis=-1, keepdims=True)) / sigma",
      "local-derivative"), ("x", "g / sigma", "mean-term variance-term"),
     ("gamma", "(dy * x).sum(axis=(0, 1))", "local-derivative|mean-term|missing-term|operand"),
-    ("x", "(g - g.mean(axis=-1, keepdims=True) + xhat * (g * xhat).mean(axis=-1, keepdims=True)) / sigma", "variance-term"),
+    ("x", "(g - g.mean(axis=-1, keepdims=True) + xhat * (g * xhat).mean(axis=-1, keepdims=True)) / sigma",
+     "variance-term"),
     ("beta", "dy.sum(axis=0)", "unbroadcast|shape"),
-    ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / sigma", "reduction|leak"),
+    ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / sigma",
+     "reduction|leak"),
     ("x", "(g - g.mean(axis=-1, keepdims=True) - xhat * (g * xhat).mean(axis=-1, keepdims=True)) / sigma ** 2",
      "local-derivative|row-scale"),
     ("x", "(g - g.sum(axis=-1, keepdims=True) - xhat * (g * xhat).sum(axis=-1, keepdims=True)) / sigma",
      "reduction|mean-term|variance-term"),
-    ("x", "(g - g.mean(axis=-1, keepdims=True) - x * (g * x).mean(axis=-1, keepdims=True)) / sigma", "variance-term")], NORM)
+    ("x", "(g - g.mean(axis=-1, keepdims=True) - x * (g * x).mean(axis=-1, keepdims=True)) / sigma", "variance-term")],
+    NORM)
 op("layer_norm_unbiased", "x:BC", ["c = x - x.mean(axis=1, keepdims=True)",
                                    "sigma = np.sqrt((c * c).sum(axis=1, keepdims=True) / (x.shape[1] - 1))",
                                    "xhat = c / sigma"], "xhat",
-   ["(dy - dy.mean(axis=1, keepdims=True) - xhat * (dy * xhat).sum(axis=1, keepdims=True) / (x.shape[1] - 1)) / sigma"], [
-    ("x", "(dy - dy.mean(axis=1, keepdims=True) - xhat * (dy * xhat).mean(axis=1, keepdims=True)) / sigma", "variance-term"),
+   ["(dy - dy.mean(axis=1, keepdims=True) - xhat * (dy * xhat).sum(axis=1, keepdims=True) / (x.shape[1] - 1)) / sigma"],
+   [
+    ("x", "(dy - dy.mean(axis=1, keepdims=True) - xhat * (dy * xhat).mean(axis=1, keepdims=True)) / sigma",
+     "variance-term"),
     ("x", "(dy - dy.mean(axis=1, keepdims=True) - xhat * (dy * xhat).sum(axis=1, keepdims=True) / (x.shape[1] - 1)) / "
           "x.std(axis=1, keepdims=True)", "factor")])
-op("rms_norm", "x:BC gamma:C", ["r = np.sqrt((x * x).mean(axis=1, keepdims=True) + 1e-6)", "xhat = x / r"], "xhat * gamma",
+op("rms_norm", "x:BC gamma:C", ["r = np.sqrt((x * x).mean(axis=1, keepdims=True) + 1e-6)", "xhat = x / r"],
+   "xhat * gamma",
    ["(g - xhat * (g * xhat).mean(axis=1, keepdims=True)) / r", "(dy * xhat).sum(axis=0)"], [
     ("x", "g / r", "variance-term"),
     ("x", "(g - x * (g * x).mean(axis=1, keepdims=True)) / r", "variance-term|local-derivative"),
     ("x", "g - xhat * (g * xhat).mean(axis=1, keepdims=True)", "local-derivative|row-scale"),
     ("gamma", "(dy * x).sum(axis=0)", "local-derivative|operand"),
-    ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / r", "mean-term")], NORM)
+    ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) / r", "mean-term")],
+    NORM)
 op("batch_norm", "x:NC gamma:C beta:C",
    ["mu, var = x.mean(axis=0), x.var(axis=0)", "inv = 1 / np.sqrt(var + 1e-5)", "xhat = (x - mu) * inv"],
    "gamma * xhat + beta",
    ["(g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0)) * inv", "(dy * xhat).sum(axis=0)", "dy.sum(axis=0)"], [
     ("x", "g * inv", "mean-term variance-term|mean-term|variance-term"),
-    ("x", "(g - g.mean(axis=0)) * inv", "variance-term"), ("x", "(g - xhat * (g * xhat).mean(axis=0)) * inv", "mean-term"),
+    ("x", "(g - g.mean(axis=0)) * inv", "variance-term"),
+    ("x", "(g - xhat * (g * xhat).mean(axis=0)) * inv", "mean-term"),
     ("x", "(g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0)) * inv * gamma", "local-derivative"),
     ("gamma", "(dy * xhat).mean(axis=0)", "factor|reduction"), ("gamma", "dy.sum(axis=0)", "local-derivative|swapped"),
     ("beta", "dy.sum(axis=0) * gamma", "local-derivative"),
-    ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) * inv", "reduction|leak")], NORM)
+    ("x", "(g - g.mean(axis=1, keepdims=True) - xhat * (g * xhat).mean(axis=1, keepdims=True)) * inv",
+     "reduction|leak")], NORM)
 
-# ---------------------------------------------------------------------------------------------------- networks and recurrence
+# ---------------------------------------------------------------------------------------------------- networks and
+# recurrence
 
 op("two_layers", "x:BI w:HI b:H v:OH", ["h = x @ w.T + b", "a = np.maximum(h, 0)"], "a @ v.T",
    ["dh @ w", "dh.T @ x", "dh.sum(axis=0)", "dy.T @ a"], [
@@ -365,10 +391,12 @@ op("mlp_tanh", "x:BI w:HI v:OH", ["h = np.tanh(x @ w.T)"], "h @ v.T", ["dz @ w",
     ("x", ("(1 - h * h)", "(h * h - 1)"), "sign"), ("v", "dy.T @ (x @ w.T)", "operand|local-derivative|unexplained"),
     ("w", "x.T @ dz", "transpose")], ["dz = (dy @ v) * (1 - h * h)"])
 op("residual", "x:BC w:CC", ["f = np.tanh(x @ w)"], "x + f", ["dy + dz @ w.T", "x.T @ dz"], [
-    ("x", "dz @ w.T", "lost-path|missing-term|overwrite"), ("x", "dy", "lost-path|overwrite"), ("x", "dy + dz @ w", "operand"),
+    ("x", "dz @ w.T", "lost-path|missing-term|overwrite"), ("x", "dy", "lost-path|overwrite"),
+    ("x", "dy + dz @ w", "operand"),
     ("x", "dy * (dz @ w.T)", "upstream|unexplained"), ("x", "2 * dy + dz @ w.T", "missing-term|overwrite|lost-path")],
     ["dz = dy * (1 - f * f)"])
-op("rnn", "x:TI w:HI u:HH h0:H", ["hs = [h0]", "for t in range(len(x)):", "    hs.append(np.tanh(w @ x[t] + u @ hs[-1]))"],
+op("rnn", "x:TI w:HI u:HH h0:H",
+   ["hs = [h0]", "for t in range(len(x)):", "    hs.append(np.tanh(w @ x[t] + u @ hs[-1]))"],
    "np.stack(hs[1:])", ["dx", "dw", "du", "dh"], [
     ("u", ("du = du +", "du ="), "overwrite"), ("w", ("dw = dw +", "dw ="), "overwrite"),
     ("w", ("dz = (dy[t] + dh)", "dz = dy[t]"), "lost-path"), ("x", ("dz = (dy[t] + dh)", "dz = dy[t]"), "lost-path"),
@@ -378,7 +406,8 @@ op("rnn", "x:TI w:HI u:HH h0:H", ["hs = [h0]", "for t in range(len(x)):", "    h
     ("u", ("np.outer(dz, hs[t])", "np.outer(hs[t], dz)"), "transpose"),
     ("w", ("(1 - hs[t + 1] ** 2)", "(1 - hs[t] ** 2)"), "local-derivative|unexplained")],
    ["dh, dw, du, dx = 0, 0, 0, np.zeros(x.shape)", "for t in reversed(range(len(x))):",
-    "    dz = (dy[t] + dh) * (1 - hs[t + 1] ** 2)", "    dw = dw + np.outer(dz, x[t])", "    du = du + np.outer(dz, hs[t])",
+    "    dz = (dy[t] + dh) * (1 - hs[t + 1] ** 2)", "    dw = dw + np.outer(dz, x[t])",
+    "    du = du + np.outer(dz, hs[t])",
     "    dx[t] = w.T @ dz", "    dh = u.T @ dz"])
 LSTM = ["z = x @ w + h @ u", "H = h.shape[1]",
         "i, f, o = sigmoid(z[:, :H]), sigmoid(z[:, H:2 * H]), sigmoid(z[:, 2 * H:3 * H])", "g = np.tanh(z[:, 3 * H:])",
@@ -388,10 +417,12 @@ op("lstm_cell", "x:BI h:B2 c:B2 w:I8 u:28", LSTM, "y", ["dz @ w.T", "dz @ u.T", 
     ("u", ("[di, df, do, dg]", "[di, df, dg, do]"), "gate-order"),
     ("x", ("[di, df, do, dg]", "[di, do, df, dg]"), "gate-order"), ("c", "dc", "local-derivative"),
     ("c", "dc * i", "local-derivative"), ("w", ("* (1 - g * g)", ""), "local-derivative"),
-    ("x", ("* (1 - np.tanh(c2) ** 2)", ""), "local-derivative"), ("h", ("df = dc * c *", "df = dc *"), "local-derivative"),
+    ("x", ("* (1 - np.tanh(c2) ** 2)", ""), "local-derivative"),
+    ("h", ("df = dc * c *", "df = dc *"), "local-derivative"),
     ("w", ("do = dy * np.tanh(c2) *", "do = dy * c2 *"), "local-derivative")],
    ["dc = dy * o * (1 - np.tanh(c2) ** 2)", "di = dc * g * i * (1 - i)", "df = dc * c * f * (1 - f)",
-    "do = dy * np.tanh(c2) * o * (1 - o)", "dg = dc * i * (1 - g * g)", "dz = np.concatenate([di, df, do, dg], axis=1)"])
+    "do = dy * np.tanh(c2) * o * (1 - o)", "dg = dc * i * (1 - g * g)",
+    "dz = np.concatenate([di, df, do, dg], axis=1)"])
 op("gru_cell", "x:BI h:B3 w:I9 u:39", ["zx, zh = x @ w, h @ u",
                                        "r, z = sigmoid(zx[:, :3] + zh[:, :3]), sigmoid(zx[:, 3:6] + zh[:, 3:6])",
                                        "n = np.tanh(zx[:, 6:] + r * zh[:, 6:])"], "(1 - z) * n + z * h",
@@ -404,7 +435,8 @@ op("gru_cell", "x:BI h:B3 w:I9 u:39", ["zx, zh = x @ w, h @ u",
     ("h", "dy * z + np.concatenate([dr, dz, dn], axis=1) @ u.T", "local-derivative")],
    ["dn = dy * (1 - z) * (1 - n * n)", "dz = dy * (h - n) * z * (1 - z)", "dr = dn * (h @ u)[:, 6:] * r * (1 - r)"])
 
-# ---------------------------------------------------------------------------------------------------- attention and positions
+# ---------------------------------------------------------------------------------------------------- attention and
+# positions
 
 op("attention", "q:TD k:SD v:SE", ["s = q @ k.T / math.sqrt(q.shape[1])", "p = softmax(s)"], "p @ v",
    ["ds @ k / math.sqrt(q.shape[1])", "ds.T @ q / math.sqrt(q.shape[1])", "p.T @ dy"], [
@@ -424,7 +456,8 @@ op("attention_square", "q:TD k:SD v:SE", ["s = q @ k.T / math.sqrt(q.shape[1])",
     ("q", ("dy @ v.T", "dy @ v"), "operand")],
    ["dp = dy @ v.T", "ds = p * (dp - (p * dp).sum(axis=1, keepdims=True))"], square=True)
 op("causal_attention", "q:TD k:TD v:TE",
-   ["T = len(q)", "s = np.where(np.tril(np.ones((T, T), bool)), q @ k.T, -1e9) / math.sqrt(q.shape[1])", "p = softmax(s)"],
+   ["T = len(q)", "s = np.where(np.tril(np.ones((T, T), bool)), q @ k.T, -1e9) / math.sqrt(q.shape[1])",
+    "p = softmax(s)"],
    "p @ v", ["ds @ k / math.sqrt(q.shape[1])", "ds.T @ q / math.sqrt(q.shape[1])", "p.T @ dy"], [
     ("v", "softmax(q @ k.T / math.sqrt(q.shape[1])).T @ dy", "leak|mask"), ("v", "p @ dy", "operand|leak"),
     ("q", ("p * (dp -", "softmax(q @ k.T / math.sqrt(q.shape[1])) * (dp -"), "mask|leak|unexplained"),
@@ -450,7 +483,8 @@ op("head_projection", "x:T6 w:65", ["a = split_heads(x, 2)", "y = merge_heads(np
     ("x", "(split_heads(dy @ w.T, 2) * (1 - np.tanh(a) ** 2)).reshape(x.shape)", "head-order"),
     ("w", "np.tanh(a).reshape(x.shape).T @ dy", "head-order|operand"),
     ("x", "merge_heads(split_heads(dy @ w.T, 2))", "local-derivative")])
-ROPE = ["T, D = x.shape", "a = np.arange(T)[:, None] * 10000.0 ** (-np.arange(0, D, 2) / D)", "c, s = np.cos(a), np.sin(a)",
+ROPE = ["T, D = x.shape", "a = np.arange(T)[:, None] * 10000.0 ** (-np.arange(0, D, 2) / D)",
+        "c, s = np.cos(a), np.sin(a)",
         "h = D // 2"]
 op("rope", "x:T6", ROPE, "np.concatenate([x[:, :h] * c - x[:, h:] * s, x[:, h:] * c + x[:, :h] * s], axis=1)",
    ["np.concatenate([dy[:, :h] * c + dy[:, h:] * s, dy[:, h:] * c - dy[:, :h] * s], axis=1)"], [
@@ -462,9 +496,11 @@ op("rope", "x:T6", ROPE, "np.concatenate([x[:, :h] * c - x[:, h:] * s, x[:, h:] 
 op("add_positions", "x:BTC p:TC", [], "x + p", ["dy", "dy.sum(axis=0)"],
    [("p", "dy", "unbroadcast"), ("p", "dy.mean(axis=0)", "factor|reduction"), ("p", "dy[-1]", "unbroadcast|reduction"),
     ("x", "dy + p", "upstream")])
-op("tied", "e:VC i:T<V", ["h = np.tanh(e[i])"], "h @ e.T", ["dy.T @ h + scatter(e.shape, i, dy @ e * (1 - h * h))", "None"], [
+op("tied", "e:VC i:T<V", ["h = np.tanh(e[i])"], "h @ e.T",
+   ["dy.T @ h + scatter(e.shape, i, dy @ e * (1 - h * h))", "None"], [
     ("e", "dy.T @ h", "overwrite"), ("e", "scatter(e.shape, i, dy @ e * (1 - h * h))", "overwrite"),
     ("e", "dy.T @ h + put(e.shape, i, dy @ e * (1 - h * h))", "duplicate-index"),
     ("e", "dy.T @ h + scatter(e.shape, i, dy @ e)", "local-derivative")])
 op("momentum", "w:C g:C v:C", ["v2 = 0.9 * v + g"], "w - 0.1 * v2", ["dy", "-0.1 * dy", "-0.09 * dy"],
-   [("g", "0.1 * dy", "sign"), ("v", "-0.1 * dy", "factor|swapped"), ("g", "-dy", "factor"), ("v", "-0.9 * dy", "factor")])
+   [("g", "0.1 * dy", "sign"), ("v", "-0.1 * dy", "factor|swapped"), ("g", "-dy", "factor"),
+    ("v", "-0.9 * dy", "factor")])

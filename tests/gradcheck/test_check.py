@@ -161,7 +161,8 @@ class TestKinks:
         assert report.inputs[0].findings[0].evidence["entries"] == [(1,)]
         assert "x[1]" in report.inputs[0].findings[0].message
 
-    @pytest.mark.parametrize("fn", [ops.abs, lambda x: x.max(), lambda x: x.clip(min=1.0, max=2.0), lambda x: x.maximum(1.0)])
+    @pytest.mark.parametrize("fn", [ops.abs, lambda x: x.max(), lambda x: x.clip(min=1.0, max=2.0),
+                                    lambda x: x.maximum(1.0)])
     def test_other_kinks(self, fn):
         report = check(fn, np.array([1.0, -2.0, 1.0, 0.0, -3.0, 0.5]))
         assert report.ok and "kink" in codes(report)
@@ -171,7 +172,8 @@ class TestKinks:
         assert report.ok and codes(report) == []
 
     def test_a_kink_excuses_nothing_outside_its_slopes(self):
-        assert not check(lambda x: (np.maximum(x, 0), lambda dy: dy * np.where(x == 0, 3, x > 0)), np.array([0.0, 1, 2])).ok
+        assert not check(lambda x: (np.maximum(x, 0), lambda dy: dy * np.where(x == 0, 3, x > 0)),
+                         np.array([0.0, 1, 2])).ok
 
     def test_a_kink_excuses_nothing_elsewhere(self):
         assert not check(lambda x: (np.maximum(x, 0), lambda dy: 0 * dy), np.array([0.0, 0.0, 2.0])).ok
@@ -403,7 +405,8 @@ def test_a_tensor_function_with_a_detached_path(x):
     assert not report.ok and report.inputs[0].error == pytest.approx(0.5, rel=1e-6)
 
 
-# ------------------------------------------------------------------------------------------------ what cannot be checked
+# ------------------------------------------------------------------------------------------------ what cannot be
+# checked
 
 class TestErrors:
     def test_nothing_to_differentiate(self):
@@ -450,7 +453,8 @@ def square(x):
     return x * x, lambda dy: 2 * x * dy
 
 
-@pytest.mark.parametrize("value, shape", ((3.0, ()), (np.float32(3), ()), (np.float64(3), ()), ([1.0, 2.0], (2,)), ((1.0, 2.0), (2,)),
+@pytest.mark.parametrize("value, shape", ((3.0, ()), (np.float32(3), ()), (np.float64(3), ()), ([1.0, 2.0], (2,)),
+                                          ((1.0, 2.0), (2,)),
                                           ([[1.0], [2.0]], (2, 1))))
 def test_floats_and_lists_alone_are_inputs(value, shape):
     report = check(square, value)
@@ -458,10 +462,13 @@ def test_floats_and_lists_alone_are_inputs(value, shape):
     assert not check(lambda x: (x * x, lambda dy: x * dy), value).ok
 
 
-@pytest.mark.parametrize("value, kind", ((3, "of type int"), ([1, 2], "of type list"), ([[1.0], [2.0, 3.0]], "of type list"), (None, "None"),
-                                         ("a", "of type str"), (True, "of type bool"), (np.arange(3), "an array of int64")))
+@pytest.mark.parametrize("value, kind", ((3, "of type int"), ([1, 2], "of type list"),
+                                         ([[1.0], [2.0, 3.0]], "of type list"), (None, "None"),
+                                         ("a", "of type str"), (True, "of type bool"),
+                                         (np.arange(3), "an array of int64")))
 def test_what_has_no_gradient_is_refused_in_a_sentence(value, kind):
-    with pytest.raises(ValueError, match=rf"check: square has no floating-point input to differentiate \(x is {kind}\); expected an"):
+    with pytest.raises(ValueError,
+                       match=rf"check: square has no floating-point input to differentiate \(x is {kind}\); expected an"):
         check(square, value)
 
 
@@ -507,7 +514,8 @@ def test_an_array_of_the_forward_pass_changed_in_place_is_called_by_its_name(kep
             return dy * steps[0] / len(rows), None
         return loss, {"p": direct, "cache['p']": in_dict, "steps[0]": in_list}[kept]
     for function in (cross_entropy, differentiable(cross_entropy)):
-        finding, = check(function, np.random.default_rng(0).standard_normal((4, 5)), np.array([1, 0, 3, 1])).inputs[0].findings
+        finding, = check(function, np.random.default_rng(0).standard_normal((4, 5)),
+                         np.array([1, 0, 3, 1])).inputs[0].findings
         assert finding.code == "mutates" and f"vjp changes {kept} of its forward pass in place" in finding.message
         assert finding.evidence["arrays"] == (kept,)
 

@@ -106,7 +106,8 @@ def test_diagnose_of_a_report_and_of_what_is_right():
 def test_an_unknown_mistake_is_unexplained():
     odd = np.random.default_rng(5).standard_normal((3, 5))
     found = diagnose(lambda x: (np.sin(x).sum() ** 2, lambda dy: odd * dy), *sample("BC"))
-    assert [f.code for f in found] == ["unexplained"] and len(found[0].evidence["worst"]) == 5 and found[0].confidence == 0
+    assert [f.code
+            for f in found] == ["unexplained"] and len(found[0].evidence["worst"]) == 5 and found[0].confidence == 0
 
 
 # ------------------------------------------------------------------------------------------------ wrong places
@@ -143,7 +144,8 @@ def cross_entropy(x, w, targets):
     assert codes(report, 0) == codes(report, 1) == PLACES[edit], report
 
 
-@pytest.mark.parametrize("edit", ["d[:, t] = dy", "d[:, t] += dy", "d[t] = dy[:, None]", "np.add.at(d, t, dy[:, None])"])
+@pytest.mark.parametrize("edit",
+                         ["d[:, t] = dy", "d[:, t] += dy", "d[t] = dy[:, None]", "np.add.at(d, t, dy[:, None])"])
 def test_a_chosen_entrys_gradient_put_in_whole_columns_or_rows(edit, outspoken):
     scope = {"np": np}
     exec(f"""
@@ -250,13 +252,15 @@ def test_a_vjp_that_fails_elsewhere_is_still_reported():
     assert not check(wrong, *sample("BC")).ok
 
 
-# ------------------------------------------------------------------------------------------------ reference, float32, pages
+# ------------------------------------------------------------------------------------------------ reference, float32,
+# pages
 
 def test_the_value_against_a_reference():
     x, = sample("BC")
     report = check(lambda x: (2 * np.sin(x), lambda dy: 2 * np.cos(x) * dy), x, reference=np.sin)
     assert not report.ok and codes(report) == ["forward"] and report.inputs[0].error < 1e-9
-    assert check(ops.softmax.raw, x, reference=ops.softmax).ok and check(ops.softmax.raw, x, reference=ops.softmax.raw).ok
+    assert check(ops.softmax.raw, x, reference=ops.softmax).ok and check(ops.softmax.raw, x,
+                                                                         reference=ops.softmax.raw).ok
     assert codes(check(lambda x: (x[0], lambda dy: np.concatenate([dy[None], 0 * x[1:]])), x,
                        reference=lambda x: x)) == ["forward"]
 

@@ -48,7 +48,8 @@ def test_a_right_graph(rng):
 def test_the_first_wrong_link(rng):
     model = Net(lambda x: wrong_tanh(wrong_scale(x, tfm.tensor(np.ones(7, np.float32), requires_grad=True))))
     found = trace(model, loss_of(model, rng))
-    assert not found.ok and found.report.name == "wrong_tanh" and [f.code for f in found.findings] == ["local-derivative"]
+    assert not found.ok and found.report.name == "wrong_tanh" and [f.code
+                                                                   for f in found.findings] == ["local-derivative"]
     assert "first wrong operation" in str(found) and found.svg in found._repr_html_()
     boxes = [box.get("fill") for box in xml.fromstring(found.svg).iter("{http://www.w3.org/2000/svg}rect")]
     assert boxes.count(RED) == 1 and "first.weight" in found.svg and "wrong_tanh" in found.svg

@@ -72,7 +72,8 @@ def pickled(folder):
     (lambda folder: (folder / "model-00002-of-00003.safetensors").unlink(),
      r"model-00002-of-00003.safetensors: no such file; .*index.json says that it holds transformer\..* and 8 other tensors"),
     (cut, "model-00003-of-00003.safetensors: damaged or not a safetensors file .*tensor 'transformer"),
-    (index(colour="model-00001-of-00003.safetensors"), "model-00001-of-00003.safetensors: it has no tensor 'colour', which"),
+    (index(colour="model-00001-of-00003.safetensors"),
+     "model-00001-of-00003.safetensors: it has no tensor 'colour', which"),
     (index(colour="../model-00001-of-00003.safetensors"), "index.json: its weight_map is not an object of file names"),
     (index(colour=3), "index.json: its weight_map is not an object of file names"),
     (text("{}"), "index.json: its weight_map is not an object of file names"),
@@ -92,7 +93,8 @@ def test_a_shape_that_does_not_fit_names_tensor_and_file(sharded):
     _, folder = sharded
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "n_positions": 9}))
-    with pytest.raises(ValueError, match=r"index.json: does not fit .*wpe.weight has shape \(8, 16\), expected \(9, 16\)"):
+    with pytest.raises(ValueError,
+                       match=r"index.json: does not fit .*wpe.weight has shape \(8, 16\), expected \(9, 16\)"):
         load_model(folder)
 
 
@@ -131,5 +133,6 @@ def test_prefixes():
 
 def test_required_settings():
     require({"hidden_act": "silu", "other": 1}, hidden_act=("silu", "swish"), absent=(None,))
-    with pytest.raises(ValueError, match="hidden_act is 'relu', which this model does not have; expected 'silu' or 'swish'"):
+    with pytest.raises(ValueError,
+                       match="hidden_act is 'relu', which this model does not have; expected 'silu' or 'swish'"):
         require({"hidden_act": "relu"}, hidden_act=("silu", "swish"))

@@ -104,7 +104,8 @@ def written(path, tensors, data, length=None):
 
 @pytest.mark.parametrize("tensors, data, message", (
     ({"a": entry(), "b": entry(offsets=(4, 12))}, 12, "tensor 'b': its bytes start at 4, but those before it end at 8"),
-    ({"a": entry(), "b": entry(offsets=(12, 20))}, 20, "tensor 'b': its bytes start at 12, but those before it end at 8"),
+    ({"a": entry(), "b": entry(offsets=(12, 20))}, 20,
+     "tensor 'b': its bytes start at 12, but those before it end at 8"),
     ({"a": entry(offsets=(0, 16))}, 8, "tensor 'a': its bytes 0…16 lie outside the 8 that the file has"),
     ({"a": entry(offsets=(8, 0))}, 8, "tensor 'a': its bytes 8…0 lie outside"),
     ({"a": entry(shape=(3,))}, 8, r"tensor 'a': it has 8 bytes, but \(3,\) of F32 takes 12"),
@@ -128,12 +129,14 @@ def test_a_header_that_does_not_fit_its_data(tmp_path, tensors, data, message):
 
 
 def test_a_type_that_is_not_read(tmp_path):
-    with pytest.raises(ValueError, match="w: tensor 'a' is of type F8_E4M3, which is not read; expected one of F64, F32"):
+    with pytest.raises(ValueError,
+                       match="w: tensor 'a' is of type F8_E4M3, which is not read; expected one of F64, F32"):
         read_weights(written(tmp_path / "w", {"a": entry("F8_E4M3", (8,))}, bytes(8)))
 
 
-@pytest.mark.parametrize("length, message", ((2 ** 31, "its header has 2,147,483,648 bytes, expected at most 25,000,000"),
-                                             (2 ** 63, "too few for its header of 9,223,372,036,854,775,808")))
+@pytest.mark.parametrize("length, message",
+                         ((2 ** 31, "its header has 2,147,483,648 bytes, expected at most 25,000,000"),
+                          (2 ** 63, "too few for its header of 9,223,372,036,854,775,808")))
 def test_a_huge_header_is_refused_unread(tmp_path, length, message):
     path = written(tmp_path / "w", {}, b"", length)
     if length < 2 ** 40:
@@ -207,7 +210,8 @@ def agrees_with_the_library(path):
 numbers = st.one_of(st.integers(-2, 20), st.sampled_from([2 ** 31, 2 ** 63, 2 ** 64, 0.5, True, None, "1"]))
 entries = st.one_of(
     st.fixed_dictionaries({"dtype": st.sampled_from(["F32", "F16", "I64", "BOOL", "U8", "X", 3]),
-                           "shape": st.lists(numbers, max_size=3), "data_offsets": st.lists(numbers, min_size=1, max_size=3)}),
+                           "shape": st.lists(numbers, max_size=3),
+                           "data_offsets": st.lists(numbers, min_size=1, max_size=3)}),
     st.sampled_from([entry(), entry(offsets=(8, 16)), entry("F16", (4, 1)), entry("U8", (0,), (0, 0))]), numbers)
 
 
@@ -270,7 +274,8 @@ def flipped(path, place, bits):
 
 @pytest.mark.parametrize("metadata", (None, {"format": "pt"}), ids=("bare", "with metadata"))
 def test_no_flipped_byte_is_read(tmp_path, metadata):
-    """At every place of the file: its length, its header, the name and the value of the checksum, padding and arrays."""
+    """At every place of the file: its length, its header, the name and the value of the checksum, padding and
+    arrays."""
     path = tmp_path / "w.safetensors"
     write_weights(path, ARRAYS, metadata)
     whole = path.read_bytes()
@@ -287,7 +292,8 @@ def test_no_flipped_byte_is_read(tmp_path, metadata):
 def test_a_checksum_is_said_with_what_to_do(tmp_path):
     write_weights(tmp_path / "w", ARRAYS)
     flipped(tmp_path / "w", -1, 1)
-    with pytest.raises(ValueError, match="w: the checksum does not match: the file is damaged, .*; use a copy of the file"):
+    with pytest.raises(ValueError,
+                       match="w: the checksum does not match: the file is damaged, .*; use a copy of the file"):
         read_weights(tmp_path / "w")
 
 
@@ -313,7 +319,8 @@ def test_a_file_rewritten_with_the_old_checksum_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("array", (
-    np.arange(4, dtype=">f4"), np.arange(4, dtype=">i8"), np.zeros((0,)), np.zeros((3, 0, 2), bool), np.array(7, np.uint16),
+    np.arange(4, dtype=">f4"), np.arange(4, dtype=">i8"), np.zeros((0,)), np.zeros((3, 0, 2), bool),
+    np.array(7, np.uint16),
     np.arange(24.).reshape(2, 3, 4)[:, ::-1, ::2], np.asfortranarray(np.arange(6).reshape(2, 3)),
     np.arange(3).astype(ml_dtypes.bfloat16), np.broadcast_to(np.float16(2), (2, 3)), np.array([True, False])),
     ids=lambda array: f"{array.dtype.str}{array.shape}")
@@ -325,7 +332,8 @@ def test_arrays_of_all_kinds(tmp_path, array):
     np.testing.assert_array_equal(load_file(tmp_path / "w")["x"], array)
 
 
-@pytest.mark.parametrize("name", ("", " ", '"', "\\", "\n", "\0", "ü/..\\x", "漢字", "🙂", "}", '{"', "tinyformer_checksum", "crc32:"))
+@pytest.mark.parametrize("name", ("", " ", '"', "\\", "\n", "\0", "ü/..\\x", "漢字", "🙂", "}", '{"',
+                                  "tinyformer_checksum", "crc32:"))
 def test_names_of_all_kinds(tmp_path, name):
     write_weights(tmp_path / "w", {name: np.ones(2), "other": np.zeros(1)})
     found = read_weights(tmp_path / "w")[0]
@@ -337,7 +345,8 @@ def test_names_of_all_kinds(tmp_path, name):
 
 
 @pytest.mark.parametrize("arrays, metadata, kind, message", (
-    ({"__metadata__": np.ones(2)}, None, ValueError, "a tensor is named '__metadata__', which the file needs for itself"),
+    ({"__metadata__": np.ones(2)}, None, ValueError,
+     "a tensor is named '__metadata__', which the file needs for itself"),
     ({}, {"tinyformer_checksum": "x"}, ValueError, "an entry of the metadata is named 'tinyformer_checksum', which"),
     ({"\ud800": np.ones(2)}, None, ValueError, r"a tensor is named '\\ud800', which is not valid Unicode"),
     ({3: np.ones(2)}, None, TypeError, "a tensor is named 3, expected a str"),
@@ -366,5 +375,6 @@ def test_a_loaded_model_does_not_depend_on_its_file(tmp_path):
     model = LinearRegression(LinearConfig(3))
     model.save_pretrained(tmp_path)
     total = sum(float(p.data.sum()) for p in model.parameters())
-    process = subprocess.run([sys.executable, "-c", SHORTENED, str(tmp_path), repr(total)], capture_output=True, text=True)
+    process = subprocess.run([sys.executable, "-c", SHORTENED, str(tmp_path), repr(total)], capture_output=True,
+                             text=True)
     assert process.stdout == "True\n", process.stderr

@@ -1,5 +1,5 @@
-"""The compiled library, through each binding and on each instruction set that this processor has; and the CUDA kernels, compiled
-for this processor by csrc/cuda/shim.h."""
+"""The compiled library, through each binding and on each instruction set that this processor has; and the CUDA kernels,
+compiled for this processor by csrc/cuda/shim.h."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def compile_shim():
     def build(to, csrc=CSRC, flags=()):
         sources = [*sorted((csrc / "cuda").glob("*.cu")), csrc / "products.cpp"]
         export = '-DTF_EXPORT=__attribute__((visibility("default")))'
-        command = ["g++", "-std=c++17", "-O1", "-g", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wno-unknown-pragmas",
+        command = ["g++", "-std=c++17", "-O1", "-g", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall",
+                   "-Wno-unknown-pragmas",
                    "-Werror", export, *flags, "-x", "c++", *map(str, sources), "-o", str(to)]
         subprocess.run(command, check=True)
         return to
@@ -64,7 +65,8 @@ def compile_shim():
 
 @pytest.fixture(scope="session")
 def cuda_library(request, tmp_path_factory):
-    """The path of the library to test: TINYFORMER_CUDA_LIBRARY if that names one, such as the card's own, else the shim's."""
+    """The path of the library to test: TINYFORMER_CUDA_LIBRARY if that names one, such as the card's own, else the
+    shim's."""
     if path := os.environ.get("TINYFORMER_CUDA_LIBRARY"):
         return path
     return str(request.getfixturevalue("compile_shim")(tmp_path_factory.mktemp("cuda") / "shim.so"))

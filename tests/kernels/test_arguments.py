@@ -30,10 +30,12 @@ ATTENTION = "q k v bias keep o L"
 CALLS = {
     "matmul": ((f(N, C), f(C, V), f(N, V), 1.0, 0.0, f(V), f(N, V), f(N, V)), "a b c - - bias preactivation residual"),
     "attention_forward": ((HEADS, HEADS, HEADS, SCORES, SCORES, HEADS.copy(), f(2, 1, 2, 3), 1.0, False), ATTENTION),
-    "attention_backward": ((HEADS, HEADS, HEADS, SCORES, SCORES, HEADS, f(2, 1, 2, 3), HEADS, HEADS.copy(), HEADS.copy(), HEADS.copy(),
+    "attention_backward": ((HEADS, HEADS, HEADS, SCORES, SCORES, HEADS, f(2, 1, 2, 3), HEADS, HEADS.copy(),
+                            HEADS.copy(), HEADS.copy(),
                             SCORES.copy(), 1.0, False), ATTENTION + " dO dq dk dv ds"),
     "norm_forward": ((f(N, C), f(C), f(C), 1e-5, f(N, C), f(N), f(N)), "x weight bias - y mean inverse"),
-    "norm_backward": ((f(N, C), f(C), f(N), f(N), f(N, C), f(N, C), f(C), f(C)), "x weight mean inverse dy dx dweight dbias"),
+    "norm_backward": ((f(N, C), f(C), f(N), f(N), f(N, C), f(N, C), f(C), f(C)),
+                      "x weight mean inverse dy dx dweight dbias"),
     "softmax_forward": ((f(N, C), f(N, C)), "x y"),
     "softmax_backward": ((f(N, C), f(N, C), f(N, C)), "y dy dx"),
     "cross_entropy_forward": ((f(N, V), i(N), 0.1, f(N), f(N)), "logits targets - losses sums"),
@@ -42,12 +44,15 @@ CALLS = {
     "activation_backward": ((0, f(C), f(C), f(C)), "- x dy dx"),
     "dropout": ((f(C), f(C), 0.5, f(C)), "x draws - y"),
     "embedding_gradient": ((i(N), f(N, C), f(V, C)), "indices dy dweight"),
-    "lstm_forward": ((f(T, B, 4 * H), f(4 * H, H), i(B), False, f(T + 1, B, H), f(T + 1, B, H)), "gates weight lengths - h c"),
-    "lstm_backward": ((f(T, B, 4 * H), f(T + 1, B, H), f(4 * H, H), i(B), False, f(T, B, H), f(T, B, 4 * H), f(B, H), f(B, H)),
+    "lstm_forward": ((f(T, B, 4 * H), f(4 * H, H), i(B), False, f(T + 1, B, H), f(T + 1, B, H)),
+                     "gates weight lengths - h c"),
+    "lstm_backward": ((f(T, B, 4 * H), f(T + 1, B, H), f(4 * H, H), i(B), False, f(T, B, H), f(T, B, 4 * H), f(B, H),
+                       f(B, H)),
                       "gates c weight lengths - dy da dh dc"),
     "block_step": ((f(B, 4), f(B, 2, 3, 2), f(B, 2, 3, 2), 0,
                     (f(4), f(4), f(12, 4), f(12), f(4, 4), f(4), f(4), f(4), f(5, 4), f(5), f(4, 5), f(4)), 1e-5),
-                   "x keys values - norm1,norm1's_bias,qkv,qkv's_bias,proj,proj's_bias,norm2,norm2's_bias,fc,fc's_bias,out,"
+                   "x keys values - "
+                   "norm1,norm1's_bias,qkv,qkv's_bias,proj,proj's_bias,norm2,norm2's_bias,fc,fc's_bias,out,"
                    "out's_bias"),
     "adamw": (([(f(C), f(C), f(C), f(C), 0.1, 0.1, 0.9, 0.9, 1e-8, 0.1, 0.1)],), "[theta,gradient,m,v"),
     "sum_of_squares": (([f(C), f(C)],), "arrays[0],arrays[1]"),
@@ -107,7 +112,8 @@ def walk(arguments, replace):
             stack += zip(new, old)
 
 
-@pytest.mark.parametrize("call", [call for call in CALLS if call not in ("matmul", "attention_forward", "attention_backward")])
+@pytest.mark.parametrize("call",
+                         [call for call in CALLS if call not in ("matmul", "attention_forward", "attention_backward")])
 def test_arrays_with_gaps_are_refused(binding, call):
     for _, replace in places(call):
         right = next(walk(CALLS[call][0], replace))
@@ -116,7 +122,8 @@ def test_arrays_with_gaps_are_refused(binding, call):
             getattr(binding.library, call)(*replace(gaps))
 
 
-@pytest.mark.parametrize("kernel", ["matmul(x, x)", "softmax(x)[1](x)", "attention(q, q, q)[1](q)", "sum_of_squares([x] * 9)"])
+@pytest.mark.parametrize("kernel", ["matmul(x, x)", "softmax(x)[1](x)", "attention(q, q, q)[1](q)",
+                                    "sum_of_squares([x] * 9)"])
 def test_python_ends_while_a_daemon_thread_is_in_a_kernel(binding, kernel):
     code = textwrap.dedent(f"""
         import threading, time

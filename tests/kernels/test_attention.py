@@ -88,7 +88,8 @@ def _summed(result):
 
 
 def test_any_strides(binding, rng):
-    memory = rng.standard_normal((2, 40, 3, 3, 16))                             # (B, T, which, H, D), as a linear layer gives it
+    # (B, T, which, H, D), as a linear layer gives it
+    memory = rng.standard_normal((2, 40, 3, 3, 16))
     q, k, v = (memory[:, :, i].swapaxes(1, 2) for i in range(3))
     options = {"is_causal": True, "scale": 0.25}
     do = rng.standard_normal((2, 3, 16, 40)).swapaxes(-1, -2)

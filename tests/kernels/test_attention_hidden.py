@@ -42,7 +42,8 @@ def test_a_hidden_key_or_value(backend, rng, where, wild, kind, groups):
     q, do = rng.standard_normal((2, 2, 4, T, 6)).astype("f")
     k, v = rng.standard_normal((2, 2, groups, T, 6)).astype("f")
     rows = [t for t in range(T) if not seen(kind)[t, -1]]
-    do[:, :, [t for t in range(T) if t not in rows]] = 0                        # nothing is asked of those that do see it
+    # nothing is asked of those that do see it
+    do[:, :, [t for t in range(T) if t not in rows]] = 0
     clean, clean_vjp = attend(reference, kind, q, k, v)
     (k if where == "k" else v)[:, :, -1] = wild
     out, vjp = attend(backend, kind, q, k, v)
@@ -53,7 +54,8 @@ def test_a_hidden_key_or_value(backend, rng, where, wild, kind, groups):
         assert (out[:, :, 3] == 0).all()
     got, want = vjp(do)[:3], clean_vjp(do)[:3]
     np.testing.assert_allclose(got[0][:, :, rows], want[0][:, :, rows], atol=2e-6)
-    if kind == "bias":                                                          # no query sees it: nothing may be damaged
+    # no query sees it: nothing may be damaged
+    if kind == "bias":
         for i in (1, 2):
             np.testing.assert_allclose(got[i], want[i], atol=2e-6)
 
@@ -70,7 +72,8 @@ def test_a_query_that_is_nan_reaches_no_key_that_it_does_not_see(backend, rng, k
         assert np.isnan(got[:, :, :6]).all()
 
 
-# ------------------------------------------------------------------------------------------------ the weights themselves
+# ------------------------------------------------------------------------------------------------ the weights
+# themselves
 
 def masks(kind, dtype):
     allowed = seen(kind)

@@ -76,10 +76,12 @@ for name in ("native", "cffi", "cuda"):
 def test_missing_kernels_are_said_once_with_how_to_get_them():
     code = WITHOUT_KERNELS + "import tinyformer as tfm\nx = tfm.tensor([[1.0]])\nx @ x\nx @ x"
     environment = {name: value for name, value in os.environ.items() if name != "TINYFORMER_BACKEND"}
-    said = subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True).stderr
+    said = subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True,
+                          check=True).stderr
     assert said.count("tinyformer computes with NumPy") == 1 and "install a compiler" in said
     environment["TINYFORMER_BACKEND"] = "numpy"
-    assert not subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True).stderr
+    assert not subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True,
+                              check=True).stderr
 
 
 @pytest.mark.parametrize("command, lines", [("train", 1), ("recipes", 0)])
@@ -87,7 +89,8 @@ def test_a_training_says_in_one_line_that_kernels_are_missing(command, lines, ti
     settings = [part for setting in tiny for part in ("--set", setting)] if command == "train" else []
     code = WITHOUT_KERNELS + f"sys.argv = ['tinyformer', *{[command, *settings]!r}]\nfrom tinyformer.cli import main; main()"
     environment = {name: value for name, value in os.environ.items() if name != "TINYFORMER_BACKEND"}
-    run = subprocess.run([sys.executable, "-c", code], env={**environment, "PYTHONPATH": str(Path(tfm.__file__).parents[1])},
+    run = subprocess.run([sys.executable, "-c", code],
+                         env={**environment, "PYTHONPATH": str(Path(tfm.__file__).parents[1])},
                          text=True, capture_output=True, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert [line.startswith("tinyformer: tinyformer computes with NumPy") for line in run.stderr.splitlines()
@@ -115,5 +118,6 @@ def test_matmul_is_public_and_names_what_is_wrong(rng):
 def test_attention_is_public(rng):
     q, k, v = rng.normal(size=(3, 1, 2, 5, 4))
     out, vjp = kernels.attention(q, k, v, is_causal=True)
-    assert np.allclose(out[..., 0, :], v[..., 0, :])                            # the first query sees the first key alone
+    # the first query sees the first key alone
+    assert np.allclose(out[..., 0, :], v[..., 0, :])
     assert all(d.shape == x.shape for d, x in zip(vjp(np.ones_like(out)), (q, k, v)))

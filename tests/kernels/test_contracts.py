@@ -1,4 +1,5 @@
-"""What csrc/tinyformer.h promises of every kernel: only outputs are written; any address, any size, any number of threads."""
+"""What csrc/tinyformer.h promises of every kernel: only outputs are written; any address, any size, any number of
+threads."""
 
 from __future__ import annotations
 
@@ -11,11 +12,13 @@ import pytest
 
 from tinyformer.kernels import reference
 
-GUARD, MARK = 70, 1e30                  # numbers on each side, more than a vector holds; what stands there and in new outputs
+# numbers on each side, more than a vector holds; what stands there and in new outputs
+GUARD, MARK = 70, 1e30
 
 
 class Memory:
-    """Arrays that lie ``shift`` numbers off where NumPy would put them, with guards around; the ``new`` ones are outputs."""
+    """Arrays that lie ``shift`` numbers off where NumPy would put them, with guards around; the ``new`` ones are
+    outputs."""
 
     def __init__(self, dtype, shift=0, seed=0):
         self.dtype, self.shift, self.rng = np.dtype(dtype), shift, np.random.default_rng(seed)
@@ -67,7 +70,8 @@ def attention(library, m, N, C):
     bias, keep = m.normal(2, 2, N, N + 3), m.put((m.rng.random((2, 2, N, N + 3)) > 0.3).astype(m.dtype))
     o, L = m.new(2, 2, N, 5), m.new(2, 2, 2, N)
     library.attention_forward(q, k, v, bias, keep, o, L, 0.3, True)
-    library.attention_backward(q, k, v, bias, keep, o, L, do, m.new(2, 2, N, C), m.new(2, 2, N + 3, C), m.new(2, 2, N + 3, 5),
+    library.attention_backward(q, k, v, bias, keep, o, L, do, m.new(2, 2, N, C), m.new(2, 2, N + 3, C),
+                               m.new(2, 2, N + 3, 5),
                                m.new(2, 2, N, N + 3), 0.3, True)
 
 
@@ -124,7 +128,8 @@ def block_step(library, m, N, C):
                                                        (2 * D,), (F, 2 * D), (F,), (2 * D, F), (2 * D,)))
         library.block_step(m.change(N, 2 * D), keys, values, past, weights, 1e-3)
         for array, was in zip((keys, values), before):
-            assert np.array_equal(np.delete(array, past, axis=2), np.delete(was, past, axis=2)), "another place was written"
+            assert np.array_equal(np.delete(array, past, axis=2),
+                                  np.delete(was, past, axis=2)), "another place was written"
     library.block_step(m.change(N, 2 * D), m.change(N, 2, room, D), m.change(N, 2, room, D), 2,
                        tuple(w if w.ndim == 2 else None for w in weights), 1e-3)
 
@@ -222,9 +227,11 @@ def test_nan_and_infinities_come_out_where_the_reference_has_them(isa, rng, name
     more = [m.astype(dtype) if isinstance(m, np.ndarray) and m.dtype == np.float64 else m for m in more]
     got, expected = getattr(isa, name)(x, *more), getattr(reference, name)(x, *more)
     if isinstance(got, tuple):
-        dy = with_values(rng, got[0].shape, dtype, 1, 1, 1, np.nan, np.inf) if got[0].ndim == 2 else np.ones_like(got[0])
+        dy = with_values(rng, got[0].shape, dtype, 1, 1, 1, np.nan,
+                         np.inf) if got[0].ndim == 2 else np.ones_like(got[0])
         gradients, wanted = (back[1](dy) for back in (got, expected))
-        pairs = [(got[0], expected[0]), *(zip(gradients, wanted) if isinstance(wanted, tuple) else [(gradients, wanted)])]
+        pairs = [(got[0], expected[0]),
+                 *(zip(gradients, wanted) if isinstance(wanted, tuple) else [(gradients, wanted)])]
     else:
         pairs = [(got, expected)]
     for a, b in pairs:
@@ -262,9 +269,11 @@ def test_infinite_scores(isa, rng):
 # ------------------------------------------------------------------------------------------------ the environment
 
 def test_the_environment_chooses_the_instruction_set(isa):
-    code = ("import numpy as np; from tinyformer.kernels import native; a = np.random.default_rng(0).standard_normal((40, 50)); "
+    code = ("import numpy as np; from tinyformer.kernels import native; a = "
+            "np.random.default_rng(0).standard_normal((40, 50)); "
             "print(native.library.isa(), native.matmul(a, a.T).tobytes().hex())")
     name, a = isa.library.isa(), np.random.default_rng(0).standard_normal((40, 50))
-    out = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TINYFORMER_ISA": name}, text=True, capture_output=True,
+    out = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TINYFORMER_ISA": name}, text=True,
+                         capture_output=True,
                          check=True).stdout
     assert out.split() == [name, isa.matmul(a, a.T).tobytes().hex()]

@@ -1,6 +1,7 @@
 """The CUDA kernels against the NumPy reference in float64, on the processor: csrc/cuda/shim.h plays the graphics card.
 
-With TINYFORMER_CUDA_LIBRARY=…/_cuda.….so the same tests run on a card. ``test_cuda_shim`` runs them over kernels with mistakes.
+With TINYFORMER_CUDA_LIBRARY=…/_cuda.….so the same tests run on a card. ``test_cuda_shim`` runs them over kernels with
+mistakes.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ def cuda(cuda_library):
     from tinyformer.kernels.compiled import Compiled
     cffi.ffi.cdef("void shim_order(int order); void shim_present(int present);")
     kernels = Compiled(cffi.Products(cffi.ffi.dlopen(cuda_library)))
-    kernels.order = getattr(kernels.library.C, "shim_order", lambda order: None)           # a card has an order of its own
+    # a card has an order of its own
+    kernels.order = getattr(kernels.library.C, "shim_order", lambda order: None)
     return kernels
 
 
 def laid_out(rng, shape, dtype):
-    """Random numbers in a random layout: axes in any order in memory, with gaps, backwards, one of them perhaps repeated."""
+    """Random numbers in a random layout: axes in any order in memory, with gaps, backwards, one of them perhaps
+    repeated."""
     axes = rng.permutation(len(shape))
     steps = rng.choice([1, 1, 1, 2, -1, -2], len(shape))
     memory = rng.standard_normal([shape[axis] * abs(steps[axis]) for axis in axes]).astype(dtype)
@@ -58,7 +61,8 @@ def assert_product(c, a, b):
 @settings(max_examples=40)
 @given(st.sampled_from([0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]),
        st.sampled_from([0, 1, 3, 16, 31, 33, 63, 64, 65, 129]),
-       st.sampled_from([0, 1, 2, 15, 16, 17, 33, 50]), st.sampled_from([(), (2,), (2, 0), (1, 3)]), st.sampled_from("fd"),
+       st.sampled_from([0, 1, 2, 15, 16, 17, 33, 50]), st.sampled_from([(), (2,), (2, 0), (1, 3)]),
+       st.sampled_from("fd"),
        st.sampled_from(ORDERS))
 def test_matmul_of_any_shape_in_any_layout(cuda, M, N, K, lead, dtype, order):
     rng = np.random.default_rng(M + 1000 * N + 1000000 * K)
@@ -77,7 +81,8 @@ def test_the_axes_before_broadcast(cuda, rng):
 
 @pytest.mark.parametrize("dtype", "fd")
 def test_the_epilogue(cuda, rng, dtype):
-    x, W, bias, r, start = (rng.standard_normal(shape).astype(dtype) for shape in ((40, 70), (70, 33), (33,), (40, 33), (40, 33)))
+    x, W, bias, r, start = (rng.standard_normal(shape).astype(dtype) for shape in ((40, 70), (70, 33), (33,), (40, 33),
+                                                                                   (40, 33)))
     u64 = 0.5 * (x.astype("d") @ W) + 2.0 * start + bias
     bound = {"f": 2e-5, "d": 1e-12}[dtype]
     c, u = start.copy(), np.empty_like(start)
@@ -88,7 +93,8 @@ def test_the_epilogue(cuda, rng, dtype):
     gelu = u64 * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (u64 + 0.044715 * u64 ** 3)))
     assert np.abs(u - u64).max() < bound and np.abs(c - gelu - r).max() < bound
     c = r.copy()
-    cuda.library.matmul(x, W, c, residual=c)                                    # in place: what was there is the residual
+    # in place: what was there is the residual
+    cuda.library.matmul(x, W, c, residual=c)
     assert np.abs(c - x.astype("d") @ W - r).max() < bound
 
 
@@ -213,7 +219,8 @@ def test_what_does_not_fit_is_named(cuda):
         cuda.library.matmul(a, a.T, np.empty((3, 6), "f")[:, ::2])
     q = np.ones((1, 2, 3, 4), "f")
     with pytest.raises(ValueError, match="heads do not fit"):
-        cuda.library.attention_forward(q[:, :1], q, q, None, None, q[:, :1].copy(), np.empty((2, 1, 1, 3), "f"), 1.0, False)
+        cuda.library.attention_forward(q[:, :1], q, q, None, None, q[:, :1].copy(), np.empty((2, 1, 1, 3), "f"), 1.0,
+                                       False)
 
 
 # ------------------------------------------------------------------------------------------------ the backend
@@ -239,7 +246,8 @@ def assert_the_processor_goes_on(choose, why):
 def test_without_the_library_it_is_said_how_to_build_it(cuda, choose, monkeypatch):
     monkeypatch.delenv("TINYFORMER_CUDA_LIBRARY", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert_the_processor_goes_on(choose, "tinyformer._cuda was not built; with nvcc on PATH, installing with TINYFORMER_CUDA=1")
+    assert_the_processor_goes_on(choose,
+                                 "tinyformer._cuda was not built; with nvcc on PATH, installing with TINYFORMER_CUDA=1")
 
 
 def test_without_a_card_the_processor_goes_on(cuda, cuda_library, choose, monkeypatch):
@@ -269,7 +277,8 @@ print(float(loss.data), *(float(np.abs(p.grad).sum()) for p in model.parameters(
 def test_a_model_computes_the_same_there(cuda_library, cuda):
     def run(name):
         environment = {**os.environ, "TINYFORMER_BACKEND": name, "TINYFORMER_CUDA_LIBRARY": cuda_library}
-        out = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, text=True, capture_output=True, check=True,
+        out = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, text=True, capture_output=True,
+                             check=True,
                              encoding="utf-8")
         state, numbers = out.stdout.splitlines()
         return state, np.array(numbers.split(), float)

@@ -1,5 +1,5 @@
-"""Would the tests of the CUDA kernels see a mistake? They are run over kernels that have one, and under sanitizers; and nvcc
-compiles the kernels as they are."""
+"""Would the tests of the CUDA kernels see a mistake? They are run over kernels that have one, and under sanitizers; and
+nvcc compiles the kernels as they are."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ ADDRESS = ["-fsanitize=address,bounds", "-fno-sanitize-recover=all"]
 # file: what is written there, what is put in its place, and whether only AddressSanitizer sees it
 MISTAKES = {
     "reading before the chunk is whole":
-        ("tile.h", "        __syncthreads();                                            /* the chunk is whole */\n", "", False),
+        ("tile.h", "        __syncthreads();                                            /* the chunk is whole */\n", "",
+         False),
     "overwriting before all have read":
         ("tile.h", "        multiply(sums, chunks.a, 0, chunks.b);\n        __syncthreads();",
          "        multiply(sums, chunks.a, 0, chunks.b);", False),
     "the weights read before they are written":
-        ("tile.h", "        __syncthreads();                                            /* the chunk is whole, and a */\n",
+        ("tile.h", "        __syncthreads();                                            /* the chunk is whole, and a "
+                   "*/\n",
          "", False),
     "the weights overwritten before all have read":
         ("tile.h", "        multiply(sums, a, k, chunks.b);\n        __syncthreads();",
@@ -40,8 +42,10 @@ MISTAKES = {
     "the diagonal hidden": ("attention.cu", "s > t", "s >= t", False),
     "a tile of the diagonal skipped": ("attention.cu", "call.is_causal ? at.first : 0",
                                        "call.is_causal ? at.first + TILE<T> : 0", False),
-    "a row too many of the input": ("tile.h", "r < from.rows && c < from.columns", "r <= from.rows && c < from.columns", True),
-    "a column too many of the output": ("attention.cu", "if (t < call.T && d < call.D)", "if (t < call.T && d <= call.D)", True),
+    "a row too many of the input": ("tile.h", "r < from.rows && c < from.columns", "r <= from.rows && c < from.columns",
+                                    True),
+    "a column too many of the output": ("attention.cu", "if (t < call.T && d < call.D)",
+                                        "if (t < call.T && d <= call.D)", True),
     "a row too many of L": ("attention.cu", "if (t >= call.T) continue;", "if (t > call.T) continue;", True),
 }
 
@@ -51,9 +55,11 @@ def run_tests(library, *, sanitized=False):
     environment = {**os.environ, "TINYFORMER_CUDA_LIBRARY": str(library), "OPENBLAS_NUM_THREADS": "1"}
     if sanitized:
         # libstdc++ too: AddressSanitizer must find at the start what it is to stand before.
-        preload = [subprocess.run(["g++", f"-print-file-name={name}"], text=True, capture_output=True, check=True).stdout.strip()
+        preload = [subprocess.run(["g++", f"-print-file-name={name}"], text=True, capture_output=True,
+                                  check=True).stdout.strip()
                    for name in ("libasan.so", "libstdc++.so")]
-        environment |= {"LD_PRELOAD": " ".join(preload), "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0"}
+        environment |= {"LD_PRELOAD": " ".join(preload),
+                        "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p",
                "no:faulthandler", "-k", "not model", str(Path(__file__).with_name("test_cuda.py"))]
     return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, encoding="utf-8")
@@ -118,10 +124,12 @@ def test_nvcc_compiles_for_each_architecture(compiled):
 def test_without_a_card_the_compiled_library_says_so(compiled):
     script = ("import tinyformer as tfm; tfm.backend.use('numpy')\ntry: tfm.backend.use('cuda')\n"
               "except RuntimeError as e: print(e)\nprint(tfm.backend.info()['live'])")
-    result = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TINYFORMER_CUDA_LIBRARY": str(compiled)},
+    result = subprocess.run([sys.executable, "-c", script],
+                            env={**os.environ, "TINYFORMER_CUDA_LIBRARY": str(compiled)},
                             cwd=ROOT, text=True, capture_output=True, check=True, encoding="utf-8")
     said = result.stdout.splitlines()
     if said == ["cuda"]:
-        assert run_tests(compiled).returncode == 0                              # there is one: then the tests pass on it
+        # there is one: then the tests pass on it
+        assert run_tests(compiled).returncode == 0
     else:
         assert said[0].startswith("backend: cuda is not available: no CUDA device") and said[1] == "numpy"

@@ -1,4 +1,5 @@
-"""A child of fork computes, whatever the other threads of its parent did at that moment: no lock of theirs keeps it waiting."""
+"""A child of fork computes, whatever the other threads of its parent did at that moment: no lock of theirs keeps it
+waiting."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from tinyformer.kernels.backend import BACKENDS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-# OpenBLAS in threads of its own hangs in a child that was forked while another thread multiplied: that is not ours to mend, and
-# said in csrc/README.md. So NumPy's own product stands in this test with one thread.
+# OpenBLAS in threads of its own hangs in a child that was forked while another thread multiplied: that is not ours to
+# mend, and said in csrc/README.md. So NumPy's own product stands in this test with one thread.
 PROGRAM = """
 import os, signal, sys, threading, time
 import numpy as np

@@ -1,7 +1,7 @@
 """What a formula does not depend on, its kernel does not depend on: an offset that cancels, a scale that divides out.
 
-Every backend is compared with NumPy in float64 on the same float32 numbers. Where the formula is invariant, the error may
-not grow with the offset or the scale.
+Every backend is compared with NumPy in float64 on the same float32 numbers. Where the formula is invariant, the error
+may not grow with the offset or the scale.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def test_attention_with_an_offset_in_the_scores(backend, rng, offset, is_causal)
     q, k, v, do = grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8), grid(rng, 2, 3, 70, 8)
     bias = np.full((2, 3, 70, 70), offset, "f")
     attention_as_in_double(backend, (q, k, v, bias), do, slice(None), is_causal)
-    q[..., 0], k[..., 0] = 1, offset            # the same, from the products; the gradient of q[..., 0] sums large numbers
+    # the same, from the products; the gradient of q[..., 0] sums large numbers
+    q[..., 0], k[..., 0] = 1, offset
     attention_as_in_double(backend, (q, k, v), do, slice(1, None), is_causal)
 
 
@@ -96,7 +97,8 @@ def test_activations_far_out(backend, x):
 
 @pytest.mark.parametrize("size", [1e-30, 1e-19, 1e-10, 1, 1e10, 1e19, 1e30])
 def test_the_gradients_norm(backend, size):
-    assert backend.sum_of_squares([np.full(1000, size, "f")]) == pytest.approx(1000 * float(np.float32(size)) ** 2, rel=1e-6)
+    assert backend.sum_of_squares([np.full(1000, size, "f")]) == pytest.approx(1000 * float(np.float32(size)) ** 2,
+                                                                               rel=1e-6)
 
 
 @pytest.mark.parametrize("size", [1e-18, 1e-6, 1, 1e15, 1e20])

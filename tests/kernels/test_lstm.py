@@ -1,4 +1,5 @@
-"""The compiled LSTM against its NumPy twin in float64: sizes, lengths, directions, layouts, instruction sets and threads."""
+"""The compiled LSTM against its NumPy twin in float64: sizes, lengths, directions, layouts, instruction sets and
+threads."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from tinyformer.kernels import reference
 
 RTOL = {"f": 2e-5, "d": 1e-12}
 
-# 0 and 1, the tiles of every instruction set ± 1 (6, 8, 14 rows; 8 to 48 columns), more rows than a thread takes, and more
-# gates than a block of k (384).
-SIZES = [(0, 3, 4), (1, 1, 1), (3, 0, 5), (4, 2, 0), (2, 5, 7), (3, 7, 8), (3, 9, 15), (2, 13, 16), (2, 14, 17), (3, 15, 31),
+# 0 and 1, the tiles of every instruction set ± 1 (6, 8, 14 rows; 8 to 48 columns), more rows than a thread takes, and
+# more gates than a block of k (384).
+SIZES = [(0, 3, 4), (1, 1, 1), (3, 0, 5), (4, 2, 0), (2, 5, 7), (3, 7, 8), (3, 9, 15), (2, 13, 16), (2, 14, 17),
+         (3, 15, 31),
          (2, 17, 33), (5, 33, 12), (2, 6, 97), (3, 40, 130), (2, 3, 400)]
 
 
@@ -36,7 +38,8 @@ def assert_twins(module, rng, T, B, H, dtype, lengths, reverse):
     expected = both(reference, wide, lengths, reverse, [dy.astype("d") for dy in cotangents])
     for what, one, other in zip(("h", "c", "da", "dh0", "dc0"), got, expected):
         assert one.shape == other.shape and one.dtype == dtype, what
-        np.testing.assert_allclose(one, other, rtol=RTOL[dtype], atol=RTOL[dtype] * max(1, np.abs(other).max(initial=0)),
+        np.testing.assert_allclose(one, other, rtol=RTOL[dtype],
+                                   atol=RTOL[dtype] * max(1, np.abs(other).max(initial=0)),
                                    err_msg=what)
 
 
@@ -113,8 +116,9 @@ def test_nothing_is_written_beyond_the_outputs(isa, rng, size):
         room = np.full(int(np.prod(shape)) + 2 * border, 7, "f")
         return room, room[border:-border].reshape(shape)
 
-    rooms, (gates, h, c, da, dh, dc) = zip(*map(guarded, ((T, B, 4 * H), (T + 1, B, H), (T + 1, B, H), (T, B, 4 * H), (B, H),
-                                                          (B, H))))
+    rooms, (gates, h, c, da, dh,
+            dc) = zip(*map(guarded, ((T, B, 4 * H), (T + 1, B, H), (T + 1, B, H), (T, B, 4 * H), (B, H),
+                                     (B, H))))
     gates[...], h[0], c[0], dh[...], dc[...] = a, h0, c0, h0, c0
     isa.library.lstm_forward(gates, W, lengths, False, h, c)
     isa.library.lstm_backward(gates, c, W, lengths, False, np.ones((T, B, H), "f"), da, dh, dc)
@@ -157,7 +161,8 @@ def test_what_does_not_fit_is_refused(binding):
 
 def test_other_types_are_left_to_the_reference(binding, rng):
     (a, h0, c0, W), _ = draw(rng, 2, 3, 4, "d", False)
-    (h, _), _ = binding.lstm(a.astype(np.longdouble), h0.astype(np.longdouble), c0.astype(np.longdouble), W.astype(np.longdouble))
+    (h, _), _ = binding.lstm(a.astype(np.longdouble), h0.astype(np.longdouble), c0.astype(np.longdouble),
+                             W.astype(np.longdouble))
     (expected, _), _ = binding.lstm(a, h0, c0, W)
     assert h.dtype == np.longdouble
     np.testing.assert_allclose(h, expected, rtol=1e-12)

@@ -54,14 +54,16 @@ def test_any_shape_in_any_layout(M, N, K, kind_a, kind_b, dtype):
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("kinds", [("plain", "plain"), ("plain", "transposed"), ("transposed", "plain"),
                                    ("transposed", "transposed")])
-@pytest.mark.parametrize("shape", [(1, 1, 1), (15, 33, 7), (64, 64, 64), (768, 65, 128), (130, 1030, 400), (57, 4200, 3)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (15, 33, 7), (64, 64, 64), (768, 65, 128), (130, 1030, 400),
+                                   (57, 4200, 3)])
 def test_every_instruction_set(isa, rng, shape, kinds, dtype):
     M, N, K = shape
     a, b = operand(rng, M, K, dtype, kinds[0]), operand(rng, K, N, dtype, kinds[1])
     assert_close(isa.matmul(a, b), a, b)
 
 
-@pytest.mark.parametrize("shapes", [((5, 7), (7, 3)), ((7,), (7, 3)), ((5, 7), (7,)), ((7,), (7,)), ((2, 3, 5, 7), (7, 4)),
+@pytest.mark.parametrize("shapes", [((5, 7), (7, 3)), ((7,), (7, 3)), ((5, 7), (7,)), ((7,), (7,)),
+                                    ((2, 3, 5, 7), (7, 4)),
                                     ((2, 3, 5, 7), (2, 1, 7, 4)), ((3, 5, 7), (2, 1, 7, 4)), ((7,), (2, 3, 7, 4)),
                                     ((2, 1, 2, 1, 2, 1, 5, 7), (7, 4)), ((0, 5, 7), (0, 7, 4)), ((2, 0, 5, 7), (7, 4))])
 def test_leading_axes_and_vectors_as_in_numpy(binding, rng, shapes):
@@ -81,7 +83,8 @@ def test_integers_are_left_to_numpy(binding):
 def test_the_epilogue(binding, rng, size, K):
     x, W, b, r, start = (rng.standard_normal(shape).astype("f") for shape in
                          ((size, K), (size, K), (size,), (size, size), (size, size)))
-    x, W = x / np.float32(K ** 0.5), W.T                                        # both as dot products want them, for size 2
+    # both as dot products want them, for size 2
+    x, W = x / np.float32(K ** 0.5), W.T
     u64 = 0.5 * (x.astype("d") @ W) + 2.0 * start + b
     c, u = start.copy(), np.empty_like(start)
     binding.library.matmul(x, W, c, 0.5, 2.0, b)
@@ -91,7 +94,8 @@ def test_the_epilogue(binding, rng, size, K):
     gelu = u64 * 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (u64 + 0.044715 * u64 ** 3)))
     assert np.allclose(u, u64, atol=2e-5) and np.allclose(c, gelu + r, atol=2e-5)
     c = r.copy()
-    binding.library.matmul(x, W, c, residual=c)                                 # in place: what was there is the residual
+    # in place: what was there is the residual
+    binding.library.matmul(x, W, c, residual=c)
     assert np.allclose(c, x.astype("d") @ W + r, atol=2e-5)
     c = r.copy()
     binding.library.matmul(x, W, c, 0.5, 2.0, b, u, c)
@@ -132,7 +136,8 @@ def test_nothing_is_written_around_the_result(isa, rng, shape):
 def test_addresses_between_vectors(isa, rng):
     memory = rng.standard_normal(20000).astype("f")
     for shift in range(1, 16):
-        a, b = memory[shift:shift + 33 * 40].reshape(33, 40), memory[5000 + shift:5000 + shift + 40 * 70].reshape(40, 70)
+        a, b = memory[shift:shift + 33 * 40].reshape(33, 40), memory[5000 + shift:5000 + shift + 40 * 70].reshape(40,
+                                                                                                                  70)
         assert_close(isa.matmul(a, b), a, b)
 
 

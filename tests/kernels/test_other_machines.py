@@ -1,6 +1,7 @@
 """The kernels on processors, systems and compilers other than this one's: ``driver.cpp`` checks them without Python.
 
-Zig (``pip install ziglang``) is a C++ compiler for any of them; qemu-user runs what was compiled for another processor."""
+Zig (``pip install ziglang``) is a C++ compiler for any of them; qemu-user runs what was compiled for another
+processor."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(str(path) for path in (ROOT / "csrc").glob("*.cpp") if path.name != "python.cpp")
 DRIVER = str(Path(__file__).with_name("driver.cpp"))
-FLAGS = ["-std=c++17", "-O1", "-ffp-contract=fast", "-fno-math-errno", "-Wall", "-Werror", "-Wno-psabi", f"-I{ROOT / 'csrc'}"]
+FLAGS = ["-std=c++17", "-O1", "-ffp-contract=fast", "-fno-math-errno", "-Wall", "-Werror", "-Wno-psabi",
+         f"-I{ROOT / 'csrc'}"]
 LIKE_MSVC = "-DTF_NO_VECTOR_TYPES"                          # the kernels without the vector types of GCC and Clang
 
 pytestmark = pytest.mark.slow
@@ -26,7 +28,8 @@ pytestmark = pytest.mark.slow
 def run(command, folder, **variables):
     cache = {f"ZIG_{which}_CACHE_DIR": str(folder / "zig") for which in ("GLOBAL", "LOCAL")}
     environment = {**cache, **os.environ, **variables}
-    result = subprocess.run(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    result = subprocess.run(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
     assert result.returncode == 0, result.stdout
     return result.stdout
 
@@ -56,7 +59,8 @@ def test_64_bit_arm(tmp_path, zig):
     assert run([qemu, "driver"], tmp_path) == "neon pool: 0 failures\n"
 
 
-@pytest.mark.parametrize("target, more", [("aarch64-macos", []), ("x86_64-macos", []), ("x86_64-windows-gnu", [LIKE_MSVC])])
+@pytest.mark.parametrize("target, more",
+                         [("aarch64-macos", []), ("x86_64-macos", []), ("x86_64-windows-gnu", [LIKE_MSVC])])
 def test_other_systems_compile(tmp_path, zig, target, more):
     compile_all(zig, ["-target", target, "-O0", *more], tmp_path)
 

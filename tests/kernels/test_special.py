@@ -23,7 +23,8 @@ def test_both_tails_are_accurate_to_the_rounding_of_the_exponential(dtype):
     exact = np.array([math.erfc(-float(v) / math.sqrt(2)) / 2 for v in x])
     exact_density = np.array([math.exp(-0.5 * float(v) ** 2) for v in x]) / math.sqrt(2 * math.pi)
     eps, least = np.finfo(dtype).eps, np.finfo(dtype).tiny
-    bound = eps * (5 + x.astype(np.float64) ** 2)                               # e^{−x²/2} magnifies the rounding of x² by x²/2
+    # e^{−x²/2} magnifies the rounding of x² by x²/2
+    bound = eps * (5 + x.astype(np.float64) ** 2)
     assert cdf.dtype == density.dtype == dtype
     assert (np.abs(cdf - exact) <= bound * exact + least).all()
     assert (np.abs(density - exact_density) <= bound * exact_density + least).all()
@@ -31,7 +32,8 @@ def test_both_tails_are_accurate_to_the_rounding_of_the_exponential(dtype):
 
 def test_the_ends():
     cdf, density = normal(np.array([np.inf, -np.inf, np.nan]))
-    assert cdf[:2].tolist() == [1.0, 0.0] and density[:2].tolist() == [0.0, 0.0] and np.isnan([cdf[2], density[2]]).all()
+    assert cdf[:2].tolist() == [1.0, 0.0] and density[:2].tolist() == [0.0,
+                                                                       0.0] and np.isnan([cdf[2], density[2]]).all()
     assert normal(np.zeros((0, 3)))[0].shape == (0, 3)
 
 
@@ -56,5 +58,6 @@ def test_the_coefficients_are_the_chebyshev_series_they_claim_to_be():
     g[~near] = (1 - 0.5 / far**2 + 0.75 / far**4 - 1.875 / far**6) / (far * math.sqrt(math.pi))
     series = np.array([2 / n * np.sum(g / t * np.cos(k * np.arccos(s))) for k in range(len(COEFFICIENTS))])
     series[0] /= 2
-    # z² up to 625 leaves g with an error of 625 ε; what comes after the 16th coefficient is proved by the values, above.
+    # z² up to 625 leaves g with an error of 625 ε; what comes after the 16th coefficient is proved by the values,
+    # above.
     assert np.allclose(series, COEFFICIENTS, rtol=0, atol=2e-12)

@@ -36,7 +36,8 @@ def assert_twins(module, name, args, dys):
 
 def assert_near(got, want, dtype):
     assert got.shape == want.shape and got.dtype == dtype
-    np.testing.assert_allclose(got, want, rtol=RTOL[dtype.char], atol=RTOL[dtype.char] * max(1, np.abs(want).max(initial=0)))
+    np.testing.assert_allclose(got, want, rtol=RTOL[dtype.char],
+                               atol=RTOL[dtype.char] * max(1, np.abs(want).max(initial=0)))
 
 
 def array(rng, shape, dtype):
@@ -86,7 +87,8 @@ def test_gelu_is_accurate_in_its_tail_too(isa, dtype):
     x = np.linspace(-12 if dtype == "f" else -36, 12, 5001).astype(dtype)
     (y, vjp), wide_x = isa.gelu(x), x.astype(np.float64)
     cdf, density = normal(wide_x)
-    units = np.finfo(dtype).eps * (6 + wide_x ** 2)                             # e^{−x²/2} magnifies the rounding of x² by x²/2
+    # e^{−x²/2} magnifies the rounding of x² by x²/2
+    units = np.finfo(dtype).eps * (6 + wide_x ** 2)
     assert (np.abs(y - wide_x * cdf) <= units * np.abs(wide_x) * cdf).all()
     assert (np.abs(vjp(np.ones_like(x)) - (cdf + wide_x * density)) <= units * (cdf + np.abs(wide_x) * density)).all()
 
@@ -94,7 +96,8 @@ def test_gelu_is_accurate_in_its_tail_too(isa, dtype):
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_linear(isa, rng, dtype, with_bias):
-    x, weight, bias = array(rng, (130, 40), dtype), array(rng, (70, 40), dtype), array(rng, (70,), dtype) if with_bias else None
+    x, weight, bias = array(rng, (130, 40), dtype), array(rng, (70, 40), dtype), array(rng, (70,),
+                                                                                       dtype) if with_bias else None
     assert_twins(isa, "linear", (x, weight, bias), None)
     assert_twins(isa, "linear_gelu", (x, weight, bias), array(rng, (130, 70), dtype))
 
@@ -116,8 +119,9 @@ def test_embedding_gradient(isa, rng, dtype, V, C, N):
 
 
 @pytest.mark.parametrize("dtype", "fd")
-@pytest.mark.parametrize("B, H, D, F, past", [(1, 1, 1, 1, 0), (1, 4, 32, 512, 20), (3, 2, 5, 7, 9), (1, 3, 16, 50, 300),
-                                              (20, 2, 8, 33, 64), (2, 12, 64, 3072, 40), (5, 3, 130, 500, 6)])
+@pytest.mark.parametrize("B, H, D, F, past",
+                         [(1, 1, 1, 1, 0), (1, 4, 32, 512, 20), (3, 2, 5, 7, 9), (1, 3, 16, 50, 300),
+                          (20, 2, 8, 33, 64), (2, 12, 64, 3072, 40), (5, 3, 130, 500, 6)])
 @pytest.mark.parametrize("with_biases", [False, True])
 def test_block_step(isa, rng, dtype, B, H, D, F, past, with_biases):
     C, room = H * D, past + 3
@@ -176,7 +180,8 @@ def test_sum_of_squares(isa, rng):
 
 
 @pytest.mark.parametrize("name, args", [
-    ("layer_norm", (np.ones((3, 4), "f"), np.ones(4, "f"), None, 1e-5)), ("rms_norm", (np.ones((3, 4), "f"), None, 1e-5)),
+    ("layer_norm", (np.ones((3, 4), "f"), np.ones(4, "f"), None, 1e-5)),
+    ("rms_norm", (np.ones((3, 4), "f"), None, 1e-5)),
     ("softmax", (np.ones((3, 4), "f"),)), ("cross_entropy", (np.ones((3, 4), "f"), np.array([0, 3, -1]), 0.1)),
     ("gelu", (np.ones((3, 4), "f"),)), ("gelu_tanh", (np.ones((3, 4), "f"),)), ("silu", (np.ones((3, 4), "f"),)),
     ("linear_gelu", (np.ones((3, 4), "f"), np.ones((2, 4), "f"), None)),

@@ -18,10 +18,12 @@ def work(module, rng_seed=0):
     q, k, v = rng.standard_normal((3, 2, 3, 100, 16)).astype("f")
     out, vjp = module.attention(q, k, v, is_causal=True)
     batch = rng.standard_normal((24, 40, 50)).astype("f")
-    results = [module.matmul(x, W.T), module.matmul(x.T, x), module.matmul(batch, batch.swapaxes(1, 2)), out, *vjp(out)[:3]]
+    results = [module.matmul(x, W.T), module.matmul(x.T, x), module.matmul(batch, batch.swapaxes(1, 2)), out,
+               *vjp(out)[:3]]
 
     targets, draws = rng.integers(-1, 150, 400), rng.random(x.shape, dtype="f")
-    for y, back in (module.layer_norm(x, x[0], x[1], 1e-5), module.rms_norm(x, x[0], 1e-5), module.softmax(x), module.gelu(x),
+    for y, back in (module.layer_norm(x, x[0], x[1], 1e-5), module.rms_norm(x, x[0], 1e-5), module.softmax(x),
+                    module.gelu(x),
                     module.gelu_tanh(x), module.silu(x), module.dropout(x, draws, 0.1), module.linear_gelu(x, W, None),
                     module.cross_entropy(x, targets, 0.1)):
         gradients = back(np.cos(y))
@@ -86,7 +88,8 @@ def test_after_fork_the_child_computes_alone(binding):
                                                              ("TINYFORMER_ISA", "portable", "isa", "portable")])
 def test_the_environment_decides_at_start(binding, variable, value, call, expected):
     code = f"from tinyformer.kernels import native; print(native.library.{call}())"
-    out = subprocess.run([sys.executable, "-c", code], env={**os.environ, variable: value}, text=True, capture_output=True,
+    out = subprocess.run([sys.executable, "-c", code], env={**os.environ, variable: value}, text=True,
+                         capture_output=True,
                          check=True).stdout
     assert out.strip() == expected
 

@@ -36,7 +36,8 @@ class Encoder(nn.Module):
 
     def __init__(self):
         self.embedding = nn.Embedding(50, 32)
-        self.layers = nn.ModuleList([nn.TransformerEncoderLayer(32, 4, 96, 0.1, "gelu", batch_first=True) for _ in range(2)])
+        self.layers = nn.ModuleList([nn.TransformerEncoderLayer(32, 4, 96, 0.1, "gelu", batch_first=True)
+                                     for _ in range(2)])
         self.head = nn.Linear(32, 50)
 
     def loss(self, ids, targets):
@@ -48,7 +49,8 @@ class Encoder(nn.Module):
 
 class Recurrent(nn.Module):
     def __init__(self):
-        self.embedding, self.lstm, self.head = nn.Embedding(50, 24), nn.LSTM(24, 40, batch_first=True), nn.Linear(40, 50)
+        self.embedding, self.lstm, self.head = nn.Embedding(50, 24), nn.LSTM(24, 40, batch_first=True), nn.Linear(40,
+                                                                                                                  50)
 
     def loss(self, ids, targets):
         return ops.cross_entropy(self.head(self.lstm(self.embedding(ids))[0]), targets)
@@ -116,8 +118,10 @@ def test_training_leaves_nothing_to_numpy(model, monkeypatch):
 
     names = [name for name in vars(Compiled) if not name.startswith("_")]
     for name in names:
-        if name != "adamw":                                                     # it is called, with what is left: nothing
+        # it is called, with what is left: nothing
+        if name != "adamw":
             monkeypatch.setattr(reference, name, left(name))
     monkeypatch.setattr(reference, "adamw", lambda parameters: [left("adamw")() for _ in parameters])
-    assert {"gelu", "layer_norm", "cross_entropy", "dropout", "attention", "adamw", "sum_of_squares", "lstm"} <= set(names)
+    assert {"gelu", "layer_norm", "cross_entropy", "dropout", "attention", "adamw", "sum_of_squares",
+            "lstm"} <= set(names)
     train(model, 1)

@@ -8,7 +8,8 @@ import inspect
 import textwrap
 from dataclasses import dataclass
 
-BINARY = {ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.MatMult: [], ast.Pow: [ast.Mult],
+BINARY = {ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.MatMult: [],
+          ast.Pow: [ast.Mult],
           ast.FloorDiv: [], ast.Mod: [], ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd]}
 COMMUTES = (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr)
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
@@ -16,8 +17,10 @@ FUNCTIONS = {
     "sum": ["mean", "max"], "mean": ["sum", "max"], "max": ["min", "mean"], "min": ["max", "mean"],
     "argmax": ["argmin"], "argmin": ["argmax"], "maximum": ["minimum"], "minimum": ["maximum"], "fmax": ["fmin"],
     "exp": ["expm1"], "expm1": ["exp"], "log": ["log1p", "log2"], "log1p": ["log"], "log2": ["log"], "sin": ["cos"],
-    "cos": ["sin"], "tanh": ["sin"], "sqrt": ["square"], "zeros": ["ones"], "ones": ["zeros"], "zeros_like": ["ones_like"],
-    "ones_like": ["zeros_like"], "tril": ["triu"], "triu": ["tril"], "add": ["subtract"], "any": ["all"], "all": ["any"],
+    "cos": ["sin"], "tanh": ["sin"], "sqrt": ["square"], "zeros": ["ones"], "ones": ["zeros"],
+    "zeros_like": ["ones_like"],
+    "ones_like": ["zeros_like"], "tril": ["triu"], "triu": ["tril"], "add": ["subtract"], "any": ["all"],
+    "all": ["any"],
     "cumsum": ["cumprod"], "argsort": ["sort"], "floor": ["ceil"], "ceil": ["floor"], "hstack": ["vstack"],
 }
 
@@ -53,7 +56,8 @@ def mutants(function):
             text = ast.unparse(ast.fix_missing_locations(mutated))
             if text not in seen:
                 seen.add(text)
-                new_text = ast.unparse(ast.fix_missing_locations(new)) if not isinstance(new, ast.slice) else ast.unparse(new)
+                new_text = ast.unparse(ast.fix_missing_locations(new)) if not isinstance(new,
+                                                                                         ast.slice) else ast.unparse(new)
                 line = lines[node.lineno - 1].split("  #")[0].strip()
                 found.append(Mutant(f"{line}: {ast.unparse(node)} → {new_text}", text))
     names = [mutant.change for mutant in found]
@@ -95,7 +99,8 @@ def _of_binop(node):
     yield _minus(right) if isinstance(op, ast.Sub) else right
     if not isinstance(op, COMMUTES):
         yield _with(node, left=right, right=left)
-    if isinstance(op, ast.Add) and isinstance(right, ast.Constant) and _is_call(left, "sqrt"):          # ε into the root
+    # ε into the root
+    if isinstance(op, ast.Add) and isinstance(right, ast.Constant) and _is_call(left, "sqrt"):
         yield _with(left, args=[_with(node, left=left.args[0])])
 
 
@@ -130,9 +135,11 @@ def _of_constant(node):
 
 def _of_call(node):
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    module = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "ops")
+    module = isinstance(node.func, ast.Attribute) and isinstance(node.func.value,
+                                                                 ast.Name) and node.func.value.id in ("np", "ops")
     for other in FUNCTIONS.get(name, ()):
-        yield _with(node, func=_with(node.func, attr=other) if isinstance(node.func, ast.Attribute) else ast.Name(other))
+        yield _with(node, func=_with(node.func, attr=other) if isinstance(node.func, ast.Attribute)
+                    else ast.Name(other))
     if isinstance(node.func, ast.Attribute) and name == "at":
         (target, index, value), ufunc = node.args, node.func.value
         yield _with(node, func=_with(node.func, value=_with(ufunc, attr="subtract")))

@@ -97,8 +97,10 @@ def test_found_from_inside_from_beside_and_under_another_name(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("content", (
-    b"{", b"[]", b'{"mse": 3}', b"", b"\xff\xfe", b"[" * 100_000, b'{"mse": {"tries": "many"}}', b'{"mse": {"tries": -1}}',
-    b'{"mse": {"hints": null}}', b'{"mse": {"passed": 1}}', b'{"mse": {"hint": []}}', b"3", b"null", b'{"mse": {"tries": 1e400}}'))
+    b"{", b"[]", b'{"mse": 3}', b"", b"\xff\xfe", b"[" * 100_000, b'{"mse": {"tries": "many"}}',
+    b'{"mse": {"tries": -1}}',
+    b'{"mse": {"hints": null}}', b'{"mse": {"passed": 1}}', b'{"mse": {"hint": []}}', b"3", b"null",
+    b'{"mse": {"tries": 1e400}}'))
 def test_damaged_progress_is_named_kept_and_no_hindrance(folder, content):
     path = folder.path / PROGRESS
     path.write_bytes(content)

@@ -60,14 +60,16 @@ def changes_cotangent(dL, x, target):
      "vjp returned None, expected 2 arrays, one for each of x, target: is the return statement missing?"),
     (mse_with(lambda dL, x, t: {"x": x, "target": t}), "returns",
      "vjp returned a dict, expected 2 arrays, one for each of x, target, in this order: return dx, dtarget"),
-    (mse_with(lambda dL, x, t: [g.tolist() for g in right(dL, x, t)]), "returns", "a list of numbers, expected 2 arrays"),
+    (mse_with(lambda dL, x, t: [g.tolist() for g in right(dL, x, t)]), "returns",
+     "a list of numbers, expected 2 arrays"),
     (mse_with(lambda dL, x, t: right(dL, x, t)[0].ravel().tolist()), "returns", "a list of numbers"),
     (mse_with(lambda dL, x, t: "dx"), "returns", "vjp returned a str, expected 2 arrays"),
     (mse_with(lambda dL, x, t: ("dx", "dt")), "returns", "the gradient of x is a str, expected an array"),
     (mse_with(lambda dL, x, t: (right(dL, x, t)[0], None)), "missing", "None for target"),
     (mse_with(lambda dL, x, t: tuple(g.astype(np.float32) for g in right(dL, x, t))), "float32",
      "the gradient of x is float32, but the inputs are float64"),
-    (mse_with(lambda dL, x, t: tuple(g.astype(int) for g in right(dL, x, t))), "dtype", "the gradient of x has the type int64"),
+    (mse_with(lambda dL, x, t: tuple(g.astype(int) for g in right(dL, x, t))), "dtype",
+     "the gradient of x has the type int64"),
     (mse_with(lambda dL, x, t: (0, 0)), "dtype", "the gradient of x has the type int64"),
     (mse_with(lambda dL, x, t: tuple(np.random.random() * g for g in right(dL, x, t))), "nondeterministic|stale",
      "second|random"),
@@ -77,13 +79,15 @@ def changes_cotangent(dL, x, target):
     (mse_with(lambda dL, x, t: 1 / 0), "error", "ZeroDivisionError: division by zero"),
     (changes_input, "mutates", "your function changes its input x in place"),
     (random_value, "nondeterministic", "two calls with the same inputs return different values"),
-    (of_value(lambda x, t: np.float32(np.mean((x - t) ** 2))), "float32", "the value is float32, but the inputs are float64"),
+    (of_value(lambda x, t: np.float32(np.mean((x - t) ** 2))), "float32",
+     "the value is float32, but the inputs are float64"),
     (of_value(lambda x, t: int(np.mean((x - t) ** 2))), "dtype|forward", "the value has the type int64"),
     (of_value(lambda x, t: (x - t) ** 2), "forward", "the value has shape (5, 3), expected ()"),
     (of_value(lambda x, t: np.mean((x - t) ** 2) + 1), "forward", "the value is wrong: "),
     (of_value(lambda x, t: np.nan), "forward", "the value is wrong: nan, expected"),
     (of_value(lambda x, t: None), "returns", "the value is None, expected an array of shape ()"),
-    (of_value(lambda x, t: [1.0]), "returns", "the value is a list, expected an array of shape (): return a NumPy array"),
+    (of_value(lambda x, t: [1.0]), "returns",
+     "the value is a list, expected an array of shape (): return a NumPy array"),
     (of_value(lambda x, t: np.array("a")), "returns", "expected numbers"),
     (lambda x, target: np.mean((x - target) ** 2), "returns",
      "mse returned a float64, expected (value, vjp): a value and a function"),
@@ -176,7 +180,8 @@ def test_outside_the_main_thread_it_works_too():
         while True:
             pass
     verdicts = []
-    thread = threading.Thread(target=lambda: verdicts.extend([grade(MSE, MSE.function), grade(MSE, endless, limit=0.3)]))
+    thread = threading.Thread(target=lambda: verdicts.extend([grade(MSE, MSE.function),
+                                                              grade(MSE, endless, limit=0.3)]))
     thread.start()
     thread.join()
     assert verdicts[0].ok and verdicts[1].code == "time"

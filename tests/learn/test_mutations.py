@@ -1,4 +1,5 @@
-"""One change to a solution at a time: ``learn check`` refuses each, or the mutant computes the same and is listed with the reason."""
+"""One change to a solution at a time: ``learn check`` refuses each, or the mutant computes the same and is listed with
+the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ UNSCALED = "subtracting another number of the row changes nothing until a term o
 SWAP = "swapaxes(a, b) is swapaxes(b, a)"
 STACK = "NumPy makes the same array of a list of arrays"
 ROW = "the array has one row"
-EQUIVALENT = {                                              # exercise: {end of the name of the mutant: why it is equivalent}
+# exercise: {end of the name of the mutant: why it is equivalent}
+EQUIVALENT = {
     "broadcast_add": {"dz.copy() → dz": "the vjp does not write into dz"},
     "matmul": {".swapaxes(-2, -1)": SWAP},
     "grouped_scores": {"swapaxes(2, 1)": SWAP},
@@ -30,8 +32,10 @@ EQUIVALENT = {                                              # exercise: {end of 
                       "(np.zeros_like(x), np.zeros_like(V), np.zeros_like(U))": "U and V have the same shape"},
     "qk_norm": {"(0, 1) → (1, 0)": "a sum over two axes does not depend on their order"},
     "hmm_step": {"top[:, 0] + np.log(total) + log_b: 0 → -1": "top has size 1 along this axis"},
-    "smoothed_cross_entropy": {"logits.min(axis=1, keepdims=True)": UNSCALED, "logits.mean(axis=1, keepdims=True)": UNSCALED,
-                               "logp.mean(axis=1) → logp.mean()": "the mean over rows of equal length is the mean over all"},
+    "smoothed_cross_entropy": {"logits.min(axis=1, keepdims=True)": UNSCALED,
+                               "logits.mean(axis=1, keepdims=True)": UNSCALED,
+                               "logp.mean(axis=1) → logp.mean()": "the mean over rows of equal length is the mean over "
+                                                                  "all"},
     "sinusoidal": {"0::2 → ::2": "a slice starts at 0"},
     "cached_attention": {"scores.max(keepdims=True)": ROW, "scores.max(axis=1)": ROW, "True → False": ROW,
                          "e.sum(keepdims=True)": ROW, "e.sum(axis=1)": ROW},
@@ -59,7 +63,8 @@ def survivors(exercise, several):
             continue
         try:
             passed = grade(exercise, mutant.build(exercise.function), limit=30).ok
-        except Exception:                                   # raised below the mutant: learn check reports it as a failure
+        # raised below the mutant: learn check reports it as a failure
+        except Exception:
             passed = False
         if passed:
             yield mutant.change

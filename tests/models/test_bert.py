@@ -7,7 +7,8 @@ import pytest
 
 from tinyformer import nn
 from tinyformer.interop.weights import read_weights, write_weights
-from tinyformer.models import (Bert, BertClassifier, BertClassifierConfig, BertConfig, BertForPreTraining, GPT, GPTConfig,
+from tinyformer.models import (Bert, BertClassifier, BertClassifierConfig, BertConfig, BertForPreTraining, GPT,
+                               GPTConfig,
                                load_model)
 from tinyformer.models.bert_heads import Pairs
 
@@ -105,7 +106,8 @@ def without(part):
     (edited(position_embedding_type="relative_key"), "config.json: position_embedding_type is 'relative_key'"),
     (edited(num_attention_heads=5), "config.json: BertConfig: n_embd 12 cannot be divided among n_head 5 heads"),
     (edited(intermediate_size="20"), "config.json: BertConfig: n_inner is '20'"),
-    (edited(hidden_size=24), r"model.safetensors: does not fit config.json: .*has shape \(19, 12\), expected \(19, 24\)"),
+    (edited(hidden_size=24),
+     r"model.safetensors: does not fit config.json: .*has shape \(19, 12\), expected \(19, 24\)"),
     (edited(model_type="gpt2"), "config.json: it is a model of architecture 'gpt2', expected 'bert-pretraining'"),
     (without("layer.1.output.dense.bias"), "missing: bert.encoder.layer.1.output.dense.bias"),
     (without("cls."), "model.safetensors: does not fit config.json: these are weights of a BERT without heads"),

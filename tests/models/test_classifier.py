@@ -9,7 +9,8 @@ from tinyformer.data.sparse import SparseRows
 from tinyformer.models import MODELS, BagOfWords, BayesBag, load_model
 
 V, T = 12, 9
-SIZES = {"average": {}, "lstm": {"n_hidden": 6, "n_layer": 2}, "lstm-sigmoid": {"n_hidden": 6}, "lstm-vectors": {"n_hidden": 6},
+SIZES = {"average": {}, "lstm": {"n_hidden": 6, "n_layer": 2}, "lstm-sigmoid": {"n_hidden": 6},
+         "lstm-vectors": {"n_hidden": 6},
          "attention-lstm": {"n_hidden": 6}, "encoder": {"n_head": 2, "n_inner": 10}}
 
 
@@ -52,7 +53,8 @@ def test_gradients_against_differences(name, rng):
             parameter.data = start + step * direction
             losses.append(model.loss(ids, labels).item())
         parameter.data = start
-        assert (parameter.grad * direction).sum() == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-4, abs=1e-8), key
+        assert (parameter.grad * direction).sum() == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-4,
+                                                                   abs=1e-8), key
 
 
 def test_noise_is_for_training_alone(name, rng):
@@ -105,7 +107,8 @@ def test_the_printed_sizes():
     count = lstm(lstm.Config(vocab_size=100, n_classes=2, n_embd=256, n_hidden=512, n_layer=2)).num_parameters()
     assert count == 100 * 256 + 4 * 512 * (256 + 512 + 2) + 4 * 512 * (1024 + 2) + 2 * 513
     layer = 4 * 512 * 513 + 2 * 512 * 2048 + 2048 + 512 + 4 * 512
-    assert encoder(encoder.Config(vocab_size=100, n_classes=2, n_embd=512, n_head=8, n_layer=2, n_inner=2048)).num_parameters() == (
+    assert encoder(encoder.Config(vocab_size=100, n_classes=2, n_embd=512, n_head=8, n_layer=2,
+                                  n_inner=2048)).num_parameters() == (
         100 * 512 + 2 * layer + 1024 + 2 * 513)
 
 
@@ -165,6 +168,7 @@ def test_naive_bayes_features_by_hand():
     np.testing.assert_allclose(model.ratio, [r, -r], rtol=1e-6)
     model.weight.data[:], model.bias.data[:] = [[1, 2, 3], [4, 5, 6]], (0.5, 0.25)
     value = r[:2] / np.hypot(*r[:2])
-    np.testing.assert_allclose(model(x[np.array([0])]).data, [[value @ [1, 2] + 0.5, -value @ [4, 5] + 0.25]], rtol=1e-5)
+    np.testing.assert_allclose(model(x[np.array([0])]).data, [[value @ [1, 2] + 0.5, -value @ [4, 5] + 0.25]],
+                               rtol=1e-5)
     p = model.probabilities(x[np.array([0])])[0]
     assert model.contributions(x[np.array([0])], 1).sum() - 0.25 == pytest.approx(np.log(p[1] / p[0]), abs=1e-5)

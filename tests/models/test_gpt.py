@@ -47,7 +47,8 @@ def test_number_of_parameters(bias):
     attention = 3 * C * C + C * C + bias * (3 * C + C)
     mlp = 4 * C * C + 4 * C * C + bias * (4 * C + C)
     assert model.num_parameters() == V * C + T * C + L * (2 * norm + attention + mlp) + norm
-    if not bias:                                            # nanoGPT's log of this recipe: "number of parameters: 0.80M"
+    # nanoGPT's log of this recipe: "number of parameters: 0.80M"
+    if not bias:
         assert round((model.num_parameters() - T * C) / 1e6, 2) == 0.80
 
 
@@ -65,7 +66,8 @@ def test_the_output_is_tied_to_the_input(ids):
 
 def test_state_dict_has_gpt2s_names():
     assert list(gpt(n_layer=1).state_dict()) == [
-        "wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.ln_1.bias", "h.0.attn.c_attn.weight", "h.0.attn.c_attn.bias",
+        "wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.ln_1.bias", "h.0.attn.c_attn.weight",
+        "h.0.attn.c_attn.bias",
         "h.0.attn.c_proj.weight", "h.0.attn.c_proj.bias", "h.0.ln_2.weight", "h.0.ln_2.bias", "h.0.mlp.c_fc.weight",
         "h.0.mlp.c_fc.bias", "h.0.mlp.c_proj.weight", "h.0.mlp.c_proj.bias", "ln_f.weight", "ln_f.bias"]
 
@@ -190,7 +192,8 @@ def test_dropout_takes_from_embeddings_attention_and_both_branches(ids):
     np.testing.assert_array_equal(model(ids).data, still)
 
 
-# ------------------------------------------------------------------------------------------------ one position at a time
+# ------------------------------------------------------------------------------------------------ one position at a
+# time
 
 @pytest.fixture
 def steps(monkeypatch):
@@ -215,7 +218,8 @@ def test_a_step_is_the_last_place_of_the_whole(rng, steps, dtype, bound, options
             logits = fused(new, cache).data
             cache.advance(new.shape[1])
             assert len(steps) == 2 * place and logits.dtype == dtype
-            np.testing.assert_allclose(logits[:, -1], whole[:, cache.length - 1], rtol=0, atol=bound * np.abs(whole).max())
+            np.testing.assert_allclose(logits[:, -1], whole[:, cache.length - 1], rtol=0,
+                                       atol=bound * np.abs(whole).max())
 
 
 @pytest.mark.parametrize("B", (1, 3))
@@ -252,7 +256,8 @@ def test_the_form_for_decoding_shares_the_parameters_and_leaves_the_model_alone(
     assert all(type(block) is Block for block in model.h) and not any(type(block) is Block for block in fused.h)
     assert list(fused.state_dict()) == list(model.state_dict())
     assert all(a is b for a, b in zip(fused.parameters(), model.parameters(), strict=True))
-    np.testing.assert_array_equal(fused(ids).data, model(ids).data)                 # without a cache, the same operations
+    # without a cache, the same operations
+    np.testing.assert_array_equal(fused(ids).data, model(ids).data)
 
 
 class Doubled(Block):

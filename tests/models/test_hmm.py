@@ -22,7 +22,8 @@ def path_probability(model, x, path):
 
 
 def every_path(model, x):
-    return {path: path_probability(model, x, path) for path in itertools.product(range(model.config.n_states), repeat=len(x))}
+    return {path: path_probability(model, x, path) for path in itertools.product(range(model.config.n_states),
+                                                                                 repeat=len(x))}
 
 
 @pytest.fixture
@@ -103,7 +104,8 @@ def test_long_sequences_do_not_underflow(model, rng):
 
 
 def test_a_path_that_is_behind_by_more_than_a_float_holds():
-    """State 0 is likelier by e^4000 until the last token, which only state 1 emits: in plain numbers state 1 is lost."""
+    """State 0 is likelier by e^4000 until the last token, which only state 1 emits: in plain numbers state 1 is
+    lost."""
     model = HMM(HMMConfig(2, 3))
     with np.errstate(divide="ignore"):
         model.log_start, model.log_transition = np.log([0.5, 0.5]), np.log(np.eye(2))
@@ -117,7 +119,8 @@ def test_counting_known_states():
     model = HMM(HMMConfig(2, 3)).fit_tagged([[0, 1, 2], [1]], [[0, 1, 1], [1]], k=0.5)
     np.testing.assert_allclose(np.exp(model.log_start), [1.5 / 3, 1.5 / 3])
     np.testing.assert_allclose(np.exp(model.log_transition), [[0.5 / 2, 1.5 / 2], [0.5 / 2, 1.5 / 2]])
-    np.testing.assert_allclose(np.exp(model.log_emission), [[1.5 / 2.5, 0.5 / 2.5, 0.5 / 2.5], [0.5 / 4.5, 2.5 / 4.5, 1.5 / 4.5]])
+    np.testing.assert_allclose(np.exp(model.log_emission),
+                               [[1.5 / 2.5, 0.5 / 2.5, 0.5 / 2.5], [0.5 / 4.5, 2.5 / 4.5, 1.5 / 4.5]])
 
 
 def test_what_was_drawn_is_found_again(rng):

@@ -23,7 +23,8 @@ def weights(model):
 def test_the_closed_form_solves_the_normal_equations(line):
     x, y = line
     X = np.concatenate([x, np.ones((60, 1))], axis=1)
-    np.testing.assert_allclose(weights(LinearRegression(LinearConfig(3, 2)).solve(x, y)), np.linalg.solve(X.T @ X, X.T @ y).T,
+    np.testing.assert_allclose(weights(LinearRegression(LinearConfig(3, 2)).solve(x, y)),
+                               np.linalg.solve(X.T @ X, X.T @ y).T,
                                rtol=1e-10)
 
 
@@ -71,7 +72,8 @@ def test_the_loss_is_half_the_sum_of_squares_and_its_gradient_the_docstrings(lin
     np.testing.assert_allclose(model.linear.bias.grad, -error.sum(axis=0))
 
 
-# ------------------------------------------------------------------------------------------------ the article's formulas
+# ------------------------------------------------------------------------------------------------ the article's
+# formulas
 
 X3, Y3 = np.array([0.5, -1.0, 2.0]), np.array([1.0, 0.3, -2.0])
 
@@ -119,8 +121,8 @@ def test_x1_the_printed_step_climbs():
 
 
 def test_x2_the_two_printed_models_are_different_ones():
-    """Forward a weight for each example, wᵢ xᵢ + b; in the loss w₁ x₁ + b for all of them. Neither is a line through the data:
-    the first fits any data at all, the second says the same whatever x is."""
+    """Forward a weight for each example, wᵢ xᵢ + b; in the loss w₁ x₁ + b for all of them. Neither is a line through
+    the data: the first fits any data at all, the second says the same whatever x is."""
     w = np.array([1.0, -2.0, 0.5])
     forward, in_loss = w * X3 + 0.1, w[0] * X3[0] + 0.1
     assert not np.allclose(0.5 * ((Y3 - forward) ** 2).sum(), 0.5 * ((Y3 - in_loss) ** 2).sum())
@@ -128,7 +130,8 @@ def test_x2_the_two_printed_models_are_different_ones():
     np.testing.assert_allclose(((any_y - 0.1) / X3) * X3 + 0.1, any_y)          # a weight each: nothing is learned
     model = LinearRegression(LinearConfig(1)).solve(X3[:, None], Y3)
     ours = model.loss(X3[:, None], Y3[:, None]).item()
-    constant = 0.5 * ((Y3 - Y3.mean()) ** 2).sum()                              # the best that one number for all can do
+    # the best that one number for all can do
+    constant = 0.5 * ((Y3 - Y3.mean()) ** 2).sum()
     assert 0 < ours < constant
 
 

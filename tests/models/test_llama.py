@@ -10,7 +10,8 @@ import pytest
 from tinyformer.generate import KVCache, beams
 from tinyformer.models import Llama, LlamaConfig, load_model
 
-CONFIG = LlamaConfig(vocab_size=29, block_size=16, n_layer=2, n_head=4, n_kv_head=2, n_embd=16, n_inner=24, rope_theta=100.0)
+CONFIG = LlamaConfig(vocab_size=29, block_size=16, n_layer=2, n_head=4, n_kv_head=2, n_embd=16, n_inner=24,
+                     rope_theta=100.0)
 KINDS = {"llama": {}, "llama 3.1": dict(rope_factor=8.0, rope_original=8), "qwen2": dict(qkv_bias=True, tied=True),
          "qwen3": dict(qk_norm=True, head_dim=6, n_kv_head=1)}
 
@@ -51,7 +52,8 @@ def test_the_cache_takes_no_room_for_a_context_that_is_not_used():
     tracemalloc.start()
     try:
         assert len(model.generate(ids, 3, temperature=0)) == len(beams(model, ids, 3)) == 8
-        assert tracemalloc.get_traced_memory()[1] < 2 ** 20             # all keys and values of the context take 128 MiB
+        # all keys and values of the context take 128 MiB
+        assert tracemalloc.get_traced_memory()[1] < 2 ** 20
     finally:
         tracemalloc.stop()
 
@@ -118,7 +120,8 @@ def meta_forward(w, c, ids):
         x = x + y @ w[at + "attention.wo.weight"].T
         h = norm(x, at + "ffn_norm.weight")
         gate = h @ w[at + "feed_forward.w1.weight"].T
-        x = x + (gate / (1 + np.exp(-gate)) * (h @ w[at + "feed_forward.w3.weight"].T)) @ w[at + "feed_forward.w2.weight"].T
+        x = x + (gate / (1 + np.exp(-gate))
+                 * (h @ w[at + "feed_forward.w3.weight"].T)) @ w[at + "feed_forward.w2.weight"].T
     return norm(x, "norm.weight") @ w["output.weight"].T
 
 
@@ -129,7 +132,8 @@ def test_metas_layout(rng):
     for n in range(c.n_layer):
         shapes.update((f"layers.{n}.{name}", shape) for name, shape in {
             "attention_norm": (C,), "ffn_norm": (C,), "attention.wq": (4 * D, C), "attention.wk": (2 * D, C),
-            "attention.wv": (2 * D, C), "attention.wo": (C, 4 * D), "feed_forward.w1": (F, C), "feed_forward.w3": (F, C),
+            "attention.wv": (2 * D, C), "attention.wo": (C, 4 * D), "feed_forward.w1": (F, C),
+            "feed_forward.w3": (F, C),
             "feed_forward.w2": (C, F)}.items())
     w = {f"{name}.weight": rng.normal(0, 0.4, shape) for name, shape in shapes.items()}
     model = Llama(c).to("float64")
@@ -166,7 +170,8 @@ def test_configs(changes, message):
     (dict(rope_parameters=[1]), r"config.json: rope_parameters is \[1\], expected an object"),
     (dict(rms_norm_eps="small"), "config.json: "),
     (dict(hidden_size=None), "it has no field 'hidden_size'"),
-    (dict(num_key_value_heads=1), r"model.safetensors: does not fit .*k_proj.weight has shape \(8, 16\), expected \(4, 16\)"),
+    (dict(num_key_value_heads=1),
+     r"model.safetensors: does not fit .*k_proj.weight has shape \(8, 16\), expected \(4, 16\)"),
 ))
 def test_folders(tmp_path, changes, message):
     model = Llama(dataclasses.replace(CONFIG, tied=True))
@@ -188,7 +193,8 @@ def test_a_head_that_is_absent_is_said_when_it_is_used(tmp_path):
     again, ids = load_model(tmp_path), np.arange(6)[None]
     angles = again.angles(0, 6)
     np.testing.assert_array_equal(again.model(ids, angles).data, model.model(ids, angles).data)
-    with pytest.raises(ValueError, match=r"model.safetensors has no head that predicts the next token \(lm_head.weight\)"):
+    with pytest.raises(ValueError,
+                       match=r"model.safetensors has no head that predicts the next token \(lm_head.weight\)"):
         again(ids)
 
 

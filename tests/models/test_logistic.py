@@ -63,11 +63,15 @@ def test_saved_and_made_again(tmp_path, classes):
 
 @pytest.mark.parametrize("call, message", (
     (lambda: LogisticConfig(3, 2, l1=-1), "l1 is -1"),
-    (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((4, 3)), np.array([0, 1, 2, 1])), "a class is 2, expected 0…1"),
-    (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((4, 3)), np.ones(4)), "y is float64, expected integers"),
+    (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((4, 3)), np.array([0, 1, 2, 1])),
+     "a class is 2, expected 0…1"),
+    (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((4, 3)), np.ones(4)),
+     "y is float64, expected integers"),
     (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((0, 3)), np.ones(0, int)), "with N ≥ 1"),
-    (lambda: LogisticRegression(LogisticConfig(3, 2, l1=1.0)).newton(np.ones((4, 3)), np.ones(4, int)), "l1 is not 0; use fit"),
-    (lambda: LogisticRegression(LogisticConfig(999, 3)).newton(np.ones((4, 999)), np.arange(4) % 3), "expected at most 2000"),
+    (lambda: LogisticRegression(LogisticConfig(3, 2, l1=1.0)).newton(np.ones((4, 3)), np.ones(4, int)),
+     "l1 is not 0; use fit"),
+    (lambda: LogisticRegression(LogisticConfig(999, 3)).newton(np.ones((4, 999)), np.arange(4) % 3),
+     "expected at most 2000"),
     (lambda: LogisticRegression(LogisticConfig(3, 2)).fit(np.ones((4, 3)), np.ones(4, int)),
      "all 4 examples are of the class 1, expected at least two classes"),
 ))

@@ -70,7 +70,8 @@ def test_it_learns_what_a_line_cannot(rng):
     """XOR: four corners, of which the opposite ones belong together."""
     x = rng.choice([-1.0, 1.0], (200, 2)).astype(np.float32) + 0.2 * rng.normal(size=(200, 2)).astype(np.float32)
     y = (x[:, 0] * x[:, 1] > 0).astype(int)
-    line, model = LogisticRegression(LogisticConfig(2, 2)), MLP(MLPConfig(2, 2, n_layer=1, n_hidden=16, activation="tanh"))
+    line, model = LogisticRegression(LogisticConfig(2, 2)), MLP(MLPConfig(2, 2, n_layer=1, n_hidden=16,
+                                                                          activation="tanh"))
     line.fit(x, y)
     optimizer = Adam(model.parameters(), lr=0.02)
     for _ in range(150):
@@ -97,7 +98,8 @@ def test_bad_settings(settings, message):
         dataclasses.replace(CONFIG, **settings)
 
 
-# ------------------------------------------------------------------------------------------------ X3: the article's network
+# ------------------------------------------------------------------------------------------------ X3: the article's
+# network
 
 X, Y = np.array([0.5, -1.0, 2.0]), np.array([1.0, 0.3, 0.7])
 
@@ -107,7 +109,8 @@ def sigma(z):
 
 
 def two_layers(w1, b1, w2, b2):
-    """z₁ = w₁·x + b₁, a₁ = σ(z₁), z₂ = w₂ a₁ + b₂, a₂ = σ(z₂), L = ½ Σᵢ (yᵢ − a₂)²: its one hidden unit has one weight w₂.
+    """z₁ = w₁·x + b₁, a₁ = σ(z₁), z₂ = w₂ a₁ + b₂, a₂ = σ(z₂), L = ½ Σᵢ (yᵢ − a₂)²: its one hidden unit has one weight
+    w₂.
 
         δ₂ = −Σᵢ (yᵢ − a₂) a₂ (1 − a₂)      δ₁ = δ₂ w₂ a₁ (1 − a₁)
         ∂L/∂w₁ = δ₁ x    ∂L/∂b₁ = δ₁    ∂L/∂w₂ = δ₂ a₁    ∂L/∂b₂ = δ₂

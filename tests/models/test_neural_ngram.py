@@ -23,7 +23,8 @@ def ids(rng):
 
 def test_the_formula_one_token_at_a_time(ids):
     one = model()
-    C_, Hm, d, U, b = (one.state_dict()[name] for name in ("embedding.weight", "hidden.weight", "hidden.bias", "output.weight",
+    C_, Hm, d, U, b = (one.state_dict()[name] for name in ("embedding.weight", "hidden.weight", "hidden.bias",
+                                                           "output.weight",
                                                            "output.bias"))
     logits = one(ids).data
     for row, sequence in enumerate(ids):
@@ -92,7 +93,8 @@ def test_ids_of_a_wrong_shape(shape):
 
 
 def test_ids_that_are_no_tokens():
-    with pytest.raises(ValueError, match=f"NeuralNGram: an id is {V}, expected 0…{V - 1}"):            # which is the row of the beginning, and no token
+    # which is the row of the beginning, and no token
+    with pytest.raises(ValueError, match=f"NeuralNGram: an id is {V}, expected 0…{V - 1}"):
         model()(np.array([[V]]))
     with pytest.raises(TypeError, match="expected integers"):
         model()(np.array([[0.5]]))

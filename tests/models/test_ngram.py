@@ -170,7 +170,8 @@ TEXT = np.array([0, 1, 0, 1, 0, 2])         # a b a b a c: predicted are b a b a
     # Bigrams ab 2, ba 2, ac 1: n₁ = 1, n₂ = 2, D = 1/5. Left neighbors: a has {b}, b {a}, c {a}: n₁ = 3, D = 1.
     # Below all is left to 1/V: P(w) = 1/4. After a: (2 − 1/5)/3 and (1 − 1/5)/3, and 2 · 1/5 / 3 · 1/4 for each.
     ("kneser-ney", 2, (0,), [1 / 30, 3 / 5 + 1 / 30, 4 / 15 + 1 / 30, 1 / 30]),
-    # Bigram counts 2, 2, 1: Y = 1/5; D(1) = 1 − 2 · 1/5 · 2 = 1/5, D(2) = 2 − 0. After a: (2 − 2)/3, (1 − 1/5)/3; 2.2/3 is left.
+    # Bigram counts 2, 2, 1: Y = 1/5; D(1) = 1 − 2 · 1/5 · 2 = 1/5, D(2) = 2 − 0. After a: (2 − 2)/3, (1 − 1/5)/3; 2.2/3
+    # is left.
     ("modified-kneser-ney", 2, (0,), [2.2 / 12, 2.2 / 12, 4 / 15 + 2.2 / 12, 2.2 / 12]),
 ))
 def test_by_hand(smoothing, n, context, expected):
@@ -178,8 +179,9 @@ def test_by_hand(smoothing, n, context, expected):
 
 
 def test_katz_by_hand():
-    """Bigrams: after 0 come 1 (once), 2 (twice), 3 (once); n₁ = 2, n₂ = 1: d(1) = 2 · 1/2 / 1 = 1, which is no discount, so ½;
-    d(2) = 0 for want of n₃, so ¾. Seen in all: (½ + 1½ + ½)/4; what is left, 3/8, goes to the one unseen."""
+    """Bigrams: after 0 come 1 (once), 2 (twice), 3 (once); n₁ = 2, n₂ = 1: d(1) = 2 · 1/2 / 1 = 1, which is no
+    discount, so ½; d(2) = 0 for want of n₃, so ¾. Seen in all: (½ + 1½ + ½)/4; what is left, 3/8, goes to the one
+    unseen."""
     sequences = [[0, 1], [0, 2], [0, 2], [0, 3]]
     np.testing.assert_allclose(fitted(sequences, 2, "katz").next_distribution((0,)), [3 / 8, 1 / 8, 3 / 8, 1 / 8])
 

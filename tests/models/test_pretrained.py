@@ -37,7 +37,8 @@ def test_round_trip(saved, rng, load):
 def test_the_config_is_readable(saved):
     assert json.loads((saved[1] / "config.json").read_text()) == {
         "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": 13, "n_positions": 8, "n_layer": 2,
-        "n_head": 2, "n_embd": 16, "n_inner": None, "bias": False, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
+        "n_head": 2, "n_embd": 16, "n_inner": None, "bias": False, "activation_function": "gelu_new",
+        "layer_norm_epsilon": 1e-5,
         "tie_word_embeddings": True, "resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1, "bos_token_id": None,
         "eos_token_id": None}
 
@@ -66,7 +67,8 @@ def edited(**changes):
 
 
 @pytest.mark.parametrize("damage, message", (
-    (lambda folder: (folder / "config.json").unlink(), "config.json: no such file; expected the folder of a trained model"),
+    (lambda folder: (folder / "config.json").unlink(),
+     "config.json: no such file; expected the folder of a trained model"),
     (lambda folder: (folder / "config.json").write_text("{"), "config.json is not JSON"),
     (lambda folder: (folder / "config.json").write_text("[]"), r"config.json: it is \[\], expected an object"),
     (lambda folder: (folder / "config.json").write_bytes(b"\xff"), "config.json is not UTF-8"),
@@ -76,14 +78,18 @@ def edited(**changes):
     (edited(n_head=3), "config.json: GPTConfig: n_embd 16 cannot be divided"),
     (edited(vocab_size=None), "config.json: it has no field 'vocab_size'"),
     (edited(activation_function="relu"), "config.json: activation_function is 'relu'.*; expected 'gelu_new' or"),
-    (edited(model_type=None, architecture="gpt", colour="red"), "config.json: unknown fields: .*, colour; expected vocab_size"),
-    (edited(n_layer=10 ** 9), "config.json: it has 1000000000 layers, but there are only 28 tensors in model.safetensors"),
+    (edited(model_type=None, architecture="gpt", colour="red"),
+     "config.json: unknown fields: .*, colour; expected vocab_size"),
+    (edited(n_layer=10 ** 9),
+     "config.json: it has 1000000000 layers, but there are only 28 tensors in model.safetensors"),
     (edited(vocab_size=10 ** 15), "config.json: Unable to allocate"),
     (edited(vocab_size=10 ** 7), r"model.safetensors: .*wte.weight has shape \(13, 16\), expected \(10000000, 16\)"),
     (edited(n_layer="2"), "config.json: GPTConfig: n_layer is '2'"),
     (edited(architectures=5), "config.json: architectures is 5, which does not fit model_type 'gpt2'"),
-    (edited(architectures=["BertModel"]), "config.json: architectures is .'BertModel'., which does not fit model_type 'gpt2'"),
-    (edited(n_embd=32), r"model.safetensors: does not fit config.json: .*wte.weight has shape \(13, 16\), expected \(13, 32\)"),
+    (edited(architectures=["BertModel"]),
+     "config.json: architectures is .'BertModel'., which does not fit model_type 'gpt2'"),
+    (edited(n_embd=32),
+     r"model.safetensors: does not fit config.json: .*wte.weight has shape \(13, 16\), expected \(13, 32\)"),
     (edited(n_layer=3), "model.safetensors: does not fit config.json: .*missing: h.2.ln_1.weight, h.2"),
     (edited(n_layer=1), "model.safetensors: does not fit config.json: .*unexpected: transformer.h.1"),
     (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: no such file"),

@@ -41,10 +41,13 @@ def test_what_llama_3_costs():
 
 
 # What the published config.json files say of the network.
-ALL = {"attention_bias": False, "attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02, "rope_scaling": None,
+ALL = {"attention_bias": False, "attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 0.02,
+       "rope_scaling": None,
        "tie_word_embeddings": False, "torch_dtype": "bfloat16", "use_cache": True}
-LLAMA_8B = {**ALL, "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
-            "max_position_embeddings": 8192, "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
+LLAMA_8B = {**ALL, "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096,
+            "intermediate_size": 14336,
+            "max_position_embeddings": 8192, "num_attention_heads": 32, "num_hidden_layers": 32,
+            "num_key_value_heads": 8,
             "pretraining_tp": 1, "rms_norm_eps": 1e-05, "rope_theta": 500000.0, "vocab_size": 128256}
 LONGER = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192,
           "rope_type": "llama3"}
@@ -52,13 +55,18 @@ QWEN = {**ALL, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0, "use_sliding_wind
 PUBLISHED = {
     "llama3": LLAMA_8B,
     "llama3.1": {**LLAMA_8B, "max_position_embeddings": 131072, "mlp_bias": False, "rope_scaling": LONGER},
-    "llama3.2-1b": {**LLAMA_8B, "max_position_embeddings": 131072, "rope_scaling": {**LONGER, "factor": 32.0}, "head_dim": 64,
-                    "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "tie_word_embeddings": True},
+    "llama3.2-1b": {**LLAMA_8B, "max_position_embeddings": 131072, "rope_scaling": {**LONGER, "factor": 32.0},
+                    "head_dim": 64,
+                    "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16,
+                    "tie_word_embeddings": True},
     "qwen2.5": {**QWEN, "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 3584,
-                "intermediate_size": 18944, "max_position_embeddings": 131072, "max_window_layers": 28, "num_attention_heads": 28,
+                "intermediate_size": 18944, "max_position_embeddings": 131072, "max_window_layers": 28,
+                "num_attention_heads": 28,
                 "num_hidden_layers": 28, "num_key_value_heads": 4, "sliding_window": 131072, "vocab_size": 152064},
-    "qwen3": {**QWEN, "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "head_dim": 128, "hidden_size": 4096,
-              "intermediate_size": 12288, "max_position_embeddings": 40960, "num_attention_heads": 32, "num_hidden_layers": 36,
+    "qwen3": {**QWEN, "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "head_dim": 128,
+              "hidden_size": 4096,
+              "intermediate_size": 12288, "max_position_embeddings": 40960, "num_attention_heads": 32,
+              "num_hidden_layers": 36,
               "num_key_value_heads": 8, "rope_theta": 1000000, "sliding_window": None, "vocab_size": 151936},
 }
 

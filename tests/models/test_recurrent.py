@@ -33,7 +33,8 @@ def test_it_is_a_cell_step_by_step(ids, kind):
     for t in range(8):
         hidden = cell(state["embedding.weight"][ids[:, t]], hidden)
         h = (hidden[0] if kind == "lstm" else hidden).data
-        np.testing.assert_allclose(logits[:, t], h @ state["output.weight"].T + state["output.bias"], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(logits[:, t], h @ state["output.weight"].T + state["output.bias"], rtol=0,
+                                   atol=1e-12)
 
 
 class Loss(nn.Module):
@@ -83,7 +84,8 @@ def test_rows_of_the_state_can_be_picked(ids, kind):
     one(ids[:, :3], cache)
     cache.advance(3)
     cache.pick(rows)
-    np.testing.assert_allclose(one(ids[:, 3:], cache).data, one(np.concatenate([ids[rows, :3], ids[:, 3:]], axis=1)).data[:, 3:],
+    np.testing.assert_allclose(one(ids[:, 3:], cache).data,
+                               one(np.concatenate([ids[rows, :3], ids[:, 3:]], axis=1)).data[:, 3:],
                                rtol=0, atol=1e-12)
 
 

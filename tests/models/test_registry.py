@@ -83,7 +83,8 @@ except ValueError as error:
 
 def test_a_new_model_is_one_file(tmp_path):
     """In a copy of the package: nothing but the file is added, and recipes and ``load_model`` know the model."""
-    shutil.copytree(Path(tinyformer.__file__).parent, tmp_path / "tinyformer", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(tinyformer.__file__).parent, tmp_path / "tinyformer",
+                    ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "tinyformer/models/parrot.py").write_text(NEW, encoding="utf-8")
     (tmp_path / "parrot.toml").write_text('[model]\narchitecture = "parrot"\n')
     done = subprocess.run([sys.executable, "-c", USE], cwd=tmp_path, capture_output=True, text=True, timeout=120,
@@ -166,7 +167,8 @@ def test_type_checkers_are_told_of_every_file_whose_names_are_collected():
     tree = ast.parse(Path(models.__file__).read_text(encoding="utf-8"))
     block, = (node for node in tree.body if isinstance(node, ast.If))
     imported = {node.module for node in block.body if isinstance(node, ast.ImportFrom) and node.module}
-    exported = {ast.unparse(node.value).removesuffix(".__all__") for node in block.body if isinstance(node, ast.AugAssign)}
+    exported = {ast.unparse(node.value).removesuffix(".__all__") for node in block.body
+                if isinstance(node, ast.AugAssign)}
     collected = {path.stem for path in Path(models.__file__).parent.glob("*.py")
                  if path.stem != "__init__" and "\n__all__ = " in path.read_text(encoding="utf-8")}
     assert imported == exported == collected

@@ -123,9 +123,11 @@ def test_every_gradient(rng, norm_first):
                                   norm_first=norm_first, label_smoothing=0.1))
     for parameter in model.parameters():
         parameter.data += rng.normal(0, 0.3, parameter.shape).astype(np.float32)
-    report = check(Loss(model), np.array([[4, 5, 6], [6, 4, PAD]]), np.array([[BEGIN, 6, 5, END], [BEGIN, 4, END, PAD]]))
+    report = check(Loss(model), np.array([[4, 5, 6], [6, 4, PAD]]),
+                   np.array([[BEGIN, 6, 5, END], [BEGIN, 4, END, PAD]]))
     assert report.ok, str(report)
-    assert {one.name for one in report.inputs if one.differentiated} == {f"model.{n}" for n, _ in model.named_parameters()}
+    assert {one.name for one in report.inputs if one.differentiated} == {f"model.{n}"
+                                                                         for n, _ in model.named_parameters()}
 
 
 def test_dropout_acts_in_training_alone(source, target):
@@ -150,7 +152,8 @@ def test_logits_with_a_cache_equal_those_without(model, source, target, cuts):
 def test_the_memory_is_projected_once(model, source, target, monkeypatch):
     seen = []
     linear = nn.functional.linear
-    monkeypatch.setattr("tinyformer.nn.attention.F.linear", lambda x, *rest: seen.append(x.shape[1]) or linear(x, *rest))
+    monkeypatch.setattr("tinyformer.nn.attention.F.linear", lambda x, *rest: seen.append(x.shape[1])
+                        or linear(x, *rest))
     memory, padding = model.encode(source)
     del seen[:]
     cache = KVCache(9)

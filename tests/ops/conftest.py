@@ -60,7 +60,8 @@ class Small(Draw):
 
 
 def _attention(axes, mask=None, group=1, **options):
-    """q (…, H, T, D), k (…, G, S, D), v (…, G, S, E), with the number of query heads a multiple of that of key heads."""
+    """q (…, H, T, D), k (…, G, S, D), v (…, G, S, E), with the number of query heads a multiple of that of key
+    heads."""
     def build(d):
         heads = axes[-1:] if axes else ""                   # the letter of the key heads, if there are any
         d.lengths["H"] = d[heads] * group if heads else 1
@@ -121,7 +122,8 @@ CASES = {
     "power": [_of(*axes, draw=Draw.positive) for axes in BINARY] + [
         _of("BT", 2), _of("BT", 3), _of("BT", 1), _of("BT", 0), _of("BT", -1, draw=Draw.apart),
         lambda d: ((d("BT"), np.array(3)), {}), lambda d: ((d.positive("BT"), d("BT")), {})],
-    **{name: [_of("BTC"), _of("")] for name in ("negative", "exp", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "softplus",
+    **{name: [_of("BTC"), _of("")] for name in ("negative", "exp", "relu", "leaky_relu", "sigmoid", "tanh", "silu",
+                                                "softplus",
                                                 "gelu")},
     "log": [_of("BT", draw=Draw.positive)],
     "sqrt": [_of("BT", draw=Draw.positive)],
@@ -135,7 +137,8 @@ CASES = {
     "softmax": [_of("BTC"), _of("BTC", axis=0), _of("BTC", axis=1), _of("C"), _of("B1")],
     "log_softmax": [_of("BTC"), _of("BTC", axis=0), _of("BTC", axis=1), _of("C"), _of("B1")],
     # reductions
-    **{name: [_of("BTC", **options) for options in REDUCTIONS] + [_of("C"), _of("")] for name in ("sum", "mean", "logsumexp")},
+    **{name: [_of("BTC", **options) for options in REDUCTIONS] + [_of("C"), _of("")]
+       for name in ("sum", "mean", "logsumexp")},
     **{name: [_of("BTC", draw=Draw.apart, **options) for options in REDUCTIONS] for name in ("max", "min")},
     **{name: [_of("BTC", correction=correction, **options) for options in REDUCTIONS for correction in (0, 1)]
        for name in ("var", "std")},
@@ -145,7 +148,8 @@ CASES = {
     "transpose": [_of("BTC"), _of("BTC", axes=(2, 0, 1)), _of("BTC", axes=(0, -1, 1)), _of("C")],
     "getitem": [
         lambda d, index=index: ((d("BTC"), index), {}) for index in (
-            0, -1, slice(1, None), slice(None, None, -1), (Ellipsis, 0), (None, 1), (slice(None), 1, slice(None, None, 2)),
+            0, -1, slice(1, None), slice(None, None, -1), (Ellipsis, 0), (None, 1),
+            (slice(None), 1, slice(None, None, 2)),
             np.array([1, 0, 1, 1]), np.array([[0, 1], [1, 1]]), (np.array([0, 1, 0]), np.array([1, 1, 1])),
             (np.array([0, 1, 0]), slice(None), np.array([1, 1, 1])), [1, 1], np.array(1))
     ] + [lambda d: ((d("BT"), np.arange(d["B"] * d["T"]).reshape(d.shape("BT")) % 2 == 0), {}),
@@ -160,7 +164,8 @@ CASES = {
                      lambda d: ((d("C"),), {"shape": d.shape("BTC")})],
     "flip": [_of("BTC"), _of("BTC", axis=1), _of("BTC", axis=(0, -1))],
     # products
-    "matmul": [_of("TC", "CV"), _of("BTC", "BCV"), _of("BTC", "CV"), _of("TC", "BCV"), _of("B1TC", "HCV"), _of("C", "CV"),
+    "matmul": [_of("TC", "CV"), _of("BTC", "BCV"), _of("BTC", "CV"), _of("TC", "BCV"), _of("B1TC", "HCV"),
+               _of("C", "CV"),
                _of("TC", "C"), _of("C", "C"), _of("BTC", "C"), _of("C", "BCV")],
     "linear": [_of("BTC", "VC", "V"), _of("BTC", "VC"), _of("C", "VC", "V"), _of("TC", "VC", None)],
     "linear_gelu": [_of("BTC", "VC", "V"), _of("BTC", "VC"), _of("C", "VC", "V"), _of("TC", "VC", None)],
@@ -169,12 +174,14 @@ CASES = {
                    ("ij->j", "BT"), ("ij->", "BT"), ("i,j->ij", "B", "T"), ("ij,jk,kl->il", "BT", "TC", "CV"),
                    ("ij->ji", "BT"), ("ij,ik->j", "BT", "BC"), ("i,i->i", "B", "B"), ("ab, bc -> ac", "BT", "TC")))],
     # normalization
-    "layer_norm": [_of("BTC", "C", "C"), _of("BTC", "C"), _of("BTC"), _of("C", "C", "C", eps=0.1), _of("BTC", None, "C")],
+    "layer_norm": [_of("BTC", "C", "C"), _of("BTC", "C"), _of("BTC"), _of("C", "C", "C", eps=0.1),
+                   _of("BTC", None, "C")],
     "rms_norm": [_of("BTC", "C"), _of("BTC"), _of("C", "C", eps=0.1)],
     "batch_norm": [_of("NC", "C", "C"), _of("NCT", "C", "C"), _of("NC"), _of("NCT", "C"), _of("NC", None, "C", eps=0.1),
                    lambda d: ((d("NCT"), d("C"), d("C")), {"mean": d("C"), "var": d.positive("C")})],
     # lookup, regularization, positions
-    "sparse_linear": [lambda d: ((d.integers("E", d["N"]), d.integers("E", d["F"]), d("E"), d("KF"), d("K")), {"N": d["N"]})],
+    "sparse_linear": [lambda d: ((d.integers("E", d["N"]), d.integers("E", d["F"]), d("E"), d("KF"), d("K")),
+                                 {"N": d["N"]})],
     "embedding": [lambda d: ((d.integers("BT", d["V"]), d("VC")), {}), lambda d: ((np.array(1), d("VC")), {}),
                   lambda d: ((np.zeros(7, int), d("VC")), {})],
     "dropout": [_of("BTC", p=0.5, rng=3), _of("BTC", p=0.1, rng=1), _of("BTC", p=0.0)],
@@ -189,8 +196,10 @@ CASES = {
         _attention("BG", _minus_infinity, group=2), _attention("", lambda d: d("TS"))],
     "attention_with_weights": [
         _attention(""), _attention("", is_causal=True), _attention("BG", group=2, is_causal=True, scale=0.3),
-        _attention("BG", dropout_p=0.3, rng=5), _attention("BG", _some_rows_empty, group=2), _attention("BG", lambda d: d("TS")),
-        _attention("BG", _minus_infinity, group=2), _attention("BG", lambda d: d("1S"), is_causal=True, dropout_p=0.2, rng=1)],
+        _attention("BG", dropout_p=0.3, rng=5), _attention("BG", _some_rows_empty, group=2),
+        _attention("BG", lambda d: d("TS")),
+        _attention("BG", _minus_infinity, group=2), _attention("BG", lambda d: d("1S"), is_causal=True, dropout_p=0.2,
+                                                               rng=1)],
     "residual_self_attention": [lambda d: ((d("TC") / 2, d("DC"), d("DC"), d("CC")), {}),
                                 lambda d: ((d("ABTC") / 2, d("DC"), d("DC"), d("CC")), {})],
     # recurrence
@@ -232,7 +241,8 @@ class Case:
 
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", [Case(name, i) for name, cases in CASES.items() for i in range(len(cases))], ids=repr)
+        metafunc.parametrize("case", [Case(name, i) for name, cases in CASES.items() for i in range(len(cases))],
+                             ids=repr)
 
 
 @pytest.fixture

@@ -58,7 +58,8 @@ def test_softmax_is_a_distribution_and_ignores_a_shift(x, data):
     np.testing.assert_allclose(vjp(dp).sum(axis=axis), 0, atol=1e-12)           # a shift changes nothing
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "tanh", "silu", "softplus", "gelu", "softmax", "exp"])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "tanh", "silu", "softplus", "gelu", "softmax",
+                                  "exp"])
 @pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 4), (2, 0, 5)])
 def test_nothing_in_nothing_out(name, shape):
     y, vjp = getattr(ops, name).raw(np.zeros(shape))

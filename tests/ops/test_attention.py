@@ -23,7 +23,8 @@ def by_loops(q, k, v, mask, is_causal, scale):
     out = np.zeros((H, T, v.shape[-1]))
     for h in range(H):
         for t in range(T):
-            s = [-np.inf if is_causal and j > t else scale * q[h, t] @ k[h // group, j] + mask[h, t, j] for j in range(S)]
+            s = [-np.inf if is_causal and j > t else scale * q[h, t] @ k[h // group, j] + mask[h, t, j]
+                 for j in range(S)]
             if max(s, default=-np.inf) > -np.inf:
                 p = np.exp(np.array(s) - max(s))
                 out[h, t] = p / p.sum() @ v[h // group]
@@ -39,7 +40,8 @@ def test_is_its_definition(G, group, T, S, is_causal, scale, kind):
             "both": np.where(allowed, normal((G * group, T, S), 4), -np.inf)}[kind]
     added = np.zeros((1, T, S)) if mask is None else np.where(mask, 0, -np.inf) if mask.dtype == bool else mask
     out, vjp = attention.raw(q, k, v, mask, is_causal=is_causal, scale=scale)
-    expected = by_loops(q, k, v, np.broadcast_to(added, (G * group, T, S)), is_causal, 5 ** -0.5 if scale is None else scale)
+    expected = by_loops(q, k, v, np.broadcast_to(added, (G * group, T, S)), is_causal, 5 ** -0.5 if scale is None
+                        else scale)
     np.testing.assert_allclose(out, expected, atol=1e-12)
     gradients = vjp(normal(out.shape, 5))
     assert [g.shape for g in gradients[:3]] == [q.shape, k.shape, v.shape]
@@ -102,7 +104,8 @@ def test_dropout_is_seeded_and_keeps_the_mean():
     (dict(v=np.ones((2, 3, 6))), ValueError, "k and v of one length"),
     (dict(q=np.ones((3, 3, 5))), ValueError, "q has 3 heads, k 2 and v 2: expected"),
     (dict(q=np.ones(5)), ValueError, r"q has shape \(5,\), expected \(…, heads, length, width\)"),
-    (dict(mask=np.ones((4, 4), bool)), ValueError, r"mask has shape \(4, 4\), expected one that broadcasts to \(2, 3, 4\)"),
+    (dict(mask=np.ones((4, 4), bool)), ValueError,
+     r"mask has shape \(4, 4\), expected one that broadcasts to \(2, 3, 4\)"),
     (dict(mask=np.ones((3, 4), int)), TypeError, "mask is int64, expected bool or float64"),
 ])
 def test_errors(change, error, words):

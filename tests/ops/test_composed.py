@@ -1,4 +1,5 @@
-"""The derived operations against the same out of simpler ones: value and gradients, for a random gradient of the output."""
+"""The derived operations against the same out of simpler ones: value and gradients, for a random gradient of the
+output."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def _recurrent(gates, states=1):
     return draw
 
 
-# name: (what draws ([differentiated arrays], [constants after them]), options of both, options of the derived one alone), …
+# name: (what draws ([differentiated arrays], [constants after them]), options of both, options of the derived one
+# alone), …
 EXAMPLES = [
     *((name, lambda rng: (_normal(rng, (3, 5)), []), {}, {}) for name in ("sigmoid", "silu", "softplus")),
     *(("std", lambda rng: (_normal(rng, (3, 5, 4)), []), {"axis": axis, "correction": correction}, {})

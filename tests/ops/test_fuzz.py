@@ -1,7 +1,8 @@
 """Whatever shapes an operation takes, its backward pass works too; what it does not take, it refuses in its own name.
 
-The inputs are those of the table in conftest.py with axes of length 0 to 3. Some axes are then cut to 1, some inputs lie in
-memory backwards, some options name other axes. An operation without a row in the table fails test_every_operation_has_a_case.
+The inputs are those of the table in conftest.py with axes of length 0 to 3. Some axes are then cut to 1, some inputs
+lie in memory backwards, some options name other axes. An operation without a row in the table fails
+test_every_operation_has_a_case.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def backward_is_the_numeric_derivative(operation, inputs, options, rng):
     analytic = sum(np.sum(g * direction[i]) for i, g in leaves)
     if np.isfinite(numeric) and all(np.all(np.isfinite(y.data)) for y in values) and values[0].dtype == np.float64:
         size = 1 + sum(np.sum(np.abs(g * direction[i])) for i, g in leaves)
-        assert abs(analytic - numeric) < 1e-4 * size, f"{name}: backward gives {analytic}, the numeric derivative is {numeric}"
+        assert abs(analytic
+                   - numeric) < 1e-4 * size, f"{name}: backward gives {analytic}, the numeric derivative is {numeric}"
     return True
 
 
@@ -93,7 +95,8 @@ def test_many_odd_shapes(case):
 
 
 @pytest.mark.parametrize("equation, shapes", [
-    ("ij,jk->ik", [(2, 1), (3, 4)]), ("ij,jk->ik", [(2, 3), (1, 4)]), ("i,i->i", [(1,), (3,)]), ("ij,j->", [(2, 1), (3,)]),
+    ("ij,jk->ik", [(2, 1), (3, 4)]), ("ij,jk->ik", [(2, 3), (1, 4)]), ("i,i->i", [(1,), (3,)]),
+    ("ij,j->", [(2, 1), (3,)]),
     ("ij,ij->j", [(1, 3), (2, 1)]), ("i,i->i", [(1,), (0,)]), ("i,i,i->", [(1,), (3,), (1,)])])
 def test_einsum_broadcasts_axes_of_length_one(equation, shapes, rng):
     def operation(*arrays):

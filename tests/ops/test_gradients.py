@@ -21,7 +21,8 @@ def outputs(value):
 
 
 def run(operation, inputs, options, rng, dtype=np.float64):
-    """The values and the gradients of the floating-point inputs, through the engine, for random gradients of the outputs."""
+    """The values and the gradients of the floating-point inputs, through the engine, for random gradients of the
+    outputs."""
     tensors = [Tensor(a.astype(dtype), requires_grad=True) if is_float(a) else a for a in inputs]
     values = outputs(operation(*tensors, **options))
     for y in values:

@@ -28,7 +28,8 @@ def test_cross_entropy_is_its_definition(N, V, smoothing, data):
         if counted:
             dL = normal(loss.shape, 1)
             loss.backward(dL)
-            dp = (p * t.sum(axis=1, keepdims=True) - t) * np.reshape(dL, (-1, 1)) / (counted if reduction == "mean" else 1)
+            dp = (p * t.sum(axis=1, keepdims=True) - t) * np.reshape(dL, (-1, 1)) / (counted if reduction == "mean"
+                                                                                     else 1)
             np.testing.assert_allclose(x.grad, dp, atol=1e-12)
 
 
@@ -69,11 +70,14 @@ def test_mse_of_nothing_but_equals():
 
 
 @pytest.mark.parametrize("call, error, words", [
-    (lambda x: ops.cross_entropy(x, np.array([0.5, 1])), TypeError, "cross_entropy: targets are float64, expected integers"),
+    (lambda x: ops.cross_entropy(x, np.array([0.5, 1])), TypeError,
+     "cross_entropy: targets are float64, expected integers"),
     (lambda x: ops.cross_entropy(x, np.array([0, 1, 2])), ValueError, r"logits have shape \(2, 3\), targets \(3,\)"),
-    (lambda x: ops.cross_entropy(x, np.array([0, 3])), ValueError, "cross_entropy: a target is 3, expected 0…2, or -100"),
+    (lambda x: ops.cross_entropy(x, np.array([0, 3])), ValueError,
+     "cross_entropy: a target is 3, expected 0…2, or -100"),
     (lambda x: ops.cross_entropy(x, np.array([-1, 0])), ValueError, "cross_entropy: a target is -1"),
-    (lambda x: ops.cross_entropy(x, np.array([0, 1]), reduction="avg"), ValueError, "reduction is 'avg', expected one of"),
+    (lambda x: ops.cross_entropy(x, np.array([0, 1]), reduction="avg"), ValueError,
+     "reduction is 'avg', expected one of"),
     (lambda x: ops.mse_loss(x, np.ones(3)), ValueError, r"mse_loss: x has shape \(2, 3\) and target \(3,\)"),
     (lambda x: ops.binary_cross_entropy_with_logits(x, np.ones((3, 2))), ValueError,
      r"x has shape \(2, 3\) and target \(3, 2\)"),

@@ -16,7 +16,8 @@ NUMPY = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min,
 @st.composite
 def arrays_and_axes(draw, min_side=1):
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, min_side=min_side, max_side=4))
-    axis = draw(st.one_of(st.none(), st.integers(-len(shape), len(shape) - 1), hnp.valid_tuple_axes(len(shape), min_size=1)))
+    axis = draw(st.one_of(st.none(), st.integers(-len(shape), len(shape) - 1),
+                          hnp.valid_tuple_axes(len(shape), min_size=1)))
     return np.random.default_rng(draw(st.integers(0, 99))).standard_normal(shape), axis
 
 

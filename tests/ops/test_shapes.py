@@ -90,8 +90,10 @@ def test_stack_takes_a_list_too():
 
 def test_as_methods():
     x = Tensor(normal((2, 3, 4)))
-    for y, shape in ((x.reshape(6, 4), (6, 4)), (x.reshape((4, -1)), (4, 6)), (x.T, (4, 3, 2)), (x.transpose(), (4, 3, 2)),
-                     (x.transpose(0, 2, 1), (2, 4, 3)), (x.transpose((2, 0, 1)), (4, 2, 3)), (x.swapaxes(0, -1), (4, 3, 2))):
+    for y, shape in ((x.reshape(6, 4), (6, 4)), (x.reshape((4, -1)), (4, 6)), (x.T, (4, 3, 2)),
+                     (x.transpose(), (4, 3, 2)),
+                     (x.transpose(0, 2, 1), (2, 4, 3)), (x.transpose((2, 0, 1)), (4, 2, 3)),
+                     (x.swapaxes(0, -1), (4, 3, 2))):
         assert y.shape == shape
     assert [row.shape for row in x] == [(3, 4), (3, 4)]
 

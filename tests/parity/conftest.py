@@ -19,7 +19,8 @@ def dtype(request):
 
 @pytest.fixture
 def torch(torch):
-    """On one thread: what is compared is tiny, and threads that wait for each other on a busy machine take most of the time."""
+    """On one thread: what is compared is tiny, and threads that wait for each other on a busy machine take most of the
+    time."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield torch
@@ -31,7 +32,8 @@ def tokenizers():
     if os.environ.get("TINYFORMER_REQUIRE_TORCH"):
         import tokenizers
     else:
-        tokenizers = pytest.importorskip("tokenizers", reason="Hugging Face's tokenizers are the oracle, and not installed")
+        tokenizers = pytest.importorskip("tokenizers",
+                                         reason="Hugging Face's tokenizers are the oracle, and not installed")
     return tokenizers
 
 
@@ -42,7 +44,8 @@ def oracle(torch, monkeypatch):
     if os.environ.get("TINYFORMER_REQUIRE_TORCH"):
         import transformers
     else:
-        transformers = pytest.importorskip("transformers", reason="transformers is the oracle here and is not installed")
+        transformers = pytest.importorskip("transformers",
+                                           reason="transformers is the oracle here and is not installed")
     return Oracle(transformers, torch, monkeypatch)
 
 
@@ -56,9 +59,11 @@ class Oracle:
         self.transformers, self.torch, self.monkeypatch = transformers, torch, monkeypatch
 
     def build(self, cls, config, dtype, seed=0):
-        """A model of transformers' class, in ``dtype`` throughout, all of its parameters some way from where they start."""
+        """A model of transformers' class, in ``dtype`` throughout, all of its parameters some way from where they
+        start."""
         torch = self.torch
-        if dtype == "float64":                              # norms and angles are in float32 there, whatever the model is in
+        # norms and angles are in float32 there, whatever the model is in
+        if dtype == "float64":
             self.monkeypatch.setattr(torch, "float32", torch.float64)
             self.monkeypatch.setattr(torch, "float", torch.float64)
             self.monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
@@ -95,8 +100,8 @@ class Oracle:
         return {name: parameter.grad.numpy().copy() for name, parameter in theirs.named_parameters()}
 
     def _sensitivity(self, theirs, x, y, gradients, draws=4):
-        """How far half a unit in the last place of each parameter moves PyTorch's own gradients: the rounding of float32 that no
-        implementation avoids. A few of the random configurations amplify it a thousandfold."""
+        """How far half a unit in the last place of each parameter moves PyTorch's own gradients: the rounding of
+        float32 that no implementation avoids. A few of the random configurations amplify it a thousandfold."""
         torch, most = self.torch, 0.0
         for _ in range(draws):
             moved = copy.deepcopy(theirs)

@@ -10,7 +10,8 @@ from tinyformer.train.loop import training_steps
 
 
 def test_the_same_weights(rng):
-    linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is the oracle here and is not installed")
+    linear_model = pytest.importorskip("sklearn.linear_model",
+                                       reason="scikit-learn is the oracle here and is not installed")
     full = rng.random((200, 12)) * (rng.random((200, 12)) < 0.5)
     labels = (full @ rng.standard_normal(12) + 0.3 * rng.standard_normal(200) > 0).astype(int)
     C = 5.0
@@ -19,7 +20,8 @@ def test_the_same_weights(rng):
     model = BagOfWords(BagOfWords.Config(12, 2, l2=2 / (C * 200)))
     x = SparseRows.of((np.flatnonzero(row), row[row != 0]) for row in full)
     optimizer = AdamW(model.parameters(), lr=0.3, weight_decay=0)
-    for _ in training_steps(model, optimizer, CosineSchedule(optimizer, 0, 600, 0.3, 0), lambda: (x, labels), max_steps=600):
+    for _ in training_steps(model, optimizer, CosineSchedule(optimizer, 0, 600, 0.3, 0), lambda: (x, labels),
+                            max_steps=600):
         pass
     w = model.weight.data[1] - model.weight.data[0]
     np.testing.assert_allclose(w, expected.coef_[0], atol=2e-3)

@@ -26,7 +26,8 @@ def both(x, ours, theirs):
 
 @pytest.mark.parametrize("name", ["var", "std"])
 @pytest.mark.parametrize("correction", [0, 1])
-@pytest.mark.parametrize("shape, axis", [((1,), 0), ((2, 1), 1), ((), None), ((0, 3), 0), ((3, 0), 0), ((2, 3), (0, 1))])
+@pytest.mark.parametrize("shape, axis", [((1,), 0), ((2, 1), 1), ((), None), ((0, 3), 0), ((3, 0), 0),
+                                         ((2, 3), (0, 1))])
 @pytest.mark.filterwarnings("ignore:var", "ignore:std")
 def test_var_and_std_of_few_entries(name, shape, axis, correction):
     for x in (np.random.default_rng(0).standard_normal(shape), np.ones(shape)):
@@ -36,7 +37,8 @@ def test_var_and_std_of_few_entries(name, shape, axis, correction):
 
 @pytest.mark.filterwarnings("ignore:var")
 def test_var_of_as_many_entries_as_the_correction():
-    both(np.array([[1.0, 2.0], [1.0, 3.0]]), lambda t: ops.var(t, axis=0, correction=2), lambda t: torch.var(t, dim=0, correction=2))
+    both(np.array([[1.0, 2.0], [1.0, 3.0]]), lambda t: ops.var(t, axis=0, correction=2),
+         lambda t: torch.var(t, dim=0, correction=2))
 
 
 @pytest.mark.parametrize("shape, axis", [((3, 0), 1), ((0, 3), 1), ((0,), 0)])
@@ -55,9 +57,11 @@ def test_targets_of_every_integer_type(type):
     targets = np.array([0, 2, ignored], type)
     x = np.random.default_rng(0).standard_normal((3, 4))
     known = torch.tensor([0, 2, -100])
-    both(x, lambda t: ops.cross_entropy(t, targets, ignore_index=ignored), lambda t: torch.nn.functional.cross_entropy(t, known))
+    both(x, lambda t: ops.cross_entropy(t, targets, ignore_index=ignored),
+         lambda t: torch.nn.functional.cross_entropy(t, known))
     short = np.array([0, 2, 1], type)
-    both(x, lambda t: ops.cross_entropy(t, short), lambda t: torch.nn.functional.cross_entropy(t, torch.tensor([0, 2, 1])))
+    both(x, lambda t: ops.cross_entropy(t, short),
+         lambda t: torch.nn.functional.cross_entropy(t, torch.tensor([0, 2, 1])))
 
 
 @pytest.mark.parametrize("smoothing", [1.5, -0.1, np.nan])
@@ -77,7 +81,8 @@ def test_entrywise_operations_at_special_values(name, backend):
     live = tfm.backend.info()["live"]
     try:
         tfm.backend.use(live if backend == "live" else backend)
-        both(np.array(SPECIAL), getattr(ops, name), getattr(torch if name in ELEMENTWISE else torch.nn.functional, name))
+        both(np.array(SPECIAL), getattr(ops, name), getattr(torch if name in ELEMENTWISE else torch.nn.functional,
+                                                            name))
     finally:
         tfm.backend.use(live)
 

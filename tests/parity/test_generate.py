@@ -1,4 +1,5 @@
-"""Ways of choosing against the logits processors of Hugging Face's transformers, and beam search against its ``generate``."""
+"""Ways of choosing against the logits processors of Hugging Face's transformers, and beam search against its
+``generate``."""
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ def test_probabilities(torch, transformers, rng, how):
     """Temperature, top_k, top_p and min_p in the order in which ``generate`` applies them there."""
     logits = rng.normal(0, 2, (40, 50))
     scores = torch.from_numpy(logits)
-    for name, processor in (("temperature", transformers.TemperatureLogitsWarper), ("top_k", transformers.TopKLogitsWarper),
+    for name, processor in (("temperature", transformers.TemperatureLogitsWarper),
+                            ("top_k", transformers.TopKLogitsWarper),
                             ("top_p", transformers.TopPLogitsWarper), ("min_p", transformers.MinPLogitsWarper)):
         if name in how:
             scores = processor(how[name])(None, scores)
@@ -39,8 +41,8 @@ def test_the_penalty_of_repetition(torch, transformers, rng, penalty):
 
 
 class Theirs:
-    """One of their models behind our protocol. Its cache holds the tokens themselves, so that it shows whether beams that
-    change places take their past along."""
+    """One of their models behind our protocol. Its cache holds the tokens themselves, so that it shows whether beams
+    that change places take their past along."""
 
     training = False
 
@@ -64,7 +66,8 @@ class Theirs:
 @pytest.fixture
 def theirs(torch, transformers):
     torch.manual_seed(0)
-    config = transformers.GPT2Config(vocab_size=17, n_positions=32, n_embd=16, n_layer=2, n_head=2, initializer_range=0.6,
+    config = transformers.GPT2Config(vocab_size=17, n_positions=32, n_embd=16, n_layer=2, n_head=2,
+                                     initializer_range=0.6,
                                      bos_token_id=None, eos_token_id=None)
     return Theirs(torch, transformers.GPT2LMHeadModel(config).double().eval(), 32)
 

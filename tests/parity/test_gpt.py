@@ -1,4 +1,5 @@
-"""GPT against the same architecture in PyTorch's own layers: logits, loss, every gradient, and five steps of training."""
+"""GPT against the same architecture in PyTorch's own layers: logits, loss, every gradient, and five steps of
+training."""
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 
 @pytest.fixture
 def build(torch):
-    """A function from a config to the model in PyTorch: pre-norm blocks, fused attention, GELU's tanh form, tied output."""
+    """A function from a config to the model in PyTorch: pre-norm blocks, fused attention, GELU's tanh form, tied
+    output."""
     from torch import nn
     from torch.nn import functional as F
 

@@ -21,7 +21,8 @@ def sizes(seed):
     """A random tiny config, in our names."""
     rng = np.random.default_rng(seed)
     H = int(rng.integers(1, 5))
-    return dict(vocab_size=int(rng.integers(8, 70)), block_size=int(rng.integers(6, 24)), n_layer=int(rng.integers(1, 4)),
+    return dict(vocab_size=int(rng.integers(8, 70)), block_size=int(rng.integers(6, 24)),
+                n_layer=int(rng.integers(1, 4)),
                 n_head=H, n_embd=H * int(rng.integers(max(2, 8 // H), 10)), n_inner=int(rng.integers(4, 50)),
                 n_types=int(rng.integers(2, 4)))
 
@@ -31,7 +32,8 @@ def theirs(transformers, torch, name, dtype, c, **more):
     torch.manual_seed(0)
     config = transformers.BertConfig(
         vocab_size=c["vocab_size"], max_position_embeddings=c["block_size"], num_hidden_layers=c["n_layer"],
-        num_attention_heads=c["n_head"], hidden_size=c["n_embd"], intermediate_size=c["n_inner"], type_vocab_size=c["n_types"],
+        num_attention_heads=c["n_head"], hidden_size=c["n_embd"], intermediate_size=c["n_inner"],
+        type_vocab_size=c["n_types"],
         initializer_range=0.2, **more)
     model = getattr(transformers, name)(config).eval()
     with torch.no_grad():
@@ -68,7 +70,8 @@ def test_logits_loss_and_every_gradient(torch, transformers, seed, dtype):
     labels = np.where(mask & (rng.random(ids.shape) < 0.4), rng.integers(0, c["vocab_size"], ids.shape), UNMASKED)
     labels[0, 0], classes = 1, rng.integers(0, 2, len(ids))
     out = other(torch.from_numpy(ids), torch.from_numpy(mask.astype(int)), torch.from_numpy(types),
-                labels=torch.from_numpy(labels), next_sentence_label=torch.from_numpy(classes), output_hidden_states=True)
+                labels=torch.from_numpy(labels), next_sentence_label=torch.from_numpy(classes),
+                output_hidden_states=True)
     words, following = model(ids, mask, types)
     close(model.bert(ids, mask, types)[0].data, out.hidden_states[-1], TOLERANCE[dtype], "hidden states")
     close(words.data, out.prediction_logits, TOLERANCE[dtype], "logits of the words")
@@ -135,12 +138,14 @@ def test_a_classifier_there_and_here(torch, transformers, tmp_path):
     model.to("float32").save_pretrained(tmp_path)
     again = transformers.BertForSequenceClassification.from_pretrained(tmp_path).eval()
     assert again.config.num_labels == 3
-    close(model(ids).data, again(torch.from_numpy(ids), torch.from_numpy(mask.astype(int))).logits, 1e-5, "logits, read there")
+    close(model(ids).data, again(torch.from_numpy(ids), torch.from_numpy(mask.astype(int))).logits, 1e-5,
+          "logits, read there")
     assert BertClassifier.from_pretrained(tmp_path).config == model.config
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not cached("minilm") or not cached("movie-snippets"), reason="minilm and movie-snippets are not fetched")
+@pytest.mark.skipif(not cached("minilm") or not cached("movie-snippets"),
+                    reason="minilm and movie-snippets are not fetched")
 def test_minilm_on_100_sentences(torch, transformers):
     tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is the oracle here and is not installed")
     folder = fetch("minilm")

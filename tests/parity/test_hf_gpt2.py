@@ -1,4 +1,5 @@
-"""GPT against transformers' GPT-2 on random small configs: logits, the gradient of every parameter, folders both ways."""
+"""GPT against transformers' GPT-2 on random small configs: logits, the gradient of every parameter, folders both
+ways."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""Folders that transformers writes for each class that stands on BERT, GPT-2, Llama and Qwen: what is there is loaded."""
+"""Folders that transformers writes for each class that stands on BERT, GPT-2, Llama and Qwen: what is there is
+loaded."""
 
 import warnings
 
@@ -12,8 +13,10 @@ from tinyformer.text import WordPieceTokenizer
 SIZES = {
     "Bert": dict(vocab_size=31, max_position_embeddings=12, num_hidden_layers=2, num_attention_heads=2, hidden_size=12,
                  intermediate_size=20, pad_token_id=None),
-    "GPT2": dict(vocab_size=31, n_positions=12, n_layer=2, n_head=2, n_embd=12, pad_token_id=0, bos_token_id=1, eos_token_id=1),
-    **{kind: dict(vocab_size=31, max_position_embeddings=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+    "GPT2": dict(vocab_size=31, n_positions=12, n_layer=2, n_head=2, n_embd=12, pad_token_id=0, bos_token_id=1,
+                 eos_token_id=1),
+    **{kind: dict(vocab_size=31, max_position_embeddings=16, num_hidden_layers=2, num_attention_heads=4,
+                  num_key_value_heads=2,
                   hidden_size=16, intermediate_size=20, head_dim=4, pad_token_id=0, bos_token_id=1, eos_token_id=1)
        for kind in ("Llama", "Qwen2", "Qwen3")}}
 IDS = np.random.default_rng(3).integers(1, 31, (2, 9))
@@ -98,8 +101,9 @@ def test_a_classifier(torch, folder):
     near(bare(IDS)[0], theirs.bert(torch.from_numpy(IDS)).last_hidden_state)
 
 
-@pytest.mark.parametrize("name, head", (("BertForTokenClassification", "classifier"), ("BertForQuestionAnswering", "qa_outputs"),
-                                        ("BertForMultipleChoice", "classifier")))
+@pytest.mark.parametrize("name, head",
+                         (("BertForTokenClassification", "classifier"), ("BertForQuestionAnswering", "qa_outputs"),
+                          ("BertForMultipleChoice", "classifier")))
 def test_other_heads_on_bert(torch, folder, name, head):
     theirs, path = folder(name)
     ours, told = loaded(path)
@@ -107,13 +111,15 @@ def test_other_heads_on_bert(torch, folder, name, head):
     near(ours(IDS)[0], theirs.bert(torch.from_numpy(IDS)).last_hidden_state)
 
 
-@pytest.mark.parametrize("name, head", (("GPT2Model", ""), ("GPT2LMHeadModel", ""), ("GPT2ForSequenceClassification", "score"),
-                                        ("GPT2DoubleHeadsModel", "multiple_choice_head.summary"),
-                                        ("GPT2ForTokenClassification", "classifier"), ("GPT2ForQuestionAnswering", "qa_outputs")))
+@pytest.mark.parametrize("name, head",
+                         (("GPT2Model", ""), ("GPT2LMHeadModel", ""), ("GPT2ForSequenceClassification", "score"),
+                          ("GPT2DoubleHeadsModel", "multiple_choice_head.summary"),
+                          ("GPT2ForTokenClassification", "classifier"), ("GPT2ForQuestionAnswering", "qa_outputs")))
 def test_heads_on_gpt2(torch, folder, name, head):
     theirs, path = folder(name)
     ours, told = loaded(path)
-    assert type(ours) is GPT and told.endswith(head and f"left out {head}: GPT has no such head") and bool(told) == bool(head)
+    assert type(ours) is GPT and told.endswith(head
+                                               and f"left out {head}: GPT has no such head") and bool(told) == bool(head)
     trunk = getattr(theirs, "transformer", theirs)
     near(ours(IDS), trunk(torch.from_numpy(IDS)).last_hidden_state @ trunk.wte.weight.T)
 
@@ -125,7 +131,8 @@ def test_heads_on_gpt2(torch, folder, name, head):
 def test_heads_on_llama(torch, folder, kind, name, head, tie):
     theirs, path = folder(kind + name, tie_word_embeddings=tie)
     ours, told = loaded(path)
-    assert type(ours) is Llama and (f"left out {head}: Llama has no such head" if head else "") in told and bool(told) == bool(head)
+    assert type(ours) is Llama and (f"left out {head}: Llama has no such head" if head
+                                    else "") in told and bool(told) == bool(head)
     trunk = theirs if name == "Model" else getattr(theirs, theirs.base_model_prefix)
     hidden = trunk(torch.from_numpy(IDS)).last_hidden_state
     near(ours.model(IDS, ours.angles(0, IDS.shape[1])), hidden)
@@ -150,5 +157,6 @@ def test_a_second_matrix_where_the_config_says_one(folder, name, second):
     save_file(whole, path / "model.safetensors", {"format": "pt"})
     load_model(path)
     save_file({**state, second: whole[second] + 1}, path / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ValueError, match=f"{second} differs from .*, but config.json says that one array serves as both"):
+    with pytest.raises(ValueError,
+                       match=f"{second} differs from .*, but config.json says that one array serves as both"):
         load_model(path)

@@ -1,4 +1,5 @@
-"""Llama against transformers' Llama, Qwen2 and Qwen3 on random small configs: logits, gradients, folders both ways, text."""
+"""Llama against transformers' Llama, Qwen2 and Qwen3 on random small configs: logits, gradients, folders both ways,
+text."""
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ def build(oracle):
     def make(kind, seed, dtype="float32"):
         rng = np.random.default_rng(seed)
         G, ratio, D = int(rng.integers(1, 4)), (1, 2, 4)[seed % 3], 2 * int(rng.integers(1, 6))
-        sizes = dict(vocab_size=int(rng.integers(5, 60)), max_position_embeddings=32, num_hidden_layers=int(rng.integers(1, 4)),
+        sizes = dict(vocab_size=int(rng.integers(5, 60)), max_position_embeddings=32,
+                     num_hidden_layers=int(rng.integers(1, 4)),
                      num_attention_heads=G * ratio, num_key_value_heads=G, hidden_size=G * ratio * D,
                      intermediate_size=int(rng.integers(4, 40)), rms_norm_eps=float(rng.choice([1e-5, 1e-6])),
                      tie_word_embeddings=bool(rng.integers(2)), bos_token_id=None, eos_token_id=None,
@@ -73,5 +75,6 @@ def test_the_same_tokens_are_generated(torch, build, kind, rng):
     ours.load_state_dict(theirs.state_dict())
     ids = rng.integers(0, ours.config.vocab_size, (2, 5))
     prompt = torch.from_numpy(ids)
-    expected = theirs.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=20, do_sample=False).numpy()
+    expected = theirs.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=20,
+                               do_sample=False).numpy()
     np.testing.assert_array_equal(ours.generate(ids, 20, temperature=0), expected)

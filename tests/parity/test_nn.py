@@ -11,7 +11,8 @@ TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 
 
 def close(ours, theirs, dtype, what):
-    """The largest difference, relative to the largest entry, or to 1 (the size of the cotangents) where all are smaller."""
+    """The largest difference, relative to the largest entry, or to 1 (the size of the cotangents) where all are
+    smaller."""
     ours, theirs = np.asarray(ours), theirs.detach().numpy()
     assert ours.shape == theirs.shape and str(ours.dtype) == dtype == str(theirs.dtype), (what, ours.shape, ours.dtype)
     np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
@@ -32,7 +33,8 @@ def same_state(torch, ours, theirs, rng):
     theirs.load_state_dict({k: torch.from_numpy(v) for k, v in ours.state_dict().items()})
 
 
-def compare(torch, rng, ours, theirs, inputs, dtype, options=None, call=lambda layer, *xs, **options: layer(*xs, **options)):
+def compare(torch, rng, ours, theirs, inputs, dtype, options=None,
+            call=lambda layer, *xs, **options: layer(*xs, **options)):
     """Value and gradients of inputs and parameters. ``options`` are arrays for both; ``call`` picks the output."""
     theirs = theirs.to(getattr(torch, dtype))
     ours.to(dtype)
@@ -70,7 +72,8 @@ def rng(request):
 def test_linear(torch, rng, dtype, bias):
     n, m = rng.integers(1, 9, 2)
     for lead in ((), (4,), (2, 3)):
-        compare(torch, rng, nn.Linear(n, m, bias=bias), torch.nn.Linear(n, m, bias=bias), [rng.normal(size=(*lead, n))], dtype)
+        compare(torch, rng, nn.Linear(n, m, bias=bias), torch.nn.Linear(n, m, bias=bias), [rng.normal(size=(*lead, n))],
+                dtype)
 
 
 @pytest.mark.parametrize("padding_idx", (None, 0, 3, -1))
@@ -95,7 +98,8 @@ def test_rms_norm(torch, rng, dtype, shape, options):
 
 
 @pytest.mark.parametrize("name, options", [
-    ("ReLU", {}), ("LeakyReLU", {}), ("LeakyReLU", {"negative_slope": 0.3}), ("GELU", {}), ("GELU", {"approximate": "tanh"}),
+    ("ReLU", {}), ("LeakyReLU", {}), ("LeakyReLU", {"negative_slope": 0.3}), ("GELU", {}),
+    ("GELU", {"approximate": "tanh"}),
     ("SiLU", {}), ("Sigmoid", {}), ("Tanh", {}), ("Softplus", {}), ("Softplus", {"beta": 2.5, "threshold": 4.0}),
     ("Softmax", {"dim": -1}), ("Softmax", {"dim": 1})])
 def test_activations(torch, rng, dtype, name, options):
@@ -193,7 +197,8 @@ def test_attention_is_causal(torch, rng, dtype):
     x = [rng.normal(size=(2, 5, 6))]
     for need_weights in (True, False):
         ours, theirs = (library.MultiheadAttention(6, 3, batch_first=True) for library in (nn, torch.nn))
-        compare(torch, rng, ours, theirs, x, dtype, {"is_causal": True, "attn_mask": causal, "need_weights": need_weights},
+        compare(torch, rng, ours, theirs, x, dtype,
+                {"is_causal": True, "attn_mask": causal, "need_weights": need_weights},
                 lambda layer, x, **o: layer(x, x, x, **o)[0])
 
 
@@ -239,13 +244,16 @@ def test_encoder_and_decoder_stacks(torch, rng, dtype, final):
     def build(library, **more):
         encoder, decoder = library.TransformerEncoderLayer(8, 2, 6, 0.0), library.TransformerDecoderLayer(8, 2, 6, 0.0)
         norms = [library.LayerNorm(8) if final else None for _ in range(2)]
-        return library.TransformerEncoder(encoder, 2, norms[0], **more), library.TransformerDecoder(decoder, 2, norms[1])
+        return library.TransformerEncoder(encoder, 2, norms[0], **more), library.TransformerDecoder(decoder, 2,
+                                                                                                    norms[1])
     ours, theirs = build(nn), build(torch.nn, enable_nested_tensor=False)
-    compare(torch, rng, ours[0], theirs[0], [rng.normal(size=(5, 2, 8))], dtype, {"src_key_padding_mask": padding(rng, 5)})
+    compare(torch, rng, ours[0], theirs[0], [rng.normal(size=(5, 2, 8))], dtype,
+            {"src_key_padding_mask": padding(rng, 5)})
     compare(torch, rng, ours[1], theirs[1], [rng.normal(size=(4, 2, 8)), rng.normal(size=(5, 2, 8))], dtype)
 
 
-@pytest.mark.parametrize("options", ({}, {"norm_first": True, "batch_first": True, "activation": "gelu", "bias": False}))
+@pytest.mark.parametrize("options",
+                         ({}, {"norm_first": True, "batch_first": True, "activation": "gelu", "bias": False}))
 @pytest.mark.filterwarnings("ignore::UserWarning")          # PyTorch's, about its fast path
 def test_transformer(torch, rng, dtype, options):
     ours, theirs = (library.Transformer(8, 2, 2, 2, 12, 0.0, **options) for library in (nn, torch.nn))
@@ -292,7 +300,8 @@ def test_functional_normalization(torch, rng, dtype):
     def norm(name):
         return lambda library: lambda x, *parameters: getattr(library, name)(x, (3, 5), *parameters)
 
-    for name, arrays in (("layer_norm", [x, weight, bias]), ("layer_norm", [x]), ("rms_norm", [x, weight]), ("rms_norm", [x])):
+    for name, arrays in (("layer_norm", [x, weight, bias]), ("layer_norm", [x]), ("rms_norm", [x, weight]),
+                         ("rms_norm", [x])):
         xs = [tfm.tensor(a.astype(dtype), requires_grad=True) for a in arrays]
         ts = [torch.tensor(a.astype(dtype), requires_grad=True) for a in arrays]
         y, t = norm(name)(F)(*xs), norm(name)(torch.nn.functional)(*ts)
@@ -309,7 +318,8 @@ def test_functional_batch_norm(torch, rng, dtype, training):
     running = [rng.normal(size=3).astype(dtype), rng.random(3).astype(dtype) + 1]
     theirs = [torch.tensor(r) for r in running]
     y = F.batch_norm(x, *running, training=training, momentum=0.2)
-    close(y, torch.nn.functional.batch_norm(torch.from_numpy(x), *theirs, training=training, momentum=0.2), dtype, "value")
+    close(y, torch.nn.functional.batch_norm(torch.from_numpy(x), *theirs, training=training, momentum=0.2), dtype,
+          "value")
     for a, b in zip(running, theirs):
         close(a, b, dtype, "running statistics")
 

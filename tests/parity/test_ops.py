@@ -1,7 +1,8 @@
-"""Every operation against its PyTorch twin: values, and gradients for random cotangents, over random shapes and options.
+"""Every operation against its PyTorch twin: values, and gradients for random cotangents, over random shapes and
+options.
 
-``@case("name", …)`` marks a function that draws one example for the operation ``op``: (inputs, ours, theirs). ``ours`` takes
-tensors, ``theirs`` the module torch and its tensors. Each is run for several seeds, in float64 and float32.
+``@case("name", …)`` marks a function that draws one example for the operation ``op``: (inputs, ours, theirs). ``ours``
+takes tensors, ``theirs`` the module torch and its tensors. Each is run for several seeds, in float64 and float32.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 SEEDS = 15
 CASES = []
 
-# sinusoidal, rotary_frequencies and rotary_tables make constants; dropout draws from a generator that PyTorch does not have.
+# sinusoidal, rotary_frequencies and rotary_tables make constants; dropout draws from a generator that PyTorch does not
+# have.
 WITHOUT_TWIN = {"sinusoidal", "rotary_frequencies", "rotary_tables", "dropout"}
 
 
@@ -263,7 +265,8 @@ def corrected(rng, op):
 
 @case("logsumexp")
 def with_infinities(rng, op):
-    """Some entries −∞, but no whole row (PyTorch's gradient is NaN then, ours 0); some so large that e to them overflows."""
+    """Some entries −∞, but no whole row (PyTorch's gradient is NaN then, ours 0); some so large that e to them
+    overflows."""
     x = rng.standard_normal(shape_(rng, empty=False)) * float(rng.choice([1, 100, 1000]))
     axis, keepdims = axis_(rng, x.ndim), bool(rng.integers(2))
     out = rng.random(x.shape) < float(rng.choice([0, 0.4]))
@@ -296,8 +299,8 @@ def permuted(rng, op):
             lambda t, x: x.permute(*(tuple(range(x.ndim))[::-1] if axes is None else axes)))
 
 
-# From the front and the back, with repeats, boolean, several arrays together and apart. (A number beside arrays is an array
-# to NumPy and not to PyTorch, which puts the axes in another order then.)
+# From the front and the back, with repeats, boolean, several arrays together and apart. (A number beside arrays is an
+# array to NumPy and not to PyTorch, which puts the axes in another order then.)
 INDICES = [
     1, -2, slice(1, 3), slice(None, None, 2), None, ..., (..., 0), (slice(1, 4), None, -1), (0, 1, 2),
     (None, ..., slice(2, 5)), np.array([2, 0, 2, -1, -2]), np.array([[0, 0], [3, -4]]), [1, 1, -1],
@@ -325,7 +328,8 @@ def test_getitem(torch, rng, index, dtype):
 def reversed_(rng, op):
     x = rng.standard_normal(shape_(rng))
     axis = axis_(rng, x.ndim)
-    return [x], lambda x: op(x, axis=axis), lambda t, x: t.flip(x, (axis,) if isinstance(axis, int) else dims(axis, x.ndim))
+    return [x], lambda x: op(x, axis=axis), lambda t, x: t.flip(x, (axis,) if isinstance(axis, int)
+                                                                else dims(axis, x.ndim))
 
 
 @case("pad")
@@ -381,7 +385,8 @@ def through_time(rng, op):
     def theirs(t, x, *rest):
         state = tuple(h[None] for h in rest[:states])
         name = {"rnn": "rnn_relu" if relu else "rnn_tanh"}.get(op.__name__, op.__name__)
-        y, *last = getattr(t, name)(x.flip(0) if reverse else x, state if states == 2 else state[0], list(rest[states:]), bias, 1,
+        y, *last = getattr(t, name)(x.flip(0) if reverse else x, state if states == 2 else state[0],
+                                    list(rest[states:]), bias, 1,
                                     0.0, False, False, False)
         return y.flip(0) if reverse else y, *(h[0] for h in last)
 
@@ -422,7 +427,8 @@ for equation in EQUATIONS:
     @case("einsum")
     def summed(rng, op, equation=equation):
         sizes = {letter: int(rng.integers(1, 5)) for letter in "abcdhijkst"}
-        inputs = [rng.standard_normal([sizes[letter] for letter in term]) for term in equation.split("->")[0].split(",")]
+        inputs = [rng.standard_normal([sizes[letter] for letter in term])
+                  for term in equation.split("->")[0].split(",")]
         return inputs, lambda *xs: op(equation, *xs), lambda t, *xs: t.einsum(equation, *xs)
 
 
@@ -459,7 +465,8 @@ def rms(rng, op):
     x = rng.standard_normal((*shape_(rng, high=3), 7)) * float(rng.choice([0.01, 1, 100]))
     parameters = [rng.standard_normal(7)][:rng.integers(2)]
     eps = float(rng.choice([1e-6, 1e-2]))
-    return [x, *parameters], lambda *xs: op(*xs, eps=eps), lambda t, x, w=None: t.nn.functional.rms_norm(x, (7,), w, eps)
+    return [x, *parameters], lambda *xs: op(*xs, eps=eps), lambda t, x, w=None: t.nn.functional.rms_norm(x, (7,), w,
+                                                                                                         eps)
 
 
 @case("batch_norm")
@@ -496,7 +503,8 @@ def turned(rng, op):
     cos, sin = np.cos(angle), np.sin(angle)
 
     def theirs(t, x):
-        z = t.complex(x[..., :half], x[..., half:]) * t.polar(t.ones(T, half, dtype=x.dtype), t.tensor(angle, dtype=x.dtype))
+        z = t.complex(x[..., :half], x[..., half:]) * t.polar(t.ones(T, half, dtype=x.dtype),
+                                                              t.tensor(angle, dtype=x.dtype))
         return t.cat([z.real, z.imag], dim=-1)
 
     return [x], lambda x: op(x, cos, sin), theirs

@@ -1,4 +1,5 @@
-"""Recurrent layers against PyTorch's: state dicts both ways, then all outputs and all gradients for random cotangents."""
+"""Recurrent layers against PyTorch's: state dicts both ways, then all outputs and all gradients for random
+cotangents."""
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ def pair(torch, rng, name, dtype, *sizes, **options):
     theirs = theirs.to(getattr(torch, dtype))
     assert list(ours.state_dict()) == list(theirs.state_dict())
     assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
-    ours.load_state_dict({k: torch.from_numpy(rng.normal(0, 0.5, v.shape)).to(v.dtype) for k, v in theirs.state_dict().items()})
+    ours.load_state_dict({k: torch.from_numpy(rng.normal(0, 0.5, v.shape)).to(v.dtype)
+                          for k, v in theirs.state_dict().items()})
     theirs.load_state_dict({k: torch.from_numpy(v) for k, v in ours.state_dict().items()})
     return ours, theirs
 
@@ -61,8 +63,10 @@ def test_layers(torch, rng, dtype, name, options, layers, both, more):
     x = rng.normal(size=(4, 6, I))
     B, D = (4 if more.get("batch_first") else 6), layers * (1 + both)
     assert_alike(torch, rng, dtype, ours, theirs, [x], ours, theirs)
-    for inputs in ([x, *initial(name, rng, D, B, H)], [x[0], *initial(name, rng, D, H)]):       # a batch, a sequence alone
-        assert_alike(torch, rng, dtype, ours, theirs, inputs, lambda x, *h: ours(x, state(h)), lambda x, *h: theirs(x, state(h)))
+    # a batch, a sequence alone
+    for inputs in ([x, *initial(name, rng, D, B, H)], [x[0], *initial(name, rng, D, H)]):
+        assert_alike(torch, rng, dtype, ours, theirs, inputs, lambda x, *h: ours(x, state(h)),
+                     lambda x, *h: theirs(x, state(h)))
 
 
 @pytest.mark.parametrize("name, options", LAYERS)
@@ -98,7 +102,8 @@ def test_cells(torch, rng, dtype, name, options, bias):
     assert_alike(torch, rng, dtype, ours, theirs, [rng.normal(size=(4, I))], ours, theirs)
     for lead in ((4,), ()):
         inputs = [rng.normal(size=(*lead, I)), *initial(name, rng, *lead, H)]
-        assert_alike(torch, rng, dtype, ours, theirs, inputs, lambda x, *h: ours(x, state(h)), lambda x, *h: theirs(x, state(h)))
+        assert_alike(torch, rng, dtype, ours, theirs, inputs, lambda x, *h: ours(x, state(h)),
+                     lambda x, *h: theirs(x, state(h)))
 
 
 @pytest.mark.parametrize("name", ("RNN", "GRU", "LSTM"))

@@ -14,7 +14,8 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 @pytest.mark.parametrize("norm_first", (False, True))
 def test_logits_loss_and_every_gradient(torch, rng, norm_first, dtype):
     from torch.nn import functional as F
-    config = Seq2SeqConfig(vocab_size=13, block_size=8, n_layer=2, n_head=4, n_embd=16, dropout=0.0, norm_first=norm_first,
+    config = Seq2SeqConfig(vocab_size=13, block_size=8, n_layer=2, n_head=4, n_embd=16, dropout=0.0,
+                           norm_first=norm_first,
                            label_smoothing=0.1)
     ours = Seq2Seq(config).to(dtype)
     for parameter in ours.parameters():
@@ -23,7 +24,8 @@ def test_logits_loss_and_every_gradient(torch, rng, norm_first, dtype):
     target[:, 0] = BEGIN
     source[1, 3:] = source[2, 6:] = target[3, 4:] = PAD
 
-    theirs = torch.nn.Transformer(16, 4, 2, 2, 64, 0.0, batch_first=True, norm_first=norm_first).to(getattr(torch, dtype))
+    theirs = torch.nn.Transformer(16, 4, 2, 2, 64, 0.0, batch_first=True,
+                                  norm_first=norm_first).to(getattr(torch, dtype))
     state = {name: torch.from_numpy(array.copy()) for name, array in ours.state_dict().items()}
     table = state.pop("embedding.weight").requires_grad_()
     theirs.load_state_dict({name.removeprefix("transformer."): array for name, array in state.items()})

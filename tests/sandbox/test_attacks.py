@@ -1,4 +1,5 @@
-"""A learner's file may do anything: the check ends in time, says so in a sentence, and never says that the answer is right."""
+"""A learner's file may do anything: the check ends in time, says so in a sentence, and never says that the answer is
+right."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ ATTACKS = {
     "a loop at the end": ("import atexit\n@atexit.register\ndef _last():\n    while True: pass", "", "wrong in x"),
     "a loop": ("while True: pass", "", "still running after 1 seconds: is there an endless loop?; it was in line 2"),
     "a loop in the call": ("", "while True: pass", "still running after 1 seconds"),
-    "a loop that catches all": ("", "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
+    "a loop that catches all": ("",
+                                "while True:\n        try:\n            while True: pass\n        except "
+                                "BaseException: pass",
                                 "still running after 1 seconds"),
     "a loop in __del__": ("class _Bad:\n    def __del__(self):\n        while True: pass", "_Bad()", "still running"),
     "a loop in C": ("", "sum(range(10 ** 13))", "still running after 1 seconds, and it cannot be interrupted"),
@@ -61,7 +64,8 @@ ATTACKS = {
     "a verdict on every file": (f"import os\nfor _n in range(3, 30):\n    try: os.write(_n, {FORGED}.encode())\n"
                                 f"    except OSError: pass", "", "wrong in x"),
     "another NumPy": ("np.allclose = lambda *a, **k: True", "", "replaces numpy.allclose"),
-    "another builtin": ("import builtins; builtins.max = lambda *a, **k: 0", "", "replaces builtins.max|checker itself failed"),
+    "another builtin": ("import builtins; builtins.max = lambda *a, **k: 0", "",
+                        "replaces builtins.max|checker itself failed"),
     "another tinyformer": ("from tinyformer.gradcheck.report import Report; Report.ok = True", "",
                            "replaces tinyformer.gradcheck.report.Report.ok"),
 }
@@ -113,7 +117,8 @@ def test_children_are_ended_with_the_check(tmp_path):
         pytest.skip("a process is looked for by its number")
     note = tmp_path / "pid"
     path = written(tmp_path, "import subprocess, sys, os", f"if not os.path.exists({str(note)!r}):\n"
-                   f"        open({str(note)!r}, 'w').write(str(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid))"
+                   f"        open({str(note)!r}, 'w').write(str(subprocess.Popen([sys.executable, '-c', 'import time; "
+                   f"time.sleep(60)']).pid))"
                    )
     list(run("tinyformer.gradcheck.check_file", [[str(path), None, 0, 20]], 20))
     pid = int(note.read_text())

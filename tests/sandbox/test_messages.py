@@ -50,6 +50,7 @@ def test_what_is_wrong_with_a_file_is_said(file, text, name, says, monkeypatch):
 
 
 def test_files_that_are_not_there(tmp_path):
-    for path, says in ((tmp_path / "none.py", "does not exist"), (tmp_path, "is a folder"), ("a\0b.py", "not a valid file name")):
+    for path, says in ((tmp_path / "none.py", "does not exist"), (tmp_path, "is a folder"),
+                       ("a\0b.py", "not a valid file name")):
         with pytest.raises(Refused, match=says):
             read_source(path)

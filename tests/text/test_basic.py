@@ -13,7 +13,8 @@ from tinyformer.text.basic import is_chinese
     ("don't snake_case 3.5 $5+", ["don", "'", "t", "snake", "_", "case", "3", ".", "5", "$", "5", "+"]),
     ("Café naïve Ångström", ["cafe", "naive", "angstrom"]),
     ("cafe\u0301", ["cafe"]),
-    ("ΣΊΣΥΦΟΣ", ["σισυφοσ"]),                                           # no final sigma: letters are looked at one by one
+    # no final sigma: letters are looked at one by one
+    ("ΣΊΣΥΦΟΣ", ["σισυφοσ"]),
     ("今天天气很好，OK。", ["今", "天", "天", "气", "很", "好", "，", "ok", "。"]),
     ("a\x00b\u200bc\ufffdd\x7fe", ["abcde"]),
     ("a\u00a0b\u3000c\td\r\ne\u2028f", ["a", "b", "c", "d", "e", "f"]),

@@ -104,7 +104,8 @@ def test_how_a_text_is_cut():
     assert cut("a b-c ", {"type": "Whitespace"}) == ["a", "b", "-", "c"]
     assert cut("ab12", {"type": "Digits", "individual_digits": True}) == ["ab", "1", "2"]
     assert cut("ab12", {"type": "Digits", "individual_digits": False}) == ["ab", "12"]
-    assert cut("ab12 c", split({"Regex": r"\d"}), {"type": "ByteLevel", "add_prefix_space": True, "use_regex": False}) == [
+    assert cut("ab12 c", split({"Regex": r"\d"}),
+               {"type": "ByteLevel", "add_prefix_space": True, "use_regex": False}) == [
         " ab", " 1", " 2", " c"]
     assert cut("ab\n12 c's", {"type": "ByteLevel"}) == ["ab", "\n", "12", " c", "'s"]
     assert cut("") == [""]
@@ -134,7 +135,8 @@ def test_saved_and_published_files_give_the_same(tmp_path):
     gpt2 = tmp_path / "gpt2"
     gpt2.mkdir()
     (gpt2 / "encoder.json").write_text(json.dumps({**fields["model"]["vocab"], "<|endoftext|>": 300}), encoding="utf-8")
-    (gpt2 / "vocab.bpe").write_text("#version: 0.2\n" + "\n".join(published()["model"]["merges"]) + "\n", encoding="utf-8")
+    (gpt2 / "vocab.bpe").write_text("#version: 0.2\n" + "\n".join(published()["model"]["merges"]) + "\n",
+                                    encoding="utf-8")
     for path in (tmp_path, tmp_path / "tokenizer.json", tmp_path / "saved.json", gpt2):
         assert load_tokenizer(path).encode(TEXT).tolist() == PLAIN.encode(TEXT).tolist()
     assert load_tokenizer(gpt2).encode("a<|endoftext|>").tolist() == [*PLAIN.encode("a"), 300]
@@ -161,15 +163,18 @@ def test_saved_and_published_files_give_the_same(tmp_path):
     ({"decoder": {"type": "Metaspace"}}, "the decoder is 'Metaspace', expected 'ByteLevel'"),
     ({"model__colour": 1}, "model has the fields colour, which are not known"),
     ({"post_processor": {"type": "Odd"}}, "the post_processor is 'Odd'"),
-    ({"added_tokens": [{"content": "a", "id": 1, "single_word": 3}]}, "added token 'a': single_word is 3, expected true or false"),
+    ({"added_tokens": [{"content": "a", "id": 1, "single_word": 3}]},
+     "added token 'a': single_word is 3, expected true or false"),
     ({"added_tokens": [{"content": "a", "id": 1}]}, "added token 'a' has id 1, but \\d+ in the vocabulary"),
     ({"added_tokens": [{"content": "zz", "id": 1, "colour": 1}]}, "added token 'zz' has the fields colour"),
     ({"added_tokens": [{"content": "a", "id": None}]}, "added_tokens\\[0\\].id is null"),
     ({"added_tokens": [{"id": 1}]}, "has no field 'content'"),
-    ({"added_tokens": [{"content": "zz", "id": 10 ** 12}]}, "an id of the vocabulary is 1000000000000, expected an integer"),
+    ({"added_tokens": [{"content": "zz", "id": 10 ** 12}]},
+     "an id of the vocabulary is 1000000000000, expected an integer"),
     ({"model__vocab": {"a": -1}}, "an id of the vocabulary is -1, expected an integer below 4,194,304"),
     ({"model__vocab": {"a": "1"}}, "vocab\\['a'\\] is '1', expected an integer"),
-    ({"post_processor": {"type": "BertProcessing", "cls": ["a", 1], "sep": ["b", 9999]}}, "id 9999 at position 0, expected 0…298"),
+    ({"post_processor": {"type": "BertProcessing", "cls": ["a", 1], "sep": ["b", 9999]}},
+     "id 9999 at position 0, expected 0…298"),
     ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [split({"Regex": "(("}), {"type": "ByteLevel"}]}},
      r"the pattern '\(\(': missing \)"),
 ])
@@ -187,8 +192,10 @@ WORDPIECE = {
                    "lowercase": True},
     "pre_tokenizer": {"type": "BertPreTokenizer"},
     "post_processor": {"type": "TemplateProcessing", "special_tokens": {"a": {"ids": [2]}, "b": {"ids": [3]}},
-                       "single": [{"SpecialToken": {"id": "a"}}, {"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "b"}}]},
-    "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+                       "single": [{"SpecialToken": {"id": "a"}}, {"Sequence": {"id": "A"}},
+                                  {"SpecialToken": {"id": "b"}}]},
+    "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+              "max_input_chars_per_word": 100,
               "vocab": {token: id for id, token in enumerate("[PAD] [UNK] [CLS] [SEP] [MASK] the c ##a ##t".split())}}}
 BPE = published(normalizer={"type": "NFC"}, pre_tokenizer={"type": "Sequence", "pretokenizers": [
     split({"Regex": r"\p{L}+"}), {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}]},

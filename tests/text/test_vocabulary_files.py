@@ -26,7 +26,8 @@ def test_marks_and_line_ends(tmp_path, mark, ends, last):
 
 
 def test_one_blank_line_keeps_its_id(tmp_path):
-    assert load_tokenizer(written(tmp_path, "\n".join([*TOKENS[:5], "", *TOKENS[5:]]).encode())).encode("the").tolist() == [6]
+    assert load_tokenizer(written(tmp_path,
+                                  "\n".join([*TOKENS[:5], "", *TOKENS[5:]]).encode())).encode("the").tolist() == [6]
 
 
 @pytest.mark.parametrize("lines, said", (
@@ -60,17 +61,20 @@ def test_what_tokenizer_config_says_of_a_vocabulary(tmp_path):
     assert load_tokenizer(tmp_path).encode("The").tolist() == [10]
     for settings, said in (({"do_basic_tokenize": False}, "do_basic_tokenize is False, expected True"),
                            ({"unk_token": "<unk>"}, "unk_token is '<unk>', expected '.UNK.'"),
-                           ({"added_tokens_decoder": {"11": {"content": "<new>"}}}, "it adds the tokens <new> to the vocabulary")):
+                           ({"added_tokens_decoder": {"11": {"content": "<new>"}}},
+                            "it adds the tokens <new> to the vocabulary")):
         config.write_text(json.dumps(settings))
         with pytest.raises(ValueError, match=said):
             load_tokenizer(tmp_path)
 
 
-@pytest.mark.parametrize("settings, said", (({"tokenizer_class": "Qwen2Tokenizer"}, "tokenizer_class is 'Qwen2Tokenizer'"),
-                                            ({"add_prefix_space": True}, "add_prefix_space is True, expected False")))
+@pytest.mark.parametrize("settings, said",
+                         (({"tokenizer_class": "Qwen2Tokenizer"}, "tokenizer_class is 'Qwen2Tokenizer'"),
+                          ({"add_prefix_space": True}, "add_prefix_space is True, expected False")))
 def test_a_pair_that_is_cut_in_another_way_than_gpt2s(tmp_path, settings, said):
     from tinyformer.text.published import BYTES
-    (tmp_path / "vocab.json").write_text(json.dumps({character: id for id, character in enumerate(BYTES)}), encoding="utf-8")
+    (tmp_path / "vocab.json").write_text(json.dumps({character: id for id, character in enumerate(BYTES)}),
+                                         encoding="utf-8")
     (tmp_path / "merges.txt").write_text("")
     load_tokenizer(tmp_path)
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))

@@ -21,7 +21,8 @@ def test_the_longest_piece_from_the_left():
     assert TOKENIZER.encode("unaffable").tolist() == ids("un", "##aff", "##able")
     assert TOKENIZER.encode("Able, UN天气a").tolist() == ids("able", ",", "un", "天", "气", "a")
     assert TOKENIZER.encode("unaff!").tolist() == ids("un", "##aff", "[UNK]")
-    assert TOKENIZER.encode("unaffc").tolist() == ids("[UNK]")                  # one piece is missing: the whole word is
+    # one piece is missing: the whole word is
+    assert TOKENIZER.encode("unaffc").tolist() == ids("[UNK]")
     assert TOKENIZER.encode("a" * 100).tolist() == ids("a", *["##a"] * 99)
     assert TOKENIZER.encode("a" * 101).tolist() == ids("[UNK]")
     assert TOKENIZER.encode("").dtype == np.int64
@@ -78,11 +79,13 @@ def test_what_was_trained_on_is_known(text, vocab_size):
 
 def published(**changes):
     fields = {"truncation": {"max_length": 4}, "padding": {"strategy": {"Fixed": 9}}, "added_tokens": [],
-              "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
+              "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+                             "strip_accents": None,
                              "lowercase": True},
               "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": None,
               "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                        "max_input_chars_per_word": 100, "vocab": {token: id for id, token in enumerate(TOKENIZER.tokens)}}}
+                        "max_input_chars_per_word": 100,
+                        "vocab": {token: id for id, token in enumerate(TOKENIZER.tokens)}}}
     for key, value in changes.items():
         room, _, inner = key.partition("__")
         fields[room] = {**fields[room], inner: value} if inner else value
@@ -98,7 +101,8 @@ def test_published_files(tmp_path):
         loaded = load_tokenizer(path)
         assert loaded.to_dict() == TOKENIZER.to_dict()
         assert loaded.encode("unaffable, 天气 a, a, a").tolist() == TOKENIZER.encode("unaffable, 天气 a, a, a").tolist()
-    cased = published(normalizer__lowercase=False, normalizer__handle_chinese_chars=False, normalizer__strip_accents=True)
+    cased = published(normalizer__lowercase=False, normalizer__handle_chinese_chars=False,
+                      normalizer__strip_accents=True)
     (tmp_path / "tokenizer.json").write_text(json.dumps(cased), encoding="utf-8")
     loaded = load_tokenizer(tmp_path)
     assert (loaded.lowercase, loaded.strip_accents, loaded.chinese) == (False, True, False)
@@ -117,7 +121,8 @@ def test_published_files(tmp_path):
     ({"pre_tokenizer": None}, "pre_tokenizer.type is None, expected 'BertPreTokenizer'"),
     ({"model__vocab": {"[PAD]": 0, "[UNK]": 2}}, "the ids of the vocabulary are not 0…1, each once"),
     ({"model__vocab": {"[PAD]": 0, "[UNK]": 1}}, r"the vocabulary lacks \[CLS\], \[SEP\], \[MASK\]"),
-    ({"post_processor": {"type": "BertProcessing", "cls": ["[SEP]", 3], "sep": ["[SEP]", 3]}}, r"puts \(\[3\], \[3\]\)"),
+    ({"post_processor": {"type": "BertProcessing", "cls": ["[SEP]", 3], "sep": ["[SEP]", 3]}},
+     r"puts \(\[3\], \[3\]\)"),
     ({"post_processor": {"type": "Odd"}}, "the post_processor is 'Odd', which is not supported"),
     ({"model": {"type": "Unigram"}}, "holds a Unigram, expected one of BPE, WordPiece"),
 ])
@@ -130,7 +135,8 @@ def test_published_files_that_are_other_than_berts(tmp_path, changes, said):
 
 
 @pytest.mark.parametrize("text, vocab_size, error, said", [
-    ("", 10, ValueError, "text has no words"), ("a", 5, ValueError, "vocab_size is 5, expected at least 6: the 5 special tokens"),
+    ("", 10, ValueError, "text has no words"),
+    ("a", 5, ValueError, "vocab_size is 5, expected at least 6: the 5 special tokens"),
     ("a", None, TypeError, "vocab_size is None"), (b"a", 9, TypeError, "text is bytes"),
 ])
 def test_bad_training(text, vocab_size, error, said):

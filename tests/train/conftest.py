@@ -14,7 +14,8 @@ from tinyformer.train.metrics import read_metrics
 
 @pytest.fixture
 def train(tiny, monkeypatch):
-    """``train(folder, "section.key=value", …, resume=False)``: a tiny run without a picture, which takes longer than it."""
+    """``train(folder, "section.key=value", …, resume=False)``: a tiny run without a picture, which takes longer than
+    it."""
     monkeypatch.setattr("tinyformer.train.run.draw_losses", lambda *_, **__: None)
 
     def start(folder, *settings, resume=False):

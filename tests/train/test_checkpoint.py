@@ -29,7 +29,8 @@ def test_the_last_two_are_kept_in_order(tmp_path):
 
 
 def test_files_of_other_names_are_neither_counted_nor_removed(tmp_path):
-    others = ["step-best.safetensors", "step-00000001-mine.safetensors", "step-1.safetensors", "step-00000001.safetensors.bak",
+    others = ["step-best.safetensors", "step-00000001-mine.safetensors", "step-1.safetensors",
+              "step-00000001.safetensors.bak",
               "my-step-00000001.safetensors", "step-00000099.safetensors.txt", "step-0000000x.safetensors"]
     for name in others:
         (tmp_path / name).write_text("mine")
@@ -47,7 +48,8 @@ def test_steps_are_ordered_as_numbers(tmp_path):
 
 
 def test_a_save_never_removes_itself_or_a_later_step(tmp_path):
-    for step in (50, 60, 3, 4, 5):                          # whatever the order of the steps, and whatever the clock says
+    # whatever the order of the steps, and whatever the clock says
+    for step in (50, 60, 3, 4, 5):
         save_checkpoint(tmp_path, step, ARRAYS, STATE)
         os.utime(tmp_path / f"step-{step:08d}.safetensors", (step, 10 ** 9 - step))
         assert (tmp_path / f"step-{step:08d}.safetensors").is_file()
@@ -61,7 +63,8 @@ def test_a_checkpoint_with_any_flipped_byte_is_refused(tmp_path, rng):
     whole = path.read_bytes()
     for place in rng.integers(0, len(whole), 200):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << rng.integers(8)]) + whole[place + 1:])
-        with pytest.raises(ValueError, match="cannot resume from .*step-00000003.safetensors: .*; start again without --resume"):
+        with pytest.raises(ValueError,
+                           match="cannot resume from .*step-00000003.safetensors: .*; start again without --resume"):
             load_checkpoint(path)
 
 

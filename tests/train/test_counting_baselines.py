@@ -27,7 +27,8 @@ def test_scores(rng):
     guesses = Neighbors(tokens, V, unknown=[0])
     for left in range(V):
         for right in range(V):
-            np.testing.assert_allclose(guesses.scores(left, right), slow_scores(tokens, V, left, right, 2.0, [0]), atol=1e-12)
+            np.testing.assert_allclose(guesses.scores(left, right), slow_scores(tokens, V, left, right, 2.0, [0]),
+                                       atol=1e-12)
 
 
 def test_accuracy_on_a_text_that_repeats():

@@ -1,4 +1,5 @@
-"""Runs that are killed, interrupted or run out of disk: what they had saved is whole, and resuming ends with the same bits.
+"""Runs that are killed, interrupted or run out of disk: what they had saved is whole, and resuming ends with the same
+bits.
 
 Dropout and accumulation are on, so that the random state and the place in the data must be right too.
 """
@@ -34,8 +35,8 @@ def litter(folder):
 
 # ------------------------------------------------------------------------------------------------ killed
 
-# A run in a process that is gone the moment it renames its n-th file (before or after the renaming): nothing is tidied up.
-# One process forks the others, one for each n, until one of them is left alone.
+# A run in a process that is gone the moment it renames its n-th file (before or after the renaming): nothing is tidied
+# up. One process forks the others, one for each n, until one of them is left alone.
 KILLED = """
 import os, sys
 import tinyformer.train.run as run
@@ -87,8 +88,10 @@ def test_killed_at_any_file(tmp_path, tiny, train, outcome, whole):
 
 @pytest.mark.parametrize("lines, optimizer", ((1, "adamw"), (7, "muon"), (30, "adamw")))
 def test_killed_at_any_time(tmp_path, tiny, train, outcome, lines, optimizer):
-    """By the system, at a random place soon after so many steps; a checkpoint at each step keeps it busy with writing."""
-    settings = (*DROPOUT, "train.max_steps=100", "train.checkpoint_every=1", "train.eval_every=7", f"train.optimizer={optimizer}")
+    """By the system, at a random place soon after so many steps; a checkpoint at each step keeps it busy with
+    writing."""
+    settings = (*DROPOUT, "train.max_steps=100", "train.checkpoint_every=1", "train.eval_every=7",
+                f"train.optimizer={optimizer}")
     train(tmp_path / "whole", *settings)
     folder = tmp_path / "killed"
     process = start(folder, *tiny, *settings)
@@ -122,7 +125,8 @@ def test_killed_again_and_again(tmp_path, tiny, train, outcome):
 
 
 def start(folder, *settings, resume=False, before=None):
-    command = [sys.executable, "-m", "tinyformer", "train", "--out", str(folder), *["--resume"] * resume, "--set", *settings]
+    command = [sys.executable, "-m", "tinyformer", "train", "--out", str(folder), *["--resume"] * resume, "--set",
+               *settings]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=before)
 
 
@@ -159,11 +163,13 @@ def test_interrupted_from_outside(tmp_path, tiny, train, outcome, name):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no terminals of this kind")
 def test_a_terminal_that_is_closed(tmp_path, tiny, train, outcome):
-    """The system hangs up, several times, and every later write to the terminal fails: the run is saved all the same."""
+    """The system hangs up, several times, and every later write to the terminal fails: the run is saved all the
+    same."""
     import pty
     settings = (*DROPOUT, "train.max_steps=100000", "train.eval_every=7000", "train.checkpoint_every=100000")
     folder, (ours, theirs) = tmp_path / "run", pty.openpty()
-    process = subprocess.Popen([sys.executable, "-m", "tinyformer", "train", "--out", str(folder), "--set", *tiny, *settings],
+    process = subprocess.Popen([sys.executable, "-m", "tinyformer", "train", "--out", str(folder), "--set", *tiny,
+                                *settings],
                                stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     try:
@@ -215,7 +221,8 @@ def interrupt_at(monkeypatch, module, name, call, times=1):
 def test_interrupted_between_two_steps(tmp_path, train, outcome, whole, monkeypatch, module, name, call, step):
     folder, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
     interrupt_at(monkeypatch, module, name, call)
-    with pytest.raises(Interrupted, match=f"stopped at step {step}, saved in .*run; the same command with --resume continues"):
+    with pytest.raises(Interrupted,
+                       match=f"stopped at step {step}, saved in .*run; the same command with --resume continues"):
         train(folder, *DROPOUT)
     assert signal.getsignal(signal.SIGINT) is handler
     assert outcome(folder).checkpoints[-1] == f"step-{step:08d}.safetensors"
@@ -258,7 +265,8 @@ def test_interrupted_again_and_again(tmp_path, train, outcome, whole, monkeypatc
 
 @pytest.mark.parametrize("full_at", range(1, 13))
 def test_a_disk_that_is_full_for_one_file(tmp_path, train, outcome, whole, monkeypatch, full_at):
-    """The file is named, nothing half-written stays, what was saved before is whole, and resuming ends with the same bits."""
+    """The file is named, nothing half-written stays, what was saved before is whole, and resuming ends with the same
+    bits."""
     folder, fsync, calls = tmp_path / "run", os.fsync, []
 
     def full(handle):

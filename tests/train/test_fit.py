@@ -38,7 +38,8 @@ def run(max_steps=12, model=None, batches=None, lr=0.05, loss=nn.functional.cros
         p.data[...] = tfm.rng.generator().uniform(-0.5, 0.5, p.shape)
     optimizer = optim.AdamW(model.parameters(), lr=lr)
     schedule = optim.CosineSchedule(optimizer, 2, 12)
-    return model, fit(model, batches or Batches(X, Y, size=6), optimizer, loss=loss, max_steps=max_steps, schedule=schedule,
+    return model, fit(model, batches or Batches(X, Y, size=6), optimizer, loss=loss, max_steps=max_steps,
+                      schedule=schedule,
                       **options)
 
 
@@ -73,7 +74,8 @@ def test_steps_written_out():
 
 
 @pytest.mark.parametrize("batches", (
-    [(X, Y)], lambda: (X, Y), lambda: iter([(X, Y)]), (batch for batch in [(X, Y)] * 9)), ids=("list", "one", "iterators", "generator"))
+    [(X, Y)], lambda: (X, Y), lambda: iter([(X, Y)]), (batch for batch in [(X, Y)] * 9)),
+    ids=("list", "one", "iterators", "generator"))
 def test_forms_of_batches_are_equal(batches):
     assert equal(run(5, batches=batches)[0], run(5, batches=[(X, Y)])[0])
 
@@ -85,7 +87,8 @@ def test_the_models_own_loss_is_the_default():
 def test_a_function_of_a_batch_trains_the_optimizers_tensors():
     w = tfm.tensor(np.zeros(3), requires_grad=True)
     target = X.astype(float) @ [1.0, -2.0, 3.0]
-    history = fit(lambda x, t: ((x @ w - t) ** 2).mean(), [(tfm.tensor(X.astype(float)), target)], optim.SGD([w], lr=0.1),
+    history = fit(lambda x, t: ((x @ w - t) ** 2).mean(), [(tfm.tensor(X.astype(float)), target)],
+                  optim.SGD([w], lr=0.1),
                   max_steps=300, show_progress=False)
     np.testing.assert_allclose(w.data, [1, -2, 3], atol=1e-4)
     assert history.records[0]["train_loss"] == pytest.approx((target ** 2).mean(), rel=1e-6)
@@ -131,7 +134,8 @@ def test_a_plateau_lowers_the_rate():
     assert history["lr"][1].tolist() == pytest.approx([0.1] * 4 + [0.05] * 2 + [0.025] * 2)
 
 
-# ------------------------------------------------------------------------------------------------ early stopping, checkpoints
+# ------------------------------------------------------------------------------------------------ early stopping,
+# checkpoints
 
 def test_early_stopping_restores_the_best_weights():
     model, costs, weights = Network(), iter([3.0, 1.0, 2.0, 4.0, 0.0]), []
@@ -157,7 +161,8 @@ def test_resumed_to_the_same_bits(tmp_path, batches, stop):
     assert equal(model, whole)
 
     def timeless(records):
-        return [{key: value for key, value in record.items() if key not in ("examples_per_s", "val_loss")} for record in records]
+        return [{key: value for key, value in record.items() if key not in ("examples_per_s", "val_loss")}
+                for record in records]
 
     assert timeless(history.records) == timeless(expected.records)
     assert not list(tmp_path.glob(".*"))
@@ -169,7 +174,8 @@ def draw():
 
 
 def test_a_finished_training_resumed_gives_its_best_model(tmp_path):
-    options = {"validation": lambda: next(costs), "eval_every": 2, "patience": 2, "checkpoint": tmp_path / "a.safetensors"}
+    options = {"validation": lambda: next(costs), "eval_every": 2, "patience": 2,
+               "checkpoint": tmp_path / "a.safetensors"}
     costs = iter([3.0, 1.0, 2.0, 4.0])
     whole, history = run(12, **options)
     again, resumed = run(12, resume=True, **options)
@@ -196,7 +202,8 @@ def test_ctrl_c_saves_and_says_how_to_continue(tmp_path):
 def test_a_checkpoint_that_does_not_fit(tmp_path):
     file = tmp_path / "a.safetensors"
     run(2, checkpoint=file)
-    with pytest.raises(ValueError, match=r"fit: cannot resume from .*a.safetensors: .*out.weight.*; continue with the model"):
+    with pytest.raises(ValueError,
+                       match=r"fit: cannot resume from .*a.safetensors: .*out.weight.*; continue with the model"):
         run(4, nn.Sequential(nn.Linear(3, 2)), checkpoint=file, resume=True)
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(ValueError, match=r"fit: cannot resume from .*a.safetensors.*damaged"):
@@ -252,7 +259,8 @@ def test_data_that_is_not_finite_is_named():
 
 
 @pytest.mark.parametrize("validation, message", (
-    ([], "fit: validation has no batches"), (lambda: np.nan, "the validation loss is nan"), (lambda: {"loss": 1.0}, "a dictionary with val_loss"),
+    ([], "fit: validation has no batches"), (lambda: np.nan, "the validation loss is nan"),
+    (lambda: {"loss": 1.0}, "a dictionary with val_loss"),
     ([(X * np.float32(np.inf), Y)], "the validation loss is nan")))
 def test_a_validation_that_cannot_be_used(validation, message):
     with np.errstate(all="ignore"), pytest.raises((ValueError, FloatingPointError), match=message):
@@ -292,7 +300,8 @@ def test_models_and_optimizers_that_do_not_belong_together():
 
 
 @pytest.mark.parametrize("options, message", (
-    ({"epochs": 2}, "got epochs and max_steps"), ({"patience": 2}, "patience needs validation"), ({"resume": True}, "resume needs checkpoint"),
+    ({"epochs": 2}, "got epochs and max_steps"), ({"patience": 2}, "patience needs validation"),
+    ({"resume": True}, "resume needs checkpoint"),
     ({"accumulate": 0}, "accumulate is 0, expected an integer of at least 1"), ({"clip": -1.0}, "clip is -1.0"),
     ({"eval_every": 1.5}, "eval_every is 1.5"), ({"max_steps": None, "batches": lambda: (X, Y)}, "has no length")))
 def test_options_out_of_range(options, message):

@@ -57,7 +57,8 @@ def test_rungs_that_are_no_lower_or_do_not_separate_are_named():
 
 def test_networks_that_lose_to_counting_are_named():
     best = {"n": 5, "loss": 1.9}
-    one, two = ({"name": name, "kind": "network", "loss": loss, "sd": None} for name, loss in (("MLP", 2.0), ("RNN", 1.95)))
+    one, two = ({"name": name, "kind": "network", "loss": loss, "sd": None}
+                for name, loss in (("MLP", 2.0), ("RNN", 1.95)))
     assert findings([one], best) == ["MLP LOSES to counting: Kneser-Ney with n = 5 has 1.900"]
     assert findings([one, two], best) == ["MLP, RNN LOSE to counting: Kneser-Ney with n = 5 has 1.900"]
     assert findings([one, two], {"n": 5, "loss": 2.1}) == []
@@ -76,11 +77,13 @@ def test_counted_rungs_against_loops(rng):
     assert rungs[0]["nats"] == [math.log(4)]
     model = ladder.NGram(ladder.NGramConfig(4, 3)).fit(Text.train)
     total = sum(model.log_prob(line).sum() for line in judged)
-    assert rungs[3]["nats"][0] == pytest.approx(-total / 5, rel=1e-12) and rungs[3]["parameters"] == model.num_parameters()
+    assert rungs[3]["nats"][0] == pytest.approx(-total / 5,
+                                                rel=1e-12) and rungs[3]["parameters"] == model.num_parameters()
 
 
 def test_a_run_of_another_recipe_is_no_rung(tmp_path):
     (tmp_path / "recipe.toml").write_text('name = "pydocs-char"\n')
     with pytest.raises(ValueError,
-                       match="a run of the recipe pydocs-char is no rung of the ladder names, expected one of mlp-names"):
+                       match="a run of the recipe pydocs-char is no rung of the ladder names, expected one of "
+                             "mlp-names"):
         ladder.climb("names", tmp_path / "out", given=[tmp_path])

@@ -19,7 +19,8 @@ NETWORKS = ("mlp-names", "rnn-names", "gru-names", "lstm-names", "gpt-names")
 def names(tmp_path, rng):
     """The settings of a blink of a run on 120 made-up names."""
     path = tmp_path / "names.txt"
-    path.write_text("\n".join("".join(rng.choice(list("abcde"), rng.integers(1, 9))) + "xyz"[i % 3] for i in range(120)) + "\n")
+    path.write_text("\n".join("".join(rng.choice(list("abcde"), rng.integers(1, 9))) + "xyz"[i % 3]
+                              for i in range(120)) + "\n")
     return [f"data.corpus={path}"]
 
 
@@ -48,7 +49,8 @@ def test_networks_learn_names(tmp_path, names, monkeypatch, name):
 def test_counting_names(tmp_path, names):
     result = train_recipe(load_recipe("bigram-names", names), tmp_path / "run")
     task = Language(load_recipe("bigram-names", names).data)
-    assert result.val_loss == pytest.approx(kneser_ney_losses(task.train, task.validation, task.tokenizer.vocab_size)[2])
+    assert result.val_loss == pytest.approx(kneser_ney_losses(task.train, task.validation,
+                                                              task.tokenizer.vocab_size)[2])
     assert train_recipe(load_recipe("kn-names", names), tmp_path / "more").val_loss != result.val_loss
 
 
@@ -105,4 +107,5 @@ def test_too_few_lines(tmp_path, text):
 def test_the_size_of_batches_does_not_matter(tmp_path, names, batch_size):
     train_recipe(load_recipe("kn-names", names), tmp_path / "run")
     task, model = Language(load_recipe("kn-names", names).data), load_model(tmp_path / "run")
-    assert evaluate_loss(model, task.test, batch_size=batch_size) == pytest.approx(evaluate_loss(model, task.test), rel=1e-12)
+    assert evaluate_loss(model, task.test, batch_size=batch_size) == pytest.approx(evaluate_loss(model, task.test),
+                                                                                   rel=1e-12)

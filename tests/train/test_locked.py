@@ -25,11 +25,13 @@ def call(*arguments):
 
 @pytest.fixture
 def running(tmp_path, tiny):
-    """``running("train", "--out", folder, …)``: a process that trains, after its first checkpoint. It is killed at the end."""
+    """``running("train", "--out", folder, …)``: a process that trains, after its first checkpoint. It is killed at the
+    end."""
     started = []
 
     def start(*arguments, checkpoints):
-        process = subprocess.Popen(command(*arguments, "--set", *tiny, *LONG), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command(*arguments, "--set", *tiny, *LONG), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
         started.append(process)
         until = time.monotonic() + 60
         while not any(checkpoints.glob("step-*")):
@@ -49,7 +51,8 @@ def test_the_second_training_is_refused_and_the_first_goes_on(tmp_path, tiny, ru
     for more in ([], ["--resume"], ["--seeds", 2], ["bigram-names"]):
         second = call("train", *more, "--out", folder, *(["--set", *tiny] if "bigram-names" not in more else []))
         assert second.returncode == 1 and second.stdout == ""
-        assert second.stderr == (f"tinyformer: {folder} is in use by another training: {folder / LOCK} is locked by process "
+        assert second.stderr == (f"tinyformer: {folder} is in use by another training: {folder / LOCK} is locked by "
+                                 f"process "
                                  f"{first.pid}; wait until it has ended, or give another --out\n")
     assert first.poll() is None and [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["run"]
 
@@ -89,7 +92,8 @@ def test_seeds_keep_other_seeds_out(tmp_path, tiny, running):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments, out", ((["ladder", "names"], "x"), (["compare", "--train", "llama3", "qwen3"], "x")))
+@pytest.mark.parametrize("arguments, out",
+                         ((["ladder", "names"], "x"), (["compare", "--train", "llama3", "qwen3"], "x")))
 def test_ladders_and_comparisons_lock_their_folders(tmp_path, arguments, out):
     with FolderLock(tmp_path / out):
         done = call(*arguments, "--out", tmp_path / out)
@@ -100,7 +104,8 @@ def test_a_run_that_is_moved_aside_takes_the_lock_along(tmp_path, train):
     train(tmp_path / "run")
     with FolderLock(tmp_path / "run") as held:
         held.move_to(tmp_path / "run-1")
-        with pytest.raises(BlockingIOError, match=f"run is in use by another training: .* is locked by process {os.getpid()}"):
+        with pytest.raises(BlockingIOError,
+                           match=f"run is in use by another training: .* is locked by process {os.getpid()}"):
             FolderLock(tmp_path / "run").__enter__()
     with FolderLock(tmp_path / "run"), FolderLock(tmp_path / "run-1"):
         pass

@@ -30,7 +30,8 @@ def test_steps_written_out(accumulate, clip):
     other, optimizer, schedule, next_batch = setting_out()
     for i, step in enumerate(steps):
         batches = [next_batch() for _ in range(accumulate)]
-        x, y = (np.concatenate(part) for part in zip(*batches))         # one batch of all has the same mean and gradient
+        # one batch of all has the same mean and gradient
+        x, y = (np.concatenate(part) for part in zip(*batches))
         loss = other.loss(x, y)
         loss.backward()
         norm = math.sqrt(sum((p.grad ** 2).sum() for p in other.parameters()))
@@ -76,7 +77,8 @@ def test_a_parameter_that_no_gradient_reaches_is_told_of_once():
 # ------------------------------------------------------------------------------------------------ not finite
 
 def test_a_broken_operation_is_named_with_its_step(monkeypatch):
-    """From step 3 on the norms give infinities; the first operation after a sound input is named, not those behind it."""
+    """From step 3 on the norms give infinities; the first operation after a sound input is named, not those behind
+    it."""
     model, *rest = setting_out()
     steps = training_steps(model, *rest, max_steps=5)
     next(steps), next(steps)
@@ -108,7 +110,8 @@ def test_a_broken_gradient_is_named_where_it_began(monkeypatch):
         return gelu(x)[0], lambda dy: np.full_like(x, np.nan)
 
     monkeypatch.setattr(nn.functional, "gelu", tfm.differentiable(bad))
-    with pytest.raises(FloatingPointError, match=r"step 1: the loss is 1\.9\d*, but the gradient of h.0.mlp.c_fc.bias is not"):
+    with pytest.raises(FloatingPointError,
+                       match=r"step 1: the loss is 1\.9\d*, but the gradient of h.0.mlp.c_fc.bias is not"):
         next(training_steps(model, *rest, max_steps=5))
 
 

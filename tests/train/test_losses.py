@@ -51,7 +51,8 @@ def test_a_part_of_the_windows(model, rng):
 
 def test_the_size_of_batches_does_not_matter(model, rng):
     tokens = rng.integers(0, V, 30 * T + 3)
-    assert evaluate_loss(model, tokens, batch_size=1) == pytest.approx(evaluate_loss(model, tokens, batch_size=64), rel=1e-12)
+    assert evaluate_loss(model, tokens, batch_size=1) == pytest.approx(evaluate_loss(model, tokens, batch_size=64),
+                                                                       rel=1e-12)
 
 
 def test_dropout_is_off_no_graph_is_kept_and_the_mode_is_put_back(model, rng):
@@ -77,7 +78,8 @@ def test_a_broken_parameter_is_named(model, rng):
 
 def test_a_broken_operation_is_named(model, rng):
     model.to(np.float32).h[0].mlp.c_fc.weight.data[:] = 1e38
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="whose output is not finite is linear, of shape"):
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError,
+                                                  match="whose output is not finite is linear, of shape"):
         evaluate_loss(model, rng.integers(0, V, 50))
 
 
@@ -97,7 +99,8 @@ def test_bigram(train, validation, vocab_size):
 
 def test_bigram_of_a_large_vocabulary_does_not_overflow(rng):
     train, validation = (rng.integers(0, 70_000, 500).astype(np.int32) for _ in range(2))
-    assert bigram_loss(train, validation, 70_000) == pytest.approx(naive_bigram(train.tolist(), validation.tolist(), 70_000))
+    assert bigram_loss(train, validation, 70_000) == pytest.approx(naive_bigram(train.tolist(), validation.tolist(),
+                                                                                70_000))
 
 
 def test_the_smoothed_bigram_is_a_distribution():
@@ -118,17 +121,20 @@ def test_the_interval_of_independent_losses_is_that_of_their_mean(rng):
 
 
 def test_neighbours_that_are_alike_make_the_interval_wider(rng):
-    alike = np.repeat(rng.normal(2.0, 1.0, 250), PIECE)                         # 250 independent numbers, each many times
+    # 250 independent numbers, each many times
+    alike = np.repeat(rng.normal(2.0, 1.0, 250), PIECE)
     low, high = loss_interval([alike[None]])
     assert high - low == pytest.approx(2 * 1.96 / math.sqrt(250), rel=0.25)
 
 
 def test_lines_are_drawn_whole(rng):
-    lines = [np.repeat(rng.normal(2.0, 1.0, (100, 1)), length, axis=1) for length in (2, 9)]        # a line's losses are equal
+    # a line's losses are equal
+    lines = [np.repeat(rng.normal(2.0, 1.0, (100, 1)), length, axis=1) for length in (2, 9)]
     low, high = loss_interval(lines, lines=True)
     each = np.concatenate([batch.sum(axis=1) for batch in lines])
     sizes = np.repeat([2, 9], 100)
-    deviation = np.sqrt(((each - sizes * mean_loss(lines)) ** 2).sum()) / sizes.sum()               # of a ratio of two sums
+    # of a ratio of two sums
+    deviation = np.sqrt(((each - sizes * mean_loss(lines)) ** 2).sum()) / sizes.sum()
     assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.2)
 
 

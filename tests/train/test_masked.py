@@ -15,7 +15,8 @@ def task(tmp_path, rng, **settings):
     words = "to be or not that is the question whether it nobler in mind suffer".split()
     lines = [" ".join(rng.choice(words, 6)) + "\n" for _ in range(400)]
     path = tmp_path / "plays.txt"
-    path.write_text("".join("ACT I\n" * (i % 40 == 0) + line for i, line in enumerate(lines)), encoding="utf-8", newline="\n")
+    path.write_text("".join("ACT I\n" * (i % 40 == 0) + line for i, line in enumerate(lines)), encoding="utf-8",
+                    newline="\n")
     return Masked(DocumentSettings(str(path), vocab_size=80, train_fraction=0.8, **settings))
 
 

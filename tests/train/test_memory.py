@@ -8,7 +8,8 @@ import tinyformer.memory
 from tinyformer.train import load_recipe, memory
 from tinyformer.train.recipe import names
 
-GROW = [name for name in names() if hasattr(load_recipe(name).model_class.Config, "n_layer") and not load_recipe(name).model_class.trained_by_counting]
+GROW = [name for name in names() if hasattr(load_recipe(name).model_class.Config, "n_layer")
+        and not load_recipe(name).model_class.trained_by_counting]
 
 
 @pytest.mark.parametrize("name", GROW)
@@ -19,8 +20,10 @@ def test_the_count_is_that_of_the_whole_model(name):
 
 
 @pytest.mark.parametrize("settings, message", (
-    (["train.batch_size=1000000000000"], r"at least [0-9,.]+ [GT]B of memory \([0-9.]+ kB for parameters, .* [GT]B for activations of a batch\), but this machine has .* GB"),
-    (["model.n_layer=100000000"], r"at least [0-9,.]+ TB of memory \([0-9,.]+ TB for parameters, [0-9,.]+ TB for gradients"),
+    (["train.batch_size=1000000000000"],
+     r"at least [0-9,.]+ [GT]B of memory \([0-9.]+ kB for parameters, .* [GT]B for activations of a batch\), but this machine has .* GB"),
+    (["model.n_layer=100000000"],
+     r"at least [0-9,.]+ TB of memory \([0-9,.]+ TB for parameters, [0-9,.]+ TB for gradients"),
     (["model.n_layer=100000000", "train.optimizer=muon"], "TB for parameters"),
     (["model.n_embd=10000000000000"], "does not fit into the .* GB of memory of this machine"),
     (["model.n_embd=100000000000000000000"], "does not fit into the .* GB of memory of this machine"),

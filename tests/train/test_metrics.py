@@ -58,9 +58,11 @@ def test_a_full_disk_is_said_with_the_files_name(tmp_path):
     metrics.close()
 
 
-@pytest.mark.parametrize("bad", (b"\xff\xfe", b"[1]", b"3", b"null", b"{}", b'{"step": "4"}', b'{"step": 3}', b'{"step": 3, "train_loss": 1.0}',
+@pytest.mark.parametrize("bad", (b"\xff\xfe", b"[1]", b"3", b"null", b"{}", b'{"step": "4"}', b'{"step": 3}',
+                                 b'{"step": 3, "train_loss": 1.0}',
                                  b'{"step": 3, "val_loss": null}', b'{"step": 3, "train_loss": null, "val_loss": null}',
-                                 b'{"step": 3, "train_loss": 1%s, "val_loss": null}' % (b"0" * 30), b'{"step": 4, "val_loss": "x"}',
+                                 b'{"step": 3, "train_loss": 1%s, "val_loss": null}' % (b"0" * 30),
+                                 b'{"step": 4, "val_loss": "x"}',
                                  b"[" * 100_000, b"\0" * 40))
 def test_a_damaged_line_ends_the_records_and_stops_no_resuming(tmp_path, bad):
     path = tmp_path / "metrics.jsonl"
@@ -71,7 +73,8 @@ def test_a_damaged_line_ends_the_records_and_stops_no_resuming(tmp_path, bad):
     assert read_metrics(path) == LINES[:2]
 
 
-@pytest.mark.parametrize("content, message", ((b"\xff", "classes.json is not UTF-8"), (b"", "classes.json is not JSON: it is empty")))
+@pytest.mark.parametrize("content, message",
+                         ((b"\xff", "classes.json is not UTF-8"), (b"", "classes.json is not JSON: it is empty")))
 def test_damaged_names_of_classes_are_named(tmp_path, content, message):
     (tmp_path / "classes.json").write_bytes(content)
     with pytest.raises(ValueError, match=message):

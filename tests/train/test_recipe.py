@@ -31,7 +31,8 @@ def test_the_names_are_those_of_the_files():
 
 def test_shakespeare_is_nanogpts_published_recipe():
     recipe = load_recipe("shakespeare-char-cpu")
-    assert recipe.model == dict(architecture="gpt", n_layer=4, n_head=4, n_embd=128, block_size=64, dropout=0.0, bias=False)
+    assert recipe.model == dict(architecture="gpt", n_layer=4, n_head=4, n_embd=128, block_size=64, dropout=0.0,
+                                bias=False)
     assert recipe.data.corpus == "shakespeare" and recipe.data.tokenizer == "char" and recipe.data.train_fraction == 0.9
     train = dataclasses.asdict(recipe.train)
     assert train.items() >= dict(max_steps=2000, batch_size=12, accumulate=1, lr=1e-3, min_lr=1e-4, warmup_steps=100,
@@ -50,7 +51,8 @@ def test_to_toml_round_trip(tmp_path, name):
     again = load_recipe(tmp_path / "recipe.toml")
     assert again == recipe and again.to_toml() == recipe.to_toml()
     table = tomlkit.parse(recipe.to_toml())
-    assert "train" not in table if counted else set(table["train"]) == {f.name for f in dataclasses.fields(recipe.train)}
+    assert "train" not in table if counted else set(table["train"]) == {f.name
+                                                                        for f in dataclasses.fields(recipe.train)}
     assert ("expected_accuracy" in table) == (recipe.expected_accuracy > 0)     # what was not measured is not said
 
 
@@ -101,7 +103,8 @@ def test_the_last_setting_counts_and_the_rest_stays():
 
 @pytest.mark.parametrize("setting, message", (
     ("train.lrr=1", r"unknown setting 'train.lrr' \(did you mean train.lr\?\); known are train.max_steps, "),
-    ("model.nlayer=1", r"unknown setting 'model.nlayer' \(did you mean model.n_layer\?\); known are model.architecture, "),
+    ("model.nlayer=1",
+     r"unknown setting 'model.nlayer' \(did you mean model.n_layer\?\); known are model.architecture, "),
     ("max_steps=1", r"unknown setting 'max_steps' \(did you mean train.max_steps\?\)"),
     ("model.vocab_size=3", "unknown setting 'model.vocab_size'"),
     ("zzz.qqq=1", "unknown setting 'zzz.qqq'; known are data.corpus, "),
@@ -123,7 +126,8 @@ def test_the_last_setting_counts_and_the_rest_stays():
     ("train.lr=-1", "train.lr: got -1.0"),
     ("train.min_lr=1", "train.min_lr: got 1.0, expected at most train.lr, which is 0.003"),
     ("train.beta2=1", "train.beta2: got 1.0, expected a finite number of at least 0 and below 1"),
-    ("train.optimizer=newton", "train.optimizer: got 'newton', expected one of adagrad, adam, adamw, muon, rmsprop, sgd"),
+    ("train.optimizer=newton",
+     "train.optimizer: got 'newton', expected one of adagrad, adam, adamw, muon, rmsprop, sgd"),
     ("data.tokenizer=words", "data.tokenizer: got 'words', expected one of bpe, char, word, wordpiece"),
     ("data.train_fraction=1", "data.train_fraction: got 1.0"),
     ("model.n_head=3", "model.n_embd 128 cannot be divided among n_head 3 heads"),
@@ -167,8 +171,10 @@ def test_files_that_are_no_recipe(tmp_path, content, message):
 
 # ------------------------------------------------------------------------------------------------ every numeric setting
 
-ANY_SIZE = {"lr", "muon_lr", "weight_decay", "clip", "minutes", "expected_loss", "init_std", "eps", "norm_eps", "l1", "l2", "k",
-            "backoff", "smoothing", "rope_theta", "rope_factor", "rope_low", "rope_high"}             # finite numbers without an upper bound
+ANY_SIZE = {"lr", "muon_lr", "weight_decay", "clip", "minutes", "expected_loss", "init_std", "eps", "norm_eps", "l1",
+            "l2", "k",
+            # finite numbers without an upper bound
+            "backoff", "smoothing", "rope_theta", "rope_factor", "rope_low", "rope_high"}
 
 
 @pytest.mark.parametrize("architecture", trainable())

@@ -33,7 +33,8 @@ def shakespeare_is_here():
 @pytest.mark.skipif(not shakespeare_is_here(), reason="tinyshakespeare.txt is not in TINYFORMER_DATA")
 @pytest.mark.parametrize("recipe, at_most", (("shakespeare-char-cpu", 1.94), ("shakespeare-char-cpu-best", 1.68)))
 def test_shakespeare_reaches_what_the_readme_says(tmp_path, recipe, at_most):
-    """Whole-split loss; seeds of the published recipe lie in 1.89…1.93, PyTorch's in 1.908…1.915; of the best one 1.64…1.66."""
+    """Whole-split loss; seeds of the published recipe lie in 1.89…1.93, PyTorch's in 1.908…1.915; of the best one
+    1.64…1.66."""
     assert run(tmp_path / "run", recipe)["val_loss"] < at_most
 
 

@@ -22,12 +22,15 @@ DROPOUT = ("model.dropout=0.2", "train.accumulate=2")
 def test_what_a_run_leaves(tmp_path, train, tiny):
     folder = tmp_path / "run"
     result = train(folder)
-    assert sorted(os.listdir(folder)) == ["checkpoints", "config.json", "metrics.jsonl", "model.safetensors", "recipe.toml",
+    assert sorted(os.listdir(folder)) == ["checkpoints", "config.json", "metrics.jsonl", "model.safetensors",
+                                          "recipe.toml",
                                           "tokenizer.json"]            # and loss.png, which these tests leave out
-    assert [p.name for p in sorted((folder / "checkpoints").iterdir())] == [f"step-{s:08d}.safetensors" for s in (8, 12)]
+    assert [p.name for p in sorted((folder / "checkpoints").iterdir())] == [f"step-{s:08d}.safetensors"
+                                                                            for s in (8, 12)]
     assert result.checkpoint == folder / "checkpoints" / "step-00000012.safetensors"
     assert load_recipe(folder / "recipe.toml") == load_recipe("pydocs-char", tiny)
-    assert tomlkit.parse((folder / "recipe.toml").read_text())["train"]["accumulate"] == 1           # a default, filled in
+    # a default, filled in
+    assert tomlkit.parse((folder / "recipe.toml").read_text())["train"]["accumulate"] == 1
 
     records = read_metrics(folder / "metrics.jsonl")
     assert [list(r) for r in records] == [["step", "train_loss", "val_loss", "lr", "grad_norm", "tokens_per_s"]] * 12
@@ -55,7 +58,8 @@ def test_the_picture_is_drawn_with_both_baselines(tmp_path, train, monkeypatch):
 
     monkeypatch.setattr("tinyformer.train.run.draw_losses", draw)
     result = train(tmp_path / "run")
-    assert drawn == {"n": 12, "path": tmp_path / "run" / "loss.png", "title": "pydocs-char", "final": (12, result.val_loss),
+    assert drawn == {"n": 12, "path": tmp_path / "run" / "loss.png", "title": "pydocs-char",
+                     "final": (12, result.val_loss),
                      "levels": result.baselines, "ylabel": "cross-entropy (nats per token)"}
 
 
@@ -212,7 +216,8 @@ def rewrite(folder, change):
     ((), lambda arrays, state: arrays.pop("optimizer.0.exp_avg"), "the array 0.exp_avg is missing"),
     ((), lambda arrays, state: arrays.pop("model.wpe.weight"), "missing: wpe.weight"),
 ))
-def test_a_checkpoint_that_does_not_fit_is_named_and_nothing_is_lost(tmp_path, train, outcome, settings, change, message):
+def test_a_checkpoint_that_does_not_fit_is_named_and_nothing_is_lost(tmp_path, train, outcome, settings, change,
+                                                                     message):
     folder = tmp_path / "run"
     train(folder)
     if change:
@@ -234,7 +239,8 @@ def test_a_changed_text_is_another_corpus(tmp_path, train):
 
 
 @pytest.mark.parametrize("settings, message", (
-    (("model.block_size=500",), r"corpus.txt: its validation part has \d+ tokens, expected more than model.block_size = 500"),
+    (("model.block_size=500",),
+     r"corpus.txt: its validation part has \d+ tokens, expected more than model.block_size = 500"),
     (("model.block_size=5000",), "its training part has"),
 ))
 def test_a_corpus_shorter_than_a_block(tmp_path, train, settings, message):
@@ -256,7 +262,8 @@ def test_a_run_that_diverges_stops_and_keeps_what_was_good(tmp_path, train, outc
     folder = tmp_path / "run"
     train(folder, "train.max_steps=4", "train.warmup_steps=0")
     before = outcome(folder)
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=r"step \d: .*not finite.*try a lower learning rate"):
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError,
+                                                  match=r"step \d: .*not finite.*try a lower learning rate"):
         train(folder, "train.max_steps=12", "train.warmup_steps=0", *settings, resume=True)
     assert "step-00000004.safetensors" in outcome(folder).checkpoints and outcome(folder).model == before.model
     for line in (folder / "metrics.jsonl").read_text().splitlines():
@@ -277,7 +284,8 @@ def test_patience_ends_a_run_and_keeps_its_best_model(tmp_path, train):
     best = min(looks, key=looks.get)
     assert max(looks) == best + 4 < 60                      # two looks without a lower loss
     assert (result.step, result.val_loss) == (best, looks[best])
-    assert evaluate_loss(load_model(folder), Language(load_recipe(folder / "recipe.toml").data, folder).validation) == looks[best]
+    assert evaluate_loss(load_model(folder),
+                         Language(load_recipe(folder / "recipe.toml").data, folder).validation) == looks[best]
 
 
 def test_a_patient_run_that_is_resumed_ends_alike(tmp_path, train, outcome, capsys):

@@ -8,7 +8,8 @@ from tinyformer.models import GPT
 from tinyformer.train import RecipeError, compare, evaluate, load_recipe, open_run, repeat, scores
 from tinyformer.train.saved_run import model_folder
 
-BAG = ("model.architecture=bow", "data.set=sms-spam", "data.vocab_size=200", "train.max_steps=30", "train.eval_every=15",
+BAG = ("model.architecture=bow", "data.set=sms-spam", "data.vocab_size=200", "train.max_steps=30",
+       "train.eval_every=15",
        "train.warmup_steps=2", "train.checkpoint_every=30")
 
 
@@ -42,7 +43,8 @@ def test_a_tokenizer_of_another_model(tmp_path, train):
 
 def test_a_published_model_that_was_not_fetched(monkeypatch):
     monkeypatch.setattr("tinyformer.train.saved_run.cached", lambda name: False)
-    with pytest.raises(FileNotFoundError, match="minilm has not been fetched yet; `tinyformer data fetch minilm` downloads it"):
+    with pytest.raises(FileNotFoundError,
+                       match="minilm has not been fetched yet; `tinyformer data fetch minilm` downloads it"):
         model_folder("minilm")
 
 
@@ -59,10 +61,12 @@ def test_evaluate(tmp_path, train):
 def test_repeat_over_seeds_and_compare(tmp_path):
     seen = []
     recipe = load_recipe("bow-sms", BAG[1:])
-    figures = repeat(recipe, tmp_path, seeds=2, after_each=lambda folder, figures: seen.append((folder.name, figures["accuracy"])))
+    figures = repeat(recipe, tmp_path, seeds=2,
+                     after_each=lambda folder, figures: seen.append((folder.name, figures["accuracy"])))
     accuracies = [run["accuracy"] for run in figures["models"]]
     assert seen == [("seed-1", accuracies[0]), ("seed-2", accuracies[1])]
-    assert figures["accuracy"] == scores.spread(accuracies) == json.loads((tmp_path / "seeds.json").read_text())["accuracy"]
+    assert figures["accuracy"] == scores.spread(accuracies) == json.loads((tmp_path
+                                                                           / "seeds.json").read_text())["accuracy"]
     assert recipe.train.seed == load_recipe("bow-sms").train.seed               # the recipe itself stays as it was
 
     compared = compare([tmp_path / "seed-1", tmp_path / "seed-2"])

@@ -9,7 +9,8 @@ from tinyformer.train.settings import check_settings, setting
 from tinyformer.train.tasks import TASKS
 
 
-@pytest.mark.parametrize("cls", (Recipe, TrainSettings, *(task.Data for task in TASKS.values())), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", (Recipe, TrainSettings, *(task.Data for task in TASKS.values())),
+                         ids=lambda cls: cls.__name__)
 def test_every_setting_says_what_it_means(cls):
     for field in dataclasses.fields(cls):
         if field.name in ("model", "data", "train"):
@@ -35,9 +36,12 @@ def test_the_range_is_part_of_the_sentence():
 
 @pytest.mark.parametrize("values, message", (
     ({"n": 0}, "data.n: got 0, expected an integer from 1 to 9"), ({"n": 10}, "data.n: got 10"),
-    ({"lr": -1.0}, "data.lr: got -1.0, expected a finite number of at least 0"), ({"lr": float("nan")}, "data.lr: got nan"),
-    ({"lr": float("inf")}, "data.lr: got inf"), ({"share": 0.0}, "data.share: got 0.0, expected a finite number above 0 and below 1"),
-    ({"share": 1.0}, "data.share: got 1.0"), ({"unit": "bytes"}, "data.unit: got 'bytes', expected one of letters, words")))
+    ({"lr": -1.0}, "data.lr: got -1.0, expected a finite number of at least 0"),
+    ({"lr": float("nan")}, "data.lr: got nan"),
+    ({"lr": float("inf")}, "data.lr: got inf"),
+    ({"share": 0.0}, "data.share: got 0.0, expected a finite number above 0 and below 1"),
+    ({"share": 1.0}, "data.share: got 1.0"),
+    ({"unit": "bytes"}, "data.unit: got 'bytes', expected one of letters, words")))
 def test_values_out_of_range(values, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         check_settings("data", Example(**values))

@@ -21,7 +21,8 @@ def test_the_tasks_by_name():
 
 @pytest.mark.parametrize("name", ("language", ""))
 def test_names_that_are_taken_or_missing(name):
-    with pytest.raises(ValueError, match="register: Mine has (the name 'language', which Language has already|no name)"):
+    with pytest.raises(ValueError,
+                       match="register: Mine has (the name 'language', which Language has already|no name)"):
         register(type("Mine", (Task,), {"name": name}))
 
 
@@ -86,7 +87,8 @@ def line():
 
 def test_a_new_task_is_trained_resumed_and_evaluated(tmp_path, line, monkeypatch):
     monkeypatch.setattr("tinyformer.train.run.draw_losses", lambda *_, **__: None)
-    (tmp_path / "mine.toml").write_text('[model]\narchitecture = "fit"\n[data]\nn = 20\n[train]\nmax_steps = 150\nlr = 0.1\nmin_lr = 0.0\n'
+    (tmp_path / "mine.toml").write_text('[model]\narchitecture = "fit"\n[data]\nn = 20\n[train]\nmax_steps = 150\nlr = '
+                                        '0.1\nmin_lr = 0.0\n'
                                         'warmup_steps = 5\nweight_decay = 0.0\n')
     recipe = load_recipe(tmp_path / "mine.toml")
     assert train(recipe, tmp_path / "run").val_loss < 0.01

@@ -11,7 +11,8 @@ from tinyformer.text.pairs import BEGIN, END, PAD, UNKNOWN
 from tinyformer.train import RecipeError, load_recipe
 from tinyformer.train.tasks.translation import PairSettings, Translation, edit_distance, judged, one_unknown, without_digits
 
-TINY = ["data.examples=300", "data.length=3", "model.n_layer=1", "model.n_head=2", "model.n_embd=16", "train.max_steps=6",
+TINY = ["data.examples=300", "data.length=3", "model.n_layer=1", "model.n_head=2", "model.n_embd=16",
+        "train.max_steps=6",
         "train.batch_size=8", "train.eval_every=3", "train.checkpoint_every=3", "train.warmup_steps=2"]
 
 
@@ -145,7 +146,8 @@ def test_evaluation_asks_each_source_once(spelled, monkeypatch):
 
 
 def test_the_baseline_replaces_symbol_by_symbol(tmp_path):
-    rows = [(f"{c}{d}", f"{c.upper()}{d}") for c in "abcdefgh" for d in "0123456789"] + [(f"b{d}", f"Z{d}") for d in range(2)]
+    rows = [(f"{c}{d}", f"{c.upper()}{d}") for c in "abcdefgh" for d in "0123456789"] + [(f"b{d}", f"Z{d}")
+                                                                                         for d in range(2)]
     task = Translation(PairSettings(pairs(tmp_path / "p.tsv", rows)))
     assert task.baseline("ab3?") == "AB3?"
 
@@ -221,5 +223,6 @@ def test_data_that_cannot_be_used(tmp_path):
         Translation(PairSettings(pairs(tmp_path / "one.tsv", [("a", "b")])))
     task = Translation(PairSettings("reverse", examples=300, length=10))
     recipe = load_recipe("seq2seq-reverse", ["model.block_size=8"])
-    with pytest.raises(ValueError, match="reverse: a text of its train part has 11 symbols, expected at most model.block"):
+    with pytest.raises(ValueError,
+                       match="reverse: a text of its train part has 11 symbols, expected at most model.block"):
         task.check(recipe.model_config(**task.sizes()))

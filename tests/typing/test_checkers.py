@@ -17,7 +17,8 @@ ROOT = HERE.parents[1]
 
 def run(module, *arguments, folder=ROOT):
     """What ``python -m module`` prints on standard output, in a folder: by default the root of the repository."""
-    done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=folder, capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=folder, capture_output=True,
+                          text=True,
                           encoding="utf-8", check=False)
     return done.stdout or done.stderr
 
@@ -34,7 +35,8 @@ def pyright():
     if importlib.util.find_spec("pyright") is None:
         pytest.skip("pyright is not installed: pip install pyright")
     if not re.match(r"pyright \d", run("pyright", "--version")):
-        pytest.skip("pyright does not start: it fetches its own package, and node where there is none, at its first run")
+        pytest.skip("pyright does not start: it fetches its own package, and node where there is none, at its first "
+                    "run")
 
     def errors(*files, folder=ROOT):
         found = json.loads(run("pyright", "--outputjson", *files, folder=folder))["generalDiagnostics"]
@@ -80,7 +82,8 @@ def test_each_mistake_is_reported_at_its_line(errors):
 
 
 def test_readme_is_accepted(pyright, tmp_path):
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"),
+                        re.MULTILINE | re.DOTALL)
     assert blocks
     (tmp_path / "readme.py").write_text("\n".join(blocks), encoding="utf-8")
     assert pyright(tmp_path / "readme.py") == {}

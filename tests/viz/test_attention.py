@@ -69,7 +69,8 @@ def test_grouped_heads_and_a_scale(rng):
         naive[b, h, t] = np.array(e) / sum(e)
     np.testing.assert_allclose(maps[""], naive, rtol=1e-12)
     with watch_attention(layer) as maps:
-        layer(q[0, 0], k[0, 0], k[0, 0], mask=np.zeros((T, S), bool))           # nobody may look anywhere; one head alone
+        # nobody may look anywhere; one head alone
+        layer(q[0, 0], k[0, 0], k[0, 0], mask=np.zeros((T, S), bool))
     assert maps[""].shape == (1, 1, T, S) and not maps[""].any()
 
 
@@ -122,7 +123,8 @@ def test_fillings_of_a_classifier_are_not_looked_at(rng):
 def test_three_kinds_in_an_encoder_and_decoder(rng):
     model = nn.Transformer(E, H, 2, 3, 16, batch_first=True).eval()
     with watch_attention(model) as maps:
-        model(rng.normal(size=(B, S, E)).astype(np.float32), rng.normal(size=(B, T, E)).astype(np.float32), tgt_is_causal=True)
+        model(rng.normal(size=(B, S, E)).astype(np.float32), rng.normal(size=(B, T, E)).astype(np.float32),
+              tgt_is_causal=True)
     assert {kind: maps.stacked(kind).shape for kind in maps.kinds()} == {
         "encoder.layers.*.self_attn": (2, B, H, S, S), "decoder.layers.*.self_attn": (3, B, H, T, T),
         "decoder.layers.*.multihead_attn": (3, B, H, T, S)}
@@ -134,7 +136,8 @@ def test_three_kinds_in_an_encoder_and_decoder(rng):
 
 def test_a_llama(rng):
     """Four query heads on two key heads; with a cache, the map of the last pass."""
-    model = Llama(LlamaConfig(vocab_size=11, block_size=8, n_layer=2, n_head=4, n_kv_head=2, n_embd=16, n_inner=16)).eval()
+    model = Llama(LlamaConfig(vocab_size=11, block_size=8, n_layer=2, n_head=4, n_kv_head=2, n_embd=16,
+                              n_inner=16)).eval()
     ids = rng.integers(0, 11, (B, T))
     before = model(ids).data
     with watch_attention(model) as maps:
@@ -184,7 +187,8 @@ def test_one_map_many_maps(tmp_path, rng):
 
 
 def test_bad_pictures(tmp_path, rng):
-    with pytest.raises(ValueError, match=r"weights have shape \(5, 5\), expected \(layers, heads, 4, 4\) for 4 queries and 4 keys"):
+    with pytest.raises(ValueError,
+                       match=r"weights have shape \(5, 5\), expected \(layers, heads, 4, 4\) for 4 queries and 4 keys"):
         draw_attention(np.ones((5, 5)), list("abcd"), tmp_path / "a.png")
     with pytest.raises(ValueError, match="expected a name that ends in .png"):
         draw_attention(np.ones((4, 4)), list("abcd"), tmp_path / "a.pdf")
@@ -238,7 +242,8 @@ def test_a_chinese_font_is_used_where_it_is_needed(monkeypatch):
 
 def test_which_fonts_are_tried(monkeypatch, tmp_path):
     from matplotlib import font_manager
-    found = ["/f/DejaVuSans.ttf", "C:\\f\\msyh.ttc", "/f/NotoSansCJK-Bold.ttc", "/f/NotoSansCJK-Regular.ttc", "/f/wqy-zenhei.ttc"]
+    found = ["/f/DejaVuSans.ttf", "C:\\f\\msyh.ttc", "/f/NotoSansCJK-Bold.ttc", "/f/NotoSansCJK-Regular.ttc",
+             "/f/wqy-zenhei.ttc"]
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: found)
     fonts._cjk_fonts.cache_clear()
     try:

@@ -56,7 +56,8 @@ def test_operations_inputs_and_shapes(rng):
     y = (w * tfm.tensor([3.0, 4.0])).sum() + b
     graph = computation_graph((y * y).tanh())
     assert sorted(texts(graph.svg)) == sorted(
-        ["input", "(2,)", "constant", "(2,)", "multiply", "(2,)", "sum", "()", "input", "()", "add", "()", "multiply", "()",
+        ["input", "(2,)", "constant", "(2,)", "multiply", "(2,)", "sum", "()", "input", "()", "add", "()", "multiply",
+         "()",
          "tanh", "()"])
     assert len(boxes(graph.svg)) == 8 and len(list(arrows(graph.svg))) == 7                 # y * y is one arrow
     assert str(graph) == graph.svg == graph._repr_svg_()

@@ -9,7 +9,8 @@ from tinyformer.viz.ladder import cost, draw_ladder
 RUNGS = [{"name": "uniform", "kind": "guess", "loss": 3.3, "sd": None, "parameters": 0, "seconds": 0.0},
          {"name": "bigram", "kind": "counted", "loss": 2.4, "sd": None, "parameters": 700, "seconds": 0.1, "n": 2},
          {"name": "LSTM", "kind": "network", "loss": 1.9, "sd": 0.01, "parameters": 53_000, "seconds": 12.0}]
-REPORT = {"about": "Names", "unit": "nats per character", "part": "test", "rungs": RUNGS, "kneser_ney": {"loss": 2.0, "n": 5}}
+REPORT = {"about": "Names", "unit": "nats per character", "part": "test", "rungs": RUNGS,
+          "kneser_ney": {"loss": 2.0, "n": 5}}
 
 
 def test_a_row_for_each_rung_at_its_loss(tmp_path, monkeypatch):
@@ -29,7 +30,8 @@ def test_a_row_for_each_rung_at_its_loss(tmp_path, monkeypatch):
     monkeypatch.setattr(Axes, "errorbar", dot)
     draw_ladder(REPORT, tmp_path / "ladder.png")
     assert drawn == [(3.3, 0, None), (2.4, 1, None), (1.9, 2, 0.01)]
-    assert said == ["3.300", "", "2.400", "700 · < 1 s", "1.900 ± 0.010", "53 k · 12 s", "best of counting: n = 5, 2.000",
+    assert said == ["3.300", "", "2.400", "700 · < 1 s", "1.900 ± 0.010", "53 k · 12 s",
+                    "best of counting: n = 5, 2.000",
                     "parameters · training"]
     data = (tmp_path / "ladder.png").read_bytes()
     assert data.startswith(b"\x89PNG\r\n\x1a\n") and struct.unpack(">II", data[16:24])[0] == 864

@@ -18,7 +18,8 @@ def test_smooth_is_a_mean_of_the_last_values(rng, width):
 
 @pytest.mark.parametrize("steps", (0, 1, 120))
 def test_a_picture_is_drawn_whatever_was_measured(tmp_path, steps):
-    records = [{"step": i, "train_loss": 4 / i, "val_loss": 4 / i if i % 50 == 0 else None} for i in range(1, steps + 1)]
+    records = [{"step": i, "train_loss": 4 / i, "val_loss": 4 / i if i % 50 == 0 else None}
+               for i in range(1, steps + 1)]
     path = tmp_path / "loss.png"
     draw_losses(records, path, title="a run", levels={"uniform": 3.3}, final=(steps, 2.0) if steps else None)
     data = path.read_bytes()
@@ -30,7 +31,8 @@ def test_a_picture_is_drawn_whatever_was_measured(tmp_path, steps):
 def test_the_curves_are_those_of_the_records(tmp_path, monkeypatch):
     from matplotlib.axes import Axes
     drawn = {}
-    monkeypatch.setattr(Axes, "plot", lambda self, x, y, *_, label=None, **__: drawn.update({label: (list(x), list(y))}))
+    monkeypatch.setattr(Axes, "plot",
+                        lambda self, x, y, *_, label=None, **__: drawn.update({label: (list(x), list(y))}))
     monkeypatch.setattr(Axes, "legend", lambda *_, **__: None)
     records = [{"step": i, "train_loss": float(i), "val_loss": {2: 9.0, 4: 8.0}.get(i)} for i in range(1, 5)]
     draw_losses(records, tmp_path / "loss.png", title="a run")
@@ -43,7 +45,8 @@ def test_curves_of_several_runs(tmp_path, monkeypatch):
     drawn, plot = [], Axes.plot
     monkeypatch.setattr(Axes, "plot",
                         lambda self, x, y, **how: (drawn.append((list(x), list(y), how)), plot(self, x, y, **how))[1])
-    runs = {"first": [{"step": i, "train_loss": 1.0 * i, "val_loss": {2: 9.0, 4: 8.5, 5: 8.75}.get(i)} for i in range(1, 6)],
+    runs = {"first": [{"step": i, "train_loss": 1.0 * i, "val_loss": {2: 9.0, 4: 8.5, 5: 8.75}.get(i)}
+                      for i in range(1, 6)],
             "second": [{"step": 3, "train_loss": 2.0, "val_loss": None}]}
     path = tmp_path / "curves.png"
     path.write_bytes(b"old")
@@ -75,7 +78,8 @@ def test_names_of_levels_keep_clear_of_curves_and_of_each_other(tmp_path, monkey
     from tinyformer.viz import losses
     kept = []
     monkeypatch.setattr(losses, "save_figure", lambda figure, path: kept.append(figure))
-    records = [{"step": i, "train_loss": 1.1 + 3 * 0.99 ** i, "val_loss": 1.3 if i % 50 == 0 else None} for i in range(1, 801)]
+    records = [{"step": i, "train_loss": 1.1 + 3 * 0.99 ** i, "val_loss": 1.3 if i % 50 == 0 else None}
+               for i in range(1, 801)]
     draw_losses(records, tmp_path / "loss.png", "a run",
                 levels={"uniform": 4.63, "bigram": 2.32, "Kneser-Ney": 1.16, "unigram": 1.19}, final=(800, 1.31))
     figure, = kept

@@ -1,6 +1,8 @@
-"""The chapters: MyST Markdown whose ``{code-cell}`` blocks run, and where a cell is an exercise, which lines are its solution.
+"""The chapters: MyST Markdown whose ``{code-cell}`` blocks run, and where a cell is an exercise, which lines are its
+solution.
 
-A solution stands in the chapter between two lines of comment. The reader's notebook has ``raise NotImplementedError`` there:
+A solution stands in the chapter between two lines of comment. The reader's notebook has ``raise NotImplementedError``
+there:
 
     def vjp(dy):
         ### BEGIN SOLUTION
@@ -20,7 +22,8 @@ SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n(.*?)^\1### END SOLUTION\n?
 
 
 class Book:
-    """A checkout's ``chapters/`` and ``notebooks/``. Raises FileNotFoundError where there is none: a wheel holds no book."""
+    """A checkout's ``chapters/`` and ``notebooks/``. Raises FileNotFoundError where there is none: a wheel holds no
+    book."""
 
     def __init__(self, root=None):
         beside = Path(__file__).resolve().parents[2]
@@ -28,7 +31,8 @@ class Book:
             (folder for folder in (Path.cwd(), beside) if (folder / "chapters" / "conf.py").is_file()), beside)
         self.chapters, self.notebooks = self.root / "chapters", self.root / "notebooks"
         if not (self.chapters / "conf.py").is_file():
-            raise FileNotFoundError(f"no chapters in {Path.cwd() if root is None else self.root}; run this in a checkout of "
+            raise FileNotFoundError(f"no chapters in {Path.cwd() if root is None else self.root}; run this in a "
+                                    f"checkout of "
                                     f"tinyformer's repository")
 
     def sources(self):
@@ -37,7 +41,8 @@ class Book:
 
     def with_notebooks(self):
         """The chapters, and the other pages whose cells run and that have a notebook."""
-        return [*self.sources(), *(self.chapters / f"{name}.md" for name in GUIDES if (self.chapters / f"{name}.md").is_file())]
+        return [*self.sources(),
+                *(self.chapters / f"{name}.md" for name in GUIDES if (self.chapters / f"{name}.md").is_file())]
 
 
 def cells(text):
@@ -60,4 +65,5 @@ def solved(source):
 def _balanced(source):
     rest = SOLUTION.sub("", source)
     if "### BEGIN SOLUTION" in rest or "### END SOLUTION" in rest:
-        raise ValueError("a cell has ### BEGIN SOLUTION without ### END SOLUTION at the same indentation, or the other way round")
+        raise ValueError("a cell has ### BEGIN SOLUTION without ### END SOLUTION at the same indentation, or the other "
+                         "way round")

@@ -46,7 +46,8 @@ def notebook(path):
 
 
 def write(book):
-    """Write the notebook of every chapter and guide, remove those that have none any more, and return what has changed."""
+    """Write the notebook of every chapter and guide, remove those that have none any more, and return what has
+    changed."""
     changed = stale(book)
     for path, text in changed.items():
         if text is None:
@@ -57,14 +58,16 @@ def write(book):
 
 
 def stale(book):
-    """{notebook's path: what it should hold, or None where there should be none} for every one that is not as it should be."""
+    """{notebook's path: what it should hold, or None where there should be none} for every one that is not as it should
+    be."""
     wanted = {book.notebooks / f"{source.stem}.ipynb": notebook(source) for source in book.with_notebooks()}
     present = {path: path.read_text(encoding="utf-8") for path in book.notebooks.glob("*.ipynb")}
     return {path: wanted.get(path) for path in sorted({*wanted, *present}) if wanted.get(path) != present.get(path)}
 
 
 def markdown(text):
-    """MyST as the plain Markdown that Jupyter shows: boxes as quotations or foldable details, roles and labels as their text."""
+    """MyST as the plain Markdown that Jupyter shows: boxes as quotations or foldable details, roles and labels as their
+    text."""
     text = FENCE.sub(_block, INDEX.sub("", LABEL.sub("", text)))
     text = ROLE.sub(_role, text)
     return LINK.sub(_link, text)
@@ -81,7 +84,8 @@ def _block(match):
         return f"$$\n{body}\n$$"
     if name in ("figure", "image"):
         return f"![{' '.join(body.split())}]({title})"
-    raise ValueError(f"the directive {{{name}}} has no form in a notebook; chapters may use {', '.join(BOXES)}, math, figure, "
+    raise ValueError(f"the directive {{{name}}} has no form in a notebook; chapters may use {', '.join(BOXES)}, math, "
+                     f"figure, "
                      "image and index")
 
 

@@ -18,16 +18,17 @@ NOISE = "Kernel is running over TCP without encryption"
 
 
 def build(book, out, fresh=False):
-    """Make the site in the folder ``out`` and return its first page. Cells run once: their outputs are kept beside it, in
-    ``book-cache``, unless ``fresh``. Warnings are errors, which Sphinx prints; then RuntimeError. Each page that is read is
-    reported on standard output, see ``report_progress``.
+    """Make the site in the folder ``out`` and return its first page. Cells run once: their outputs are kept beside it,
+    in ``book-cache``, unless ``fresh``. Warnings are errors, which Sphinx prints; then RuntimeError. Each page that is
+    read is reported on standard output, see ``report_progress``.
     """
     cache = out.parent / "book-cache"
     if fresh:
         for folder in (out, cache):
             shutil.rmtree(folder, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-j", "2", "-d", out / ".doctrees",
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-j", "2", "-d",
+               out / ".doctrees",
                book.chapters, out]
     environment = {**os.environ, "TINYFORMER_BOOK_CACHE": str(cache.resolve())}
     with subprocess.Popen([str(part) for part in command], env=environment, stderr=subprocess.PIPE, encoding="utf-8",
@@ -46,7 +47,8 @@ def report_progress(app):
 
     def announce(app, env, names):
         if names:
-            print(f"{len(names)} page{'s' * (len(names) != 1)} to read; the cells of each run unless their outputs are kept", flush=True)
+            print(f"{len(names)} page{'s' * (len(names) != 1)} to read; the cells of each run unless their outputs are "
+                  f"kept", flush=True)
 
     def start(app, name, source):
         began[name] = time.monotonic()
@@ -71,13 +73,16 @@ def show_stubs(text):
 
 
 def in_chinese(glossary):
-    """{term: its Chinese} out of the glossary's text, where the Chinese stands before the first full stop after the term."""
+    """{term: its Chinese} out of the glossary's text, where the Chinese stands before the first full stop after the
+    term."""
     return dict(re.findall(r"^(\S[^\n]*)\n {4}([^.\n]*[\u4e00-\u9fff][^.\n]*)\.", glossary, re.MULTILINE))
 
 
 def index_in_chinese(entries, chinese):
-    """Sphinx's index entries of a page, and for each that the glossary has the Chinese one, all under the heading 中文."""
-    entries = [entry for entry in entries if entry[4] != "中文"]                # a page that was not read again has them already
+    """Sphinx's index entries of a page, and for each that the glossary has the Chinese one, all under the heading
+    中文."""
+    # a page that was not read again has them already
+    entries = [entry for entry in entries if entry[4] != "中文"]
     return entries + [("single", f"{chinese[term]}; {term}", place, main, "中文") for _, term, place, main, _ in entries
                       if term in chinese]
 

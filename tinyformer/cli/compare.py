@@ -18,7 +18,8 @@ def command(
                                                                                   "qwen3.")] = None,
     train: Annotated[bool, typer.Option("--train", help="Train a small model of each architecture on the same "
                                                        "text.")] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="With --train: the number of trainings, each from another seed.")] = 3,
+    seeds: Annotated[int,
+                     typer.Option(min=1, help="With --train: the number of trainings, each from another seed.")] = 3,
     out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False,
                                       help="With --train: the folder for the runs and their curves.")] = Path("runs/compare"),
     settings: Annotated[Optional[list[str]], typer.Option(
@@ -35,7 +36,8 @@ def command(
         if name not in KNOWN:
             raise ValueError(f"unknown model {name!r}; expected some of {', '.join(KNOWN)}")
     columns = [table(KNOWN[name][1]) for name in names]
-    show([("", [KNOWN[name][0] for name in names]), *((point, [column[point] for column in columns]) for point in columns[0])])
+    show([("", [KNOWN[name][0] for name in names]),
+          *((point, [column[point] for column in columns]) for point in columns[0])])
     if train:
         from ..train.comparison import train_compared
         found = train_compared({name: KNOWN[name][1] for name in names}, out, range(1, seeds + 1), settings or ())
@@ -88,4 +90,5 @@ def show(rows: list[tuple[str, list[str]]]) -> None:
     widths = [max(len(texts[i]) for _, texts in rows) for i in range(len(rows[0][1]))]
     for point, texts in rows:
         mark = "≠" if point and len(set(texts)) > 1 else " "
-        print(f"{point:<{first}} {mark} " + "  ".join(f"{text:<{width}}" for text, width in zip(texts, widths)).rstrip())
+        print(f"{point:<{first}} {mark} " + "  ".join(f"{text:<{width}}"
+                                                      for text, width in zip(texts, widths)).rstrip())

@@ -29,9 +29,11 @@ def start(path: Annotated[Path, typer.Argument(metavar="DIR", help="The folder t
     following = folder.next()
     if following:
         inside = "" if path == Path("exercises") else f" (in {path} or in the folder above it)"
-        say(f"Open {folder.file(following)} in an editor, answer its question and write the missing part. Then run{inside}:\n\n"
+        say(f"Open {folder.file(following)} in an editor, answer its question and write the missing part. Then "
+            f"run{inside}:\n\n"
             f"    tinyformer learn check {following}\n\n"
-            f"`tinyformer learn watch` checks a file each time you save it; `tinyformer learn list` shows your progress.")
+            f"`tinyformer learn watch` checks a file each time you save it; `tinyformer learn list` shows your "
+            f"progress.")
     _say_notices(folder)
 
 
@@ -81,7 +83,8 @@ def watch(rounds: Annotated[Optional[int], typer.Option(hidden=True)] = None):
 
 
 @app.command("hint")
-def hint(name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="An exercise; the next one if omitted.")] = None):
+def hint(name: Annotated[Optional[str],
+                         typer.Argument(metavar="NAME", help="An exercise; the next one if omitted.")] = None):
     """Show the next hint. After a failed check, the second hint is about your own mistake."""
     from ..learn import messages
     from ..learn.folder import Folder

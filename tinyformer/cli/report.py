@@ -34,7 +34,8 @@ def show_classifier(figures: dict[str, Any]) -> None:
     print(f"accuracy            {share(figures['accuracy'], n)} (standard error; 95 % interval {low:.2%} … {high:.2%})")
     print(f"{figures['baseline']:<20}{share(figures['baseline_accuracy'], n)}   {verdict(figures)}")
     print(f"most frequent class {share(figures['most_frequent_class_accuracy'], n)}")
-    for name, title in (("roc_auc", "ROC-AUC"), ("calibration_error", "calibration error"), ("test_loss", "loss (nats)"),
+    for name, title in (("roc_auc", "ROC-AUC"), ("calibration_error", "calibration error"),
+                        ("test_loss", "loss (nats)"),
                         ("perplexity", "perplexity")):
         print(f"{title:<20}{figures[name]:.4f}")
     print(f"size                {figures['parameters']:,} parameters, {figures['megabytes']:.2f} MB")

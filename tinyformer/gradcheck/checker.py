@@ -88,7 +88,8 @@ def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol:
             else:
                 _grade(report, run.gradients[i], run, i, rtol, rng)
             if run.eps > DOUBLE:
-                report.findings.append(Finding("float32", "the value is float32, so only about 7 digits can be compared"))
+                report.findings.append(Finding("float32",
+                                               "the value is float32, so only about 7 digits can be compared"))
         for finding in report.findings:
             finding.evidence.setdefault("input", name)
         if checked.given[i]:
@@ -175,7 +176,8 @@ class _Run:
                                  f"backward pass gives another gradient: change a copy",
                       evidence={"arrays": tuple(written)})
         elif not _same(third, first):
-            self._add("stale", "after another call, the first vjp returns another gradient: it must keep its own values")
+            self._add("stale",
+                      "after another call, the first vjp returns another gradient: it must keep its own values")
         self.gradients = first
 
     def _pull(self, pull_back: Callable[[Any], Any]) -> tuple[list[Any], list[NDArray[Any]]]:

@@ -235,7 +235,8 @@ def _one_value(name: str, value: Any, expected: Any) -> None:
     if value is None or isinstance(value, (dict, str, set)) or callable(value):
         raise Refused("returns", f"{name} is {_what(value)}, expected {_what(expected)}")
     if isinstance(value, (list, tuple)):
-        raise Refused("returns", f"{name} is a {type(value).__name__}, expected {_what(expected)}: return a NumPy array")
+        raise Refused("returns",
+                      f"{name} is a {type(value).__name__}, expected {_what(expected)}: return a NumPy array")
     value = np.asarray(value)
     if value.dtype.kind not in "fiub":
         raise Refused("returns", f"{name} is {_what(value)}, expected numbers in float64")

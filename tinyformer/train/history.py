@@ -61,7 +61,8 @@ class History:
     def _repr_png_(self) -> bytes | None:
         from ..viz.figure import png
         from ..viz.losses import losses_figure
-        return png(losses_figure(self.records, textwrap.fill(repr(self), 60), final=self.best, ylabel="loss")) if self.records else None
+        return png(losses_figure(self.records, textwrap.fill(repr(self), 60), final=self.best,
+                                 ylabel="loss")) if self.records else None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """{name: (n,) float64} of the records, NaN where a figure was not measured, for a checkpoint."""

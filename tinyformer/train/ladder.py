@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..models import NGram, NGramConfig, load_model
 from ..models.ngram_counts import Counts
@@ -18,6 +19,12 @@ from .losses import evaluate_loss, uniform_loss
 from .locked import FolderLock
 from .recipe import load_recipe
 from .run import train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from .tasks import Task
 
 ORDERS = range(1, 7)
 COUNTED = {1: "unigram", 2: "bigram"}

@@ -50,7 +50,8 @@ def softmax(node):
         yield "no outer p but a mask", LOCAL, "the factor p in the gradient of the softmax is missing", \
             lambda dz: (p > 0) * (dz - along(p * dz))
         yield "a mask alone", LOCAL, "the derivative of the softmax is missing", lambda dz: (p > 0) * dz
-    yield "no last p", LOCAL, "the sum in the gradient of the softmax lacks its factor p", lambda dz: p * dz - along(p * dz)
+    yield "no last p", LOCAL, "the sum in the gradient of the softmax lacks its factor p", lambda dz: p * dz - along(p
+                                                                                                                     * dz)
     yield "outer p twice", LOCAL, "the factor p in the gradient of the softmax appears twice", \
         lambda dz: p * p * (dz - along(p * dz))
     yield "identity", LOCAL, "the derivative of the softmax is missing", lambda dz: dz

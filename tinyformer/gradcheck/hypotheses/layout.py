@@ -50,7 +50,8 @@ def shape(e: Evidence) -> list[Finding]:
     for name, index in zip(e.checked.names, e.checked.arrays):
         if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and _again(e, index):
             return found("permuted", f"the forward pass takes rows with {name}, and the backward pass takes rows "
-                                     f"again, dy[{name}]; add each gradient to the row it came from instead (np.add.at)")
+                                     f"again, dy[{name}]; add each gradient to the row it came from instead "
+                                     f"(np.add.at)")
     for j, other in _others(e, same_shape=False):
         if other[0].shape == came[0].shape and e.same(came, other):
             return found("swapped", f"this is the gradient of {e.checked.names[j]}: return the gradients in the order "
@@ -61,7 +62,8 @@ def shape(e: Evidence) -> list[Finding]:
 def _again(e, index):
     """Whether the gradient is dy[index], of a value with one row for each entry of the index."""
     dys = [p.dys[0] for p in e.points]
-    return dys[0].shape[:index.ndim] == index.shape and index.size and index.max() < len(dys[0]) and e.fits([d[index] for d in dys])
+    return dys[0].shape[:index.ndim] == index.shape and index.size and index.max() < len(dys[0]) and e.fits([d[index]
+                                                                                                             for d in dys])
 
 
 def _reshaped(array, shape):

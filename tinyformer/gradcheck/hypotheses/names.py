@@ -78,7 +78,8 @@ def terms(e, k, shape):
             probabilities = np.exp(x - x.max(axis=axis, keepdims=True))
             yield f"softmax({e.name})", probabilities / probabilities.sum(axis=axis, keepdims=True), "missing-term"
             centered = x - x.mean(axis=axis, keepdims=True)
-            yield f"the normalized {e.name}", centered / (centered.std(axis=axis, keepdims=True) + 1e-300), "variance-term"
+            yield f"the normalized {e.name}", centered / (centered.std(axis=axis, keepdims=True)
+                                                          + 1e-300), "variance-term"
     for name, v in e.named(k).items():
         if v.shape == tuple(shape):
             yield name, v, "missing-term"

@@ -45,7 +45,8 @@ def uses(e: Evidence) -> list[Finding]:
     if matter.sum() < 2 or len(analytic) < 2 * matter.sum():
         return []
     c, _, rank, _ = np.linalg.lstsq(columns[:, matter], analytic, rcond=1e-9)
-    if rank < matter.sum() or np.max(np.abs(columns[:, matter] @ c - analytic)) > e.tol * scale or np.allclose(c, 1, atol=1e-5):
+    if rank < matter.sum() or np.max(np.abs(columns[:, matter] @ c
+                                            - analytic)) > e.tol * scale or np.allclose(c, 1, atol=1e-5):
         return []
     kept = [(n, k) for (n, k), m in zip(first, matter) if m]
     counts = [round(float(v), 6) for v in c]
@@ -137,7 +138,8 @@ def _diagonal(e: Evidence) -> bool:
     if not e.small or any(v.shape != e.shape for v in e.points[0].values):
         return False
     right = e.jacobians()[1]
-    return right.shape[0] == right.shape[1] and np.max(np.abs(right - np.diag(np.diag(right)))) <= 1e-8 * np.max(np.abs(right))
+    return right.shape[0] == right.shape[1] and np.max(np.abs(right
+                                                              - np.diag(np.diag(right)))) <= 1e-8 * np.max(np.abs(right))
 
 
 def overwritten(e: Evidence) -> list[Finding]:

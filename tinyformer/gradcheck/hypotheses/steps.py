@@ -122,12 +122,15 @@ def _einsum(node, operand, pool):
             continue
         yield f"no {j}", LOCAL, "one factor of the product is missing", rule(j, np.ones_like(value))
         for axis in range(value.ndim):
-            yield f"flip {j} {axis}", ("operand",), "a factor of the product is reversed along an axis", rule(j, np.flip(value, axis))
+            yield f"flip {j} {axis}", ("operand",), "a factor of the product is reversed along an axis", rule(j,
+                                                                                                              np.flip(value, axis))
         for n, other in enumerate(pool):
             if other.shape == value.shape and not np.array_equal(other, value):
-                yield f"{j} {n}", ("operand",), "the product uses a different array than the forward pass", rule(j, other)
+                yield f"{j} {n}", ("operand",), "the product uses a different array than the forward pass", rule(j,
+                                                                                                                 other)
         for order in _orders(terms[j], sizes):
-            yield f"{j} {order}", ("operand",), "a factor of the product has its axes in another order", rule(j, letters=order)
+            yield f"{j} {order}", ("operand",
+                                   ), "a factor of the product has its axes in another order", rule(j, letters=order)
     true = node.pulls[operand]
     for order in _orders(terms[operand], sizes):
         axes = [terms[operand].index(a) for a in order]
@@ -228,7 +231,8 @@ def _extreme(node):
         return np.expand_dims(dz, tuple(range(X.ndim)) if axis is None else axis) if np.ndim(dz) != X.ndim else dz
     yield "all", ("mask",), f"the gradient of {node.kind} must go only to the entry that {node.kind} selects", \
         lambda dz: np.broadcast_to(spread(dz), X.shape)
-    yield "others", ("inverted-mask",), f"the gradient of {node.kind} must go to the entry that {node.kind} selects, not to the others", \
+    yield "others", ("inverted-mask",
+                     ), f"the gradient of {node.kind} must go to the entry that {node.kind} selects, not to the others", \
         lambda dz: (slope == 0) * spread(dz)
 
 
@@ -265,10 +269,12 @@ def _elementwise(node, operand, pool):
     levels = np.unique(slope)
     if len(levels) == 2 and levels[0] == 0 or kind in ("maximum", "minimum", "where", "clip"):
         top = levels[-1]
-        yield "mask", ("mask",), f"the gradient passes through {kind} where the derivative is 0: a mask is missing", by(top)
+        yield "mask", ("mask",
+                       ), f"the gradient passes through {kind} where the derivative is 0: a mask is missing", by(top)
         yield "inverted", ("inverted-mask",), f"the mask in the gradient of {kind} is inverted", \
             by(top * (slope == 0))
-        yield "mask 1", ("mask",), f"the gradient passes through {kind} where the derivative is 0: a mask is missing", by(1.0)
+        yield "mask 1", ("mask",
+                         ), f"the gradient passes through {kind} where the derivative is 0: a mask is missing", by(1.0)
         return
     if len(levels) < 2 and np.size(slope) > 2 and not (kind == "multiply" and node.parents[1 - operand] is not None):
         return

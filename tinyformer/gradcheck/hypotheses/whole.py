@@ -72,7 +72,8 @@ def factor(e: Evidence) -> list[Finding]:
                                 {"factor": abs(k), "name": name}))
         if abs(k) < 0.6 and abs(1 / abs(k) - round(1 / abs(k))) < 1e-5 and _summed(e, round(1 / abs(k))):
             findings.append(Finding("reduction", f"a mean in place of a sum would give this factor: {e.name} is used "
-                                                 f"{round(1 / abs(k))} times, and its gradient is the sum over the uses",
+                                                 f"{round(1 / abs(k))} times, and its gradient is the sum over the "
+                                                 f"uses",
                                     {"factor": abs(k)}))
     return findings
 

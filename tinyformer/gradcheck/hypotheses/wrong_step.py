@@ -125,7 +125,8 @@ def _try(e, record, edits, edits_at, codes, says, number, hits):
         if np.shape(first) != e.shape:
             return False
         scale = np.vdot(first, e.analytic[0]) / max(np.vdot(first, first), 1e-300)
-        if np.max(np.abs(e.analytic[0] - scale * first)) > e.tol * np.max(np.abs(e.analytic[0])) or e.same([first], [record.right[0]]):
+        if np.max(np.abs(e.analytic[0] - scale
+                         * first)) > e.tol * np.max(np.abs(e.analytic[0])) or e.same([first], [record.right[0]]):
             return False
         candidates = [first]
         for point in range(1, len(e.points)):

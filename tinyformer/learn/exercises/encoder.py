@@ -135,7 +135,8 @@ FIRST_TOKEN = Exercise(
     question="h is (2, 9, 4), and dy has no zero. How many entries of dh are not 0?",
     answer=lambda f: np.count_nonzero(f(np.ones((2, 9, 4)), np.eye(4))[1](np.ones((2, 4)))[0]),
     hints=("First the tanh, then a linear layer whose input is h₀. What is the gradient of a token that is not used?",
-           "dh has the shape of h. It is zero except at the first token, which gets the gradient from the linear layer."),
+           "dh has the shape of h. It is zero except at the first token, which gets the gradient from the linear "
+           "layer."),
     wrong=(
         WrongAnswer("mask/unbroadcast", "a gradient for every token", "Only the first token is used.",
               {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None]"}),

@@ -20,6 +20,8 @@ from .labeled import Folds, Labeled
 from .registry import register
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from ...models.pretrained import Pretrained
