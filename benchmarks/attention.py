@@ -60,7 +60,8 @@ def main():
     limits = peak, bandwidth = machine(arguments.threads)
     print(f"{native.library.isa()}, {arguments.threads} threads, multiply-add peak {peak:.0f} GFLOP/s, "
           f"triad {bandwidth:.1f} GB/s\n")
-    print(f"{'(B, H, T, D)':<20}{'':<10}{'ours ms':>9}{'% roof':>8}{'NumPy':>9}{'PyTorch':>9}{'/NumPy':>8}{'/PyTorch':>10}   medians, ms")
+    print(f"{'(B, H, T, D)':<20}{'':<10}{'ours ms':>9}{'% roof':>8}{'NumPy':>9}{'PyTorch':>9}{'/NumPy':>8}"
+          f"{'/PyTorch':>10}   medians, ms")
     for B, H, T, D in SHAPES:
         rng = np.random.default_rng(0)
         q, k, v, do = (rng.standard_normal((B, T, H, D), dtype=np.float32).swapaxes(1, 2) for _ in range(4))
@@ -87,7 +88,8 @@ def main():
             theirs = best.get("PyTorch", float("nan"))
             of_roof = 100 * flops / best["ours"] / roof(limits, flops * 1e9, arrays * q.nbytes)
             print(f"{str((B, H, T, D)):<20}{what:<10}{best['ours'] * 1e3:9.2f}{of_roof:8.1f}"
-                  f"{best['NumPy'] * 1e3:9.2f}{theirs * 1e3:9.2f}{best['NumPy'] / best['ours']:8.2f}{theirs / best['ours']:10.2f}   "
+                  f"{best['NumPy'] * 1e3:9.2f}{theirs * 1e3:9.2f}{best['NumPy'] / best['ours']:8.2f}"
+                  f"{theirs / best['ours']:10.2f}   "
                   + ", ".join(f"{name} {statistics.median(seconds) * 1e3:.2f}" for name, seconds in times.items()))
     expect_steady(limits, arguments.threads)
 

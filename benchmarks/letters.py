@@ -32,8 +32,8 @@ def main():
     parser.add_argument("--words", action="store_true")
     parser.add_argument("--states", type=int)
     arguments = parser.parse_args()
-    n, kind, states, starts, iterations = (40_000, "words", 8, 3, 40) if arguments.words else (20_000, "letters", 2, 10,
-                                                                                               60)
+    n, kind, states, starts, iterations = (40_000, "words", 8, 3,
+                                           40) if arguments.words else (20_000, "letters", 2, 10, 60)
     states = arguments.states or states
     text = load_corpus(arguments.corpus).lower()
     tokens = re.findall(r"[a-z']+|[.,;:!?]", text) if arguments.words else re.sub("[^a-z]+", "_", text)

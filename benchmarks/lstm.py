@@ -96,7 +96,8 @@ def main():
         flops = 3 * 2 * T * B * 4 * H * (I + H) / 1e9
         against = {name: median_ratio(times[name], times["ours"]) if name in times else float("nan")
                    for name in ("NumPy", "PyTorch")}
-        print(f"{str((B, T, I, H)):<22}{median['ours'] * 1e3:9.2f}{100 * flops / median['ours'] / peak:8.1f}{median['NumPy'] * 1e3:9.2f}"
+        print(f"{str((B, T, I, H)):<22}{median['ours'] * 1e3:9.2f}{100 * flops / median['ours'] / peak:8.1f}"
+              f"{median['NumPy'] * 1e3:9.2f}"
               f"{median.get('PyTorch', float('nan')) * 1e3:9.2f}{against['NumPy']:8.2f}{against['PyTorch']:10.2f}")
         if arguments.steps:
             tfm.backend.use("native")

@@ -75,7 +75,8 @@ def damaged():
 @pytest.fixture
 def tiny(tmp_path):
     """Settings, "section.key=value" each, of a run that takes a blink, and the small text that it learns from."""
-    words = "the with statement is used to wrap a block of code so that it is left cleanly whatever happens in it".split()
+    words = \
+        "the with statement is used to wrap a block of code so that it is left cleanly whatever happens in it".split()
     rng = np.random.default_rng(0)
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("".join(" ".join(rng.choice(words, 6)) + "\n" for _ in range(80)), encoding="utf-8", newline="")

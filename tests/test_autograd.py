@@ -411,7 +411,8 @@ class TestTypes:
                   np.float64(2) * x):
             assert isinstance(y, Tensor) and y.requires_grad
         with pytest.raises(TypeError,
-                           match=r"np.exp would lose the gradient of a tensor; write ops.exp for a tensor, or np.exp of"):
+                           match=r"np.exp would lose the gradient of a tensor; "
+                                  r"write ops.exp for a tensor, or np.exp of"):
             np.exp(x)
 
     def test_a_gradient_passed_in_takes_the_tensor_s_type(self):

@@ -9,7 +9,8 @@ import tinyformer
 from tinyformer.environment import VARIABLES
 
 ROOT = Path(tinyformer.__file__).parents[1]
-NAME = re.compile(r"(?<![\w])(?:TINYFORMER_[A-Z][A-Z_]*[A-Z]|(?:OMP|OPENBLAS)_NUM_THREADS|MALLOC_TRIM_THRESHOLD_)(?!\w)")
+NAME = \
+    re.compile(r"(?<![\w])(?:TINYFORMER_[A-Z][A-Z_]*[A-Z]|(?:OMP|OPENBLAS)_NUM_THREADS|MALLOC_TRIM_THRESHOLD_)(?!\w)")
 GUARDS = re.compile(r"^#\s*(?:ifndef|define|endif)\b.*$", re.MULTILINE)     # of C headers
 
 

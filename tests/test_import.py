@@ -6,7 +6,7 @@ import sysconfig
 
 CODE = """
 import sys
-before = set(sys.modules)                   # what the installation itself loads, such as the finder of an editable install
+before = set(sys.modules)   # what the installation itself loads, such as the finder of an editable install
 import tinyformer as tfm
 tfm.ops.gelu(tfm.nn.Linear(3, 2)(tfm.tensor([[1.0, 2.0, 3.0]])))
 tfm.optim.SGD([tfm.tensor([1.0], requires_grad=True)], lr=0.1)

@@ -24,7 +24,8 @@ def test_parts_that_do_not_fit_are_listed(monkeypatch):
     monkeypatch.setattr(memory, "physical_memory", lambda: 1_000_000)
     memory.check_fits("it", {"a": 400_000, "b": 600_000}, "use less")
     with pytest.raises(ValueError,
-                       match=r"^it needs at least 1\.0 MB of memory \(1 bytes for a, 1\.0 MB for b\), but this machine has "
+                       match=r"^it needs at least 1\.0 MB of memory "
+                              r"\(1 bytes for a, 1\.0 MB for b\), but this machine has "
                                          r"1\.0 MB; use less$"):
         memory.check_fits("it", {"a": 1, "b": 1_000_000}, "use less")
     monkeypatch.setattr(memory, "physical_memory", lambda: None)

@@ -26,7 +26,8 @@ def test_a_solution_becomes_a_stub():
 
 
 def test_solved_leaves_the_solution_without_its_marks():
-    assert solved(CELL) == "def f(x):\n    def vjp(dy):\n        dx = 2 * dy\n        return dx\n    return 2 * x, vjp\n"
+    assert solved(CELL) == \
+        "def f(x):\n    def vjp(dy):\n        dx = 2 * dy\n        return dx\n    return 2 * x, vjp\n"
 
 
 @pytest.mark.parametrize("wrong",
@@ -103,7 +104,8 @@ def test_the_same_chapter_gives_the_same_bytes_and_each_cell_an_id(book):
     assert first == second
     cells = json.loads(first)["cells"]
     assert len({cell["id"] for cell in cells}) == len(cells) == 6
-    assert cells[1]["metadata"] == {"tags": ["hide-input"]} and "raise NotImplementedError" in "".join(cells[1]["source"])
+    assert cells[1]["metadata"] == {"tags": ["hide-input"]} \
+        and "raise NotImplementedError" in "".join(cells[1]["source"])
 
 
 def test_stale_and_write(book):

@@ -39,10 +39,12 @@ READ = r"""
     return {
         undrawn: all(".math").filter(place => !place.querySelector("mjx-container")).map(place => place.textContent),
         errors: all("[data-mml-node=merror], mjx-merror").map(place => place.textContent),
-        bars: all("article span.math").filter(formula => /auto|scroll/.test(getComputedStyle(formula).overflowX)).length,
+        bars: all("article span.math")
+            .filter(formula => /auto|scroll/.test(getComputedStyle(formula).overflowX)).length,
         raw: (words?.textContent ?? "").match(/\$\$|\\[(\[a-z]\w*/g) ?? [],
         formulas: all("mjx-container").length,
-        broken: all("article img").filter(picture => !(picture.complete && picture.naturalWidth)).map(picture => picture.src),
+        broken: all("article img")
+            .filter(picture => !(picture.complete && picture.naturalWidth)).map(picture => picture.src),
         folds: folds.length,
         visible: folds.filter(fold => fold.querySelector("pre")?.checkVisibility()).length,
         opens: folds.filter(fold => { fold.open = true; return fold.querySelector("pre").checkVisibility(); }).length,
@@ -54,11 +56,12 @@ READ = r"""
 LOOK = r"""
 (async (dark) => {
     const light = colour => {                                       // WCAG's relative luminance
-        const [r, g, b] = colour.match(/[\d.]+/g).map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        const [r, g, b] = colour.match(/[\d.]+/g).map(c => c / 255)
+            .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     let ink, ground;
-    for (let tries = 0; tries < 50; tries++) {                      // the page follows the change of light a little later
+    for (let tries = 0; tries < 50; tries++) {      // the page follows the change of light later
         [ink, ground] = ["color", "backgroundColor"].map(property => light(getComputedStyle(document.body)[property]));
         if ((ground < ink) === dark) break;
         await new Promise(done => setTimeout(done, 100));

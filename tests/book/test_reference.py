@@ -114,8 +114,10 @@ def test_a_signature_is_short():
 def test_names_become_links():
     pytest.importorskip("sphinx", reason="the site is made with the extra [book]")
     from tinyformer.book.reference.links import _imports_in, command_in, resolve
-    assert resolve("ops.softmax") == resolve("ops.softmax(x, axis=0)") == resolve("tinyformer.ops.softmax") == "tinyformer.ops.softmax"
-    assert resolve("tfm.tensor") == "tinyformer.tensor" and resolve("MultiheadAttention") == "tinyformer.nn.MultiheadAttention"
+    assert resolve("ops.softmax") == resolve("ops.softmax(x, axis=0)") == resolve("tinyformer.ops.softmax") \
+        == "tinyformer.ops.softmax"
+    assert resolve("tfm.tensor") == "tinyformer.tensor" \
+        and resolve("MultiheadAttention") == "tinyformer.nn.MultiheadAttention"
     assert resolve("synthetic.digits") == "tinyformer.data.synthetic.digits" and resolve("x.digits") is None
     assert list(_imports_in("from tinyformer.train import (fit,\n    train)\nfrom numpy import x\nfrom tinyformer "
                             "import nn")) == [
@@ -169,7 +171,8 @@ def test_a_setting_is_described_by_its_metadata_a_comment_or_the_docstring():
         ("b", "str", "x", "Above, on two lines"), ("c", "bool", True, "given"),
         ("n_layer", "int", 3, "L, the number of layers")]
     table = settings.table("model.", settings.settings(Settings))
-    assert "| `model.b` | str | `\"x\"` | Above, on two lines |" in table and "| `model.c` | bool | `true` | given |" in table
+    assert "| `model.b` | str | `\"x\"` | Above, on two lines |" in table \
+        and "| `model.c` | bool | `true` | given |" in table
 
 
 def test_every_setting_of_every_task_and_model_is_listed():

@@ -76,7 +76,8 @@ def test_the_figures_are_right(cli, reviews, classifier):
     assert figures["baseline_standard_error"] == figures["standard_error"]
     table = cli("evaluate", classifier).out
     share = f"{figures['accuracy']:.2%} ± {figures['standard_error']:.2%}"
-    assert f"accuracy            {share} (" in table and f"bag of words        {share} " in table and "the same answers" in table and "\ncut " not in table
+    assert f"accuracy            {share} (" in table and f"bag of words        {share} " in table \
+        and "the same answers" in table and "\ncut " not in table
 
 
 def test_a_picture(cli, refused, classifier):

@@ -84,7 +84,8 @@ def test_from_the_stub_to_the_pass(cli, desk, refused):
     result = cli("learn", "check", "mse")
     assert result.code == 1
     file = os.path.join("exercises", "01_mse.py")
-    assert result.lines[0] == f"mse: not attempted yet. Write the body of vjp in {file}. It still raises NotImplementedError."
+    assert result.lines[0] == f"mse: not attempted yet. Write the body of vjp in {file}. " \
+                              f"It still raises NotImplementedError."
     assert "after a pass or 3 tries; 3 to go" in refused(1, "", "learn", "solution", "mse").errors[0]
 
     desk("mse", with_vjp("return difference * dL / x.size, -difference * dL / x.size"))
@@ -200,8 +201,10 @@ def test_a_folder_that_cannot_be_written(cli, desk, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
     monkeypatch.setattr("tinyformer.learn.folder.replace_file", refuse)
     result = cli("learn", "check", "mse")
-    assert result.code == 0 and result.lines[0].startswith("mse: passed.") and result.lines[1].startswith("Next: linear_weight")
-    assert result.lines[2].startswith("Your progress is not recorded: ") and result.lines[2].endswith(": Permission denied.")
+    assert result.code == 0 and result.lines[0].startswith("mse: passed.") \
+        and result.lines[1].startswith("Next: linear_weight")
+    assert result.lines[2].startswith("Your progress is not recorded: ") \
+        and result.lines[2].endswith(": Permission denied.")
 
 
 @pytest.mark.parametrize("command", (["learn", "check", "mse"], ["learn", "list"], ["check", "mine.py"]))

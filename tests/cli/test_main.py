@@ -103,4 +103,5 @@ def test_output_that_knows_few_characters(tmp_path, tiny):
                             cwd=tmp_path,
                             capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert result.returncode == 0 and result.stderr == b""
-    assert result.stdout.splitlines()[-1].startswith(b"val loss ") and b" * 1 steps * " in result.stdout.splitlines()[-1]
+    assert result.stdout.splitlines()[-1].startswith(b"val loss ") \
+        and b" * 1 steps * " in result.stdout.splitlines()[-1]

@@ -73,7 +73,8 @@ def test_resume_goes_on_with_the_runs_own_settings(cli, tiny, tmp_path):
 
 def test_resume_with_nothing_there_starts_anew(cli, tiny):
     result = cli("train", "--resume", "--set", *tiny)
-    assert result.code == 0 and "so the training starts from the beginning" in result.lines[0] and " · 12 steps · " in result.lines[-1]
+    assert result.code == 0 and "so the training starts from the beginning" in result.lines[0] \
+        and " · 12 steps · " in result.lines[-1]
 
 
 def test_an_earlier_run_is_moved_aside(cli, tiny, trained):
@@ -81,8 +82,8 @@ def test_an_earlier_run_is_moved_aside(cli, tiny, trained):
     result = cli("train", "--set", *tiny, "train.seed=2")
     assert result.code == 0
     assert result.lines[0] == f"the earlier run in {Path(trained)} is now in {Path(trained + '-1')}"
-    assert Path(trained + "-1", "model.safetensors").read_bytes() == model != Path(trained,
-                                                                                   "model.safetensors").read_bytes()
+    assert Path(trained + "-1",
+                "model.safetensors").read_bytes() == model != Path(trained, "model.safetensors").read_bytes()
 
 
 # ------------------------------------------------------------------------------------------------ asked for wrongly: 2

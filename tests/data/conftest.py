@@ -40,7 +40,8 @@ def index(tmp_path, data, monkeypatch):
     return add
 
 
-METADATA = b"Metadata-Version: 2.1\nName: toy-words\nVersion: 1.0\nRequires-Python: >=99\nRequires-Dist: no-such-package\n"
+METADATA = \
+    b"Metadata-Version: 2.1\nName: toy-words\nVersion: 1.0\nRequires-Python: >=99\nRequires-Dist: no-such-package\n"
 
 
 def wheel_of(folder, files):

@@ -95,7 +95,8 @@ def test_a_cached_file_that_changed_is_named_and_left_alone(index, toys, data):
     path.write_bytes(b"mine")
     for call in (lambda: fetch("words"), lambda: read("words", "words.txt")):
         with pytest.raises(ValueError,
-                           match="has SHA-256 .*; delete it, and `tinyformer data fetch words` downloads it again") as caught:
+                           match="has SHA-256 .*; delete it, and "
+                                  "`tinyformer data fetch words` downloads it again") as caught:
             call()
         assert str(path) in str(caught.value)
     assert path.read_bytes() == b"mine"

@@ -76,7 +76,8 @@ def test_pictures():
     train = data.train.x.astype(np.float64)
     for held_out in (data.validation.x, data.test.x):
         squares = (train ** 2).sum(axis=1) + (held_out ** 2).sum(axis=1)[:,
-                                                                         None] - 2 * held_out.astype(np.float64) @ train.T
+                                                                         None] - 2 * held_out.astype(np.float64) \
+                                                                             @ train.T
         # two pictures of a digit are about 9 apart, the nearest ones 1.2
         assert squares.min() > 1
 

@@ -85,8 +85,8 @@ def test_pairs():
 
 def test_digits():
     data = need("mnist-5k")
-    assert data.train.x.shape == (3500, 784) and data.validation.x.shape == (500, 784) and data.test.x.shape == (1000,
-                                                                                                                 784)
+    assert data.train.x.shape == (3500,
+                                  784) and data.validation.x.shape == (500, 784) and data.test.x.shape == (1000, 784)
     for part in parts(data):
         assert part.x.dtype == np.float32 and part.x.min() == 0 and part.x.max() == 1
         assert len(set(np.bincount(part.y))) == 1                               # as many of each digit

@@ -468,7 +468,8 @@ def test_floats_and_lists_alone_are_inputs(value, shape):
                                          (np.arange(3), "an array of int64")))
 def test_what_has_no_gradient_is_refused_in_a_sentence(value, kind):
     with pytest.raises(ValueError,
-                       match=rf"check: square has no floating-point input to differentiate \(x is {kind}\); expected an"):
+                       match=r"check: square has no floating-point input to differentiate "
+                              rf"\(x is {kind}\); expected an"):
         check(square, value)
 
 

@@ -89,7 +89,8 @@ def test_the_line_of_the_forward_pass_is_shown():
         h = np.tanh(x @ w.T)
         return h @ v.T, lambda dy: ((dy @ v) @ w, ((dy @ v) * (1 - h * h)).T @ x, dy.T @ h)
     finding = diagnose(wrong, *sample("BI", "HI", "OH"))[0]
-    assert finding.code == "local-derivative" and "h = np.tanh(x @ w.T)" in finding.message and finding.evidence["input"] == "x"
+    assert finding.code == "local-derivative" and "h = np.tanh(x @ w.T)" in finding.message \
+        and finding.evidence["input"] == "x"
 
 
 def test_a_report_says_probably_what_is_a_guess_and_plainly_what_is_a_fact():
@@ -259,8 +260,8 @@ def test_the_value_against_a_reference():
     x, = sample("BC")
     report = check(lambda x: (2 * np.sin(x), lambda dy: 2 * np.cos(x) * dy), x, reference=np.sin)
     assert not report.ok and codes(report) == ["forward"] and report.inputs[0].error < 1e-9
-    assert check(ops.softmax.raw, x, reference=ops.softmax).ok and check(ops.softmax.raw, x,
-                                                                         reference=ops.softmax.raw).ok
+    assert check(ops.softmax.raw, x,
+                 reference=ops.softmax).ok and check(ops.softmax.raw, x, reference=ops.softmax.raw).ok
     assert codes(check(lambda x: (x[0], lambda dy: np.concatenate([dy[None], 0 * x[1:]])), x,
                        reference=lambda x: x)) == ["forward"]
 

@@ -70,7 +70,8 @@ def pickled(folder):
 
 @pytest.mark.parametrize("damage, message", (
     (lambda folder: (folder / "model-00002-of-00003.safetensors").unlink(),
-     r"model-00002-of-00003.safetensors: no such file; .*index.json says that it holds transformer\..* and 8 other tensors"),
+     r"model-00002-of-00003.safetensors: no such file; "
+      r".*index.json says that it holds transformer\..* and 8 other tensors"),
     (cut, "model-00003-of-00003.safetensors: damaged or not a safetensors file .*tensor 'transformer"),
     (index(colour="model-00001-of-00003.safetensors"),
      "model-00001-of-00003.safetensors: it has no tensor 'colour', which"),

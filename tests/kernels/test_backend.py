@@ -87,7 +87,8 @@ def test_missing_kernels_are_said_once_with_how_to_get_them():
 @pytest.mark.parametrize("command, lines", [("train", 1), ("recipes", 0)])
 def test_a_training_says_in_one_line_that_kernels_are_missing(command, lines, tiny, tmp_path):
     settings = [part for setting in tiny for part in ("--set", setting)] if command == "train" else []
-    code = WITHOUT_KERNELS + f"sys.argv = ['tinyformer', *{[command, *settings]!r}]\nfrom tinyformer.cli import main; main()"
+    code = WITHOUT_KERNELS + f"sys.argv = ['tinyformer', *{[command, *settings]!r}]\n" \
+           "from tinyformer.cli import main; main()"
     environment = {name: value for name, value in os.environ.items() if name != "TINYFORMER_BACKEND"}
     run = subprocess.run([sys.executable, "-c", code],
                          env={**environment, "PYTHONPATH": str(Path(tfm.__file__).parents[1])},

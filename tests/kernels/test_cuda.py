@@ -81,8 +81,8 @@ def test_the_axes_before_broadcast(cuda, rng):
 
 @pytest.mark.parametrize("dtype", "fd")
 def test_the_epilogue(cuda, rng, dtype):
-    x, W, bias, r, start = (rng.standard_normal(shape).astype(dtype) for shape in ((40, 70), (70, 33), (33,), (40, 33),
-                                                                                   (40, 33)))
+    x, W, bias, r, start = (rng.standard_normal(shape).astype(dtype)
+                            for shape in ((40, 70), (70, 33), (33,), (40, 33), (40, 33)))
     u64 = 0.5 * (x.astype("d") @ W) + 2.0 * start + bias
     bound = {"f": 2e-5, "d": 1e-12}[dtype]
     c, u = start.copy(), np.empty_like(start)

@@ -97,8 +97,8 @@ def test_activations_far_out(backend, x):
 
 @pytest.mark.parametrize("size", [1e-30, 1e-19, 1e-10, 1, 1e10, 1e19, 1e30])
 def test_the_gradients_norm(backend, size):
-    assert backend.sum_of_squares([np.full(1000, size, "f")]) == pytest.approx(1000 * float(np.float32(size)) ** 2,
-                                                                               rel=1e-6)
+    assert backend.sum_of_squares([np.full(1000, size,
+                                           "f")]) == pytest.approx(1000 * float(np.float32(size)) ** 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("size", [1e-18, 1e-6, 1, 1e15, 1e20])

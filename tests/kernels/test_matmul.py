@@ -136,8 +136,8 @@ def test_nothing_is_written_around_the_result(isa, rng, shape):
 def test_addresses_between_vectors(isa, rng):
     memory = rng.standard_normal(20000).astype("f")
     for shift in range(1, 16):
-        a, b = memory[shift:shift + 33 * 40].reshape(33, 40), memory[5000 + shift:5000 + shift + 40 * 70].reshape(40,
-                                                                                                                  70)
+        a, b = memory[shift:shift + 33 * 40].reshape(33,
+                                                     40), memory[5000 + shift:5000 + shift + 40 * 70].reshape(40, 70)
         assert_close(isa.matmul(a, b), a, b)
 
 

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 # What each sanitizer runs, and the libraries that must be there before Python is: the one that watches, and the one
 # whose exceptions it has to know of.
 BUILDS = {
-    "address,undefined": ([f"tests/kernels/test_{name}.py" for name in ("attention", "contracts", "lstm", "matmul",
-                                                                        "step")],
+    "address,undefined": ([f"tests/kernels/test_{name}.py"
+                           for name in ("attention", "contracts", "lstm", "matmul", "step")],
                           ["libasan.so", "libstdc++.so.6"]),
     "thread": (["tests/kernels/test_threads.py"], ["libtsan.so", "libstdc++.so.6"]),
 }

@@ -32,8 +32,8 @@ def test_both_tails_are_accurate_to_the_rounding_of_the_exponential(dtype):
 
 def test_the_ends():
     cdf, density = normal(np.array([np.inf, -np.inf, np.nan]))
-    assert cdf[:2].tolist() == [1.0, 0.0] and density[:2].tolist() == [0.0,
-                                                                       0.0] and np.isnan([cdf[2], density[2]]).all()
+    assert cdf[:2].tolist() == [1.0,
+                                0.0] and density[:2].tolist() == [0.0, 0.0] and np.isnan([cdf[2], density[2]]).all()
     assert normal(np.zeros((0, 3)))[0].shape == (0, 3)
 
 

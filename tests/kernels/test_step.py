@@ -96,8 +96,8 @@ def test_gelu_is_accurate_in_its_tail_too(isa, dtype):
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_linear(isa, rng, dtype, with_bias):
-    x, weight, bias = array(rng, (130, 40), dtype), array(rng, (70, 40), dtype), array(rng, (70,),
-                                                                                       dtype) if with_bias else None
+    x, weight, bias = array(rng, (130, 40), dtype), array(rng, (70, 40),
+                                                          dtype), array(rng, (70,), dtype) if with_bias else None
     assert_twins(isa, "linear", (x, weight, bias), None)
     assert_twins(isa, "linear_gelu", (x, weight, bias), array(rng, (130, 70), dtype))
 

@@ -49,8 +49,8 @@ class Encoder(nn.Module):
 
 class Recurrent(nn.Module):
     def __init__(self):
-        self.embedding, self.lstm, self.head = nn.Embedding(50, 24), nn.LSTM(24, 40, batch_first=True), nn.Linear(40,
-                                                                                                                  50)
+        self.embedding, self.lstm, self.head = nn.Embedding(50,
+                                                            24), nn.LSTM(24, 40, batch_first=True), nn.Linear(40, 50)
 
     def loss(self, ids, targets):
         return ops.cross_entropy(self.head(self.lstm(self.embedding(ids))[0]), targets)

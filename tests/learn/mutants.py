@@ -56,8 +56,7 @@ def mutants(function):
             text = ast.unparse(ast.fix_missing_locations(mutated))
             if text not in seen:
                 seen.add(text)
-                new_text = ast.unparse(ast.fix_missing_locations(new)) if not isinstance(new,
-                                                                                         ast.slice) else ast.unparse(new)
+                new_text = ast.unparse(new if isinstance(new, ast.slice) else ast.fix_missing_locations(new))
                 line = lines[node.lineno - 1].split("  #")[0].strip()
                 found.append(Mutant(f"{line}: {ast.unparse(node)} → {new_text}", text))
     names = [mutant.change for mutant in found]
@@ -135,8 +134,8 @@ def _of_constant(node):
 
 def _of_call(node):
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    module = isinstance(node.func, ast.Attribute) and isinstance(node.func.value,
-                                                                 ast.Name) and node.func.value.id in ("np", "ops")
+    module = isinstance(node.func,
+                        ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "ops")
     for other in FUNCTIONS.get(name, ()):
         yield _with(node, func=_with(node.func, attr=other) if isinstance(node.func, ast.Attribute)
                     else ast.Name(other))

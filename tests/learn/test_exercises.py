@@ -19,10 +19,10 @@ from tinyformer.learn.folder import text
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
 WRONG = list(wrong_answers())
 CODES = set("""
-    shape missing nonfinite zero sign factor transpose permuted unbroadcast keepdims reduction upstream overwrite swapped
-    mask inverted-mask dropped duplicate-index local-derivative row-scale mean-term variance-term missing-term
-    softmax-diagonal operand leak lost-path head-order gate-order rotation mutates stale nondeterministic flat float32 kink
-    forward unexplained""".split())
+    shape missing nonfinite zero sign factor transpose permuted unbroadcast keepdims reduction upstream overwrite
+    swapped mask inverted-mask dropped duplicate-index local-derivative row-scale mean-term variance-term missing-term
+    softmax-diagonal operand leak lost-path head-order gate-order rotation mutates stale nondeterministic flat float32
+    kink forward unexplained""".split())
 
 
 def test_there_are_enough():

@@ -191,5 +191,6 @@ def test_a_line_of_the_list_fits_a_terminal_and_ends_in_how_far_one_is(folder, w
     for entry in (folder.entry("mse"), folder.record(WRONG)):
         for number, exercise in enumerate(EXERCISES.values(), 1):
             line = messages.list_line(number, exercise, entry, width)
-            assert len(line) == width and line.endswith(f" {messages.status(entry)}") and line.split()[1] == exercise.name
+            assert len(line) == width and line.endswith(f" {messages.status(entry)}") \
+                and line.split()[1] == exercise.name
             assert exercise.title in line or "… " in line

@@ -14,7 +14,8 @@ from tinyformer.learn import EXERCISES, grade, grading
 mutants = runpy.run_path(str(Path(__file__).parent / "mutants.py"))["mutants"]
 
 ONES = "every entry of the array is written before anything reads the array"
-UNSCALED = "subtracting another number of the row changes nothing until a term overflows, and p then is 0 and ln p infinite"
+UNSCALED = \
+    "subtracting another number of the row changes nothing until a term overflows, and p then is 0 and ln p infinite"
 SWAP = "swapaxes(a, b) is swapaxes(b, a)"
 STACK = "NumPy makes the same array of a list of arrays"
 ROW = "the array has one row"

@@ -22,8 +22,8 @@ def path_probability(model, x, path):
 
 
 def every_path(model, x):
-    return {path: path_probability(model, x, path) for path in itertools.product(range(model.config.n_states),
-                                                                                 repeat=len(x))}
+    return {path: path_probability(model, x, path)
+            for path in itertools.product(range(model.config.n_states), repeat=len(x))}
 
 
 @pytest.fixture

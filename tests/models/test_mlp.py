@@ -70,8 +70,8 @@ def test_it_learns_what_a_line_cannot(rng):
     """XOR: four corners, of which the opposite ones belong together."""
     x = rng.choice([-1.0, 1.0], (200, 2)).astype(np.float32) + 0.2 * rng.normal(size=(200, 2)).astype(np.float32)
     y = (x[:, 0] * x[:, 1] > 0).astype(int)
-    line, model = LogisticRegression(LogisticConfig(2, 2)), MLP(MLPConfig(2, 2, n_layer=1, n_hidden=16,
-                                                                          activation="tanh"))
+    line, model = LogisticRegression(LogisticConfig(2,
+                                                    2)), MLP(MLPConfig(2, 2, n_layer=1, n_hidden=16, activation="tanh"))
     line.fit(x, y)
     optimizer = Adam(model.parameters(), lr=0.02)
     for _ in range(150):

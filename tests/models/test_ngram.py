@@ -287,7 +287,8 @@ def test_saved_and_made_again(tmp_path, text, smoothing):
     model = NGram(NGramConfig(10, 3, smoothing, k=0.5)).fit(text)
     model.save_pretrained(tmp_path)
     again = load_model(tmp_path)
-    assert type(again) is NGram and again.config == model.config and again.num_parameters() == model.num_parameters() > 100
+    assert type(again) is NGram and again.config == model.config \
+        and again.num_parameters() == model.num_parameters() > 100
     np.testing.assert_array_equal(again.log_prob(text), model.log_prob(text))
 
 

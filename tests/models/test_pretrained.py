@@ -104,7 +104,9 @@ def test_damage_is_named_with_its_file(saved, damage, message):
 
 
 # What Python says of a wrong type. A user does not know which expression met it.
-PYTHONS = r"object is|object has|not supported|operand|unhashable|codec|positional|keyword|attribute|subscript|concatenate|must be"
+PYTHONS = (
+    r"object is|object has|not supported|operand|unhashable|codec|"
+    r"positional|keyword|attribute|subscript|concatenate|must be")
 MODELS = (
     lambda: GPT(CONFIG),
     lambda: Llama(LlamaConfig(13, 8, 1, n_head=2, n_kv_head=1, n_embd=8, n_inner=8, rope_factor=8.0)),

@@ -16,7 +16,8 @@ import pytest
 
 import tinyformer
 from tinyformer import models
-from tinyformer.models import GPT, MODELS, Bert, BertClassifier, BertForPreTraining, load_model, model_class, register, trainable
+from tinyformer.models import GPT, MODELS, Bert, BertClassifier, BertForPreTraining, load_model, model_class, \
+    register, trainable
 from tinyformer.models.pretrained import Pretrained
 from tinyformer.train.tasks import TASKS
 

@@ -126,8 +126,8 @@ def test_every_gradient(rng, norm_first):
     report = check(Loss(model), np.array([[4, 5, 6], [6, 4, PAD]]),
                    np.array([[BEGIN, 6, 5, END], [BEGIN, 4, END, PAD]]))
     assert report.ok, str(report)
-    assert {one.name for one in report.inputs if one.differentiated} == {f"model.{n}"
-                                                                         for n, _ in model.named_parameters()}
+    assert {one.name for one in report.inputs
+            if one.differentiated} == {f"model.{n}" for n, _ in model.named_parameters()}
 
 
 def test_dropout_acts_in_training_alone(source, target):

@@ -28,8 +28,8 @@ def test_cross_entropy_is_its_definition(N, V, smoothing, data):
         if counted:
             dL = normal(loss.shape, 1)
             loss.backward(dL)
-            dp = (p * t.sum(axis=1, keepdims=True) - t) * np.reshape(dL, (-1, 1)) / (counted if reduction == "mean"
-                                                                                     else 1)
+            dp = (p * t.sum(axis=1, keepdims=True)
+                  - t) * np.reshape(dL, (-1, 1)) / (counted if reduction == "mean" else 1)
             np.testing.assert_allclose(x.grad, dp, atol=1e-12)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tinyformer.text import WordPieceTokenizer, load_tokenizer
 
-PLAIN = "It's the cat's pyjamas; we'll see, they've 2,000 of them. 话说天下大势，分久必合。 naïve résumé 👍🏽 the cat sat on the mat "
-ODD = "abcXYZ sStTéÉßİΣςς'’.,!?$_-#[]{}()\t\n\r\x00\x01\x1c\x7f\x85\xa0\u200b\u200d\u2028\u3000\ufeff今天，。🍌👩‍👧①½²Ⅷ١e\u0301\u0327한日ᄀ"
+PLAIN = "It's the cat's pyjamas; we'll see, they've 2,000 of them. 话说天下大势，分久必合。 naïve résumé 👍🏽 the cat sat on the mat "  # noqa: E501
+ODD = "abcXYZ sStTéÉßİΣςς'’.,!?$_-#[]{}()\t\n\r\x00\x01\x1c\x7f\x85\xa0\u200b\u200d\u2028\u3000\ufeff今天，。🍌👩‍👧①½²Ⅷ١e\u0301\u0327한日ᄀ"  # noqa: E501
 ADDED = [dict(content="<new>"), dict(content="<new><er>"), dict(content="Sat", normalized=True),
          dict(content="CAT", normalized=True, single_word=True), dict(content="on", normalized=False, single_word=True),
          dict(content="<l>", lstrip=True), dict(content="<r>", rstrip=True), dict(content="今天", normalized=True),
@@ -73,7 +73,8 @@ def test_only_what_a_file_adds_is_found_in_a_text(tokenizers, texts, tmp_path):
     vocabulary = WordPieceTokenizer.train(PLAIN * 3 + ODD, 300).tokens
     theirs = tokenizers.Tokenizer(tokenizers.models.WordPiece({token: id for id, token in enumerate(vocabulary)},
                                                               unk_token="[UNK]"))
-    theirs.normalizer, theirs.pre_tokenizer = tokenizers.normalizers.BertNormalizer(), tokenizers.pre_tokenizers.BertPreTokenizer()
+    theirs.normalizer, theirs.pre_tokenizer = tokenizers.normalizers.BertNormalizer(), \
+        tokenizers.pre_tokenizers.BertPreTokenizer()
     add(tokenizers, theirs, [dict(content="[MASK]", lstrip=True, special=True), dict(content="<new>")])
     compare(tmp_path / "tokenizer.json", theirs, texts)
 

@@ -119,7 +119,8 @@ def test_heads_on_gpt2(torch, folder, name, head):
     theirs, path = folder(name)
     ours, told = loaded(path)
     assert type(ours) is GPT and told.endswith(head
-                                               and f"left out {head}: GPT has no such head") and bool(told) == bool(head)
+                                               and f"left out {head}: GPT has no such head") \
+                                                   and bool(told) == bool(head)
     trunk = getattr(theirs, "transformer", theirs)
     near(ours(IDS), trunk(torch.from_numpy(IDS)).last_hidden_state @ trunk.wte.weight.T)
 

@@ -244,8 +244,8 @@ def test_encoder_and_decoder_stacks(torch, rng, dtype, final):
     def build(library, **more):
         encoder, decoder = library.TransformerEncoderLayer(8, 2, 6, 0.0), library.TransformerDecoderLayer(8, 2, 6, 0.0)
         norms = [library.LayerNorm(8) if final else None for _ in range(2)]
-        return library.TransformerEncoder(encoder, 2, norms[0], **more), library.TransformerDecoder(decoder, 2,
-                                                                                                    norms[1])
+        return library.TransformerEncoder(encoder, 2, norms[0],
+                                          **more), library.TransformerDecoder(decoder, 2, norms[1])
     ours, theirs = build(nn), build(torch.nn, enable_nested_tensor=False)
     compare(torch, rng, ours[0], theirs[0], [rng.normal(size=(5, 2, 8))], dtype,
             {"src_key_padding_mask": padding(rng, 5)})

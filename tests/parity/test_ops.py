@@ -465,8 +465,8 @@ def rms(rng, op):
     x = rng.standard_normal((*shape_(rng, high=3), 7)) * float(rng.choice([0.01, 1, 100]))
     parameters = [rng.standard_normal(7)][:rng.integers(2)]
     eps = float(rng.choice([1e-6, 1e-2]))
-    return [x, *parameters], lambda *xs: op(*xs, eps=eps), lambda t, x, w=None: t.nn.functional.rms_norm(x, (7,), w,
-                                                                                                         eps)
+    return [x, *parameters], lambda *xs: op(*xs,
+                                            eps=eps), lambda t, x, w=None: t.nn.functional.rms_norm(x, (7,), w, eps)
 
 
 @case("batch_norm")

@@ -123,8 +123,8 @@ def test_reduce_on_plateau(torch, seed):
     mine = optim.SGD([Tensor(np.zeros(2), requires_grad=True)], lr=0.5)
     its = torch.optim.SGD([torch.zeros(2, requires_grad=True)], lr=0.5)
     options = {"factor": 0.6, "patience": int(rng.integers(0, 4)), "threshold": 0.05, "min_lr": 0.01}
-    schedule, reference = optim.ReduceOnPlateau(mine, **options), torch.optim.lr_scheduler.ReduceLROnPlateau(its,
-                                                                                                             **options)
+    schedule, reference = optim.ReduceOnPlateau(mine,
+                                                **options), torch.optim.lr_scheduler.ReduceLROnPlateau(its, **options)
     rates = set()
     for n in range(60):
         loss = 1 / (1 + 0.1 * n) + 0.1 * rng.standard_normal() if n != 7 else float("nan")

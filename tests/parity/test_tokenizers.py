@@ -11,7 +11,7 @@ from tinyformer.text import WordPieceTokenizer, load_tokenizer
 
 # English, Chinese and other scripts, emoji with joiners, combining marks, control characters, all sorts of spaces and
 # numbers.
-ODD = ("abcXYZ sStTéÉßİΣσς'''’.,!?$+<=>^`|~-_#[]{}()\t\n\r\x00\x01\x1c\x7f\x85\xa0\xad\u200b\u200d\u2028\u3000\ufeff\ufffd今天天气很好"
+ODD = ("abcXYZ sStTéÉßİΣσς'''’.,!?$+<=>^`|~-_#[]{}()\t\n\r\x00\x01\x1c\x7f\x85\xa0\xad\u200b\u200d\u2028\u3000\ufeff\ufffd今天天气很好"  # noqa: E501
        "，。「」🍌👩‍👩‍👧🇬🇧①½²Ⅷ١٢3456éñöe\u0301\u0327한국어日本語カタカナᄀ")
 PLAIN = ("It's the cat's pyjamas; we'll see, they've 2,000 of them.\n\n    def f(x_1):\n\treturn x + 1\n"
          "话说天下大势，分久必合，合久必分。今天天气很好，适合户外活动。 DON'T I'LL naïve 👍🏽 ")
@@ -34,8 +34,8 @@ def need(name):
 
 def same_ids(ours, theirs, texts, **options):
     for text in texts:
-        assert ours.encode(text, **options).tolist() == theirs.encode(text,
-                                                                      add_special_tokens=bool(options)).ids, repr(text)
+        assert ours.encode(text,
+                           **options).tolist() == theirs.encode(text, add_special_tokens=bool(options)).ids, repr(text)
 
 
 @pytest.mark.parametrize("lowercase, strip_accents, chinese",
@@ -70,7 +70,8 @@ def test_gpt2_on_100_000_characters(tokenizers, texts):
     theirs = tokenizers.ByteLevelBPETokenizer(str(folder / "encoder.json"), str(folder / "vocab.bpe"))
     theirs.add_special_tokens(["<|endoftext|>"])
     ours, rng = load_tokenizer(folder), random.Random(1)
-    text = "".join(texts) + "<|endoftext|>" + " ".join(rng.choices(PLAIN.split() + ["🍌", "天气\x00", "\u2028"], k=8000))
+    text = "".join(texts) + "<|endoftext|>" \
+        + " ".join(rng.choices(PLAIN.split() + ["🍌", "天气\x00", "\u2028"], k=8000))
     assert len(text) > 100_000
     ids = ours.encode(text)
     assert ids.tolist() == theirs.encode(text).ids

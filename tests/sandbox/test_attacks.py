@@ -17,7 +17,8 @@ from tinyformer.sandbox.parent import run
 
 SECONDS = 1                             # for attacks that never end
 WRONG = "    y = np.exp(x)\n    return y, lambda dy: dy\n"
-FORGED = "'{\"token\": \"\", \"answer\": 0, \"value\": {\"ok\": true, \"report\": \"\", \"printed\": \"\", \"unprinted\": 0}}\\n'"
+FORGED = "'{\"token\": \"\", \"answer\": 0, \"value\": {\"ok\": true, \"report\": \"\", " \
+    "\"printed\": \"\", \"unprinted\": 0}}\\n'"
 
 # What stands at the beginning of the file, what in the function, and a part of what is said.
 ATTACKS = {

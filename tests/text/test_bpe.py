@@ -56,8 +56,8 @@ def kind(character):
 def test_every_character_of_unicode_is_cut_by_its_category():
     for character in map(chr, range(sys.maxunicode + 1)):
         if unicodedata.category(character) not in ("Cn", "Co", "Cs"):
-            expected = {"L": ["a" + character, "1"], "N": ["a", character + "1"]}.get(kind(character),
-                                                                                      ["a", character, "1"])
+            expected = {"L": ["a" + character, "1"],
+                        "N": ["a", character + "1"]}.get(kind(character), ["a", character, "1"])
             if character != " ":
                 assert pieces(f"a{character}1") == expected, ascii(character)
             assert (pieces(f"!{character}!") == [f"!{character}!"]) == (kind(character) == "other"), ascii(character)

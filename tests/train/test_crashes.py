@@ -304,6 +304,7 @@ def test_files_that_the_system_does_not_let_grow(tmp_path, tiny, train, outcome)
                               "--set", "train.max_steps=20"], capture_output=True, text=True)
     assert process.returncode == 1
     assert process.stderr == f"tinyformer: {folder / 'checkpoints' / 'step-00000016.safetensors'}: File too large\n"
-    assert outcome(folder).checkpoints == before.checkpoints and outcome(folder).model == before.model and not litter(folder)
+    assert outcome(folder).checkpoints == before.checkpoints and outcome(folder).model == before.model \
+        and not litter(folder)
     train(folder, resume=True)
     assert outcome(folder).model == before.model

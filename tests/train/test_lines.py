@@ -107,5 +107,5 @@ def test_too_few_lines(tmp_path, text):
 def test_the_size_of_batches_does_not_matter(tmp_path, names, batch_size):
     train_recipe(load_recipe("kn-names", names), tmp_path / "run")
     task, model = Language(load_recipe("kn-names", names).data), load_model(tmp_path / "run")
-    assert evaluate_loss(model, task.test, batch_size=batch_size) == pytest.approx(evaluate_loss(model, task.test),
-                                                                                   rel=1e-12)
+    assert evaluate_loss(model, task.test,
+                         batch_size=batch_size) == pytest.approx(evaluate_loss(model, task.test), rel=1e-12)

@@ -127,7 +127,8 @@ def test_a_file_system_without_locks_is_said_and_trained_on(tmp_path, train, mon
 
     monkeypatch.setattr(locked, "lock", none)
     assert train(tmp_path / "run").step == 12
-    assert "run is on a file system without locks: make sure that no other training writes to it" in capsys.readouterr().out
+    assert "run is on a file system without locks: make sure that no other training writes to it" \
+        in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

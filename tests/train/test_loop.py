@@ -87,7 +87,8 @@ def test_a_broken_operation_is_named_with_its_step(monkeypatch):
     broken.__name__ = "gelu"
     monkeypatch.setattr(nn.functional, "gelu", broken)
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=(
-            r"step 3: the loss is nan: the first operation whose output is not finite is gelu, of shape \(3, 4, 32\); try a")):
+            r"step 3: the loss is nan: "
+            r"the first operation whose output is not finite is gelu, of shape \(3, 4, 32\); try a")):
         next(steps)
 
 

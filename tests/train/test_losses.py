@@ -51,8 +51,8 @@ def test_a_part_of_the_windows(model, rng):
 
 def test_the_size_of_batches_does_not_matter(model, rng):
     tokens = rng.integers(0, V, 30 * T + 3)
-    assert evaluate_loss(model, tokens, batch_size=1) == pytest.approx(evaluate_loss(model, tokens, batch_size=64),
-                                                                       rel=1e-12)
+    assert evaluate_loss(model, tokens,
+                         batch_size=1) == pytest.approx(evaluate_loss(model, tokens, batch_size=64), rel=1e-12)
 
 
 def test_dropout_is_off_no_graph_is_kept_and_the_mode_is_put_back(model, rng):
@@ -99,8 +99,8 @@ def test_bigram(train, validation, vocab_size):
 
 def test_bigram_of_a_large_vocabulary_does_not_overflow(rng):
     train, validation = (rng.integers(0, 70_000, 500).astype(np.int32) for _ in range(2))
-    assert bigram_loss(train, validation, 70_000) == pytest.approx(naive_bigram(train.tolist(), validation.tolist(),
-                                                                                70_000))
+    assert bigram_loss(train, validation,
+                       70_000) == pytest.approx(naive_bigram(train.tolist(), validation.tolist(), 70_000))
 
 
 def test_the_smoothed_bigram_is_a_distribution():

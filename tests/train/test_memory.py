@@ -21,7 +21,8 @@ def test_the_count_is_that_of_the_whole_model(name):
 
 @pytest.mark.parametrize("settings, message", (
     (["train.batch_size=1000000000000"],
-     r"at least [0-9,.]+ [GT]B of memory \([0-9.]+ kB for parameters, .* [GT]B for activations of a batch\), but this machine has .* GB"),
+     r"at least [0-9,.]+ [GT]B of memory "
+      r"\([0-9.]+ kB for parameters, .* [GT]B for activations of a batch\), but this machine has .* GB"),
     (["model.n_layer=100000000"],
      r"at least [0-9,.]+ TB of memory \([0-9,.]+ TB for parameters, [0-9,.]+ TB for gradients"),
     (["model.n_layer=100000000", "train.optimizer=muon"], "TB for parameters"),

@@ -59,7 +59,8 @@ def test_to_toml_round_trip(tmp_path, name):
 def test_a_file_is_named_after_itself_unless_it_says_its_name(tmp_path):
     (tmp_path / "mine.toml").write_text("[train]\nmax_steps = 3\n")
     recipe = load_recipe(tmp_path / "mine.toml")
-    assert recipe.name == "mine" and recipe.train.max_steps == 3 and recipe.train.batch_size == Recipe().train.batch_size
+    assert recipe.name == "mine" and recipe.train.max_steps == 3 \
+        and recipe.train.batch_size == Recipe().train.batch_size
     (tmp_path / "mine.toml").write_text('name = "yours"\n')
     assert load_recipe(tmp_path / "mine.toml").name == "yours"
 

@@ -25,8 +25,8 @@ def test_what_a_run_leaves(tmp_path, train, tiny):
     assert sorted(os.listdir(folder)) == ["checkpoints", "config.json", "metrics.jsonl", "model.safetensors",
                                           "recipe.toml",
                                           "tokenizer.json"]            # and loss.png, which these tests leave out
-    assert [p.name for p in sorted((folder / "checkpoints").iterdir())] == [f"step-{s:08d}.safetensors"
-                                                                            for s in (8, 12)]
+    assert [p.name
+            for p in sorted((folder / "checkpoints").iterdir())] == [f"step-{s:08d}.safetensors" for s in (8, 12)]
     assert result.checkpoint == folder / "checkpoints" / "step-00000012.safetensors"
     assert load_recipe(folder / "recipe.toml") == load_recipe("pydocs-char", tiny)
     # a default, filled in

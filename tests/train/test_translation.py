@@ -9,7 +9,8 @@ import pytest
 from tinyformer.data import Dataset, Examples
 from tinyformer.text.pairs import BEGIN, END, PAD, UNKNOWN
 from tinyformer.train import RecipeError, load_recipe
-from tinyformer.train.tasks.translation import PairSettings, Translation, edit_distance, judged, one_unknown, without_digits
+from tinyformer.train.tasks.translation import PairSettings, Translation, edit_distance, judged, one_unknown, \
+    without_digits
 
 TINY = ["data.examples=300", "data.length=3", "model.n_layer=1", "model.n_head=2", "model.n_embd=16",
         "train.max_steps=6",
@@ -146,8 +147,8 @@ def test_evaluation_asks_each_source_once(spelled, monkeypatch):
 
 
 def test_the_baseline_replaces_symbol_by_symbol(tmp_path):
-    rows = [(f"{c}{d}", f"{c.upper()}{d}") for c in "abcdefgh" for d in "0123456789"] + [(f"b{d}", f"Z{d}")
-                                                                                         for d in range(2)]
+    rows = [(f"{c}{d}", f"{c.upper()}{d}") for c in "abcdefgh"
+            for d in "0123456789"] + [(f"b{d}", f"Z{d}") for d in range(2)]
     task = Translation(PairSettings(pairs(tmp_path / "p.tsv", rows)))
     assert task.baseline("ab3?") == "AB3?"
 
@@ -194,7 +195,8 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert "use `tinyformer translate`" in tinyformer("generate", "--model", "runs/seq2seq-add").err
     assert "the text has 0 tokens, expected 1 to" in tinyformer("translate", "").err
     assert "the text has 40 tokens, expected 1 to" in tinyformer("translate", "1" * 40).err
-    assert "the training texts do not contain 'x', '?'; expected symbols that they contain, such as '+'" in tinyformer("translate", "1x2?x").err
+    assert "the training texts do not contain 'x', '?'; expected symbols that they contain, such as '+'" \
+        in tinyformer("translate", "1x2?x").err
 
 
 # ------------------------------------------------------------------------------------------------ bad input

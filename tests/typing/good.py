@@ -105,8 +105,8 @@ stacked: Tensor = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))(x)
 sequence: Tensor = tfm.randn(5, 2, 3)
 output, (hidden, cell) = nn.LSTM(3, 4, num_layers=2)(sequence)
 attended, attention = nn.MultiheadAttention(4, 2, kdim=3, vdim=3)(output, sequence, sequence)
-encoded: Tensor = nn.TransformerEncoderLayer(4, 2, 8)(output + attended) + nn.GRU(3,
-                                                                                  4)(sequence)[0] + hidden[0] + cell[0]
+encoded: Tensor = nn.TransformerEncoderLayer(4, 2,
+                                             8)(output + attended) + nn.GRU(3, 4)(sequence)[0] + hidden[0] + cell[0]
 criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
 loss = criterion(nn.Flatten()(nn.BatchNorm1d(2)(logits)), np.array([0, 1])) + nn.MSELoss()(logits, logits.data)
 parts = nn.ModuleDict({"embedding": nn.Embedding(9, 4, padding_idx=0), "identity": nn.Identity()})

@@ -88,5 +88,6 @@ def test_names_of_levels_keep_clear_of_curves_and_of_each_other(tmp_path, monkey
     boxes = [text.get_window_extent() for text in axes.texts if text.get_text() != "1.310"]
     assert len(boxes) == 4
     for i, box in enumerate(boxes):
-        assert box.x0 >= axes.bbox.x1 and box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
+        assert box.x0 >= axes.bbox.x1 and box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0 \
+            and box.y1 <= figure.bbox.y1
         assert not any(box.overlaps(other) for other in boxes[:i])

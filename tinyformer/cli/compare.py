@@ -20,8 +20,9 @@ def command(
                                                        "text.")] = False,
     seeds: Annotated[int,
                      typer.Option(min=1, help="With --train: the number of trainings, each from another seed.")] = 3,
-    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False,
-                                      help="With --train: the folder for the runs and their curves.")] = Path("runs/compare"),
+    out: Annotated[Path, typer.Option(
+        metavar="DIR", file_okay=False,
+        help="With --train: the folder for the runs and their curves.")] = Path("runs/compare"),
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value", help="With --train: change the recipe llama-tiny, once for each "
                                                    "value.")] = None,

@@ -16,8 +16,8 @@ def command(
     run: Annotated[Optional[list[Path]],
                    typer.Option(metavar="DIR", help="Use this run instead of training its recipe; "
                                                     "may be given several times.")] = None,
-    out: Annotated[Optional[Path], typer.Option(metavar="DIR", file_okay=False, help="The folder for runs and picture. "
-                                                                                     "Default: runs/ladder-NAME.")] = None,
+    out: Annotated[Optional[Path], typer.Option(
+        metavar="DIR", file_okay=False, help="The folder for runs and picture. Default: runs/ladder-NAME.")] = None,
 ) -> None:
     """Compare language models on one text.
 

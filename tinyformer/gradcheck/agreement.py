@@ -114,7 +114,8 @@ class Comparison:
             self.code = "unexplained"
             self.reason = f"{len(self.worst)} of {len(self.measured)} entries differ from the numeric gradient"
             if not np.isfinite(self.numeric[self.worst[0]]):
-                self.code, self.reason = "nonfinite", "the value is NaN or infinite close to these inputs: choose other inputs"
+                self.code, self.reason = "nonfinite", \
+                    "the value is NaN or infinite close to these inputs: choose other inputs"
         elif self.excused > self.movable / 2:
             self.agrees, self.code, self.reason = False, "kink", "most entries are at a kink: choose other inputs"
 

@@ -121,8 +121,8 @@ def captured(function: Any) -> dict[str, NDArray[Any]]:
     """{name: array} of the enclosing arrays to which a function refers, including those in lists, tuples and dicts."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in closure(function).items():
-        inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value,
-                                                                                              (list, tuple)) else ()
+        inside = value.items() if isinstance(value,
+                                             dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
         arrays.update({name: value} if isinstance(value, np.ndarray) else
                       {f"{name}[{key!r}]": part for key, part in inside if isinstance(part, np.ndarray)})
     return arrays

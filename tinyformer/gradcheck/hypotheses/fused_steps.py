@@ -50,8 +50,8 @@ def softmax(node):
         yield "no outer p but a mask", LOCAL, "the factor p in the gradient of the softmax is missing", \
             lambda dz: (p > 0) * (dz - along(p * dz))
         yield "a mask alone", LOCAL, "the derivative of the softmax is missing", lambda dz: (p > 0) * dz
-    yield "no last p", LOCAL, "the sum in the gradient of the softmax lacks its factor p", lambda dz: p * dz - along(p
-                                                                                                                     * dz)
+    yield "no last p", LOCAL, "the sum in the gradient of the softmax lacks its factor p", \
+        lambda dz: p * dz - along(p * dz)
     yield "outer p twice", LOCAL, "the factor p in the gradient of the softmax appears twice", \
         lambda dz: p * p * (dz - along(p * dz))
     yield "identity", LOCAL, "the derivative of the softmax is missing", lambda dz: dz
@@ -79,7 +79,8 @@ def log_softmax(node):
         lambda dz: dz + p * np.sum(dz, axis=axis, keepdims=True)
     for name, q in (("no p", np.ones_like(p)), ("y", y), ("u", node.operands[0]), ("p²", p * p)):
         yield name, LOCAL, "the sum in the gradient of the log-softmax lacks its factor p", rule(q)
-    yield "no softmax", LOCAL, "the derivative of the softmax is missing; only that of the logarithm is used", lambda dz: dz / p
+    yield "no softmax", LOCAL, "the derivative of the softmax is missing; only that of the logarithm is used", \
+        lambda dz: dz / p
     yield "diagonal", ("softmax-diagonal",
                        ), "the Jacobian of the softmax is diag(p) − p pᵀ, and only its diagonal is used", \
         lambda dz: (1 - p) * dz
@@ -146,8 +147,8 @@ def normalized(node):
                 return (dz - dz.mean(axis=other, keepdims=True) - a * v * (dz * v).mean(axis=axis, keepdims=True)) / s
 
             def only_variance(dz, other=other):
-                return ((dz - dz.mean(axis=axis, keepdims=True) if mean else dz) - a * v * (dz * v).mean(axis=other,
-                                                                                                         keepdims=True)) / s
+                centered = dz - dz.mean(axis=axis, keepdims=True) if mean else dz
+                return (centered - a * v * (dz * v).mean(axis=other, keepdims=True)) / s
             for name, pull in (("mean", only_mean), ("variance", only_variance)):
                 yield (f"{name} axis{other}", ("reduction",),
                        f"the {name}'s term in the gradient of the normalization averages along the wrong axis", pull)
@@ -177,7 +178,8 @@ def rotated(node):
 
     own, other = (halves, interleaved) if layout == "halves" else (interleaved, halves)
     code = ("rotation",)
-    yield "forward", code, "the gradient is rotated forward again; rotate it by the opposite angle", lambda dz: turned(dz, turn, own)
+    yield "forward", code, "the gradient is rotated forward again; rotate it by the opposite angle", \
+        lambda dz: turned(dz, turn, own)
     yield "none", code, "the gradient is not rotated back", lambda dz: dz
     yield "other", code, "the gradient is rotated by the opposite angle, but in other pairs of features", \
         lambda dz: turned(dz, np.conj(turn), other)

@@ -62,8 +62,9 @@ def shape(e: Evidence) -> list[Finding]:
 def _again(e, index):
     """Whether the gradient is dy[index], of a value with one row for each entry of the index."""
     dys = [p.dys[0] for p in e.points]
-    return dys[0].shape[:index.ndim] == index.shape and index.size and index.max() < len(dys[0]) and e.fits([d[index]
-                                                                                                             for d in dys])
+    if dys[0].shape[:index.ndim] != index.shape or not index.size or index.max() >= len(dys[0]):
+        return False
+    return e.fits([d[index] for d in dys])
 
 
 def _reshaped(array, shape):

@@ -139,7 +139,8 @@ def _diagonal(e: Evidence) -> bool:
         return False
     right = e.jacobians()[1]
     return right.shape[0] == right.shape[1] and np.max(np.abs(right
-                                                              - np.diag(np.diag(right)))) <= 1e-8 * np.max(np.abs(right))
+                                                              - np.diag(np.diag(right)))) \
+                                                                  <= 1e-8 * np.max(np.abs(right))
 
 
 def overwritten(e: Evidence) -> list[Finding]:

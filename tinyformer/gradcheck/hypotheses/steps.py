@@ -122,12 +122,13 @@ def _einsum(node, operand, pool):
             continue
         yield f"no {j}", LOCAL, "one factor of the product is missing", rule(j, np.ones_like(value))
         for axis in range(value.ndim):
-            yield f"flip {j} {axis}", ("operand",), "a factor of the product is reversed along an axis", rule(j,
-                                                                                                              np.flip(value, axis))
+            yield f"flip {j} {axis}", ("operand",
+                                       ), "a factor of the product is reversed along an axis", \
+                rule(j, np.flip(value, axis))
         for n, other in enumerate(pool):
             if other.shape == value.shape and not np.array_equal(other, value):
-                yield f"{j} {n}", ("operand",), "the product uses a different array than the forward pass", rule(j,
-                                                                                                                 other)
+                yield f"{j} {n}", ("operand",
+                                   ), "the product uses a different array than the forward pass", rule(j, other)
         for order in _orders(terms[j], sizes):
             yield f"{j} {order}", ("operand",
                                    ), "a factor of the product has its axes in another order", rule(j, letters=order)
@@ -231,8 +232,8 @@ def _extreme(node):
         return np.expand_dims(dz, tuple(range(X.ndim)) if axis is None else axis) if np.ndim(dz) != X.ndim else dz
     yield "all", ("mask",), f"the gradient of {node.kind} must go only to the entry that {node.kind} selects", \
         lambda dz: np.broadcast_to(spread(dz), X.shape)
-    yield "others", ("inverted-mask",
-                     ), f"the gradient of {node.kind} must go to the entry that {node.kind} selects, not to the others", \
+    yield "others", ("inverted-mask",), \
+        f"the gradient of {node.kind} must go to the entry that {node.kind} selects, not to the others", \
         lambda dz: (slope == 0) * spread(dz)
 
 

@@ -224,7 +224,8 @@ def _skipped(record):
     """A normalization and its scale, both left out in the backward pass."""
     for node in record.tapes[0].nodes:
         after = [(n, k) for n in record.tapes[0].nodes for k, p in enumerate(n.parents) if p is node]
-        if node.kind == "normalized" and node.number in record.reached and len(after) == 1 and after[0][0].kind == "multiply":
+        if node.kind == "normalized" and node.number in record.reached and len(after) == 1 \
+            and after[0][0].kind == "multiply":
             def edits_at(k, first=node.number, second=after[0][0].number, operand=after[0][1]):
                 return {(first, 0): lambda dz: dz, (second, operand): lambda dz: dz}
             yield edits_at, ("local-derivative",), "the derivative of the normalization is missing", node.number
