@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import pkgutil
 
 import numpy as np
 import pytest
@@ -34,6 +36,14 @@ def test_every_operation_has_a_case(covered):
     lifted = {name for name, value in vars(ops).items() if hasattr(value, "raw")}
     assert lifted - covered == set(), "these operations have no gradient case in tests/ops/conftest.py"
     assert covered - lifted == set()
+
+
+def test_every_operation_of_a_file_is_public():
+    for info in pkgutil.iter_modules(ops.__path__):
+        module = importlib.import_module(f"tinyformer.ops.{info.name}")
+        own = {name for name, value in vars(module).items()
+               if hasattr(value, "raw") and value.__module__ == module.__name__ and not name.startswith("_")}
+        assert own <= set(ops.__all__), f"add these names of {info.name}.py to tinyformer/ops/__init__.py"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -29,11 +29,12 @@ def registry():
         table.update(kept)
 
 
-def test_the_names():
-    assert {name: kind.__name__ for name, kind in OPTIMIZERS.items()} == {
-        "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad", "muon": "Muon"}
-    assert {name: kind.__name__ for name, kind in SCHEDULES.items()} == {
-        "cosine": "CosineSchedule", "linear": "LinearSchedule", "inverse-sqrt": "InverseSquareRootSchedule"}
+def test_the_names_that_recipes_may_have_keep_their_classes():
+    assert {name: kind.__name__ for name, kind in OPTIMIZERS.items()}.items() >= {
+        "sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "adagrad": "Adagrad",
+        "muon": "Muon"}.items()
+    assert {name: kind.__name__ for name, kind in SCHEDULES.items()}.items() >= {
+        "cosine": "CosineSchedule", "linear": "LinearSchedule", "inverse-sqrt": "InverseSquareRootSchedule"}.items()
     for kind in (*OPTIMIZERS.values(), *SCHEDULES.values()):
         assert getattr(optim, kind.__name__) is kind
 

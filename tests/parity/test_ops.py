@@ -30,7 +30,7 @@ def case(*names):
 
 
 def test_no_operation_is_missing():
-    public = {name for name, value in vars(ops).items() if callable(value) and not name.startswith("_")}
+    public = {name for name in ops.__all__ if callable(getattr(ops, name))}
     assert public - WITHOUT_TWIN == {name for name, _ in CASES} | {"getitem"}       # test_getitem
 
 
@@ -574,6 +574,22 @@ def without_heads(rng, op):
     causal = bool(rng.integers(2))
     return (inputs, lambda *xs: op(*xs, is_causal=causal),
             lambda t, *xs: t.nn.functional.scaled_dot_product_attention(*xs, is_causal=causal))
+
+
+@case("attention_with_weights")
+def outputs_and_weights(rng, op):
+    """PyTorch's function keeps the weights for itself, so they are written out here."""
+    inputs, _ = qkv(rng)
+    causal = bool(rng.integers(2))
+
+    def theirs(t, q, k, v):
+        k, v = (x.repeat_interleave(q.shape[-3] // k.shape[-3], -3) for x in (k, v))
+        scores = q @ k.mT / q.shape[-1] ** 0.5
+        hidden = ~t.ones(scores.shape[-2:], dtype=t.bool).tril() if causal else t.zeros((), dtype=t.bool)
+        weights = scores.masked_fill(hidden, -t.inf).softmax(-1)
+        return weights @ v, weights
+
+    return inputs, lambda *xs: op(*xs, is_causal=causal), theirs
 
 
 def mask_shape(rng, scores):
