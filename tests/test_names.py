@@ -14,7 +14,7 @@ import pytest
 import tinyformer as tfm
 import tinyformer.data
 import tinyformer.train
-from tinyformer import data, names, nn, ops, optim, text, train, viz
+from tinyformer import data, generate, gradcheck, models, names, nn, ops, optim, text, train, viz
 from tinyformer.autograd import Tensor
 
 PLACES = {"model": nn.Module, "tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor,
@@ -80,6 +80,7 @@ def test_an_unknown_attribute_of_a_tensor(owner, name, message):
     (tfm, "GPT", "write tinyformer.models.GPT$"), (nn, "DataLoader", "write tinyformer.data.Batches$"),
     (data, "fit", "write tinyformer.train.fit$"), (data, "DataLoader", "write tinyformer.data.Batches$"),
     (train, "confusion_matrix", "write tinyformer.train.scores.confusion_matrix$"),
+    (models, "Gpt", "did you mean GPT"), (gradcheck, "chekc", "did you mean check?$"),
     (train, "EarlyStopping", "write tinyformer.train.fit(…, patience=3)$"),
     (optim, "StepLR", "write optim.StepSchedule"), (optim, "qqqqqq", "tinyformer.optim has no attribute 'qqqqqq'$")])
 def test_an_unknown_name_of_a_module(module, name, message):
@@ -91,13 +92,15 @@ def test_an_unknown_name_of_a_module(module, name, message):
 
 def test_a_package_that_is_not_imported_yet():
     code = ("import tinyformer as tfm\ntry: tfm.models\nexcept AttributeError as error: print(error)\n"
+            "try: tfm.train\nexcept AttributeError as error: print(error)\n"
             "from tinyformer import models\nprint(tfm.models is models, tfm.nn.functional.__name__)")
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.splitlines() == ["tinyformer has no attribute 'models'; import tinyformer.models first",
+                                   "tinyformer has no attribute 'train'; import tinyformer.train first",
                                    "True tinyformer.nn.functional"]
 
 
-@pytest.mark.parametrize("module", [tfm, ops, nn, optim, data, text, viz])
+@pytest.mark.parametrize("module", [tfm, ops, nn, optim, data, text, viz, train, gradcheck, generate, models])
 def test_dir_lists_the_public_names(module):
     assert [name for name in dir(module) if not name.startswith("__")] == sorted(module.__all__)
     assert "__name__" in dir(module) and all(hasattr(module, name) for name in module.__all__)

@@ -188,14 +188,14 @@ def _elsewhere(module: str, name: str) -> str:
     for place in ("ops", "nn", "optim"):
         if name in getattr(sys.modules.get(f"{package}.{place}"), "__all__", ()):
             return f"write {place}.{name}"
-    if name in TORCH:
-        return ""
-    for place in ("train", "train.scores", "data", "gradcheck", "models", "text", "viz"):
-        if place != module.partition(".")[2] and name in import_module(f"{package}.{place}").__all__:
-            return f"write {package}.{place}.{name}"
     here = Path(__file__).parent
     if module == package and not name.startswith("_") and ((here / name).is_dir() or (here / f"{name}.py").is_file()):
         return f"import {module}.{name} first"
+    if name in TORCH:
+        return ""
+    for place in ("train", "train.scores", "data", "gradcheck", "models", "text", "generate", "viz"):
+        if place != module.partition(".")[2] and name in import_module(f"{package}.{place}").__all__:
+            return f"write {package}.{place}.{name}"
     return ""
 
 

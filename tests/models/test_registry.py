@@ -166,7 +166,7 @@ def test_an_unknown_architecture_is_named_with_those_that_are_known(tmp_path):
 
 def test_type_checkers_are_told_of_every_file_whose_names_are_collected():
     tree = ast.parse(Path(models.__file__).read_text(encoding="utf-8"))
-    block, = (node for node in tree.body if isinstance(node, ast.If))
+    block, = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     imported = {node.module for node in block.body if isinstance(node, ast.ImportFrom) and node.module}
     exported = {ast.unparse(node.value).removesuffix(".__all__") for node in block.body
                 if isinstance(node, ast.AugAssign)}

@@ -8,6 +8,9 @@ generation calls that once and uses the model that it returns.
 >>> beams(model, ids, 100, beams=4)                                         # beam search with four beams
 """
 
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
 from .beam import beam_search, beams
 from .cache import KVCache
 from .choice import choose
@@ -16,6 +19,5 @@ from .text import stream_text
 
 __all__ = ["KVCache", "beam_search", "beams", "choose", "generate", "stream", "stream_lines", "stream_text"]
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)

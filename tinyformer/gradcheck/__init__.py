@@ -9,9 +9,15 @@
 >>> print(check(ops.linear, *sample("BI", "OI", "O")))
 """
 
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
 from .checker import check, diagnose
 from .report import Finding, InputReport, Report
 from .samples import sample
 from .trace import Trace, trace
 
 __all__ = ["Finding", "InputReport", "Report", "Trace", "check", "diagnose", "sample", "trace"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)

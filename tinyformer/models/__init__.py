@@ -10,6 +10,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
+from ..names import module_attributes
 from .registry import MODELS, load_model, model_class, register, trainable
 
 __all__ = ["MODELS", "load_model", "model_class", "register", "trainable"]
@@ -65,6 +66,5 @@ def _collect() -> None:
 
 _collect()
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
