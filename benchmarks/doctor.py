@@ -2,9 +2,9 @@
 
     python benchmarks/doctor.py [--full]
 
-Prints, for each collection of wrong answers, how many are refused, named rightly, left unexplained and misnamed; a
-table of what was found where another code was expected; and the false alarms over correct operations. --full prints the
-whole confusion table.
+Prints, for each collection of wrong answers, how many are refused, named rightly, left unexplained and misnamed, and
+how many a checker would name that always answers with the most frequent code; a table of what was found where another
+code was expected; and the false alarms over correct operations. --full prints the whole confusion table.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _spoiled(function, inputs, i, spoil):
 def table(title, outcomes, full):
     """Print what came of a collection."""
     began = time.perf_counter()
-    counts, pairs, misses = collections.Counter(), collections.Counter(), []
+    counts, pairs, codes, misses = collections.Counter(), collections.Counter(), collections.Counter(), []
     for what, expected, found in outcomes:
         if found is None:
             outcome = "accepted"
@@ -135,6 +135,7 @@ def table(title, outcomes, full):
         else:
             outcome = "unexplained" if set(found) <= {"unexplained"} else "misnamed"
         counts[outcome] += 1
+        codes.update(set(expected))
         pairs[expected[0], "+".join(found or ["accepted"])] += 1
         if outcome != "named":
             misses.append((what, "/".join(expected), outcome, "+".join(found or [])))
@@ -142,6 +143,8 @@ def table(title, outcomes, full):
     print(f"\n{title}: {total} in {time.perf_counter() - began:.0f} s")
     for outcome in ("named", "unexplained", "misnamed", "accepted"):
         print(f"  {outcome:<12}{counts[outcome]:>5}  {100 * counts[outcome] / total:5.1f} %")
+    for code, n in codes.most_common(1):
+        print(f"  baseline, always {code}: {n}, {100 * n / total:.1f} %")
     for what, expected, outcome, found in misses:
         print(f"    {outcome}: {what}: expected {expected}, found {found}")
     if full:

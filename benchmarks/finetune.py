@@ -4,8 +4,9 @@
 
 A step is forward, backward, clipping and AdamW (PyTorch's fused one) on 32 texts in float32. Both start from the same
 weights, and must give the same logits before. The texts of a batch are about as long as each other, as the recipe draws
-them; one line is PyTorch on batches as they come, padded to their longest, which is the usual way. CPU seconds stand
-beside wall-clock ones: on a machine that has other things to do they say more. Needs `tinyformer data fetch` of minilm
+them; one line is PyTorch on batches as they come, padded to their longest, which is the usual way: there, batching
+differs as well as the library. CPU seconds follow the wall-clock ones: on a machine that has other things to do they
+say more. Needs `tinyformer data fetch` of minilm
 and movie-snippets.
 """
 
@@ -16,7 +17,7 @@ import statistics
 import time
 
 import numpy as np
-from measure import PAUSE, expect_steady, machine, median_ratio, pytorch
+from measure import PAUSE, expect_steady, machine, pytorch, ratio
 
 import tinyformer as tfm
 from tinyformer.train import load_recipe
@@ -115,13 +116,13 @@ def main():
             wall[name].append(time.perf_counter() - began)
             cpu[name].append(time.process_time() - spent)
     print(f"{arguments.rounds} steps each, {arguments.threads} threads; medians, × ours: the median of the rounds' "
-          f"ratios\n")
-    print(f"{'':<32}{'s':>8}{'least':>8}{'CPU s':>8}{'× ours':>9}{'× our CPU s':>13}")
+          f"ratios (quartiles)\n")
+    print(f"{'':<32}{'s':>8}{'least':>8}{'CPU s':>8}{'× ours':>20}{'× our CPU s':>20}")
     for name in rivals:
         print(f"{name:<32}{statistics.median(wall[name]):8.3f}{min(wall[name]):8.3f}{statistics.median(cpu[name]):8.3f}"
-              f"{median_ratio(wall[name], wall['tinyformer']):9.2f}{median_ratio(cpu[name], cpu['tinyformer']):13.2f}")
+              f"{ratio(wall[name], wall['tinyformer']):>20}{ratio(cpu[name], cpu['tinyformer']):>20}")
     if torch:
-        print(f"\na step takes {median_ratio(wall['tinyformer'], wall['PyTorch']):.2f} × PyTorch's time on the same "
+        print(f"\na step takes {ratio(wall['tinyformer'], wall['PyTorch'])} × PyTorch's time on the same "
               f"batches")
     expect_steady(limits, arguments.threads)
 

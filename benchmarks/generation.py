@@ -3,7 +3,7 @@ PyTorch.
 
     python benchmarks/generation.py [--rounds 15] [--threads 2] [--tokens 48]
 
-Both read 16 tokens and then choose the likeliest next one, again and again, within the model's 64 positions. PyTorch
+Both read 16 tokens and then choose the most likely next one, again and again, within the model's 64 positions. PyTorch
 eager has a cache of its own (peer.py) and the same weights; the tokens must be the same.
 """
 
@@ -13,7 +13,7 @@ import argparse
 import statistics
 
 import numpy as np
-from measure import expect_steady, interleave, machine, median_ratio, pytorch
+from measure import expect_steady, interleave, machine, pytorch, ratio
 from train_step import C, H, L, T, V
 
 import tinyformer as tfm
@@ -54,8 +54,8 @@ def main():
         print(f"{name:<16}{n / statistics.median(seconds):8,.0f} tokens/s")
     if len(times) == 2:
         mine, theirs = times.values()
-        print(f"\ntinyformer makes {median_ratio(theirs, mine):.2f} × the tokens of PyTorch eager (median of the "
-              f"rounds' ratios)")
+        print(f"\ntinyformer makes {ratio(theirs, mine)} × the tokens of PyTorch eager (median of the "
+              f"rounds' ratios, quartiles)")
     expect_steady(limits, arguments.threads)
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/generation_hf.py [--rounds 7] [--threads 2] [--tokens 64] [--batch 1] [--prompt 16]
 
-Both get the same weights, in float32, and choose the likeliest token, again and again; the tokens must be the same.
+Both get the same weights, in float32, and choose the most likely token, again and again; the tokens must be the same.
 transformers is as it comes: its own cache, its own attention.
 """
 
@@ -14,7 +14,7 @@ import statistics
 import tempfile
 
 import numpy as np
-from measure import expect_steady, interleave, machine, median_ratio, pytorch
+from measure import expect_steady, interleave, machine, pytorch, ratio
 
 import tinyformer as tfm
 from tinyformer.models import Llama, LlamaConfig
@@ -58,9 +58,8 @@ def main():
           f"rounds\n")
     for name, seconds in times.items():
         print(f"{name:<16}{arguments.batch * n / statistics.median(seconds):8,.0f} tokens/s")
-    print(f"\ntinyformer makes {median_ratio(times['transformers'], times['tinyformer']):.2f} × the tokens of "
-          f"transformers "
-          f"(median of the rounds' ratios)")
+    print(f"\ntinyformer makes {ratio(times['transformers'], times['tinyformer'])} × the tokens of "
+          f"transformers (median of the rounds' ratios, quartiles)")
     expect_steady(limits, arguments.threads)
 
 

@@ -4,7 +4,7 @@
 
 With the cache a step computes one position, whatever stands before it; attention alone looks back, at every key and
 value there is. So its share must grow with the length, and the rest stay flat: the last line says by how much each did.
-Attention is timed by itself, on arrays of the shapes that it gets from the cache.
+Attention is timed separately, on arrays of the shapes that it gets from the cache.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from tinyformer.models import Llama
 
 
 def steps(model, ids, tokens):
-    """Seconds of each of so many tokens after ``ids``: not of the first one, for which the prompt is read."""
+    """Seconds of each of ``tokens`` tokens after ``ids``: not of the first one, for which the prompt is read."""
     return np.diff([time.perf_counter() for _ in stream(model, ids, tokens + 1, temperature=0)])
 
 
 def attention(length, tokens, rng):
-    """A function that gives the seconds of attention in all layers, for each of so many tokens."""
+    """A function that gives the seconds of attention in all layers, for each of ``tokens`` tokens."""
     c = CONFIG
     q = rng.normal(size=(1, c.n_head, 1, c.head_dim)).astype(np.float32)
     k, v = rng.normal(size=(2, 1, c.n_kv_head, length + tokens + 1, c.head_dim)).astype(np.float32)

@@ -13,10 +13,14 @@ CLOCK = "import time; began = time.perf_counter(); import {}; print(time.perf_co
 
 
 def main():
-    for name in ("numpy", "tinyformer"):
-        seconds = [float(subprocess.run([sys.executable, "-c", CLOCK.format(name)], check=True, text=True,
-                                        capture_output=True).stdout) for _ in range(11)]
-        print(f"import {name:<12}{statistics.median(seconds) * 1e3:6.0f} ms")
+    times = {"numpy": [], "tinyformer": []}
+    for _ in range(11):                                     # in turn: whatever else the machine does falls on both
+        for name, seconds in times.items():
+            out = subprocess.run([sys.executable, "-c", CLOCK.format(name)], check=True, text=True, capture_output=True)
+            seconds.append(1e3 * float(out.stdout))
+    for name, seconds in times.items():
+        low, middle, high = statistics.quantiles(seconds, n=4)
+        print(f"import {name:<12}{middle:6.0f} ms   (quartiles {low:.0f} to {high:.0f})")
 
 
 if __name__ == "__main__":

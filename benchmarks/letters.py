@@ -1,12 +1,12 @@
-"""What a hidden Markov model finds that was told nothing: vowels and consonants among letters, parts of speech among
+"""What a hidden Markov model finds without labels: vowels and consonants among letters, parts of speech among
 words.
 
     python benchmarks/letters.py [--corpus shakespeare] [--states 2]        Markov's own experiment, 1913, with the
     states hidden
     python benchmarks/letters.py --words [--states 8]                       a few minutes
 
-Reads 20,000 letters and spaces, or 40,000 words and marks of which all but the 300 commonest are "…", and learns by
-Baum-Welch which of them behave alike. Most random starts end on lesser hills, so several are tried and the likeliest
+Reads 20,000 letters and spaces, or 40,000 words and marks of which all but the 300 most frequent are "…", and learns by
+Baum-Welch which of them behave alike. Most random starts end on lesser hills, so several are tried and the most likely
 goes on. Markov himself counted 20,000 letters of Pushkin by hand.
 """
 

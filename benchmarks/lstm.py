@@ -12,8 +12,7 @@ import statistics
 import time
 
 import numpy as np
-from measure import interleave, median_ratio, pytorch
-from native_peak import fma_gflops
+from measure import expect_steady, interleave, machine, pytorch, ratio
 
 import tinyformer as tfm
 from tinyformer import kernels, nn
@@ -79,9 +78,10 @@ def main():
     arguments = parser.parse_args()
     tfm.backend.set_num_threads(arguments.threads)
     torch = pytorch(arguments.threads)
-    peak = fma_gflops(arguments.threads)
-    print(f"{arguments.threads} threads, multiply-add peak {peak:.0f} GFLOP/s; medians of {arguments.rounds}, ms\n")
-    print(f"{'(N, T, in, hidden)':<22}{'ours':>9}{'% peak':>8}{'NumPy':>9}{'PyTorch':>9}{'/NumPy':>8}{'/PyTorch':>10}")
+    limits = peak, _ = machine(arguments.threads)
+    print(f"{arguments.threads} threads, multiply-add peak {peak:.0f} GFLOP/s; medians of {arguments.rounds}, ms; "
+          f"ratios with quartiles\n")
+    print(f"{'(N, T, in, hidden)':<22}{'ours':>9}{'% peak':>8}{'NumPy':>9}{'PyTorch':>9}{'/NumPy':>20}{'/PyTorch':>20}")
     for B, T, I, H in SHAPES:
         rng = np.random.default_rng(0)
         x, dy = (rng.standard_normal((T, B, n), dtype=np.float32) for n in (I, H))
@@ -94,14 +94,15 @@ def main():
         times = interleave(rivals, arguments.rounds)
         median = {name: statistics.median(seconds) for name, seconds in times.items()}
         flops = 3 * 2 * T * B * 4 * H * (I + H) / 1e9
-        against = {name: median_ratio(times[name], times["ours"]) if name in times else float("nan")
+        against = {name: ratio(times[name], times["ours"]) if name in times else ""
                    for name in ("NumPy", "PyTorch")}
         print(f"{str((B, T, I, H)):<22}{median['ours'] * 1e3:9.2f}{100 * flops / median['ours'] / peak:8.1f}"
               f"{median['NumPy'] * 1e3:9.2f}"
-              f"{median.get('PyTorch', float('nan')) * 1e3:9.2f}{against['NumPy']:8.2f}{against['PyTorch']:10.2f}")
+              f"{median.get('PyTorch', float('nan')) * 1e3:9.2f}{against['NumPy']:>20}{against['PyTorch']:>20}")
         if arguments.steps:
             tfm.backend.use("native")
             steps(layer, x, dy)
+    expect_steady(limits, arguments.threads)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How things are measured here: rivals in turn within one process, equal threads, medians, ratios beside times."""
+"""How things are measured here: rivals in turn within one process, equal threads, medians, ratios with quartiles."""
 
 from __future__ import annotations
 
@@ -26,20 +26,24 @@ def interleave(rivals, rounds):
     return times
 
 
-def median_ratio(a, b):
-    """The median over rounds of a/b."""
-    return statistics.median(x / y for x, y in zip(a, b))
+def ratio(a, b):
+    """The median over rounds of a/b, and the quartiles in brackets: "1.31 (1.28–1.35)"; no brackets after one round."""
+    found = [x / y for x, y in zip(a, b)]
+    if len(found) < 2:
+        return f"{found[0]:.2f}"
+    low, middle, high = statistics.quantiles(found, n=4)
+    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
 def machine(threads):
-    """(multiply-adds, bandwidth): what the machine can do at most, in GFLOP/s with so many threads and in GB/s."""
+    """(multiply-adds, bandwidth): what the machine can do at most, in GFLOP/s with ``threads`` threads and in GB/s."""
     from native_peak import fma_gflops, triad_gbytes        # they need the C++ kernels
     return fma_gflops(threads), triad_gbytes()
 
 
 def roof(limits, flops, nbytes):
-    """The most GFLOP/s that work of so many operations on so many bytes can reach: by arithmetic, or by what must be
-    moved."""
+    """The most GFLOP/s that work of ``flops`` operations on ``nbytes`` bytes can reach: by arithmetic, or by what must
+    be moved."""
     peak, bandwidth = limits
     return min(peak, flops / nbytes * bandwidth)
 
@@ -54,7 +58,7 @@ def expect_steady(before, threads):
 
 
 def pytorch(threads):
-    """PyTorch, held to so many threads; None where it is not installed."""
+    """PyTorch, limited to ``threads`` threads; None where it is not installed."""
     try:
         import torch
     except ModuleNotFoundError:

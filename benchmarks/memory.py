@@ -41,7 +41,7 @@ def peak():
 
 
 def allocator():
-    # What glibc does by itself is had by naming one of its settings at its own default: then we leave it alone.
+    # glibc's own behavior returns when one of its settings is named at its default: then we leave it alone.
     ways = {"kept": {}, "given back": {"GLIBC_TUNABLES": "glibc.malloc.top_pad=131072"}}
     times = {name: [] for name in ways}
     for _ in range(5):

@@ -20,7 +20,7 @@ from tinyformer.text import CharTokenizer, load_corpus
 WAYS = {                                                    # none of a model with probability 0 somewhere
     "add 1": {"smoothing": "add-k"},
     "add 0.01": {"smoothing": "add-k", "k": 0.01},
-    "stupid back-off, normalised": {"smoothing": "stupid"},
+    "stupid back-off, normalized": {"smoothing": "stupid"},
     "Katz": {"smoothing": "katz"},
     "Kneser-Ney": {"smoothing": "kneser-ney"},
     "modified Kneser-Ney": {"smoothing": "modified-kneser-ney"},

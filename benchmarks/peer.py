@@ -1,4 +1,4 @@
-"""The same GPT in PyTorch, to be measured beside ours: nanoGPT's published architecture, attention by PyTorch's own
+"""The same GPT in PyTorch, to be compared with ours: nanoGPT's published architecture, attention by PyTorch's own
 kernel.
 
 ``generate`` keeps keys and values in tensors made beforehand, as ours does, under ``inference_mode``.
@@ -57,7 +57,7 @@ class TorchGPT(nn.Module):
 
     @torch.inference_mode()
     def generate(self, ids, n):
-        """The n likeliest tokens after ids (1, T), one after the other; T + n ≤ the model's block size."""
+        """The n most likely tokens after ids (1, T), one after the other; T + n ≤ the model's block size."""
         (_, past), C = ids.shape, self.wte.weight.shape[1]
         room = (1, self.h[0].H, past + n, C // self.h[0].H)
         caches = [(torch.empty(room), torch.empty(room)) for _ in self.h]

@@ -3,8 +3,8 @@
 
     python benchmarks/phrases.py [DIR]
 
-On the test split, wholly right: each character's first partner in OpenCC's table; its commonest in the training
-phrases; and the partner it has in the widest context of neighbours that it shares with a training phrase, from an
+On the test split, wholly right: each character's first partner in OpenCC's table; its most frequent in the training
+phrases; and the partner it has in the widest context of neighbors that it shares with a training phrase, from an
 eighth of these phrases to all of them. Then by how well the hardest character of a phrase is covered, and with DIR, a
 trained run, beside it the model.
 """
@@ -24,7 +24,7 @@ WIDTH, EDGE = 4, "^"
 
 
 def contexts(phrase, i):
-    """Of character i: each run of up to WIDTH neighbours on both sides, widest first, with where in it the character
+    """Of character i: each run of up to WIDTH neighbors on both sides, widest first, with where in it the character
     stands."""
     padded, j = EDGE * WIDTH + phrase + EDGE * WIDTH, i + WIDTH
     for total in range(2 * WIDTH, -1, -1):
@@ -43,7 +43,7 @@ def learn(pairs):
 
 
 def partner(counts, phrase, i):
-    """The commonest partner in the widest contexts that are known; the character itself where none is."""
+    """The most frequent partner in the widest contexts that are known; the character itself where none is."""
     votes, widest = Counter(), 0
     for total, context in contexts(phrase, i):
         if votes and total < widest:
@@ -58,7 +58,7 @@ def convert(counts, phrase):
 
 
 def covered(known, torn, phrase):
-    """Of the torn characters, those of several partners, on how many sides the worst stands beside an inner neighbour
+    """Of the torn characters, those of several partners, on how many sides the worst is next to an inner neighbor
     that it had in training: 0, 1 or 2; 2 where there is none."""
     padded = EDGE + phrase + EDGE
     return min((sum(padded[i + k:i + k + 2] in known for k in (0, 1)) for i, c in enumerate(phrase) if c in torn),
@@ -86,9 +86,9 @@ def main():
     for share in (1 / 8, 1 / 4, 1 / 2, 1):
         some = [phrases[i] for i in order[:round(share * len(order))]] + list(table.items())
         counts = learn(some)
-        commonest = {c: counts[c, 0].most_common(1)[0][0] for c in seen | set(table) if (c, 0) in counts}
-        print(f"{len(some) - len(table):6,} phrases to learn from: commonest partner "
-              f"{right(lambda x: ''.join(commonest.get(c, c) for c in x)):.1%}, widest context "
+        frequent = {c: counts[c, 0].most_common(1)[0][0] for c in seen | set(table) if (c, 0) in counts}
+        print(f"{len(some) - len(table):6,} phrases to learn from: most frequent partner "
+              f"{right(lambda x: ''.join(frequent.get(c, c) for c in x)):.1%}, widest context "
               f"{right(lambda x: convert(counts, x)):.1%}")
     torn = {c for c in seen if len(counts[c, 0]) > 1 and max(counts[c, 0].values()) < 0.97 * sum(counts[c, 0].values())}
     known = {x[i:i + 2] for x, _ in phrases for i in range(len(x) - 1)}
@@ -97,7 +97,7 @@ def main():
         groups[covered(known, torn, x)].append(x)
     model = answers(folder, list(test)) if folder else None
     for sides, some in sorted(groups.items()):
-        print(f"worst character known beside {sides} of its neighbours: {len(some) / len(test):.0%} of the phrases, "
+        print(f"worst character known beside {sides} of its neighbors: {len(some) / len(test):.0%} of the phrases, "
               f"widest "
               f"context {right(lambda x: convert(counts, x), some):.1%}"
               + (f", model {right(model.get, some):.1%}" if model else ""))

@@ -8,7 +8,7 @@ them.
 
 Both are scored the same way: windows of the model's block side by side, every token but the first. TINYFORMER_DATA must
 name the folder of tinyshakespeare.txt, or it is downloaded. Run it when the machine has nothing else to do: it prints
-seconds too.
+seconds too. Ours include evaluations and checkpoints, PyTorch's do not.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def main():
         losses.append(loss)
         times.append(seconds)
         print(f"seed {seed}: {loss:.4f} nats per character, {seconds:.0f} s", flush=True)
-    print(f"mean {statistics.mean(losses):.4f}, {statistics.mean(times):.0f} s")
+    spread = f" ± {statistics.stdev(losses):.4f} between seeds" if len(losses) > 1 else ""
+    print(f"mean {statistics.mean(losses):.4f}{spread}, {statistics.mean(times):.0f} s")
 
 
 if __name__ == "__main__":

@@ -61,13 +61,15 @@ def found(text):
 
 
 def rooms():
-    """{room: its files}: the top-level parts of the package, the C++ sources and the pages that GitHub shows first."""
+    """{room: its files}: the top-level parts of the package, the C++ sources, the book, the benchmarks and the pages
+    that GitHub shows first."""
     grouped = {}
     for path in sorted(HOUSE.rglob("*")):
         if path.suffix in PROSE:
             grouped.setdefault(path.relative_to(HOUSE).parts[0], []).append(path)
     if (ROOT / "csrc").is_dir():                            # an installed package comes without them
-        grouped["csrc"] = sorted(path for path in (ROOT / "csrc").rglob("*") if path.suffix in PROSE)
+        for folder in ("csrc", "chapters", "benchmarks"):
+            grouped[folder] = sorted(path for path in (ROOT / folder).rglob("*") if path.suffix in PROSE)
         grouped.update({page: [ROOT / page] for page in ("README.md", "CONTRIBUTING.md")})
     return grouped
 
