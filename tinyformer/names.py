@@ -73,8 +73,8 @@ TORCH = {
     "randint": "tfm.tensor(rng.integers(low, high, size)), with rng = np.random.default_rng(seed)",
     "randperm": "np.random.default_rng(seed).permutation(n)", "one_hot": "np.eye(n)[indices]",
     # layers and losses
-    **{f"{name}{d}d": f"convolutions are not in the book; {_OWN}" for name in ("Conv", "conv",
-    "ConvTranspose") for d in (1, 2, 3)},
+    **{f"{name}{d}d": f"convolutions are not in the book; {_OWN}"
+       for name in ("Conv", "conv", "ConvTranspose") for d in (1, 2, 3)},
     "MaxPool2d": "x.max(axis) after x.reshape(shape)", "AvgPool2d": "x.mean(axis) after x.reshape(shape)",
     **{name: _ABSENT.format("nn.BatchNorm1d") for name in ("BatchNorm2d", "BatchNorm3d", "SyncBatchNorm")},
     **{name: _ABSENT.format("nn.LayerNorm") for name in ("GroupNorm", "InstanceNorm1d", "InstanceNorm2d")},
@@ -112,9 +112,8 @@ MODULES = {
 
 # Functions of NumPy that have a gradient here: on a tensor NumPy's own would lose it.
 _SAME = ("exp", "log", "sqrt", "tanh", "maximum", "minimum", "where", "concatenate", "stack", "matmul", "einsum",
-    "cumsum",
-         "clip", "sum", "mean", "std", "var", "max", "min", "reshape", "transpose", "broadcast_to", "flip", "pad",
-         "split")
+         "cumsum", "clip", "sum", "mean", "std", "var", "max", "min", "reshape", "transpose", "broadcast_to", "flip",
+         "pad", "split")
 NUMPY = {
     **{name: f"ops.{name}" for name in _SAME}, "swapaxes": "x.swapaxes(a, b)",
     "amax": "ops.max", "amin": "ops.min", "square": "x * x", "reciprocal": "1 / x", "absolute": "ops.abs",
