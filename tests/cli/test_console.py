@@ -48,7 +48,7 @@ def test_every_command_prints(tmp_path, encoding):
 def test_characters_are_spelled_out():
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     settle(stream)
-    stream.write("dx = γ ∘ (x̂ − μ)/σ², Σ pᵀ ≤ √D … ┃━ é 漢")
+    stream.write("dx = γ ⊙ (x̂ − μ)/σ², Σ pᵀ ≤ √D … ┃━ é 漢")
     stream.flush()
     assert stream.buffer.getvalue() == b"dx = gamma * (x^ - mu)/sigma2, sum  pT <= sqrt D ... |- e ?"
 
