@@ -18,15 +18,12 @@ ADDRESS = ["-fsanitize=address,bounds", "-fno-sanitize-recover=all"]
 # file: what is written there, what is put in its place, and whether only AddressSanitizer sees it
 MISTAKES = {
     "reading before the chunk is whole":
-        ("tile.h", "        __syncthreads();                                            /* the chunk is whole */\n", "",
-         False),
+        ("tile.h", "        __syncthreads(); /* the chunk is whole */\n", "", False),
     "overwriting before all have read":
         ("tile.h", "        multiply(sums, chunks.a, 0, chunks.b);\n        __syncthreads();",
          "        multiply(sums, chunks.a, 0, chunks.b);", False),
     "the weights read before they are written":
-        ("tile.h", "        __syncthreads();                                            /* the chunk is whole, and a "
-                   "*/\n",
-         "", False),
+        ("tile.h", "        __syncthreads(); /* the chunk is whole, and a */\n", "", False),
     "the weights overwritten before all have read":
         ("tile.h", "        multiply(sums, a, k, chunks.b);\n        __syncthreads();",
          "        multiply(sums, a, k, chunks.b);", False),

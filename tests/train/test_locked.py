@@ -84,7 +84,7 @@ def test_a_process_that_ended_leaves_no_lock(tmp_path, tiny, running, name):
 def test_seeds_keep_other_seeds_out(tmp_path, tiny, running):
     folder = tmp_path / "run"
     running("train", "--seeds", 2, "--out", folder, checkpoints=folder / "seed-1" / "checkpoints")
-    for more, place in ((["--seeds", 2], folder), (["--folds", 3], folder), ([], folder)):
+    for more, place in ((["--seeds", 2], folder), ([], folder)):
         done = call("train", *more, "--out", folder, "--set", *tiny)
         assert done.returncode == 1 and f"{place} is in use by another training" in done.stderr
     done = call("train", "--out", folder / "seed-1", "--set", *tiny)
