@@ -94,7 +94,8 @@ class Tokenizer:
         return self.encode(text)
 
     def pieces(self, ids: ArrayLike) -> list[str]:
-        """The token of each of ``ids`` (T,), as text. Bytes that are not a complete character are written as \\xe4."""
+        """The token of each of ``ids`` (T,), as text. Bytes that are not a complete character are written
+        as ``\\xe4``."""
         return [token.decode(errors="backslashreplace") if isinstance(token, bytes) else token
                 for token in (self.tokens[id] for id in checked_ids("pieces", ids, self.vocab_size))]
 
