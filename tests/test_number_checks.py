@@ -13,7 +13,7 @@ from tinyformer.number_checks import check_fraction, check_integer, check_number
 NO_NUMBERS = [True, False, np.True_, "3", None, [1], (1.0,), 1j, np.ones(1), np.array(1.0), object()]
 
 
-@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_what_is_no_number_is_a_type_error(value):
     for check in (check_integer, check_number, check_fraction):
         with pytest.raises(TypeError, match=r"Layer: size is .*, expected "):
