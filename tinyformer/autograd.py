@@ -133,8 +133,8 @@ class Node:
                 continue                                    # read for the gradients of the others, and not needed
             which = (f"its input {self.operation.input_name(places[0])}" if places
                      else "an array that it keeps for the backward pass")
-            raise RuntimeError(f"{self.operation.__name__}: {which} was changed in place after the forward pass; "
-                               f"compute the value again")
+            raise RuntimeError(f"{self.operation.__name__}: "
+                               f"{which} was changed in place after the forward pass; compute the value again")
 
 
 def _checked(gradient: ArrayLike, tensor: Tensor, operation: str, argument: str) -> Array:
@@ -146,8 +146,7 @@ def _checked(gradient: ArrayLike, tensor: Tensor, operation: str, argument: str)
         return gradient
     summed = unbroadcast(gradient, tensor.shape)
     if summed is None:
-        raise ValueError(f"{operation}: the gradient of {argument} has shape {gradient.shape}, "
-                         f"expected {tensor.shape}")
+        raise ValueError(f"{operation}: the gradient of {argument} has shape {gradient.shape}, expected {tensor.shape}")
     return summed
 
 
@@ -282,8 +281,8 @@ class Tensor(ArrayProtocols):
         """Change entries within its own array: of any tensor under ``no_grad``, else only outside of graphs."""
         if _recording.on and (self.requires_grad or isinstance(value, Tensor) and value.requires_grad):
             raise RuntimeError("setitem: entries of what requires a gradient cannot change, nor be set to what "
-                               "requires one, while the graph is recorded; do it under no_grad(), or compute a new "
-                               "tensor with where")
+                               "requires one, while the graph is recorded; do it under no_grad(), "
+                               "or compute a new tensor with where")
         index = tuple(map(_data, index)) if isinstance(index, tuple) else _data(index)
         refuse_masked("setitem", index)
         value = _as_array(value)

@@ -51,8 +51,8 @@ def arange(start: float, end: float | None = None, step: float = 1, dtype: DType
     """
     first, last = (0, start) if end is None else (start, end)
     if step == 0 or not all(map(math.isfinite, (first, last, step))):
-        raise ValueError(f"arange: got start {first}, end {last} and step {step}; expected finite numbers and a step "
-                         f"other than 0")
+        raise ValueError(f"arange: got start {first}, end {last} and step {step}; "
+                         "expected finite numbers and a step other than 0")
     if (last - first) * step < 0:
         raise ValueError(f"arange: a step of {step} does not lead from {first} to {last}")
     values = first + np.arange(math.ceil((last - first) / step)) * step

@@ -25,8 +25,8 @@ class Variable:
 
 VARIABLES = (
     Variable("TINYFORMER_BACKEND", "native, cffi, cuda or numpy", "the first that loads, in this order without cuda",
-             "The code that the kernels run on. Read at the first use; `tinyformer.backend.use` changes the choice "
-             "later."),
+             "The code that the kernels run on. Read at the first use; "
+             "`tinyformer.backend.use` changes the choice later."),
     Variable("TINYFORMER_NUM_THREADS", "an integer ≥ 1", "one for each processor of the process",
              "The most threads that one call of a C++ kernel uses. Read when the kernels are loaded."),
     Variable("OMP_NUM_THREADS", "an integer ≥ 1", "one for each processor",
@@ -44,8 +44,8 @@ VARIABLES = (
     Variable("TINYFORMER_TRACEBACK", "1", "one line for an error",
              "Show the traceback of an error on the command line."),
     Variable("MALLOC_TRIM_THRESHOLD_", "bytes; see `man mallopt`", "512 MB are kept",
-             "If this, MALLOC_MMAP_THRESHOLD_ or GLIBC_TUNABLES is set, tinyformer leaves glibc's settings for freed "
-             "memory alone."),
+             "If this, MALLOC_MMAP_THRESHOLD_ or GLIBC_TUNABLES is set, tinyformer leaves glibc's "
+             "settings for freed memory alone."),
     Variable("TINYFORMER_REQUIRE_NATIVE", "1", "go on with NumPy alone",
              "If the C++ kernels cannot be built, installation fails and shows the compiler's message.", "install"),
     Variable("TINYFORMER_NO_NATIVE", "1", "build them", "Do not build the C++ kernels.", "install"),

@@ -48,8 +48,7 @@ def _windows_memory():
 
         _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong),
                     *((name, ctypes.c_ulonglong) for name in ("total", "free", "total_page", "free_page",
-                                                              "total_virtual",
-                                                              "free_virtual", "extended"))]
+                                                              "total_virtual", "free_virtual", "extended"))]
 
     status = Status(length=ctypes.sizeof(Status))
     kernel32 = ctypes.windll.kernel32           # type: ignore[attr-defined]  # of Windows alone

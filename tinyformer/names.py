@@ -36,15 +36,13 @@ TORCH = {
     "masked_fill": "ops.where(mask, value, x)", "scatter": "x[indices] = y within tfm.no_grad()",
     "fill_": "x[...] = value within tfm.no_grad()", "copy_": "x[...] = y within tfm.no_grad()",
     "add_": _IN_PLACE.format("+"), "sub_": _IN_PLACE.format("-"), "mul_": _IN_PLACE.format("*"),
-    "div_": _IN_PLACE.format("/"),
-    "normal_": "nn.init.normal_(x)", "uniform_": "nn.init.uniform_(x)",
+    "div_": _IN_PLACE.format("/"), "normal_": "nn.init.normal_(x)", "uniform_": "nn.init.uniform_(x)",
     # arithmetic
     "mm": "x @ y", "bmm": "x @ y", "mv": "x @ y", "dot": "x @ y", "inner": "x @ y", "addmm": "x @ y + b",
     "outer": "x[:, None] * y", "sub": "x - y, or ops.subtract", "mul": "x * y, or ops.multiply",
-    "div": "x / y, or ops.divide",
-    "true_divide": "x / y, or ops.divide", "neg": "-x, or ops.negative", "pow": "x ** y, or ops.power",
-    "square": "x * x",
-    "rsqrt": "1 / x.sqrt()", "reciprocal": "1 / x", "clamp": "x.clip(min, max)", "clamp_min": "x.clip(min)",
+    "div": "x / y, or ops.divide", "true_divide": "x / y, or ops.divide", "neg": "-x, or ops.negative",
+    "pow": "x ** y, or ops.power", "square": "x * x", "rsqrt": "1 / x.sqrt()", "reciprocal": "1 / x",
+    "clamp": "x.clip(min, max)", "clamp_min": "x.clip(min)",
     "absolute": "x.abs()", "floor_divide": "x // y", "remainder": "x % y", "eq": "x == y", "ne": "x != y",
     "lt": "x < y", "le": "x <= y", "gt": "x > y", "ge": "x >= y", "logical_not": "~x", "logical_and": "x & y",
     "logical_or": "x | y", "norm": "(x * x).sum().sqrt()", "amax": "x.max(axis)", "amin": "x.min(axis)",
@@ -59,14 +57,13 @@ TORCH = {
                      "FloatTensor", "LongTensor", "get_default_dtype", "set_default_dtype"), _TYPE),
     **dict.fromkeys(("cuda", "cpu", "device", "is_cuda", "get_device", "pin_memory", "mps"), _DEVICE),
     "set_num_threads": "tfm.backend.set_num_threads(n)", "grad_fn": "x.node",
-    "register_hook": "x.retain_grad(), then x.grad",
-    "inference_mode": "tfm.no_grad()", "set_grad_enabled": "tfm.no_grad()",
-    "enable_grad": "tfm.no_grad() around the rest alone",
+    "register_hook": "x.retain_grad(), then x.grad", "inference_mode": "tfm.no_grad()",
+    "set_grad_enabled": "tfm.no_grad()", "enable_grad": "tfm.no_grad() around the rest alone",
     "Function": _OWN, "Generator": "np.random.default_rng(seed)", "get_rng_state": "tfm.manual_seed(n)",
     # new tensors
     "from_numpy": "tfm.Tensor(array), on the array itself, or tfm.tensor(array), a copy",
-    "as_tensor": "tfm.Tensor(array)",
-    "asarray": "tfm.Tensor(array)", "empty": "tfm.zeros(2, 3)", "zeros_like": "tfm.zeros(x.shape)",
+    "as_tensor": "tfm.Tensor(array)", "asarray": "tfm.Tensor(array)", "empty": "tfm.zeros(2, 3)",
+    "zeros_like": "tfm.zeros(x.shape)",
     "ones_like": "tfm.ones(x.shape)", "full_like": "tfm.full(x.shape, value)", "randn_like": "tfm.randn(x.shape)",
     "rand_like": "tfm.rand(x.shape)", "empty_like": "tfm.zeros(x.shape)", "eye": "tfm.tensor(np.eye(n))",
     "linspace": "tfm.tensor(np.linspace(a, b, n))", "new_zeros": "tfm.zeros(2, 3)", "new_ones": "tfm.ones(2, 3)",
@@ -127,8 +124,7 @@ NUMPY = {
 
 # Arguments under PyTorch's names.
 ARGUMENTS = {"dim": "axis", "keepdim": "keepdims", "dims": "axes", "unbiased": "correction",
-    "split_size_or_sections": "sections",
-             "input": "x", "other": "y"}
+             "split_size_or_sections": "sections", "input": "x", "other": "y"}
 
 
 def use_instead(function: str) -> TypeError:

@@ -142,8 +142,8 @@ def test_a_text_longer_than_the_model_is_cut(cli, reviews):
     result = cli("train", "average-movie", "--set", *settings)
     data = read_csv(reviews[0], "review", "verdict")
     long, long_tests = (sum(len(text.split()) > 6 for text in part.x) for part in (data.train, data.test))
-    assert result.code == 0 and result.lines[1].startswith(f"{long} of the texts to train on are longer than "
-                                                           f"model.block_size = 6 ")
+    assert result.code == 0 and result.lines[1].startswith(f"{long} of the texts "
+                                                           "to train on are longer than model.block_size = 6 ")
     assert f"cut                 {long_tests} texts, which are longer than the model reads\n" in result.out
     assert json.loads(cli("evaluate", "--json").out)["cut"] == long_tests > 0
     result = cli("predict", "good " * 50)

@@ -141,8 +141,8 @@ def test_refused(refused, trained, arguments, code, message):
 
 def test_no_run_yet(refused):
     for command, model in (("generate", "language model"), ("evaluate", "model")):
-        refused(1, f"no trained {model} under runs/; run `tinyformer train pydocs-char` first, or name one with "
-                   f"--model DIR", command)
+        refused(1, f"no trained {model} under runs/; "
+                   "run `tinyformer train pydocs-char` first, or name one with --model DIR", command)
 
 
 def other_weights(path):
@@ -254,6 +254,5 @@ def test_logits_that_are_not_finite(cli, refused, trained):
     result = cli("generate", "the")
     assert result.code == 1 and result.errors == [
         f"tinyformer: {Path(trained)}: generate: the model's logits are not all finite; its weights are damaged or its "
-        f"training "
-        "diverged"]
+        "training diverged"]
     refused(1, "the validation loss is nan: the first operation whose output is not finite is", "evaluate")

@@ -19,8 +19,8 @@ def test_the_settings_of_one_are_those_that_can_be_set(cli, name):
     assert result.code == 0 and set(shown) == {key for key in _fields(recipe) if "." in key}
     if name == "pydocs-char":
         assert shown["train.lr"].split(maxsplit=1) == [f"train.lr={recipe.train.lr}",
-                                                       "The highest learning rate, at the end of the warm-up. At least "
-                                                       "0."]
+                                                       "The highest learning rate, "
+                                                       "at the end of the warm-up. At least 0."]
 
 
 def test_an_unknown_recipe(refused):

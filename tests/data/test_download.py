@@ -119,8 +119,8 @@ def test_without_a_network(index, toys, data, monkeypatch):
     "'pypi.org'\")'\n"
     "ERROR: No matching distribution found",
     "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='pypi.org', port=443): Read timed out.",
-    "ERROR: Could not install packages due to an OSError: HTTPSConnectionPool(host='pypi.org'): Max retries exceeded "
-    "with url",
+    "ERROR: Could not install packages due to an OSError: HTTPSConnectionPool(host='pypi.org'): "
+    "Max retries exceeded with url",
 ])
 def test_other_ways_of_having_no_network(said):
     error = _failure(SETS["names"].package, said)

@@ -84,6 +84,6 @@ def test_counted_rungs_against_loops(rng):
 def test_a_run_of_another_recipe_is_no_rung(tmp_path):
     (tmp_path / "recipe.toml").write_text('name = "pydocs-char"\n')
     with pytest.raises(ValueError,
-                       match="a run of the recipe pydocs-char is no rung of the ladder names, expected one of "
-                             "mlp-names"):
+                       match="a run of the recipe pydocs-char is no rung of the ladder names, "
+                             "expected one of mlp-names"):
         ladder.climb("names", tmp_path / "out", given=[tmp_path])

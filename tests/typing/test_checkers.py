@@ -39,8 +39,8 @@ def pyright():
     if importlib.util.find_spec("pyright") is None:
         pytest.skip("pyright is not installed: pip install pyright")
     if not re.match(r"pyright \d", run("pyright", "--version")):
-        pytest.skip("pyright does not start: it fetches its own package, and node where there is none, at its first "
-                    "run")
+        pytest.skip("pyright does not start: it fetches its own package, "
+                    "and node where there is none, at its first run")
 
     def errors(*files, folder=ROOT):
         found = json.loads(run("pyright", "--outputjson", *files, folder=folder))["generalDiagnostics"]

@@ -32,8 +32,7 @@ class Book:
         self.chapters, self.notebooks = self.root / "chapters", self.root / "notebooks"
         if not (self.chapters / "conf.py").is_file():
             raise FileNotFoundError(f"no chapters in {Path.cwd() if root is None else self.root}; run this in a "
-                                    f"checkout of "
-                                    f"tinyformer's repository")
+                                    "checkout of tinyformer's repository")
 
     def sources(self):
         """The chapters' files in the order of their numbers."""
@@ -65,5 +64,5 @@ def solved(source):
 def _balanced(source):
     rest = SOLUTION.sub("", source)
     if "### BEGIN SOLUTION" in rest or "### END SOLUTION" in rest:
-        raise ValueError("a cell has ### BEGIN SOLUTION without ### END SOLUTION at the same indentation, or the other "
-                         "way round")
+        raise ValueError("a cell has ### BEGIN SOLUTION without ### "
+                         "END SOLUTION at the same indentation, or the other way round")

@@ -85,8 +85,7 @@ def _block(match):
     if name in ("figure", "image"):
         return f"![{' '.join(body.split())}]({title})"
     raise ValueError(f"the directive {{{name}}} has no form in a notebook; chapters may use {', '.join(BOXES)}, math, "
-                     f"figure, "
-                     "image and index")
+                     "figure, image and index")
 
 
 def _role(match):

@@ -47,8 +47,8 @@ def report_progress(app):
 
     def announce(app, env, names):
         if names:
-            print(f"{len(names)} page{'s' * (len(names) != 1)} to read; the cells of each run unless their outputs are "
-                  f"kept", flush=True)
+            print(f"{len(names)} page{'s' * (len(names) != 1)} to read; "
+                  "the cells of each run unless their outputs are kept", flush=True)
 
     def start(app, name, source):
         began[name] = time.monotonic()

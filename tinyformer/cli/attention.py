@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The text that the model reads.")],
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run, or minilm. Default: the "
-                                                                      "newest "
-                                                                     "in runs/.")] = None,
+                                                                      "newest in runs/.")] = None,
     layer: Annotated[Optional[int], typer.Option(min=0, help="This layer only, counted from 0.")] = None,
     head: Annotated[Optional[int], typer.Option(min=0, help="This head only, counted from 0.")] = None,
     summed: Annotated[bool, typer.Option("--rollout", help="Attention rollout: one map of all layers "
@@ -36,8 +35,8 @@ def command(
     tokens, keys, weights = watched(folder, text)                               # weights (L, H, T, S)
     if summed:
         if keys is not tokens:
-            raise ValueError(f"--rollout: the model in {folder} attends to another text than it generates; draw its "
-                             f"layers and heads")
+            raise ValueError(f"--rollout: the model in {folder} attends to another text than it generates; "
+                             "draw its layers and heads")
         draw_attention(rollout(weights), tokens, out, title="Attention rollout: where each row comes from")
     else:
         layers, heads = (_chosen(name, one, n) for name, one, n in zip(("layer", "head"), (layer, head), weights.shape))

@@ -29,6 +29,6 @@ def command(
         raise ValueError("losses that cannot be compared: "
                          + ", but ".join(f"{unit} in {folder}" for unit, folder in units.items()))
     alike = len(tokenizers) < 2                             # nats per character and nats per word differ
-    draw_runs(runs, out, "Loss curves" if alike else "Loss curves of different tokens: the values cannot be "
-                                                     "compared", *units)
+    draw_runs(runs, out, "Loss curves" if alike else "Loss curves of different tokens: "
+                                                     "the values cannot be compared", *units)
     print(f"picture  {out}")

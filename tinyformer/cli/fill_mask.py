@@ -11,8 +11,8 @@ import typer
 
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A text with [MASK] in place of the words to predict.")],
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a BERT. Default: the newest in "
-                                                                      "runs/.")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a BERT. "
+                                                                      "Default: the newest in runs/.")] = None,
     top: Annotated[int, typer.Option(min=1, help="The number of predictions to show for each mask.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
@@ -24,8 +24,8 @@ def command(
     folder = model_folder(model) if model else newest_run("masked")
     bert, tokenizer = BertForPreTraining.from_pretrained(folder), load_tokenizer(folder)
     if not isinstance(tokenizer, WordPieceTokenizer) or tokenizer.vocab_size != bert.config.vocab_size:
-        raise ValueError(f"{folder}: its tokenizer is a {tokenizer!r}, expected WordPiece of {bert.config.vocab_size} "
-                         f"tokens")
+        raise ValueError(f"{folder}: its tokenizer is a {tokenizer!r}, "
+                         f"expected WordPiece of {bert.config.vocab_size} tokens")
     with naming(folder):
         guesses = fill(bert, tokenizer, text, top)
     if as_json:

@@ -11,8 +11,8 @@ import typer
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="names or shakespeare.")],
-    seeds: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="Train each network N times. Default: 3 for "
-                                                                          "names, 1 for shakespeare.")] = None,
+    seeds: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="Train each network N times. Default: "
+                                                                          "3 for names, 1 for shakespeare.")] = None,
     run: Annotated[Optional[list[Path]],
                    typer.Option(metavar="DIR", help="Use this run instead of training its recipe; "
                                                     "may be given several times.")] = None,

@@ -32,8 +32,8 @@ def start(path: Annotated[Path, typer.Argument(metavar="DIR", help="The folder t
         say(f"Open {folder.file(following)} in an editor, answer its question and write the missing part. Then "
             f"run{inside}:\n\n"
             f"    tinyformer learn check {following}\n\n"
-            f"`tinyformer learn watch` checks a file each time you save it; `tinyformer learn list` shows your "
-            f"progress.")
+            "`tinyformer learn watch` checks a file each time you save it; "
+            "`tinyformer learn list` shows your progress.")
     _say_notices(folder)
 
 

@@ -11,8 +11,8 @@ import typer
 
 def command(
     name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="Show every setting of this recipe: its value "
-                                                                       "and what it means. A recipe's name, or a .toml "
-                                                                       "file.")] = None,
+                                                                       "and what it means. A "
+                                                                       "recipe's name, or a .toml file.")] = None,
 ) -> None:
     """List the recipes that `tinyformer train` can train. With NAME, show its settings.
 
@@ -28,8 +28,8 @@ def command(
         for recipe in recipes:
             say(f"{recipe.minutes:>5.1f} min  {recipe.name:<27}{recipe.about}")
         print()
-    say(f"`tinyformer train NAME` trains one, `tinyformer recipes NAME` shows its settings. Their files, to copy and "
-        f"change: {FOLDER}")
+    say("`tinyformer train NAME` trains one, `tinyformer recipes NAME` shows its settings. "
+        f"Their files, to copy and change: {FOLDER}")
 
 
 def _task(recipe: Any) -> str:

@@ -89,8 +89,8 @@ def show_comparison(figures: dict[str, Any]) -> None:
     """Print what ``train.compare`` returned: a line for each model and for the baseline, then mean and spread."""
     rows = [*figures["models"], figures["baseline"]]
     width = max(len(row["model"]) for row in rows) + 2
-    print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: right alone, p of McNemar's "
-          f"test")
+    print(f"{'model':<{width}}accuracy  (standard error of the test)   against the first: "
+          "right alone, p of McNemar's test")
     for i, row in enumerate(rows):
         test = row.get("against_first")
         against = "on another test" * (i > 0)

@@ -21,8 +21,8 @@ def newest_run(task: str | None = None) -> Path:
             return model.parent
     from ..train.tasks import TASKS, Task
     wanted = TASKS[task] if task else Task
-    raise FileNotFoundError(f"no trained {wanted.noun} under runs/; run `tinyformer train {wanted.example}` first, or "
-                            f"name one with --model DIR")
+    raise FileNotFoundError(f"no trained {wanted.noun} under runs/; "
+                            f"run `tinyformer train {wanted.example}` first, or name one with --model DIR")
 
 
 def _task(folder: Path) -> str | None:

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 def command(
     context: typer.Context,
-    recipe: Annotated[Optional[str], typer.Argument(metavar="RECIPE", help="The name of a recipe, or a .toml file. "
-                                                                           "Default: pydocs-char.")] = None,
+    recipe: Annotated[Optional[str], typer.Argument(metavar="RECIPE", help="The name of a recipe, or a .toml "
+                                                                           "file. Default: pydocs-char.")] = None,
     out: Annotated[Optional[Path], typer.Option(metavar="DIR", file_okay=False,
                                                 help="The folder of the run. Default: runs/RECIPE.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in DIR, with the recipe "
-                                                          "there.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint "
+                                                          "in DIR, with the recipe there.")] = False,
     seeds: Annotated[Optional[int], typer.Option(metavar="N", min=2, help="Train N times from different seeds, in "
                                                                            "DIR/seed-…. Mean and spread are also "
                                                                            "written to DIR/seeds.json.")] = None,
@@ -47,8 +47,8 @@ def command(
     if resume and started.exists():
         chosen = load_recipe(started, settings)
         if recipes and load_recipe(recipe).name != chosen.name:
-            raise RecipeError(f"{folder} holds a run of the recipe {chosen.name}, not of {recipe}; give it another "
-                              f"--out")
+            raise RecipeError(f"{folder} holds a run of the recipe {chosen.name}, "
+                              f"not of {recipe}; give it another --out")
     else:
         chosen = load_recipe(recipe, settings)
     if seeds or folds:
@@ -78,8 +78,8 @@ def once(recipe: Recipe, folder: Path, resume: bool) -> None:
     print(f"\ncheckpoint  {result.checkpoint}{picture}\n")
     for name, loss in {**result.baselines, "this model": result.val_loss}.items():
         print(f"{name:<12}{loss:.4f} {recipe.task.unit} on the same split")
-    print(f"val loss {result.val_loss:.4f} (whole validation split) · {result.step} steps · {result.seconds:.0f} s · "
-          f"{folder}")
+    print(f"val loss {result.val_loss:.4f} (whole validation split) · "
+          f"{result.step} steps · {result.seconds:.0f} s · {folder}")
 
 
 def show_spread(figures: dict[str, Any], headline: str) -> None:

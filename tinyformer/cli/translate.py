@@ -11,10 +11,9 @@ import typer
 
 def command(
     texts: Annotated[Optional[list[str]], typer.Argument(metavar="TEXT …", help="Source texts. Default: the lines of "
-                                                                                "standard "
-                                                                               "input.")] = None,
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run. Default: the newest in "
-                                                                      "runs/.")] = None,
+                                                                                "standard input.")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run. "
+                                                                      "Default: the newest in runs/.")] = None,
     beams: Annotated[int, typer.Option(min=1, help="Beam search with this many beams; 1 is greedy decoding.")] = 1,
 ) -> None:
     """Translate texts with a trained model, one line each."""
@@ -24,8 +23,8 @@ def command(
     run = open_run(folder)
     trained, tokenizer = run.model, run.tokenizer
     if not hasattr(trained, "translate"):
-        raise ValueError(f"{folder}: a {type(trained).__name__} cannot translate; `tinyformer train seq2seq-reverse` "
-                         f"trains a model that can")
+        raise ValueError(f"{folder}: a {type(trained).__name__} cannot translate; "
+                         "`tinyformer train seq2seq-reverse` trains a model that can")
     for text in texts or (line.rstrip("\n") for line in sys.stdin):
         if (strange := tokenizer.unknown(text)) and not run.trained_on_unknown:
             raise ValueError(f"{folder}: the training texts do not contain {', '.join(map(repr, strange))}; expected "

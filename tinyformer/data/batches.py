@@ -39,8 +39,8 @@ class Batches:
             raise ValueError("Batches: expected one or more arrays with a row for each example")
         lengths = {len(array) for array in self.arrays}
         if len(lengths) > 1:
-            raise ValueError(f"Batches: the arrays have {' and '.join(str(len(array)) for array in self.arrays)} rows, "
-                             f"expected equally many")
+            raise ValueError(f"Batches: the arrays have {' and '.join(str(len(array)) for array in self.arrays)} "
+                             "rows, expected equally many")
         if 0 in lengths:
             raise ValueError("Batches: the arrays have no rows, expected at least one")
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:

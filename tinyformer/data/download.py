@@ -199,8 +199,8 @@ def _largest(folder, ending):
 def _failure(package, said):
     """The error for the output of pip, ``said``."""
     if "No module named pip" in said:
-        return OSError(f"{package} cannot be downloaded: {sys.executable} has no pip; `{sys.executable} -m ensurepip` "
-                       f"installs it")
+        return OSError(f"{package} cannot be downloaded: {sys.executable} has no pip; "
+                       f"`{sys.executable} -m ensurepip` installs it")
     if "DO NOT MATCH THE HASHES" in said:
         got = re.search(r"Got\s+([0-9a-f]{64})", said)
         found = got.group(1) if got else "of another file"

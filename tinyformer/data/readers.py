@@ -33,8 +33,8 @@ def read_csv(path: str | os.PathLike[str], text: str = "text", label: str = "lab
         for row in reader:
             if row:                                     # an empty line is not a row
                 if len(row) != len(header):
-                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: {len(row)} fields, expected "
-                                     f"{len(header)}")
+                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: "
+                                     f"{len(row)} fields, expected {len(header)}")
                 fields = [row[column].strip() for column in columns]
                 for name, field in zip((text, label), fields):
                     if not field:

@@ -84,8 +84,8 @@ def beams(model: Any, ids: ArrayLike, max_new_tokens: int, beams: int = 4, end: 
     if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu":
         raise ValueError(f"beams: ids are {ids.dtype} of shape {ids.shape}, expected integers (T,) with T ≥ 1")
     if len(ids) + max_new_tokens > model.config.block_size + 1:         # the last token is not read again
-        raise ValueError(f"beams: {len(ids)} tokens and {max_new_tokens} more do not fit into the model's context of "
-                         f"{model.config.block_size}")
+        raise ValueError(f"beams: {len(ids)} tokens and {max_new_tokens} more do not fit "
+                         f"into the model's context of {model.config.block_size}")
     check_memory(model, beams, len(ids) + max_new_tokens, len(ids) + max_new_tokens)
     with evaluating(model), no_grad():
         state = _Text(model, ids, len(ids) + max_new_tokens)

@@ -133,8 +133,7 @@ def _checked(model, prompts, max_new_tokens, use_cache):
     for row in prompts:
         if len(row) > block_size and not slides:
             raise ValueError(f"generate: the prompt has {len(row)} tokens, but the model's context is {block_size}; "
-                             "give it "
-                             f"the last {block_size}")
+                             f"give it the last {block_size}")
         if V is not None and (row.min() < 0 or row.max() >= V):
             raise ValueError(f"generate: a token of the prompt is {row[(row < 0) | (row >= V)][0]}, expected 0…{V - 1}")
     length = max(map(len, prompts), default=0) + max_new_tokens

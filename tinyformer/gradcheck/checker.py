@@ -290,8 +290,8 @@ def _grade(report: InputReport, gradient: Any, run: _Run, i: int, rtol: float, r
                                        {"entries": places}))
     flat = not gradient.any() and not np.nan_to_num(comparison.numeric).any()
     if report.agrees and gradient.size and not missing and flat:
-        report.findings.append(Finding("flat", f"the value does not change with {name} here, so only zeros were "
-                                               f"compared"))
+        report.findings.append(Finding("flat", f"the value does not change with {name} here, "
+                                               "so only zeros were compared"))
     if missing and not report.agrees:
         report.findings.append(Finding("missing", f"vjp returns None for {name}, but the value depends on {name}"))
     elif not report.agrees:

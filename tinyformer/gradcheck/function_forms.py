@@ -32,8 +32,8 @@ def checked_function(fn: Callable[..., Any], inputs: Sequence[Any], options: Map
     whatever fn raises.
     """
     if not callable(fn):
-        raise TypeError(f"check: fn is of type {type(fn).__name__}, expected a function; its inputs follow it: "
-                        f"check(fn, x)")
+        raise TypeError(f"check: fn is of type {type(fn).__name__}, "
+                        "expected a function; its inputs follow it: check(fn, x)")
     if not hasattr(fn, "named_parameters"):
         inputs = differentiable(inputs)
     arguments = _arguments(fn, inputs, options)
@@ -163,8 +163,8 @@ def differentiable(values: Sequence[Any]) -> Sequence[Any]:
     are options. Raises TypeError for a masked array.
     """
     if any(isinstance(value, np.ma.MaskedArray) for value in values):
-        raise TypeError("check: an input is a masked array, and the check would ignore its mask; expected an array "
-                        "such as x.filled(0)")
+        raise TypeError("check: an input is a masked array, and the check would ignore its mask; "
+                        "expected an array such as x.filled(0)")
     if any(isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind == "f" for value in values):
         return values
     return [_array(value) for value in values]
@@ -237,8 +237,8 @@ class _OnTensors(CheckedFunction):
         outputs = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
         for output in outputs:
             if not isinstance(output, Tensor):
-                raise TypeError(f"check: {self.name} returned {type(output).__name__}, expected a Tensor or a tuple "
-                                f"of them")
+                raise TypeError(f"check: {self.name} returned {type(output).__name__}, "
+                                "expected a Tensor or a tuple of them")
         self.last_outputs = outputs
         return tensors, outputs
 

@@ -112,8 +112,8 @@ class Report:
         codes = dict.fromkeys(finding.code for one in wrong for finding in one.findings if finding.is_mistake)
         if codes:
             lines += ["", f"  The causes and how to fix them: tinyformer doctor {' '.join(codes)}"]
-        lines += ["", f"  error: max |yours − numeric| / max(|yours|, |numeric|); a gradient is right below "
-                      f"{self.rtol:g}"]
+        lines += ["", "  error: max |yours − numeric| / max(|yours|, |numeric|); "
+                      f"a gradient is right below {self.rtol:g}"]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

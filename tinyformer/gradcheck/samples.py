@@ -41,8 +41,8 @@ def sample(*shapes: str, seed: int = 0, square: bool = False) -> tuple[NDArray[A
         kind = axes[-1:] if axes[-1:] in ("+", "?") else ""
         axes = axes.removesuffix(kind) if kind else axes
         if not all(letter.isalnum() for letter in axes) or len(end) > 1:
-            raise ValueError(f"sample: got {text!r}, expected one letter per axis, such as 'BTC', 'C+', 'BT<V' or "
-                             f"'TS?'")
+            raise ValueError(f"sample: got {text!r}, "
+                             "expected one letter per axis, such as 'BTC', 'C+', 'BT<V' or 'TS?'")
         shape = tuple(map(length, axes))
         if end:
             values = rng.integers(0, length(end), shape)

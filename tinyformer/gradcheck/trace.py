@@ -67,8 +67,8 @@ def trace(model: Module | None, loss: Tensor, seed: int = 0) -> Trace:
     >>> print(trace(model, model.loss(ids, targets)))
     """
     if not isinstance(loss, Tensor) or loss.node is None:
-        raise ValueError("trace: loss has no graph; expected a tensor that was computed from one that requires a "
-                         "gradient")
+        raise ValueError("trace: loss has no graph; "
+                         "expected a tensor that was computed from one that requires a gradient")
     order = topological_order(loss)
     wrong, report, checked = None, None, 0
     for node in reversed(order):

@@ -106,8 +106,8 @@ def _rotations(values):
     scaled = kind == "llama3"
     known = {"rope_theta", "rope_type", "type", "partial_rotary_factor", *(STRETCH.values() if scaled else ())}
     if unknown := sorted(name for name in rope if name not in known and rope[name] is not None):
-        raise ValueError(f"the rotations of rope_type {kind!r} have no {', '.join(unknown)}; expected "
-                         f"{', '.join(sorted(known))}")
+        raise ValueError(f"the rotations of rope_type {kind!r} have no {', '.join(unknown)}; "
+                         f"expected {', '.join(sorted(known))}")
     if scaled:
         rope.setdefault("original_max_position_embeddings", values["max_position_embeddings"])
     return {"rope_theta": rope["rope_theta"], **({ours: rope[theirs] for ours, theirs in STRETCH.items()} if scaled

@@ -38,8 +38,8 @@ def weights_file(folder: str | PathLike[str]) -> Path:
         return one
     pickles = sorted(path.name for path in Path(folder).glob("*") if path.suffix in (".bin", ".pt", ".pth"))
     if pickles and not index.is_file():
-        raise FileNotFoundError(f"{one}: no such file; {pickles[0]} is a pickle, which can run any code and is not "
-                                "read")
+        raise FileNotFoundError(f"{one}: no such file; "
+                                f"{pickles[0]} is a pickle, which can run any code and is not read")
     return index if index.is_file() else one
 
 

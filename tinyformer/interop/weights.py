@@ -59,8 +59,8 @@ def write_weights(path: str | PathLike[str], arrays: Mapping[str, Any],
     for name, array in arrays.items():
         _check_name("a tensor", name, "__metadata__")
         if array.dtype.newbyteorder("<") not in map(_dtype, TYPES):
-            raise TypeError(f"write_weights: {name} is {array.dtype}, expected a type that safetensors has: "
-                            f"{', '.join(TYPES)}")
+            raise TypeError(f"write_weights: {name} is {array.dtype}, "
+                            f"expected a type that safetensors has: {', '.join(TYPES)}")
     for name, text in metadata.items():
         _check_name("an entry of the metadata", name, CHECKSUM)
         if not isinstance(text, str):
@@ -82,13 +82,13 @@ def _check_name(what, name, reserved):
     if not isinstance(name, str):
         raise TypeError(f"write_weights: {what} is named {name!r}, expected a str")
     if name == reserved:
-        raise ValueError(f"write_weights: {what} is named {name!r}, which the file needs for itself; choose another "
-                         "name")
+        raise ValueError(f"write_weights: {what} is named {name!r}, "
+                         "which the file needs for itself; choose another name")
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"write_weights: {what} is named {name!r}, which is not valid Unicode; "
-                         "choose another name") from None
+        raise ValueError(f"write_weights: {what} is named {name!r}, "
+                         "which is not valid Unicode; choose another name") from None
 
 
 def read_weights(path: str | PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
@@ -158,8 +158,8 @@ def _layout(header, size):
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         (begin, stop), shape = entry["data_offsets"], tuple(entry["shape"])
         if entry["dtype"] not in TYPES:
-            raise TypeError(f"tensor {name!r} is of type {entry['dtype']}, which is not read; expected one of "
-                            f"{', '.join(TYPES)}")
+            raise TypeError(f"tensor {name!r} is of type {entry['dtype']}, "
+                            f"which is not read; expected one of {', '.join(TYPES)}")
         dtype = _dtype(entry["dtype"])
         if not begin <= stop <= size:
             raise ValueError(f"tensor {name!r}: its bytes {begin}…{stop} lie outside the {size:,} that the file has")

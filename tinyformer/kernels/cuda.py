@@ -42,8 +42,8 @@ def _path() -> str:
         return path
     found = importlib.util.find_spec("tinyformer._cuda")            # does not import it: it is no Python module
     if found is None:
-        raise ImportError("tinyformer._cuda was not built; with nvcc on PATH, installing with TINYFORMER_CUDA=1 builds "
-                          "it")
+        raise ImportError("tinyformer._cuda was not built; "
+                          "with nvcc on PATH, installing with TINYFORMER_CUDA=1 builds it")
     return str(found.origin)
 
 

@@ -25,8 +25,8 @@ ADVICE = {
     "variance-term": "The variance depends on every input too: changing one entry changes the variance.",
     "missing-term": "A whole term is missing. Which use of the input, or which part of the product rule, is it?",
     "softmax-diagonal": "In a softmax, every input influences every output of its row. Subtract a sum over the row.",
-    "operand": "A product uses the wrong matrix, or its transpose. Write the product with indices: which one is "
-               "summed?",
+    "operand": "A product uses the wrong matrix, or its transpose. "
+               "Write the product with indices: which one is summed?",
     "leak": "This gradient depends on another example, its target or another time, which the input does not influence.",
     "lost-path": "One path from the input to the value is missing in your gradient.",
     "head-order": "The forward pass splits heads by a reshape and a transpose. Undo them in the opposite order.",

@@ -65,8 +65,8 @@ class Folder:
         for path in (Path(), Path(DEFAULT), *Path().glob("*/")):
             if os.path.lexists(path / PROGRESS):
                 return cls(path)
-        raise FileNotFoundError("there are no exercises here: run `tinyformer learn start`, or change to the folder "
-                                "that has them")
+        raise FileNotFoundError("there are no exercises here: "
+                                "run `tinyformer learn start`, or change to the folder that has them")
 
     def file(self, name: str) -> Path:
         """The file of an exercise. A file from an earlier version keeps its number."""
@@ -172,8 +172,8 @@ class Folder:
                     raise refused
                 self._save(progress)
             except OSError as error:
-                self._notices.setdefault(f"Your progress is not recorded: {error.filename or self.path / PROGRESS}: "
-                                         f"{error.strerror or error}.", False)
+                self._notices.setdefault("Your progress is not recorded: "
+                                         f"{error.filename or self.path / PROGRESS}: {error.strerror or error}.", False)
                 self._memory = progress                     # later calls still see it
 
     def _load(self) -> dict[str, dict[str, Any]]:

@@ -166,8 +166,8 @@ def _try_once(exercise: Exercise, function: Callable[..., Any]) -> bool:
 
 def _value_and_vjp(exercise: Exercise, returned: Any) -> tuple[Any, Callable[..., Any]]:
     if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
-        raise Refused("returns", f"{exercise.name} returned {_what(returned)}, expected (value, vjp): a value and a "
-                                 f"function")
+        raise Refused("returns", f"{exercise.name} returned {_what(returned)}, "
+                                 "expected (value, vjp): a value and a function")
     return returned
 
 
@@ -183,8 +183,8 @@ def _gradients(gradients: Any, names: Sequence[str]) -> None:
         raise Refused("returns", f"vjp returned {_what(gradients)}, expected {expected}")
     several = cases.as_tuple(gradients)
     if any(isinstance(one, (list, tuple)) or isinstance(gradients, list) and np.isscalar(one) for one in several):
-        raise Refused("returns", f"vjp returned a list of numbers, expected {expected}: return NumPy arrays, without "
-                                 f".tolist()")
+        raise Refused("returns", "vjp returned a list of numbers, "
+                                 f"expected {expected}: return NumPy arrays, without .tolist()")
     if len(several) != len(names):
         raise Refused("returns", f"vjp returned {len(several)} gradient{'s' * (len(several) != 1)} "
                                  f"({', '.join(map(_what, several))}), expected {expected}")
@@ -198,8 +198,8 @@ def _gradients(gradients: Any, names: Sequence[str]) -> None:
 
 def _float64(name: str, dtype: np.dtype[Any]) -> None:
     if dtype.kind in "iub":
-        raise WrongResult("dtype", f"{name} has the type {dtype}, expected float64: integer arrays drop the "
-                                   f"fractional part")
+        raise WrongResult("dtype", f"{name} has the type {dtype}, "
+                                   "expected float64: integer arrays drop the fractional part")
     if dtype == np.float32:
         raise WrongResult("float32", f"{name} is float32, but the inputs are float64: half of the digits are lost. "
                                      "Where does your code use float32?")

@@ -50,8 +50,8 @@ def verdict_text(exercise: Exercise, verdict: Verdict, entry: Mapping[str, Any],
         lines += [f"{name}: passed. {_afterwards(exercise, verdict)}", following]
     elif verdict.state == "not attempted":
         what = "the body of vjp" if exercise.has_vjp else "the body of the function"
-        lines += [f"{name}: not attempted yet. Write {what}{file and f' in {file}'}. It still raises "
-                  f"NotImplementedError.",
+        lines += [f"{name}: not attempted yet. "
+                  f"Write {what}{file and f' in {file}'}. It still raises NotImplementedError.",
                   *_prediction(exercise, verdict), f"To get a hint: {ask.format('hint', name)}"]
     else:
         code = f"  [{verdict.code}]"

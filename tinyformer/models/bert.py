@@ -70,8 +70,8 @@ class BertConfig:
         check_fractions(self, "dropout")
         check_above_zero(self, "eps")
         if self.pad is not None and (type(self.pad) is not int or not 0 <= self.pad < self.vocab_size):
-            raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, expected an id below vocab_size "
-                             f"{self.vocab_size}")
+            raise ValueError(f"{type(self).__name__}: pad is {self.pad!r}, "
+                             f"expected an id below vocab_size {self.vocab_size}")
 
 
 class Embeddings(nn.Module):
@@ -217,8 +217,8 @@ class Bert(PublishedBert):
         mask = plain_array(type(self).__name__, mask, bool)
         for name, array in (("mask", mask), ("types", types)):
             if array is not None and np.shape(array) != ids.shape:
-                raise ValueError(f"{type(self).__name__}: {name} has shape {np.shape(array)}, expected {ids.shape}, "
-                                 "that of ids")
+                raise ValueError(f"{type(self).__name__}: "
+                                 f"{name} has shape {np.shape(array)}, expected {ids.shape}, that of ids")
         return self.read(self.embeddings.word_embeddings(ids), mask, np.zeros_like(ids) if types is None else types)
 
     def read(self, words: Tensor, mask: Array, types: TensorLike) -> tuple[Tensor, Tensor | MaybeNone]:

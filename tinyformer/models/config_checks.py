@@ -81,6 +81,6 @@ def checked_block(model: Any, ids: ArrayLike, most: int, name: str = "ids have",
     """
     ids = plain_array(type(model).__name__, ids)
     if ids.ndim != 2 or not 1 <= ids.shape[1] <= most:
-        raise ValueError(f"{type(model).__name__}: {name} shape {ids.shape}, expected (B, T) with 1 ≤ T ≤ "
-                         f"{most}{beside}")
+        raise ValueError(f"{type(model).__name__}: {name} shape {ids.shape}, "
+                         f"expected (B, T) with 1 ≤ T ≤ {most}{beside}")
     return ids

@@ -165,8 +165,8 @@ def _pad(sequences, limit, what):
         if ids.dtype.kind not in "iu":
             raise TypeError(f"hmm: sequence {i} is {ids.dtype}, expected integers")
         if not (0 <= ids.min() and ids.max() < limit):
-            raise ValueError(f"hmm: sequence {i} has the {what} {ids[(ids < 0) | (ids >= limit)][0]}, expected "
-                             f"0…{limit - 1}")
+            raise ValueError(f"hmm: sequence {i} has the {what} "
+                             f"{ids[(ids < 0) | (ids >= limit)][0]}, expected 0…{limit - 1}")
     lengths = np.array([len(ids) for ids in arrays])
     there = np.arange(lengths.max()) < lengths[:, None]
     x = np.zeros(there.shape, np.int64)

@@ -55,7 +55,7 @@ def expected(start: Array, transition: Array, emitted: Array, there: Array) -> t
     likelihood = log_sum(alpha[:, -1], axis=1)
     if not np.isfinite(likelihood).all():
         raise ValueError(f"hmm: sequence {np.flatnonzero(~np.isfinite(likelihood))[0]} is impossible for the model: "
-                         f"no path of states emits it")
+                         "no path of states emits it")
     gamma = np.exp(alpha + beta - likelihood[:, None, None]) * there[:, :, None]
     steps = np.zeros(transition.shape)
     for t in range(1, emitted.shape[1]):

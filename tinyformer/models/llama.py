@@ -76,8 +76,8 @@ class LlamaConfig:
             check_heads(self)
             object.__setattr__(self, "head_dim", self.n_embd // self.n_head)
         if self.head_dim % 2:
-            raise ValueError(f"LlamaConfig: head_dim is {self.head_dim}, expected an even number for the rotary "
-                             "embedding")
+            raise ValueError(f"LlamaConfig: head_dim is {self.head_dim}, "
+                             "expected an even number for the rotary embedding")
         if self.n_head % self.n_kv_head:
             raise ValueError(f"LlamaConfig: n_kv_head {self.n_kv_head} does not divide n_head {self.n_head}")
         check_above_zero(self, "rope_theta", "rope_factor", "rope_low", "rope_high", "norm_eps")

@@ -126,8 +126,8 @@ class LogisticRegression(Pretrained):
         X, T = self._checked(x, y)
         N, (K, I) = len(X), (T.shape[1], X.shape[1])
         if K * I > 2000:
-            raise ValueError(f"logistic regression: newton solves for {K * I} weights at once, expected at most 2000; "
-                             "use fit")
+            raise ValueError("logistic regression: "
+                             f"newton solves for {K * I} weights at once, expected at most 2000; use fit")
         W, penalty = self._joined(), self._penalty(K, I)
         loss = self._loss(X, T, W)
         for step in range(1, steps + 1):
@@ -176,8 +176,8 @@ class LogisticRegression(Pretrained):
         if not (0 <= y.min() and y.max() < K):
             raise ValueError(f"logistic regression: a class is {y[(y < 0) | (y >= K)][0]}, expected 0…{K - 1}")
         if y.min() == y.max():
-            raise ValueError(f"logistic regression: all {len(y)} examples are of the class {y[0]}, expected at least "
-                             "two classes")
+            raise ValueError("logistic regression: "
+                             f"all {len(y)} examples are of the class {y[0]}, expected at least two classes")
         return np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1), np.eye(K, dtype=x.dtype)[y]
 
 

@@ -43,8 +43,8 @@ class NeuralNGramConfig:
     def __post_init__(self) -> None:
         check_integers(self, "vocab_size", "block_size", "n_context", "n_embd", "n_hidden")
         if self.n_context > self.block_size:
-            raise ValueError(f"NeuralNGramConfig: n_context is {self.n_context}, expected at most block_size = "
-                             f"{self.block_size}")
+            raise ValueError(f"NeuralNGramConfig: n_context is {self.n_context}, "
+                             f"expected at most block_size = {self.block_size}")
         check_fractions(self, "dropout")
 
 

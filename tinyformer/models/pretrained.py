@@ -120,8 +120,8 @@ class Pretrained(Module):
             values.pop("architecture", None)
             config = cls.read_config(values)
             if getattr(config, "n_layer", 0) > len(state):
-                raise ValueError(f"it has {config.n_layer} layers, but there are only {len(state)} tensors in "
-                                 f"{weights.name}")
+                raise ValueError(f"it has {config.n_layer} layers, "
+                                 f"but there are only {len(state)} tensors in {weights.name}")
             with init.skipped():                            # what is loaded need not be drawn at random first
                 model = cls(config)
         except KeyError as error:
@@ -152,8 +152,8 @@ class Pretrained(Module):
             names = [name for name in own if name.startswith(part + ".")]
             if names and not any(name in state for name in names):
                 holder, _, last = part.rpartition(".")
-                setattr(dict(self.named_modules())[holder], last, Absent(f"{type(self).__name__}: {file} has no {what} "
-                                                                         f"({', '.join(names)})"))
+                setattr(dict(self.named_modules())[holder], last, Absent(f"{type(self).__name__}: "
+                                                                         f"{file} has no {what} ({', '.join(names)})"))
         return {name: array for name, array in state.items() if name not in others}
 
     @classmethod

@@ -29,8 +29,8 @@ def register(model: Model) -> Model:
     if not name:
         raise ValueError(f"register: {model.__name__} has no architecture of its own; expected a name such as 'gpt'")
     if name in MODELS:
-        raise ValueError(f"register: {model.__name__} has the architecture {name!r}, which {MODELS[name].__name__} has "
-                         "already")
+        raise ValueError(f"register: {model.__name__} has the architecture {name!r}, "
+                         f"which {MODELS[name].__name__} has already")
     MODELS[name] = model
     return model
 
@@ -58,8 +58,8 @@ def model_class(folder: str | PathLike[str]) -> type[Pretrained]:
     models = [model for model in MODELS.values() if model.recognizes(values)]
     if not models:
         known = sorted({name for model in MODELS.values() for name in (model.architecture, *model.model_types)})
-        raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, expected one of "
-                         f"{', '.join(known)}")
+        raise ValueError(f"{Path(folder) / 'config.json'}: unknown architecture {named(values)!r}, "
+                         f"expected one of {', '.join(known)}")
     published = values.get("architectures")
     first = published[0] if isinstance(published, list) and published else None
     for model in models:

@@ -185,8 +185,8 @@ def _as_module(container: Module, name: str, module: Any) -> Module:
     if not isinstance(module, Module):
         advice = (f"; write {module.__name__}(…)" if isinstance(module, type) else
                   "; write a Module whose forward calls the function" if callable(module) else "")
-        raise TypeError(f"{type(container).__name__}: the entry {name} is a {type(module).__name__}, expected a Module"
-                        f"{advice}")
+        raise TypeError(f"{type(container).__name__}: "
+                        f"the entry {name} is a {type(module).__name__}, expected a Module{advice}")
     return module
 
 

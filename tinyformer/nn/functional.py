@@ -118,8 +118,8 @@ def batch_norm(x: TensorLike, running_mean: Array | None = None, running_var: Ar
         return ops.batch_norm(x, weight, bias, mean=running_mean, var=running_var, eps=eps)
     measured = plain_array("batch_norm", x)
     if measured.ndim > 1 and measured.size < 2 * measured.shape[1]:
-        raise ValueError(f"batch_norm: x has shape {measured.shape}: training needs more than one value for each "
-                         f"channel")
+        raise ValueError(f"batch_norm: x has shape {measured.shape}: "
+                         "training needs more than one value for each channel")
     y = ops.batch_norm(x, weight, bias, eps=eps)            # before the running ones move: it may refuse the shapes
     axes = (0, *range(2, measured.ndim))
     first = measured.swapaxes(0, 1).reshape(measured.shape[1], -1)[:, 0]       # (C,)

@@ -113,7 +113,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     """
     if tensor.ndim < 2:
         raise ValueError(f"init: a tensor of shape {tensor.shape} has no fan-in and fan-out, "
-                         f"expected at least two axes")
+                         "expected at least two axes")
     field = math.prod(tensor.shape[2:])
     return max(tensor.shape[1] * field, 1), max(tensor.shape[0] * field, 1)
 

@@ -194,8 +194,8 @@ class Module:
         and types are checked first: either everything is loaded or nothing is.
         """
         if not hasattr(state, "keys"):
-            raise TypeError(f"load_state_dict: state is of type {type(state).__name__}, expected {{name: array}}, "
-                            f"such as tfm.load(path)")
+            raise TypeError(f"load_state_dict: state is of type {type(state).__name__}, "
+                            f"expected {{name: array}}, such as tfm.load(path)")
         own = dict(self._state())
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]

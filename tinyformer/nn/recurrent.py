@@ -61,8 +61,8 @@ class _Weights(Module):
         state = tuple(as_input(self, h, like, part) for part, h in zip("hc", given if self.states > 1 else (given,)))
         for part, h in zip("hc", state):
             if h.shape != shape:
-                raise ValueError(f"{type(self).__name__}: the initial state {part} has shape {h.shape}, "
-                                 f"expected {shape}")
+                raise ValueError(f"{type(self).__name__}: "
+                                 f"the initial state {part} has shape {h.shape}, expected {shape}")
         return state
 
 

@@ -123,8 +123,8 @@ def residual_self_attention(h: TensorLike, Wq: TensorLike, Wk: TensorLike, Wv: T
             raise ValueError(f"residual_self_attention: h has shape {h.shape} and {name} {W.shape}: expected (…, T, C) "
                              f"and (D, C), with one D for Wq and Wk")
     if len(Wv) != h.shape[-1]:
-        raise ValueError(f"residual_self_attention: h has shape {h.shape} and Wv {Wv.shape}: expected (…, T, C) and "
-                         "(C, C)")
+        raise ValueError(f"residual_self_attention: h has shape {h.shape} and Wv {Wv.shape}: "
+                         "expected (…, T, C) and (C, C)")
     mm = kernels.matmul
     q, k, v = (mm(h, W.T) for W in (Wq, Wk, Wv))
     p, softmax_backward = kernels.softmax(mm(q, k.swapaxes(-1, -2)))
@@ -160,8 +160,8 @@ def _bias(mask, shape, dtype):
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(f"scaled_dot_product_attention: mask has shape {mask.shape}, expected one that broadcasts to "
-                         f"{shape}")
+        raise ValueError("scaled_dot_product_attention: "
+                         f"mask has shape {mask.shape}, expected one that broadcasts to {shape}")
     if mask.dtype == bool:
         return np.where(mask, dtype.type(0), dtype.type(-np.inf))
     if mask.dtype != dtype:

@@ -64,8 +64,8 @@ def cross_entropy(logits: TensorLike, targets: TensorLike, *, ignore_index: int 
     if targets.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: targets are {targets.dtype}, expected integers")
     if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
-        raise ValueError(f"cross_entropy: logits have shape {logits.shape}, targets {targets.shape}: expected (…, V) "
-                         "and (…)")
+        raise ValueError(f"cross_entropy: logits have shape {logits.shape}, "
+                         f"targets {targets.shape}: expected (…, V) and (…)")
     label_smoothing = check_fraction("cross_entropy", "label_smoothing", label_smoothing)
     ignore_index = check_integer("cross_entropy", "ignore_index", ignore_index)
     V = logits.shape[-1]
@@ -73,8 +73,8 @@ def cross_entropy(logits: TensorLike, targets: TensorLike, *, ignore_index: int 
     counted = t != ignore_index
     wrong = t[counted & ((t < 0) | (t >= V))]
     if wrong.size:
-        raise ValueError(f"cross_entropy: a target is {wrong[0]}, expected 0…{V - 1}, or {ignore_index} to leave a row "
-                         "out")
+        raise ValueError(f"cross_entropy: a target is {wrong[0]}, "
+                         f"expected 0…{V - 1}, or {ignore_index} to leave a row out")
     N = np.count_nonzero(counted) if reduction == "mean" else 1
     if V == 0 or t.size == 0:                                                   # nothing to sum: NaN for a mean, else 0
         value = np.zeros(targets.shape, flat.dtype) if reduction == "none" else flat.dtype.type(0 if N else np.nan)
@@ -102,8 +102,8 @@ def binary_cross_entropy_with_logits(x: TensorLike, target: TensorLike, *, reduc
     """
     _check_reduction("binary_cross_entropy_with_logits", reduction)
     if np.shape(x) != np.shape(target):
-        raise ValueError(f"binary_cross_entropy_with_logits: x has shape {np.shape(x)} and target {np.shape(target)}: "
-                         f"expected one shape")
+        raise ValueError("binary_cross_entropy_with_logits: "
+                         f"x has shape {np.shape(x)} and target {np.shape(target)}: expected one shape")
     x, target = _floats(x, target)
     losses = np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
     N = max(losses.size, 1) if reduction == "mean" else 1

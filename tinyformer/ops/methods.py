@@ -76,8 +76,8 @@ def to(self: Tensor, dtype: DTypeLike | Tensor) -> Tensor:
     if isinstance(dtype, str) and dtype.partition(":")[0] in ("cpu", "cuda", "mps"):
         if dtype == "cpu":
             return self
-        raise ValueError(f"to: tensors are in main memory, {dtype!r} is not available; tfm.backend.use(…) selects the "
-                         f"kernels")
+        raise ValueError(f"to: tensors are in main memory, {dtype!r} is not available; "
+                         "tfm.backend.use(…) selects the kernels")
     wanted = dtype.dtype if isinstance(dtype, Tensor) else np.dtype(dtype)
     return self if self.dtype == wanted else astype(self, dtype=wanted)
 

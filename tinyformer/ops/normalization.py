@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def _check_features(operation, x, weight, bias=None):
     for name, parameter in (("weight", weight), ("bias", bias)):
         if parameter is not None and (x.ndim == 0 or parameter.shape != x.shape[-1:]):
-            raise ValueError(f"{operation}: {name} has shape {parameter.shape}, but x is {x.shape}: expected "
-                             f"{x.shape[-1:]}")
+            raise ValueError(f"{operation}: {name} has shape {parameter.shape}, "
+                             f"but x is {x.shape}: expected {x.shape[-1:]}")
 
 
 @differentiable
@@ -81,8 +81,8 @@ def batch_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike
     column = (1, -1) + (1,) * (x.ndim - 2)                                      # (C,) as (1, C, 1)
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
         if array is not None and array.shape != (x.shape[1],):
-            raise ValueError(f"batch_norm: {name} has shape {array.shape}, but x is {x.shape}: expected "
-                             f"{(x.shape[1],)}")
+            raise ValueError(f"batch_norm: {name} has shape {array.shape}, "
+                             f"but x is {x.shape}: expected {(x.shape[1],)}")
     eps = check_number("batch_norm", "eps", eps, at_least=0)
     training = mean is None
     if training:

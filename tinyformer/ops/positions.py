@@ -70,8 +70,8 @@ def rotary(x: TensorLike, *, cos: Array, sin: Array) -> ValueAndVjp:
     """
     half = x.shape[-1] // 2
     if x.shape[-1] % 2 or cos.shape[-1] != half or sin.shape != cos.shape:
-        raise ValueError(f"rotary: x is {x.shape}, cos {cos.shape} and sin {sin.shape}: expected tables of half x's "
-                         "last axis")
+        raise ValueError(f"rotary: x is {x.shape}, cos {cos.shape} and sin {sin.shape}: "
+                         "expected tables of half x's last axis")
 
     cos, sin = cos.astype(x.dtype, copy=False), sin.astype(x.dtype, copy=False)
 

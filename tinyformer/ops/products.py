@@ -90,8 +90,8 @@ def _check_linear(operation, x, weight, bias):
         have = "no axis" if x.ndim == 0 else f"{x.shape[-1]} features in its last axis"
         raise ValueError(f"{operation}: x has {have}, but weight is {weight.shape}: expected {weight.shape[1]}")
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"{operation}: bias has shape {bias.shape}, but weight is {weight.shape}: expected "
-                         f"{weight.shape[:1]}")
+        raise ValueError(f"{operation}: bias has shape {bias.shape}, "
+                         f"but weight is {weight.shape}: expected {weight.shape[:1]}")
 
 
 @differentiable(multilinear=True)
@@ -105,8 +105,8 @@ def einsum(equation: str, *arrays: TensorLike) -> ValueAndVjp:
     left, arrow, out = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if not arrow or "." in equation or len(terms) != len(arrays):
-        raise ValueError(f"einsum: got {equation!r} for {len(arrays)} operands; expected explicit letters, a term for "
-                         f"each operand and '->'")
+        raise ValueError(f"einsum: got {equation!r} for {len(arrays)} operands; "
+                         "expected explicit letters, a term for each operand and '->'")
     if len({array.dtype for array in arrays}) > 1:
         raise TypeError(f"einsum: inputs are {', '.join(str(array.dtype) for array in arrays)}; expected one type")
     if any(len(set(term)) != len(term) for term in terms):
@@ -144,8 +144,8 @@ def sparse_linear(rows: TensorLike, columns: TensorLike, values: TensorLike, wei
     """
     K, F = weight.shape
     if bias.shape != (K,):
-        raise ValueError(f"sparse_linear: bias has shape {bias.shape}, expected ({K},), an entry for each row of "
-                         "weight")
+        raise ValueError(f"sparse_linear: bias has shape {bias.shape}, "
+                         f"expected ({K},), an entry for each row of weight")
     if not rows.shape == columns.shape == values.shape == (len(rows),):
         raise ValueError(f"sparse_linear: rows, columns and values have shapes {rows.shape}, {columns.shape} and "
                          f"{values.shape}, expected one shape (entries,)")

@@ -181,8 +181,8 @@ def _checked(operation, gates, x, states, weight_ih, weight_hh, bias_ih, bias_hh
         raise TypeError(f"{operation}: lengths are {lengths.dtype}, expected integers")
     expect("lengths", lengths, (B,))
     if lengths.size and not 0 <= lengths.min() <= lengths.max() <= T:
-        raise ValueError(f"{operation}: lengths lie in {lengths.min()}…{lengths.max()}, expected 0…{T}, the time steps "
-                         "of x")
+        raise ValueError(f"{operation}: lengths lie in {lengths.min()}…{lengths.max()}, "
+                         f"expected 0…{T}, the time steps of x")
     lengths = lengths.astype(np.int64)
     ended = beyond(lengths, T)
     return np.where(ended, x.dtype.type(0), x), lengths, ended

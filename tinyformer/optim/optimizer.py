@@ -120,8 +120,8 @@ class Optimizer:
                 raise ValueError(f"{type(self).__name__}: parameter {i} is {theta.dtype} {theta.shape}, "
                                  f"but its gradient is {g.dtype} {g.shape}: expected one like the parameter")
             if not theta.flags.writeable:
-                raise ValueError(f"{type(self).__name__}: parameter {i} is read-only, expected an array that can "
-                                 f"change; give it a copy")
+                raise ValueError(f"{type(self).__name__}: parameter {i} is read-only, "
+                                 "expected an array that can change; give it a copy")
             state = self.state[i]
             if not state:
                 state["step"] = 0
@@ -224,8 +224,8 @@ class Optimizer:
         for i, group in enumerate(groups):
             unknown = set(group) - set(self.defaults) - {"params"}
             if unknown or "params" not in group:
-                raise ValueError(f"{name}: group {i} has {', '.join(map(repr, group))}; expected 'params' and any of "
-                                 f"{', '.join(self.defaults)}")
+                raise ValueError(f"{name}: group {i} has {', '.join(map(repr, group))}; "
+                                 f"expected 'params' and any of {', '.join(self.defaults)}")
             params = group["params"]
             group = {**self.defaults, **group, "params": [params] if isinstance(params, Tensor) else list(params)}
             self.check(group)

@@ -72,8 +72,8 @@ class Schedule:
         """Continue from ``state`` and set its rate. Raises ValueError if the state belongs to another schedule."""
         mine = self.state_dict()
         if set(state) != set(mine) or state["schedule"] != mine["schedule"]:
-            raise ValueError(f"load_state_dict: this state does not fit {type(self).__name__}: it is {state!r}, "
-                             f"expected one like {mine!r}")
+            raise ValueError(f"load_state_dict: this state does not fit {type(self).__name__}: "
+                             f"it is {state!r}, expected one like {mine!r}")
         check_integer(self, "count", state["count"], at_least=0)
         vars(self).update((name, value) for name, value in state.items() if name != "schedule")
         self._set()

@@ -76,8 +76,8 @@ def _one_process(module: str, jobs: list[Any], limit: float) -> Iterator[Any]:
                 yield _ended(process, "".join(printed))
                 return
             if message == "late":
-                yield Refused("time", f"still running after {limit:g} seconds, and it cannot be interrupted: is there "
-                                      f"an endless loop?")
+                yield Refused("time", f"still running after {limit:g} seconds, "
+                                      "and it cannot be interrupted: is there an endless loop?")
                 return
             yield Refused(*message["refused"]) if "refused" in message else message["value"]
     finally:
@@ -129,8 +129,8 @@ def _ended(process: subprocess.Popen[bytes], printed: str) -> Refused:
     if code >= 0 and not (os.name == "nt" and frames):
         last = [line for line in printed.splitlines() if line.strip()][-1:]
         said = f", and its last line of output is: {visible(cut(last[0].strip(), 300))}" if last else ""
-        return Refused("stopped", f"your code ended Python itself (exit code {code}){said}; a function must return "
-                                  f"instead")
+        return Refused("stopped", f"your code ended Python itself (exit code {code}){said}; "
+                                  "a function must return instead")
     try:
         name = signal.Signals(-code).name
     except ValueError:

@@ -96,7 +96,7 @@ def find_function(names: Mapping[str, Any], path: str | os.PathLike[str], name: 
     if name not in names:
         raise Refused("name", f"{path.name} has no function {name}; {listed}{needed and f'. {needed}'}")
     if not callable(names[name]):
-        raise Refused("name", f"{name} is a value of type {type(names[name]).__name__}, expected a function"
-                              f"{needed and f'. {needed}'}")
+        raise Refused("name", f"{name} is a value of type {type(names[name]).__name__}, "
+                              f"expected a function{needed and f'. {needed}'}")
     return names[name]
 

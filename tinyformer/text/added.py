@@ -34,14 +34,14 @@ class AddedTokens:
         for field in sorted(fields, key=lambda field: not field.get("special")):  # of two equal tokens the first counts
             content, id = field["content"], field["id"]
             if not (isinstance(content, str) and content and type(id) is int and id >= 0):
-                raise ValueError(f"added token {content!r} with id {id!r}, expected a string that is not empty and "
-                                 f"an integer")
+                raise ValueError(f"added token {content!r} with id {id!r}, "
+                                 "expected a string that is not empty and an integer")
             for flag in FLAGS:
                 if not isinstance(field.get(flag, False), bool):
                     raise ValueError(f"added token {content!r}: {flag} is {field[flag]!r}, expected true or false")
             if unknown := field.keys() - {"content", "id", *FLAGS}:
-                raise ValueError(f"added token {content!r} has the fields {', '.join(sorted(unknown))}, which are "
-                                 f"not known")
+                raise ValueError(f"added token {content!r} "
+                                 f"has the fields {', '.join(sorted(unknown))}, which are not known")
             if self.ids.setdefault(content, id) != id:
                 raise ValueError(f"added token {content!r} has the ids {self.ids[content]} and {id}, expected one")
             form = normalize(content) if field.get("normalized") else content

@@ -46,8 +46,8 @@ class Tokenizer:
         if name := vars(cls).get("type_name"):
             other = TOKENIZERS.setdefault(name, cls)
             if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-                raise ValueError(f"{cls.__qualname__}: {other.__qualname__} has the type_name {name!r} already; "
-                                 f"choose another one")
+                raise ValueError(f"{cls.__qualname__}: "
+                                 f"{other.__qualname__} has the type_name {name!r} already; choose another one")
             TOKENIZERS[name] = cls                          # the same class again, as when a notebook's cell runs twice
 
     @property

@@ -24,8 +24,8 @@ CORPORA = {
     "shakespeare": "dialogues from Shakespeare's plays, 1.1 M characters; karpathy/char-rnn on GitHub, public domain",
     "shakespeare-plays": "38 plays of Shakespeare, 5.0 M characters; `tinyformer data info` says more",
     "names": "91,910 first and last names of the US census, one a line; `tinyformer data info` says more",
-    "chinese": "Chinese reviews and the Romance of the Three Kingdoms, 1.9 M characters; `tinyformer data info` "
-               "says more",
+    "chinese": "Chinese reviews and the Romance of the Three Kingdoms, "
+               "1.9 M characters; `tinyformer data info` says more",
     "sanguo": "Romance of the Three Kingdoms in Chinese, 0.6 M characters; `tinyformer data info` says more",
 }
 

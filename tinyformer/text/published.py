@@ -57,8 +57,8 @@ class PublishedBPE(Tokenizer):
         self._added = AddedTokens(fields["added_tokens"], normalizer(fields["normalizer"]))
         for token, id in self._added.ids.items():
             if vocab.get(token, id) != id:
-                raise ValueError(f"PublishedBPE: added token {token!r} has id {id}, but {vocab[token]} in the "
-                                 f"vocabulary")
+                raise ValueError(f"PublishedBPE: added token {token!r} has id {id}, "
+                                 f"but {vocab[token]} in the vocabulary")
         self._cuts = byte_level_cuts(fields["pre_tokenizer"])
         self._whole_first = bool(model.get("ignore_merges"))
         ids = [*vocab.values(), *self._added.ids.values()]

@@ -91,8 +91,8 @@ def _from_folder(folder: Path) -> Tokenizer:
     for vocab, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
         if (folder / vocab).exists() and (folder / merges).exists():
             return _from_pair(folder, folder / vocab, folder / merges)
-    raise FileNotFoundError(f"load_tokenizer: {folder} holds no tokenizer.json, no vocab.txt, and no encoder.json with "
-                            f"vocab.bpe")
+    raise FileNotFoundError(f"load_tokenizer: {folder} holds no tokenizer.json, no vocab.txt, "
+                            "and no encoder.json with vocab.bpe")
 
 
 def _from_vocab(folder: Path) -> Tokenizer:
@@ -142,8 +142,8 @@ def _check_added(folder: Path, settings: dict[str, Any], vocabulary: dict[str, i
             added.update(dict.fromkeys(read_json(path, {str: int}), path.name))
     if missing := sorted(added.keys() - vocabulary.keys()):
         with _naming(folder / added[missing[0]]):
-            raise ValueError(f"it adds the tokens {', '.join(missing)} to the vocabulary, expected a tokenizer.json "
-                             f"that describes them")
+            raise ValueError(f"it adds the tokens {', '.join(missing)} to the vocabulary, "
+                             "expected a tokenizer.json that describes them")
 
 
 @contextlib.contextmanager

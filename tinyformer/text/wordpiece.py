@@ -151,8 +151,8 @@ class WordPieceTokenizer(Tokenizer):
                         (fields.get("decoder") or {}).get("cleanup", False))
         around = template(fields["post_processor"])
         if fields["post_processor"] and tuple(map(list, around)) != ([tokenizer.cls], [tokenizer.sep]):
-            raise ValueError(f"WordPieceTokenizer: the post_processor puts {around} around a text, "
-                             f"expected [CLS] and [SEP]")
+            raise ValueError("WordPieceTokenizer: "
+                             f"the post_processor puts {around} around a text, expected [CLS] and [SEP]")
         if not _joins_as_bert(fields["post_processor"]):
             raise ValueError("WordPieceTokenizer: the post_processor joins two texts in another way than BERT's, "
                              "[CLS] first [SEP] second [SEP], with the type 0 up to the first [SEP] and then 1")

@@ -109,8 +109,8 @@ def _learner(model: Module | Callable[..., Tensor], optimizer: Optimizer) -> Mod
     moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if not isinstance(model, Module):
         if not callable(model):
-            raise TypeError(f"fit: model is a {type(model).__name__}, expected a Module, or a function that returns "
-                            f"the loss of a batch")
+            raise TypeError(f"fit: model is a {type(model).__name__}, expected a Module, "
+                            "or a function that returns the loss of a batch")
         return LossFunction(model, moved)
     own = {id(parameter) for parameter in model.parameters()}
     if not own.intersection(map(id, moved)):
@@ -198,8 +198,8 @@ class _Fit(Trainer):
                     raise not_finite(self.model, check_loss(self.loss(*batch)))
                 total, examples = total + loss.item() * examples_in(batch), examples + examples_in(batch)
         if not examples:
-            raise ValueError("fit: validation has no batches; if it is a generator, it can be read only once: give a "
-                             "list or a data.Batches")
+            raise ValueError("fit: validation has no batches; "
+                             "if it is a generator, it can be read only once: give a list or a data.Batches")
         return {"val_loss": total / examples}
 
     def keep(self) -> None:
@@ -234,8 +234,8 @@ def _figures(found: Any) -> dict[str, Any]:
     """What a validation function returned, as {"val_loss": …, …}."""
     figures = dict(found) if isinstance(found, dict) else {"val_loss": found}
     if "val_loss" not in figures:
-        raise ValueError(f"fit: validation returned {', '.join(figures) or 'nothing'}, expected a number, or a "
-                         f"dictionary with val_loss")
+        raise ValueError(f"fit: validation returned {', '.join(figures) or 'nothing'}, "
+                         "expected a number, or a dictionary with val_loss")
     figures = {name: float(value.item() if hasattr(value, "item") else value) for name, value in figures.items()}
     if not np.isfinite(figures["val_loss"]):
         raise FloatingPointError(f"fit: the validation loss is {figures['val_loss']}, expected a finite number")

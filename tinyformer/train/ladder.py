@@ -58,8 +58,8 @@ LADDERS = {
         ("Transformer", "gpt-names")),
         counted=(1, 2), seeds=3, part="test", unit="nats per character", nats=1.0,
         note="the networks have the widths and depths of makemore (Karpathy, 2022), so the Transformer is by far the "
-             "largest: an LSTM of as many parameters is better than it. makemore's bigram has 2.476, on a list of "
-             "names of its own"),
+             "largest: an LSTM of as many parameters is better than it. makemore's bigram has 2.476, "
+             "on a list of names of its own"),
     "shakespeare": Ladder("Tiny Shakespeare", (
         ("MLP", "mlp-shakespeare"), ("LSTM", "lstm-shakespeare"), ("GPT", "shakespeare-char-cpu-best")),
         counted=tuple(ORDERS), seeds=1, part="validation", unit="bits per character", nats=math.log(2)),
@@ -150,13 +150,13 @@ def findings(rungs: list[dict[str, Any]], best: dict[str, Any]) -> list[str]:
     for lower, upper in zip(rungs, rungs[1:]):
         gap, spread = lower["loss"] - upper["loss"], (lower["sd"] or 0) + (upper["sd"] or 0)
         if gap <= 0:
-            said.append(f"{upper['name']} is no better than {lower['name']}: {upper['loss']:.3f} against "
-                        f"{lower['loss']:.3f}")
+            said.append(f"{upper['name']} is no better than {lower['name']}: "
+                        f"{upper['loss']:.3f} against {lower['loss']:.3f}")
         elif gap <= spread:
-            said.append(f"{upper['name']} and {lower['name']} do not separate: {gap:.3f} apart, their spreads reach "
-                        f"{spread:.3f}")
+            said.append(f"{upper['name']} and {lower['name']} do not separate: "
+                        f"{gap:.3f} apart, their spreads reach {spread:.3f}")
     lost = [step["name"] for step in rungs if step["kind"] == "network" and step["loss"] >= best["loss"]]
     if lost:
-        said.append(f"{', '.join(lost)} LOSE{'S' * (len(lost) == 1)} to counting: Kneser-Ney with n = {best['n']} "
-                    f"has {best['loss']:.3f}")
+        said.append(f"{', '.join(lost)} LOSE{'S' * (len(lost) == 1)} to counting: "
+                    f"Kneser-Ney with n = {best['n']} has {best['loss']:.3f}")
     return said

@@ -70,8 +70,8 @@ class FolderLock:
                         return
                 self._held.close()                          # another process has just ended and removed the file
         except BlockingIOError as error:
-            raise BlockingIOError(f"{self.folder} is in use by another training: {error}; wait until it has ended, or "
-                                  f"give another --out") from None
+            raise BlockingIOError(f"{self.folder} is in use by another training: "
+                                  f"{error}; wait until it has ended, or give another --out") from None
         except OSError as error:
             if error.errno not in NONE_HERE:
                 advice = f"{error.strerror}; give another --out, a folder that can be written"

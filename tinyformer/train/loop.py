@@ -79,8 +79,8 @@ def training_steps(model: Module, optimizer: Optimizer, schedule: Schedule | Non
             # The backward pass runs from the last parameter to the first, so the last bad one is where it went wrong.
             *_, name = (name for name, p in model.named_parameters()
                         if p.grad is not None and not np.isfinite(p.grad).all())
-            raise FloatingPointError(f"step {step}: the loss is {mean_loss:.4g}, but the gradient of {name} is not "
-                                     f"finite; {ADVICE}")
+            raise FloatingPointError(f"step {step}: the loss is {mean_loss:.4g}, "
+                                     f"but the gradient of {name} is not finite; {ADVICE}")
         optimizer.step()
         if schedule is not None and not isinstance(schedule, ReduceOnPlateau):
             schedule.step()
@@ -95,8 +95,8 @@ def check_loss(loss: Any) -> Tensor:
     if not isinstance(loss, Tensor):
         raise TypeError(f"the loss is a {type(loss).__name__}, expected a Tensor, computed by operations on Tensors")
     if loss.size != 1:
-        raise ValueError(f"the loss has shape {loss.shape}, expected a single number; take the mean over the batch, "
-                         f"loss.mean()")
+        raise ValueError(f"the loss has shape {loss.shape}, "
+                         "expected a single number; take the mean over the batch, loss.mean()")
     if not loss.requires_grad:
         raise ValueError("the loss does not depend on any parameter that requires a gradient; compute it from the "
                          "model's output, outside of no_grad and without .data")

@@ -35,20 +35,20 @@ class TrainSettings:
     """The section [train] of a recipe: how long, with which optimizer and schedule, and when to evaluate."""
 
     max_steps: int = setting(1000, "The number of updates of the parameters.", at_least=1)
-    batch_size: int = setting(12, "Examples in one forward pass: windows of a text, lines, texts or "
-                                  "pictures.", at_least=1)
+    batch_size: int = setting(12, "Examples in one forward pass: "
+                                  "windows of a text, lines, texts or pictures.", at_least=1)
     accumulate: int = setting(1, "Forward passes whose gradients are averaged into one update.", at_least=1)
     seed: int = setting(1, "Seed of the initial weights, the batches and dropout.", at_least=0)
-    optimizer: str = setting("adamw", "The update rule. muon is for the matrices of hidden layers; AdamW then updates "
-                                      "the rest.",
+    optimizer: str = setting("adamw", "The update rule. muon is for the matrices of hidden layers; "
+                                      "AdamW then updates the rest.",
                              one_of=OPTIMIZERS)
     schedule: str = setting("cosine", "The learning rate after the warm-up. cosine and linear end at min_lr; "
-                                      "inverse-sqrt falls with the root of the step and ignores "
-                                      "min_lr.", one_of=SCHEDULES)
+                                      "inverse-sqrt falls with the root "
+                                      "of the step and ignores min_lr.", one_of=SCHEDULES)
     lr: float = setting(1e-3, "The highest learning rate, at the end of the warm-up.", at_least=0)
     min_lr: float = setting(1e-4, "The learning rate at the last step; not above lr.", at_least=0)
-    muon_lr: float = setting(0.02, "The highest learning rate of the matrices that muon updates; it follows the "
-                                   "schedule.",
+    muon_lr: float = setting(0.02, "The highest learning rate "
+                                   "of the matrices that muon updates; it follows the schedule.",
                              at_least=0)
     warmup_steps: int = setting(100, "Steps in which the learning rate rises linearly to lr.", at_least=0)
     layer_decay: float = setting(1.0, "Learning rate of a layer divided by that of the layer above, for BERT "
@@ -58,11 +58,11 @@ class TrainSettings:
     beta2: float = setting(0.99, "Decay of the mean of squared gradients (Adam and its kin).", at_least=0, below=1)
     clip: float = setting(1.0, "Upper bound on the norm of the gradient; 0 for none.", at_least=0)
     eval_every: int = setting(250, "Steps between two evaluations on the validation split.", at_least=1)
-    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last one, and each one with patience, "
-                                     "uses the whole split.", at_least=1)
+    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last one, "
+                                     "and each one with patience, uses the whole split.", at_least=1)
     checkpoint_every: int = setting(250, "Steps between two checkpoints.", at_least=1)
-    patience: int = setting(0, "Stop after this many evaluations without improvement and keep the best model; 0: "
-                               "never.",
+    patience: int = setting(0, "Stop after this many evaluations "
+                               "without improvement and keep the best model; 0: never.",
                             at_least=0)
 
 
@@ -73,10 +73,10 @@ class Recipe:
     name: str = setting("run", "The name, by default that of the file.")
     about: str = setting("", "What is trained, in one line.")
     minutes: float = setting(0.0, "Duration in minutes on two cores of a laptop; 0: not measured.", at_least=0)
-    expected_loss: float = setting(0.0, "Validation loss at the end, in nats per token or text; 0: not "
-                                        "measured.", at_least=0)
-    expected_accuracy: float = setting(0.0, "Share of right answers on the test split; 0: not "
-                                            "measured.", at_least=0, at_most=1)
+    expected_loss: float = setting(0.0, "Validation loss at the end, "
+                                        "in nats per token or text; 0: not measured.", at_least=0)
+    expected_accuracy: float = setting(0.0, "Share of right answers "
+                                            "on the test split; 0: not measured.", at_least=0, at_most=1)
     model: dict[str, Any] = field(default_factory=lambda: {"architecture": "gpt"})
     data: Any = None                    # an instance of task.Data
     train: TrainSettings = field(default_factory=TrainSettings)

@@ -168,8 +168,8 @@ def _descend(recipe: Recipe, held: FolderLock, resume: bool) -> Result:
     nothing_left = run.finished
     try:
         if not run.train(progress(settings.max_steps, run.step, run.task.input_unit)):
-            raise Interrupted(f"stopped at step {run.step}, saved in {folder}; the same command with --resume "
-                              f"continues")
+            raise Interrupted(f"stopped at step {run.step}, saved in {folder}; "
+                              "the same command with --resume continues")
     finally:
         metrics.close()
     val_loss = run.measure()["val_loss"] if nothing_left else run.val_loss
@@ -203,8 +203,8 @@ def _set_aside(held: FolderLock) -> None:
     if not (folder / "model.safetensors").exists() and not checkpoints(folder / "checkpoints"):
         return
     if Path.cwd().is_relative_to(folder.resolve()):
-        raise ValueError(f"{folder} holds a run and cannot be renamed, since it is the working directory; give another "
-                         f"--out")
+        raise ValueError(f"{folder} holds a run and cannot be renamed, "
+                         "since it is the working directory; give another --out")
     n = 1
     while (aside := folder.with_name(f"{folder.name}-{n}")).exists():
         n += 1

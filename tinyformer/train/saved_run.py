@@ -101,8 +101,8 @@ def open_run(folder: str | Path) -> SavedRun:
     tokenizer = load_tokenizer(folder)
     room, V = model.config.vocab_size, tokenizer.vocab_size
     if V > room or V < room and not isinstance(tokenizer, PublishedBPE):
-        raise ValueError(f"{folder}: its tokenizer has {V} tokens, expected {room}, those of the model in "
-                         f"{folder / 'config.json'}")
+        raise ValueError(f"{folder}: its tokenizer has {V} tokens, "
+                         f"expected {room}, those of the model in {folder / 'config.json'}")
     return SavedRun(folder, model, tokenizer)
 
 

@@ -56,8 +56,8 @@ def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
     empty."""
     labels, predicted = plain_array("accuracy", labels), plain_array("accuracy", predicted)
     if labels.shape != predicted.shape or not labels.size:
-        raise ValueError(f"accuracy: labels have shape {labels.shape} and predicted {predicted.shape}, expected one "
-                         f"shape, not empty")
+        raise ValueError(f"accuracy: labels have shape {labels.shape} and predicted {predicted.shape}, "
+                         "expected one shape, not empty")
     return float((labels == predicted).mean())
 
 
@@ -202,8 +202,8 @@ def checked_probabilities(operation: str, probabilities: ArrayLike) -> NDArray[n
 def _finite(operation: str, values: ArrayLike, ndim: int = 1) -> NDArray[np.float64]:
     values = np.asarray(values, np.float64)
     if values.ndim != ndim or not values.size:
-        raise ValueError(f"{operation}: got shape {values.shape}, expected {'(N,)' if ndim == 1 else '(N, K)'}, not "
-                         f"empty")
+        raise ValueError(f"{operation}: got shape {values.shape}, "
+                         f"expected {'(N,)' if ndim == 1 else '(N, K)'}, not empty")
     if not np.isfinite(values).all():
         raise ValueError(f"{operation}: entry {np.flatnonzero(~np.isfinite(values.reshape(-1)))[0]} is not finite")
     return values

@@ -24,8 +24,8 @@ class Stream:
         refuse_data("batches", batches)
         self._function = not hasattr(batches, "__iter__")
         if self._function and not callable(batches):
-            raise TypeError(f"fit: batches is a {type(batches).__name__}, expected an iterable of batches or a "
-                            f"function")
+            raise TypeError(f"fit: batches is a {type(batches).__name__}, "
+                            "expected an iterable of batches or a function")
         self._batches: Any = batches
         self._left: Iterator[Any] | None = None             # what is left of this epoch
         self._position = 0                                  # how many batches of it were taken

@@ -152,8 +152,8 @@ class Trainer:
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """(arrays, values fit for JSON): what a checkpoint holds. FloatingPointError if a parameter is not finite."""
         if broken := broken_parameter(self.model):
-            raise FloatingPointError(f"step {self.step}: the update left the parameter {broken} not finite, so it was "
-                                     f"not saved; {ADVICE}")
+            raise FloatingPointError(f"step {self.step}: the update left the parameter {broken} not finite, "
+                                     f"so it was not saved; {ADVICE}")
         optimizer = self.optimizer.state_dict()
         arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
         arrays.update((f"optimizer.{name}", array) for name, array in optimizer.pop("arrays").items())

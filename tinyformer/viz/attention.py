@@ -111,8 +111,8 @@ def rollout(weights: ArrayLike) -> NDArray[np.float64]:
     """
     weights = np.asarray(weights)
     if weights.ndim < 4 or 0 in weights.shape or weights.shape[-1] != weights.shape[-2]:
-        raise ValueError(f"rollout: weights have shape {weights.shape}, expected (L, …, H, T, T), the "
-                         f"self-attention of L layers")
+        raise ValueError(f"rollout: weights have shape {weights.shape}, "
+                         "expected (L, …, H, T, T), the self-attention of L layers")
     one = np.eye(weights.shape[-1])
     flow = one
     for layer in weights.astype(np.float64).mean(axis=-3) / 2 + one / 2:
@@ -139,8 +139,8 @@ def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.Pat
     weights, keys = np.asarray(weights, np.float64), tokens if keys is None else keys
     if not 2 <= weights.ndim <= 4 or 0 in weights.shape or weights.shape[-2:] != (len(tokens), len(keys)):
         raise ValueError(f"draw_attention: weights have shape {weights.shape}, expected (layers, heads, {len(tokens)}, "
-                         f"{len(keys)}) for {len(tokens)} queries and {len(keys)} keys, or without the first "
-                         f"axis or two")
+                         f"{len(keys)}) for {len(tokens)} queries and {len(keys)} keys, "
+                         "or without the first axis or two")
     titles = titles or {2: [""], 3: [f"head {h}" for h in range(len(weights))],
                         4: [f"layer {l}, head {h}" for l, h in np.ndindex(weights.shape[:2])]}[weights.ndim]
     grid = weights.reshape(1, -1, *weights.shape[-2:]) if weights.ndim < 4 else weights

@@ -42,8 +42,8 @@ def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str |
         raise ValueError(f"draw_confusion_matrix: matrix has shape {matrix.shape}, expected ({len(classes)}, "
                          f"{len(classes)}) for {len(classes)} classes, at least one")
     if matrix.dtype.kind not in "iuf" or not np.isfinite(matrix).all() or (matrix < 0).any():
-        raise ValueError("draw_confusion_matrix: matrix has entries that are not counts or shares, expected finite "
-                         "numbers of at least 0")
+        raise ValueError("draw_confusion_matrix: matrix has entries that are not counts or shares, "
+                         "expected finite numbers of at least 0")
     cell = min(CELL, LARGEST / len(classes))
     side = max(cell * len(classes), 1.8)
     names = NAME * min(24, max(len(str(name)) for name in classes))

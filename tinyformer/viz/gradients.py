@@ -34,8 +34,8 @@ def state_gradients(layer: RNN | GRU | LSTM, x: ArrayLike) -> NDArray[Any]:
     Source: Bengio et al. (1994); clipping: Pascanu et al. (2013).
     """
     if layer.num_layers != 1 or layer.bidirectional or layer.batch_first:
-        raise ValueError("state_gradients: expected one layer in one direction, whose first axis is time "
-                         "(not batch_first)")
+        raise ValueError("state_gradients: expected one layer in one direction, "
+                         "whose first axis is time (not batch_first)")
     if np.ndim(x) != 2:
         raise ValueError(f"state_gradients: x has shape {np.shape(x)}, expected (T, I)")
     H, dtype = layer.hidden_size, layer.weight_ih_l0.dtype

@@ -28,8 +28,8 @@ def other_input(e: Evidence) -> list[Finding]:
         name = e.checked.names[j]
         for code, how, change in _changes(e.checked.arrays[j].shape):
             if _fits(e, j, change):
-                return [Finding(code, f"the gradient of {e.name} would be right if {name} were {how}: check how the "
-                                      f"backward pass uses {name}", {"array": name})]
+                return [Finding(code, f"the gradient of {e.name} would be right if {name} were {how}: "
+                                      f"check how the backward pass uses {name}", {"array": name})]
     return []
 
 

@@ -50,12 +50,12 @@ def shape(e: Evidence) -> list[Finding]:
     for name, index in zip(e.checked.names, e.checked.arrays):
         if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and _again(e, index):
             return found("permuted", f"the forward pass takes rows with {name}, and the backward pass takes rows "
-                                     f"again, dy[{name}]; add each gradient to the row it came from instead "
-                                     f"(np.add.at)")
+                                     f"again, dy[{name}]; add each gradient "
+                                     "to the row it came from instead (np.add.at)")
     for j, other in _others(e, same_shape=False):
         if other[0].shape == came[0].shape and e.same(came, other):
-            return found("swapped", f"this is the gradient of {e.checked.names[j]}: return the gradients in the order "
-                                    f"of the inputs")
+            return found("swapped", f"this is the gradient of {e.checked.names[j]}: "
+                                    "return the gradients in the order of the inputs")
     return [Finding("shape", text, evidence)]
 
 
@@ -90,8 +90,8 @@ def swapped(e: Evidence) -> list[Finding]:
             inverted = []
             if all(not np.any((g != 0) & (t != 0)) and np.any(t == 0) for g, t in zip(e.analytic, e.true)):
                 inverted = [Finding("inverted-mask",
-                                    f"the gradient of {e.name} is zero where it should be nonzero: is the mask "
-                                    f"inverted?")]
+                                    f"the gradient of {e.name} is zero where it should "
+                                    "be nonzero: is the mask inverted?")]
             other = e.checked.names[j]
             return [*inverted, Finding("swapped", f"the gradient of {e.name} is that of {other}: are the two swapped?",
                                        {"array": f"the gradient of {other}"})]
@@ -155,8 +155,8 @@ def averaged(e: Evidence) -> list[Finding]:
             for name, f in (("sum", np.sum), ("mean", np.mean)):
                 if e.fits([np.broadcast_to(f(t, axis=axes, keepdims=True), t.shape) for t in e.true]):
                     return [Finding("reduction", f"the gradient of {e.name} is the {name} of the right one over axis "
-                                                 f"{', '.join(map(str, axes))}: one reduction too many, or along the "
-                                                 f"wrong axis",
+                                                 f"{', '.join(map(str, axes))}: "
+                                                 "one reduction too many, or along the wrong axis",
                                                  {"axes": axes})]
     return []
 
@@ -176,16 +176,16 @@ def rearranged(e: Evidence) -> list[Finding]:
     if learner.shape[0] == learner.shape[1] and not _close(e, right, right.T) and _close(e, learner, right.T):
         if _orthogonal(right) and not _is_permutation(right):
             return [Finding("rotation",
-                            f"the gradient of {e.name} is rotated forward again: rotate it by the opposite angle "
-                            f"(the sign of the sine)")]
+                            f"the gradient of {e.name} is rotated forward again: "
+                            "rotate it by the opposite angle (the sign of the sine)")]
         if _is_permutation(right):
             return [Finding("permuted",
                             f"the gradient of {e.name} uses the order of the forward pass: use the inverse order")]
     if learner.shape[0] == learner.shape[1] and _orthogonal(right) and not _is_permutation(right):
         if _orthogonal(learner) or _same_pairs(e, learner, right):
             return [Finding("rotation",
-                            f"the value is a rotation of {e.name}; rotate the gradient back by the same angles in "
-                            f"the same pairs")]
+                            f"the value is a rotation of {e.name}; "
+                            "rotate the gradient back by the same angles in the same pairs")]
     for axis in range(len(e.shape)):                            # the gradient of a reversed output, reversed
         if all(v.shape == e.shape for v in e.points[0].values):
             if e.fits([np.flip(p.true(e.i, [np.flip(d, axis) for d in p.dys]), axis) for p in e.points]):

@@ -74,8 +74,8 @@ def uses(e: Evidence) -> list[Finding]:
                             f"{_are(lost)} missing: {lines}", evidence)]
         if len(identity) == len(lost) or (rest and all(_identity(record, n) for n in rest)):
             return [Finding("lost-path",
-                            f"{e.name} reaches the value by {len(kept)} paths, and the gradient leaves one out: "
-                            f"{lines}", evidence)]
+                            f"{e.name} reaches the value by {len(kept)} paths, "
+                            f"and the gradient leaves one out: {lines}", evidence)]
         return [Finding("overwrite",
                         f"{e.name} is used {len(kept)} times and its gradient is the sum over the uses, but "
                         f"{_are(lost)} not counted (= instead of +=?): {lines}", evidence)]
@@ -85,8 +85,8 @@ def uses(e: Evidence) -> list[Finding]:
                                   f"has a factor {common:.6g} = {name} too many ({lines})",
                         {**evidence, "factor": common, "name": name})]
     return [Finding("missing-term",
-                    f"the gradient of {e.name} is a sum over its uses, and one term has the wrong sign or "
-                    f"factor: {lines}", evidence)]
+                    f"the gradient of {e.name} is a sum over its uses, "
+                    f"and one term has the wrong sign or factor: {lines}", evidence)]
 
 
 def _are(uses):
@@ -161,8 +161,8 @@ def overwritten(e: Evidence) -> list[Finding]:
                 if e.fits(candidates):
                     line = record.line(order[0][0])
                     return [Finding("overwrite",
-                                    f"the gradients of overlapping parts overwrite each other (= instead of +=): "
-                                    f"{line}", {"line": line})]
+                                    "the gradients of overlapping parts overwrite each "
+                                    f"other (= instead of +=): {line}", {"line": line})]
     return []
 
 

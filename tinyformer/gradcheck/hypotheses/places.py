@@ -49,8 +49,8 @@ def cross_entropies(record):
         if t is None:
             continue
         nowhere = [(("missing-term",),
-                    "the gradient of a cross-entropy is p − onehot, but the ones at [np.arange(N), t] are "
-                    "missing", np.zeros_like)]
+                    "the gradient of a cross-entropy is p − onehot, "
+                    "but the ones at [np.arange(N), t] are missing", np.zeros_like)]
         for codes, says, put in nowhere + [(LEAK, _says(how), put) for _, how, put in _ways(source.value.shape, t)]:
             def edits_at(k, number=source.number, put=put):
                 soft = record.tapes[k].nodes[number]

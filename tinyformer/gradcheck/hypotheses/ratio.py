@@ -78,8 +78,8 @@ def _local(e, name):
     else:
         what = f"is {name} times what it should be"
     return [Finding("local-derivative",
-                    f"the gradient of {e.name} {what}: is the derivative of a step wrong, or multiplied in "
-                    f"twice?", {"name": name})]
+                    f"the gradient of {e.name} {what}: "
+                    "is the derivative of a step wrong, or multiplied in twice?", {"name": name})]
 
 
 def output_factor(e: Evidence) -> list[Finding]:
@@ -212,8 +212,8 @@ def _term(e, D, scale):
             if name == "the upstream gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d,
                                                        b in zip(D, arrays)):
                 return [Finding("lost-path",
-                                f"the gradient of {e.name} lacks the upstream gradient itself: the path through a "
-                                f"skip connection is missing", {"array": name})]
+                                f"the gradient of {e.name} lacks the upstream gradient itself: "
+                                "the path through a skip connection is missing", {"array": name})]
             if code == "missing-term" and _at_right_angles(e, arrays):
                 return [Finding("variance-term",
                                 f"the gradient of {e.name} has a component along {name}, which a norm or a "

@@ -37,8 +37,8 @@ def solved_slopes(e: Evidence) -> list[Finding]:
                     right = _slope(tape, node, source)
                     off = np.abs(solved - right) > 1e-5 * np.max(np.abs(solved))
                     if off.any() and not right[off].any():
-                        return [Finding("mask", f"the gradient passes a step where its derivative is 0: is a mask "
-                                                f"missing? ({line})",
+                        return [Finding("mask", "the gradient passes a step where its derivative is 0: "
+                                                f"is a mask missing? ({line})",
                                         {"line": line})]
                     if np.max(np.abs(solved)) < 1e-9 * max(1, np.max(np.abs(right))):
                         return [Finding("lost-path", f"the path through one step is left out ({line})", {"line": line})]
@@ -46,8 +46,8 @@ def solved_slopes(e: Evidence) -> list[Finding]:
                         return [Finding("dropped", f"the gradient of a step is 0 where its derivative is not ({line})",
                                         {"line": line})]
                     return [Finding("local-derivative",
-                                    f"the derivative of one elementwise step is wrong, and everything else "
-                                    f"is right ({line})", {"line": line})]
+                                    "the derivative of one elementwise step is wrong, "
+                                    f"and everything else is right ({line})", {"line": line})]
     return []
 
 

@@ -32,11 +32,11 @@ def masks(e: Evidence) -> list[Finding]:
     if not agree or not all(b.any() for b in both):
         return []
     if any(map(np.any, extra)) and not any(map(np.any, lost)):
-        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries that do not affect the "
-                                f"value: is a mask missing?", where)]
+        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries "
+                                "that do not affect the value: is a mask missing?", where)]
     if all(map(np.any, extra)) and all(map(np.any, lost)):
-        return [Finding("mask", f"the gradient of {e.name} is nonzero at {count[0]} entries that do not affect the "
-                                f"value", where),
+        return [Finding("mask", f"the gradient of {e.name} "
+                                f"is nonzero at {count[0]} entries that do not affect the value", where),
                 Finding("dropped", f"the gradient of {e.name} is also zero at {count[1]} entries that affect the "
                                    f"value: does the backward pass use the mask of the forward pass?", where)]
     if any(map(np.any, lost)) and not any(map(np.any, extra)):
@@ -119,8 +119,8 @@ def reaches(e: Evidence) -> list[Finding]:
                             f"each entry of {e.name} influences several outputs, but its gradient comes from only "
                             f"the last or the first of them (= instead of +=?)")]
         return [Finding("lost-path",
-                        f"the gradient of {e.name} comes from only some of the outputs that {e.name} influences: a "
-                        f"path is missing")]
+                        f"the gradient of {e.name} comes from only some of the outputs "
+                        f"that {e.name} influences: a path is missing")]
     return []
 
 

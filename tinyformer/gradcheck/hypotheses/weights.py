@@ -75,8 +75,8 @@ def _reported(e, record, number, equations, terms):
         findings["sign"] = Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign",
                                    {"factor": float(k)})
     if abs(abs(k) - 1) > 1e-5:
-        findings["factor"] = Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it "
-                                               f"should be",
+        findings["factor"] = Finding("factor", "in addition, the gradient "
+                                               f"of {e.name} is {abs(k):.6g} times what it should be",
                                      {"factor": abs(float(k)), "name": name_of(abs(k), e)})
     return list(findings.values())
 

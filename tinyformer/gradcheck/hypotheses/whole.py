@@ -72,8 +72,8 @@ def factor(e: Evidence) -> list[Finding]:
                                 {"factor": abs(k), "name": name}))
         if abs(k) < 0.6 and abs(1 / abs(k) - round(1 / abs(k))) < 1e-5 and _summed(e, round(1 / abs(k))):
             findings.append(Finding("reduction", f"a mean in place of a sum would give this factor: {e.name} is used "
-                                                 f"{round(1 / abs(k))} times, and its gradient is the sum over the "
-                                                 f"uses",
+                                                 f"{round(1 / abs(k))} times, "
+                                                 "and its gradient is the sum over the uses",
                                     {"factor": abs(k)}))
     return findings
 
@@ -97,8 +97,8 @@ def varying_factor(e: Evidence) -> list[Finding]:
                 how = f"multiplied by {name} once too often" if power == 1 else f"divided by {name} once too often"
                 return [Finding("local-derivative", f"the gradient of {e.name} is {how}",
                                 {"name": name, "factor": each[0]})]
-    return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; the factor changes "
-                              f"with the inputs",
+    return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; "
+                              "the factor changes with the inputs",
                     {"factor": each[0], "name": None})]
 
 

@@ -96,8 +96,8 @@ def _reported(e, record, hits):
     if k < 0 and "sign" not in codes:
         findings.append(Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign", {"factor": k}))
     if abs(abs(k) - 1) > 1e-5:
-        findings.append(Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it "
-                                          f"should be",
+        findings.append(Finding("factor", "in addition, the gradient "
+                                          f"of {e.name} is {abs(k):.6g} times what it should be",
                                 {"factor": abs(k), "name": name_of(abs(k), e)}))
     return findings
 
@@ -168,14 +168,14 @@ def _inverted(record):
                 one, two = record.tapes[k].nodes[n].extra["slopes"]
                 return {(n, 0): lambda dz: dz * two, (n, 1): lambda dz: dz * one}
             yield (edits_at, ("inverted-mask",),
-                   f"the backward pass of {node.kind} sends the gradient to the operand that was "
-                   "not selected", node.number)
+                   f"the backward pass of {node.kind} sends the gradient "
+                   "to the operand that was not selected", node.number)
 
             def all_at(k, n=node.number):
                 return {(n, 0): lambda dz: dz, (n, 1): lambda dz: dz}
             yield (all_at, ("mask",),
-                   f"the backward pass of {node.kind} must send the gradient only to the operand that was "
-                   "selected", node.number)
+                   f"the backward pass of {node.kind} must send the gradient only "
+                   "to the operand that was selected", node.number)
 
 
 def _other_iterations(record):

@@ -152,12 +152,12 @@ SPARSE_LINEAR = Exercise(
     sparse_linear, "06 Counting words",
     inputs=lambda rng, N=4, F=5, K=3: (np.repeat(np.arange(N), 3), rng.integers(0, F, 3 * N), rng.normal(size=3 * N),
                                        rng.normal(size=(K, F)), rng.normal(size=K)),
-    question="A text has the word 2 once and the word 0 three times (values 1.0 and 3.0), K = 1 and dy = 2. What is "
-             "dW[0, 0]?",
+    question="A text has the word 2 once and the word 0 three times (values 1.0 and 3.0), "
+             "K = 1 and dy = 2. What is dW[0, 0]?",
     answer=lambda f: f(np.zeros(2, int), np.array([2, 0]), np.array([1.0, 3.0]), np.ones((1, 3)), np.zeros(1))[1](
         np.full((1, 1), 2.0))[1][0, 0],
-    hints=("Entry i adds xᵢ W[:, columnᵢ] to row rowᵢ of y: a gather, a product and a sum. Go back through the three, "
-           "in reverse order.",
+    hints=("Entry i adds xᵢ W[:, columnᵢ] to row rowᵢ of y: a gather, a product and a sum. "
+           "Go back through the three, in reverse order.",
            "A word occurs in several texts, so its column of dW is a sum over all entries with that column."),
     wrong=(
         WrongAnswer("duplicate-index", "only one occurrence of a repeated word",
@@ -198,8 +198,8 @@ def kneser_ney(counts, D):
 KNESER_NEY = Exercise(
     kneser_ney, "06 Counting words",
     inputs=lambda rng, V=5: (rng.integers(0, 4, (V, V)) + 2 * np.eye(V, dtype=int), 0.75),
-    question="The token a occurs 4 times and is always followed by b, and D = 0.5. How much of P(· | a) goes to the "
-             "shorter model?",
+    question="The token a occurs 4 times and is always followed by b, "
+             "and D = 0.5. How much of P(· | a) goes to the shorter model?",
     answer=lambda f: np.round(1 - f(np.array([[0, 4, 0], [0, 0, 1], [1, 0, 0]]), 0.5)[0, 1] + 0.5 / 4 / 3, 6),
     hints=("counts > 0 marks the pairs that were seen. Its sums over rows and columns are N(h·) and N(·w).",
            "The first term is the counts minus D, divided by c(h). The second is a column times a row: the mass that "
@@ -252,8 +252,8 @@ HMM_STEP = Exercise(
     question="One sequence, dnew is [1.0, 0.0, 0.0]. What do the entries of dlog_alpha sum to?",
     answer=lambda f: f(np.array([[0.1, 0.5, -1.0]]), np.zeros((3, 3)), np.zeros((1, 3)))[1](np.eye(3)[:1])[0].sum(),
     hints=("The derivative of ln Σ e^v is the softmax of v. Over which axis is the sum?",
-           "share[b, i, j] is the part of α′ⱼ that comes from state i, which Baum–Welch counts. α is used for all j, "
-           "and A for all sequences."),
+           "share[b, i, j] is the part of α′ⱼ that comes from state i, which Baum–Welch counts. "
+           "α is used for all j, and A for all sequences."),
     wrong=(
         WrongAnswer("swapped/operand", "the sum over the wrong axis",
                     "αᵢ is used for every j: sum over j, the last axis.",

@@ -88,8 +88,8 @@ CROSS_ENTROPY = Exercise(
     question="What does each row of dlogits sum to?",
     answer=lambda f: f(np.array([[0.3, -1.0, 2.0]]), np.array([1]))[1](1.0).sum(),
     hints=("ln p = logit − ln Σ e^{logits}: differentiate that, not the fraction.",
-           "The first term gives 1 at the target; the second gives the softmax everywhere. Do not forget the minus "
-           "sign and the mean."),
+           "The first term gives 1 at the target; the second gives the softmax everywhere. "
+           "Do not forget the minus sign and the mean."),
     wrong=(
         WrongAnswer("missing-term", "the target's 1 forgotten",
                     "At the target, a descent step must increase the logit.",
@@ -197,8 +197,8 @@ EMBEDDING = Exercise(
     question="The table has 5 rows, indices are [1, 3, 1], dy has no zero. How many rows of dW are not zero?",
     answer=lambda f: np.count_nonzero(f(np.array([1, 3, 1]), np.ones((5, 2)))[1](np.ones((3, 2))).any(axis=1)),
     hints=("A row that is selected several times gets the sum of all its gradients. A row that is not selected gets 0.",
-           "dweight[indices] += dy adds only once for a repeated row: NumPy reads first, then writes. Find a function "
-           "that adds at every index."),
+           "dweight[indices] += dy adds only once for a repeated row: NumPy reads first, then writes. "
+           "Find a function that adds at every index."),
     wrong=(
         WrongAnswer("duplicate-index", "dweight[indices] += dy, or =",
                     "With repeated indices, += keeps only the last gradient.",
@@ -241,8 +241,8 @@ DROPOUT = Exercise(
     inputs=lambda rng, N=7, C=5: (rng.normal(size=(N, C)), rng.random((N, C)) > 0.3, 0.3),
     question="p = 0.5, an entry is kept, and dy = 1 there. What is dx?",
     answer=lambda f: f(np.ones(1), np.array([True]), 0.5)[1](np.ones(1))[0],
-    hints=("keep and p are constants here: what is the derivative of y with respect to x where x is kept, and where "
-           "it is dropped?",
+    hints=("keep and p are constants here: "
+           "what is the derivative of y with respect to x where x is kept, and where it is dropped?",
            "Use the mask and the factor of the forward pass."),
     wrong=(
         WrongAnswer("factor", "the scale forgotten", "The forward pass scales the kept entries. By which factor?",

@@ -87,8 +87,8 @@ MASKED_CROSS_ENTROPY = Exercise(
     cases={"logits of ±2000": lambda rng: (
         np.array([[2000.0, 2001, 1999], [-2000, -2001, -1999], [2000, -2000, 0], [1, 2, 3]]),
         np.array([1, 0, 0, -100]))},
-    question="2 of 6 positions count, V = 4, all logits are 0 and dL = 1. What is the gradient of the label's logit "
-             "at such a position?",
+    question="2 of 6 positions count, V = 4, all logits are 0 and dL = 1. "
+             "What is the gradient of the label's logit at such a position?",
     answer=lambda f: f(np.zeros((6, 4)), np.array([-100, 3, -100, -100, 1, -100]))[1](1.0)[1, 3],
     hints=("At a position that counts, the gradient is that of the cross-entropy: p minus 1 at the label.",
            "A position that does not count has no influence on L. L is a mean: over how many positions?"),
@@ -135,8 +135,8 @@ FIRST_TOKEN = Exercise(
     question="h is (2, 9, 4), and dy has no zero. How many entries of dh are not 0?",
     answer=lambda f: np.count_nonzero(f(np.ones((2, 9, 4)), np.eye(4))[1](np.ones((2, 4)))[0]),
     hints=("First the tanh, then a linear layer whose input is h₀. What is the gradient of a token that is not used?",
-           "dh has the shape of h. It is zero except at the first token, which gets the gradient from the linear "
-           "layer."),
+           "dh has the shape of h. It is zero except at the first token, "
+           "which gets the gradient from the linear layer."),
     wrong=(
         WrongAnswer("mask/unbroadcast", "a gradient for every token", "Only the first token is used.",
               {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None]"}),
@@ -152,8 +152,8 @@ FIRST_TOKEN = Exercise(
                     {"dy * (1 - y ** 2)": "dy"}),
         WrongAnswer("local-derivative", "1 − y in place of 1 − y²", "The derivative of tanh is 1 − tanh².",
                     {"(1 - y ** 2)": "(1 - y)"}),
-        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show the mistake. Write the "
-                                                   "indices.", {"= dz @ W": "= dz @ W.T"}),
+        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show "
+                                                   "the mistake. Write the indices.", {"= dz @ W": "= dz @ W.T"}),
         WrongAnswer("transpose", "dW transposed", "W is square, so the shape does not show the mistake. Write the "
                                                   "indices.", {"dz.T @ h[:, 0]": "h[:, 0].T @ dz"}),
     ))

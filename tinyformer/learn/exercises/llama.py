@@ -78,8 +78,8 @@ def grouped_scores(q, k):
 GROUPED_SCORES = Exercise(
     grouped_scores, "13 Llama 3 and Qwen",
     inputs=lambda rng, G=2, R=3, T=5, S=7, D=11: (rng.normal(size=(G * R, T, D)), rng.normal(size=(G, S, D))),
-    question="There are 8 query heads and 2 key heads. How many query heads contribute to the gradient of one key "
-             "head?",
+    question="There are 8 query heads and 2 key heads. "
+             "How many query heads contribute to the gradient of one key head?",
     answer=lambda f: f(np.ones((8, 1, 1)), np.ones((2, 1, 1)))[1](np.ones((8, 1, 1)))[1][0, 0, 0],
     hints=("First treat every query head as if it had its own copy of the keys.",
            "The copies are one array that is used several times, so their gradients add up. Which heads share a copy?"),
@@ -90,8 +90,8 @@ GROUPED_SCORES = Exercise(
                     "Gradients of several uses add up, without a factor 1/R.", {".sum(axis=1)": ".mean(axis=1)"}),
         WrongAnswer("head-order/reduction", "groups of every G-th head",
               "Adjacent heads share their keys: 0 0 0 1 1 1, not 0 1 0 1 0 1.",
-              {"each.reshape(G, H // G, *k.shape[1:]).sum(axis=1)": "each.reshape(H // G, G, "
-                                                                    "*k.shape[1:]).sum(axis=0)"}),
+              {"each.reshape(G, H // G, *k.shape[1:]).sum(axis=1)": "each.reshape(H // G, "
+                                                                    "G, *k.shape[1:]).sum(axis=0)"}),
         WrongAnswer("head-order", "keys tiled in dq", "Adjacent heads share their keys: 0 0 0 1 1 1, not 0 1 0 1 0 1.",
               {"dq = dscores @ repeated": "dq = dscores @ np.tile(k, (H // G, 1, 1))"}),
         WrongAnswer("shape/unbroadcast", "a gradient for each copy of the keys",

@@ -30,8 +30,8 @@ MSE = Exercise(
     question="x is larger than the target everywhere and dL = 1. Which sign has every entry of dx: 1 or -1?",
     answer=lambda f: np.sign(f(np.ones((2, 3)), np.zeros((2, 3)))[1](1.0)[0][0, 0]),
     hints=("Write the mean as a constant times a sum over all entries, and differentiate a single term.",
-           "The outer function is a square, the inner one a difference. Each gives a factor. Which factor does the "
-           "target give?"),
+           "The outer function is a square, the inner one a difference. Each gives a factor. "
+           "Which factor does the target give?"),
     wrong=(
         WrongAnswer("factor", "the 2 of the square forgotten", "What is the derivative of u²?",
                     {"2 * difference": "difference"}),
@@ -109,8 +109,8 @@ LINEAR_BIAS = Exercise(
     inputs=lambda rng, N=5, O=7: (rng.normal(size=(N, O)), rng.normal(size=O)),
     question="x is (5, 7), b is (7,), and dy is all ones. What is each entry of db?",
     answer=lambda f: f(np.ones((5, 7)), np.ones(7))[1](np.ones((5, 7)))[0],
-    hints=("NumPy broadcasts b to every row. The gradient of an array that is used several times is the sum over its "
-           "uses.",
+    hints=("NumPy broadcasts b to every row. "
+           "The gradient of an array that is used several times is the sum over its uses.",
            "db has b's shape. Which axis of dy does b not have?"),
     wrong=(
         WrongAnswer("unbroadcast", "dy itself", "b is broadcast over the rows, and its gradient has the shape of b.",

@@ -140,8 +140,8 @@ def rms_norm(x, weight):
 
 RMS_NORM = Exercise(
     rms_norm, "13 Llama 3 and Qwen", inputs=lambda rng, N=5, C=7: _rows_and_parameters(rng, N, C)[:2],
-    question="Doubling a row of x leaves y (almost) as it is. What then is the sum of x ⊙ dx over the row, to one "
-             "decimal place?",
+    question="Doubling a row of x leaves y (almost) as it is. "
+             "What then is the sum of x ⊙ dx over the row, to one decimal place?",
     answer=lambda f: abs(np.round((np.arange(5.0) * f(np.arange(5.0)[None], np.ones(5))[1](np.eye(5)[3:4])[0]).sum(),
                                   1)),
     hints=("This is layer norm without the mean. Which of its three terms remain?",
@@ -196,8 +196,7 @@ TWO_LAYERS = Exercise(
                                             rng.normal(size=(O, H)), rng.normal(size=O)),
     question="All of W2 is 0. What is every entry of dW1?",
     answer=lambda f: f(*map(np.ones, ((2, 3), (4, 3), 4)), np.zeros((1, 4)), np.ones(1))[1](np.ones((2, 1)))[1][0, 0],
-    hints=("Go backward: the last layer, the tanh, the first layer. You have written each step "
-           "before.",
+    hints=("Go backward: the last layer, the tanh, the first layer. You have written each step before.",
            "dy gives dW2, db2 and dh; dh times the derivative of tanh gives da; da gives dW1, db1 and dx."),
     wrong=(
         WrongAnswer("local-derivative", "the tanh skipped in the backward pass",

@@ -33,8 +33,8 @@ LOG_SUM_EXP = Exercise(
     question="dL is 1 for every row. What does each row of ds sum to?",
     answer=lambda f: f(np.arange(3.0)[None])[1](np.ones(1))[0].sum(),
     hints=("Differentiate the formula, not the loop. The loop is only one way to compute L.",
-           "∂L/∂s_j is exp s_j over the sum of all exponentials. How do you express this by L, so that nothing "
-           "overflows?"),
+           "∂L/∂s_j is exp s_j over the sum of all exponentials. How do you express this by L, "
+           "so that nothing overflows?"),
     wrong=(
         WrongAnswer("row-scale/local-derivative", "not divided by the sum",
                     "The derivative of the logarithm is 1 over the sum.",

@@ -144,8 +144,8 @@ LSTM_CELL = Exercise(
     answer=lambda f: np.round(f(np.array([[0.0, 50.0, 0.0, 0.0]]), np.ones((1, 1)))[1](
         (np.zeros((1, 1)), np.ones((1, 1))))[1][0, 0], 6),
     hints=("The new cell state is used twice: in the next step and in h′. Add both gradients first.",
-           "Then each gate: its other factor, times the derivative of its own activation (σ for i, f, o; tanh for "
-           "g)."),
+           "Then each gate: its other factor, times the derivative of its own activation (σ "
+           "for i, f, o; tanh for g)."),
     wrong=(
         WrongAnswer("lost-path/overwrite", "the gradient of c′ ignored", "The next step uses c′, so dc counts as well.",
               {"dnew = dc + dh": "dnew = dh"}),

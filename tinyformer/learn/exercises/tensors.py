@@ -30,8 +30,8 @@ BROADCAST_ADD = Exercise(
     question="x is (2, 3, 5), y is (3, 1), and dz is all ones. What is each entry of dy?",
     answer=lambda f: f(np.ones((2, 3, 5)), np.ones((3, 1)))[1](np.ones((2, 3, 5)))[1][0, 0],
     hints=("Every entry of y is used B·C times. Its gradient is the sum over all of these uses.",
-           "Sum over the axis that y lacks, and over the axis on which y has size 1. The latter axis stays, with size "
-           "1."),
+           "Sum over the axis that y lacks, and over the axis on which y has size 1. "
+           "The latter axis stays, with size 1."),
     wrong=(
         WrongAnswer("unbroadcast", "dz for y", "y is broadcast, and its gradient has the shape of y.",
               {"dy = dz.sum(axis=0).sum(axis=-1, keepdims=True)": "dy = dz.copy()"}),

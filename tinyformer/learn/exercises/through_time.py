@@ -39,14 +39,14 @@ def rnn(x, h0, U):
 RNN = Exercise(
     rnn, "08 Recurrence",
     inputs=lambda rng, T=5, H=3: (rng.normal(size=(T, H)), rng.normal(size=H), rng.normal(size=(H, H))),
-    question="T = 5, and only the state at time 2 is used (dh is 0 in all other rows). How many rows of dx are not "
-             "zero?",
+    question="T = 5, and only the state at time 2 is used (dh is 0 in all other rows). "
+             "How many rows of dx are not zero?",
     answer=lambda f: np.count_nonzero(f(np.ones((5, 2)) / 9, np.ones(2) / 9, np.ones((2, 2)))[1](
         np.eye(5)[:, 1:2] * np.ones(2))[0].any(axis=1)),
-    hints=("Go backward from the last time. Each state gets two gradients: dh[t] from outside, and one from the next "
-           "time.",
-           "U is used at every time, so its gradient is a sum over times. What remains at the end is the gradient of "
-           "h0."),
+    hints=("Go backward from the last time. Each state gets two gradients: "
+           "dh[t] from outside, and one from the next time.",
+           "U is used at every time, so its gradient is a sum over times. "
+           "What remains at the end is the gradient of h0."),
     wrong=(
         WrongAnswer("lost-path/overwrite", "no gradient through time", "h_{t+1} depends on h_t, so add its gradient.",
               {"(dh[t] + later) *": "dh[t] *"}),
@@ -172,8 +172,8 @@ LSTM = Exercise(
     lstm, "08 Recurrence",
     inputs=lambda rng, T=2, H=3: (rng.normal(size=(T, 4 * H)), rng.normal(size=H), rng.normal(size=H),
                                   rng.normal(size=(4 * H, H)) / 2),
-    question="T = 5, and only the state at time 2 is used (dy is 0 in all other rows). How many rows of dx are not "
-             "zero?",
+    question="T = 5, and only the state at time 2 is used (dy is 0 in all other rows). "
+             "How many rows of dx are not zero?",
     answer=lambda f: np.count_nonzero(f(np.ones((5, 8)) / 9, np.ones(2), np.ones(2), np.ones((8, 2)) / 9)[1](
         np.eye(5)[:, 1:2] * np.ones(2))[0].any(axis=1)),
     hints=("Go backward from the last time with two gradients, of h and of c. At each time, add dy[t] to the first, "
@@ -231,8 +231,8 @@ MASKED_RNN = Exercise(
     masked_rnn, "08 Recurrence",
     inputs=lambda rng, T=5, B=4, H=3: (rng.normal(size=(T, B, H)), rng.normal(size=(B, H)), rng.normal(size=(H, H)) / 2,
                                        np.resize([2, T, 1, T - 1], B)),
-    question="Two sequences have the lengths 2 and 5, T = 5, and dy is all ones. How many rows of dx, of 10, are not "
-             "zero?",
+    question="Two sequences have the lengths 2 and 5, T = 5, "
+             "and dy is all ones. How many rows of dx, of 10, are not zero?",
     answer=lambda f: np.count_nonzero(f(np.ones((5, 2, 2)) / 9, np.ones((2, 2)) / 9, np.ones((2, 2)) / 9,
         np.array([2, 5]))[1](
         (np.ones((5, 2, 2)), np.zeros((2, 2))))[0].any(axis=2)),
@@ -299,8 +299,8 @@ BIDIRECTIONAL = Exercise(
     question="T = 5, and only y at time 2 is used (dy is 0 in all other rows). How many rows of dx are not zero?",
     answer=lambda f: np.count_nonzero(f(np.ones((5, 2)) / 9, np.ones(2) / 9, np.ones((2, 2)), np.ones((2, 2)))[1](
         np.eye(5)[:, 2:3] * np.ones(4))[0].any(axis=1)),
-    hints=("These are two RNNs that share x and h0. The second reads x from its end, so its backward pass starts at "
-           "the beginning of x.",
+    hints=("These are two RNNs that share x and h0. The second reads x from its end, "
+           "so its backward pass starts at the beginning of x.",
            "Both use x_t and h0, so their gradients are sums."),
     wrong=(
         WrongAnswer("lost-path/overwrite", "dx of one direction only", "x_t is used twice: add the gradients.",

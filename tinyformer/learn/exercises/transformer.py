@@ -125,11 +125,11 @@ RESIDUAL = Exercise(
               {"return dy + dx,": "return dy.copy(),"}),
         WrongAnswer("local-derivative", "the norm skipped", "The branch applies the norm to x.",
               {"return dy + dx,": "return dy + dn,"}),
-        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show the mistake. Write the "
-                                                   "indices.", {"dn = dy @ W": "dn = dy @ W.T"}),
+        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show "
+                                                   "the mistake. Write the indices.", {"dn = dy @ W": "dn = dy @ W.T"}),
         WrongAnswer("operand", "dW from x", "W is multiplied by the normalized rows n.", {"dy.T @ n": "dy.T @ x"}),
-        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does not show the mistake. Write the "
-                                                  "indices.", {"dy.T @ n": "n.T @ dy"}),
+        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does "
+                                                  "not show the mistake. Write the indices.", {"dy.T @ n": "n.T @ dy"}),
         WrongAnswer("missing-term", "the direct path twice", "Count each path once.",
                     {"return dy + dx,": "return 2 * dy + dx,"}),
     ))
@@ -180,8 +180,8 @@ BLOCK = Exercise(
     answer=lambda f: f(np.eye(2), *map(np.ones, (2, 2, (6, 2))), np.zeros((2, 2)), np.ones((3, 2)),
         np.zeros((2, 3)))[1](
         np.ones((2, 2)))[0][0, 0],
-    hints=("Every line of the forward pass has a vjp. Call them in reverse order, and give each the gradient that the "
-           "previous one returned.",
+    hints=("Every line of the forward pass has a vjp. Call them in reverse order, "
+           "and give each the gradient that the previous one returned.",
            "h and x are each used twice: directly and in a branch. Concatenate dq, dk, dv for the vjp of qkv."),
     wrong=(
         WrongAnswer("lost-path/overwrite", "the second residual path lost", "y = h + …, so dy is also a gradient of h.",
@@ -226,8 +226,8 @@ TIED = Exercise(
     question="The table has 5 rows, indices are [1, 3, 1], dlogits has no zero. How many rows of dW are not zero?",
     answer=lambda f: np.count_nonzero(f(np.array([1, 3, 1]), np.eye(5))[1](np.ones((3, 5))).any(axis=1)),
     hints=("W has two uses: the output layer and the embedding. Write the gradient of each use, then add them.",
-           "The output layer gives dlogitsᵀ h. The gradient of the embedding goes through the tanh, and indices may "
-           "repeat."),
+           "The output layer gives dlogitsᵀ h. The gradient of the embedding goes through "
+           "the tanh, and indices may repeat."),
     wrong=(
         WrongAnswer("overwrite/lost-path", "the embedding's part forgotten", "The embedding uses W as well.",
               {"        np.add.at(dW, indices, dh * (1 - h ** 2))\n": ""}),
@@ -274,8 +274,8 @@ RESIDUAL_ATTENTION = Exercise(
     inputs=lambda rng, T=5, C=3: (rng.normal(size=(T, C)) / 2,),
     question="There is a single row (T = 1), and dy is all ones. What is each entry of dh?",
     answer=lambda f: f(np.array([[0.3, -0.5]]))[1](np.ones((1, 2)))[0, 0],
-    hints=("h is used four times: in the sum, as query, as key and as value. Each use gives a gradient of the shape "
-           "of h.",
+    hints=("h is used four times: in the sum, as query, "
+           "as key and as value. Each use gives a gradient of the shape of h.",
            "Compute the gradients dquery, dkey and dvalue as if q, k and v were different; then add all four."),
     wrong=(
         WrongAnswer("overwrite/lost-path", "the use as value forgotten", "The attention weights multiply h as well.",
@@ -325,8 +325,8 @@ CACHED_ATTENTION = Exercise(
     question="The past is empty (T = 0). What is the new token's attention weight on itself, in percent?",
     answer=lambda f: np.round(100 * f(*map(np.ones, ((1, 2), (1, 2), (1, 2), (0, 2), (0, 2))))[0][0, 0], 6),
     hints=("The result must equal the last row of causal attention over all tokens.",
-           "Concatenate first, then attend: the new token also attends to itself. No mask is needed, because no later "
-           "token exists."),
+           "Concatenate first, then attend: the new token also attends to itself. No mask is needed, "
+           "because no later token exists."),
     wrong=(
         WrongAnswer("forward", "no attention of the new token to itself", "Concatenate before you attend.",
               {"q @ K.T": "q @ np.concatenate([past_k, k * 0]).T"}),

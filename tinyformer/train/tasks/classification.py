@@ -40,17 +40,17 @@ EXPECTED = f"{', '.join(LABELED)}, a .csv or .tsv file, or IMDb's folder"
 class TextSettings(Folds):
     """The section [data] of a classifier of texts: labeled texts and their tokens."""
 
-    set: str = setting("movie-snippets", "A data set that `tinyformer data list` shows, a .csv or .tsv file, or the "
-                                         "folder of IMDb.")
+    set: str = setting("movie-snippets", "A data set that `tinyformer data list` shows, "
+                                         "a .csv or .tsv file, or the folder of IMDb.")
     text: str = setting("text", "The column of the texts in such a file.")
     label: str = setting("label", "The column of the labels in such a file.")
     unit: str = setting("words", "What tokens are made of.", one_of=UNITS)
     ngrams: int = setting(1, "Tokens are sequences of 1 to this many units.", at_least=1, at_most=9)
     min_count: int = setting(2, "Tokens that occur in fewer texts are unknown.", at_least=1)
-    vocab_size: int = setting(10000, "Upper bound on the number of tokens, the most frequent ones; 0: no "
-                                     "bound.", at_least=0)
-    checkpoint: str = setting("", "minilm or the folder of a BERT, whose tokenizer and weights the training starts "
-                                  "from.")
+    vocab_size: int = setting(10000, "Upper bound on the number of tokens, "
+                                     "the most frequent ones; 0: no bound.", at_least=0)
+    checkpoint: str = setting("", "minilm or the folder of a BERT, "
+                                  "whose tokenizer and weights the training starts from.")
     scratch: bool = setting(False, "With checkpoint: take its tokenizer only, and start from random weights.")
 
 

@@ -29,8 +29,8 @@ __all__ = ["Labeled"]
 class Folds:
     """Settings of a cross-validation, which the section [data] of each classifier has."""
 
-    folds: int = setting(0, "K ≥ 3: cross-validation with K parts of the training and validation splits; 0: the splits "
-                            "of the data set.", at_least=0)
+    folds: int = setting(0, "K ≥ 3: cross-validation with K parts of the training and validation splits; "
+                            "0: the splits of the data set.", at_least=0)
     fold: int = setting(1, "With folds: the part to test on; the next part is the validation split.", at_least=1)
 
     def check(self) -> None:

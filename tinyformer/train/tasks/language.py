@@ -33,10 +33,10 @@ class CorpusSettings:
 
     corpus: str = setting("pydocs", "A corpus that `tinyformer.text.CORPORA` lists, or the path of a text file.")
     tokenizer: str = setting("char", "The kind of tokens.", one_of=trainable())
-    vocab_size: int = setting(1024, "Upper bound on the number of tokens; char has one for each distinct "
-                                    "character.", at_least=1)
-    train_fraction: float = setting(0.9, "Share of the text, from its beginning, that is the training split; the rest "
-                                         "is the validation split.", above=0, below=1)
+    vocab_size: int = setting(1024, "Upper bound on the number of tokens; "
+                                    "char has one for each distinct character.", at_least=1)
+    train_fraction: float = setting(0.9, "Share of the text, from its beginning, that is the training split; "
+                                         "the rest is the validation split.", above=0, below=1)
     lines: bool = setting(False, "Each line is a separate text; a hash of its content decides which split it is in.")
 
     def check(self) -> None:

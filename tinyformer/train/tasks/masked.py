@@ -38,8 +38,8 @@ COUNTED = 2000                                              # pairs that the bas
 class DocumentSettings:
     """The section [data] of BERT's pre-training: documents, and how their tokens are masked."""
 
-    corpus: str = setting("shakespeare-plays", "A corpus that `tinyformer.text.CORPORA` lists, or the path of a text "
-                                               "file.")
+    corpus: str = setting("shakespeare-plays", "A corpus that `tinyformer.text.CORPORA` lists, "
+                                               "or the path of a text file.")
     begins: str = setting("ACT I", "The line that each document begins with; empty: documents end with a blank line.")
     vocab_size: int = setting(4096, "Upper bound on the number of WordPiece tokens.", at_least=1)
     train_fraction: float = setting(0.9, "Documents that begin within this share of the text are the training split; "

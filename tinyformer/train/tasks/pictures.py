@@ -36,8 +36,8 @@ class PictureSettings(Folds):
     """The section [data] of a classifier of pictures."""
 
     set: str = setting("mnist-5k", "The data set.", one_of=SETS)
-    shift: int = setting(0, "In training each picture is moved by up to this many pixels, at random, in both "
-                            "directions.",
+    shift: int = setting(0, "In training each picture is moved by up "
+                            "to this many pixels, at random, in both directions.",
                          at_least=0, at_most=8)
 
 

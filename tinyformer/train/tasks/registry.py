@@ -21,7 +21,7 @@ def register(task: Class) -> Class:
     if not task.name:
         raise ValueError(f"register: {task.__name__} has no name, expected one such as 'language'")
     if task.name in TASKS:
-        raise ValueError(f"register: {task.__name__} has the name {task.name!r}, which {TASKS[task.name].__name__} has "
-                         f"already")
+        raise ValueError(f"register: {task.__name__} has the name {task.name!r}, "
+                         f"which {TASKS[task.name].__name__} has already")
     TASKS[task.name] = task
     return task

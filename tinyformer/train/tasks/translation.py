@@ -47,8 +47,8 @@ class PairSettings:
     source: str = setting("characters", "The symbols of a source.", one_of=UNITS)
     target: str = setting("characters", "The symbols of a target.", one_of=UNITS)
     examples: int = setting(20000, "The number of pairs that a rule generates.", at_least=1)
-    length: int = setting(10, "The number of symbols in a generated source; for add the digits of each "
-                              "number.", at_least=1)
+    length: int = setting(10, "The number of symbols in a generated source; "
+                              "for add the digits of each number.", at_least=1)
     unknown: float = setting(0.0, "Share of the training pairs in which one symbol, common to both sides, is made "
                                   "unknown, so that the model learns to copy unknown symbols.", at_least=0, at_most=1)
     stress: bool = setting(True, "cmudict only: vowels keep the digit for their stress.")
@@ -75,8 +75,8 @@ class Translation(Task):
         self.train, self.validation, self.test = dataset.train, dataset.validation, dataset.test
         for part in ("train", "validation", "test"):
             if not getattr(self, part).x:
-                raise ValueError(f"{data.set}: its {part} part has no texts; expected more (it is split by their "
-                                 f"content)")
+                raise ValueError(f"{data.set}: its {part} part has no texts; "
+                                 "expected more (it is split by their content)")
         self.tokenizer = load_tokenizer(folder / "tokenizer.json") if folder else PairTokenizer.train(
             *self.train, data.source, data.target)
         self._encoded = {}
