@@ -10,6 +10,7 @@ from jupyter_cache import get_cache
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
+from tinyformer import __version__ as release  # noqa: E402
 from tinyformer.book import Book  # noqa: E402
 from tinyformer.book.reference import links  # noqa: E402
 from tinyformer.cli import app as command_line  # noqa: E402
@@ -50,7 +51,7 @@ html_theme = "sphinx_book_theme"
 html_title = "tinyformer: a textbook that runs"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_theme_options = {"show_navbar_depth": 1, "use_download_button": False, "home_page_in_toc": True,
+html_theme_options = {"show_navbar_depth": 1, "use_download_button": False, "home_page_in_toc": True, "extra_footer": f"tinyformer {release}",
                       "navigation_with_keys": False}
 html_copy_source = False
 

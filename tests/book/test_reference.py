@@ -54,7 +54,7 @@ def test_a_page_asks_for_a_file_or_for_all():
         asked_for("```{api} tinyformer.ops nowhere\n```\n")
 
 
-def test_a_constant_is_described_by_the_comment_it():
+def test_a_constant_is_described_by_its_comment():
     constants = [name for name in every_name().values() if name.is_constant]
     assert constants and all(len(comment(name)) > 20 for name in constants), constants
 
@@ -109,6 +109,11 @@ def test_a_signature_is_short():
     assert short_signature("(x)", "ValueAndVjp", is_operation=True) == ("(x)", "Tensor")
     assert short_signature("(x)", "ValuesAndVjp", is_operation=True) == ("(x)", "tuple[Tensor, ...]")
     assert short_signature(None, None) == (None, None)
+
+
+def test_methods_of_tensors_show_types_without_quotation_marks():
+    text = expand("```{api} tinyformer autograd\n```\n")
+    assert ".. py:method:: softmax(*, axis: int = -1)" in text and ".. py:method:: maximum(y: TensorLike)" in text
 
 
 def test_names_become_links():

@@ -136,12 +136,21 @@ def _function(value: Any) -> Any:
     return value
 
 
+class _Bare(str):
+    """An annotation that a signature shows without quotation marks."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def _operations(name: PublicName) -> Iterator[str]:
     """The methods of ``Tensor`` that are operations, each with a link to the operation."""
     lifted = {id(other.value): other.path for other in every_name().values() if other.package == "tinyformer.ops"}
     for method, value in vars(name.value).items():
         if not method.startswith("_") and id(value) in lifted:
-            signature = inspect.Signature(list(inspect.signature(value.raw).parameters.values())[1:])
+            parameters = list(inspect.signature(value.raw).parameters.values())[1:]
+            signature = inspect.Signature([p if p.annotation is p.empty else p.replace(annotation=_Bare(p.annotation))
+                                           for p in parameters])
             short = lifted[id(value)].removeprefix("tinyformer.")
             yield from (f"   .. py:method:: {method}{signature}", "",
                         f"      :py:obj:`{short} <{lifted[id(value)]}>` of this tensor.", "")
