@@ -51,8 +51,8 @@ html_theme = "sphinx_book_theme"
 html_title = "tinyformer: a textbook that runs"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_theme_options = {"show_navbar_depth": 1, "use_download_button": False, "home_page_in_toc": True, "extra_footer": f"tinyformer {release}",
-                      "navigation_with_keys": False}
+html_theme_options = {"show_navbar_depth": 1, "use_download_button": False, "home_page_in_toc": True,
+                      "extra_footer": f"tinyformer {release}", "navigation_with_keys": False}
 html_copy_source = False
 
 # MathJax as one file without fonts to load, out of the package sphinx-mathjax-offline.

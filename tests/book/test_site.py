@@ -110,7 +110,7 @@ def test_the_site(site):
     pages = {path.resolve(): Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
     assert len(pages) >= len(Book().sources()) + 5
     for path, page in pages.items():
-        assert f"tinyformer {tinyformer.__version__}" in path.read_text(encoding="utf-8"), f"{path.name}: which version?"
+        assert f"tinyformer {tinyformer.__version__}" in path.read_text(encoding="utf-8"), path.name
         for loaded in page.loads:
             assert not loaded.startswith(("http:", "https:", "//")), f"{path.name} loads {loaded}"
             if not loaded.startswith("data:"):
