@@ -12,9 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 import tinyformer as tfm
 from tinyformer import ops
-from tinyformer.autograd import (Tensor, differentiable, first_nonfinite, no_grad, tensor, topological_order,
-                                 unbroadcast,
-                                 unreached)
+from tinyformer.autograd import Tensor, differentiable, no_grad, tensor, unreached
+from tinyformer.graph import first_nonfinite, topological_order, unbroadcast
 
 
 def leaf(*values, dtype=np.float64):

@@ -18,7 +18,7 @@ HOUSE = Path(tinyformer.__file__).parent
 # gradcheck …) stand on the lowest line that they can.
 FLOORS = """
     rng environment memory files writes names number_checks sandbox _native
-    arrays
+    arrays graph
     protocols
     kernels data
     autograd text

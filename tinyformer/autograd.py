@@ -5,8 +5,9 @@ of the output to the gradients of the inputs:
 
     y = f(x₁, …, xₙ)        vjp(dy) = (Jᵀ₁ dy, …, Jᵀₙ dy)        Jᵢ = ∂y/∂xᵢ
 
-``@differentiable`` lifts such a function from arrays to tensors. It is the only place that records the graph,
-checks gradients and sums them over broadcast axes; ``Tensor.backward`` is the only place that walks the graph.
+``@differentiable`` lifts such a function from arrays to tensors. It is the only place that records the graph;
+``Tensor.backward`` is the only place that walks it. ``graph.Node`` is one recorded application: it checks gradients and
+sums them over broadcast axes.
 The engine knows no operation: operations register themselves as methods of ``Tensor``.
 
 Source: reverse accumulation, Linnainmaa (1970); chapter 2 builds a small version of this file.
@@ -26,6 +27,7 @@ import numpy as np
 
 from . import writes
 from .arrays import FLOATS, as_array, constant, named, plain_array, refuse_masked
+from .graph import DETACHED, Node, topological_order
 from .protocols import ArrayProtocols, Count, operand
 
 if TYPE_CHECKING:
@@ -33,8 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike
 
-    from .typing import (Array, Differentiable, Index, MaybeNone, Operation, P, TensorLike, ValueAndVjp, ValuesAndVjp,
-                         Vjp)
+    from .typing import Array, Differentiable, Index, Operation, P, TensorLike, ValueAndVjp, ValuesAndVjp
 
 
 # ------------------------------------------------------------------------------------------------ recording
@@ -64,107 +65,6 @@ class no_grad(ContextDecorator):
 def is_recording() -> bool:
     """Whether operations record a graph: not within ``no_grad``."""
     return _recording.on
-
-
-DETACHED = -1                               # the slot of a tensor that detach_ has taken out of the graph
-
-
-class Node:
-    """One application of an operation: its inputs, and the vjp that leads back to them.
-
-    A node outlives neither the tensors made by it nor the backward pass through it: ``free`` drops what it holds.
-    """
-
-    __slots__ = ("operation", "inputs", "wanted", "vjp", "outputs", "retained", "call", "time")
-
-    operation: Operation[..., Any]          # the lifted function: its name and the names of its inputs
-    inputs: list[Tensor | None] | MaybeNone             # a Tensor for each positional argument, None for other values
-    wanted: list[bool]                      # for each input: whether it required a gradient then
-    vjp: Vjp | MaybeNone
-    outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]      # (shape, dtype) of each output
-    call: tuple[Sequence[Any], dict[str, Any]] | MaybeNone      # (arrays, options) that it was applied to
-    time: int                               # of the application: what the vjp keeps must not be written later
-    retained: list[tuple[int, weakref.ref[Tensor]]]     # (slot, weak reference) of outputs that keep their gradient
-
-    def __init__(self, operation, inputs, vjp, outputs, call):
-        self.operation = operation
-        self.inputs = inputs
-        self.wanted = [tensor is not None and tensor.requires_grad for tensor in inputs]
-        self.vjp = vjp
-        self.outputs = outputs
-        self.call = call
-        self.time = writes.clock
-        self.retained = []
-
-    def free(self) -> None:
-        """Drop the inputs and what the vjp keeps."""
-        self.vjp = self.inputs = self.call = None
-
-    def pull_back(self, gradients: Sequence[Array | None]) -> list[Array | None]:
-        """The gradients of the inputs from those of the outputs (None: that output was not used), checked."""
-        name = self.operation.__name__
-        if self.time != writes.clock:
-            self._expect_unchanged()
-        dys = tuple(np.zeros(shape, dtype) if dy is None else dy
-                    for dy, (shape, dtype) in zip(gradients, self.outputs))
-        result = self.vjp(dys if len(self.outputs) > 1 else dys[0])
-        if not isinstance(result, (tuple, list)):
-            result = (result,)
-        if len(result) != len(self.inputs):
-            names = ", ".join(map(self.operation.input_name, range(len(self.inputs))))
-            raise ValueError(f"{name}: vjp returned {len(result)} gradient{'s' * (len(result) != 1)}, expected "
-                             f"{len(self.inputs)}, one for each of its inputs {names}; a parameter that is an option "
-                             f"stands after * in the signature")
-        for i, tensor in enumerate(self.inputs):
-            if tensor is not None and tensor.slot == DETACHED and self.wanted[i]:
-                raise RuntimeError(f"{name}: its input {self.operation.input_name(i)} was detached in place after the "
-                                   f"forward pass, which cuts the graph; use detach() instead of detach_()")
-        return [None if tensor is None or gradient is None or not (tensor.requires_grad and self.wanted[i])
-                else _checked(gradient, tensor, name, self.operation.input_name(i))
-                for i, (tensor, gradient) in enumerate(zip(self.inputs, result))]
-
-    def _expect_unchanged(self) -> None:
-        """Refuse to go on when an array that the vjp reads was changed in place: the gradient would mix old and new."""
-        wanted = {i for i, tensor in enumerate(self.inputs) if tensor is not None and tensor.requires_grad}
-        for array in writes.stale(self.vjp, self.time):
-            places = [i for i, given in enumerate(self.call[0])
-                      if isinstance(given, np.ndarray) and writes.owner(given) is array]
-            if self.operation.multilinear and places and all(wanted <= {i} for i in places):
-                continue                                    # read for the gradients of the others, and not needed
-            which = (f"its input {self.operation.input_name(places[0])}" if places
-                     else "an array that it keeps for the backward pass")
-            raise RuntimeError(f"{self.operation.__name__}: "
-                               f"{which} was changed in place after the forward pass; compute the value again")
-
-
-def _checked(gradient: ArrayLike, tensor: Tensor, operation: str, argument: str) -> Array:
-    """``gradient``, summed to the tensor's shape; an error that names the operation when it cannot be its gradient."""
-    gradient = np.asarray(gradient)
-    if gradient.dtype != tensor.dtype:
-        raise TypeError(f"{operation}: the gradient of {argument} is {gradient.dtype}, expected {tensor.dtype}")
-    if gradient.shape == tensor.shape:
-        return gradient
-    summed = unbroadcast(gradient, tensor.shape)
-    if summed is None:
-        raise ValueError(f"{operation}: the gradient of {argument} has shape {gradient.shape}, expected {tensor.shape}")
-    return summed
-
-
-def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array | None:
-    """Sum ``gradient`` over the axes along which an array of ``shape`` was broadcast; None if it was not.
-
-    Broadcasting copies an entry to many places, so its gradient is the sum over those places.
-    """
-    extra = gradient.ndim - len(shape)
-    if extra < 0:
-        return None
-    axes = list(range(extra))
-    for axis, (have, want) in enumerate(zip(gradient.shape[extra:], shape)):
-        if have != want:
-            if want != 1:
-                return None
-            axes.append(extra + axis)
-    return gradient.sum(axis=tuple(axes)).reshape(shape)
 
 
 # ------------------------------------------------------------------------------------------------ tensors
@@ -353,48 +253,12 @@ def _accumulate(tensor: Tensor, gradient: Array) -> None:
         tensor.grad = np.asarray(tensor.grad + gradient)        # the sum of two 0-d arrays is a number, no array
 
 
-def topological_order(*tensors: Tensor) -> list[Node]:
-    """The nodes that ``tensors`` were computed by, each after those that its inputs were computed by.
-
-    Iterative, so that the depth of a graph is bounded by memory and not by Python's stack.
-    """
-    order, seen = [], set()
-    stack = [(tensor.node, False) for tensor in tensors if tensor.node is not None]
-    while stack:
-        node, done = stack.pop()
-        if done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            if node.inputs is None:
-                raise RuntimeError(f"backward: the graph below {node.operation.__name__} was freed by an earlier "
-                                   f"backward pass; give that one retain_graph=True, or compute the value again")
-            stack.append((node, True))
-            stack.extend((tensor.node, False) for tensor in node.inputs
-                         if tensor is not None and tensor.node is not None and tensor.node not in seen)
-    return order
-
-
 def unreached(named_parameters: Iterable[tuple[str, Tensor]]) -> list[str]:
     """Names of the parameters that require a gradient and that no backward pass has reached since it was cleared.
 
     >>> loss.backward(); unreached(model.named_parameters())
     """
     return [name for name, tensor in named_parameters if tensor.requires_grad and tensor.grad is None]
-
-
-def first_nonfinite(tensor: Tensor) -> tuple[str, tuple[int, ...]] | None:
-    """What first made ``tensor`` NaN or infinite: (name of the operation, shape of its output); None if all is finite.
-
-    A leaf that was not finite to begin with has the name ``"input"``. Needs the graph: call it before ``backward``.
-    """
-    for node in topological_order(tensor):
-        for source in node.inputs:
-            if source is not None and not np.isfinite(source.data).all():
-                return (source.node.operation.__name__ if source.node else "input"), source.shape
-    if np.isfinite(tensor.data).all():
-        return None
-    return (tensor.node.operation.__name__ if tensor.node else "input"), tensor.shape
 
 
 # ------------------------------------------------------------------------------------------------ operations

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tinyformer import ops
-from tinyformer.autograd import FLOATS, Tensor, unbroadcast
+from tinyformer.autograd import FLOATS, Tensor
+from tinyformer.graph import unbroadcast
 from tinyformer.gradcheck import check
 
 

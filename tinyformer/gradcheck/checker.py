@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Tensor, unbroadcast
+from ..autograd import Tensor
+from ..graph import unbroadcast
 from .agreement import Comparison
 from .doctor import Doctor
 from .evidence import captured

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import topological_order, unbroadcast
+from ..graph import topological_order, unbroadcast
 from .function_forms import RawFunction, copies
 from .recording import record
 from .tape import Unrecorded

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import unbroadcast
+from ..graph import unbroadcast
 from .numpy_steps import Library, Lifted, kernel
 from .rules import unknown
 from .tape import NUMPY, Node, Tape, Unrecorded

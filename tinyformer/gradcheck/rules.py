@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import unbroadcast
+from ..graph import unbroadcast
 from .tape import Node, Unrecorded
 from .traced import Traced, note, value_of
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import FLOATS, Tensor, topological_order
+from ..autograd import FLOATS, Tensor
+from ..graph import topological_order
 from ..viz.graph import computation_graph
 from .checker import check
 from .report import Finding, Report
 
 if TYPE_CHECKING:
-    from ..autograd import Node
+    from ..graph import Node
     from ..nn import Module
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Tensor, first_nonfinite, unreached
+from ..autograd import Tensor, unreached
+from ..graph import first_nonfinite
 from ..optim import ReduceOnPlateau, clip_grad_norm_
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..autograd import Tensor, topological_order
+from ..autograd import Tensor
+from ..graph import topological_order
 from ..files import replace_file
 from ..nn.module import Parameter
 
 if TYPE_CHECKING:
-    from ..autograd import Node
+    from ..graph import Node
     from ..nn import Module
 
 LINE, LETTER, GAP_X, GAP_Y = 14, 6.2, 26, 38  # height of a line, width of a letter, space between boxes, in pixels
@@ -51,7 +52,7 @@ def computation_graph(loss: Tensor, model: Module | None = None, marked: Collect
 
     loss        a tensor whose graph still exists: before ``backward``, or after ``backward(retain_graph=True)``
     model       the Module, for the names of its parameters
-    marked      nodes (``autograd.Node``) that are drawn in red
+    marked      nodes (``graph.Node``) that are drawn in red
 
     The picture has a box for each operation, with the parameters that it uses, and for each input. An arrow is a
     tensor, with its shape. Results that were computed from constants alone are not part of the graph. Raises ValueError

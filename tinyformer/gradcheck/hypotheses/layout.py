@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...autograd import unbroadcast
+from ...graph import unbroadcast
 from ..report import Finding
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import itertools
 
 import numpy as np
 
-from ...autograd import unbroadcast
+from ...graph import unbroadcast
 from ..rules import einsum_pull
 from .fused_steps import LOCAL, SQUEEZED, log_softmax, normalized, rotated, softmax
 from .places import gathered
