@@ -82,5 +82,4 @@ def tiny(tmp_path):
     corpus.write_text("".join(" ".join(rng.choice(words, 6)) + "\n" for _ in range(80)), encoding="utf-8", newline="")
     return [f"data.corpus={corpus}", "model.n_layer=1", "model.n_head=2", "model.n_embd=16", "model.block_size=16",
             "train.optimizer=adamw", "train.batch_size=4", "train.warmup_steps=2", "train.max_steps=12",
-            "train.eval_every=5",
-            "train.eval_windows=3", "train.checkpoint_every=4"]
+            "train.eval_every=5", "train.eval_windows=3", "train.checkpoint_every=4"]

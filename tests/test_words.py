@@ -91,7 +91,7 @@ def test_a_bad_word_is_found(text, line):
 
 
 @pytest.mark.parametrize("text", ["three ways to go back", "four hours of our own", "a promise, otherwise noise",
-                                  "the greyhound",
-                                  "looks at the values", "elementwise", "anewsletter", "this is so. Many follow"])
+                                  "the greyhound", "looks at the values", "elementwise", "anewsletter",
+                                  "this is so. Many follow"])
 def test_a_good_word_passes(text):
     assert not [*found(text)]

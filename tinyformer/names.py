@@ -63,10 +63,10 @@ TORCH = {
     # new tensors
     "from_numpy": "tfm.Tensor(array), on the array itself, or tfm.tensor(array), a copy",
     "as_tensor": "tfm.Tensor(array)", "asarray": "tfm.Tensor(array)", "empty": "tfm.zeros(2, 3)",
-    "zeros_like": "tfm.zeros(x.shape)",
-    "ones_like": "tfm.ones(x.shape)", "full_like": "tfm.full(x.shape, value)", "randn_like": "tfm.randn(x.shape)",
-    "rand_like": "tfm.rand(x.shape)", "empty_like": "tfm.zeros(x.shape)", "eye": "tfm.tensor(np.eye(n))",
-    "linspace": "tfm.tensor(np.linspace(a, b, n))", "new_zeros": "tfm.zeros(2, 3)", "new_ones": "tfm.ones(2, 3)",
+    "zeros_like": "tfm.zeros(x.shape)", "ones_like": "tfm.ones(x.shape)", "full_like": "tfm.full(x.shape, value)",
+    "randn_like": "tfm.randn(x.shape)", "rand_like": "tfm.rand(x.shape)", "empty_like": "tfm.zeros(x.shape)",
+    "eye": "tfm.tensor(np.eye(n))", "linspace": "tfm.tensor(np.linspace(a, b, n))", "new_zeros": "tfm.zeros(2, 3)",
+    "new_ones": "tfm.ones(2, 3)",
     "randint": "tfm.tensor(rng.integers(low, high, size)), with rng = np.random.default_rng(seed)",
     "randperm": "np.random.default_rng(seed).permutation(n)", "one_hot": "np.eye(n)[indices]",
     # layers and losses

@@ -35,8 +35,8 @@ SMALL = {"bow-movie": ["train.max_steps=20"], "bayes-movie": ["train.max_steps=2
          "attention-lstm-movie": ["model.n_embd=8", "model.n_hidden=8", "train.batch_size=16", "train.max_steps=60",
                                   "train.eval_every=20", "train.warmup_steps=5", "train.lr=0.02", "model.dropout=0.1"],
          "transformer-movie": ["model.n_embd=8", "model.n_inner=8", "model.n_head=2", "train.batch_size=16",
-                               "train.max_steps=60",
-                               "train.eval_every=20", "train.warmup_steps=5", "train.lr=0.02", "model.dropout=0.0"]}
+                               "train.max_steps=60", "train.eval_every=20", "train.warmup_steps=5", "train.lr=0.02",
+                               "model.dropout=0.0"]}
 
 
 @pytest.fixture

@@ -37,8 +37,7 @@ def settings(folder, steps=12):
 
 def shell(arguments, redirected="", python=""):
     return subprocess.run(f"set -o pipefail; {sys.executable} {python} -m tinyformer {arguments} {redirected}",
-                          shell=True,
-                          executable="/bin/bash", capture_output=True, text=True)
+                          shell=True, executable="/bin/bash", capture_output=True, text=True)
 
 
 def filled(command, run):

@@ -214,8 +214,8 @@ def test_without_docstrings(desk, tmp_path, command):
     root = str(Path(tinyformer.__file__).parents[1])
     for flags, env in ((["-OO"], {}), ([], {"PYTHONOPTIMIZE": "2"})):
         done = subprocess.run([sys.executable, *flags, "-m", "tinyformer", *command], cwd=tmp_path / "home",
-                              capture_output=True,
-                              text=True, encoding="utf-8", env={**os.environ, **env, "PYTHONPATH": root})
+                              capture_output=True, text=True, encoding="utf-8",
+                              env={**os.environ, **env, "PYTHONPATH": root})
         assert done.returncode == 0 and done.stderr == "", done
 
 

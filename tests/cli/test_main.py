@@ -11,8 +11,7 @@ import tinyformer
 from tinyformer.train.recipe import names
 
 COMMANDS = ("train", "recipes", "generate", "translate", "predict", "fill-mask", "similar", "evaluate", "attention",
-            "curves", "ladder",
-            "compare", "doctor", "check", "data", "learn", "book")
+            "curves", "ladder", "compare", "doctor", "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
@@ -100,8 +99,8 @@ def test_python_m_and_the_installed_command_are_one(tmp_path):
 def test_output_that_knows_few_characters(tmp_path, tiny):
     """On an ASCII terminal characters are spelled out, and there is no UnicodeEncodeError."""
     result = subprocess.run([sys.executable, "-m", "tinyformer", "train", "--set", *tiny, "train.max_steps=1"],
-                            cwd=tmp_path,
-                            capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+                            cwd=tmp_path, capture_output=True,
+                            env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert result.returncode == 0 and result.stderr == b""
     assert result.stdout.splitlines()[-1].startswith(b"val loss ") \
         and b" * 1 steps * " in result.stdout.splitlines()[-1]

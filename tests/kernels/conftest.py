@@ -55,8 +55,7 @@ def compile_shim():
         sources = [*sorted((csrc / "cuda").glob("*.cu")), csrc / "products.cpp"]
         export = '-DTF_EXPORT=__attribute__((visibility("default")))'
         command = ["g++", "-std=c++17", "-O1", "-g", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall",
-                   "-Wno-unknown-pragmas",
-                   "-Werror", export, *flags, "-x", "c++", *map(str, sources), "-o", str(to)]
+                   "-Wno-unknown-pragmas", "-Werror", export, *flags, "-x", "c++", *map(str, sources), "-o", str(to)]
         subprocess.run(command, check=True)
         return to
 

@@ -23,9 +23,8 @@ def work(module, rng_seed=0):
 
     targets, draws = rng.integers(-1, 150, 400), rng.random(x.shape, dtype="f")
     for y, back in (module.layer_norm(x, x[0], x[1], 1e-5), module.rms_norm(x, x[0], 1e-5), module.softmax(x),
-                    module.gelu(x),
-                    module.gelu_tanh(x), module.silu(x), module.dropout(x, draws, 0.1), module.linear_gelu(x, W, None),
-                    module.cross_entropy(x, targets, 0.1)):
+                    module.gelu(x), module.gelu_tanh(x), module.silu(x), module.dropout(x, draws, 0.1),
+                    module.linear_gelu(x, W, None), module.cross_entropy(x, targets, 0.1)):
         gradients = back(np.cos(y))
         results += [y, *(gradients if isinstance(gradients, tuple) else [gradients])]
     theta, m, v = x.copy(), np.zeros_like(x), np.zeros_like(x)

@@ -24,8 +24,7 @@ def ids(rng):
 def test_the_formula_one_token_at_a_time(ids):
     one = model()
     C_, Hm, d, U, b = (one.state_dict()[name] for name in ("embedding.weight", "hidden.weight", "hidden.bias",
-                                                           "output.weight",
-                                                           "output.bias"))
+                                                           "output.weight", "output.bias"))
     logits = one(ids).data
     for row, sequence in enumerate(ids):
         padded = [V] * (n - 1) + list(sequence)             # the vector of number V stands before the beginning

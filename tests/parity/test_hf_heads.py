@@ -16,8 +16,8 @@ SIZES = {
     "GPT2": dict(vocab_size=31, n_positions=12, n_layer=2, n_head=2, n_embd=12, pad_token_id=0, bos_token_id=1,
                  eos_token_id=1),
     **{kind: dict(vocab_size=31, max_position_embeddings=16, num_hidden_layers=2, num_attention_heads=4,
-                  num_key_value_heads=2,
-                  hidden_size=16, intermediate_size=20, head_dim=4, pad_token_id=0, bos_token_id=1, eos_token_id=1)
+                  num_key_value_heads=2, hidden_size=16, intermediate_size=20, head_dim=4, pad_token_id=0,
+                  bos_token_id=1, eos_token_id=1)
        for kind in ("Llama", "Qwen2", "Qwen3")}}
 IDS = np.random.default_rng(3).integers(1, 31, (2, 9))
 

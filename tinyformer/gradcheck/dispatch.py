@@ -48,17 +48,15 @@ SLOPES = {
 
 # Functions whose derivative is 0 or undefined. They are computed on the plain values and not recorded.
 CONSTANT = {np.sign, np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isnan,
-            np.isfinite,
-            np.isinf, np.floor, np.ceil, np.rint, np.trunc, np.logical_not, np.heaviside, np.signbit, np.logical_and,
-            np.logical_or}
+            np.isfinite, np.isinf, np.floor, np.ceil, np.rint, np.trunc, np.logical_not, np.heaviside, np.signbit,
+            np.logical_and, np.logical_or}
 UNRECORDED = {np.argmax, np.argmin, np.argsort, np.shape, np.ndim, np.size, np.isclose, np.allclose, np.any, np.all,
               np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.array_equal, np.nonzero, np.argwhere,
               np.argpartition, np.unique}
 
 MOVES = {np.reshape, np.transpose, np.moveaxis, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to, np.flip,
-         np.roll,
-         np.repeat, np.tile, np.take, np.atleast_2d, np.ravel, np.rollaxis, np.flipud, np.fliplr, np.rot90, np.diagonal,
-         np.take_along_axis, np.delete, np.lib.stride_tricks.sliding_window_view}
+         np.roll, np.repeat, np.tile, np.take, np.atleast_2d, np.ravel, np.rollaxis, np.flipud, np.fliplr, np.rot90,
+         np.diagonal, np.take_along_axis, np.delete, np.lib.stride_tricks.sliding_window_view}
 
 
 def _difference(tape, x, axis=-1):

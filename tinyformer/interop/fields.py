@@ -24,9 +24,8 @@ HONORED = {
     "gpt2": {"vocab_size", "n_positions", "n_layer", "n_head", "n_embd", "n_inner", "layer_norm_epsilon",
              "resid_pdrop", "bias"},
     "llama": {"vocab_size", "max_position_embeddings", "num_hidden_layers", "num_attention_heads",
-              "num_key_value_heads",
-              "hidden_size", "intermediate_size", "head_dim", "rms_norm_eps", "tie_word_embeddings", "rope_parameters",
-              "rope_scaling", "rope_theta", "layer_types"},
+              "num_key_value_heads", "hidden_size", "intermediate_size", "head_dim", "rms_norm_eps",
+              "tie_word_embeddings", "rope_parameters", "rope_scaling", "rope_theta", "layer_types"},
 }
 FIXED = {
     "every": {"is_decoder": OFF, "is_encoder_decoder": OFF, "add_cross_attention": OFF, "tie_encoder_decoder": OFF,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..typing import Array, Vjp
 
 __all__ = ["adamw", "attention", "backend", "block_step", "cross_entropy", "dropout", "embedding_gradient", "gelu",
-           "gelu_tanh",
-           "layer_norm", "linear", "linear_gelu", "lstm", "matmul", "rms_norm", "silu", "softmax", "sum_of_squares"]
+           "gelu_tanh", "layer_norm", "linear", "linear_gelu", "lstm", "matmul", "rms_norm", "silu", "softmax",
+           "sum_of_squares"]
 
 keep_freed_memory()
 

@@ -73,8 +73,8 @@ class Seq2Seq(Pretrained):
         init.normal_(self.embedding.weight, std=config.n_embd ** -0.5)
         self.drop = nn.Dropout(config.dropout)
         self.transformer = nn.Transformer(config.n_embd, config.n_head, config.n_layer, config.n_layer,
-                                          4 * config.n_embd,
-                                          config.dropout, batch_first=True, norm_first=config.norm_first)
+                                          4 * config.n_embd, config.dropout, batch_first=True,
+                                          norm_first=config.norm_first)
 
     def forward(self, source: ArrayLike, target: ArrayLike) -> Tensor:
         """The logits (B, T, V)."""
