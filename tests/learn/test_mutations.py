@@ -35,8 +35,8 @@ EQUIVALENT = {
     "hmm_step": {"top[:, 0] + np.log(total) + log_b: 0 → -1": "top has size 1 along this axis"},
     "smoothed_cross_entropy": {"logits.min(axis=1, keepdims=True)": UNSCALED,
                                "logits.mean(axis=1, keepdims=True)": UNSCALED,
-                               "logp.mean(axis=1) → logp.mean()": "the mean over rows of equal length is the mean over "
-                                                                  "all"},
+                               "logp.mean(axis=1) → logp.mean()":
+                                   "the mean over rows of equal length is the mean over all"},
     "sinusoidal": {"0::2 → ::2": "a slice starts at 0"},
     "cached_attention": {"scores.max(keepdims=True)": ROW, "scores.max(axis=1)": ROW, "True → False": ROW,
                          "e.sum(keepdims=True)": ROW, "e.sum(axis=1)": ROW},

@@ -30,8 +30,8 @@ def show_version(asked: bool) -> None:
 
 
 @app.callback()
-def options(version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True,
-                                                  help="Show the version and exit.")] = False) -> None:
+def options(version: Annotated[bool, typer.Option(
+        "--version", callback=show_version, is_eager=True, help="Show the version and exit.")] = False) -> None:
     """The options in front of every command."""
 
 
@@ -87,8 +87,8 @@ def run() -> None:
     except UsageError as error:
         where = error.ctx.command_path if error.ctx else "tinyformer"
         message = one_line(error.format_message())
-        fail(f"{message} See {where} --help" if message.endswith("?") else f"{message.rstrip('.')}; see {where} "
-                                                                           f"--help", 2)
+        asked = message.endswith("?")
+        fail(f"{message} See {where} --help" if asked else f"{message.rstrip('.')}; see {where} --help", 2)
     except OutputClosed:
         raise
     except Exception as error:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The text that the model reads.")],
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run, or minilm. Default: the "
-                                                                      "newest in runs/.")] = None,
+    model: Annotated[Optional[Path], typer.Option(
+        metavar="DIR", help="The folder of a run, or minilm. Default: the newest in runs/.")] = None,
     layer: Annotated[Optional[int], typer.Option(min=0, help="This layer only, counted from 0.")] = None,
     head: Annotated[Optional[int], typer.Option(min=0, help="This head only, counted from 0.")] = None,
-    summed: Annotated[bool, typer.Option("--rollout", help="Attention rollout: one map of all layers "
-                                                           "together.")] = False,
+    summed: Annotated[bool, typer.Option(
+        "--rollout", help="Attention rollout: one map of all layers together.")] = False,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("attention.png"),
 ) -> None:
     """Draw the attention weights of a Transformer on a text. A map per layer and head, with a row for each query.

@@ -12,13 +12,13 @@ import typer
 from .groups import group
 
 app = group("Build the notebooks and the site of the book.")
-OUT = Annotated[Optional[Path], typer.Option("--out", metavar="DIR", help="The folder of the site. "
-                                                                          "Default: build/book in the checkout.")]
+OUT = Annotated[Optional[Path], typer.Option(
+    "--out", metavar="DIR", help="The folder of the site. Default: build/book in the checkout.")]
 
 
 @app.command("notebooks")
-def notebooks(check: Annotated[bool, typer.Option("--check", help="Change nothing; the exit code "
-                                                                  "is 1 if a notebook is stale.")] = False):
+def notebooks(check: Annotated[bool, typer.Option(
+        "--check", help="Change nothing; the exit code is 1 if a notebook is stale.")] = False):
     """Make notebooks/NN-name.ipynb from chapters/NN-name.md."""
     book = _book("jupytext", "nbformat")
     from ..book.notebooks import stale, write
@@ -33,8 +33,8 @@ def notebooks(check: Annotated[bool, typer.Option("--check", help="Change nothin
 
 @app.command("build")
 def build(out: OUT = None,
-          fresh: Annotated[bool, typer.Option("--fresh", help="Run every cell again, "
-                                                              "even if it has not changed.")] = False):
+          fresh: Annotated[bool, typer.Option(
+              "--fresh", help="Run every cell again, even if it has not changed.")] = False):
     """Build the site: run the cells of the chapters and render the pages."""
     book = _book("sphinx", "myst_nb", "sphinx_book_theme")
     from ..book import site

@@ -12,8 +12,8 @@ SECONDS = 20                            # time limit for a learner's function
 
 
 def command(
-    target: Annotated[str, typer.Argument(metavar="FILE.py[:FUNCTION]",
-                                          help="A function of arrays that returns (value, vjp).")],
+    target: Annotated[str, typer.Argument(
+        metavar="FILE.py[:FUNCTION]", help="A function of arrays that returns (value, vjp).")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random inputs.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, metavar="S", help="Time limit in seconds.")] = SECONDS,
 ) -> None:

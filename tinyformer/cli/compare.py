@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def command(
-    names: Annotated[Optional[list[str]], typer.Argument(metavar="NAME", help="Published models. Default: llama3 "
-                                                                              "qwen2.5 qwen3.")] = None,
-    train: Annotated[bool, typer.Option("--train", help="Train a small model "
-                                                       "of each architecture on the same text.")] = False,
-    seeds: Annotated[int,
-                     typer.Option(min=1, help="With --train: the number of trainings, each from another seed.")] = 3,
+    names: Annotated[Optional[list[str]], typer.Argument(
+        metavar="NAME", help="Published models. Default: llama3 qwen2.5 qwen3.")] = None,
+    train: Annotated[bool, typer.Option(
+        "--train", help="Train a small model of each architecture on the same text.")] = False,
+    seeds: Annotated[int, typer.Option(
+        min=1, help="With --train: the number of trainings, each from another seed.")] = 3,
     out: Annotated[Path, typer.Option(
         metavar="DIR", file_okay=False,
         help="With --train: the folder for the runs and their curves.")] = Path("runs/compare"),
     settings: Annotated[Optional[list[str]], typer.Option(
-        "--set", metavar="section.key=value", help="With --train: change "
-                                                   "the recipe llama-tiny, once for each value.")] = None,
+        "--set", metavar="section.key=value",
+        help="With --train: change the recipe llama-tiny, once for each value.")] = None,
 ) -> None:
     """Compare the published configs of Llama 3 and Qwen. --train also compares small models of these architectures."""
     from ..models.published_sizes import KNOWN

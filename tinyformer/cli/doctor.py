@@ -13,8 +13,8 @@ import typer
 from .console import say
 
 
-def command(codes: Annotated[Optional[list[str]],
-                             typer.Argument(metavar="CODE", help="A code of the gradient doctor.")] = None) -> None:
+def command(codes: Annotated[Optional[list[str]], typer.Argument(
+        metavar="CODE", help="A code of the gradient doctor.")] = None) -> None:
     """Show this installation, or explain a code of the doctor.
 
     The codes are those that `tinyformer check` and `tinyformer learn check` find, such as softmax-diagonal.

@@ -11,14 +11,14 @@ import typer
 
 def command(
     folders: Annotated[Optional[list[Path]], typer.Argument(
-        metavar="DIR", help="The folder of a run. "
-                            "Several classifiers are compared. Default: the newest run in runs/.")] = None,
+        metavar="DIR",
+        help="The folder of a run. Several classifiers are compared. Default: the newest run in runs/.")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The same as DIR.")] = None,
     as_json: Annotated[bool, typer.Option(
         "--json", help="Print one JSON object instead of a table: accuracy, f1, confusion, …")] = False,
     plot: Annotated[bool, typer.Option(
-        "--plot", help="Draw the confusion matrix, "
-                       "accuracy and reliability of a classifier into DIR/evaluation.png.")] = False,
+        "--plot",
+        help="Draw the confusion matrix, accuracy and reliability of a classifier into DIR/evaluation.png.")] = False,
 ) -> None:
     """Measure a trained model, or compare several.
 

@@ -11,8 +11,8 @@ import typer
 
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A text with [MASK] in place of the words to predict.")],
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a BERT. "
-                                                                      "Default: the newest in runs/.")] = None,
+    model: Annotated[Optional[Path], typer.Option(
+        metavar="DIR", help="The folder of a BERT. Default: the newest in runs/.")] = None,
     top: Annotated[int, typer.Option(min=1, help="The number of predictions to show for each mask.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:

@@ -14,28 +14,30 @@ if TYPE_CHECKING:
 
 
 def command(
-    prompt: Annotated[Optional[str], typer.Argument(metavar="PROMPT", help="The text to continue. Default: a line "
-                                                                           "break.")] = None,
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run or of a published model. "
-                                                                     "Default: the newest run in runs/.")] = None,
+    prompt: Annotated[Optional[str], typer.Argument(
+        metavar="PROMPT", help="The text to continue. Default: a line break.")] = None,
+    model: Annotated[Optional[Path], typer.Option(
+        metavar="DIR", help="The folder of a run or of a published model. Default: the newest run in runs/.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=0, help="The number of tokens to add.")] = 300,
-    temperature: Annotated[float, typer.Option(min=0.0, help="Divides the logits. 0 always takes the most likely "
-                                                             "token; values above 1 make "
-                                                             "unlikely tokens more frequent.")] = 0.8,
+    temperature: Annotated[float, typer.Option(
+        min=0.0,
+        help="Divides the logits. 0 always takes the most likely token; "
+             "values above 1 make unlikely tokens more frequent.")] = 0.8,
     top_k: Annotated[Optional[int], typer.Option(min=1, help="Sample from the k most likely tokens only.")] = None,
-    top_p: Annotated[Optional[float], typer.Option(min=0.0, max=1.0, help="Sample from the most likely tokens "
-                                                                          "whose probabilities add up to p.")] = None,
-    min_p: Annotated[Optional[float], typer.Option(min=0.0, max=1.0, help="Sample from the tokens with at least p "
-                                                                          "times the probability of the most likely "
-                                                                          "one.")] = None,
-    repetition_penalty: Annotated[float, typer.Option(help="Penalty on tokens that already occur; "
-                                                           "values above 1 discourage repetition.")] = 1.0,
-    stop: Annotated[Optional[list[str]], typer.Option(metavar="TEXT", help="Stop before this text; "
-                                                                           "may be given several times.")] = None,
-    beams: Annotated[Optional[int], typer.Option(min=1, help="Beam search with this many beams, without sampling. The "
-                                                             "whole text must fit into the context.")] = None,
-    seed: Annotated[Optional[int], typer.Option(min=0, help="Seed of the random numbers: "
-                                                            "the same seed gives the same text.")] = None,
+    top_p: Annotated[Optional[float], typer.Option(
+        min=0.0, max=1.0, help="Sample from the most likely tokens whose probabilities add up to p.")] = None,
+    min_p: Annotated[Optional[float], typer.Option(
+        min=0.0, max=1.0,
+        help="Sample from the tokens with at least p times the probability of the most likely one.")] = None,
+    repetition_penalty: Annotated[float, typer.Option(
+        help="Penalty on tokens that already occur; values above 1 discourage repetition.")] = 1.0,
+    stop: Annotated[Optional[list[str]], typer.Option(
+        metavar="TEXT", help="Stop before this text; may be given several times.")] = None,
+    beams: Annotated[Optional[int], typer.Option(
+        min=1,
+        help="Beam search with this many beams, without sampling. The whole text must fit into the context.")] = None,
+    seed: Annotated[Optional[int], typer.Option(
+        min=0, help="Seed of the random numbers: the same seed gives the same text.")] = None,
 ) -> None:
     """Continue a text with a trained model, or with a published one."""
     from ..train import open_run

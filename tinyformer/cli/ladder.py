@@ -11,11 +11,10 @@ import typer
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="names or shakespeare.")],
-    seeds: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="Train each network N times. Default: "
-                                                                          "3 for names, 1 for shakespeare.")] = None,
-    run: Annotated[Optional[list[Path]],
-                   typer.Option(metavar="DIR", help="Use this run instead of training its recipe; "
-                                                    "may be given several times.")] = None,
+    seeds: Annotated[Optional[int], typer.Option(
+        metavar="N", min=1, help="Train each network N times. Default: 3 for names, 1 for shakespeare.")] = None,
+    run: Annotated[Optional[list[Path]], typer.Option(
+        metavar="DIR", help="Use this run instead of training its recipe; may be given several times.")] = None,
     out: Annotated[Optional[Path], typer.Option(
         metavar="DIR", file_okay=False, help="The folder for runs and picture. Default: runs/ladder-NAME.")] = None,
 ) -> None:

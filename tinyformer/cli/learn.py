@@ -83,8 +83,8 @@ def watch(rounds: Annotated[Optional[int], typer.Option(hidden=True)] = None):
 
 
 @app.command("hint")
-def hint(name: Annotated[Optional[str],
-                         typer.Argument(metavar="NAME", help="An exercise; the next one if omitted.")] = None):
+def hint(name: Annotated[Optional[str], typer.Argument(
+        metavar="NAME", help="An exercise; the next one if omitted.")] = None):
     """Show the next hint. After a failed check, the second hint is about your own mistake."""
     from ..learn import messages
     from ..learn.folder import Folder

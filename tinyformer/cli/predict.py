@@ -11,9 +11,8 @@ import typer
 
 def command(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The text to classify.")],
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR",
-                                                  help="The folder of a classifier. "
-                                                       "Default: the newest in runs/.")] = None,
+    model: Annotated[Optional[Path], typer.Option(
+        metavar="DIR", help="The folder of a classifier. Default: the newest in runs/.")] = None,
     top: Annotated[int, typer.Option(min=1, help="The number of tokens to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:

@@ -10,9 +10,10 @@ import typer
 
 
 def command(
-    name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="Show every setting of this recipe: its value "
-                                                                       "and what it means. A "
-                                                                       "recipe's name, or a .toml file.")] = None,
+    name: Annotated[Optional[str], typer.Argument(
+        metavar="NAME",
+        help="Show every setting of this recipe: its value and what it means. "
+             "A recipe's name, or a .toml file.")] = None,
 ) -> None:
     """List the recipes that `tinyformer train` can train. With NAME, show its settings.
 

@@ -12,8 +12,9 @@ import typer
 def command(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="The text that the others are compared with.")],
     texts: Annotated[list[str], typer.Argument(metavar="TEXT …", help="Texts, or one file with a text per line.")],
-    model: Annotated[Path, typer.Option(metavar="DIR", help="The folder of a BERT, or minilm, which `tinyformer data "
-                                                            "fetch minilm` downloads.")] = Path("minilm"),
+    model: Annotated[Path, typer.Option(
+        metavar="DIR",
+        help="The folder of a BERT, or minilm, which `tinyformer data fetch minilm` downloads.")] = Path("minilm"),
     top: Annotated[int, typer.Option(min=1, help="The number of texts to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:

@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 def command(
     context: typer.Context,
-    recipe: Annotated[Optional[str], typer.Argument(metavar="RECIPE", help="The name of a recipe, or a .toml "
-                                                                           "file. Default: pydocs-char.")] = None,
-    out: Annotated[Optional[Path], typer.Option(metavar="DIR", file_okay=False,
-                                                help="The folder of the run. Default: runs/RECIPE.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint "
-                                                          "in DIR, with the recipe there.")] = False,
-    seeds: Annotated[Optional[int], typer.Option(metavar="N", min=2, help="Train N times from different seeds, in "
-                                                                           "DIR/seed-…. Mean and spread are also "
-                                                                           "written to DIR/seeds.json.")] = None,
-    folds: Annotated[Optional[int], typer.Option(metavar="K", min=3, help="Cross-validate a classifier: train K times, "
-                                                                          "in "
-                                                                           "DIR/fold-…, with a different test part "
-                                                                           "each time. Mean and spread are also "
-                                                                           "written to DIR/folds.json.")] = None,
+    recipe: Annotated[Optional[str], typer.Argument(
+        metavar="RECIPE", help="The name of a recipe, or a .toml file. Default: pydocs-char.")] = None,
+    out: Annotated[Optional[Path], typer.Option(
+        metavar="DIR", file_okay=False, help="The folder of the run. Default: runs/RECIPE.")] = None,
+    resume: Annotated[bool, typer.Option(
+        "--resume", help="Continue from the last checkpoint in DIR, with the recipe there.")] = False,
+    seeds: Annotated[Optional[int], typer.Option(
+        metavar="N", min=2,
+        help="Train N times from different seeds, in DIR/seed-…. "
+             "Mean and spread are also written to DIR/seeds.json.")] = None,
+    folds: Annotated[Optional[int], typer.Option(
+        metavar="K", min=3,
+        help="Cross-validate a classifier: train K times, in DIR/fold-…, with a different test part each time. "
+             "Mean and spread are also written to DIR/folds.json.")] = None,
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value …",
         help="Change settings of the recipe, such as train.max_steps=500 or data.corpus=path/to/file.txt. "

@@ -10,10 +10,10 @@ import typer
 
 
 def command(
-    texts: Annotated[Optional[list[str]], typer.Argument(metavar="TEXT …", help="Source texts. Default: the lines of "
-                                                                                "standard input.")] = None,
-    model: Annotated[Optional[Path], typer.Option(metavar="DIR", help="The folder of a run. "
-                                                                      "Default: the newest in runs/.")] = None,
+    texts: Annotated[Optional[list[str]], typer.Argument(
+        metavar="TEXT …", help="Source texts. Default: the lines of standard input.")] = None,
+    model: Annotated[Optional[Path], typer.Option(
+        metavar="DIR", help="The folder of a run. Default: the newest in runs/.")] = None,
     beams: Annotated[int, typer.Option(min=1, help="Beam search with this many beams; 1 is greedy decoding.")] = 1,
 ) -> None:
     """Translate texts with a trained model, one line each."""

@@ -111,8 +111,9 @@ def einsum_pull(terms: Sequence[str], out: str, values: Sequence[Any], i: int) -
 def tensordot(tape: Tape, x: Any, y: Any, axes: Any = 2) -> Traced:
     """``np.tensordot``, as an einsum."""
     m, n = np.ndim(value_of(x)), np.ndim(value_of(y))
-    one, two = ([*range(m - axes, m)], [*range(axes)]) if isinstance(axes, (int, np.integer)) else map(np.atleast_1d,
-                                                                                                       axes)
+    if isinstance(axes, (int, np.integer)):
+        axes = [*range(m - axes, m)], [*range(axes)]
+    one, two = map(np.atleast_1d, axes)
     first, second = "abcdefgh"[:m], list("ijklmnop"[:n])
     for a, b in zip(one, two):
         second[b] = first[a]

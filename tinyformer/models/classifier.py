@@ -80,8 +80,7 @@ class Classifier(Pretrained):
     def contributions(self, ids: TensorLike, label: int) -> Array:
         """The contribution (T,) of each token of one text, ids (1, T), to the log-odds of ``label``: gradient · vector.
 
-            ∂(log p − log(1 − p))/∂vector · vector      (Source: Baehrens et al. 2010; the first term of a Taylor
-            series)
+            ∂(log p − log(1 − p))/∂vector · vector      (Source: Baehrens et al. 2010; a Taylor series' first term)
         """
         ids = plain_array("contributions", ids)
         vectors = Tensor(self.embedding(ids).data, requires_grad=True)

@@ -25,8 +25,7 @@ KNOWN: dict[str, tuple[str, LlamaConfig, int]] = {
                      494_032_768),
     "qwen3": ("Qwen3 8B", LlamaConfig(151936, 40960, 36, 32, 8, 4096, 12288, 128, **QWEN, qk_norm=True), 8_190_735_360),
     "qwen3-0.6b": ("Qwen3 0.6B", LlamaConfig(151936, 40960, 28, 16, 8, 1024, 3072, 128, **QWEN, qk_norm=True,
-                                             tied=True),
-                   596_049_920),
+                                             tied=True), 596_049_920),
 }
 
 

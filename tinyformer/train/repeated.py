@@ -35,8 +35,8 @@ def repeat(recipe: Recipe, folder: str | Path, *, seeds: int | None = None, fold
     another process trains in ``folder``.
     """
     if (seeds is None) == (folds is None):
-        raise RecipeError(f"got {'--seeds and --folds' if seeds else 'neither --seeds nor --folds'}; expected one of "
-                          f"them")
+        got = "--seeds and --folds" if seeds else "neither --seeds nor --folds"
+        raise RecipeError(f"got {got}; expected one of them")
     if folds and not issubclass(recipe.task, Labeled):
         raise RecipeError(f"--folds: {recipe.name} is no classifier")
     if seeds and recipe.model_class.trained_by_counting:

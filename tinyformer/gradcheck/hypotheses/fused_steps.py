@@ -68,9 +68,8 @@ def log_softmax(node):
         return lambda dz: dz - q * f(dz, axis=axis, keepdims=True)
     for other in (*((a,) for a in range(p.ndim)), tuple(range(p.ndim))):
         if other != axis:
-            yield f"axis{other}", ("reduction",
-                                   ), "the sum in the gradient of the log-softmax runs along the wrong axis", \
-                rule(p, other)
+            says = "the sum in the gradient of the log-softmax runs along the wrong axis"
+            yield f"axis{other}", ("reduction",), says, rule(p, other)
     if squeezed(p, axis) is not None:
         yield "squeezed", ("keepdims",), SQUEEZED, lambda dz: dz - p * squeezed(dz, axis)
     yield "mean", ("reduction",), "the gradient of the log-softmax has a mean in place of a sum", rule(p, f=np.mean)
@@ -81,9 +80,8 @@ def log_softmax(node):
         yield name, LOCAL, "the sum in the gradient of the log-softmax lacks its factor p", rule(q)
     yield "no softmax", LOCAL, "the derivative of the softmax is missing; only that of the logarithm is used", \
         lambda dz: dz / p
-    yield "diagonal", ("softmax-diagonal",
-                       ), "the Jacobian of the softmax is diag(p) − p pᵀ, and only its diagonal is used", \
-        lambda dz: (1 - p) * dz
+    says = "the Jacobian of the softmax is diag(p) − p pᵀ, and only its diagonal is used"
+    yield "diagonal", ("softmax-diagonal",), says, lambda dz: (1 - p) * dz
     yield "softmax", LOCAL, "this is the gradient of the softmax, not of its logarithm", \
         lambda dz: p * (dz - np.sum(p * dz, axis=axis, keepdims=True))
 
@@ -139,9 +137,8 @@ def normalized(node):
                 lambda dz, first=first, second=second: one(dz, first, second)
     for other in (*((k,) for k in range(v.ndim)), tuple(range(v.ndim))):
         if other != axis:
-            yield f"axis{other}", ("reduction",
-                                   ), "the means in the gradient of the normalization run along the wrong axis", \
-                rule(axis=other)
+            says = "the means in the gradient of the normalization run along the wrong axis"
+            yield f"axis{other}", ("reduction",), says, rule(axis=other)
 
             def only_mean(dz, other=other):
                 return (dz - dz.mean(axis=other, keepdims=True) - a * v * (dz * v).mean(axis=axis, keepdims=True)) / s

@@ -151,8 +151,8 @@ def overwritten(e: Evidence) -> list[Finding]:
     for number in sorted(record.reached):
         used = [(n.number, k) for n in record.tapes[0].nodes for k, p in enumerate(n.parents)
                 if p is not None and p.number == number and n.number in record.reached]
-        if not 2 <= len(used) <= 10 * MOST or not any(record.tapes[0].nodes[n].kind in ("getitem", "take") for n,
-                                                      _ in used):
+        parts = any(record.tapes[0].nodes[n].kind in ("getitem", "take") for n, _ in used)
+        if not 2 <= len(used) <= 10 * MOST or not parts:
             continue
         for order in (used, used[::-1]):
             for once in (False, True):
@@ -277,9 +277,9 @@ def lost_path(e, known=False, loops=False):
                 children[p.number] = children.get(p.number, 0) + 1
     leaf = tape.leaves[e.i].number
     for (kind, site, operand), numbers in record.groups.items():
-        for which, chosen in enumerate((numbers, [n for n in numbers if tape.nodes[n].parents[operand].kind != "input"],
-                       [n for n in numbers if tape.nodes[n].parents[operand].number != leaf], numbers[1:],
-                                        numbers[:-1])):
+        inner = [n for n in numbers if tape.nodes[n].parents[operand].kind != "input"]
+        others = [n for n in numbers if tape.nodes[n].parents[operand].number != leaf]
+        for which, chosen in enumerate((numbers, inner, others, numbers[1:], numbers[:-1])):
             if known and (kind, site, operand, which) not in e.known:
                 continue
             parents = [tape.nodes[n].parents[operand].number for n in chosen]

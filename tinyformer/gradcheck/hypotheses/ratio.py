@@ -134,8 +134,8 @@ def row_scale(e: Evidence) -> list[Finding]:
     for axis in range(ratios[0].ndim):
         if e.shape[axis] < 3:
             continue
-        if all(_flat_along(r, s, axis, 10 * e.tol) for r, s in zip(ratios, seen)) and not _constant(ratios[0][seen[0]],
-                                                                                                    1e-4):
+        flat = all(_flat_along(r, s, axis, 10 * e.tol) for r, s in zip(ratios, seen))
+        if flat and not _constant(ratios[0][seen[0]], 1e-4):
             factors = [float(f) for f in np.moveaxis(ratios[0], axis, 0)[0].ravel()[:5]]
             return [Finding("row-scale", f"each row of the gradient of {e.name} has its own wrong factor: "
                                          f"{', '.join(f'{f:.4g}' for f in factors)}, …",
@@ -150,8 +150,8 @@ def _whatever_comes(e: Evidence) -> bool:
     learner, right = e.jacobians()
     if learner.shape != right.shape:
         return False
-    r = np.sum(learner * right, axis=1, keepdims=True) / np.maximum(np.sum(right * right, axis=1, keepdims=True),
-                                                                    1e-300)
+    squares = np.maximum(np.sum(right * right, axis=1, keepdims=True), 1e-300)
+    r = np.sum(learner * right, axis=1, keepdims=True) / squares
     return np.max(np.abs(learner - r * right)) <= 10 * e.tol * np.max(np.abs(learner))
 
 
@@ -209,8 +209,8 @@ def _term(e, D, scale):
     for p_terms in _together(e):
         name, arrays, code = p_terms
         if _proportional(D, arrays, e.tol * scale) and not _proportional(e.true, arrays, e.tol * scale):
-            if name == "the upstream gradient" and all(np.max(np.abs(d + b)) <= 10 * e.tol * scale for d,
-                                                       b in zip(D, arrays)):
+            lost = (np.max(np.abs(d + b)) <= 10 * e.tol * scale for d, b in zip(D, arrays))
+            if name == "the upstream gradient" and all(lost):
                 return [Finding("lost-path",
                                 f"the gradient of {e.name} lacks the upstream gradient itself: "
                                 "the path through a skip connection is missing", {"array": name})]

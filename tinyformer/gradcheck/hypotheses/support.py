@@ -164,8 +164,7 @@ def _stray(e, should, extra):
     values = e.points[0].values
     if not extra.any() or len(values) > 1:
         return None
-    inputs, outputs = np.indices(e.shape).reshape(len(e.shape), -1), np.indices(values[0].shape).reshape(values[0].ndim,
-                                                                                                         -1)
+    inputs, outputs = (np.indices(shape).reshape(len(shape), -1) for shape in (e.shape, values[0].shape))
     for a, b in [(a, b) for a in range(len(e.shape)) for b in range(values[0].ndim)
                  if e.shape[a] == values[0].shape[b] > 1]:
         before = inputs[a][:, None] - outputs[b][None, :]

@@ -51,8 +51,7 @@ def _hits(e, record):
     record.hits = hits = []
     groups = {group: numbers for group, numbers in record.groups.items() if not record.tried(numbers)}
     composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record),
-                                          *_inverted(record),
-                                          *_other_iterations(record), *cross_entropies(record)]
+                                          *_inverted(record), *_other_iterations(record), *cross_entropies(record)]
     for first in (True, False):                             # mistakes found for another input are tried first
         for group, numbers in groups.items():
             tables = _tables(record, 0, numbers, group[2])
@@ -63,8 +62,8 @@ def _hits(e, record):
                             record, k, numbers, group[2])), codes, says, numbers[0], hits):
                         e.known.add((group, key))
         for k, (edits_at, codes, says, number) in enumerate(composite):
-            if (("composite", k) in e.known) == first and _try(e, record, edits_at(0), edits_at, codes, says, number,
-                                                               hits):
+            turn = (("composite", k) in e.known) == first
+            if turn and _try(e, record, edits_at(0), edits_at, codes, says, number, hits):
                 e.known.add(("composite", k))
         if first and any(not hit[0] for hit in hits):
             return hits

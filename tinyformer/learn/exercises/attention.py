@@ -128,8 +128,7 @@ def _qkv(rng, T=3, S=5, D=7, E=2):
 ATTENTION = Exercise(
     attention, "09 Attention", inputs=_qkv,
     question="All values are equal (every row of v is the same). What is every entry of dq?",
-    answer=lambda f: abs(np.round(f(np.eye(2), np.eye(2), np.ones((2, 3)))[1](np.arange(6.0).reshape(2, 3))[0],
-                                  9)).max(),
+    answer=lambda f: abs(f(np.eye(2), np.eye(2), np.ones((2, 3)))[1](np.arange(6.0).reshape(2, 3))[0]).max().round(9),
     hints=("Go back through three steps: the product P V, the softmax, the scores. You know the gradient of each.",
            "dv = Pᵀ dO and dP = dO Vᵀ; then dS from the gradient of the softmax; then dq and dk with the scale."),
     wrong=(

@@ -126,8 +126,8 @@ ADAMW = Exercise(
     wrong=(
         WrongAnswer("forward", "L2 in the gradient",
               "This is Adam with an L2 penalty, which divides λ by √v̂ too. AdamW decouples the decay.",
-              {"    m = 0.9 * m + 0.1 * grad\n": "    grad = grad + weight_decay * param\n    m = 0.9 * m + 0.1 * "
-                                                 "grad\n",
+              {"    m = 0.9 * m + 0.1 * grad\n": "    grad = grad + weight_decay * param\n"
+                                                 "    m = 0.9 * m + 0.1 * grad\n",
                " - lr * weight_decay * param": ""}),
         WrongAnswer("forward", "no decay", "θ shrinks by lr λ θ in each step.", {" - lr * weight_decay * param": ""}),
         WrongAnswer("forward", "the decay without lr", "The decay is scaled with lr.",
