@@ -1,5 +1,5 @@
-/* The C interface, but for the products (products.cpp): checks what came, gives it types, calls the kernels of this
- * processor. */
+/* The C interface except the products (products.cpp). It checks the arguments, gives them types and calls the kernels
+ * of this processor. */
 #include "codes.h"
 #include "dispatch.h"
 

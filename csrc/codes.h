@@ -10,7 +10,7 @@ struct Failure { /* thrown where a call cannot go on */
     int code;
 };
 
-/* f with a number of the type asked for; whatever is thrown on the way becomes a code. */
+/* Calls f with a number of the given type. Every exception becomes a code. */
 template <class F> int with_type(int type, F f) {
     try {
         if (type == TF_FLOAT32) return f(float());

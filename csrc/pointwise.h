@@ -101,7 +101,7 @@ template <class T> void activation_backward(const tf::Pointwise<T> &p) {
 
 /* ---------------------------------------------------------------- dropout */
 
-/* y = x scale where the draw is at least p, else 0. (A loop that compilers turn into vectors by themselves.) */
+/* y = x scale where the draw is at least p, else 0. (Compilers vectorize this loop without help.) */
 template <class T> void dropout(const tf::Dropout<T> &p) {
     over_pieces(p.n, [&](int64_t first, int64_t n) {
         const T *x = p.x + first;

@@ -1,4 +1,4 @@
-/* The C interface of the matrix product and of attention: checks what came, gives it types, and has it run. */
+/* The C interface of the matrix product and of attention: checks the arguments, gives them types, calls the kernels. */
 #include "products.h"
 
 #include <stdlib.h>

@@ -47,7 +47,7 @@ int threads_at_start() {
 
 std::atomic<int> limit{threads_at_start()};
 
-/* A child of fork has this thread alone, and locks in whatever state they were: it stays serial. */
+/* A child of fork has this thread alone, and locks in an unknown state, so it computes on one thread. */
 std::atomic<bool> forked{false};
 
 thread_local bool working = false; /* inside a body: what it calls must not wait for the pool that runs it */

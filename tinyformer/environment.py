@@ -10,8 +10,8 @@ class Variable:
     """An environment variable.
 
     name        as the shell writes it
-    values      what it may be
-    default     what holds where it is not set
+    values      the allowed values
+    default     the value, or the behavior, if the variable is not set
     meaning     what it changes
     read        when it is read: "run", "install" (``pip install``) or "develop" (tests and the book)
     """
@@ -28,36 +28,37 @@ VARIABLES = (
              "The code that the kernels run on. Read at the first use; "
              "`tinyformer.backend.use` changes the choice later."),
     Variable("TINYFORMER_NUM_THREADS", "an integer ≥ 1", "one for each processor of the process",
-             "The most threads that one call of a C++ kernel uses. Read when the kernels are loaded."),
+             "The maximum number of threads in one call of a C++ kernel. Read when the kernels are loaded."),
     Variable("OMP_NUM_THREADS", "an integer ≥ 1", "one for each processor",
              "Threads of NumPy's BLAS, and of the C++ kernels if they were built with TINYFORMER_THREADS=openmp."),
     Variable("OPENBLAS_NUM_THREADS", "an integer ≥ 1", "the value of OMP_NUM_THREADS",
              "Threads of NumPy's BLAS where that is OpenBLAS, as in the wheels for Linux and Windows."),
     Variable("TINYFORMER_ISA", "avx512, avx2, neon or portable", "the best that the processor has",
-             "The instruction set of the C++ kernels. A name that the processor lacks is ignored."),
+             "The instruction set of the C++ kernels. A set that the processor lacks is ignored."),
     Variable("TINYFORMER_CUDA_LIBRARY", "the path of a shared library", "tinyformer's own",
              "The library of CUDA kernels to load."),
     Variable("TINYFORMER_DATA", "a folder", "the user's cache folder",
-             "Where downloaded data sets, corpora and checkpoints lie."),
-    Variable("TINYFORMER_STATIC", "1", "sliders in Jupyter",
+             "The folder of downloaded data sets, corpora and checkpoints."),
+    Variable("TINYFORMER_STATIC", "1", "show sliders in Jupyter",
              "Draw a row of pictures where a notebook would show sliders."),
-    Variable("TINYFORMER_TRACEBACK", "1", "one line for an error",
+    Variable("TINYFORMER_TRACEBACK", "1", "show one line for an error",
              "Show the traceback of an error on the command line."),
     Variable("MALLOC_TRIM_THRESHOLD_", "bytes; see `man mallopt`", "512 MB are kept",
-             "If this, MALLOC_MMAP_THRESHOLD_ or GLIBC_TUNABLES is set, tinyformer leaves glibc's "
-             "settings for freed memory alone."),
+             "If this, MALLOC_MMAP_THRESHOLD_ or GLIBC_TUNABLES is set, tinyformer does not change glibc's settings "
+             "for freed memory."),
     Variable("TINYFORMER_REQUIRE_NATIVE", "1", "go on with NumPy alone",
              "If the C++ kernels cannot be built, installation fails and shows the compiler's message.", "install"),
     Variable("TINYFORMER_NO_NATIVE", "1", "build them", "Do not build the C++ kernels.", "install"),
     Variable("TINYFORMER_THREADS", "openmp", "a pool of std::thread",
-             "What the C++ kernels share work with.", "install"),
+             "The threads of the C++ kernels.", "install"),
     Variable("TINYFORMER_CUDA", "1", "do not build them", "Build the CUDA kernels too, with nvcc.", "install"),
-    Variable("TINYFORMER_BUILD_JOBS", "an integer ≥ 1", "one for each processor", "How many C++ files compile at once.",
+    Variable("TINYFORMER_BUILD_JOBS", "an integer ≥ 1", "one for each processor",
+             "The number of C++ files that compile at once.",
              "install"),
     Variable("TINYFORMER_SANITIZE", "address,undefined or thread", "none",
              "Build the C++ kernels with these sanitizers of the compiler.", "install"),
     Variable("TINYFORMER_REQUIRE_TORCH", "1", "skip those tests", "Parity tests fail where PyTorch is not installed.",
              "develop"),
     Variable("TINYFORMER_BOOK_CACHE", "a folder", "`tinyformer book build` sets it",
-             "Where the outputs of the book's cells are kept.", "develop"),
+             "The folder of the saved outputs of the book's cells.", "develop"),
 )

@@ -161,8 +161,8 @@ def _fits(value, shape):
 def replace_file(path: str | os.PathLike[str], data: bytes | str | tuple[bytes | memoryview, ...]) -> None:
     """Make ``path`` hold ``data``: bytes, text as UTF-8, or a tuple of pieces of bytes.
 
-    It is written beside the target under another name, flushed to the disk and renamed over it, so a crash or a full
-    disk leaves the earlier file as it was. Raises OSError, with ``path`` as its file.
+    A temporary file next to ``path`` is written, flushed to the disk and renamed to ``path``. So a crash or a full disk
+    leaves the earlier file as it was. Raises OSError, with ``path`` as its file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,8 +194,8 @@ def lock(path: str | os.PathLike[str], seconds: float = 0.0) -> Iterator[None]:
     afterwards.
 
     The operating system holds the lock, so the lock ends with its process, even if that process is killed. Raises
-    BlockingIOError, which names the process, if another one keeps the lock for ``seconds``; OSError if ``path`` cannot
-    be opened for writing.
+    BlockingIOError, which names the process, if another process keeps the lock for ``seconds``; OSError if ``path``
+    cannot be opened for writing.
     """
     handle, deadline = os.open(path, os.O_RDWR | os.O_CREAT, 0o666), time.monotonic() + seconds
     try:

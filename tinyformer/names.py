@@ -1,8 +1,8 @@
-"""What people look for under the name that it has in PyTorch or NumPy, and what to write here: for messages of errors.
+"""Names of PyTorch and NumPy that do not exist here, and what to write instead, for error messages.
 
 ``TORCH`` is the one table for all of them: attributes of tensors, of the package, ``ops``, ``nn`` and ``optim``.
 An entry says what to write; one that ends with a full stop is a sentence of its own.
-``tests/test_names.py`` checks that whatever a message advises exists, and that no name of the table exists already.
+``tests/test_names.py`` checks that every name in the advice exists here, and that no name of the table does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 _TYPE = "types are NumPy's: np.float32, np.float64, np.int64, bool."
-_CONVERT = "x.astype(np.float32), with the type of your choice"
+_CONVERT = "x.astype(np.float32), or another type"
 _DEVICE = "tensors are NumPy arrays in main memory; tfm.backend.use(…) selects the kernels."
 _VALUES = "np.{0}(x.data), which has no gradient"
 _IN_PLACE = "x {0}= y within tfm.no_grad()"
@@ -85,7 +85,7 @@ TORCH = {
     "DataParallel": "kernels use several threads, see tfm.backend.set_num_threads(n).",
     "utils": "optim.clip_grad_norm_",
     # optimizers and schedules
-    "lr_scheduler": "optim.CosineSchedule, optim.LinearSchedule and their neighbors", "StepLR": "optim.StepSchedule",
+    "lr_scheduler": "optim.CosineSchedule, optim.LinearSchedule or another schedule", "StepLR": "optim.StepSchedule",
     "CosineAnnealingLR": "optim.CosineSchedule", "LinearLR": "optim.LinearSchedule", "LambdaLR": "optim.Schedule",
     "ExponentialLR": "optim.ExponentialSchedule", "ReduceLROnPlateau": "optim.ReduceOnPlateau",
     **{name: _ABSENT.format("optim.AdamW") for name in ("NAdam", "RAdam", "Adamax", "Adadelta", "LBFGS", "Rprop")},
@@ -135,10 +135,10 @@ def use_instead(function: str) -> TypeError:
 
 
 class UnknownName(AttributeError):
-    """``owner`` lacks the attribute ``wanted``: it is PyTorch's name, a name of elsewhere, or a slip of the pen.
+    """``owner`` lacks the attribute ``wanted``: a name of PyTorch, a name of another module, or a misspelled name.
 
-    The advice is found when the error is shown, so that ``hasattr`` costs nothing. ``table`` is where it is looked up
-    first, after ``elsewhere``, which may know of another place; ``known`` lists the names that ``owner`` has.
+    The advice is computed when the error is shown, so ``hasattr`` stays fast. The first advice found is used: from
+    ``elsewhere``, then from ``table``, then a similar name among ``known``, the names that ``owner`` has.
     """
 
     def __init__(self, owner: str, wanted: str, known: Callable[[], Iterable[str]],
@@ -177,7 +177,7 @@ def module_attributes(module: str, public: Iterable[str]) -> tuple[Callable[[str
 def _elsewhere(module: str, name: str) -> str:
     """Advice when ``name`` is public in another package: what to write there, or what to import.
 
-    Packages that ``import tinyformer`` leaves out are imported here: the advice is wanted only once the error is shown.
+    This may import packages that ``import tinyformer`` does not, but only when an error is shown.
     """
     package = module.partition(".")[0]
     for place in ("ops", "nn", "optim"):
@@ -195,7 +195,7 @@ def _elsewhere(module: str, name: str) -> str:
 
 
 class Advising(type):
-    """The class of classes that answer an unknown attribute, of the class or of its objects, with advice."""
+    """Metaclass: an unknown attribute of the class, or of its objects, raises ``UnknownName`` with advice."""
 
     if not TYPE_CHECKING:                                   # to a type checker an unknown attribute is an error
         def __getattr__(cls, name):

@@ -1,11 +1,11 @@
 """Checks of numeric options, in the same words everywhere: "Adam: eps is -1, expected a finite number of at least 0".
 
-    owner       what has the option: an object, named by its class, or a name
-    name        of the option
-    value       what came
+    owner       the object that has the option, which errors name by its class; or a name
+    name        the name of the option
+    value       the value to check
 
 Each function returns the value as a Python number, since a NumPy number would promote float32 arrays to float64. Raises
-TypeError where the value is no number (booleans, text and None are none), ValueError where it is NaN or out of range.
+TypeError if the value is not a number (booleans, text and None are not), ValueError if it is NaN or out of range.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def check_integer(owner: Any, name: str, value: Any, at_least: int | None = None
 
 def check_number(owner: Any, name: str, value: Any, *, at_least: float | None = None, above: float | None = None,
                  at_most: float | None = None, below: float | None = None, finite: bool = True) -> float:
-    """``value`` as a float within the bounds; NaN never is, infinity only without ``finite``."""
+    """``value`` as a float within the bounds; NaN is refused, and infinity too unless ``finite`` is False."""
     number = value if type(value) is float else _as_float(value)
     if (number is not None and (-math.inf < number < math.inf or (not finite and number == number))
             and (at_least is None or number >= at_least) and (above is None or number > above)

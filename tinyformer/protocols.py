@@ -1,6 +1,6 @@
-"""A tensor among Python's numbers and sequences and NumPy's arrays: the methods that Python and NumPy call.
+"""The methods of a tensor that Python and NumPy call: number, sequence and array protocols.
 
-Nothing here is recorded in a graph, but for operators with an array on the left, which go to the tensor on the right.
+Nothing here is recorded in a graph, with one exception: for ``array + tensor`` NumPy calls the tensor's own operator.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _OnTheClass:
 
 
 class Count(int):
-    """A number of entries, as NumPy's ``size``. Called as PyTorch's ``size()``: the shape, or one length."""
+    """A number of entries, as NumPy's ``size``. ``x.size()``, as in PyTorch, returns the shape or one length."""
 
     shape: tuple[int, ...]
 
@@ -65,7 +65,7 @@ class Count(int):
 
 
 class ArrayProtocols(TensorMethods, metaclass=names.Advising):
-    """What a tensor is to Python and to NumPy, told by its ``data``, ``shape``, ``ndim``, ``size`` and ``dtype``."""
+    """Python's and NumPy's protocols for a class with ``data``, ``shape``, ``ndim``, ``size`` and ``dtype``."""
 
     __slots__ = ()
 
@@ -74,7 +74,7 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
 
     if not TYPE_CHECKING:                                   # to a type checker an unknown attribute is an error
         def __getattr__(self, name):
-            return getattr(type(self), name)                # which says what there is instead
+            return getattr(type(self), name)                # raises UnknownName, with advice
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
@@ -82,7 +82,7 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
     # -- one number
 
     def item(self) -> Any:
-        """Its only entry as a Python number. ValueError for several entries or none."""
+        """The only entry as a Python number. ValueError for several entries or none."""
         return self._number("item")
 
     def _number(self, operation: str) -> Any:
@@ -121,7 +121,7 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
     # -- a sequence
 
     def tolist(self) -> Any:
-        """Its entries as nested lists of Python numbers; one number if it has no axes."""
+        """The entries as nested lists of Python numbers; one number if the tensor has no axes."""
         return self.data.tolist()
 
     def __len__(self) -> int:
@@ -161,7 +161,7 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
     # -- NumPy
 
     def numpy(self) -> Array:
-        """Its array (not a copy)."""
+        """The tensor's array, not a copy."""
         return self.data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.generic]:

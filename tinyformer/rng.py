@@ -26,7 +26,7 @@ def generator(rng: np.random.Generator | int | None = None) -> np.random.Generat
 
 
 def _hold() -> None:
-    """Keep other threads from drawing while this one forks: a child would wait for ever for a lock that they held."""
+    """Keep other threads from drawing during a fork: the child would wait forever for a lock that they hold."""
     global _held
     _held = _generator.bit_generator.lock
     _held.acquire()

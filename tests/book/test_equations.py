@@ -1,5 +1,5 @@
-"""Numbered formulas: each number once and in order, and whoever cites one finds it, in this chapter or an earlier
-one."""
+"""Numbered formulas: each number occurs once and in order, and each citation names a formula of this chapter or an
+earlier chapter."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_a_text_that_a_translator_cannot_read_at_once(refused, text, tokens):
     tokenizer = PairTokenizer(list("abc"))
     folder = saved(Seq2Seq(Seq2SeqConfig(tokenizer.vocab_size, block_size=6, n_layer=1, n_head=1, n_embd=8)),
                    "runs/pairs", tokenizer)
-    said = f"the text has {tokens}, expected 1 to 6: the model in {folder} reads no more at once"
+    said = f"the text has {tokens}, expected 1 to 6: the model in {folder} reads no longer text"
     refused(1, said, "translate", text, "--model", folder)
     refused(1, said, "attention", text, "--model", folder)
 

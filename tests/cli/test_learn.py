@@ -86,7 +86,7 @@ def test_from_the_stub_to_the_pass(cli, desk, refused):
     file = os.path.join("exercises", "01_mse.py")
     assert result.lines[0] == f"mse: not attempted yet. Write the body of vjp in {file}. " \
                               f"It still raises NotImplementedError."
-    assert "after a pass or 3 tries; 3 to go" in refused(1, "", "learn", "solution", "mse").errors[0]
+    assert "after a pass or 3 tries; 3 more needed" in refused(1, "", "learn", "solution", "mse").errors[0]
 
     desk("mse", with_vjp("return difference * dL / x.size, -difference * dL / x.size"))
     result = cli("learn", "check", "1")
@@ -100,7 +100,7 @@ def test_from_the_stub_to_the_pass(cli, desk, refused):
     desk("mse", solved("mse"))
     result = cli("learn", "check", os.path.join("exercises", "01_mse.py"))
     assert result.code == 0
-    assert result.lines == ["mse: passed. And your prediction was right.",
+    assert result.lines == ["mse: passed. Your prediction was right too.",
                             f"Next: linear_weight, in {os.path.join('exercises', '02_linear_weight.py')}"]
     assert cli("learn", "list").lines[0] == "Chapter 1, Linear model: 1 of 6 passed"
     assert cli("learn", "list").lines[1].endswith("passed")

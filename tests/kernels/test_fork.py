@@ -1,5 +1,4 @@
-"""A child of fork computes, whatever the other threads of its parent did at that moment: no lock of theirs keeps it
-waiting."""
+"""A child of fork computes even if other threads of its parent held locks at the fork."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ from tinyformer.kernels.backend import BACKENDS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-# OpenBLAS in threads of its own hangs in a child that was forked while another thread multiplied: that is not ours to
-# mend, and said in csrc/README.md. So NumPy's own product stands in this test with one thread.
+# OpenBLAS with several threads hangs in a child that was forked while another thread multiplied. tinyformer cannot mend
+# this; csrc/README.md mentions it. So NumPy's product runs on one thread in this test.
 PROGRAM = """
 import os, signal, sys, threading, time
 import numpy as np
@@ -29,12 +28,12 @@ def work():
     x @ x
     rng.generator().standard_normal(20000)
 
-def for_ever():
+def forever():
     while True:
         work()
 
 for _ in range(2):
-    threading.Thread(target=for_ever, daemon=True).start()
+    threading.Thread(target=forever, daemon=True).start()
 for _ in range(FORKS):
     child = os.fork()
     if not child:
@@ -63,6 +62,6 @@ def test_a_child_forked_in_the_middle_of_work_computes(name):
         assert process.communicate(timeout=60)[0].strip() == "done"
     finally:
         try:
-            os.killpg(process.pid, signal.SIGKILL)          # whatever hung goes with it
+            os.killpg(process.pid, signal.SIGKILL)          # with all children that hang
         except ProcessLookupError:
             pass

@@ -239,7 +239,7 @@ def test_where_only_the_shapes_fail_the_second_round_names_it():
     verdict = grade(EXERCISES["linear"], linear)
     assert verdict.state == "wrong" and "operand" in verdict.codes
     assert "where dy is (5, 7), weight is (7, 3)" in verdict.message
-    assert "With all sizes equal it runs:" in verdict.message
+    assert "With all sizes equal, the function runs:" in verdict.message
     assert verdict.mistake == "Wᵀ in place of W"
 
 

@@ -26,13 +26,13 @@ def test_a_pass_shows_what_comes_next(capsys):
     verdict = check("mse", EXERCISES["mse"].function, 1)
     out = capsys.readouterr().out
     assert verdict.ok and repr(verdict) == "<mse: passed>"
-    assert out.startswith("mse: passed. And your prediction was right.\nNext: linear_weight,")
+    assert out.startswith("mse: passed. Your prediction was right too.\nNext: linear_weight,")
 
 
 def test_a_chapter_does_not_lead_elsewhere(capsys):
     """What comes next in a notebook is its next cell."""
     require("rope", EXERCISES["rope"].function, 7)
-    assert capsys.readouterr().out == "rope: passed. And your prediction was right.\n"
+    assert capsys.readouterr().out == "rope: passed. Your prediction was right too.\n"
     with pytest.raises(Unsolved, match='until mse is passed; hint'):
         require("mse", forgets_the_half)
 
@@ -45,7 +45,7 @@ def test_a_mistake_its_hint_and_then_the_solution(capsys):
     assert capsys.readouterr().out.startswith("mse, hint 1 of 3: ")
     hint("mse")
     assert capsys.readouterr().out == "mse, hint 2 of 3: What is the derivative of u²?\n"
-    with pytest.raises(ValueError, match="the solution of mse opens after a pass or 3 tries; 2 to go"):
+    with pytest.raises(ValueError, match="the solution of mse opens after a pass or 3 tries; 2 more needed"):
         solution("mse")
     check("mse", forgets_the_half)
     check("mse", forgets_the_half)

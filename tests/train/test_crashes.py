@@ -88,8 +88,8 @@ def test_killed_at_any_file(tmp_path, tiny, train, outcome, whole):
 
 @pytest.mark.parametrize("lines, optimizer", ((1, "adamw"), (7, "muon"), (30, "adamw")))
 def test_killed_at_any_time(tmp_path, tiny, train, outcome, lines, optimizer):
-    """By the system, at a random place soon after so many steps; a checkpoint at each step keeps it busy with
-    writing."""
+    """The system kills the run at a random place, soon after this many lines of metrics. A checkpoint at each step
+    keeps the run busy with writing."""
     settings = (*DROPOUT, "train.max_steps=100", "train.checkpoint_every=1", "train.eval_every=7",
                 f"train.optimizer={optimizer}")
     train(tmp_path / "whole", *settings)
@@ -131,7 +131,7 @@ def start(folder, *settings, resume=False, before=None):
 
 
 def wait_for(process, folder, lines):
-    """Until metrics.jsonl has so many lines."""
+    """Wait until metrics.jsonl has this many lines."""
     until = time.monotonic() + 60
     while not ((folder / "metrics.jsonl").exists() and (folder / "metrics.jsonl").read_bytes().count(b"\n") >= lines):
         if process.poll() is not None or time.monotonic() > until:

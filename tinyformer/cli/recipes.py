@@ -17,7 +17,7 @@ def command(
 ) -> None:
     """List the recipes that `tinyformer train` can train. With NAME, show its settings.
 
-    The minutes are those on two cores of a laptop; 0 was not measured.
+    The minutes were measured on two cores of a laptop; 0 means not measured.
     """
     from ..train.recipe import FOLDER, load_recipe, names
     from .console import say
@@ -54,7 +54,7 @@ def show(recipe: Any) -> None:
 def described(recipe: Any) -> Iterator[tuple[str, str]]:
     """("section.key=value", meaning) of every setting of the recipe's data, model and training."""
     from ..book.reference.settings import settings
-    meanings = {"model.architecture": "The kind of model, one for the same task."}
+    meanings = {"model.architecture": "The model. It can change to another model for the same task."}
     values = {"model.architecture": recipe.model["architecture"]}
     config = recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
     for section, holder in (("data", recipe.data), ("model", config), ("train", recipe.train)):

@@ -40,7 +40,7 @@ def check_length(ids: NDArray, model: Pretrained, folder: Path) -> None:
     most = model.config.block_size
     if not 1 <= len(ids) <= most:
         raise ValueError(f"the text has {len(ids)} token{'s' * (len(ids) != 1)}, expected 1 to {most}: the model in "
-                         f"{folder} reads no more at once")
+                         f"{folder} reads no longer text")
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def command(
 
 
 def once(recipe: Recipe, folder: Path, resume: bool) -> None:
-    """Train ``recipe`` and show what came of it: a sample of text or the evaluation, the files, the loss beside the
+    """Train ``recipe`` and show the result: a sample of text or the evaluation, the files, the loss next to the
     baselines."""
     from ..train import evaluate, open_run, train
     from .generate import write

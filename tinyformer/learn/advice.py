@@ -3,7 +3,7 @@
 ADVICE = {
     "shape": "A gradient has the shape of its input. Write the shape next to each line.",
     "missing": "The value changes with this input, so it has a gradient. Find where the forward pass uses the input.",
-    "nonfinite": "A division by 0 or an overflow of an exponential. Print the parts of your formula.",
+    "nonfinite": "Look for a division by 0 or an exponential that overflows. Print the parts of your formula.",
     "zero": "The gradient is all zeros. Do you write the result into the array that you return?",
     "sign": "Only the sign is wrong. Count the minus signs. Does the value rise when the input grows?",
     "factor": "Only a constant factor is wrong. Does the value contain a mean, a square or a scale?",
@@ -25,9 +25,9 @@ ADVICE = {
     "variance-term": "The variance depends on every input too: changing one entry changes the variance.",
     "missing-term": "A whole term is missing. Which use of the input, or which part of the product rule, is it?",
     "softmax-diagonal": "In a softmax, every input influences every output of its row. Subtract a sum over the row.",
-    "operand": "A product uses the wrong matrix, or its transpose. "
-               "Write the product with indices: which one is summed?",
-    "leak": "This gradient depends on another example, its target or another time, which the input does not influence.",
+    "operand": "A product uses the wrong matrix, or its transpose. Write the product with indices: which one is "
+               "summed?",
+    "leak": "This gradient depends on an example, a target or a time step that the input does not influence.",
     "lost-path": "One path from the input to the value is missing in your gradient.",
     "head-order": "The forward pass splits heads by a reshape and a transpose. Undo them in the opposite order.",
     "gate-order": "Concatenate the gradients of the gates in the order in which the forward pass splits the gates.",
@@ -39,5 +39,6 @@ ADVICE = {
     "case": "The usual inputs pass, and these special inputs fail. Work them out by hand and read the docstring again.",
     "dtype": "The inputs are float64. Keep this type: check astype, dtype=, and arrays created without a type.",
     "returns": "vjp returns one array for each input, in their order: return dx, dy.",
-    "unexplained": "Take the smallest case, one row and two columns. Derive every output with respect to every input.",
+    "unexplained": "Take the smallest case, one row and two columns. Differentiate each output with respect to each "
+                   "input.",
 }

@@ -312,8 +312,8 @@ def _examine(exercise: Exercise, function: Callable[..., Any], every: bool = Fal
             parts += [str(refused)] * (not square)
             continue
         if not report.ok:
-            parts += ["With all sizes equal it runs:" if failure else "With all sizes equal:" if square else "",
-                      str(report)]
+            parts += ["With all sizes equal, the function runs:" if failure else
+                      "With all sizes equal:" if square else "", str(report)]
             found += [finding.code for one in report.inputs for finding in one.findings if finding.is_mistake]
     if found:
         codes = tuple(dict.fromkeys([code for code in found if code not in GENERAL] or found))

@@ -72,7 +72,7 @@ def _prediction(exercise: Exercise, verdict: Verdict) -> list[str]:
 
 def _afterwards(exercise: Exercise, verdict: Verdict) -> str:
     if verdict.predicted:
-        return "And your prediction was right."
+        return "Your prediction was right too."
     opening = "You made no prediction" if verdict.predicted is None else "Your prediction was not right"
     return f"{opening}: {exercise.question} {answer(exercise)}."
 
@@ -106,7 +106,7 @@ def solution(exercise: Exercise, entry: Mapping[str, Any]) -> str:
     """The solution. Raises ValueError before a pass or ``TRIES`` tries."""
     if not entry["passed"] and entry["tries"] < TRIES:
         left = TRIES - entry["tries"]
-        raise ValueError(f"the solution of {exercise.name} opens after a pass or {TRIES} tries; {left} to go")
+        raise ValueError(f"the solution of {exercise.name} opens after a pass or {TRIES} tries; {left} more needed")
     question = f"The question: {exercise.question} {answer(exercise)}."
     return f"{exercise.source.rstrip()}\n\nMore: chapter {exercise.chapter}. {question}"
 

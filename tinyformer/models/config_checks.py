@@ -1,6 +1,6 @@
 """What models check: their configs, and the ids that they read.
 
-Each error names the config or the model, what was expected and what came. The checks of numbers are those of
+Each error names the config or the model, what was expected and what was found. The checks of numbers are those of
 ``number_checks``; here a wrong type is a ValueError too, since a setting may come from a file.
 """
 

@@ -1,6 +1,6 @@
-"""What layers check of their inputs when they are called, and of what came out of them.
+"""Checks of the inputs that a layer is called with, and of the values that a model computed.
 
-The numbers that a layer is made with are checked by ``number_checks``.
+``number_checks`` checks the numbers that a layer is made with.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class ModuleList(Module):
     """A list of modules. It has no forward pass of its own.
 
-    State-dict keys are the modules' indices: "0.weight", "1.weight", …   Raises TypeError for what is no module.
+    State-dict keys are the modules' indices: "0.weight", "1.weight", …
+    Raises TypeError for an entry that is not a module.
     """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
@@ -69,8 +70,8 @@ class Sequential(ModuleList):
 class ModuleDict(Module):
     """A dictionary of modules, in the order in which they were set. It has no forward pass of its own.
 
-    State-dict keys begin with the modules' keys. Raises TypeError for a key that is no text and for what is no module,
-    KeyError for a key that is empty, has a dot or is the name of an attribute, and for one that is not there.
+    State-dict keys begin with the modules' keys. Raises TypeError for a key that is not text and for a value that is
+    not a module. Raises KeyError for a key that is empty, has a dot, is the name of an attribute, or does not exist.
     """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
@@ -128,8 +129,8 @@ class ModuleDict(Module):
 class ParameterList(Module):
     """A list of parameters. It has no forward pass.
 
-    A tensor that is no ``Parameter`` becomes one. State-dict keys are the parameters' indices: "0", "1", …
-    Raises TypeError for what is no tensor.
+    A tensor that is not a ``Parameter`` becomes a ``Parameter``. State-dict keys are the parameters' indices: "0",
+    "1", …   Raises TypeError for an entry that is not a tensor.
     """
 
     def __init__(self, parameters: Iterable[Tensor] = ()) -> None:

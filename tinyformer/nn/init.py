@@ -3,7 +3,7 @@
 A layer y = W x sums ``fan_in`` terms, its backward pass ``fan_out``. The Xavier and Kaiming rules choose the variance
 of W so that neither sum grows or shrinks through many layers. Names and distributions are PyTorch's.
 
-Each raises TypeError or ValueError for options that are no finite numbers, and for bounds or deviations out of order.
+Each raises TypeError or ValueError for options that are not finite numbers, for a > b and for a negative deviation.
 """
 
 from __future__ import annotations

@@ -64,10 +64,10 @@ class Module:
     with ``register_buffer``. Names, order and state-dict keys are PyTorch's: parameters, buffers, then children, joined
     by dots.
 
-    Layers in a plain list, tuple, set or dict are not children: no optimizer would update their parameters, and no file
-    would hold them. PyTorch ignores them silently. Here ``parameters``, ``state_dict`` and ``load_state_dict`` raise a
-    ValueError that names the attribute. It is an error and no warning, since such layers can never be trained.
-    Parameters that are also registered elsewhere in the model, and frozen ones, may be in a list.
+    Layers in a plain list, tuple, set or dict are not children: no optimizer would update their parameters, and no
+    saved file would contain them. PyTorch ignores them silently. Here ``parameters``, ``state_dict`` and
+    ``load_state_dict`` raise a ValueError that names the attribute. This is an error, not a warning, since such
+    layers can never be trained. Parameters that are also registered elsewhere in the model, and frozen ones, may be in a list.
 
     A subclass writes ``forward``; calling the module calls ``forward``.
     """

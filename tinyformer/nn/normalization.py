@@ -106,7 +106,7 @@ class BatchNorm1d(Module):
             self.register_buffer("num_batches_tracked", np.array(0))
 
     def forward(self, x: TensorLike) -> Tensor:
-        """γ ⊙ (x − μ)/√(σ² + eps) + β; in training the running statistics move."""
+        """γ ⊙ (x − μ)/√(σ² + eps) + β; in training the running statistics are updated."""
         x = as_input(self, x, self.weight if self.affine else self.running_mean)
         if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
             C = self.num_features

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:
-    """Scale the gradients down, as one long vector, to norm ``max_norm`` if theirs is larger. Returns the norm before.
+    """Scale the gradients, as one long vector, to norm ``max_norm`` if their norm is larger. Returns the earlier norm.
 
         ‖g‖ = √Σ g²        g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶))
 
-    The direction stays. If the norm is NaN or infinite, the gradients stay as they are, and the caller sees it in the
-    result. Parameters without a gradient count as zero. max_norm is a number of at least 0, possibly infinite.
+    The direction does not change. If the norm is NaN or infinite, the gradients do not change either; check the result.
+    Parameters without a gradient count as zero. max_norm is a number of at least 0, possibly infinite.
 
     Source: Pascanu et al. (2013), algorithm 1; book (5.7); the 10⁻⁶ is PyTorch's.
     """

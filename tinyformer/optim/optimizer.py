@@ -42,7 +42,7 @@ class Optimizer:
     "lr" keeps the ratio of its rate to the optimizer's ("lr_scale") under every schedule.
 
     Raises TypeError for parameters or options of a wrong type, ValueError for values out of range, for a parameter that
-    occurs twice and for one that was computed.
+    occurs twice and for a tensor that an operation computed.
     """
 
     def __init_subclass__(cls, recipe: str | None = None, **options: Any) -> None:
@@ -60,7 +60,10 @@ class Optimizer:
     # -- what a subclass defines
 
     def update(self, theta: NDArray[Any], g: NDArray[Any], state: State, group: Group) -> None:
-        """Change the array ``theta`` in place by its gradient ``g``, which stays; ``state["step"]`` counts from 1."""
+        """Change the array ``theta`` in place by its gradient ``g``.
+
+        ``g`` must not change. ``state["step"]`` counts from 1.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define its update")
 
     def update_all(self, moved: Sequence[Move]) -> None:
@@ -163,7 +166,7 @@ class Optimizer:
         """Continue from ``state``, the ``state_dict`` of an optimizer over parameters of the same shapes and groups.
 
         The options, learning rates among them, are those of ``state``. Raises ValueError, or TypeError for an option of
-        a wrong type, when anything does not fit; then nothing has changed.
+        a wrong type, if anything does not fit; the optimizer is then unchanged.
         """
         mine = self.state_dict()
         missing = [name for name in mine if name not in state]

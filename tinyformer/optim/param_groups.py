@@ -32,12 +32,13 @@ def param_groups_by_level(groups: Iterable[Group], levels: Sequence[Iterable[Ten
                           decay: float) -> list[Group]:
     """``groups``, divided by the levels of a model from the top down: level n learns at decayⁿ times its group's rate.
 
-    levels      lists of parameters; parameters in none of them learn at the full rate
+    levels      lists of parameters; all other parameters learn at the full rate
     lr          the rate of groups that do not give their own
     decay       factor between neighboring levels, 0 ≤ decay ≤ 1
 
-    Lower layers of a trained network hold what every task needs, and change less.   Source: Howard and Ruder (2018),
-    ULMFiT.
+    The lower layers of a trained network hold features that every task needs, so they should change less.
+
+    Source: Howard and Ruder (2018), ULMFiT.
     """
     lr = check_number("param_groups_by_level", "lr", lr, at_least=0)
     decay = check_fraction("param_groups_by_level", "decay", decay)

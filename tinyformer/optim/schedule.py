@@ -244,7 +244,7 @@ class ReduceOnPlateau(Schedule):
         return max(self.min_lr, self.max_lr * self.factor ** n)
 
     def step(self, loss: float) -> None:  # type: ignore[override]
-        """Take a measured loss into account, and set the rate of the next steps."""
+        """Record a measured loss and set the rate of the next steps."""
         if loss < (math.inf if self.best is None else self.best * (1 - self.threshold)):
             self.best, self.bad = float(loss), 0
         else:

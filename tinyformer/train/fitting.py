@@ -1,4 +1,4 @@
-"""``fit``: train your own model on your own batches, with everything that a recipe's training has."""
+"""``fit``: train your own model on your own batches, with validation, early stopping, schedules and checkpoints."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
         eval_every      steps between two evaluations; by default an epoch, or a tenth of max_steps
         patience        Stop after this many evaluations without improvement and restore the best weights; 0: never
     Each update
-        schedule        of the learning rate, made for ``optimizer``; by default the rate is constant
-        accumulate      the gradients of this many batches are averaged into one update
+        schedule        the learning-rate schedule, made for ``optimizer``; by default the rate is constant
+        accumulate      the number of batches whose gradients are averaged into one update
         clip            upper bound on the norm of the gradient; 0: none
     On disk
         checkpoint      a file (.safetensors) with all that is needed to continue; it is replaced as a whole. Without
@@ -65,8 +65,8 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
                         draw their random numbers from the generator that ``tinyformer.seed`` sets, as ``data.Batches``
                         does.
 
-    The bar in a terminal or notebook shows the losses, the speed and the time left. The model's mode afterwards is its
-    mode before.
+    The bar in a terminal or notebook shows the losses, the speed and the time left. At the end
+    the model is in the same mode (train or eval) as before.
 
     Errors: ValueError for batches that are empty or end too early, a loss that is not a single number, an optimizer
     without the model's parameters, layers in a plain list, a checkpoint that does not fit; FloatingPointError, which
@@ -76,7 +76,7 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
     learner, stream = _learner(model, optimizer), Stream(batches)
     settings = _Settings.of(batches, epochs, max_steps, eval_every, checkpoint_every, accumulate, clip, patience)
     if patience and validation is None:
-        raise ValueError("fit: patience needs validation, by which models are compared")
+        raise ValueError("fit: patience needs validation: early stopping compares the validation losses")
     if resume and checkpoint is None:
         raise ValueError("fit: resume needs checkpoint, the file to continue from")
     training = _Fit(learner, stream, optimizer, schedule, settings, loss, validation, checkpoint)

@@ -32,7 +32,7 @@ class RecipeError(ValueError):
 
 @dataclass
 class TrainSettings:
-    """The section [train] of a recipe: how long, with which optimizer and schedule, and when to evaluate."""
+    """The section [train] of a recipe: number of steps, optimizer, schedule, evaluations and checkpoints."""
 
     max_steps: int = setting(1000, "The number of updates of the parameters.", at_least=1)
     batch_size: int = setting(12, "Examples in one forward pass: "
@@ -43,8 +43,8 @@ class TrainSettings:
                                       "AdamW then updates the rest.",
                              one_of=OPTIMIZERS)
     schedule: str = setting("cosine", "The learning rate after the warm-up. cosine and linear end at min_lr; "
-                                      "inverse-sqrt falls with the root "
-                                      "of the step and ignores min_lr.", one_of=SCHEDULES)
+                                      "inverse-sqrt falls with the inverse square root of the step and ignores "
+                                      "min_lr.", one_of=SCHEDULES)
     lr: float = setting(1e-3, "The highest learning rate, at the end of the warm-up.", at_least=0)
     min_lr: float = setting(1e-4, "The learning rate at the last step; not above lr.", at_least=0)
     muon_lr: float = setting(0.02, "The highest learning rate "
@@ -54,12 +54,12 @@ class TrainSettings:
     layer_decay: float = setting(1.0, "Learning rate of a layer divided by that of the layer above, for BERT "
                                       "classifiers. With 0 only the head is trained.", at_least=0, at_most=1)
     weight_decay: float = setting(0.1, "Weight decay of matrices. Vectors (biases, norms) have none.", at_least=0)
-    beta1: float = setting(0.9, "Decay of the mean of gradients (Adam and its kin).", at_least=0, below=1)
-    beta2: float = setting(0.99, "Decay of the mean of squared gradients (Adam and its kin).", at_least=0, below=1)
+    beta1: float = setting(0.9, "Decay of the mean of gradients (Adam and similar).", at_least=0, below=1)
+    beta2: float = setting(0.99, "Decay of the mean of squared gradients (Adam and similar).", at_least=0, below=1)
     clip: float = setting(1.0, "Upper bound on the norm of the gradient; 0 for none.", at_least=0)
     eval_every: int = setting(250, "Steps between two evaluations on the validation split.", at_least=1)
-    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last one, "
-                                     "and each one with patience, uses the whole split.", at_least=1)
+    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last evaluation, and every evaluation "
+                                     "with patience, uses the whole split.", at_least=1)
     checkpoint_every: int = setting(250, "Steps between two checkpoints.", at_least=1)
     patience: int = setting(0, "Stop after this many evaluations "
                                "without improvement and keep the best model; 0: never.",
@@ -159,7 +159,7 @@ def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
 
 
 def _parse(text: str, kind: type) -> Any:
-    """``text`` as a TOML value. It stays a text where it is no TOML value, or where a text is expected (a path without
+    """``text`` as a TOML value. It stays a text if it is not a TOML value, or if a text is expected (a path without
     quotes)."""
     try:
         value = tomlkit.parse(f"value = {text}").unwrap()["value"]

@@ -44,7 +44,7 @@ def check_settings(section: str, settings: Any) -> None:
 
 
 def _within(value: float, bounds: dict[str, float]) -> bool:
-    """Whether the number is finite and within the bounds; NaN never is."""
+    """Whether the number is finite and within the bounds; False for NaN."""
     return (-math.inf < value < math.inf
             and bounds.get("at least", -math.inf) <= value <= bounds.get("at most", math.inf)
             and bounds.get("above", -math.inf) < value < bounds.get("below", math.inf))

@@ -176,7 +176,7 @@ SPLIT_HEADS = Exercise(
            "Undo the steps in reverse order: first the transpose, then the reshape."),
     wrong=(
         WrongAnswer("head-order", "reshaped without transposing",
-              "A reshape keeps the order in memory, so it mixes heads and times.",
+              "A reshape keeps the order in memory, so it mixes heads and time steps.",
               {"dy.transpose(1, 0, 2).reshape(T, C)": "dy.reshape(T, C)"}),
         WrongAnswer("head-order", "heads and features interleaved", "The D columns of a head are contiguous.",
               {"dy.transpose(1, 0, 2)": "dy.transpose(1, 2, 0)"}),
@@ -185,7 +185,7 @@ SPLIT_HEADS = Exercise(
         WrongAnswer("shape", "the heads not merged", "x has no axis for heads.", {".reshape(T, C)": ""}),
         WrongAnswer("factor", "averaged over the heads", "Each column belongs to one head.",
               {"dy.transpose(1, 0, 2).reshape(T, C)": "dy.transpose(1, 0, 2).reshape(T, C) / H"}),
-        WrongAnswer("permuted", "times reversed", "Time t stays time t.", {"dy.transpose": "dy[:, ::-1].transpose"}),
+        WrongAnswer("permuted", "times reversed", "Time step t stays at t.", {"dy.transpose": "dy[:, ::-1].transpose"}),
     ))
 
 

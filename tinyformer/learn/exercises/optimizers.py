@@ -122,7 +122,7 @@ ADAMW = Exercise(
     inputs=lambda rng, N=5, C=3: (*_state(rng, N, C), rng.random((N, C)), 3, 0.1, 0.5),
     question="g = m = v = 0, θ = 2, lr = 0.1, λ = 0.5. What is the new θ?",
     answer=lambda f: f(np.array(2.0), 0.0, 0.0, 0.0, 1, 0.1, 0.5)[0],
-    hints=("Adam with one more term.", "The decay is decoupled: it does not pass through m and v."),
+    hints=("The update is Adam's with one more term.", "The decay is decoupled: it does not pass through m and v."),
     wrong=(
         WrongAnswer("forward", "L2 in the gradient",
               "This is Adam with an L2 penalty, which divides λ by √v̂ too. AdamW decouples the decay.",

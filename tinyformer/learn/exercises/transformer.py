@@ -14,7 +14,7 @@ def sinusoidal(T, C):
 
         table[t, 2i] = sin(t / 10000^{2i/C}),   table[t, 2i + 1] = cos(t / 10000^{2i/C})
 
-    T times, C features (even).    Returns the table (T, C), in float64.
+    T time steps, C features (even).    Returns the table (T, C), in float64.
     """
     angle = np.arange(T)[:, None] / 10000 ** (np.arange(0, C, 2) / C)
     table = np.empty((T, C))
@@ -40,7 +40,8 @@ SINUSOIDAL = Exercise(
               {"np.arange(0, C, 2) / C": "np.arange(C // 2) / C"}),
         WrongAnswer("forward", "multiplied in place of divided", "Later features oscillate more slowly.",
               {"[:, None] / 10000": "[:, None] * 10000.0"}),
-        WrongAnswer("forward", "counted from 1", "The first time is t = 0.", {"np.arange(T)": "np.arange(1, T + 1)"}),
+        WrongAnswer("forward", "counted from 1", "The first time step is t = 0.",
+                    {"np.arange(T)": "np.arange(1, T + 1)"}),
     ))
 
 
