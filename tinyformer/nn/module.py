@@ -67,7 +67,8 @@ class Module:
     Layers in a plain list, tuple, set or dict are not children: no optimizer would update their parameters, and no
     saved file would contain them. PyTorch ignores them silently. Here ``parameters``, ``state_dict`` and
     ``load_state_dict`` raise a ValueError that names the attribute. This is an error, not a warning, since such
-    layers can never be trained. Parameters that are also registered elsewhere in the model, and frozen ones, may be in a list.
+    layers can never be trained. Parameters that are also registered elsewhere in the model, and frozen ones, may be
+    in a list.
 
     A subclass writes ``forward``; calling the module calls ``forward``.
     """
