@@ -44,8 +44,8 @@ VARIABLES = (
     Variable("TINYFORMER_TRACEBACK", "1", "show one line for an error",
              "Show the traceback of an error on the command line."),
     Variable("MALLOC_TRIM_THRESHOLD_", "bytes; see `man mallopt`", "512 MB are kept",
-             "If this, MALLOC_MMAP_THRESHOLD_ or GLIBC_TUNABLES is set, tinyformer does not change glibc's settings "
-             "for freed memory."),
+             "If this, MALLOC_MMAP_THRESHOLD_ or GLIBC_TUNABLES is set, tinyformer does not "
+             "change glibc's settings for freed memory."),
     Variable("TINYFORMER_REQUIRE_NATIVE", "1", "go on with NumPy alone",
              "If the C++ kernels cannot be built, installation fails and shows the compiler's message.", "install"),
     Variable("TINYFORMER_NO_NATIVE", "1", "build them", "Do not build the C++ kernels.", "install"),

@@ -25,8 +25,8 @@ ADVICE = {
     "variance-term": "The variance depends on every input too: changing one entry changes the variance.",
     "missing-term": "A whole term is missing. Which use of the input, or which part of the product rule, is it?",
     "softmax-diagonal": "In a softmax, every input influences every output of its row. Subtract a sum over the row.",
-    "operand": "A product uses the wrong matrix, or its transpose. Write the product with indices: which one is "
-               "summed?",
+    "operand": "A product uses the wrong matrix, or its transpose. "
+               "Write the product with indices: which one is summed?",
     "leak": "This gradient depends on an example, a target or a time step that the input does not influence.",
     "lost-path": "One path from the input to the value is missing in your gradient.",
     "head-order": "The forward pass splits heads by a reshape and a transpose. Undo them in the opposite order.",
@@ -39,6 +39,6 @@ ADVICE = {
     "case": "The usual inputs pass, and these special inputs fail. Work them out by hand and read the docstring again.",
     "dtype": "The inputs are float64. Keep this type: check astype, dtype=, and arrays created without a type.",
     "returns": "vjp returns one array for each input, in their order: return dx, dy.",
-    "unexplained": "Take the smallest case, one row and two columns. Differentiate each output with respect to each "
-                   "input.",
+    "unexplained": "Take the smallest case, one row and two columns. "
+                   "Differentiate each output with respect to each input.",
 }

@@ -43,8 +43,8 @@ class TrainSettings:
                                       "AdamW then updates the rest.",
                              one_of=OPTIMIZERS)
     schedule: str = setting("cosine", "The learning rate after the warm-up. cosine and linear end at min_lr; "
-                                      "inverse-sqrt falls with the inverse square root of the step and ignores "
-                                      "min_lr.", one_of=SCHEDULES)
+                                      "inverse-sqrt falls with the inverse square root of the step "
+                                      "and ignores min_lr.", one_of=SCHEDULES)
     lr: float = setting(1e-3, "The highest learning rate, at the end of the warm-up.", at_least=0)
     min_lr: float = setting(1e-4, "The learning rate at the last step; not above lr.", at_least=0)
     muon_lr: float = setting(0.02, "The highest learning rate "
@@ -58,8 +58,8 @@ class TrainSettings:
     beta2: float = setting(0.99, "Decay of the mean of squared gradients (Adam and similar).", at_least=0, below=1)
     clip: float = setting(1.0, "Upper bound on the norm of the gradient; 0 for none.", at_least=0)
     eval_every: int = setting(250, "Steps between two evaluations on the validation split.", at_least=1)
-    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last evaluation, and every evaluation "
-                                     "with patience, uses the whole split.", at_least=1)
+    eval_windows: int = setting(200, "Windows or texts in an evaluation. The last evaluation, "
+                                     "and every evaluation with patience, uses the whole split.", at_least=1)
     checkpoint_every: int = setting(250, "Steps between two checkpoints.", at_least=1)
     patience: int = setting(0, "Stop after this many evaluations "
                                "without improvement and keep the best model; 0: never.",

@@ -39,14 +39,14 @@ def rnn(x, h0, U):
 RNN = Exercise(
     rnn, "08 Recurrence",
     inputs=lambda rng, T=5, H=3: (rng.normal(size=(T, H)), rng.normal(size=H), rng.normal(size=(H, H))),
-    question="T = 5, and only the state at time step 2 is used (dh is 0 in all other rows). How many rows of dx are "
-             "not zero?",
+    question="T = 5, and only the state at time step 2 is used (dh is 0 in all other rows). "
+             "How many rows of dx are not zero?",
     answer=lambda f: np.count_nonzero(f(np.ones((5, 2)) / 9, np.ones(2) / 9, np.ones((2, 2)))[1](
         np.eye(5)[:, 1:2] * np.ones(2))[0].any(axis=1)),
-    hints=("Go backward from the last time step. Each state gets two gradients: dh[t] from outside, and one from the "
-           "next time step.",
-           "U is used at every time step, so its gradient is a sum over time steps. What remains at the end is the "
-           "gradient of h0."),
+    hints=("Go backward from the last time step. Each state gets two gradients: "
+           "dh[t] from outside, and one from the next time step.",
+           "U is used at every time step, so its gradient is a sum over time steps. "
+           "What remains at the end is the gradient of h0."),
     wrong=(
         WrongAnswer("lost-path/overwrite", "no gradient through time", "h_{t+1} depends on h_t, so add its gradient.",
               {"(dh[t] + later) *": "dh[t] *"}),
@@ -176,12 +176,12 @@ LSTM = Exercise(
     lstm, "08 Recurrence",
     inputs=lambda rng, T=2, H=3: (rng.normal(size=(T, 4 * H)), rng.normal(size=H), rng.normal(size=H),
                                   rng.normal(size=(4 * H, H)) / 2),
-    question="T = 5, and only the state at time step 2 is used (dy is 0 in all other rows). How many rows of dx are "
-             "not zero?",
+    question="T = 5, and only the state at time step 2 is used (dy is 0 in all other rows). "
+             "How many rows of dx are not zero?",
     answer=lambda f: np.count_nonzero(f(np.ones((5, 8)) / 9, np.ones(2), np.ones(2), np.ones((8, 2)) / 9)[1](
         np.eye(5)[:, 1:2] * np.ones(2))[0].any(axis=1)),
-    hints=("Go backward from the last time step with two gradients, of h and of c. At each time step, add dy[t] to the "
-           "first, and the first contributes to the second.",
+    hints=("Go backward from the last time step with two gradients, of h and of c. "
+           "At each time step, add dy[t] to the first, and the first contributes to the second.",
            "At each time step this is the exercise lstm_cell. Then dh goes through U, and dc through the forget gate."),
     wrong=(
         WrongAnswer("lost-path", "no gradient through U", "The gates of the next time step use h_t.",
@@ -243,8 +243,8 @@ MASKED_RNN = Exercise(
         np.array([2, 5]))[1](
         (np.ones((5, 2, 2)), np.zeros((2, 2))))[0].any(axis=2)),
     hints=("After the end of a sequence nothing is computed: dx is 0, and the gradient of its state passes unchanged.",
-           "dlast of a short sequence stays unchanged until the backward pass reaches the last time step of "
-           "the sequence."),
+           "dlast of a short sequence stays unchanged "
+           "until the backward pass reaches the last time step of the sequence."),
     wrong=(
         WrongAnswer("mask/leak", "a gradient in the padding", "After its end, a sequence gets no gradient.",
               {" * (1 - h[t + 1] ** 2) * going[t]": " * (1 - h[t + 1] ** 2)"}),
