@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..gradcheck import check
+from ..gradcheck.function_forms import copies
 from ..sandbox import Refused, call, captured, within
 from ..sandbox.limits import Stopped
 from ..sandbox.messages import learners_frame
@@ -131,8 +132,8 @@ def _try_once(exercise: Exercise, function: Callable[..., Any]) -> bool:
     """
     inputs = exercise.draw()
     _signature(exercise, function, inputs)
-    reference = exercise.function(*_copies(inputs))
-    given = _copies(inputs)
+    reference = exercise.function(*copies(inputs))
+    given = copies(inputs)
     returned = call(function, *given)
     for name, before, after in zip(exercise.parameters, inputs, given):
         if isinstance(before, np.ndarray) and not np.array_equal(before, after):
@@ -146,7 +147,7 @@ def _try_once(exercise: Exercise, function: Callable[..., Any]) -> bool:
         _value(value, reference[0])
     except WrongResult as wrong:
         if wrong.code == "forward" and not _alike([cases.as_tuple(value)],
-                                                  [cases.as_tuple(call(function, *_copies(inputs))[0])]):
+                                                  [cases.as_tuple(call(function, *copies(inputs))[0])]):
             raise WrongResult("nondeterministic",
                               "two calls with the same inputs return different values: do not draw random "
                               "numbers, and keep nothing between calls") from None
@@ -267,10 +268,6 @@ def _what(value: Any) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _copies(values: Sequence[Any]) -> list[Any]:
-    return [v.copy() if isinstance(v, np.ndarray) else v for v in values]
-
-
 def _cotangent(value: Any, seed: int = 0) -> Any:
     """A random upstream gradient for ``value``; ones would hide mistakes."""
     rng = np.random.default_rng([seed, 7])
@@ -294,7 +291,7 @@ def _examine(exercise: Exercise, function: Callable[..., Any], every: bool = Fal
         if not set(found) <= set(GENERAL):
             break
         inputs = exercise.draw(square=square)
-        returned, reference = call(function, *_copies(inputs)), exercise.function(*_copies(inputs))
+        returned, reference = call(function, *copies(inputs)), exercise.function(*copies(inputs))
         if not exercise.has_vjp:
             _value(returned, reference)
             continue
@@ -336,7 +333,7 @@ def _behavior(exercise: Exercise, function: Callable[..., Any]) -> list[Any]:
     """For each round, the inputs after the call, the value and the gradients; or the name of the exception."""
     rounds = []
     for square in (False, True):
-        inputs = _copies(exercise.draw(square=square))
+        inputs = copies(exercise.draw(square=square))
         try:
             value = function(*inputs)
             gradients = ()

@@ -6,16 +6,15 @@ saved. Each module of this folder that has ``__all__`` gives its names to this p
 
 from __future__ import annotations
 
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from ..names import module_attributes
+from ..packages import collect
 from .registry import MODELS, load_model, model_class, register, trainable
 
 __all__ = ["MODELS", "load_model", "model_class", "register", "trainable"]
 
-if TYPE_CHECKING:                       # what the loop below does, for type checkers and editors
+if TYPE_CHECKING:                       # what ``collect`` below does, for type checkers and editors
     from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gpt, hmm, linear, llama, logistic,
                    lstm, mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq)
     from .bag_of_words import *
@@ -56,15 +55,7 @@ if TYPE_CHECKING:                       # what the loop below does, for type che
     __all__ += seq2seq.__all__
 
 
-def _collect() -> None:
-    for info in iter_modules(__path__):
-        module = import_module(f"{__name__}.{info.name}")
-        for name in getattr(module, "__all__", ()):
-            globals()[name] = getattr(module, name)
-            __all__.append(name)
-
-
-_collect()
+collect(__name__)
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

@@ -7,20 +7,18 @@ new tokenizer is therefore one file in this folder.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
-import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..files import DamagedFile, read_json
+from ..packages import import_files
 from .base import TOKENIZERS, Tokenizer
 from .published import PublishedBPE
 from .wordpiece import WordPieceTokenizer
 
-for _module in pkgutil.iter_modules([os.path.dirname(__file__)]):
-    importlib.import_module(f"{__package__}.{_module.name}")
+import_files(__name__.removesuffix(".registry"))
 
 # tokenizer_config.json
 CONFIG = {"do_lower_case?": bool, "strip_accents?": (None, bool), "tokenize_chinese_chars?": bool,

@@ -122,16 +122,15 @@ def _einsum(node, operand, pool):
             continue
         yield f"no {j}", LOCAL, "one factor of the product is missing", rule(j, np.ones_like(value))
         for axis in range(value.ndim):
-            yield f"flip {j} {axis}", ("operand",
-                                       ), "a factor of the product is reversed along an axis", \
+            yield f"flip {j} {axis}", ("operand",), "a factor of the product is reversed along an axis", \
                 rule(j, np.flip(value, axis))
         for n, other in enumerate(pool):
             if other.shape == value.shape and not np.array_equal(other, value):
-                yield f"{j} {n}", ("operand",
-                                   ), "the product uses a different array than the forward pass", rule(j, other)
+                yield f"{j} {n}", ("operand",), "the product uses a different array than the forward pass", \
+                    rule(j, other)
         for order in _orders(terms[j], sizes):
-            yield f"{j} {order}", ("operand",
-                                   ), "a factor of the product has its axes in another order", rule(j, letters=order)
+            yield f"{j} {order}", ("operand",), "a factor of the product has its axes in another order", \
+                rule(j, letters=order)
     true = node.pulls[operand]
     for order in _orders(terms[operand], sizes):
         axes = [terms[operand].index(a) for a in order]
@@ -200,9 +199,9 @@ def _getitem(node):
     width = X.size // max(len(X), 1)
     rows = source[::max(width, 1)] // max(width, 1)
     if source.size == X.size and (source == np.repeat(rows * width, width) + np.tile(np.arange(width), len(X))).all():
-        yield "again", ("permuted",
-                        ), "the forward pass takes rows, and the backward pass takes rows again; add each gradient " \
-            "to the row it came from instead (np.add.at)", lambda dz: np.reshape(dz, X.shape)[rows]
+        says = ("the forward pass takes rows, and the backward pass takes rows again; "
+                "add each gradient to the row it came from instead (np.add.at)")
+        yield "again", ("permuted",), says, lambda dz: np.reshape(dz, X.shape)[rows]
     for axis in range(X.ndim):                              # one entry along an axis was taken
         taken = node.value.shape == X.shape[:axis] + X.shape[axis + 1:]
         if X.shape[axis] > 1 and taken and len(np.unique(source)) == len(source):
@@ -219,9 +218,8 @@ def _getitem(node):
         def meaned(dz):
             counts = np.maximum(np.bincount(source, minlength=X.size), 1).reshape(X.shape)
             return node.pulls[0](dz) / counts
-        yield "mean", ("duplicate-index",
-                       ), "rows that are taken several times get the mean of their gradients, not the sum", \
-            meaned
+        says = "rows that are taken several times get the mean of their gradients, not the sum"
+        yield "mean", ("duplicate-index",), says, meaned
 
 
 def _extreme(node):
@@ -270,12 +268,11 @@ def _elementwise(node, operand, pool):
     levels = np.unique(slope)
     if len(levels) == 2 and levels[0] == 0 or kind in ("maximum", "minimum", "where", "clip"):
         top = levels[-1]
-        yield "mask", ("mask",
-                       ), f"the gradient passes through {kind} where the derivative is 0: a mask is missing", by(top)
+        says = f"the gradient passes through {kind} where the derivative is 0: a mask is missing"
+        yield "mask", ("mask",), says, by(top)
         yield "inverted", ("inverted-mask",), f"the mask in the gradient of {kind} is inverted", \
             by(top * (slope == 0))
-        yield "mask 1", ("mask",
-                         ), f"the gradient passes through {kind} where the derivative is 0: a mask is missing", by(1.0)
+        yield "mask 1", ("mask",), says, by(1.0)
         return
     if len(levels) < 2 and np.size(slope) > 2 and not (kind == "multiply" and node.parents[1 - operand] is not None):
         return
@@ -319,8 +316,8 @@ def _broadcast(whole, shape, slope):
     for place in (0, -1):
         yield f"take{place}", ("unbroadcast",), says + "the broadcast axes, not one position of them", \
             lambda dz, place=place: _take(full(dz), axes, place).reshape(shape)
-    yield "mean", ("reduction",
-                   ), says + "the broadcast axes, not the mean", lambda dz: full(dz).mean(axis=axes).reshape(shape)
+    yield "mean", ("reduction",), says + "the broadcast axes, not the mean", \
+        lambda dz: full(dz).mean(axis=axes).reshape(shape)
     for other in itertools.combinations(range(len(whole)), len(axes)):
         rest = tuple(n for k, n in enumerate(whole) if k not in other)
         if other != axes and int(np.prod(rest)) == int(np.prod(shape)) and rest == tuple(n for n in shape if n != 1):

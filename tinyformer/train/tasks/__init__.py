@@ -5,16 +5,15 @@ Each module of this folder that has ``__all__`` gives its names to this package,
 
 from __future__ import annotations
 
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
+from ...packages import collect
 from .base import Task
 from .registry import TASKS, register
 
 __all__ = ["TASKS", "Task", "register"]
 
-if TYPE_CHECKING:                       # what the loop below does, for type checkers and editors
+if TYPE_CHECKING:                       # what ``collect`` below does, for type checkers and editors
     from .classification import *
     from .labeled import *
     from .language import *
@@ -23,15 +22,7 @@ if TYPE_CHECKING:                       # what the loop below does, for type che
     from .translation import *
 
 
-def _collect() -> None:
-    for info in iter_modules(__path__):
-        module = import_module(f"{__name__}.{info.name}")
-        for name in getattr(module, "__all__", ()):
-            globals()[name] = getattr(module, name)
-            __all__.append(name)
-
-
-_collect()
+collect(__name__)
 
 
 def __dir__() -> list[str]:
