@@ -83,8 +83,10 @@ def unholdable(name: str, dtype: Any) -> TypeError:
 
 
 def refuse_masked(name: str, data: Any, lost: str = "") -> None:
-    """TypeError when ``data`` is a masked array or a list that holds one, at any depth; with ``lost``, also when a list
-    holds a tensor that requires a gradient."""
+    """TypeError when ``data`` is a masked array or a list that holds one, at any depth.
+
+    With ``lost``, also when a list holds a tensor that requires a gradient.
+    """
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(f"{name}: {MASKED}")
     if isinstance(data, (list, tuple)):

@@ -20,8 +20,9 @@ class DamagedFile(ValueError):
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text in the file ``path``, which must be UTF-8. Line ends are kept; a byte order mark at the start is
-    removed.
+    """The text in the file ``path``, which must be UTF-8.
+
+    Line ends are kept; a byte order mark at the start is removed.
 
     Raises DamagedFile (a ValueError) for a folder and for bytes that are not UTF-8, OSError for a file that cannot be
     read.
@@ -133,8 +134,10 @@ def check_shape(value: Any, shape: Any, name: str = "") -> None:
 
 
 def shown(value: Any) -> str:
-    """``value``, as it came from JSON, for a message: as JSON, a string in single quotation marks, or its type if that
-    is long."""
+    """``value``, as it came from JSON, for a message.
+
+    It is shown as JSON, a string in single quotation marks, a long value as its type.
+    """
     text = repr(value) if isinstance(value, str) else json.dumps(value)
     return text if len(text) < 60 else JSON_TYPES[None if value is None else type(value)]
 
@@ -190,8 +193,9 @@ def remove_unfinished(folder: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def lock(path: str | os.PathLike[str], seconds: float = 0.0) -> Iterator[None]:
-    """Hold an exclusive lock on the file ``path`` in a ``with`` block. The file is created if needed, and stays
-    afterwards.
+    """Hold an exclusive lock on the file ``path`` in a ``with`` block.
+
+    The file is created if needed, and stays afterwards.
 
     The operating system holds the lock, so the lock ends with its process, even if that process is killed. Raises
     BlockingIOError, which names the process, if another process keeps the lock for ``seconds``; OSError if ``path``

@@ -48,8 +48,7 @@ def sentence_vectors(model: Any, tokenizer: Any, texts: Sequence[str], batch_siz
 
 
 def nearest(query: Array, vectors: Array, k: int) -> tuple[Array, Array]:
-    """(indices, similarities) of the ``k`` rows of ``vectors`` (N, C) that are most similar to ``query`` (C,), best
-    first."""
+    """(indices, similarities) of the ``k`` rows of ``vectors`` (N, C) most similar to ``query`` (C,), best first."""
     similarities = vectors @ query
     best = np.argsort(-similarities, kind="stable")[:k]
     return best, similarities[best]

@@ -1,5 +1,4 @@
-"""The chapters: MyST Markdown whose ``{code-cell}`` blocks run, and where a cell is an exercise, which lines are its
-solution.
+"""The chapters: MyST Markdown with cells that run. Where a cell is an exercise, its solution is marked.
 
 A solution stands in the chapter between two lines of comment. The reader's notebook has ``raise NotImplementedError``
 there:
@@ -22,8 +21,10 @@ SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n(.*?)^\1### END SOLUTION\n?
 
 
 class Book:
-    """A checkout's ``chapters/`` and ``notebooks/``. Raises FileNotFoundError where there is none: a wheel holds no
-    book."""
+    """A checkout's ``chapters/`` and ``notebooks/``.
+
+    Raises FileNotFoundError where there is none: a wheel holds no book.
+    """
 
     def __init__(self, root=None):
         beside = Path(__file__).resolve().parents[2]

@@ -46,8 +46,7 @@ def notebook(path):
 
 
 def write(book):
-    """Write the notebook of every chapter and guide, remove those that have none any more, and return what has
-    changed."""
+    """Write the notebooks of all chapters and guides, remove the others, and return what has changed."""
     changed = stale(book)
     for path, text in changed.items():
         if text is None:
@@ -58,16 +57,17 @@ def write(book):
 
 
 def stale(book):
-    """{notebook's path: what it should hold, or None where there should be none} for every one that is not as it should
-    be."""
+    """{path of a stale notebook: what it should hold, or None where there should be none}."""
     wanted = {book.notebooks / f"{source.stem}.ipynb": notebook(source) for source in book.with_notebooks()}
     present = {path: path.read_text(encoding="utf-8") for path in book.notebooks.glob("*.ipynb")}
     return {path: wanted.get(path) for path in sorted({*wanted, *present}) if wanted.get(path) != present.get(path)}
 
 
 def markdown(text):
-    """MyST as the plain Markdown that Jupyter shows: boxes as quotations or foldable details, roles and labels as their
-    text."""
+    """MyST as the plain Markdown that Jupyter shows.
+
+    Boxes become quotations or foldable details, roles and labels their text.
+    """
     text = FENCE.sub(_block, INDEX.sub("", LABEL.sub("", text)))
     text = ROLE.sub(_role, text)
     return LINK.sub(_link, text)

@@ -18,9 +18,11 @@ NOISE = "Kernel is running over TCP without encryption"
 
 
 def build(book, out, fresh=False):
-    """Make the site in the folder ``out`` and return its first page. Cells run once: their outputs are kept beside it,
-    in ``book-cache``, unless ``fresh``. Warnings are errors, which Sphinx prints; then RuntimeError. Each page that is
-    read is reported on standard output, see ``report_progress``.
+    """Make the site in the folder ``out`` and return its first page.
+
+    Cells run once: their outputs are kept beside it, in ``book-cache``, unless ``fresh``. Warnings are errors,
+    which Sphinx prints; then RuntimeError. Each page that is read is reported on standard output, see
+    ``report_progress``.
     """
     cache = out.parent / "book-cache"
     if fresh:
@@ -73,14 +75,15 @@ def show_stubs(text):
 
 
 def in_chinese(glossary):
-    """{term: its Chinese} out of the glossary's text, where the Chinese stands before the first full stop after the
-    term."""
+    """{term: its Chinese} out of the glossary's text.
+
+    The Chinese stands before the first full stop after the term.
+    """
     return dict(re.findall(r"^(\S[^\n]*)\n {4}([^.\n]*[\u4e00-\u9fff][^.\n]*)\.", glossary, re.MULTILINE))
 
 
 def index_in_chinese(entries, chinese):
-    """Sphinx's index entries of a page, and for each that the glossary has the Chinese one, all under the heading
-    中文."""
+    """Sphinx's index entries of a page, and the Chinese ones of the glossary under the heading 中文."""
     # a page that was not read again has them already
     entries = [entry for entry in entries if entry[4] != "中文"]
     return entries + [("single", f"{chinese[term]}; {term}", place, main, "中文") for _, term, place, main, _ in entries

@@ -46,8 +46,10 @@ def command(
 
 
 def watched(folder: Path, text: str) -> tuple[list[str], list[str], NDArray[Any]]:
-    """(tokens (T), keys (S), attention weights (L, H, T, S)) of the model in ``folder`` on ``text``: the tokens attend
-    to the keys."""
+    """(tokens (T), keys (S), attention weights (L, H, T, S)) of the model in ``folder`` on ``text``.
+
+    The tokens attend to the keys.
+    """
     from ..autograd import no_grad
     from ..models.bert import PublishedBert
     from ..train import open_run

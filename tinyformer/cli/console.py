@@ -117,15 +117,19 @@ class Output:
 
 
 def finish_unread() -> None:
-    """Let this command, whose result is more than its output, run to its end even if the reader of the output is
-    gone."""
+    """Let this command run to its end even if the reader of its output is gone.
+
+    Its result is more than its output.
+    """
     if isinstance(sys.stdout, Output):
         sys.stdout.needless = True
 
 
 def open_standard_streams() -> None:
-    """Open the null device in place of closed standard streams (``>&-``). Otherwise the next file that is opened would
-    take their place, and receive the output."""
+    """Open the null device in place of closed standard streams (``>&-``).
+
+    Otherwise the next file that is opened would take their place, and receive the output.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)

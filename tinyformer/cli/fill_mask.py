@@ -37,8 +37,10 @@ def command(
 
 
 def fill(bert: Any, tokenizer: Any, text: str, top: int = 5) -> list[list[tuple[str, float]]]:
-    """For each [MASK] of ``text`` the ``top`` most likely tokens as (token, probability), independently of the other
-    masks."""
+    """For each [MASK] of ``text`` the ``top`` most likely tokens as (token, probability).
+
+    Each [MASK] is predicted independently of the others.
+    """
     import numpy as np
 
     from ..autograd import no_grad

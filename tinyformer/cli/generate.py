@@ -65,8 +65,9 @@ def command(
 
 
 def write(run: SavedRun, prompt: str | None, max_new_tokens: int, **how: Any) -> None:
-    """Print ``prompt`` and its continuation by the model of ``run``, piece by piece. Other arguments are those of
-    ``stream_text``.
+    """Print ``prompt`` and its continuation by the model of ``run``, piece by piece.
+
+    Other arguments are those of ``stream_text``.
 
     A model that read each line separately starts again after a line break: it uses nothing from the lines before.
     """
@@ -80,8 +81,11 @@ def write(run: SavedRun, prompt: str | None, max_new_tokens: int, **how: Any) ->
 
 
 def search(run: SavedRun, prompt: str | None, max_new_tokens: int, n: int, stop: Sequence[str] = ()) -> None:
-    """Print ``prompt`` and its most likely continuation according to a beam search with ``n`` beams. It ends at an end
-    token of the model, at the end of a line if the model read lines, or before one of the texts ``stop``."""
+    """Print ``prompt`` and its most likely continuation according to a beam search with ``n`` beams.
+
+    It ends at an end token of the model, at the end of a line if the model read lines, or before one of the texts
+    ``stop``.
+    """
     from ..generate import beams
     model, tokenizer, mark = run.model, run.tokenizer, run.line_mark
     start = tokenizer.prompt(_start(tokenizer, prompt, mark))
@@ -98,8 +102,10 @@ def _start(tokenizer: Tokenizer, prompt: str | None, mark: str | None) -> str:
 
 
 def _shown(tokenizer: Tokenizer, prompt: str | None) -> str:
-    """``prompt`` as it is printed before its continuation: tokenizers that are not exact leave out the space between
-    words."""
+    """``prompt`` as it is printed before its continuation.
+
+    Tokenizers that are not exact leave out the space between words.
+    """
     return (prompt or "") + " " * (not tokenizer.exact and bool(prompt))
 
 

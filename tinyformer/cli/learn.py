@@ -131,8 +131,10 @@ def _check_one(folder, exercise):
 
 
 def _check_all(folder):
-    """Check all exercises and print a line for each, and the whole verdict on the first wrong one. Returns whether all
-    pass."""
+    """Check all exercises and print a line for each, and the whole verdict on the first wrong one.
+
+    Returns whether all pass.
+    """
     from ..learn import messages
     from ..learn.exercises import EXERCISES
     from ..learn.folder import source_of

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def newest_run(task: str | None = None) -> Path:
     """The folder under runs/ (or in one of its folders) with the newest model, or the newest one for ``task``.
-    FileNotFoundError, which says how to train one, if there is none."""
+
+    FileNotFoundError, which says how to train one, if there is none.
+    """
     models = sorted(Path("runs").glob("**/model.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
     for model in models:
         if task is None or _task(model.parent) in (task, None):
@@ -35,8 +37,7 @@ def _task(folder: Path) -> str | None:
 
 
 def check_length(ids: NDArray, model: Pretrained, folder: Path) -> None:
-    """ValueError unless ``ids``, the tokens of a text, are at least 1 and at most as many as the model reads at
-    once."""
+    """ValueError unless a text has at least 1 token and at most as many as the model reads at once."""
     most = model.config.block_size
     if not 1 <= len(ids) <= most:
         raise ValueError(f"the text has {len(ids)} token{'s' * (len(ids) != 1)}, expected 1 to {most}: the model in "

@@ -61,8 +61,10 @@ def command(
 
 
 def once(recipe: Recipe, folder: Path, resume: bool) -> None:
-    """Train ``recipe`` and show the result: a sample of text or the evaluation, the files, the loss next to the
-    baselines."""
+    """Train ``recipe`` and show the result.
+
+    That is a sample of text or the evaluation, the files, and the loss next to the baselines.
+    """
     from ..train import evaluate, open_run, train
     from .generate import write
     from .report import show

@@ -7,8 +7,7 @@ from pathlib import Path
 
 
 def data_folder() -> Path:
-    """The folder of downloaded data: the environment variable ``TINYFORMER_DATA`` if it is set, else the user's cache
-    folder."""
+    """The folder of downloaded data: ``TINYFORMER_DATA`` if it is set, else the user's cache folder."""
     return Path(os.environ.get("TINYFORMER_DATA") or cache_folder())
 
 

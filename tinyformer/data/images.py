@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 def shifted(x: NDArray[Any], pixels: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Each square picture of ``x`` (N, side²), shifted by up to ``pixels`` along each axis, drawn by ``rng``. New
-    pixels are 0.
+    """Each square picture of ``x`` (N, side²), shifted by up to ``pixels`` along each axis, drawn by ``rng``.
+
+    New pixels are 0.
 
     A digit is the same digit when it is shifted. Random shifts for each batch therefore act like a larger training set.
     Raises ValueError for pictures that are not square.

@@ -47,8 +47,9 @@ def random_lines(lines: Sequence[NDArray[Any]], batch_size: int,
 
 def by_length(lines: Sequence[NDArray[Any]], batch_size: int,
               at_most: int | None = None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield batches (x, y), each (B, T), that cover ``lines`` once. A batch has lines of one length, so that no padding
-    is needed.
+    """Yield batches (x, y), each (B, T), that cover ``lines`` once.
+
+    A batch has lines of one length, so that no padding is needed.
 
     at_most     use only this many lines, evenly spread, for a cheaper estimate
     """

@@ -38,8 +38,7 @@ class Lines:
         self.several = self.document[self.followed[0]] != self.document[self.followed[-1]]
 
     def pair(self, room: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any], bool]:
-        """(first, second, follows): two texts of at most ``room`` tokens together, and whether the second follows the
-        first.
+        """(first, second, follows): two texts of at most ``room`` tokens together; does the second follow the first?
 
         With probability ½ the second text follows the first. Otherwise it begins at a random line of another document
         (of the same one, if there is no other). Both kinds of second texts begin at the same kind of line, so that the

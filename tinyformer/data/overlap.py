@@ -16,8 +16,9 @@ BASE = 0x9E3779B97F4A7C15                                   # odd, so that it ha
 
 
 def share_seen(train: str | Sequence[str], held_out: str | Sequence[str], width: int = 50) -> float:
-    """The share of the windows of ``width`` characters in ``held_out`` that occur in ``train``: 0 for new text, 1 for a
-    copy.
+    """The share of the windows of ``width`` characters in ``held_out`` that occur in ``train``.
+
+    It is 0 for new text, 1 for a copy.
 
     train, held_out     a text, or a list of texts; no window crosses the boundary of a text
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 def padded(texts: Sequence[Any], fill: int = 0) -> NDArray[np.int64]:
-    """The ids of B texts of different lengths as one array, int64 (B, T), with ``fill`` after the end of shorter texts;
-    T ≥ 1.
+    """The ids of B texts of different lengths as one array, int64 (B, T), T ≥ 1.
+
+    Shorter texts end with ``fill``.
 
     >>> padded([[5, 6, 7], [8]])
     array([[5, 6, 7],
@@ -26,8 +27,9 @@ def padded(texts: Sequence[Any], fill: int = 0) -> NDArray[np.int64]:
 
 
 def draw_alike(size: int, rng: np.random.Generator, *sides: Sequence[Any]) -> NDArray[np.int64]:
-    """The indices (``size``,) of random texts of similar length: an eighth of 8 · ``size`` random texts sorted by
-    length.
+    """The indices (``size``,) of random texts of similar length.
+
+    They are an eighth of 8 · ``size`` random texts sorted by length.
 
     sides       the texts; or the sources and the targets, of which the lengths of the sources count first
     """

@@ -84,8 +84,10 @@ def _cmudict():
 
 
 def _opencc_phrases():
-    """Phrases are split; all single characters are in the training split. A held-out phrase then tests which
-    counterpart of a character is meant, not whether the character is known."""
+    """Phrases are split; all single characters are in the training split.
+
+    A held-out phrase then tests which counterpart of a character is meant, not whether the character is known.
+    """
     phrases, characters = _first_choices("phrases.txt"), _first_choices("characters.txt")
     dataset = by_content("opencc-phrases", phrases, phrases.values())
     dataset.train.x.extend(characters)
@@ -101,8 +103,10 @@ def _first_choices(file):
 
 
 def _mnist_5k():
-    """Rows of 784 gray values and the digit, ordered by digit: every 5th row is for testing, the 2nd of each ten for
-    validation."""
+    """Rows of 784 gray values and the digit, ordered by digit.
+
+    Every 5th row is for testing, the 2nd of each ten for validation.
+    """
     text = gzip.decompress(read("mnist-5k", "mnist_5k.csv.gz")).decode()
     rows = np.array(text.replace("\n", ",").rstrip(",").split(","), np.uint8).reshape(-1, 785)
     x, y, place = rows[:, :784].astype(np.float32) / 255, rows[:, 784].astype(np.int64), np.arange(len(rows))

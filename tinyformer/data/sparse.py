@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class SparseRows:
-    """N rows of a matrix in the layout CSR: row n has ``values[i]`` in column ``columns[i]`` for i = starts[n] …
-    starts[n + 1] − 1.
+    """N rows of a matrix in the layout CSR.
+
+    Row n has ``values[i]`` in column ``columns[i]`` for i = starts[n] … starts[n + 1] − 1.
 
     starts (N + 1,)    columns, values (entries,)
     """

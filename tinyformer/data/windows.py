@@ -21,8 +21,7 @@ def split(tokens: Tokens, train_fraction: float) -> tuple[Tokens, Tokens]:
 
 def random_windows(tokens: NDArray[Any], batch_size: int, T: int,
                    rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
-    """(x, y), each (B, T): windows at random positions of ``tokens`` (N,), N > T, and the same windows one token
-    later."""
+    """(x, y), each (B, T): windows of ``tokens`` (N,), N > T, at random positions; y is x one token later."""
     starts = rng.integers(0, len(tokens) - T, batch_size)
     window = tokens[starts[:, None] + np.arange(T + 1)]                         # (B, T + 1)
     return window[:, :-1], window[:, 1:]
@@ -30,8 +29,7 @@ def random_windows(tokens: NDArray[Any], batch_size: int, T: int,
 
 def windows(tokens: NDArray[Any], batch_size: int, T: int,
             at_most: int | None = None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield batches (x, y), each (B, T), that cover ``tokens`` (N,) once with consecutive windows; y is x one token
-    later.
+    """Yield batches (x, y), each (B, T): windows that cover ``tokens`` (N,) once; y is x one token later.
 
     at_most     use only this many windows, evenly spread, for a cheaper estimate
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class KVCache:
-    """The keys and values of the positions read so far, for each attention layer, so that no position is computed
-    twice.
+    """The keys and values of the positions read so far, for each attention layer.
+
+    No position is computed twice.
 
     room        the largest number of positions
     length      the number of positions that every layer has read

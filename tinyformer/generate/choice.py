@@ -72,8 +72,7 @@ class Choice:
         return order[rows, np.minimum(rank, (p > 0).sum(axis=-1) - 1)]          # rounding may go past the last one
 
     def probabilities(self, ranked: Array) -> Array:
-        """The unnormalized probabilities (B, V) of the tokens whose logits ``ranked`` (B, V) fall from left to
-        right."""
+        """The unnormalized probabilities (B, V) of tokens with the descending logits ``ranked`` (B, V)."""
         p = np.exp((ranked - ranked[:, :1]) / self.temperature)
         if self.top_k is not None:
             p[:, self.top_k:] = 0

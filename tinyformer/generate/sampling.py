@@ -48,8 +48,7 @@ def stream(model: Any, ids: ArrayLike, max_new_tokens: int, *, end: int | None =
 
 def stream_lines(model: Any, ids: ArrayLike, max_new_tokens: int, end: int, *, rng: RNGLike = None,
                  **how: Any) -> Iterator[Array]:
-    """As ``stream`` for one row and a model that was trained on separate lines: after ``end`` it sees only that
-    token."""
+    """As ``stream``, for one row and a model of separate lines: after ``end`` it sees only that token."""
     rng, left = generator(rng), max_new_tokens
     while left > 0:
         for token in stream(model, ids, left, end=end, rng=rng, **how):
@@ -142,8 +141,10 @@ def _checked(model, prompts, max_new_tokens, use_cache):
 
 
 def _draws(rng, B):
-    """A function from booleans (B,), the rows that draw, to their random numbers in [0, 1); the other rows get any
-    number."""
+    """A function from booleans (B,), the rows that draw, to their random numbers in [0, 1).
+
+    The other rows get any number.
+    """
     if not isinstance(rng, (list, tuple)):
         one = generator(rng)
         return lambda drawing: one.random(B)

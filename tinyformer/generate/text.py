@@ -10,8 +10,9 @@ from .sampling import stream, stream_lines
 
 def stream_text(model: Any, tokenizer: Any, prompt: str, max_new_tokens: int, *, stop: Sequence[str] = (),
                 line_end: str | None = None, **how: Any) -> Iterator[str]:
-    """Yield the text that ``model`` adds to ``prompt``, in pieces of whole characters, even where a token is part of
-    one.
+    """Yield the text that ``model`` adds to ``prompt``, in pieces of whole characters.
+
+    A token may be part of a character.
 
     stop        texts that end the generation and are not yielded. A possible beginning of one is held back until it is
                 decided

@@ -60,8 +60,9 @@ class Comparison:
     # -- large inputs
 
     def _along_directions(self, entries: NDArray[Any], rng: np.random.Generator) -> bool:
-        """Whether random directions through all entries agree. The error assumes that one entry causes the
-        difference.
+        """Whether random directions through all entries agree.
+
+        The error assumes that one entry causes the difference.
         """
         off = max(self.probe.mismatch(self.gradient, entries, rng) for _ in range(DIRECTIONS))
         largest = np.max(np.abs(self.flat))

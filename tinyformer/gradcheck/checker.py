@@ -99,8 +99,9 @@ def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol:
 
 
 def diagnose(fn: Callable[..., Any] | Report, *inputs: Any, **options: Any) -> list[Finding]:
-    """The probable mistakes in the gradients of ``fn`` at ``inputs``, the most certain first; empty if all gradients
-    are right.
+    """The probable mistakes in the gradients of ``fn`` at ``inputs``, the most certain first.
+
+    The list is empty if all gradients are right.
 
     fn, inputs, options     as for ``check``, which raises the same errors; or one ``Report`` that ``check`` returned
 

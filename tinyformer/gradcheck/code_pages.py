@@ -1,6 +1,4 @@
-"""The meaning, the cause and the fix of each code: one section each of ``codes.md``, which is also a page of the
-book.
-"""
+"""The meaning, the cause and the fix of each code: the sections of ``codes.md``, a page of the book."""
 
 from __future__ import annotations
 

@@ -75,8 +75,9 @@ class Doctor:
         return self._try(lambda: Evidence(self.checked, i, places, self.eps, numeric, self.known))
 
     def _try(self, suspect: Callable[..., Any], *evidence: Evidence) -> Any:
-        """The findings of one hypothesis. None if it fails, for example because vjp raises for another upstream
-        gradient.
+        """The findings of one hypothesis.
+
+        None if it fails, for example because vjp raises for another upstream gradient.
         """
         try:
             return suspect(*evidence)

@@ -1,6 +1,4 @@
-"""The evidence for the doctor: a wrong gradient and the true one at several points, with the record of the forward
-pass.
-"""
+"""The evidence for the doctor: wrong and true gradient at several points, and the recorded forward pass."""
 
 from __future__ import annotations
 
@@ -156,8 +154,9 @@ class Evidence:
             self.true = [p.true(i) for p in points]
 
     def same(self, these: Sequence[Any], those: Sequence[Any]) -> bool:
-        """Whether the arrays are equal at every point, up to ``tol``. Entries that are infinite in ``those`` do not
-        count.
+        """Whether the arrays are equal at every point, up to ``tol``.
+
+        Entries that are infinite in ``those`` do not count.
         """
         for a, b in zip(these, those):
             if np.shape(a) != np.shape(b):
@@ -180,8 +179,9 @@ class Evidence:
         return len(self.points) > 1 and inputs * outputs <= JACOBIAN and max(inputs, outputs) <= WIDE
 
     def jacobians(self, point: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The learner's and the true Jacobian, (entries of the input, entries of the outputs), by one-hot upstream
-        gradients.
+        """The learner's and the true Jacobian, (entries of the input, entries of the outputs).
+
+        They are made from one-hot upstream gradients.
         """
         if not hasattr(self, "_pair"):
             self._pair = {}

@@ -200,8 +200,9 @@ def _as_list(result: Any) -> list[Any]:
 
 
 class RawFunction(CheckedFunction):
-    """A function of arrays that returns ``(value, vjp)``. The raw form of an operation need not sum over broadcast
-    axes.
+    """A function of arrays that returns ``(value, vjp)``.
+
+    The raw form of an operation need not sum over broadcast axes.
     """
 
     def __init__(self, fn: Callable[..., Any], *arguments: Any) -> None:
@@ -245,8 +246,9 @@ class _OnTensors(CheckedFunction):
 
 
 class Operation(_OnTensors):
-    """An operation, called on tensors. Its vjp is called directly, so that the engine does not reject a wrong gradient
-    first.
+    """An operation, called on tensors.
+
+    Its vjp is called directly, so that the engine does not reject a wrong gradient first.
     """
 
     sums = True

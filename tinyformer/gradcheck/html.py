@@ -1,6 +1,4 @@
-"""A report as HTML without scripts, for a notebook: the table, the findings, and maps of the gradients and their
-difference.
-"""
+"""A report as HTML without scripts, for a notebook: table, findings, maps of the gradients."""
 
 from __future__ import annotations
 
@@ -67,8 +65,9 @@ def _map(array: NDArray[Any], scale: float) -> str:
 
 
 def _color(t: float) -> str:
-    """White at 0, blue at −1, orange at 1, gray where nothing was measured. Color-blind readers can distinguish these
-    colors.
+    """White at 0, blue at −1, orange at 1, gray where nothing was measured.
+
+    Color-blind readers can distinguish these colors.
     """
     if not np.isfinite(t):
         return "#ccc"

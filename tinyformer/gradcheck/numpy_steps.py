@@ -127,8 +127,9 @@ KERNELS = {
 
 
 def kernel(function: Callable[..., Any], traced: type) -> Callable[..., Any] | None:
-    """A kernel that is recorded as plain NumPy steps if an argument is of the class ``traced``; None if it has no such
-    form.
+    """A kernel, recorded as plain NumPy steps if an argument is of the class ``traced``.
+
+    None if the kernel has no such form.
     """
     plain = KERNELS.get(function.__name__)
     return plain and (lambda *args,

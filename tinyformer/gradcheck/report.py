@@ -72,8 +72,9 @@ class InputReport:
 
 @dataclass
 class Report:
-    """The result of ``check``. ``print(report)`` shows a table and the findings; Jupyter also shows maps of the
-    gradients.
+    """The result of ``check``.
+
+    ``print(report)`` shows a table and the findings; Jupyter also shows maps of the gradients.
 
     name        the name of the function
     rtol        the relative tolerance

@@ -28,8 +28,9 @@ def _parents(operands: Sequence[Any]) -> list[Node | None]:
 
 
 def unknown(tape: Tape, kind: str, f: Callable[[Any], Any], x: Any) -> Traced:
-    """An elementwise function without a rule, such as SciPy's erf. Its derivative is measured by central
-    differences.
+    """An elementwise function without a rule, such as SciPy's erf.
+
+    Its derivative is measured by central differences.
     """
     X = value_of(x)
     h = 6e-6 * np.maximum(1, np.abs(X))
@@ -37,8 +38,9 @@ def unknown(tape: Tape, kind: str, f: Callable[[Any], Any], x: Any) -> Traced:
 
 
 def elementwise(tape: Tape, kind: str, inputs: Sequence[Any], z: NDArray[Any], slopes: Sequence[Any]) -> Traced:
-    """An elementwise operation z of the inputs: dx = dz ⊙ ∂z/∂x, summed over broadcast axes. ``slopes`` are the
-    ∂z/∂x.
+    """An elementwise operation z of the inputs: dx = dz ⊙ ∂z/∂x, summed over broadcast axes.
+
+    ``slopes`` are the ∂z/∂x.
     """
     values = [value_of(x) for x in inputs]
     return note(tape, Node(kind, _parents(inputs), values, z, [scaled(s, np.shape(x)) for s, x in zip(slopes, values)],
@@ -200,8 +202,9 @@ def cumsum(tape: Tape, x: Any, axis: int | None = None, **_: Any) -> Traced:
 
 
 def moved(tape: Tape, kind: str, move: Callable[[Any], Any], x: Any, value: Any = None, **extra: Any) -> Traced:
-    """An operation ``move`` that only moves or repeats entries of x. The index −1 stands for an entry that is not from
-    x.
+    """An operation ``move`` that only moves or repeats entries of x.
+
+    The index −1 stands for an entry that is not from x.
     """
     X = value_of(x)
     source = move(np.arange(X.size).reshape(X.shape))

@@ -36,8 +36,9 @@ _UNRECORDED: Any = (np.any, np.all, np.argmax, np.argmin, np.argsort)
 
 
 class Traced:
-    """An array that records every operation on a tape. It has the part of ndarray's interface that forward passes
-    use.
+    """An array that records every operation on a tape.
+
+    It has the part of ndarray's interface that forward passes use.
     """
 
     __slots__ = ("_node", "_tape")

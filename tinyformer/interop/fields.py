@@ -75,8 +75,7 @@ ALIASES = {"hidden_size": "n_embd", "max_position_embeddings": "n_positions", "n
 
 
 def check_fields(layout: str, values: Mapping[str, Any]) -> None:
-    """Raise a ValueError if a field of ``values``, a config.json, has a value that the models of ``layout`` do not
-    support.
+    """Raise a ValueError if a field of a config.json has a value that models of ``layout`` do not support.
 
     A warning names the unknown fields.
 

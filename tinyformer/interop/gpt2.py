@@ -27,8 +27,7 @@ class GPT2Layout(Base):
 
     @classmethod
     def read_config(cls, values: dict[str, Any]) -> Any:
-        """The config of a published config.json, or of one with our own names; ``fields`` lists what happens to each
-        field."""
+        """The config of a config.json, published or our own; ``fields`` lists what happens to each field."""
         if "model_type" not in values:                      # a file with our own names
             return super().read_config(values)
         for alias, name in ALIASES.items():

@@ -29,8 +29,7 @@ META = {"tok_embeddings": "model.embed_tokens", "norm": "model.norm", "output": 
 
 
 class LlamaLayout(Base):
-    """A base of ``models.Llama``: the translations of ``models.Pretrained`` between our names and the published
-    ones."""
+    """A base of ``models.Llama``: it translates between our names and the published ones."""
 
     model_types = ("llama", "qwen2", "qwen3")
     heads, parts = r"score\.|classifier\.|qa_outputs\.", {"lm_head": "head that predicts the next token"}
@@ -54,8 +53,7 @@ class LlamaLayout(Base):
                           qkv_bias=kind == "qwen2", qk_norm=kind == "qwen3")
 
     def published_config(self) -> dict[str, Any]:
-        """The fields of config.json under the names of Llama, Qwen2 (with biases) or Qwen3 (with norms of queries and
-        keys)."""
+        """The fields of config.json under the names of Llama, Qwen2 (with biases) or Qwen3 (with q and k norms)."""
         c = self.config
         kind, name = ("qwen3", "Qwen3") if c.qk_norm else ("qwen2", "Qwen2") if c.qkv_bias else ("llama", "Llama")
         stretch = {theirs: getattr(c, ours) for ours, theirs in STRETCH.items()}
@@ -82,8 +80,10 @@ class LlamaLayout(Base):
         return {name: array for name, array in state.items() if not name.endswith("rotary_emb.inv_freq")}
 
     def _halves(self, name, array):
-        """``array`` with the rows of W_Q and W_K reordered: Meta rotates the features 2i and 2i + 1, this layout i and
-        i + D/2."""
+        """``array`` with the rows of W_Q and W_K reordered.
+
+        Meta rotates the features 2i and 2i + 1, this layout i and i + D/2.
+        """
         if not name.endswith(("attention.wq.weight", "attention.wk.weight")):
             return array
         pairs = as_array(array).reshape(-1, self.config.head_dim // 2, 2, array.shape[1])              # (H, D/2, 2, C)

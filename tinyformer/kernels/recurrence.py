@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 
 def places(T: int, reverse: bool) -> list[tuple[int, int, int]]:
-    """(t, index of the state before step t, index of the state after step t) for all time steps, in the order of the
-    steps.
+    """(t, index of the state before step t, index of the state after it) for all steps, in their order.
 
     The T + 1 states are between the time steps. Forward, step t leads from state t to state t + 1; in reverse, from
     state t + 1 to state t.

@@ -57,8 +57,9 @@ def outcomes(exercise: Exercise, function: Callable[..., Any], inputs: Sequence[
 
 def complaint(exercise: Exercise, function: Callable[..., Any], cotangents: Callable[[Any], Any],
               call: Callable[..., Any]) -> str:
-    """What is wrong on the special inputs, as one sentence; "" if all are right. For the parameters, see
-    ``outcomes``.
+    """What is wrong on the special inputs, as one sentence; "" if all are right.
+
+    For the parameters, see ``outcomes``.
     """
     rng = np.random.default_rng(3)
     for case, inputs in exercise.cases.items():

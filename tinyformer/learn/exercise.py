@@ -128,8 +128,9 @@ class Exercise:
 
     def differentiable_part(self, function: Callable[..., Any], inputs: Sequence[Any], every: bool = False
                             ) -> tuple[Callable[..., Any], list[Any]]:
-        """(g, arrays): ``function`` as a function g of only the arguments that have a gradient, with the exercise's
-        names.
+        """(g, arrays): ``function`` as a function g of only the arguments that have a gradient.
+
+        The names are the exercise's.
 
         every       whether the vjp of ``function`` returns an entry for every argument
         """

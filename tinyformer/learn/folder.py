@@ -88,8 +88,9 @@ class Folder:
         replace_file(self.file(name), text(name))
 
     def reset(self, name: str) -> Path | None:
-        """Restore the initial exercise. Returns the file in which the learner's text is kept, None if there was
-        none.
+        """Restore the initial exercise.
+
+        Returns the file in which the learner's text is kept, None if there was none.
         """
         path, kept = self.file(name), None
         if os.path.lexists(path) and source_of(path) != text(name).encode():
@@ -134,9 +135,7 @@ class Folder:
             entry["hints"] += 1
 
     def next(self, after: str | None = None) -> str | None:
-        """The first exercise after ``after`` that is not passed, or otherwise the first of all; None if all are
-        passed.
-        """
+        """The first exercise after ``after`` that is not passed, else the first of all; None if all are passed."""
         progress, names = self._load(), list(EXERCISES)
         start = 0 if after is None else 1 + names.index(after)
         return next((name for name in names[start:] + names[:start] if progress.get(name, {}).get("state") != "passed"),
@@ -152,8 +151,9 @@ class Folder:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, dict[str, Any]]]:
-        """The progress, for changes in a ``with`` block. No other process changes it in that time, and it is saved at
-        the end.
+        """The progress, for changes in a ``with`` block.
+
+        No other process changes it in that time, and it is saved at the end.
         """
         if self._memory is not None:
             yield self._memory

@@ -319,9 +319,7 @@ def _examine(exercise: Exercise, function: Callable[..., Any], every: bool = Fal
 
 
 def _named_mistake(exercise: Exercise, function: Callable[..., Any]) -> WrongAnswer | None:
-    """The known wrong answer that gives the same results as ``function``, or fails the same way; None if there is
-    none.
-    """
+    """The known wrong answer that gives the results of ``function``, or fails as it does; None if there is none."""
     came = _behavior(exercise, function)
     for wrong in exercise.wrong:
         if _alike(came, _behavior(exercise, exercise.build(wrong))):

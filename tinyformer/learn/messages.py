@@ -86,8 +86,9 @@ def answer(exercise: Exercise) -> str:
 
 
 def hint(exercise: Exercise, folder: Folder, ask: str = SHELL) -> str:
-    """The next hint, which ``folder`` records as given: first a general hint, then one about the last mistake, then the
-    rest.
+    """The next hint, which ``folder`` records as given.
+
+    First comes a general hint, then one about the last mistake, then the rest.
     """
     entry = folder.entry(exercise.name)
     stages = [exercise.hints[0], *([entry["hint"]] if entry["hint"] else []), *exercise.hints[1:]]

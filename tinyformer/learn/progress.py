@@ -13,8 +13,9 @@ LARGEST = 1 << 22                       # bytes
 
 
 def load(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
-    """(progress, damage): {name of the exercise: its recorded progress}, and what is wrong with the file, "" if it is
-    sound.
+    """(progress, damage): {name of the exercise: its recorded progress}, and what is wrong with the file.
+
+    ``damage`` is "" if the file is sound.
 
     Every value of the right type is read from a damaged file. Unknown exercises are kept too.
     """
@@ -50,9 +51,7 @@ def _fits(key: str, value: Any) -> bool:
 
 
 def bytes_of(path: Path, largest: int) -> bytes | None:
-    """The bytes of a regular file of at most ``largest`` bytes; None if ``path`` is not such a file or cannot be
-    read.
-    """
+    """The bytes of a regular file of at most ``largest`` bytes; None if ``path`` is none or cannot be read."""
     try:
         found = os.stat(path)
         return Path(path).read_bytes() if stat.S_ISREG(found.st_mode) and found.st_size <= largest else None

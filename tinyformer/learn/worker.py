@@ -45,8 +45,9 @@ def _refused(name: str, refused: Refused, **more: Any) -> Verdict:
 # ------------------------------------------------------------------------------------------------ in the process
 
 def main() -> None:
-    """Answer jobs for ``sandbox.parent.run``. A job is [name of the exercise, file, seconds]; an answer is a verdict's
-    dict.
+    """Answer jobs for ``sandbox.parent.run``.
+
+    A job is [name of the exercise, file, seconds]; an answer is a verdict's dict.
     """
     serve(lambda job, changed: check_file(EXERCISES[job[0]], Path(job[1]), job[2], changed).as_dict())
 

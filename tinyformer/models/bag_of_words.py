@@ -1,5 +1,6 @@
-"""Classifiers that read rows of counts, ``SparseRows``: which n-grams occur in a text, not where. They are linear in
-the counts.
+"""Classifiers that read rows of counts, ``SparseRows``: which n-grams occur in a text, not where.
+
+They are linear in the counts.
 
 They return logits (B, K) and have the ``loss(x, labels)``, ``probabilities(x)`` and ``contributions(x, label)`` of
 other classifiers.

@@ -97,8 +97,9 @@ class BertForPreTraining(PublishedBert):
         return super()._fitted(state, file)
 
     def asked(self, pairs: Pairs, labels: Array) -> tuple[Tensor, Tensor]:
-        """(logits of the N words to predict (N, V), logits of the pairs (B, 2)). The head runs at these N positions
-        only.
+        """(logits of the N words to predict (N, V), logits of the pairs (B, 2)).
+
+        The head runs at these N positions only.
 
         labels      (B, T), −100 at words that are not to be predicted
         """
@@ -106,8 +107,10 @@ class BertForPreTraining(PublishedBert):
         return self._masked(hidden[labels != UNMASKED]), self.cls.seq_relationship(pooled)
 
     def loss(self, pairs: Pairs, targets: tuple[Array, Array]) -> Tensor:
-        """The mean cross-entropy in nats of the masked words, plus that of the pairs. targets: (labels (B, T), classes
-        (B,))."""
+        """The mean cross-entropy in nats of the masked words, plus that of the pairs.
+
+        targets: (labels (B, T), classes (B,))
+        """
         labels, classes = targets
         words, following = self.asked(pairs, labels)
         return ops.cross_entropy(words, labels[labels != UNMASKED]) + ops.cross_entropy(following, classes)
@@ -126,8 +129,10 @@ class BertClassifierConfig(BertConfig):
 
 @register
 class BertClassifier(PublishedBert, Classifier):
-    """``logits = model(ids)``: pooled output, dropout, linear. ids integers (B, T), mask as ``Bert`` has it, logits
-    (B, K)."""
+    """``logits = model(ids)``: pooled output, dropout, linear.
+
+    ids: integers (B, T)   mask: as in ``Bert``   logits: (B, K)
+    """
 
     architecture, Config, published_as = "bert-classifier", BertClassifierConfig, ("BertForSequenceClassification",)
     config: BertClassifierConfig

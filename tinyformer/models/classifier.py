@@ -49,8 +49,10 @@ class ClassifierConfig:
 
 
 class Classifier(Pretrained):
-    """A subclass has ``embedding``, and ``read(vectors, mask)`` from vectors (B, T, C), mask (B, T) True at tokens, to
-    logits."""
+    """A subclass has ``embedding`` and ``read(vectors, mask)``, which returns logits.
+
+    vectors: (B, T, C)   mask: (B, T), True at tokens
+    """
 
     task, Config = "classification", ClassifierConfig
     embedding: Any

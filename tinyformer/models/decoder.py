@@ -21,8 +21,7 @@ __all__ = ["Decoder"]
 
 
 class Decoder(Pretrained):
-    """A model whose ``model(ids, cache)`` returns, for each of ``ids`` (B, T), the logits of the next token, (B, T,
-    V)."""
+    """A model whose ``model(ids, cache)`` gives, for ``ids`` (B, T), the logits of the next token, (B, T, V)."""
 
     task = "language"
 
@@ -47,8 +46,10 @@ class Decoder(Pretrained):
         return ops.cross_entropy(self(ids), targets, reduction="none")
 
     def generate(self, ids: TensorLike | Sequence[TensorLike], max_new_tokens: int, **how: Any) -> Array | list[Array]:
-        """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see
-        ``tinyformer.generate.generate``."""
+        """``ids`` with up to ``max_new_tokens`` generated tokens appended.
+
+        ``how``: see ``tinyformer.generate.generate``.
+        """
         return generate(self, ids, max_new_tokens, **how)
 
     def for_decoding(self) -> Self:

@@ -28,8 +28,10 @@ __all__ = ["EncoderClassifier", "EncoderConfig"]
 
 @dataclass(frozen=True)
 class EncoderConfig(ClassifierConfig):
-    """As ``ClassifierConfig``, with H = n_head heads, L = n_layer layers, and width n_inner between the two linear
-    layers."""
+    """As ``ClassifierConfig``, with H = n_head heads and L = n_layer layers.
+
+    n_inner is the width between the two linear layers.
+    """
 
     n_head: int = 8
     n_layer: int = 2

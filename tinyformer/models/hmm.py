@@ -153,8 +153,10 @@ class HMM(Pretrained):
 
 
 def _pad(sequences, limit, what):
-    """(x integers (N, T), there booleans (N, T)): sequences of different lengths in one array; ``there`` is False
-    after the end."""
+    """(x integers (N, T), there booleans (N, T)): sequences of different lengths in one array.
+
+    ``there`` is False after the end.
+    """
     arrays = [plain_array("hmm", ids) for ids in sequences]
     if not arrays:
         raise ValueError("hmm: no sequences, expected at least one")

@@ -91,8 +91,9 @@ class LinearRegression(Pretrained):
 
     def descend(self, x: ArrayLike, y: ArrayLike, lr: float, steps: int, batch_size: int | None = None,
                 rng: RNGLike = None) -> list[float]:
-        """Take ``steps`` steps of gradient descent on all examples, or on ``batch_size`` examples drawn for each step
-        (SGD).
+        """Take ``steps`` steps of gradient descent.
+
+        Each uses all examples, or ``batch_size`` examples drawn for this step (SGD).
 
         ``lr`` applies to the mean gradient over the examples. With SGD, lr falls linearly to 0, because a constant rate
         does not converge. Returns L/N on the examples used, before each step.

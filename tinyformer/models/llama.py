@@ -38,8 +38,9 @@ __all__ = ["Llama", "LlamaConfig"]
 
 @dataclass(frozen=True)
 class LlamaConfig:
-    """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, G = n_kv_head, C = n_embd. The defaults are Llama
-    3 8B's.
+    """Sizes: V = vocab_size, T ≤ block_size, L = n_layer, H = n_head, G = n_kv_head, C = n_embd.
+
+    The defaults are Llama 3 8B's.
 
     n_inner     width inside the MLP
     head_dim    D, an even number; 0 is C/H
@@ -174,8 +175,10 @@ class Llama(LlamaLayout, Decoder):
         self.initialize()
 
     def initialize(self) -> None:
-        """Draw the matrices from N(0, 0.02²), the 2L that write into the residual stream from N(0, 0.02²/2L); biases
-        are 0."""
+        """Draw the matrices from N(0, 0.02²); biases are 0.
+
+        The 2L matrices that write into the residual stream are drawn from N(0, 0.02²/2L).
+        """
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
                 residual = name.endswith(("o_proj.weight", "down_proj.weight"))

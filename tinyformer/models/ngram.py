@@ -73,8 +73,9 @@ class NGramConfig:
 
 @register
 class NGram(Pretrained):
-    """``NGram(config).fit(ids)`` counts; ``model.log_prob(ids)`` and ``model.next_distribution(context)`` give
-    probabilities.
+    """``NGram(config).fit(ids)`` counts.
+
+    ``model.log_prob(ids)`` and ``model.next_distribution(context)`` give probabilities.
 
     The interface of neural models works too: ``model(ids)``, ``model.loss(ids, targets)``, ``generate``,
     ``save_pretrained``.
@@ -97,8 +98,9 @@ class NGram(Pretrained):
     # -- learning
 
     def fit(self, text: ArrayLike | Sequence[ArrayLike] | Counts) -> Self:
-        """Count ``text``: ids (T,), or a list of such texts, or ``Counts`` up to this n or a larger one. Returns the
-        model.
+        """Count ``text``: ids (T,), or a list of such texts, or ``Counts`` up to this n or a larger one.
+
+        Returns the model.
 
         The first token of each text is only context. Texts with a beginning and an end (names, sentences) mark both by
         tokens of their own, as their first and last id.
@@ -159,8 +161,10 @@ class NGram(Pretrained):
         return p
 
     def forward(self, ids: ArrayLike, cache: KVCache | None = None) -> Tensor:
-        """The logits (B, T, V): ln P of each token after each position of ``ids`` (B, T). P = 0 gives the log of the
-        smallest positive normal number."""
+        """The logits (B, T, V): ln P of each token after each position of ``ids`` (B, T).
+
+        P = 0 gives the log of the smallest positive normal number.
+        """
         ids = checked_ids(ids, self.config.vocab_size, ndim=2)
         read = 0
         if cache is not None:                               # this model caches the tokens themselves
@@ -194,13 +198,17 @@ class NGram(Pretrained):
         return -self.losses(ids[None, :-1], ids[None, 1:]).data[0]
 
     def perplexity(self, ids: ArrayLike) -> float:
-        """exp(mean of −ln P) over the tokens of ``ids`` (T,) except the first: the number of equally likely tokens with
-        the same loss."""
+        """exp(mean of −ln P) over the tokens of ``ids`` (T,) except the first.
+
+        It is the number of equally likely tokens with the same loss.
+        """
         return float(np.exp(-_mean(self.log_prob(ids))))
 
     def bits_per_character(self, ids: ArrayLike, characters: int | None = None) -> float:
-        """−log₂ P of the tokens of ``ids`` (T,) except the first, divided by their number of ``characters`` (None: one
-        each)."""
+        """−log₂ P of the tokens of ``ids`` (T,) except the first, per character.
+
+        ``characters`` is their number of characters; None means one for each token.
+        """
         log_p = self.log_prob(ids)
         return float(-_mean(log_p) * log_p.size / math.log(2) / (log_p.size if characters is None else characters))
 
@@ -214,8 +222,10 @@ class NGram(Pretrained):
         return self._probabilities(contexts, np.arange(self.config.vocab_size))
 
     def generate(self, ids: ArrayLike | Sequence[ArrayLike], max_new_tokens: int, **how: Any) -> Any:
-        """``ids`` with up to ``max_new_tokens`` generated tokens appended; ``how``: see
-        ``tinyformer.generate.generate``."""
+        """``ids`` with up to ``max_new_tokens`` generated tokens appended.
+
+        ``how``: see ``tinyformer.generate.generate``.
+        """
         return generate(self, ids, max_new_tokens, **how)
 
 

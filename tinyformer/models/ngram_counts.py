@@ -86,8 +86,10 @@ class Counts:
 
 
 def find(keys: Array, parent: Any, token: Any, vocab_size: int) -> Array:
-    """The child ``token`` of each node ``parent``; the two arrays broadcast. UNSEEN where there is no child, SHORT
-    where the parent is SHORT."""
+    """The child ``token`` of each node ``parent``; the two arrays broadcast.
+
+    UNSEEN where there is no child, SHORT where the parent is SHORT.
+    """
     wanted = parent * vocab_size + token
     if len(keys) == 0:
         return np.where(np.broadcast_to(parent, wanted.shape) == SHORT, SHORT, UNSEEN)

@@ -31,8 +31,9 @@ KATZ_LIMIT = 5                          # counts above it are not discounted
 
 
 def tables(counts: Counts, config: NGramConfig) -> tuple[list[Array], list[Array]]:
-    """(p, backoff): for m = 1…n the probability of each node of level m, and for m = 1…n−1 the weight of each as a
-    context.
+    """(p, backoff) of the nodes of each level.
+
+    p: for m = 1…n the probability of each node of level m   backoff: for m = 1…n−1 its weight as a context
 
     p of level 1 has all V tokens; unseen tokens get their part of the uniform distribution.
     """

@@ -36,8 +36,9 @@ __all__ = ["Seq2Seq", "Seq2SeqConfig"]
 
 @dataclass(frozen=True)
 class Seq2SeqConfig:
-    """Sizes: V = vocab_size of both languages, S, T ≤ block_size, L = n_layer in encoder and decoder each, H = n_head,
-    C = n_embd, 4C inside the feed-forward layers.
+    """Sizes: V = vocab_size of both languages, S, T ≤ block_size, H = n_head, C = n_embd.
+
+    Encoder and decoder have L = n_layer layers each. The feed-forward layers have the width 4C inside.
 
     norm_first          norms before the sub-layers instead of after them, as published
     label_smoothing     weight of the uniform distribution in the targets, in training
@@ -61,8 +62,10 @@ class Seq2SeqConfig:
 
 @register
 class Seq2Seq(Pretrained):
-    """``logits = model(source, target)``: ids (B, S) and (B, T), padded with PAD; logits (B, T, V) of the next
-    tokens."""
+    """``logits = model(source, target)``: the logits (B, T, V) of the next tokens.
+
+    source: ids (B, S)   target: ids (B, T), both padded with PAD
+    """
 
     architecture, task, Config = "seq2seq", "translation", Seq2SeqConfig
     config: Seq2SeqConfig

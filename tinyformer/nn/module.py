@@ -246,6 +246,8 @@ def as_array(array: Any) -> Array:
 
 
 def _converts(found: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
-    """Whether a state's array may be converted: to another width, but not between integers and floating point (integers
-    in the place of weights are quantized by a scale that is not known here)."""
+    """Whether a state's array may be converted: to another width, but not between integers and floats.
+
+    Integers in the place of weights are quantized by a scale that is not known here.
+    """
     return np.can_cast(found, wanted, "same_kind") and (found.kind in "biu") == (wanted.kind in "biu")

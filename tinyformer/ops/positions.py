@@ -58,8 +58,9 @@ def rotary_tables(T: int, D: int, base: float = 10000.0, dtype: DTypeLike = np.f
 
 @differentiable
 def rotary(x: TensorLike, *, cos: Array, sin: Array) -> ValueAndVjp:
-    """Rotate feature pair (i, i + D/2) of position t by the angle θ = t · base^{−2i/D}; ``rotary_tables`` gives cos and
-    sin.
+    """Rotate feature pair (i, i + D/2) of position t by the angle θ = t · base^{−2i/D}.
+
+    ``rotary_tables`` gives cos and sin.
 
         y₁ = x₁ cos θ − x₂ sin θ        dx₁ =  dy₁ cos θ + dy₂ sin θ
         y₂ = x₂ cos θ + x₁ sin θ        dx₂ = −dy₁ sin θ + dy₂ cos θ

@@ -66,8 +66,9 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
 
 @differentiable
 def linear_gelu(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> ValueAndVjp:
-    """y = GELU(u), u = x Wᵀ + b, in one kernel: ``gelu(linear(x, W, b), approximate="tanh")`` without writing u to
-    memory.
+    """y = GELU(u), u = x Wᵀ + b, in one kernel.
+
+    This is ``gelu(linear(x, W, b), approximate="tanh")`` without writing u to memory.
 
     du = GELU′(u) dy; dx, dW and db follow from du as in ``linear``.   Shapes as in ``linear``.
     """

@@ -1,5 +1,4 @@
-"""Recurrent layers: one layer in one direction over a whole sequence is one operation, differentiated by hand through
-time.
+"""Recurrent layers: one layer in one direction over a whole sequence is one operation.
 
     a_t = x_t Wᵢᵀ + bᵢ        the input's share of the gates: one product for all time steps
     h_t = step(a_t, h_{t−1})  one time step after the other

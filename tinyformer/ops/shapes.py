@@ -82,8 +82,9 @@ def stack(*arrays: TensorLike | Sequence[TensorLike], axis: int = 0) -> ValueAnd
 
 @differentiable(method="split")
 def split(x: TensorLike, *, sections: int | Sequence[int], axis: int = 0) -> ValuesAndVjp:
-    """x split along ``axis``: into ``sections`` equal parts (an integer), or into parts of the given lengths (a
-    sequence).
+    """x split along ``axis``.
+
+    sections: an integer for that many equal parts, or a sequence of the parts' lengths
 
     The outputs are views of x.   dx = the gradients of the parts, joined.
     """

@@ -1,5 +1,6 @@
-"""Run a learner's file without trusting it. Every command that checks code uses this loader, this time limit and these
-messages.
+"""Run a learner's file without trusting it.
+
+Every command that checks code uses this loader, this time limit and these messages.
 
     source      read a Python file and run it; raises ``Refused`` with the reason if that is impossible
     calling     call a function; an exception becomes a ``Refused`` with the learner's own line

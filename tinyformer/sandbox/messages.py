@@ -98,9 +98,7 @@ def learners_frame(tb: TracebackType | None, file: str | None = None) -> traceba
 
 
 def innermost(frames: Iterable[traceback.FrameSummary], file: str | None = None) -> traceback.FrameSummary | None:
-    """The last of ``frames`` that is in ``file``; without a file, the last that is in neither tinyformer nor a
-    library.
-    """
+    """The last of ``frames`` that is in ``file``; without a file, the last outside tinyformer and libraries."""
     own = [f for f in frames if (f.filename == file if file else not f.filename.startswith(FOREIGN))]
     return own[-1] if own else None
 

@@ -11,8 +11,10 @@ MEMORY = 2 << 30                        # bytes of memory for the checked code, 
 
 
 def start(command: list[str], **options: Any) -> Any:
-    """A ``Popen`` with these options, which has its ``job`` on Windows. ``end`` ends it together with its
-    descendants."""
+    """A ``Popen`` with these options, which has its ``job`` on Windows.
+
+    ``end`` ends it together with its descendants.
+    """
     if os.name == "nt":
         process: Any = subprocess.Popen(command, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP, **options)
         process.job = _job(process)

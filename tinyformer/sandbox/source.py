@@ -22,8 +22,9 @@ LARGEST = 1 << 20                       # bytes of the largest file that is read
 
 
 def read_source(path: str | os.PathLike[str]) -> str:
-    """The text of the Python file ``path``. Raises ``Refused`` unless it is a regular file of at most ``LARGEST``
-    bytes.
+    """The text of the Python file ``path``.
+
+    Raises ``Refused`` unless it is a regular file of at most ``LARGEST`` bytes.
     """
     path = Path(path)
     try:

@@ -37,9 +37,7 @@ class Traces:
                 for key, value in before.items() if now.get(key) is not value]
 
     def unsettled(self) -> bool:
-        """Whether the process must not run another file: code or settings have changed, or a thread is still
-        running.
-        """
+        """Whether code or settings have changed, or a thread still runs, so that no other file may run here."""
         return bool(self.replaced()) or self.settings != _settings()
 
 

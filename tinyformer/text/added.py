@@ -1,5 +1,4 @@
-"""Added tokens of a published tokenizer, such as ``[MASK]`` and ``<|endoftext|>``: found in a text before anything
-else."""
+"""Added tokens of a published tokenizer, such as ``[MASK]``: found in a text before anything else."""
 
 from __future__ import annotations
 
@@ -52,8 +51,7 @@ class AddedTokens:
         self._raw, self._normalized = _Finder(raw), _Finder(normalized)
 
     def cut(self, text: str) -> Iterator[tuple[str, int | None]]:
-        """Yield (piece, id) from left to right: the id of an added token, or None for the normalized text between
-        two."""
+        """Yield (piece, id) from left to right: an added token's id, or None for the normalized text between two."""
         for piece, id in self._raw.cut(text):
             if id is None:
                 yield from self._normalized.cut(self._normalize(piece))

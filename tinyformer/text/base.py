@@ -89,13 +89,17 @@ class Tokenizer:
         raise NotImplementedError(f"{cls.__name__} has no from_dict")
 
     def prompt(self, text: str) -> NDArray[np.int64]:
-        """The ids of ``text``, int64 (T,), for a model that continues it: after a start token, if the tokenizer has
-        one."""
+        """The ids of ``text``, int64 (T,), for a model that continues it.
+
+        They begin with a start token, if the tokenizer has one.
+        """
         return self.encode(text)
 
     def pieces(self, ids: ArrayLike) -> list[str]:
-        """The token of each of ``ids`` (T,), as text. Bytes that are not a complete character are written
-        as ``\\xe4``."""
+        """The token of each of ``ids`` (T,), as text.
+
+        Bytes that are not a complete character are written as ``\\xe4``.
+        """
         return [token.decode(errors="backslashreplace") if isinstance(token, bytes) else token
                 for token in (self.tokens[id] for id in checked_ids("pieces", ids, self.vocab_size))]
 
@@ -128,8 +132,10 @@ def check_str(operation: str, text: str) -> None:
 
 
 def check_vocab_size(operation: str, vocab_size: int, least: int, why: str) -> None:
-    """Raise TypeError unless ``vocab_size`` is an integer, and ValueError if it is less than ``least``, which ``why``
-    explains."""
+    """Raise TypeError unless ``vocab_size`` is an integer, ValueError if it is less than ``least``.
+
+    ``why`` explains the bound.
+    """
     if isinstance(vocab_size, bool) or not isinstance(vocab_size, int):
         raise TypeError(f"{operation}: vocab_size is {vocab_size!r}, expected an integer")
     if vocab_size < least:

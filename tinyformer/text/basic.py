@@ -18,8 +18,9 @@ CHINESE = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2
 
 def split_words(text: str, lowercase: bool = True, strip_accents: bool | None = None,
                 chinese: bool = True) -> list[str]:
-    """The words of ``text``: runs between white space; each punctuation mark and each Chinese character is its own
-    word.
+    """The words of ``text``: runs between white space.
+
+    Each punctuation mark and each Chinese character is its own word.
 
     lowercase       convert letters to lower case
     strip_accents   remove accents: é → e. None: if ``lowercase``
@@ -52,8 +53,9 @@ def is_chinese(character: str) -> bool:
 
 
 def longest_words(text: str, vocabulary: Collection[str], widest: int | None = None) -> list[str]:
-    """Cut ``text`` from left to right into the longest words of ``vocabulary``; a character that begins none stands
-    alone.
+    """Cut ``text`` from left to right into the longest words of ``vocabulary``.
+
+    A character that begins none stands alone.
 
     vocabulary      a set or a dict
     widest          the length of its longest word; computed if it is None, which takes time when you cut many texts

@@ -209,8 +209,9 @@ def apply_merges(piece: Iterable[int], ranks: Mapping[tuple[int, int], int], mad
 
 
 class Links:
-    """The neighbors in a row of tokens in which pairs merge: the left token becomes the new one, the right one is
-    removed.
+    """The neighbors in a row of tokens in which pairs merge.
+
+    The left token becomes the new one, the right one is removed.
 
     The row is a linked list, so a merge costs the same for every length of the row.
     """

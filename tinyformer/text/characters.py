@@ -54,8 +54,10 @@ class CharTokenizer(Tokenizer):
         return cls("".join(sorted(set(text))), unk)
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """The ids of the characters of ``text``, int64 (T,). Raises ValueError for an unknown character, unless
-        ``unk``."""
+        """The ids of the characters of ``text``, int64 (T,).
+
+        Raises ValueError for an unknown character, unless ``unk``.
+        """
         check_str("CharTokenizer.encode", text)
         points = code_points(text)
         ids = np.searchsorted(self._points, points)                     # the position where each would be …

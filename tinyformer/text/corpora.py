@@ -117,8 +117,10 @@ def _shakespeare():
 
 
 def _chinese():
-    """Nine tenths of the novel and of the reviews, a line each, then the last tenth of both: a split there has both in
-    both parts."""
+    """Nine tenths of the novel and of the reviews, a line each, then the last tenth of both.
+
+    A split there has both in both parts.
+    """
     reviews = load("chinese-reviews")
     lines = "\n".join(text for part in (reviews.train, reviews.validation, reviews.test) for text in part.x) + "\n"
     novel = load("sanguo").replace("\t", "") + "\n"

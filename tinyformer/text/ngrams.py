@@ -75,8 +75,10 @@ class NGramTokenizer(Tokenizer):
         return cls(unit, n, [token for _, token in kept], [count for count, _ in kept], len(texts))
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """The ids of the n-grams of ``text``, int64 (T,): first the single units in their order, <unk> included; then
-        the known n-grams for n = 2, 3, …"""
+        """The ids of the n-grams of ``text``, int64 (T,).
+
+        First the single units in their order, <unk> included; then the known n-grams for n = 2, 3, …
+        """
         check_str("NGramTokenizer.encode", text)
         parts = units(text, self.unit)
         ids = [self._ids.get(part, UNKNOWN) for part in parts]

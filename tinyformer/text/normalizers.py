@@ -33,8 +33,10 @@ BEHAVIORS = ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Con
 
 
 def _check(section, fields, shapes):
-    """The type of one step in a ``section`` of a tokenizer.json, None for none; ValueError where a field is missing or
-    wrong."""
+    """The type of one step in a ``section`` of a tokenizer.json, None for none.
+
+    Raises ValueError where a field is missing or wrong.
+    """
     check_shape(fields, (None, {"type": str}), section)
     kind = fields and fields["type"]
     check_shape(fields, shapes.get(kind), section)

@@ -1,5 +1,4 @@
-"""Byte-level BPE as it is published: GPT-2's encoder.json and vocab.bpe, and the tokenizer.json of Llama 3, Qwen and
-others.
+"""Byte-level BPE as published: GPT-2's two files, and the tokenizer.json of Llama 3, Qwen and others.
 
 It merges as ``BytePairTokenizer`` does. The file decides the ids, how a text is cut before merging, and the added
 tokens. The ids equal those of Hugging Face's library.

@@ -131,8 +131,10 @@ def _settings(folder: Path, **expected: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _check_added(folder: Path, settings: dict[str, Any], vocabulary: dict[str, int]) -> None:
-    """DamagedFile if a file adds tokens that the vocabulary lacks: only tokenizer.json says how they are found in a
-    text."""
+    """DamagedFile if a file adds tokens that the vocabulary lacks.
+
+    Only tokenizer.json says how they are found in a text.
+    """
     path = folder / "added_tokens.json"
     added = {token["content"]: "tokenizer_config.json" for token in settings.get("added_tokens_decoder", {}).values()}
     if path.exists():

@@ -243,16 +243,20 @@ def _closed(token):
 
 
 def _other_than_the_usual(fields):
-    """``added_tokens`` of a file; None for the five of ``SPECIAL`` as in BERT, or for none. (transformers then adds
-    them.)"""
+    """``added_tokens`` of a file; None for the five of ``SPECIAL`` as in BERT, or for none.
+
+    (transformers then adds them.)
+    """
     flags = [any(field.get(flag) for flag in ("normalized", "lstrip", "rstrip", "single_word")) for field in fields]
     usual = sorted(field["content"] for field in fields) == sorted(SPECIAL) and not any(flags)
     return None if usual or not fields else fields
 
 
 def _joins_as_bert(fields):
-    """Whether a ``post_processor`` joins two texts as ``encode_pair`` does. BertProcessing does; without one,
-    transformers' BertTokenizer does."""
+    """Whether a ``post_processor`` joins two texts as ``encode_pair`` does.
+
+    BertProcessing does; without one, transformers' BertTokenizer does.
+    """
     if fields is None or fields["type"] != "TemplateProcessing":
         return fields is None or fields["type"] == "BertProcessing"
     found = [(kind, part.get("type_id")) for parts in (fields["single"], fields.get("pair") or BERT_PAIR)

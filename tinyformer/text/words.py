@@ -20,8 +20,9 @@ PAD, UNKNOWN = "<pad>", "<unk>"
 
 
 class WordTokenizer(Tokenizer):
-    """One id for each word, and for each punctuation mark. Chinese is cut into characters, or, with ``lexicon``, into
-    words.
+    """One id for each word, and for each punctuation mark.
+
+    Chinese is cut into characters, or, with ``lexicon``, into words.
 
     words       the vocabulary from id 2 on; id 0 is <pad>, and id 1 is <unk>, for all other words
     lowercase   convert letters to lower case

@@ -45,8 +45,10 @@ def save_checkpoint(folder: str | Path, step: int, arrays: dict[str, NDArray[Any
 
 
 def load_checkpoint(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """(arrays, state) from ``path``. When it is damaged, a ValueError that names it and the checkpoint to continue from
-    instead."""
+    """(arrays, state) from ``path``.
+
+    When it is damaged, a ValueError that names it and the checkpoint to continue from instead.
+    """
     path = Path(path)
     try:
         return read_checkpoint(path)

@@ -1,5 +1,4 @@
-"""Baselines by counting for masked language models: a word from its neighbors, a pair of texts from their common
-tokens."""
+"""Baselines by counting for masked language models: words from neighbors, pairs from common tokens."""
 
 from __future__ import annotations
 
@@ -53,8 +52,10 @@ class Neighbors:
         return triples + self.kappa * q / q.sum()
 
     def accuracy(self, ids: NDArray[np.int64], labels: NDArray[np.int64], ignore: int = -100) -> float:
-        """The share of the masked tokens in ids (B, T), those whose label is not ``ignore``, that are predicted
-        correctly."""
+        """The share of the masked tokens in ids (B, T) that are predicted correctly.
+
+        A token is masked where its label is not ``ignore``.
+        """
         found = {}
         right = []
         for row, column in np.argwhere(labels != ignore):

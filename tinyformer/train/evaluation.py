@@ -73,8 +73,10 @@ def compare(folders: Sequence[str | Path]) -> dict[str, Any]:
 
 
 def _judged(right: NDArray[np.bool_], x: Any, first: tuple[NDArray[np.bool_], Any] | None) -> dict[str, Any]:
-    """The figures of one model with the right answers ``right`` (N,) on ``x``, and its test against the ``first``
-    (right, x)."""
+    """The figures of one model on ``x``, with the right answers ``right`` (N,).
+
+    They include its test against the ``first`` (right, x).
+    """
     accuracy = float(right.mean())
     found = {"examples": len(right), "accuracy": accuracy,
              "standard_error": scores.standard_error(accuracy, len(right))}

@@ -101,8 +101,10 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
 
 
 def _learner(model: Module | Callable[..., Tensor], optimizer: Optimizer) -> Module:
-    """``model``, or the module that stands for a loss function; an error unless the optimizer moves one of its
-    parameters."""
+    """``model``, or the module that stands for a loss function.
+
+    Raises an error unless the optimizer moves one of its parameters.
+    """
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"fit: optimizer is a {type(optimizer).__name__}, expected one such as "
                         f"optim.AdamW(model.parameters())")

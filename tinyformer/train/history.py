@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(repr=False)
 class History:
-    """The figures of a training, one record per step, and how it ended. In a notebook it is displayed as its loss
-    curve.
+    """The figures of a training, one record per step, and how it ended.
+
+    In a notebook it is displayed as its loss curve.
 
     records         [{"step": 1, "train_loss": …, "val_loss": None or …, "lr": …, "grad_norm": …, "examples_per_s": …}]
     best            with early stopping: (step, validation loss) of the weights that the model has now; else None
@@ -33,8 +34,10 @@ class History:
     seconds: float = 0.0
 
     def __getitem__(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(steps, values) of the figure ``name``, (n,) each, at the n steps where it was measured. KeyError if it never
-        was."""
+        """(steps, values) of the figure ``name``, (n,) each, at the n steps where it was measured.
+
+        KeyError if it never was.
+        """
         found = [(record["step"], record[name]) for record in self.records if record.get(name) is not None]
         if not found:
             names = dict.fromkeys(key for record in self.records for key in record if record[key] is not None)

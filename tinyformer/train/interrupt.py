@@ -1,5 +1,7 @@
-"""Signals that ask a training to stop. They take effect between steps, where the training can be saved, not during an
-update."""
+"""Signals that ask a training to stop.
+
+They take effect between steps, where the training can be saved, not during an update.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SI
 
 
 class Interruptible:
-    """``with Interruptible() as stop:`` — ``stop.asked`` is True after one of ``SIGNALS``. A second Ctrl-C stops at
-    once.
+    """``with Interruptible() as stop:`` — ``stop.asked`` is True after one of ``SIGNALS``.
+
+    A second Ctrl-C stops at once.
 
     SIGHUP stays ignored if it was ignored before, as under nohup.
     """

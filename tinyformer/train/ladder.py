@@ -1,5 +1,6 @@
-"""A ladder of language models on one text: uniform, n-grams, networks. All are evaluated on the same split, and each
-rung has its number of parameters and the seconds of its training.
+"""A ladder of language models on one text: uniform, n-grams, networks.
+
+All are evaluated on the same split, and each rung has its number of parameters and the seconds of its training.
 
     loss(uniform) > loss(unigram) > loss(bigram) > … > loss(Transformer)        what we expect; exceptions are reported
 """
@@ -67,8 +68,9 @@ LADDERS = {
 
 
 def climb(name: str, folder: Path, seeds: int | None = None, given: Iterable[Path] = ()) -> dict[str, Any]:
-    """The ladder ``name`` with all its figures; see ``report``. Networks that are not trained yet are trained into
-    ``folder``.
+    """The ladder ``name`` with all its figures; see ``report``.
+
+    Networks that are not trained yet are trained into ``folder``.
 
     seeds       trainings of each network, from the seeds 1, 2, …; by default those of the ladder
     given       folders of runs, each used instead of training its recipe
@@ -91,8 +93,10 @@ def climb(name: str, folder: Path, seeds: int | None = None, given: Iterable[Pat
 
 
 def counted_rungs(task: Task, judged: Any) -> list[dict[str, Any]]:
-    """The uniform distribution, and the n-grams of ``ORDERS`` with modified Kneser–Ney smoothing, evaluated on
-    ``judged``."""
+    """The uniform distribution and the n-grams of ``ORDERS``, evaluated on ``judged``.
+
+    Smoothing is modified Kneser–Ney.
+    """
     V = task.sizes()["vocab_size"]
     rungs = [rung("uniform", "guess", [uniform_loss(V)], 0, 0.0)]
     for n in ORDERS:
@@ -119,8 +123,10 @@ def _network(name: str, recipe_name: str, judged: Any, folder: Path, seeds: Iter
 
 
 def _was_begun(recipe, path):
-    """Whether the recipe in the file ``path`` says the same; what it promises (its minutes, its loss) may have
-    changed."""
+    """Whether the recipe in the file ``path`` says the same.
+
+    What it promises (its minutes, its loss) may have changed.
+    """
     begun = load_recipe(path) if path.is_file() else None
     return begun is not None and (begun.data, begun.model, begun.train) == (recipe.data, recipe.model, recipe.train)
 
@@ -131,8 +137,11 @@ def rung(name, kind, losses, parameters, seconds):
 
 
 def report(name: str, rungs: list[dict[str, Any]], data: str = "") -> dict[str, Any]:
-    """{ladder, unit, part, data, note, rungs, kneser_ney, findings}. A rung has its ``loss`` in the ladder's unit, the
-    mean over the seeds, and their standard deviation ``sd`` (None for one); ``kneser_ney`` is the best n-gram."""
+    """{ladder, unit, part, data, note, rungs, kneser_ney, findings}.
+
+    A rung has its ``loss`` in the ladder's unit, the mean over the seeds, and their standard deviation ``sd`` (None
+    for one); ``kneser_ney`` is the best n-gram.
+    """
     ladder = LADDERS[name]
     for step in rungs:
         losses = [nats / ladder.nats for nats in step["nats"]]
@@ -144,8 +153,11 @@ def report(name: str, rungs: list[dict[str, Any]], data: str = "") -> dict[str, 
 
 
 def findings(rungs: list[dict[str, Any]], best: dict[str, Any]) -> list[str]:
-    """The exceptions, a sentence each: rungs whose loss is not below that of the rung before, or not by more than the
-    sum of the standard deviations, and networks with a higher loss than the ``best`` n-gram."""
+    """The exceptions, a sentence each.
+
+    They are rungs whose loss is not below that of the rung before, or not by more than the sum of the standard
+    deviations, and networks with a higher loss than the ``best`` n-gram.
+    """
     said = []
     for lower, upper in zip(rungs, rungs[1:]):
         gap, spread = lower["loss"] - upper["loss"], (lower["sd"] or 0) + (upper["sd"] or 0)

@@ -1,5 +1,7 @@
-"""The training loop: forward pass, backward pass, clipping, update. ``Trainer`` adds evaluation and checkpoints to
-it."""
+"""The training loop: forward pass, backward pass, clipping, update.
+
+``Trainer`` adds evaluation and checkpoints to it.
+"""
 
 from __future__ import annotations
 
@@ -91,8 +93,10 @@ def training_steps(model: Module, optimizer: Optimizer, schedule: Schedule | Non
 
 
 def check_loss(loss: Any) -> Tensor:
-    """``loss`` as it is. TypeError unless it is a Tensor, ValueError unless it has one entry and depends on a
-    parameter."""
+    """``loss`` as it is.
+
+    TypeError unless it is a Tensor, ValueError unless it has one entry and depends on a parameter.
+    """
     if not isinstance(loss, Tensor):
         raise TypeError(f"the loss is a {type(loss).__name__}, expected a Tensor, computed by operations on Tensors")
     if loss.size != 1:
@@ -115,8 +119,10 @@ def why_not_finite(model: Module, loss: Tensor) -> str:
 
 
 def not_finite(model: Module, loss: Tensor) -> FloatingPointError:
-    """The error for a validation ``loss`` that is not finite. Needs the graph of the loss: compute it outside of
-    ``no_grad``."""
+    """The error for a validation ``loss`` that is not finite.
+
+    Needs the graph of the loss: compute it outside of ``no_grad``.
+    """
     return FloatingPointError(f"the validation loss is {loss.item()}: {why_not_finite(model, loss)}")
 
 

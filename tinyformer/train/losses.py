@@ -63,8 +63,9 @@ def mean_loss(losses: Iterable[NDArray[Any]]) -> float:
 
 
 def loss_interval(losses: Sequence[NDArray[Any]], lines: bool = False) -> tuple[float, float] | None:
-    """(low, high): the 95 % confidence interval of ``mean_loss(losses)`` over texts of this kind, by the block
-    bootstrap.
+    """(low, high): the 95 % confidence interval of ``mean_loss(losses)``, by the block bootstrap.
+
+    It holds for texts of this kind.
 
     Adjacent tokens depend on each other, so whole ``lines`` (the rows of each array) are resampled, or else blocks of
     ``PIECE`` adjacent tokens. None if there are fewer than 20 of them.
@@ -109,14 +110,18 @@ def bigram_loss(train: Text, validation: Text, vocab_size: int) -> float:
 
 
 def kneser_ney_losses(train: Text, validation: Text, vocab_size: int, longest: int = 6) -> dict[int, float]:
-    """{n: mean −ln p in nats per token over ``validation``} of n-grams counted on ``train``, n = 1…longest, with
-    modified Kneser–Ney smoothing. The lowest is the baseline of a neural language model. Arguments are those of
-    ``bigram_loss``."""
+    """{n: mean −ln p in nats per token over ``validation``} of n-grams counted on ``train``, n = 1…longest.
+
+    Smoothing is modified Kneser–Ney. The lowest loss is the baseline of a neural language model. Arguments are
+    those of ``bigram_loss``.
+    """
     counts = Counts(train, longest, vocab_size)
     return {n: evaluate_loss(NGram(NGramConfig(vocab_size, n)).fit(counts), validation) for n in range(1, longest + 1)}
 
 
 def in_one(texts: Text) -> NDArray[Any]:
-    """Several texts that begin and end with the same token as one text, with this token once between two of them. One
-    text, (N,), is returned as it is."""
+    """Several texts that begin and end with the same token as one text, with this token once between two of them.
+
+    One text, (N,), is returned as it is.
+    """
     return np.concatenate([texts[0][:1], *(text[1:] for text in texts)]) if isinstance(texts, list) else texts

@@ -38,8 +38,10 @@ def _is_number(value: Any) -> bool:
 
 
 class Metrics:
-    """The file of a run, opened for appending. The records of steps after ``start``, which a resumed run repeats, are
-    removed."""
+    """The file of a run, opened for appending.
+
+    The records of steps after ``start``, which a resumed run repeats, are removed.
+    """
 
     def __init__(self, path: str | Path, start: int = 0):
         self.records = [record for record in read_metrics(path) if record["step"] <= start]
@@ -47,8 +49,10 @@ class Metrics:
         self._file = open(path, "ab", buffering=0)              # each line goes to the system at once, whole
 
     def add(self, **record: Any) -> None:
-        """Write one line: step, train_loss, val_loss (null where it was not measured), lr, grad_norm, tokens_per_s
-        (pixels, of pictures)."""
+        """Write one line: step, train_loss, val_loss, lr, grad_norm, tokens_per_s (pixels, of pictures).
+
+        val_loss is null where it was not measured.
+        """
         self.records.append(record)
         try:
             self._file.write(json.dumps(record).encode() + b"\n")

@@ -25,9 +25,11 @@ MEASURES = {"bow": LINEAR, "bayes-bow": LINEAR, "attention-lstm": "attention wei
 
 
 def predict(folder: str | Path, text: str) -> dict[str, Any]:
-    """{"class", "probability", "probabilities", "measure", "contributions": [{"token", "value"}], "unknown", "cut"} of
-    ``text`` by the classifier in ``folder``. ValueError for a text without a word, and for a folder with another kind
-    of model."""
+    """What the classifier in ``folder`` says of ``text``, as a dictionary.
+
+    Its fields are {"class", "probability", "probabilities", "measure", "contributions": [{"token", "value"}],
+    "unknown", "cut"}. ValueError for a text without a word, and for a folder with another kind of model.
+    """
     folder = Path(folder)
     check_text("predict", text)
     model, classes = load_model(folder), load_classes(folder)

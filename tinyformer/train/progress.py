@@ -26,8 +26,10 @@ def in_notebook() -> bool:
 
 
 class Progress:
-    """Base of all displays, which shows nothing. The speed is a moving average: a step's weight halves every 14
-    steps."""
+    """Base of all displays, which shows nothing.
+
+    The speed is a moving average: a step's weight halves every 14 steps.
+    """
 
     def __init__(self, total: int, start: int = 0, unit: str = "tokens"):
         self.total, self.start, self.unit = total, start, unit
@@ -40,8 +42,10 @@ class Progress:
         pass
 
     def update(self, step: int, train_loss: float, val_loss: float | None, per_s: float) -> None:
-        """Show the figures of ``step``. val_loss is None before the first evaluation; per_s is the speed in units per
-        second."""
+        """Show the figures of ``step``.
+
+        val_loss is None before the first evaluation; per_s is the speed in units per second.
+        """
 
     def facts(self, train_loss: float, val_loss: float | None, per_s: float) -> str:
         """Both losses and the average speed, in words."""
@@ -51,8 +55,10 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """A rich bar: steps, losses, speed and time left, on one line. A narrow terminal cuts the bar first, then the
-    losses."""
+    """A rich bar: steps, losses, speed and time left, on one line.
+
+    A narrow terminal cuts the bar first, then the losses.
+    """
 
     def __init__(self, total: int, start: int = 0, unit: str = "tokens"):
         super().__init__(total, start, unit)
@@ -139,8 +145,10 @@ class PlainProgress(Timed):
 
 
 class NotebookProgress(Timed):
-    """A bar in the output of a notebook's cell, with the same facts as text. It needs no widgets, and the last state
-    stays."""
+    """A bar in the output of a notebook's cell, with the same facts as text.
+
+    It needs no widgets, and the last state stays.
+    """
 
     every = 0.2
 

@@ -102,8 +102,11 @@ class Run(Trainer):
             self.keep()
 
     def load(self, path: Path) -> None:
-        """Restore everything from the checkpoint at ``path``. Options of the optimizer, such as the weight decay, are
-        the recipe's, which may have changed since. ValueError for a checkpoint that does not fit."""
+        """Restore everything from the checkpoint at ``path``.
+
+        Options of the optimizer, such as the weight decay, are the recipe's, which may have changed since.
+        ValueError for a checkpoint that does not fit.
+        """
         arrays, state = load_checkpoint(path)
         try:
             if state["data_sha256"] != self.task.sha256():

@@ -55,14 +55,17 @@ class SavedRun:
 
     @property
     def trained_on_unknown(self) -> bool:
-        """Whether some symbols were unknown in training, so that the model learned to copy unknown ones. True without a
-        recipe, since nothing says otherwise."""
+        """Whether some symbols were unknown in training, so that the model learned to copy unknown ones.
+
+        True without a recipe, since nothing says otherwise.
+        """
         return self.recipe is None or getattr(self.recipe.data, "unknown", 1) > 0
 
     @cached_property
     def end_ids(self) -> list[int]:
-        """The ids that end a text: "eos_token_id" of generation_config.json or else of config.json; [] if neither has
-        it.
+        """The ids that end a text; [] if there are none.
+
+        They are "eos_token_id" of generation_config.json, or else of config.json.
 
         ValueError for one outside of the vocabulary. Other settings in generation_config.json are not used.
         """
@@ -108,7 +111,9 @@ def open_run(folder: str | Path) -> SavedRun:
 
 def load_task(folder: str | Path, model: Pretrained) -> Task:
     """The data that the recipe in ``folder`` names, split as in training and read with the tokenizer in ``folder``.
-    ValueError if it is not a recipe for ``model``."""
+
+    ValueError if it is not a recipe for ``model``.
+    """
     folder = Path(folder)
     recipe = load_recipe(folder / "recipe.toml")
     if recipe.model_class is not type(model):
@@ -118,8 +123,11 @@ def load_task(folder: str | Path, model: Pretrained) -> Task:
 
 
 def model_folder(name: str | Path) -> Path:
-    """The folder ``name``, or that of the published model with this name. FileNotFoundError, which says how to fetch
-    it, if the model has not been fetched: large files are downloaded only when you ask for them."""
+    """The folder ``name``, or that of the published model with this name.
+
+    FileNotFoundError, which says how to fetch it, if the model has not been fetched: large files are downloaded
+    only when you ask for them.
+    """
     if str(name) not in SETS or Path(name).is_dir():
         return Path(name)
     name = str(name)

@@ -33,8 +33,9 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) ->
 
 
 def precision_recall_f1(confusion: ArrayLike) -> dict[str, dict[str, Any]]:
-    """{"precision", "recall", "f1"} of a confusion matrix, each {"per_class": [K], "macro": their mean, "micro": of
-    all}.
+    """{"precision", "recall", "f1"} of a confusion matrix.
+
+    Each is {"per_class": [K], "macro": their mean, "micro": of all}.
 
         precision = tp / (tp + fp)      recall = tp / (tp + fn)      F1 = 2 tp / (2 tp + fp + fn)
 
@@ -52,8 +53,10 @@ def precision_recall_f1(confusion: ArrayLike) -> dict[str, dict[str, Any]]:
 
 
 def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
-    """The share of labels that are predicted correctly. ValueError unless both have the same shape and are not
-    empty."""
+    """The share of labels that are predicted correctly.
+
+    ValueError unless both have the same shape and are not empty.
+    """
     labels, predicted = plain_array("accuracy", labels), plain_array("accuracy", predicted)
     if labels.shape != predicted.shape or not labels.size:
         raise ValueError(f"accuracy: labels have shape {labels.shape} and predicted {predicted.shape}, "
@@ -67,8 +70,9 @@ def standard_error(share: float, n: int) -> float:
 
 
 def roc_auc(positive: ArrayLike, scores: ArrayLike) -> float:
-    """The area under the ROC curve: P(the score of a positive example is above that of a negative one), where ties
-    count half.
+    """The area under the ROC curve.
+
+    It is P(the score of a positive example is above that of a negative one), where ties count half.
 
         AUC = (Σ ranks of the positives − n₊(n₊ + 1)/2) / (n₊ n₋)
 
@@ -94,8 +98,9 @@ def roc_auc_one_vs_rest(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
 
 def calibration(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> tuple[list[dict[str, Any]], float]:
-    """The calibration of probabilities: ([{"confidence", "accuracy", "count"} of each bin], expected calibration
-    error).
+    """The calibration of probabilities: (bins, expected calibration error).
+
+    A bin is {"confidence", "accuracy", "count"}.
 
     Examples fall into ``bins`` equal parts of [0, 1] by the probability of the predicted class.
 
@@ -120,8 +125,9 @@ def calibration(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> 
 
 def bootstrap(statistic: Callable[[NDArray[np.int64]], float], n: int, *, level: float = 0.95, draws: int = 1000,
               rng: np.random.Generator | int = 0) -> tuple[float, float]:
-    """(low, high): the central interval with the share ``level`` of ``statistic(chosen)`` over many resamples of n
-    examples.
+    """(low, high): the central interval with the share ``level`` of ``statistic(chosen)``.
+
+    ``chosen`` are many resamples of n examples.
 
     statistic       function of the indices (n,) of a resample, which are drawn with replacement
 
@@ -136,16 +142,19 @@ def bootstrap(statistic: Callable[[NDArray[np.int64]], float], n: int, *, level:
 
 
 def spread(values: ArrayLike) -> dict[str, float]:
-    """{"mean", "sd", "se", "n"} of several runs: mean, sample standard deviation, standard error sd/√n, and their
-    number."""
+    """{"mean", "sd", "se", "n"} of several runs.
+
+    They are the mean, the sample standard deviation, the standard error sd/√n and the number of runs.
+    """
     values = _finite("spread", values)
     sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(values.mean()), "sd": sd, "se": sd / math.sqrt(len(values)), "n": len(values)}
 
 
 def mcnemar(right_a: ArrayLike, right_b: ArrayLike) -> dict[str, float]:
-    """McNemar's test: do two classifiers differ on the same examples? Only examples that exactly one of them has right
-    count.
+    """McNemar's test: do two classifiers differ on the same examples?
+
+    Only examples that exactly one of them has right count.
 
     b = only a is right, c = only b is right. If neither is better, b is Binomial(b + c, ½): ``p_exact`` is its
     two-sided probability of as uneven a split. ``chi2`` = (|b − c| − 1)²/(b + c) with ``p_chi2`` is the approximation
@@ -168,8 +177,10 @@ def mcnemar(right_a: ArrayLike, right_b: ArrayLike) -> dict[str, float]:
 
 
 def k_fold(n: int, k: int, rng: np.random.Generator | int = 0) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """k pairs (rest, held out) of indices of n examples. Each example is held out once; the sizes of the parts differ
-    by at most 1."""
+    """k pairs (rest, held out) of indices of n examples.
+
+    Each example is held out once; the sizes of the parts differ by at most 1.
+    """
     if not 2 <= k <= n:
         raise ValueError(f"k_fold: k is {k} for {n} examples, expected 2 ≤ k ≤ {n}")
     parts = np.array_split(np.random.default_rng(rng).permutation(n), k)

@@ -31,8 +31,10 @@ def setting(default: Any, help: str, *, at_least: float | None = None, above: fl
 
 
 def check_settings(section: str, settings: Any) -> None:
-    """ValueError unless each field of the dataclass ``settings`` has an allowed value: "train.lr: got -1.0, expected
-    …"."""
+    """ValueError unless each field of the dataclass ``settings`` has an allowed value.
+
+    The message is such as "train.lr: got -1.0, expected …".
+    """
     for field in dataclasses.fields(settings):
         value, bounds, names = getattr(settings, field.name), field.metadata.get("bounds"), field.metadata.get("one_of")
         key = f"{section}.{field.name}" if section else field.name

@@ -55,8 +55,10 @@ class Stream:
         return {"position": self._position, "random": self._random}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Begin the epoch as ``state`` says and skip the batches that were taken. The generator of tinyformer stays as
-        it is."""
+        """Begin the epoch as ``state`` says and skip the batches that were taken.
+
+        The generator of tinyformer stays as it is.
+        """
         if not state["position"]:
             return
         generator = randomness.generator().bit_generator

@@ -1,5 +1,4 @@
-"""What every training in steps shares: the state, the loop with evaluation, early stopping, and the part of a
-checkpoint."""
+"""What trainings in steps share: the state, the loop with evaluation and early stopping, the checkpoint."""
 
 from __future__ import annotations
 
@@ -104,8 +103,10 @@ class Trainer:
         return self.step == self.settings.max_steps or self.step % self.settings.eval_every == 0
 
     def evaluate(self) -> dict[str, Any]:
-        """``measure``, then early stopping: keep the model if it is the best so far, count the evaluation if it is
-        not."""
+        """``measure``, then early stopping.
+
+        Keep the model if it is the best so far, count the evaluation if it is not.
+        """
         figures = self.measure(bool(self.settings.patience) or self.step == self.settings.max_steps)
         self.val_loss = figures["val_loss"]
         if isinstance(self.schedule, ReduceOnPlateau):
@@ -120,8 +121,10 @@ class Trainer:
         return figures
 
     def train(self, bar: Progress) -> bool:
-        """Train to the last step, measuring, recording and saving on the way. False if a signal stopped it before
-        that."""
+        """Train to the last step, measuring, recording and saving on the way.
+
+        False if a signal stopped it before that.
+        """
         began = time.monotonic() - self.seconds
         with Interruptible() as stop, bar:
             self.model.train()
@@ -163,9 +166,11 @@ class Trainer:
                         "random": randomness.generator().bit_generator.state}
 
     def load_state(self, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> None:
-        """Restore what ``state()`` returned. Options of the optimizer, such as the weight decay, are not restored: they
-        are those that it was made with. ValueError, KeyError, TypeError or AttributeError for a state that does not
-        fit."""
+        """Restore what ``state()`` returned.
+
+        Options of the optimizer, such as the weight decay, are not restored: they are those that it was made
+        with. ValueError, KeyError, TypeError or AttributeError for a state that does not fit.
+        """
         self.model.load_state_dict(part(arrays, "model."))
         self.optimizer.load_state_dict({**state["optimizer"], "arrays": part(arrays, "optimizer."),
                                         "param_groups": self.optimizer.state_dict()["param_groups"]})

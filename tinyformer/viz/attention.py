@@ -30,8 +30,7 @@ SMALLEST = 3.5                                  # points: smaller names of token
 
 
 class AttentionMaps(dict):
-    """{name of an attention layer in the model: its weights (B, H, T, S)}, in the order in which the layers were
-    called.
+    """{name of an attention layer: its weights (B, H, T, S)}, in the order in which the layers were called.
 
     weights[b, h, t, s] is the weight of key s for query t. Each row sums to 1, or is 0 where a query may attend to no
     key.
@@ -60,8 +59,9 @@ class AttentionMaps(dict):
 
 @contextmanager
 def watch_attention(model: Module) -> Iterator[AttentionMaps]:
-    """Within ``with watch_attention(model) as maps:``, every forward pass of ``model`` records its attention weights in
-    ``maps``.
+    """Within ``with watch_attention(model) as maps:``, each forward pass of ``model`` is recorded in ``maps``.
+
+    ``maps`` holds the attention weights.
 
     The weights are computed from the model's own queries, keys and masks, before dropout. The output of the model does
     not change. A layer that is called again replaces its weights.

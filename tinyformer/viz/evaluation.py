@@ -24,8 +24,9 @@ SMALLEST, MOST = 4.0, 60  # points: smaller text cannot be read; classes: more t
 
 def draw_confusion_matrix(matrix: ArrayLike, classes: Sequence[str], path: str | os.PathLike[str] | None = None,
                           title: str = "Confusion matrix") -> Figure:
-    """Draw a confusion matrix, and write it into the PNG file ``path`` if there is one. A notebook displays the figure
-    returned.
+    """Draw a confusion matrix, and write it into the PNG file ``path`` if there is one.
+
+    A notebook displays the figure returned.
 
     matrix      (K, K); row i, column j has the number (or the share) of examples of class i that were predicted as
                 class j, as ``train.scores.confusion_matrix`` returns it

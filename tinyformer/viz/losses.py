@@ -56,8 +56,10 @@ def losses_figure(records: Sequence[Mapping[str, Any]], title: str, levels: Mapp
 
 
 def _draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
-    """Dashed lines at ``levels``, with names to the right of the axes, where there are no curves. Names that would
-    overlap move apart."""
+    """Dashed lines at ``levels``, with names to the right of the axes, where there are no curves.
+
+    Names that would overlap move apart.
+    """
     for level in levels.values():
         axes.axhline(level, color=GRAY, linestyle="--", linewidth=1)
     low, high = axes.get_ylim()

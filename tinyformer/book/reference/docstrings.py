@@ -25,8 +25,11 @@ ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?(?:typing\.)?Any, \.\.\.\], ~?nu
 
 def short_signature(arguments: str | None, returns: str | None,
                     is_operation: bool = False) -> tuple[str | None, str | None]:
-    """Arguments and result as a reader wants them: NDArray for its long form, … for a factory, and for an operation the
-    tensors that its callers get instead of ``(value, vjp)``."""
+    """Arguments and result as a reader wants them.
+
+    NDArray stands for its long form, … for a factory. An operation shows the tensors that its callers get instead
+    of ``(value, vjp)``.
+    """
     if arguments:
         arguments = ARRAY.sub("NDArray", arguments.replace("<factory>", "..."))
     if returns:

@@ -49,8 +49,10 @@ def find(path: str) -> Any:
 
 @cache
 def public_names(package: str) -> tuple[PublicName, ...]:
-    """The public names of a package or module: its ``__all__``; else what a package imports from its own files, or the
-    functions and classes that a file defines."""
+    """The public names of a package or module: its ``__all__``.
+
+    Without it, what a package imports from its own files, or the functions and classes that a file defines.
+    """
     module = importlib.import_module(package) if package in PACKAGES else find(package)
     files = _files(module) if hasattr(module, "__path__") else {}
     names = getattr(module, "__all__", None) or [

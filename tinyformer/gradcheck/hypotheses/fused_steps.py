@@ -11,8 +11,9 @@ SQUEEZED = "a sum or mean lacks keepdims=True, so NumPy broadcasts it along the 
 
 
 def squeezed(x, axis, f=np.sum):
-    """f along the last axis without keepdims, as NumPy broadcasts it in a square array; None if the shapes do not allow
-    it.
+    """f along the last axis without keepdims, as NumPy broadcasts it in a square array.
+
+    None if the shapes do not allow it.
     """
     fits = x.ndim >= 2 and axis == (x.ndim - 1,) and x.shape[-1] == x.shape[-2]
     return f(x, axis=-1)[..., None, :] if fits else None
@@ -152,9 +153,7 @@ def normalized(node):
 
 
 def rotated(node):
-    """Wrong rules for a rotation of pairs of features: the gradient is rotated by the opposite angle in the same
-    pairs.
-    """
+    """Wrong rules for a rotation of pairs of features, whose gradient is rotated by the opposite angle."""
     turn, layout = node.extra["turn"], node.extra["layout"]
     h = turn.shape[-1]
     halves, interleaved = (slice(0, h), slice(h, None)), (slice(0, None, 2), slice(1, None, 2))

@@ -99,9 +99,7 @@ def swapped(e: Evidence) -> list[Finding]:
 
 
 def permuted(e: Evidence) -> list[Finding]:
-    """The gradient is the true one with its axes transposed, flipped or shifted by one, or with its blocks
-    reordered.
-    """
+    """The gradient is the true one with its axes transposed, flipped or shifted, or its blocks reordered."""
     ndim = len(e.shape)
 
     def found(code, why, **evidence):
@@ -135,9 +133,7 @@ def permuted(e: Evidence) -> list[Finding]:
 
 
 def _kind_of_block(e, parts):
-    """What equal blocks along an axis are: gates if the forward pass applies tanh to them, heads if it makes them an
-    axis.
-    """
+    """What equal blocks along an axis are: gates if tanh is applied to them, heads if they become an axis."""
     tape = e.points[0].tape
     if tape is None:
         return "gate-order" if parts > 2 else "permuted"
@@ -207,9 +203,7 @@ def rearranged(e: Evidence) -> list[Finding]:
 
 
 def _same_pairs(e, learner, right):
-    """Whether both Jacobians mix the same pairs along the last axis, within each row, with the same sines and
-    cosines.
-    """
+    """Whether both Jacobians mix the same pairs in each row, with the same sines and cosines."""
     if not np.isin(np.abs(learner).round(6), np.append(np.abs(right).round(6), 0)).all():
         return False
     width = e.shape[-1]

@@ -1,6 +1,4 @@
-"""Named arrays that a wrong factor or term may equal: the derivative 1 − y², a standard deviation, a probability, a
-one-hot row.
-"""
+"""Named arrays that a wrong factor or term may equal, such as 1 − y² or a standard deviation."""
 
 from __future__ import annotations
 
@@ -62,9 +60,7 @@ def _fitted(v, shape):
 
 
 def terms(e, k, shape):
-    """Yield (name, array, code) for each candidate term of shape ``shape`` at point k, which may be added or left
-    out.
-    """
+    """Yield (name, array, code) of each term of shape ``shape`` at point k that may be added or left out."""
     p = e.points[k]
     for name, a in (*zip(e.checked.names, p.arrays), *p.names.items()):
         if isinstance(a, np.ndarray) and a.dtype.kind in "iu" and a.shape == tuple(shape[:-1]) and a.size \

@@ -192,9 +192,7 @@ def _written_over(tape, order, once):
 
 
 def _of_a_formula(tape, number, branch):
-    """Whether the path that leaves a branch through this node meets the other paths in a product or an elementwise
-    sum.
-    """
+    """Whether the path from a branch through this node meets the others in a product or elementwise sum."""
     mine, others, entries = {number}, {branch}, tape.nodes[branch].value.shape
     for n in tape.nodes[branch + 1:]:
         above = {p.number for p in n.parents if p is not None}

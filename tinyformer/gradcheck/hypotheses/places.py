@@ -1,6 +1,4 @@
-"""The forward pass takes one entry of each row, as a loss takes the target's; the backward pass changes other
-entries.
-"""
+"""The forward pass takes one entry of each row, such as the target's; the backward pass changes others."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ def chosen(node):
 
 
 def misplaced(shape, t):
-    """Yield (description, index): indices that people write for [arange(N), t], but that select other entries of an (N,
-    V).
-    """
+    """Yield (description, index): indices that people write for [arange(N), t], but that select other entries."""
     each = np.arange(shape[0])
     yield "whole columns d[:, t]", (slice(None), t)
     if t.max() < shape[0]:
@@ -69,8 +65,9 @@ def _softmax_before(node):
 
 
 def _ways(shape, t):
-    """Yield (key, description, values → array): either written at once, where repeated places count once, or added
-    up.
+    """Yield (key, description, values → array).
+
+    The values are either written at once, where repeated places count once, or added up.
     """
     for how, index in misplaced(shape, t):
         def written(values, index=index):

@@ -163,8 +163,7 @@ def _flat_along(r, seen, axis, tol):
 
 
 def elementwise(e: Evidence) -> list[Finding]:
-    """Each entry of the value depends on one entry of the input, in both Jacobians: then the factor of that entry is
-    wrong.
+    """Each entry of the value depends on one entry of the input: then that entry's factor is wrong.
 
     If the forward pass could not be recorded, a term of a sum may be missing as well, so nothing is reported.
     """
@@ -183,8 +182,9 @@ def elementwise(e: Evidence) -> list[Finding]:
 
 
 def difference(e: Evidence) -> list[Finding]:
-    """analytic = true + c · B, where B is a named array and c is one number or one for each row; or c is constant along
-    an axis.
+    """analytic = true + c · B, where B is a named array.
+
+    c is one number, or one for each row, or constant along an axis.
     """
     if len(e.shape) == 0 or e.analytic[0].size < 4 or not all(np.isfinite(t).all() for t in e.true):
         return []

@@ -73,9 +73,7 @@ class Record:
         return all([n.kind for n in t.nodes] == [n.kind for n in self.tapes[0].nodes] for t in self.tapes)
 
     def pool(self, point, numbers):
-        """For each of these nodes, the other arrays that are available there; in a loop, those of the same
-        iteration.
-        """
+        """For each of these nodes, the other arrays available there; in a loop, those of the same iteration."""
         nodes = self.tapes[point].nodes
         columns = [[n.value] * len(numbers) for n in nodes if n.kind == "input"]
         for group in self.sites:
@@ -113,8 +111,9 @@ def _without_shifts(tape, i, dys):
 
 
 def record_of(e, fused=True):
-    """The Record, or None if the forward pass could not be recorded. Without ``fused`` every NumPy step is its own
-    node.
+    """The Record, or None if the forward pass could not be recorded.
+
+    Without ``fused`` every NumPy step is its own node.
     """
     if fused not in e.records:
         e.records[fused] = None

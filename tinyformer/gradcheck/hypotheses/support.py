@@ -72,9 +72,7 @@ def one_place(e: Evidence) -> list[Finding]:
 
 
 def diagonal(e: Evidence) -> list[Finding]:
-    """Only the diagonal of the Jacobian is used, and the diagonal is p or p (1 − p), where p is the value: a
-    softmax.
-    """
+    """Only the diagonal of the Jacobian is used, and it is p or p (1 − p), where p is the value: a softmax."""
     if not e.small or len(e.points[0].values) != 1 or e.points[0].values[0].shape != e.shape:
         return []
     learner, right = e.jacobians()
@@ -93,9 +91,7 @@ def diagonal(e: Evidence) -> list[Finding]:
 
 
 def reaches(e: Evidence) -> list[Finding]:
-    """Compare the zeros of the two Jacobians: an output that must not influence an entry, or one that no longer
-    does.
-    """
+    """Compare the zeros of the two Jacobians: an influence on an entry that must not be, or that is missing."""
     if not e.small:
         return []
     learner, right = e.jacobians()
@@ -125,8 +121,7 @@ def reaches(e: Evidence) -> list[Finding]:
 
 
 def written_over(e, lost, should):
-    """Whether only one of the outputs that an entry influences along some axis counts: always the last, or always the
-    first.
+    """Whether only the last, or only the first, of the outputs that an entry influences along an axis counts.
 
     Two cases are excluded. If each entry's own place along the axis remains, the path to the other places is lost
     instead. If only the very first place remains, no loop that overwrites explains this.
@@ -156,8 +151,7 @@ def written_over(e, lost, should):
 
 
 def _stray(e, should, extra):
-    """(axis, how, (entry, output)) where the true Jacobian keeps a rule along an axis and the learner's breaks that
-    rule.
+    """(axis, how, (entry, output)) where the true Jacobian keeps a rule along an axis and the learner's breaks it.
 
     The rules are: every place is independent of the others, or no place depends on a later (or an earlier) one.
     """

@@ -41,8 +41,9 @@ def wrong_step_scaled(e: Evidence) -> list[Finding]:
 
 
 def _hits(e, record):
-    """Every mistake in a step that gives the learner's gradient: (scaled, codes, message, number of the node,
-    factor).
+    """Every mistake in a step that gives the learner's gradient.
+
+    Each is (scaled, codes, message, number of the node, factor).
     """
     if record is None:
         return []
@@ -102,8 +103,9 @@ def _reported(e, record, hits):
 
 
 def one_in_each_row(gradient):
-    """Whether each row has at most one nonzero entry. For −ln p, p ⊙ dp is such an array: then "softmax-diagonal"
-    misleads.
+    """Whether each row has at most one nonzero entry.
+
+    For −ln p, p ⊙ dp is such an array: then "softmax-diagonal" misleads.
     """
     return gradient.ndim > 0 and (np.count_nonzero(gradient, axis=-1) <= 1).all()
 
@@ -116,8 +118,9 @@ def _edits(numbers, operand, key, tables):
 
 
 def _try(e, record, edits, edits_at, codes, says, number, hits):
-    """Whether this mistake gives the learner's gradient, up to a factor with a name. If so, it is appended to
-    ``hits``.
+    """Whether this mistake gives the learner's gradient, up to a factor with a name.
+
+    If so, it is appended to ``hits``.
     """
     try:
         first = record.gradient(0, edits)
@@ -178,9 +181,7 @@ def _inverted(record):
 
 
 def _other_iterations(record):
-    """A product in a loop whose backward pass takes its factor from another iteration: the previous, the first, the
-    last.
-    """
+    """A product in a loop whose backward pass takes its factor from the previous, first or last iteration."""
     for (kind, _, operand), numbers in record.groups.items():
         shapes = [[np.shape(o) for o in record.tapes[0].nodes[n].operands] for n in numbers]
         if kind not in ("multiply", "matmul", "einsum") or len(numbers) < 2 or any(s != shapes[0] for s in shapes):

@@ -1,6 +1,4 @@
-"""The classical models: least squares, ridge regression, logistic regression, sparse counts, n-grams, hidden Markov
-models.
-"""
+"""Classical models: linear and logistic regression, sparse counts, n-grams, hidden Markov models."""
 
 from __future__ import annotations
 

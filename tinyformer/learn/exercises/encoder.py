@@ -1,6 +1,4 @@
-"""What BERT adds to the Transformer's encoder: the exact GELU, a loss at the masked positions only, and a pooler that
-reads the first token.
-"""
+"""What BERT adds to the Transformer's encoder: exact GELU, loss at masked positions, pooler."""
 
 from __future__ import annotations
 

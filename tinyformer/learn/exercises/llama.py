@@ -1,6 +1,4 @@
-"""The parts in which Llama and Qwen differ from GPT-2: the gated MLP, grouped-query attention, norms of queries and
-keys.
-"""
+"""What Llama and Qwen change in GPT-2: the gated MLP, grouped-query attention, norms of queries and keys."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Recurrence through time: an RNN, a GRU and an LSTM over a whole sequence, in both directions, and for sequences of
-different lengths.
-"""
+"""Recurrence through time: RNN, GRU and LSTM over a whole sequence, in both directions, with padding."""
 
 from __future__ import annotations
 

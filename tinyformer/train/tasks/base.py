@@ -36,8 +36,10 @@ class Task:
     Sizes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: Any, folder: Path | None = None):
-        """Load the data that ``data``, a ``Data``, names. What an earlier training learned from them (a tokenizer)
-        comes from ``folder``."""
+        """Load the data that ``data``, a ``Data``, names.
+
+        What an earlier training learned from them (a tokenizer) comes from ``folder``.
+        """
 
     def sizes(self) -> dict[str, int]:
         """{name: value} of ``Sizes``."""
@@ -47,12 +49,17 @@ class Task:
         """ValueError unless models of that config can be trained and measured on the data."""
 
     def prepare(self, model: Pretrained) -> None:
-        """Make a new model ready for its first step: give it what it counts on the training split, or pretrained
-        weights. ValueError if the data do not fit the model."""
+        """Make a new model ready for its first step.
+
+        Give it what it counts on the training split, or pretrained weights. ValueError if the data do not fit
+        the model.
+        """
 
     def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
-        """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``. x.size is the number of
-        inputs."""
+        """The arguments (x, y) of ``model.loss``: ``size`` examples, chosen by ``rng``.
+
+        x.size is the number of inputs.
+        """
         raise NotImplementedError
 
     def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:

@@ -56,8 +56,10 @@ class TextSettings(Folds):
 
 @register
 class Classification(Labeled):
-    """Labeled texts, split, and their tokenizer: that in ``folder``, that of a checkpoint, or one trained on the
-    training split."""
+    """Labeled texts, split, and their tokenizer.
+
+    The tokenizer is that in ``folder``, that of a checkpoint, or one trained on the training split.
+    """
 
     name, unit = "classification", "nats per text"
     noun, example, command = "classifier", "bow-movie", "predict"
@@ -80,8 +82,10 @@ class Classification(Labeled):
         return {"vocab_size": self.tokenizer.vocab_size, "n_classes": len(self.classes)}
 
     def encoded(self, model: Pretrained, part: str) -> Any:
-        """The texts of a split in the form that ``model`` reads, encoded once: ``SparseRows``, or a list of arrays of
-        ids."""
+        """The texts of a split in the form that ``model`` reads: ``SparseRows``, or a list of arrays of ids.
+
+        They are encoded once.
+        """
         if (part, model.input_type) not in self._encoded:
             texts, cut = getattr(self, part).x, 0
             if model.input_type == "counts":
@@ -103,8 +107,10 @@ class Classification(Labeled):
             raise ValueError("data.checkpoint: it is for model.architecture 'bert-classifier', which needs one")
 
     def prepare(self, model: Pretrained) -> None:
-        """Load the weights of the checkpoint, if there is one, and let the model count on the training split, if it
-        does. ValueError if the checkpoint has another architecture than the model."""
+        """Load the weights of the checkpoint, and let a model that counts do so on the training split.
+
+        ValueError if the checkpoint has another architecture than the model.
+        """
         if self.data.checkpoint and not self.data.scratch:
             folder = _checkpoint(self.data.checkpoint)
             with warnings.catch_warnings():                 # the head is new, so the old ones are meant to be left out
@@ -148,8 +154,7 @@ class Classification(Labeled):
             return found
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
-        """The figures of ``Labeled.evaluate``, and "cut": the number of test texts that are longer than the model
-        reads."""
+        """The figures of ``Labeled.evaluate``, and "cut": the number of test texts longer than the model reads."""
         self._encoded.clear()                                                   # so that encoding counts in the speed
         return {**super().evaluate(model), "cut": self.cut(model, "test")}
 

@@ -1,5 +1,4 @@
-"""What classifiers of texts and of pictures have in common: labels, class probabilities, and all figures made from
-them."""
+"""What classifiers of texts and of pictures share: labels, class probabilities, and the figures from them."""
 
 from __future__ import annotations
 
@@ -88,8 +87,10 @@ class Labeled(Task):
         return {"val_loss": loss, "val_accuracy": scores.accuracy(labels, p.argmax(axis=1))}
 
     def cost(self, figures: dict[str, float]) -> float:
-        """The error rate. The loss would stop a training too early: it rises with the confidence of a model that still
-        improves."""
+        """The error rate.
+
+        The loss would stop a training too early: it rises with the confidence of a model that still improves.
+        """
         return 1 - figures["val_accuracy"]
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:

@@ -109,8 +109,10 @@ class Language(Task):
         return {"val_loss": evaluate_loss(model, self.validation, at_most=at_most)}
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
-        """On the whole validation split. Characters compare what tokens do not: they are the same for every tokenizer
-        that gives the text back."""
+        """On the whole validation split.
+
+        Characters compare what tokens do not: they are the same for every tokenizer that gives the text back.
+        """
         self.check(model.config)
         predicted = in_one(self.validation)[1:]
         tokens = len(predicted)

@@ -98,8 +98,11 @@ class Masked(Task):
         return Pairs(masked, ids != t.pad, types), (labels, np.array([not follows for *_, follows in pairs], np.int64))
 
     def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
-        """Pairs as long as a block, or shorter ones. A new network attends to all positions equally; from short pairs
-        it learns much sooner to attend to the neighbors of a masked word."""
+        """Pairs as long as a block, or shorter ones.
+
+        A new network attends to all positions equally; from short pairs it learns much sooner to attend to the
+        neighbors of a masked word.
+        """
         T = model.config.block_size
         if rng.random() < self.data.short:
             short = max(T // 8, SHORTEST)
@@ -130,8 +133,11 @@ class Masked(Task):
                 "following_loss": following / pairs, "following_accuracy": right_pairs / pairs}
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
-        """The figures on the whole validation split, and baselines by counting: the most frequent token, the token that
-        both neighbors suggest, and for pairs the tokens that both texts share."""
+        """The figures on the whole validation split, and baselines by counting.
+
+        These predict the most frequent token, the token that both neighbors suggest, and for pairs the tokens
+        that both texts share.
+        """
         figures = self.measure(model)
         T, most_frequent, neighbors, n, count = model.config.block_size, 0.0, 0.0, 0, 0
         for pairs, (labels, classes) in self.held_out(T):
@@ -174,8 +180,10 @@ class Masked(Task):
 
 
 def split_documents(text: str, begins: str, train_fraction: float) -> tuple[list[str], list[str]]:
-    """(training, validation) documents of ``text``: each begins with the line ``begins``, or else ends with a blank
-    line."""
+    """(training, validation) documents of ``text``.
+
+    Each begins with the line ``begins``, or else ends with a blank line.
+    """
     cuts, place = [0], 0
     for line in text.splitlines(keepends=True):
         place += len(line)

@@ -16,8 +16,10 @@ TASKS: dict[str, type[Task]] = {}                           # by the name that t
 
 
 def register(task: Class) -> Class:
-    """Class decorator: ``TASKS`` holds ``task`` under its name. ValueError if it has none, or if another class has it
-    already."""
+    """Class decorator: ``TASKS`` holds ``task`` under its name.
+
+    ValueError if it has none, or if another class has it already.
+    """
     if not task.name:
         raise ValueError(f"register: {task.__name__} has no name, expected one such as 'language'")
     if task.name in TASKS:

@@ -63,8 +63,10 @@ class PairSettings:
 
 @register
 class Translation(Task):
-    """Pairs of texts, split, and their tokenizer: that in ``folder``, or else one of the symbols in the training
-    split."""
+    """Pairs of texts, split, and their tokenizer.
+
+    It is that in ``folder``, or else one of the symbols in the training split.
+    """
 
     name, unit, headline = "translation", "nats per symbol", "exact_match"
     noun, example, command = "sequence-to-sequence model", "seq2seq-reverse", "translate"
