@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -98,18 +99,19 @@ def refuse_masked(name: str, data: Any, lost: str = "") -> None:
                     refuse_masked(name, value, lost)
 
 
-def named(error: Exception, name: str, inputs: list[Any], input_name: Any = None, required: int = 0) -> Exception:
+def named(error: Exception, name: str, inputs: list[Any], input_name: Any = None, required: int = 0,
+          known: Sequence[str] = ()) -> Exception:
     """``error`` with the operation's name and the shapes of its inputs, unless the operation gave its name itself.
 
     Where an input is no array although the operation needs one, the error names that input. None is such an input among
-    the first ``required``; the others may be None.
+    the first ``required``; the others may be None. ``known`` are the names of the operation's arguments.
     """
     if str(error).startswith(f"{name}:"):
         return error
     text = str(error)
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
-    if unexpected and unexpected[1] in names.ARGUMENTS:
-        return TypeError(f"{name}: no argument is called {unexpected[1]}; write {names.ARGUMENTS[unexpected[1]]}")
+    if unexpected and known and unexpected[1] not in known:
+        return names.unknown_argument(name, unexpected[1], known)
     if isinstance(error, AttributeError):                   # a number where the operation asks an array for its shape
         odd = [i for i, value in enumerate(inputs) if value is error.obj and (value is not None or i < required)]
         if not odd:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import ArrayLike, DTypeLike
+    from typing_extensions import Self
 
     from .typing import Array, Differentiable, Index, Operation, P, TensorLike, ValueAndVjp, ValuesAndVjp
 
@@ -153,11 +154,11 @@ class Tensor(ArrayProtocols):
 
     # -- in place: only where no graph is recorded
 
-    def __iadd__(self, other: TensorLike) -> Tensor: return self._in_place("+=", np.add, other)
-    def __isub__(self, other: TensorLike) -> Tensor: return self._in_place("-=", np.subtract, other)
-    def __imul__(self, other: TensorLike) -> Tensor: return self._in_place("*=", np.multiply, other)
-    def __itruediv__(self, other: TensorLike) -> Tensor: return self._in_place("/=", np.divide, other)
-    def __ipow__(self, other: TensorLike) -> Tensor: return self._in_place("**=", np.power, other)
+    def __iadd__(self, other: TensorLike) -> Self: return self._in_place("+=", np.add, other)
+    def __isub__(self, other: TensorLike) -> Self: return self._in_place("-=", np.subtract, other)
+    def __imul__(self, other: TensorLike) -> Self: return self._in_place("*=", np.multiply, other)
+    def __itruediv__(self, other: TensorLike) -> Self: return self._in_place("/=", np.divide, other)
+    def __ipow__(self, other: TensorLike) -> Self: return self._in_place("**=", np.power, other)
 
     def _in_place(self, sign: str, ufunc: np.ufunc, other: TensorLike) -> Any:
         """Change a leaf that requires a gradient within its own array, under ``no_grad``.
@@ -302,6 +303,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
     options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     required = sum(p.default is p.empty for p in inputs)
+    known = [p.name for p in inputs] + options
 
     def bind(args: tuple[Any, ...], given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Missing inputs from keywords or defaults; surplus positional arguments are options in their order."""
@@ -328,7 +330,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
         try:
             result = function(*arrays, **given)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
-            raise named(error, name, arrays, lifted.input_name, required) from None
+            raise named(error, name, arrays, lifted.input_name, required, known) from None
         if not (isinstance(result, tuple) and len(result) == 2 and (result[1] is None or callable(result[1]))):
             came = f"({', '.join(type(one).__name__ for one in result)})" if isinstance(result, tuple) else type(
                 result).__name__

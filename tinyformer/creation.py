@@ -14,6 +14,7 @@ import numpy as np
 
 from .arrays import refuse_masked
 from .autograd import Tensor
+from .names import advising_arguments
 from .rng import generator
 
 if TYPE_CHECKING:
@@ -24,16 +25,19 @@ if TYPE_CHECKING:
     from .typing import RNGLike
 
 
+@advising_arguments
 def zeros(*shape: int | Sequence[int], dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """A tensor of this shape with 0 in every entry."""
     return Tensor(np.zeros(_lengths("zeros", shape), dtype), requires_grad)
 
 
+@advising_arguments
 def ones(*shape: int | Sequence[int], dtype: DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
     """A tensor of this shape with 1 in every entry."""
     return Tensor(np.ones(_lengths("ones", shape), dtype), requires_grad)
 
 
+@advising_arguments
 def full(shape: Sequence[int], value: float, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A tensor of this shape with ``value`` in every entry: float32, int64 or bool after the type of ``value``."""
     if not isinstance(shape, (tuple, list)):
@@ -43,6 +47,7 @@ def full(shape: Sequence[int], value: float, dtype: DTypeLike | None = None, req
     return Tensor(array.astype(np.float32) if dtype is None and array.dtype.kind == "f" else array, requires_grad)
 
 
+@advising_arguments
 def arange(start: float, end: float | None = None, step: float = 1, dtype: DTypeLike | None = None,
            requires_grad: bool = False) -> Tensor:
     """start, start + step, … below ``end`` (above for a negative step); ``arange(n)`` begins at 0.
@@ -60,6 +65,7 @@ def arange(start: float, end: float | None = None, step: float = 1, dtype: DType
     return Tensor(values.astype(dtype or (np.int64 if integers else np.float32)), requires_grad)
 
 
+@advising_arguments
 def rand(*shape: int | Sequence[int], rng: RNGLike = None, dtype: DTypeLike = np.float32,
          requires_grad: bool = False) -> Tensor:
     """Independent numbers, uniform over 0 ≤ x < 1.
@@ -69,6 +75,7 @@ def rand(*shape: int | Sequence[int], rng: RNGLike = None, dtype: DTypeLike = np
     return Tensor(generator(rng).random(_lengths("rand", shape), _floating("rand", dtype)), requires_grad)
 
 
+@advising_arguments
 def randn(*shape: int | Sequence[int], rng: RNGLike = None, dtype: DTypeLike = np.float32,
           requires_grad: bool = False) -> Tensor:
     """Independent numbers from the standard normal distribution N(0, 1). ``rng`` as for ``rand``."""

@@ -7,11 +7,19 @@ An entry says what to write; one that ends with a full stop is a sentence of its
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import ParamSpec, TypeVar
+
+    P, R = ParamSpec("P"), TypeVar("R")
 
 _TYPE = "types are NumPy's: np.float32, np.float64, np.int64, bool."
 _CONVERT = "x.astype(np.float32), or another type"
@@ -33,7 +41,8 @@ TORCH = {
     "nelement": "x.size", "ndimension": "x.ndim", "hstack": "ops.concatenate", "vstack": "ops.concatenate",
     # entries
     "gather": "x[indices]", "index_select": "x[indices]", "take": "x[indices]", "masked_select": "x[mask]",
-    "masked_fill": "ops.where(mask, value, x)", "scatter": "x[indices] = y within tfm.no_grad()",
+    "masked_fill": "ops.where(mask, value, x)", "masked_fill_": "x[mask] = value within tfm.no_grad()",
+    "scatter": "x[indices] = y within tfm.no_grad()",
     "fill_": "x[...] = value within tfm.no_grad()", "copy_": "x[...] = y within tfm.no_grad()",
     "add_": _IN_PLACE.format("+"), "sub_": _IN_PLACE.format("-"), "mul_": _IN_PLACE.format("*"),
     "div_": _IN_PLACE.format("/"), "normal_": "nn.init.normal_(x)", "uniform_": "nn.init.uniform_(x)",
@@ -50,6 +59,8 @@ TORCH = {
         "any", "all", "argmin", "argsort", "sort", "median", "nonzero", "unique", "isnan", "isinf", "isfinite", "prod",
         "floor", "ceil", "sign", "round", "histogram", "bincount", "tril", "triu")},
     "allclose": "np.allclose(x, y)", "isclose": "np.isclose(x, y)", "equal": "np.array_equal(x, y)",
+    "multinomial": "np.random.default_rng(seed).choice(n, p=p)",
+    "quantile": "np.quantile(x.data, q), which has no gradient",
     "topk": "np.argsort(x.data), which has no gradient",
     # types, devices and the graph
     **dict.fromkeys(("float", "double", "half", "long", "int", "short", "byte", "bool", "type", "type_as"), _CONVERT),
@@ -79,6 +90,9 @@ TORCH = {
     "LogSoftmax": "ops.log_softmax", "EmbeddingBag": "nn.Embedding, then x.mean(axis)",
     "NLLLoss": "ops.cross_entropy(logits, targets)", "nll_loss": "ops.cross_entropy(logits, targets)",
     "BCELoss": "ops.binary_cross_entropy_with_logits", "binary_cross_entropy": "ops.binary_cross_entropy_with_logits",
+    **{name: "not in the book; write a function of operations, such as (x - y).abs().mean()."
+       for name in ("HuberLoss", "SmoothL1Loss")},
+    "ParameterDict": "nn.ParameterList, or attributes of the module",
     "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()", "KLDivLoss": "(p * (p.log() - q.log())).sum()",
     **{name: _ABSENT.format("nn.GELU or nn.SiLU, or tfm.differentiable for your own") for name in (
         "ELU", "SELU", "PReLU", "Mish", "Hardswish", "ReLU6")},
@@ -122,9 +136,33 @@ NUMPY = {
     "minimum.reduce": "ops.min", "add.accumulate": "ops.cumsum",
 }
 
-# Arguments under PyTorch's names.
+# Arguments under PyTorch's names. Methods that only PyTorch has take PyTorch's names: for them it is read backwards.
 ARGUMENTS = {"dim": "axis", "keepdim": "keepdims", "dims": "axes", "unbiased": "correction",
-             "split_size_or_sections": "sections", "input": "x", "other": "y"}
+             "split_size_or_sections": "sections", "input": "x", "other": "y", "size": "shape"}
+
+
+def unknown_argument(function: str, unknown: str, known: Iterable[str]) -> TypeError:
+    """The error for an argument called ``unknown`` of ``function``, whose arguments are ``known``: what to write."""
+    known = [*known]
+    other = {**{here: there for there, here in ARGUMENTS.items()}, **ARGUMENTS}.get(unknown, unknown)
+    advice = (f"write {other}" if other in known else f"expected one of {', '.join(known)}" if known else
+              "give the arguments in their order, without names")
+    return TypeError(f"{function}: no argument is called {unknown}; {advice}")
+
+
+def advising_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """``function``, which answers an argument under an unknown name with advice, as operations do."""
+    known = [p.name for p in inspect.signature(function).parameters.values()
+             if p.kind is not p.VAR_POSITIONAL and p.name != "self"]
+
+    @functools.wraps(function)
+    def advising(*args: P.args, **given: P.kwargs) -> R:
+        for name in given:
+            if name not in known:
+                raise unknown_argument(function.__name__, name, known)
+        return function(*args, **given)
+
+    return advising
 
 
 def use_instead(function: str) -> TypeError:
@@ -162,8 +200,20 @@ class UnknownName(AttributeError):
         return f"did you mean {' or '.join(close)}?" if close else ""
 
 
+class _Module(ModuleType):
+    """A module that says which of its functions to call, when it is called itself."""
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        own = self.__name__.rpartition(".")[2]
+        function = own if own in dir(self) else {"gradcheck": "check"}.get(own)
+        advice = f"; call {self.__name__}.{function}" if function else ""
+        raise TypeError(f"{self.__name__} is a module{advice}")
+
+
 def module_attributes(module: str, public: Iterable[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` for the package ``module``: advice for unknown names, and the public names."""
+    sys.modules[module].__class__ = _Module
+
     def get(name: str) -> Any:
         raise UnknownName(module, name, lambda: public, lambda: _elsewhere(module, name))
 
@@ -191,7 +241,14 @@ def _elsewhere(module: str, name: str) -> str:
     for place in ("train", "train.scores", "data", "gradcheck", "models", "text", "generate", "viz"):
         if place != module.partition(".")[2] and name in import_module(f"{package}.{place}").__all__:
             return f"write {package}.{place}.{name}"
-    return ""
+    tensor = getattr(sys.modules.get(package), "Tensor", None)
+    return f"write x.{name}" if not name.startswith("_") and hasattr(tensor, name) else ""
+
+
+def _operation(name: str) -> str:
+    """Advice when ``name``, which tensors lack, is an operation."""
+    ops = f"{__package__}.ops"
+    return f"write ops.{name}" if name not in TORCH and name in getattr(sys.modules.get(ops), "__all__", ()) else ""
 
 
 class Advising(type):
@@ -199,4 +256,4 @@ class Advising(type):
 
     if not TYPE_CHECKING:                                   # to a type checker an unknown attribute is an error
         def __getattr__(cls, name):
-            raise UnknownName(cls.__name__, name, lambda: dir(cls))
+            raise UnknownName(cls.__name__, name, lambda: dir(cls), lambda: _operation(name))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import names
 from ..arrays import FLOATS
 from ..autograd import Tensor
 from .arithmetic import astype
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import DTypeLike
-
 
 
 def _axis(name: str, dim: int, ndim: int) -> int:
@@ -118,4 +118,4 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
 
 
 for _method in (view, flatten, unsqueeze, squeeze, expand, clone, to, argmax, dim, zero_, requires_grad_):
-    setattr(Tensor, _method.__name__, _method)
+    setattr(Tensor, _method.__name__, names.advising_arguments(_method))
