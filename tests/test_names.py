@@ -14,8 +14,9 @@ import pytest
 import tinyformer as tfm
 import tinyformer.data
 import tinyformer.train
-from tinyformer import data, generate, gradcheck, models, names, nn, ops, optim, text, train, viz
+from tinyformer import data, generate, gradcheck, interop, learn, models, names, nn, ops, optim, text, train, viz
 from tinyformer.autograd import Tensor
+from tinyformer.train import scores
 
 PLACES = {"model": nn.Module, "tfm": tfm, "ops": ops, "nn": nn, "optim": optim, "np": np, "x": Tensor,
           "tinyformer": tfm}
@@ -53,6 +54,8 @@ def test_every_operation_that_numpy_has_too_is_advised():
 @pytest.mark.parametrize("owner, name, message", [
     (Tensor(np.ones(2)), "permute", "Tensor has no attribute 'permute'; write x.transpose(0, 2, 1)"),
     (Tensor(np.ones(2)), "cuda", "Tensor has no attribute 'cuda'; tensors are NumPy arrays"),
+    (Tensor(np.ones(2)), "matmul", "Tensor has no attribute 'matmul'; write ops.matmul$"),
+    (Tensor(np.ones(2)), "masked_fill_", "write x[mask] = value within tfm.no_grad()$"),
     (Tensor, "backward_", "Tensor has no attribute 'backward_'; did you mean backward?"),
     (nn.Linear(1, 1), "cuda", "Linear has no attribute 'cuda'; tensors are NumPy arrays"),
     (nn.Linear(1, 1), "float", "Linear has no attribute 'float'; write model.to('float32')"),
@@ -76,6 +79,9 @@ def test_an_unknown_attribute_of_a_tensor(owner, name, message):
     (ops, "Linear", "write nn.Linear"), (ops, "softmaks", "did you mean softmax"), (nn, "Conv2d",
     "convolutions are not in the book"),
     (nn, "LSTMcell", "did you mean LSTMCell"), (nn, "relu", "write ops.relu"), (optim, "Adamw", "did you mean AdamW"),
+    (tfm, "argmax", "write x.argmax$"), (nn.functional, "one_hot", r"write np.eye(n)[indices]$"),
+    (nn.functional, "matmul", "write ops.matmul$"), (nn.init, "trunc_normal_", "did you mean normal_?$"),
+    (learn, "grades", "did you mean grade?$"), (scores, "acuracy", "did you mean accuracy?$"),
     (tfm, "fit", "write tinyformer.train.fit$"), (tfm, "check", "write tinyformer.gradcheck.check$"),
     (tfm, "GPT", "write tinyformer.models.GPT$"), (nn, "DataLoader", "write tinyformer.data.Batches$"),
     (data, "fit", "write tinyformer.train.fit$"), (data, "DataLoader", "write tinyformer.data.Batches$"),
@@ -100,12 +106,38 @@ def test_a_package_that_is_not_imported_yet():
                                    "True tinyformer.nn.functional"]
 
 
-@pytest.mark.parametrize("module", [tfm, ops, nn, optim, data, text, viz, train, gradcheck, generate, models])
+@pytest.mark.parametrize("module", [tfm, ops, nn, optim, data, text, viz, train, gradcheck, generate, models, learn,
+                                    interop, scores, nn.functional, nn.init, ops.composed, data.synthetic, tfm.backend])
 def test_dir_lists_the_public_names(module):
     assert [name for name in dir(module) if not name.startswith("__")] == sorted(module.__all__)
     assert "__name__" in dir(module) and all(hasattr(module, name) for name in module.__all__)
     with pytest.raises(AttributeError, match=f"{module.__name__} has no attribute '__wrapped__'"):
         module.__wrapped__
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda x: x.argmax(dim=1), "argmax: no argument is called dim; write axis"),
+    (lambda x: x.argmax(axis=1, keepdim=True), "argmax: no argument is called keepdim; write keepdims"),
+    (lambda x: x.sum(dim=1), "sum: no argument is called dim; write axis"),
+    (lambda x: x.unsqueeze(axis=0), "unsqueeze: no argument is called axis; write dim"),
+    (lambda x: x.to(device="cpu"), "to: no argument is called device; expected one of dtype"),
+    (lambda x: x.view(size=(3, 2)), "view: no argument is called size; give the shape without a name"),
+    (lambda x: tfm.zeros(size=(3, 2)), "zeros: no argument is called size; give the shape without a name"),
+    (lambda x: ops.relu(x, dim=1), "relu: no argument is called dim; expected one of x")])
+def test_an_argument_under_another_name(call, message):
+    with pytest.raises(TypeError) as caught:
+        call(Tensor(np.ones((2, 3))))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("module, message", [
+    (gradcheck, "tinyformer.gradcheck is a module; call tinyformer.gradcheck.check"),
+    (generate, "tinyformer.generate is a module; call tinyformer.generate.generate"),
+    (ops, "tinyformer.ops is a module")])
+def test_a_module_that_is_called(module, message):
+    with pytest.raises(TypeError) as caught:
+        module(np.tanh, np.ones(3))
+    assert str(caught.value) == message
 
 
 def test_python_adds_no_suggestion_of_its_own():

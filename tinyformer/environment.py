@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# When a variable is read, Variable.read: the heading.
+HEADINGS = {"run": "While tinyformer runs", "install": "While it is installed", "develop": "For tests and the book"}
+
 
 @dataclass(frozen=True)
 class Variable:

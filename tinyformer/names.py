@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing import ParamSpec, TypeVar
 
-    P, R = ParamSpec("P"), TypeVar("R")
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 _TYPE = "types are NumPy's: np.float32, np.float64, np.int64, bool."
 _CONVERT = "x.astype(np.float32), or another type"
@@ -90,8 +91,8 @@ TORCH = {
     "LogSoftmax": "ops.log_softmax", "EmbeddingBag": "nn.Embedding, then x.mean(axis)",
     "NLLLoss": "ops.cross_entropy(logits, targets)", "nll_loss": "ops.cross_entropy(logits, targets)",
     "BCELoss": "ops.binary_cross_entropy_with_logits", "binary_cross_entropy": "ops.binary_cross_entropy_with_logits",
-    **{name: "not in the book; write a function of operations, such as (x - y).abs().mean()."
-       for name in ("HuberLoss", "SmoothL1Loss")},
+    **dict.fromkeys(("HuberLoss", "SmoothL1Loss"),
+                    "not in the book; write a function of operations, such as (x - y).abs().mean()."),
     "ParameterDict": "nn.ParameterList, or attributes of the module",
     "L1Loss": "(x - y).abs().mean()", "l1_loss": "(x - y).abs().mean()", "KLDivLoss": "(p * (p.log() - q.log())).sum()",
     **{name: _ABSENT.format("nn.GELU or nn.SiLU, or tfm.differentiable for your own") for name in (
@@ -141,25 +142,28 @@ ARGUMENTS = {"dim": "axis", "keepdim": "keepdims", "dims": "axes", "unbiased": "
              "split_size_or_sections": "sections", "input": "x", "other": "y", "size": "shape"}
 
 
-def unknown_argument(function: str, unknown: str, known: Iterable[str]) -> TypeError:
-    """The error for an argument called ``unknown`` of ``function``, whose arguments are ``known``: what to write."""
-    known = [*known]
+def unknown_argument(function: str, unknown: str, known: Sequence[str], nameless: str = "") -> TypeError:
+    """The error for an argument called ``unknown`` of ``function``: what to write.
+
+    ``known`` are the names of its arguments, and ``nameless`` is the one that takes no name, as in ``zeros(*shape)``.
+    """
     other = {**{here: there for there, here in ARGUMENTS.items()}, **ARGUMENTS}.get(unknown, unknown)
-    advice = (f"write {other}" if other in known else f"expected one of {', '.join(known)}" if known else
-              "give the arguments in their order, without names")
+    advice = (f"write {other}" if other in known else f"give the {nameless} without a name" if other == nameless else
+              f"expected one of {', '.join(known)}")
     return TypeError(f"{function}: no argument is called {unknown}; {advice}")
 
 
 def advising_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """``function``, which answers an argument under an unknown name with advice, as operations do."""
-    known = [p.name for p in inspect.signature(function).parameters.values()
-             if p.kind is not p.VAR_POSITIONAL and p.name != "self"]
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+    known = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    nameless = "".join(p.name for p in parameters if p.kind is p.VAR_POSITIONAL)
 
     @functools.wraps(function)
     def advising(*args: P.args, **given: P.kwargs) -> R:
         for name in given:
             if name not in known:
-                raise unknown_argument(function.__name__, name, known)
+                raise unknown_argument(function.__name__, name, known, nameless)
         return function(*args, **given)
 
     return advising

@@ -243,7 +243,7 @@ def test_the_wrong_kind_of_model(cli, refused, tiny, classifier):
     refused(1, "classes.json: no such file; expected the folder of a trained classifier", "predict", "x", "--model",
             "runs/pydocs-char")
     refused(1, "only classifiers can be compared", "evaluate", "runs/pydocs-char", classifier)
-    refused(2, "--folds: pydocs-char is no classifier", "train", "--folds", 3)
+    refused(2, "folds: pydocs-char is no classifier", "train", "--folds", 3)
 
 
 def test_no_classifier_yet(refused):

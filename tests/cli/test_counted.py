@@ -53,7 +53,7 @@ def test_no_run_is_left_where_the_loss_is_infinite(cli, corpus):
 
 def test_every_seed_would_count_the_same(cli, corpus):
     result = cli("train", "kn-pydocs", "--seeds", 2, "--set", corpus)
-    assert result.code == 2 and "--seeds: kn-pydocs is trained by counting, so every seed gives the same model" \
+    assert result.code == 2 and "seeds: kn-pydocs is trained by counting, so every seed gives the same model" \
         in result.errors[0]
 
 

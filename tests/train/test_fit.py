@@ -295,8 +295,18 @@ def test_models_and_optimizers_that_do_not_belong_together():
         fit(model, [(X, Y)], 0.1, loss=nn.functional.cross_entropy)
     with pytest.raises(TypeError, match="fit: model is a int, expected a Module"):
         fit(3, [(X, Y)], optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(TypeError, match="fit: model is the class Network, expected a Module"):
+        fit(Network, [(X, Y)], optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(TypeError, match="fit: schedule is CosineSchedule, expected one such as optim.CosineS"):
+        fit(model, [(X, Y)], optim.SGD(model.parameters(), lr=0.1), loss=nn.functional.cross_entropy,
+            schedule=optim.CosineSchedule)
     with pytest.raises(TypeError, match="Network has no method loss; write one, or give loss"):
         run(3, loss=None)
+
+
+def test_a_checkpoint_that_is_a_folder_is_refused_before_the_training(tmp_path):
+    with pytest.raises(IsADirectoryError, match="fit: checkpoint is the folder .*, expected a file in it"):
+        run(3, checkpoint=tmp_path, batches=lambda: pytest.fail("trained"))
 
 
 @pytest.mark.parametrize("options, message", (

@@ -6,6 +6,7 @@ import pytest
 
 from tinyformer.models import GPT
 from tinyformer.train import RecipeError, compare, evaluate, load_recipe, open_run, repeat, scores
+from tinyformer.train import train as train_recipe
 from tinyformer.train.saved_run import model_folder
 
 BAG = ("model.architecture=bow", "data.set=sms-spam", "data.vocab_size=200", "train.max_steps=30",
@@ -76,11 +77,25 @@ def test_repeat_over_seeds_and_compare(tmp_path):
 
 
 @pytest.mark.parametrize("name, options, message", (
-    ("bow-sms", {}, "neither --seeds nor --folds"), ("bow-sms", {"seeds": 2, "folds": 3}, "got --seeds and --folds"),
+    ("bow-sms", {}, "neither seeds nor folds"), ("bow-sms", {"seeds": 2, "folds": 3}, "got seeds and folds"),
+    ("bow-sms", {"seeds": 0}, "seeds is 0, expected an integer of at least 1"),
+    ("bow-sms", {"folds": 1}, "folds is 1, expected an integer of at least 2"),
+    ("bow-sms", {"seeds": "2"}, "seeds is '2', expected an integer"),
     ("pydocs-char", {"folds": 3}, "pydocs-char is no classifier"), ("kn-pydocs", {"seeds": 2}, "trained by counting")))
 def test_what_cannot_be_repeated(tmp_path, name, options, message):
     with pytest.raises(RecipeError, match=message):
         repeat(load_recipe(name), tmp_path, **options)
+
+
+def test_names_and_paths_in_place_of_recipes_and_lists(tmp_path):
+    for function in (repeat, train_recipe):
+        with pytest.raises(TypeError, match=r"recipe is 'bow-sms', expected a Recipe, such as load_recipe\("):
+            function("bow-sms", tmp_path / "run")
+    with pytest.raises(TypeError, match="compare: folders is 'run', expected a list of folders"):
+        compare("run")
+    with pytest.raises(ValueError, match="compare: folders is empty"):
+        compare([])
+    assert not (tmp_path / "run").exists()
 
 
 def test_only_classifiers_can_be_compared(tmp_path, train):

@@ -95,11 +95,15 @@ for inputs, targets in batches:
     optimizer.step()
     schedule.step()
 history = fit(model, batches, optimizer, epochs=2, schedule=schedule, show_progress=False)
+history = fit(model, batches, optimizer, loss=nn.CrossEntropyLoss(), epochs=2, show_progress=False)
 
 logits: Tensor = model(x)
 print(logits.data.argmax(axis=-1), model.num_parameters(), [name for name, _ in model.named_parameters()])
 for parameter in model.parameters():
     parameter.data *= 0.5
+    with tfm.no_grad():
+        parameter -= 0.1 * parameter
+        parameter *= 2
 stacked: Tensor = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))(x)
 
 sequence: Tensor = tfm.randn(5, 2, 3)

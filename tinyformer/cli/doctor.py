@@ -34,7 +34,7 @@ def _installation() -> None:
     import numpy as np
 
     from .. import __version__, backend
-    from ..environment import VARIABLES
+    from ..environment import HEADINGS, VARIABLES
     from ..text import CORPORA, data_folder
     info = backend.info()
     say(f"tinyformer   {__version__} in {Path(__file__).parent.parent}")
@@ -50,8 +50,9 @@ def _installation() -> None:
     say(f"data         {data_folder()}")
     say(f"corpora      {', '.join(CORPORA)}, or the path of a text file")
     say(f"checkpoints  {Path('runs').resolve()}")
-    say("environment  variables that change what tinyformer does")
-    for variable in VARIABLES:
-        if variable.read == "run":
-            value = os.environ.get(variable.name)
-            say(f"  {variable.name:<23} {'not set: ' + variable.default if value is None else value}")
+    for read, heading in HEADINGS.items():
+        say(f"environment  {heading.lower()}")
+        for variable in VARIABLES:
+            if variable.read == read:
+                value = os.environ.get(variable.name)
+                say(f"  {variable.name:<23} {'not set: ' + variable.default if value is None else value}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..names import module_attributes
 from ..rng import generator
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     Points = tuple[NDArray[np.float32], NDArray[np.int64]]              # inputs of numbers, and labels
     Sequences = tuple[NDArray[np.int64], NDArray[np.int64]]             # rows of symbols, and rows of symbols
     RNG = np.random.Generator | int | None
+
+__all__ = ["add", "copy", "digits", "reverse", "sort", "spirals", "xor"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 
 def xor(n: int, rng: RNG = None, noise: float = 0.1) -> Points:

@@ -13,9 +13,16 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ..names import module_attributes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+
+__all__ = ["blas", "function", "get_num_threads", "info", "live", "set_num_threads", "use"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 # name: (module, what it is). The first that loads is the default.
 BACKENDS = {

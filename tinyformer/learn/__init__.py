@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..names import module_attributes
 from . import messages
 from .exercises import EXERCISES
 from .folder import Folder
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EXERCISES", "Unsolved", "Verdict", "check", "grade", "hint", "outcome", "require", "solution",
            "wrong_answers"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 _in_memory = Folder()                   # progress for this session, if there is no folder of exercises
 

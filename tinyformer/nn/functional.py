@@ -14,6 +14,7 @@ import numpy as np
 from .. import ops
 from ..arrays import plain_array
 from ..autograd import Tensor
+from ..names import module_attributes
 from ..number_checks import check_fraction, check_integer, check_number
 from ..ops import (binary_cross_entropy_with_logits, gelu, leaky_relu, linear, mse_loss, relu,
                    scaled_dot_product_attention, sigmoid, silu, tanh)
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["batch_norm", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "embedding", "gelu",
            "layer_norm", "leaky_relu", "linear", "log_softmax", "mse_loss", "relu", "rms_norm",
            "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus", "tanh"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 
 def softmax(x: TensorLike, dim: int = -1) -> Tensor:

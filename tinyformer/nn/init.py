@@ -13,6 +13,7 @@ import contextvars
 import math
 from typing import TYPE_CHECKING
 
+from ..names import module_attributes
 from ..number_checks import check_number
 from ..rng import generator
 from ..writes import write
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
     from ..autograd import Tensor
     from ..typing import RNGLike
+
+__all__ = ["constant_", "fans", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "skipped",
+           "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 _skipping = contextvars.ContextVar("skipping", default=False)
 

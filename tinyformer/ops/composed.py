@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..names import module_attributes
 from .activations import relu, softmax as derived_softmax, tanh
 from .arithmetic import exp, log, sqrt, where
 from .products import matmul
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
     from ..autograd import Tensor
     from ..typing import Array, Axis
+
+__all__ = ["batch_norm", "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "gelu_tanh",
+           "gru", "layer_norm", "linear", "log_softmax", "lstm", "mse_loss", "residual_self_attention", "rms_norm",
+           "rnn", "rotary", "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus", "std"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 
 def std(x: Tensor, axis: Axis = None, correction: int = 1) -> Tensor:

@@ -48,8 +48,12 @@ def compare(folders: Sequence[str | Path]) -> dict[str, Any]:
         "baseline"  the same for the baseline of the first model
         "accuracy"  mean and spread over the runs (``scores.spread``), if they differ in nothing but seed and fold
 
-    ValueError for a model that is no classifier.
+    ValueError for a model that is no classifier, and without folders; TypeError for one path instead of several.
     """
+    if isinstance(folders, (str, Path)):
+        raise TypeError(f"compare: folders is {str(folders)!r}, expected a list of folders")
+    if not folders:
+        raise ValueError("compare: folders is empty, expected at least one folder")
     rows, recipes, first, baseline = [], [], None, None
     for folder in map(Path, folders):
         run = open_run(folder)

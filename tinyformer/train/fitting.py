@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor, no_grad
 from ..nn import Module, evaluating
-from ..optim import Optimizer
+from ..optim import Optimizer, Schedule
 from .checkpoint import read_checkpoint, write_checkpoint
 from .history import History
 from .loss_function import LossFunction
@@ -21,12 +21,9 @@ from .progress import Progress, progress
 from .stream import Stream, as_tuple, examples_in, refuse_data
 from .trainer import Interrupted, Trainer, part, why
 
-if TYPE_CHECKING:
-    from ..optim import Schedule
-
 
 def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable[[], Any], optimizer: Optimizer, *,
-        loss: Callable[..., Tensor] | None = None, epochs: int | None = None, max_steps: int | None = None,
+        loss: Module | Callable[..., Tensor] | None = None, epochs: int | None = None, max_steps: int | None = None,
         validation: Iterable[Any] | Callable[[], Any] | None = None, eval_every: int | None = None, patience: int = 0,
         schedule: Schedule | None = None, accumulate: int = 1, clip: float = 0.0,
         checkpoint: str | Path | None = None, checkpoint_every: int | None = None, resume: bool = False,
@@ -79,6 +76,8 @@ def fit(model: Module | Callable[..., Tensor], batches: Iterable[Any] | Callable
         raise ValueError("fit: patience needs validation: early stopping compares the validation losses")
     if resume and checkpoint is None:
         raise ValueError("fit: resume needs checkpoint, the file to continue from")
+    if checkpoint is not None and Path(checkpoint).is_dir():
+        raise IsADirectoryError(f"fit: checkpoint is the folder {checkpoint}, expected a file in it")
     training = _Fit(learner, stream, optimizer, schedule, settings, loss, validation, checkpoint)
     if resume and Path(checkpoint).is_file():                                                   # type: ignore[arg-type]
         training.load()
@@ -110,8 +109,9 @@ def _learner(model: Module | Callable[..., Tensor], optimizer: Optimizer) -> Mod
                         f"optim.AdamW(model.parameters())")
     moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if not isinstance(model, Module):
-        if not callable(model):
-            raise TypeError(f"fit: model is a {type(model).__name__}, expected a Module, "
+        if isinstance(model, type) or not callable(model):
+            given = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+            raise TypeError(f"fit: model is {given}, expected a Module, "
                             "or a function that returns the loss of a batch")
         return LossFunction(model, moved)
     own = {id(parameter) for parameter in model.parameters()}
@@ -160,7 +160,7 @@ class _Fit(Trainer):
     speed = "examples_per_s"
 
     def __init__(self, model: Module, stream: Stream, optimizer: Optimizer, schedule: Schedule | None,
-                 settings: _Settings, loss: Callable[..., Tensor] | None, validation: Any,
+                 settings: _Settings, loss: Module | Callable[..., Tensor] | None, validation: Any,
                  checkpoint: str | Path | None):
         super().__init__(model, optimizer, schedule, settings)
         if loss is None and not callable(getattr(model, "loss", None)):
@@ -169,6 +169,9 @@ class _Fit(Trainer):
         if loss is not None and (isinstance(loss, type) or not callable(loss)):
             raise TypeError(f"fit: loss is {getattr(loss, '__name__', repr(loss))}, expected a function of "
                             f"(output, target), such as nn.functional.cross_entropy or nn.CrossEntropyLoss()")
+        if schedule is not None and not isinstance(schedule, Schedule):
+            raise TypeError(f"fit: schedule is {getattr(schedule, '__name__', repr(schedule))}, expected one such as "
+                            f"optim.CosineSchedule(optimizer, warmup_steps=10, total_steps=100)")
         if not callable(validation):
             refuse_data("validation", validation)
         self.next_batch = stream

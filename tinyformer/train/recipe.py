@@ -158,6 +158,12 @@ def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
     return recipe
 
 
+def check_recipe(function: str, recipe: Any) -> None:
+    """TypeError unless ``recipe`` is a Recipe, as for the name of one."""
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"{function}: recipe is {recipe!r}, expected a Recipe, such as load_recipe('pydocs-char')")
+
+
 def _parse(text: str, kind: type) -> Any:
     """``text`` as a TOML value. It stays a text if it is not a TOML value, or if a text is expected (a path without
     quotes)."""

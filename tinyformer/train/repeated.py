@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..files import replace_file
 from . import scores
 from .evaluation import evaluate
 from .locked import FolderLock
-from .recipe import Recipe, RecipeError
+from .recipe import Recipe, RecipeError, check_recipe
 from .run import train
 from .saved_run import open_run
 from .tasks import Labeled
@@ -34,13 +36,17 @@ def repeat(recipe: Recipe, folder: str | Path, *, seeds: int | None = None, fold
     RecipeError unless exactly one of ``seeds`` and ``folds`` is given and suits the recipe; BlockingIOError when
     another process trains in ``folder``.
     """
+    check_recipe("repeat", recipe)
     if (seeds is None) == (folds is None):
-        got = "--seeds and --folds" if seeds else "neither --seeds nor --folds"
+        got = "seeds and folds" if seeds else "neither seeds nor folds"
         raise RecipeError(f"got {got}; expected one of them")
+    name, count, least = ("folds", folds, 2) if seeds is None else ("seeds", seeds, 1)
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < least:
+        raise RecipeError(f"{name} is {count!r}, expected an integer of at least {least}")
     if folds and not issubclass(recipe.task, Labeled):
-        raise RecipeError(f"--folds: {recipe.name} is no classifier")
+        raise RecipeError(f"folds: {recipe.name} is no classifier")
     if seeds and recipe.model_class.trained_by_counting:
-        raise RecipeError(f"--seeds: {recipe.name} is trained by counting, so every seed gives the same model")
+        raise RecipeError(f"seeds: {recipe.name} is trained by counting, so every seed gives the same model")
     folder, what, headline = Path(folder), "seed" if seeds else "fold", recipe.task.headline
     runs, task = [], None
     with FolderLock(folder):

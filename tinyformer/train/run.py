@@ -25,6 +25,7 @@ from .locked import FolderLock
 from .memory import check_memory
 from .metrics import Metrics
 from .progress import progress
+from .recipe import check_recipe
 from .trainer import Interrupted, Trainer, why
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def train(recipe: Recipe, folder: str | Path, resume: bool = False) -> Result:
     the step and the first bad value, for a loss or gradient that is not finite; ``Interrupted`` after Ctrl-C, once the
     run is saved.
     """
+    check_recipe("train", recipe)
     folder = Path(folder)
     with FolderLock(folder) as held:
         return _count(recipe, held) if recipe.model_class.trained_by_counting else _descend(recipe, held, resume)

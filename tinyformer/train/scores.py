@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import plain_array
+from ..names import module_attributes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["accuracy", "bootstrap", "calibration", "confusion_matrix",
            "k_fold", "mcnemar", "precision_recall_f1", "roc_auc", "roc_auc_one_vs_rest", "spread", "standard_error"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) -> NDArray[np.int64]:

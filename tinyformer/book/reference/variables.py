@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from ...environment import VARIABLES
+from ...environment import HEADINGS, VARIABLES
 from .commands import prose
-
-HEADINGS = {"run": "While tinyformer runs", "install": "While it is installed", "develop": "For tests and the book"}
 
 
 def as_markdown() -> str:
