@@ -274,7 +274,9 @@ def test_matplotlib_draws_tensors():
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
     x, axes = leaf(1.0, 2.0, 3.0) * 2, Figure().subplots()
-    axes.plot(x), axes.plot(x, x), axes.scatter(x, x), axes.hist(x), axes.bar(x, x), axes.fill_between(x, x)
+    line, = axes.plot(x, x)
+    np.testing.assert_array_equal(line.get_xydata(), [[2, 2], [4, 4], [6, 6]])
+    axes.plot(x), axes.scatter(x, x), axes.hist(x), axes.bar(x, x), axes.fill_between(x, x)
     axes.imshow(tensor(np.ones((2, 2)))), axes.errorbar(x, x, yerr=x), axes.axhline(x[0])
 
 

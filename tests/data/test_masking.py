@@ -53,7 +53,10 @@ def test_the_room_is_filled_to_the_end_of_the_document(rng):
 
 
 def test_one_document_alone_with_more_than_a_line(rng):
-    Lines([[np.arange(5, 7), np.arange(7, 9)], [np.arange(9, 11)]]).pair(20, rng)
+    lines = Lines([[np.arange(5, 7), np.arange(7, 9)], [np.arange(9, 11)]])
+    pairs = [lines.pair(20, rng) for _ in range(20)]
+    assert {(*first, *second) for first, second, _ in pairs} == {(5, 6, 7, 8)}
+    assert {follows for *_, follows in pairs} == {False, True}
 
 
 def test_join():

@@ -22,11 +22,17 @@ def test_a_csv_file(tmp_path):
     data = read_csv(path)
     assert pairs(data) == sorted([("good, really", "pos"), ("two\nlines", "neg"), ("好", "pos")])
     assert data.name == "mine" and data.classes == ("neg", "pos")
-    assert all(tenth(text) == 0 for text in data.test.x) and all(tenth(text) == 1 for text in data.validation.x)
     assert pairs(read_csv(path, classes=("pos", "neg", "odd"))) == pairs(data)
     assert read_csv(path, classes=("pos", "neg", "odd")).classes == ("pos", "neg", "odd")
     tabs = written(tmp_path / "mine.tsv", "y\tx\npos\ta,b\nneg\tc\n")
     assert pairs(read_csv(tabs, text="x", label="y")) == [("a,b", "pos"), ("c", "neg")]
+
+
+def test_the_rows_of_a_csv_file_are_split_by_their_texts(tmp_path):
+    rows = [f"text {i},{'pos' if i % 2 else 'neg'}\n" for i in range(100)]
+    data = read_csv(written(tmp_path / "many.csv", "".join(["text,label\n", *rows])))
+    tenths = [{tenth(text) for text in part.x} for part in (data.test, data.validation, data.train)]
+    assert tenths == [{0}, {1}, {2, 3, 4, 5, 6, 7, 8, 9}]
 
 
 @pytest.mark.parametrize("content, said", [

@@ -174,8 +174,12 @@ def test_its_attention_can_be_watched(model, source, target):
         assert (weights[1, :, :, 4:] == 0).all() and (weights[2, :, :, 2:] == 0).all()
 
 
-def test_greedy_answers_are_the_argmax_again_and_again(model, source):
-    for answer, row in zip(model.translate(source, max_new_tokens=7), source):
+def test_greedy_answers_are_the_argmax_again_and_again(model, rng):
+    model.embedding.weight.data[END] *= 2.5                 # so that some answers end early
+    source = rng.integers(4, 11, (20, 6))
+    answers = model.translate(source, max_new_tokens=7)
+    assert min(map(len, answers)) < 7 == max(map(len, answers))
+    for answer, row in zip(answers, source, strict=True):
         text = [BEGIN]
         while len(text) < 8:
             token = int(model(row[None], np.array([text])).data[0, -1].argmax())
