@@ -17,8 +17,10 @@ INHERITED = {"forward", "loss", "from_dict", "to_dict"}
 
 
 def undocumented(tree, prefix="", inherited=frozenset()):
-    """Yield (line, name) of each public definition in the syntax tree that has no docstring. Nested functions are
-    private."""
+    """Yield (line, name) of each public definition in the syntax tree that has no docstring.
+
+    Nested functions are private.
+    """
     for node in tree.body:
         if isinstance(node, (ast.If, ast.Try)):
             yield from undocumented(node, prefix, inherited)

@@ -76,8 +76,10 @@ LOOK = r"""
 
 
 class Chromium:
-    """A browser with one page. Everything that the page asks for and every error that it has is noted, until it goes to
-    the next."""
+    """A browser with one page.
+
+    Everything that the page asks for and every error that it has is noted, until it goes to the next.
+    """
 
     def __init__(self, profile):
         theirs_in, self._out = os.pipe()

@@ -1,5 +1,7 @@
-"""How much of each held-out part occurs in the training part. A set that is not fetched is skipped, as in
-test_sets.py."""
+"""How much of each held-out part occurs in the training part.
+
+A set that is not fetched is skipped, as in test_sets.py.
+"""
 
 import numpy as np
 import pytest

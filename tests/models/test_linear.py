@@ -121,8 +121,10 @@ def test_x1_the_printed_step_climbs():
 
 
 def test_x2_the_two_printed_models_are_different_ones():
-    """Forward a weight for each example, wᵢ xᵢ + b; in the loss w₁ x₁ + b for all of them. Neither is a line through
-    the data: the first fits any data at all, the second says the same whatever x is."""
+    """Forward a weight for each example, wᵢ xᵢ + b; in the loss w₁ x₁ + b for all of them.
+
+    Neither is a line through the data: the first fits any data at all, the second says the same whatever x is.
+    """
     w = np.array([1.0, -2.0, 0.5])
     forward, in_loss = w * X3 + 0.1, w[0] * X3[0] + 0.1
     assert not np.allclose(0.5 * ((Y3 - forward) ** 2).sum(), 0.5 * ((Y3 - in_loss) ** 2).sum())

@@ -75,8 +75,10 @@ class Oracle:
         return model
 
     def compare(self, ours, theirs, rng, length):
-        """Logits and the gradient of the mean cross-entropy for every parameter. In float32
-        the bound is wider where PyTorch's own gradient moves as far when its parameters are rounded."""
+        """Logits and the gradient of the mean cross-entropy for every parameter.
+
+        In float32 the bound is wider where PyTorch's own gradient moves as far when its parameters are rounded.
+        """
         torch, dtype = self.torch, str(next(ours.parameters()).dtype)
         x, y = rng.integers(0, ours.config.vocab_size, (2, 2, length))
         logits = theirs(torch.from_numpy(x)).logits

@@ -41,8 +41,10 @@ def test_the_penalty_of_repetition(torch, transformers, rng, penalty):
 
 
 class Theirs:
-    """One of their models behind our protocol. Its cache holds the tokens themselves, so that it shows whether beams
-    that change places take their past along."""
+    """One of their models behind our protocol.
+
+    Its cache holds the tokens themselves, so that it shows whether beams that change places take their past along.
+    """
 
     training = False
 

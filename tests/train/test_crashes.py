@@ -88,8 +88,10 @@ def test_killed_at_any_file(tmp_path, tiny, train, outcome, whole):
 
 @pytest.mark.parametrize("lines, optimizer", ((1, "adamw"), (7, "muon"), (30, "adamw")))
 def test_killed_at_any_time(tmp_path, tiny, train, outcome, lines, optimizer):
-    """The system kills the run at a random place, soon after this many lines of metrics. A checkpoint at each step
-    keeps the run busy with writing."""
+    """The system kills the run at a random place, soon after this many lines of metrics.
+
+    A checkpoint at each step keeps the run busy with writing.
+    """
     settings = (*DROPOUT, "train.max_steps=100", "train.checkpoint_every=1", "train.eval_every=7",
                 f"train.optimizer={optimizer}")
     train(tmp_path / "whole", *settings)

@@ -25,8 +25,10 @@ def call(*arguments):
 
 @pytest.fixture
 def running(tmp_path, tiny):
-    """``running("train", "--out", folder, …)``: a process that trains, after its first checkpoint. It is killed at the
-    end."""
+    """``running("train", "--out", folder, …)``: a process that trains, after its first checkpoint.
+
+    It is killed at the end.
+    """
     started = []
 
     def start(*arguments, checkpoints):
