@@ -127,13 +127,14 @@ _SAME = ("exp", "log", "sqrt", "tanh", "maximum", "minimum", "where", "concatena
          "cumsum", "clip", "sum", "mean", "std", "var", "max", "min", "reshape", "transpose", "broadcast_to", "flip",
          "pad", "split")
 NUMPY = {
-    **{name: f"ops.{name}" for name in _SAME}, "swapaxes": "x.swapaxes(a, b)",
-    "amax": "ops.max", "amin": "ops.min", "square": "x * x", "reciprocal": "1 / x", "absolute": "ops.abs",
-    "dot": "x @ y", "vdot": "x @ y", "inner": "x @ y", "outer": "x[:, None] * y", "tensordot": "ops.einsum",
-    "norm": "(x * x).sum().sqrt()", "average": "ops.mean", "hstack": "ops.concatenate", "vstack": "ops.stack",
-    "squeeze": "x.squeeze()", "expand_dims": "x.unsqueeze(dim)", "ravel": "x.flatten()", "fmax": "ops.maximum",
-    "fmin": "ops.minimum", "log1p": "ops.log(1 + x)", "expm1": "ops.exp(x) - 1", "logaddexp": "ops.logsumexp",
-    "add.reduce": "ops.sum", "multiply.reduce": "ops.exp(ops.log(x).sum())", "maximum.reduce": "ops.max",
+    **{name: f"ops.{name}" for name in _SAME},
+    **{name: TORCH[name] for name in ("absolute", "amax", "amin", "dot", "hstack", "inner", "norm", "outer",
+                                      "reciprocal", "square")},
+    "swapaxes": "x.swapaxes(a, b)", "vdot": "x @ y", "tensordot": "ops.einsum", "average": "ops.mean",
+    "vstack": "ops.stack", "squeeze": "x.squeeze()", "expand_dims": "x.unsqueeze(dim)", "ravel": "x.flatten()",
+    "fmax": "ops.maximum", "fmin": "ops.minimum", "log1p": "ops.log(1 + x)", "expm1": "ops.exp(x) - 1",
+    "logaddexp": "ops.logsumexp", "add.reduce": "ops.sum",
+    "multiply.reduce": "ops.exp(ops.log(x).sum())", "maximum.reduce": "ops.max",
     "minimum.reduce": "ops.min", "add.accumulate": "ops.cumsum",
 }
 

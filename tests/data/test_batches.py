@@ -36,11 +36,15 @@ def test_the_order_is_the_generators():
 @pytest.mark.parametrize("arrays, size, message", (
     ((X, Y[:9]), 2, "10 and 9 rows, expected equally many"), ((X[:0], Y[:0]), 2, "no rows"),
     ((), 2, "one or more arrays"),
-    ((X, 3), 2, "one or more arrays"), ((X, Y), 0, "size is 0, expected an integer of at least 1"),
-    ((X, Y), 2.0, "size is 2.0")))
+    ((X, 3), 2, "one or more arrays"), ((X, Y), 0, "size is 0, expected an integer of at least 1")))
 def test_what_cannot_be_used(arrays, size, message):
     with pytest.raises(ValueError, match=f"Batches: .*{message}"):
         Batches(*arrays, size=size)
+
+
+def test_a_size_that_is_no_integer():
+    with pytest.raises(TypeError, match="Batches: size is 2.0, expected an integer of at least 1"):
+        Batches(X, Y, size=2.0)
 
 
 def test_a_split_that_is_not_unpacked_is_named():

@@ -313,7 +313,13 @@ def test_a_checkpoint_that_is_a_folder_is_refused_before_the_training(tmp_path):
     ({"epochs": 2}, "got epochs and max_steps"), ({"patience": 2}, "patience needs validation"),
     ({"resume": True}, "resume needs checkpoint"),
     ({"accumulate": 0}, "accumulate is 0, expected an integer of at least 1"), ({"clip": -1.0}, "clip is -1.0"),
-    ({"eval_every": 1.5}, "eval_every is 1.5"), ({"max_steps": None, "batches": lambda: (X, Y)}, "has no length")))
+    ({"max_steps": None, "batches": lambda: (X, Y)}, "has no length")))
 def test_options_out_of_range(options, message):
     with pytest.raises(ValueError, match=f"fit: .*{message}"):
         run(**options)
+
+
+@pytest.mark.parametrize("name, value", (("eval_every", 1.5), ("accumulate", True), ("clip", "1")))
+def test_options_that_are_no_numbers(name, value):
+    with pytest.raises(TypeError, match=f"fit: {name} is {value!r}, expected an? "):
+        run(**{name: value})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..number_checks import check_integer
 from ..rng import generator
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ class Batches:
                              "rows, expected equally many")
         if 0 in lengths:
             raise ValueError("Batches: the arrays have no rows, expected at least one")
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"Batches: size is {size!r}, expected an integer of at least 1")
-        self.size, self.shuffle = int(size), shuffle
+        self.size, self.shuffle = check_integer("Batches", "size", size, 1), shuffle
         self._rng = None if rng is None else generator(rng)
 
     def __len__(self) -> int:

@@ -14,6 +14,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from ..names import module_attributes
+from ..number_checks import check_integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,9 +112,11 @@ def _load(name: str) -> tuple[ModuleType | None, str]:
 # ------------------------------------------------------------------------------------------------ threads
 
 def set_num_threads(n: int) -> None:
-    """Let the kernels and NumPy's BLAS use at most ``n`` threads. Raises ValueError unless n is an integer ≥ 1."""
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"set_num_threads: expected an integer of at least 1, got {n!r}")
+    """Let the kernels and NumPy's BLAS use at most ``n`` threads.
+
+    Raises TypeError unless n is an integer, ValueError if it is less than 1.
+    """
+    n = check_integer("set_num_threads", "n", n, 1)
     import threadpoolctl
     threadpoolctl.threadpool_limits(n)
     if library := _library():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..autograd import Tensor, no_grad
 from ..nn import Module, evaluating
+from ..number_checks import check_integer, check_number
 from ..optim import Optimizer, Schedule
 from .checkpoint import read_checkpoint, write_checkpoint
 from .history import History
@@ -132,15 +132,13 @@ class _Settings:
     @classmethod
     def of(cls, batches: Any, epochs: int | None, max_steps: int | None, eval_every: int | None,
            checkpoint_every: int | None, accumulate: int, clip: float, patience: int) -> _Settings:
-        """The settings with their defaults filled in. ValueError for those out of range."""
+        """The settings with their defaults filled in. ValueError or TypeError for those that are none."""
         for name, value, least in (("epochs", epochs, 1), ("max_steps", max_steps, 1), ("eval_every", eval_every, 1),
                                    ("checkpoint_every", checkpoint_every, 1), ("accumulate", accumulate, 1),
                                    ("patience", patience, 0)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer))
-                                      or value < least):
-                raise ValueError(f"fit: {name} is {value!r}, expected an integer of at least {least}")
-        if not 0 <= clip < math.inf:
-            raise ValueError(f"fit: clip is {clip!r}, expected a finite number of at least 0")
+            if value is not None:
+                check_integer("fit", name, value, least)
+        check_number("fit", "clip", clip, at_least=0)
         if epochs is not None and max_steps is not None:
             raise ValueError("fit: got epochs and max_steps, expected one of them")
         length = len(batches) if hasattr(batches, "__len__") else None
