@@ -61,7 +61,7 @@ def test_an_interruption_leaves_the_earlier_file_and_nothing_else(tmp_path, monk
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
     replace_file(tmp_path / "file", "earlier")
-    (tmp_path / ".mine.part").write_text("somebody's own")
+    (tmp_path / ".mine.part").write_text("a user's file")
     monkeypatch.setattr(os, "unlink", lambda *_: None)              # the process is gone before it can tidy up
     monkeypatch.setattr(os, "replace", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -28,7 +28,10 @@ TURNS = [
     ("(?:is|are|be|was|were) told", "is given, is reported, sees"),
     ("(?:is|are|be|was|were) had", "is available"),
     ("(?:hold|holds|held|holding)(?: [a-z]+){0,4} against", "compare with"),
-    ("by itself", "separately, alone, on its own"),
+    ("by (?:itself|themselves)", "separately, alone, on its own, automatically"),
+    ("slips? of the pen", "misspelled name"),
+    ("for ever", "forever"),
+    ("and (?:its|their) kin", "and similar"),
     ("(?:between|two|these|those|such|more|further) looks", "evaluation"),
     ("(?:some|any|no|every)body", "name the thing or the person: a process, a reader, you"),
     ("whoever", "name the person: a reader, a caller"),
@@ -61,16 +64,17 @@ def found(text):
 
 
 def rooms():
-    """{room: its files}: the top-level parts of the package, the C++ sources, the book, the benchmarks and the pages
-    that GitHub shows first."""
+    """{room: its files}: the top-level parts of the package, the C++ sources, the book, the benchmarks, the tests and
+    the pages that GitHub shows first."""
     grouped = {}
     for path in sorted(HOUSE.rglob("*")):
         if path.suffix in PROSE:
             grouped.setdefault(path.relative_to(HOUSE).parts[0], []).append(path)
     if (ROOT / "csrc").is_dir():                            # an installed package comes without them
-        for folder in ("csrc", "chapters", "benchmarks"):
-            grouped[folder] = sorted(path for path in (ROOT / folder).rglob("*") if path.suffix in PROSE)
-        grouped.update({page: [ROOT / page] for page in ("README.md", "CONTRIBUTING.md")})
+        for folder in ("csrc", "chapters", "benchmarks", "tests"):
+            grouped[folder] = sorted(path for path in (ROOT / folder).rglob("*")
+                                     if path.suffix in PROSE and path.name != "test_words.py")
+        grouped.update({page: [ROOT / page] for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")})
     return grouped
 
 

@@ -55,8 +55,8 @@ READ = r"""
 """
 LOOK = r"""
 (async (dark) => {
-    const light = colour => {                                       // WCAG's relative luminance
-        const [r, g, b] = colour.match(/[\d.]+/g).map(c => c / 255)
+    const light = color => {                                       // WCAG's relative luminance
+        const [r, g, b] = color.match(/[\d.]+/g).map(c => c / 255)
             .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };

@@ -1,5 +1,4 @@
-"""Output that nobody reads (any more), and Python without docstrings: no traceback, and what a command leaves is
-left."""
+"""Output without a reader, and Python without docstrings: no traceback, and a command still writes its files."""
 
 import os
 import subprocess
@@ -63,7 +62,7 @@ def test_a_training_ends_as_usual(run, tmp_path, redirected):
     assert (tmp_path / "run" / "loss.png").is_file()
 
 
-def test_a_command_whose_output_is_all_it_leaves_ends_when_nobody_reads_it(run):
+def test_a_command_whose_output_is_all_it_leaves_ends_when_its_reader_is_gone(run):
     """It would take hours."""
     assert shell(f"generate the --model {run} --max-new-tokens 100000000", "| head -c 50").returncode == 141
 

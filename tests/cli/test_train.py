@@ -71,7 +71,7 @@ def test_resume_goes_on_with_the_runs_own_settings(cli, tiny, tmp_path):
     assert os.listdir("runs") == ["pydocs-char"]
 
 
-def test_resume_with_nothing_there_starts_anew(cli, tiny):
+def test_resume_without_a_run_starts_from_the_beginning(cli, tiny):
     result = cli("train", "--resume", "--set", *tiny)
     assert result.code == 0 and "so the training starts from the beginning" in result.lines[0] \
         and " · 12 steps · " in result.lines[-1]

@@ -107,7 +107,7 @@ def test_without_a_network(index, toys, data, monkeypatch):
     toys(words=(package, {"words.txt": ("w", WORDS)}))
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.delenv("PIP_FIND_LINKS")
-    # this machine itself, where nobody answers
+    # a port of this machine without a server
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     with pytest.raises(OSError, match="toy-words 1.0 cannot be downloaded: no connection to the package index"):
         fetch("words")

@@ -42,7 +42,7 @@ def test_the_split_hangs_on_the_text():
     ("sms-spam", (3550, 449, 444), (3941, 502), ("ham", "spam")),
     ("names", (4145, 525, 493), (3944, 888, 331), ("female", "male", "both")),
 ])
-def test_labelled_texts(name, sizes, counts, classes):
+def test_labeled_texts(name, sizes, counts, classes):
     data = need(name)
     assert tuple(len(part.x) for part in parts(data)) == sizes
     assert np.bincount(np.concatenate([part.y for part in parts(data)])).tolist() == list(counts)

@@ -99,8 +99,8 @@ def test_a_few_beams_by_the_definition(seed, k):
 
 
 def test_one_of_several_ends():
-    """As if all of them were one token that is as likely as they are together at best: the likelier of two ends a
-    text."""
+    """As if all of them were one token that is as likely as they are together at best: the more likely of two
+    ends a text."""
     for seed in range(4):
         tables = [Table(np.random.default_rng(seed), 1) for _ in range(3)]
         both, *each = (beam_search(table, np.array([2]), 4, beams=V ** 4, end=end, length_penalty=0.0)[0]
@@ -165,7 +165,7 @@ def test_one_beam_writes_what_greedy_sampling_does(model):
     np.testing.assert_array_equal(beams(model, [3, 1], 9, beams=1), generate(model, [3, 1], 9, temperature=0))
 
 
-def test_all_beams_find_the_likeliest_text(model):
+def test_all_beams_find_the_most_likely_text(model):
     found = beams(model, [3, 1, 4], 3, beams=7 ** 3)
     best = max((np.array([3, 1, 4, *rest]) for rest in itertools.product(range(7), repeat=3)),
                key=lambda ids: total(model, ids, 3))

@@ -48,7 +48,7 @@ def test_tokens_are_drawn_with_the_probabilities_of_the_definition(how):
     assert (np.abs(counts / n - p) <= 5 * np.sqrt(p * (1 - p) / n)).all(), (counts / n, p)
 
 
-def test_temperature_zero_takes_the_likeliest():
+def test_temperature_zero_takes_the_most_likely():
     logits = np.random.default_rng(0).normal(size=(50, 9))
     np.testing.assert_array_equal(choose(logits, 0), logits.argmax(axis=1))
     np.testing.assert_array_equal(choose(logits, 1e-300), logits.argmax(axis=1))

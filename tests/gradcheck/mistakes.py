@@ -318,7 +318,7 @@ op("bce", "z:BC t:BC?", ["s = 1 / (1 + np.exp(-z))"], "-(t * np.log(s) + (1 - t)
     ("z", "s * dy / z.size", "missing-term"), ("z", "(s - t) * dy", "factor"), ("z", "(s - t) * dy / len(z)", "factor"),
     ("z", "(s - t) / (s * (1 - s)) * dy / z.size", "local-derivative")])
 
-# ---------------------------------------------------------------------------------------------------- normalisation
+# ---------------------------------------------------------------------------------------------------- normalization
 
 NORM = ["g = dy * gamma"]
 op("layer_norm", "x:BTC gamma:C beta:C",

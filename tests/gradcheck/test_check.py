@@ -227,9 +227,9 @@ def _mistakes():
     yield softmax_of_zeros, (x,), 0, "zero"
 
     def layer_norm_without_its_mean_term(x):
-        centred = x - x.mean(axis=-1, keepdims=True)
-        sigma = np.sqrt((centred ** 2).mean(axis=-1, keepdims=True))
-        xhat = centred / sigma
+        centered = x - x.mean(axis=-1, keepdims=True)
+        sigma = np.sqrt((centered ** 2).mean(axis=-1, keepdims=True))
+        xhat = centered / sigma
         return xhat, lambda dy: (dy - xhat * (dy * xhat).mean(axis=-1, keepdims=True)) / sigma
     yield layer_norm_without_its_mean_term, (x,), 0, "mean-term"
 
@@ -521,7 +521,7 @@ def test_an_array_of_the_forward_pass_changed_in_place_is_called_by_its_name(kep
         assert finding.evidence["arrays"] == (kept,)
 
 
-def test_an_array_that_vjp_writes_anew_at_each_call_is_no_mistake():
+def test_an_array_that_vjp_overwrites_at_each_call_is_no_mistake():
     def square(x):
         room = np.empty_like(x)
         return x * x, lambda dy: np.multiply(2 * x, dy, out=room)

@@ -732,7 +732,7 @@ def masked_mean(x, m):
          ("x", "dy * m / n", "dy * ~m / n", "inverted-mask"))
 
 Function("x:NC", '''
-def l2_normalise(x):
+def l2_normalize(x):
     n = np.sqrt((x ** 2).sum(axis=1, keepdims=True))
     y = x / n
     def vjp(dy):
@@ -1038,7 +1038,7 @@ def rotate_half(x):
          ("x", "-ds[:, :D // 2]", "ds[:, :D // 2]", "rotation|sign"))
 
 Function("x:NC", '''
-def standardise_all(x):
+def standardize_all(x):
     mu, sd = x.mean(), x.std()
     y = (x - mu) / sd
     def vjp(dy):

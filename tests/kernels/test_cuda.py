@@ -227,7 +227,7 @@ def test_what_does_not_fit_is_named(cuda):
 
 @pytest.fixture
 def choose(monkeypatch):
-    """``backend.use("cuda")``, tried anew; what was live before is afterwards."""
+    """``backend.use("cuda")``, imported again; afterward the earlier backend is in use again."""
     live = backend.info()["live"]
     monkeypatch.delitem(sys.modules, "tinyformer.kernels.cuda", raising=False)
     yield lambda: backend.use("cuda")

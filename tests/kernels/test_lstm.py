@@ -70,7 +70,7 @@ def test_the_same_bits_for_any_number_of_threads(binding, rng, size):
             assert np.array_equal(got, want)
 
 
-def test_a_sequence_does_not_depend_on_its_neighbours(binding, rng):
+def test_a_sequence_does_not_depend_on_its_neighbors(binding, rng):
     arrays, _ = draw(rng, 5, 21, 30, "f", False)
     (h, c), _ = binding.lstm(arrays[0].copy(), *arrays[1:])
     a, h0, c0, W = arrays

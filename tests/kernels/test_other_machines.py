@@ -35,7 +35,7 @@ def run(command, folder, **variables):
 
 
 def compile_all(compiler, flags, folder):
-    """The objects of all sources, each compiled by itself."""
+    """The objects of all sources, each compiled separately."""
     def compile(source):
         run([*compiler, *FLAGS, *flags, "-c", source, "-o", f"{Path(source).stem}.o"], folder)
         return f"{Path(source).stem}.o"

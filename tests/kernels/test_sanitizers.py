@@ -1,4 +1,4 @@
-"""The kernels built with the compiler's sanitizers, which stop at a wrong address, at undefined behaviour and at two
+"""The kernels built with the compiler's sanitizers, which stop at a wrong address, at undefined behavior and at two
 threads that meet in one place without asking; these tests run once more with that build."""
 
 from __future__ import annotations

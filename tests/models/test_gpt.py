@@ -180,7 +180,7 @@ def test_dropout_acts_in_training_alone(ids):
 
 
 def test_dropout_takes_from_embeddings_attention_and_both_branches(ids):
-    """Each of the four places by itself changes the logits."""
+    """Each of the four places changes the logits on its own."""
     model = spread(gpt(dropout=0.5, n_layer=1))
     block = model.h[0]
     model.eval()

@@ -104,7 +104,7 @@ def test_long_sequences_do_not_underflow(model, rng):
 
 
 def test_a_path_that_is_behind_by_more_than_a_float_holds():
-    """State 0 is likelier by e^4000 until the last token, which only state 1 emits: in plain numbers state 1 is
+    """State 0 is more likely by e^4000 until the last token, which only state 1 emits: in plain numbers state 1 is
     lost."""
     model = HMM(HMMConfig(2, 3))
     with np.errstate(divide="ignore"):

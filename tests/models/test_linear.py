@@ -9,7 +9,7 @@ from tinyformer.models import LinearConfig, LinearRegression
 
 @pytest.fixture
 def line(rng):
-    """(x, y): two outputs of three features with noise, not centred."""
+    """(x, y): two outputs of three features with noise, not centered."""
     x = rng.normal(size=(60, 3)) + [2.0, 0, -1]
     return x, x @ rng.normal(size=(3, 2)) + [1.0, -3] + 0.3 * rng.normal(size=(60, 2))
 

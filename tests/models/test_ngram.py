@@ -192,7 +192,7 @@ def test_no_ngram_reaches_into_the_next_text():
     assert counts.levels[0].counts.tolist() == [1, 1, 0, 1]                     # the first tokens were not predicted
 
 
-def test_a_beginning_counts_as_a_neighbour_of_its_own():
+def test_a_beginning_counts_as_a_neighbor_of_its_own():
     """Names that begin with a token of their own: after it, the shorter context must keep the true counts."""
     names = [[3, 0, 1]] * 5 + [[3, 1, 0]]
     p = fitted(names, 4, "kneser-ney").next_distribution((3,))

@@ -27,7 +27,7 @@ def test_batch_norm_gradients(check_layer, rng, shape, options, train):
     check_layer(layer, rng.normal(1, 2, size=shape))
 
 
-def test_layer_and_rms_norm_normalise(rng):
+def test_layer_and_rms_norm_normalize(rng):
     x = rng.normal(3, 2, size=(10, 64))
     y = np.asarray(nn.LayerNorm(64, dtype=np.float64)(x))
     np.testing.assert_allclose(y.mean(axis=-1), 0, atol=1e-12)

@@ -112,7 +112,7 @@ def test_repr():
 
 
 def test_it_learns_to_remember(rng):
-    """The first of five numbers is to be told at the end: the loss falls far below that of the best constant."""
+    """The model outputs the first of five numbers at the end: the loss falls far below that of the best constant."""
     tfm.seed(0)
     lstm, head = nn.LSTM(1, 8), nn.Linear(8, 1)
     optimizer = tfm.optim.Adam([*lstm.parameters(), *head.parameters()], lr=0.03)

@@ -92,7 +92,7 @@ def test_a_vjp_does_not_promote_float32(case, rng):
 
 
 def test_nothing_is_written_to(case, rng):
-    """Inputs and incoming gradients may be read-only, and stay what they were."""
+    """Inputs and upstream gradients may be read-only, and stay what they were."""
     inputs, options = case.draw(0)
     frozen = [a for a in inputs if isinstance(a, np.ndarray)]
     kept = [a.copy() for a in frozen]
@@ -123,7 +123,7 @@ def test_memory_layout_does_not_matter(case):
     inputs, options = case.draw(0)
     plain = run(case.operation, inputs, options, np.random.default_rng(0))
 
-    # Tensors are made on the strided arrays themselves, and the incoming gradient is strided as well.
+    # Tensors are made on the strided arrays themselves, and the upstream gradient is strided as well.
     tensors = [Tensor(_strided(a), requires_grad=True) if is_float(a) else a for a in inputs]
     values, rng = outputs(case.operation(*tensors, **options)), np.random.default_rng(0)
     for y in values:

@@ -67,7 +67,7 @@ def test_exponential():
     np.testing.assert_allclose(rates(optim.ExponentialSchedule(optimizer(2.0), 0.5), 4), [2, 1, 0.5, 0.25])
 
 
-def test_plateau_waits_for_its_patience_and_starts_to_count_anew():
+def test_plateau_waits_for_its_patience_and_counts_again_from_zero():
     schedule = optim.ReduceOnPlateau(optimizer(), factor=0.5, patience=1, threshold=0.1, min_lr=0.2)
     losses = [1.0, 0.95, 0.89, 0.9, math.nan, 0.89, 0.89, 0.5, 0.5, 0.5, 0.5, 0.5]
     # 0.95 is not under 0.9; 0.89 is. Then two bad ones: reduce. Two more: reduce. 0.5 is good; two bad ones: min_lr.

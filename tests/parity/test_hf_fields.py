@@ -178,7 +178,7 @@ def test_values_that_are_refused_by_name(oracle, tmp_path, kind, changes):
 
 def test_an_unknown_field_is_named(oracle, tmp_path):
     _, folder, edit = build(oracle, "Llama", tmp_path)
-    edit(colour="red", taste="sweet")
+    edit(color="red", taste="sweet")
     with pytest.warns(UserWarning,
-                      match="config.json has fields that this program does not know and ignores: colour, taste"):
+                      match="config.json has fields that this program does not know and ignores: color, taste"):
         load_model(folder)

@@ -1,4 +1,4 @@
-"""Optimisers, schedules and clipping against PyTorch's, step for step."""
+"""Optimizers, schedules and clipping against PyTorch's, step for step."""
 
 from __future__ import annotations
 

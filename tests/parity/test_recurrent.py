@@ -74,7 +74,7 @@ def test_layers(torch, rng, dtype, name, options, layers, both, more):
 @pytest.mark.parametrize("with_state", (False, True))
 @pytest.mark.parametrize("batch_first", (False, True))
 def test_lengths_are_packed_sequences(torch, rng, dtype, name, options, both, with_state, batch_first):
-    """In any order, with NaN in the padding, which nobody may read."""
+    """In any order, with NaN in the padding, which no layer may read."""
     ours, theirs = pair(torch, rng, name, dtype, I, H, 2, bidirectional=both, batch_first=batch_first, **options)
     lengths = [3, 6, 1, 6, 4]
     x = rng.normal(size=(6, 5, I))

@@ -14,7 +14,7 @@ def test_equal_to_scikit_learn(rng, K):
     labels, predicted = rng.integers(0, K, 400), rng.integers(0, K, 400)
     predicted[:150] = labels[:150]
     if K == 5:
-        predicted[predicted == 4] = 0                       # a class that nobody predicts
+        predicted[predicted == 4] = 0                       # a class without predictions
     confusion = scores.confusion_matrix(labels, predicted, K)
     np.testing.assert_array_equal(confusion, sklearn.confusion_matrix(labels, predicted))
     found = scores.precision_recall_f1(confusion)

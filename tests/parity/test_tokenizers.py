@@ -103,7 +103,7 @@ def test_bpe_of_a_tokenizer_json_like_llamas_and_qwens(tokenizers, texts, tmp_pa
                    {"Sequence": {"id": "A", "type_id": 0}}],
         "special_tokens": {"<|begin_of_text|>": {"id": "<|begin_of_text|>", "ids": [begin],
                                                  "tokens": ["<|begin_of_text|>"]}}}
-    if ignore_merges:                                   # leave out merges, so that whole words can be had by no merge
+    if ignore_merges:                                   # leave out merges, so that no merge makes a whole word
         fields["model"]["ignore_merges"] = True
         fields["model"]["merges"] = [merge for merge in fields["model"]["merges"] if "e" not in "".join(merge)]
     path = tmp_path / "tokenizer.json"

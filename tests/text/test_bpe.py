@@ -99,7 +99,7 @@ def test_earlier_merges_go_first_wherever_they_stand():
 
 
 def naive_merges(counts, n):
-    """The oracle: count all pairs anew for every merge, rewrite every piece."""
+    """The oracle: count all pairs again for every merge, rewrite every piece."""
     words, merges = {piece: list(piece.encode()) for piece in counts}, []
     while len(merges) < n:
         occurs = Counter()
@@ -128,7 +128,7 @@ COUNTS = st.dictionaries(st.text(alphabet="ab一", min_size=1, max_size=24), st.
 
 @settings(max_examples=300)
 @given(COUNTS, st.integers(0, 40))
-def test_incremental_counts_give_the_merges_of_counting_anew(counts, n):
+def test_incremental_counts_give_the_merges_of_counting_again(counts, n):
     assert learn_merges(counts, n) == naive_merges(counts, n)
 
 

@@ -16,7 +16,7 @@ def test_units():
     assert units("很 好\n!A", "characters") == ["很", "好", "!", "a"]
 
 
-def test_the_commonest_come_first_and_ties_by_text():
+def test_the_most_frequent_come_first_and_ties_by_text():
     tokenizer = NGramTokenizer.train(TEXTS, "words", 2, min_count=2)
     assert tokenizer.tokens == ["<pad>", "<unk>", "film", "a", "good", "not"] and tokenizer.documents == [3, 2, 2, 2]
     assert NGramTokenizer.train(TEXTS, "words", 2, min_count=1).vocab_size == 2 + 9 + 11

@@ -1,4 +1,4 @@
-"""What each id stands for by itself."""
+"""The text of each id on its own."""
 
 import numpy as np
 import pytest

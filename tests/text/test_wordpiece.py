@@ -111,8 +111,8 @@ def test_published_files(tmp_path):
 @pytest.mark.parametrize("changes, said", [
     ({"model__continuing_subword_prefix": "@@"}, "model.continuing_subword_prefix is '@@', expected '##'"),
     ({"model__max_input_chars_per_word": 0}, "longest_word is 0, expected an integer of at least 1"),
-    ({"model__colour": 1}, "model has the fields colour, which are not known"),
-    ({"colour": 1}, "the file has the fields colour, which are not known"),
+    ({"model__color": 1}, "model has the fields color, which are not known"),
+    ({"color": 1}, "the file has the fields color, which are not known"),
     ({"decoder": {"type": "BPEDecoder"}}, "the decoder is 'BPEDecoder', expected 'WordPiece'"),
     ({"normalizer__clean_text": False}, "normalizer.clean_text is False"),
     ({"added_tokens": [{"content": "the", "id": 99}]}, r"added token 'the' has id 99, expected \d+, the next one"),

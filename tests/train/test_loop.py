@@ -1,4 +1,4 @@
-"""The loop by itself: against the same steps written out, and what stops it."""
+"""The loop alone: it equals the same steps written out, and these errors stop it."""
 
 import math
 
@@ -14,7 +14,7 @@ CONFIG = GPTConfig(vocab_size=7, block_size=4, n_layer=1, n_head=2, n_embd=8)
 
 
 def setting_out(lr=1e-2):
-    """A model, its optimiser and schedule, and a function that returns batches: the same ones on each call of this."""
+    """A model, its optimizer and schedule, and a function that returns batches: the same ones on each call of this."""
     tfm.seed(3)
     model = GPT(CONFIG).to(np.float64)
     optimizer = optim.AdamW(model.parameters(), lr=lr)

@@ -120,7 +120,7 @@ def test_the_interval_of_independent_losses_is_that_of_their_mean(rng):
     assert high - low == pytest.approx(2 * expected, rel=0.25)
 
 
-def test_neighbours_that_are_alike_make_the_interval_wider(rng):
+def test_neighbors_that_are_alike_make_the_interval_wider(rng):
     # 250 independent numbers, each many times
     alike = np.repeat(rng.normal(2.0, 1.0, 250), PIECE)
     low, high = loss_interval([alike[None]])

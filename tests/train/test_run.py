@@ -156,7 +156,7 @@ def test_fewer_steps_than_were_done_are_done_too_and_the_loss_is_whole(tmp_path,
     assert result.step == 10 and result.val_loss == evaluate_loss(load_model(folder), corpus.validation)
 
 
-def test_nothing_to_resume_starts_anew(tmp_path, train, outcome, capsys):
+def test_nothing_to_resume_starts_from_the_beginning(tmp_path, train, outcome, capsys):
     train(tmp_path / "plain")
     train(tmp_path / "resumed", resume=True)
     assert "holds no checkpoint to resume from, so the training starts" in capsys.readouterr().out
@@ -173,7 +173,7 @@ def test_a_run_whose_checkpoints_are_lost_is_moved_aside(tmp_path, train):
     assert (tmp_path / "run-1" / "model.safetensors").read_bytes() == model
 
 
-def test_options_of_the_optimiser_may_be_changed(tmp_path, train, outcome):
+def test_options_of_the_optimizer_may_be_changed(tmp_path, train, outcome):
     """They are the recipe's, not the checkpoint's: as if they had been changed while it ran."""
     for name, change in (("same", ()), ("decay", ("train.weight_decay=0.9",)), ("rate", ("train.lr=0.01",)),
                          ("beta", ("train.beta1=0.5",))):
@@ -184,7 +184,7 @@ def test_options_of_the_optimiser_may_be_changed(tmp_path, train, outcome):
 
 
 def test_files_lost_since_the_checkpoint_are_written_again(tmp_path, train, outcome):
-    """A kill between the last checkpoint and what stands beside it must not leave an older model, or none."""
+    """A kill between the last checkpoint and the files next to it must not leave an older model, or none."""
     folder = tmp_path / "run"
     train(folder)
     before = outcome(folder)
@@ -282,7 +282,7 @@ def test_patience_ends_a_run_and_keeps_its_best_model(tmp_path, train):
     result = train(folder, *PATIENT)
     looks = {r["step"]: r["val_loss"] for r in read_metrics(folder / "metrics.jsonl") if r["val_loss"] is not None}
     best = min(looks, key=looks.get)
-    assert max(looks) == best + 4 < 60                      # two looks without a lower loss
+    assert max(looks) == best + 4 < 60                      # two evaluations without a lower loss
     assert (result.step, result.val_loss) == (best, looks[best])
     assert evaluate_loss(load_model(folder),
                          Language(load_recipe(folder / "recipe.toml").data, folder).validation) == looks[best]

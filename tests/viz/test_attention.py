@@ -69,7 +69,7 @@ def test_grouped_heads_and_a_scale(rng):
         naive[b, h, t] = np.array(e) / sum(e)
     np.testing.assert_allclose(maps[""], naive, rtol=1e-12)
     with watch_attention(layer) as maps:
-        # nobody may look anywhere; one head alone
+        # no query may attend to any key; one head alone
         layer(q[0, 0], k[0, 0], k[0, 0], mask=np.zeros((T, S), bool))
     assert maps[""].shape == (1, 1, T, S) and not maps[""].any()
 
@@ -88,7 +88,7 @@ def test_a_gpt_is_watched_and_left_as_it_was(rng):
     assert weights.shape == (3, B, 2, T, T) and list(maps) == ["h.0.attn", "h.1.attn", "h.2.attn"]
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-6)
     assert not np.triu(weights, 1).any()
-    model(ids[:, :2])                                       # nobody watches now
+    model(ids[:, :2])                                       # outside watch_attention
     assert maps.stacked().shape == weights.shape and "forward" not in vars(model.h[0].attn)
     block = model.h[0]
     q, k, _ = (part.data.reshape(B, T, 2, 4).swapaxes(1, 2) for part in
