@@ -25,7 +25,7 @@ def command(
              "Mean and spread are also written to DIR/seeds.json.")] = None,
     folds: Annotated[Optional[int], typer.Option(
         metavar="K", min=3,
-        help="Cross-validate a classifier: train K times, in DIR/fold-…, with a different test part each time. "
+        help="Cross-validate a classifier: train K times, in DIR/fold-…, with a different test split each time. "
              "Mean and spread are also written to DIR/folds.json.")] = None,
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value …",
