@@ -262,3 +262,8 @@ class Advising(type):
     if not TYPE_CHECKING:                                   # to a type checker an unknown attribute is an error
         def __getattr__(cls, name):
             raise UnknownName(cls.__name__, name, lambda: dir(cls), lambda: _operation(name))
+
+
+def same_definition(one: type[Any], other: type[Any]) -> bool:
+    """Whether two classes are the same definition: a notebook's cell that runs twice makes a new class each time."""
+    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)

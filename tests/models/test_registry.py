@@ -133,6 +133,11 @@ def test_names_are_registered_once(forgotten):
         class Nameless(GPT):
             pass
     assert MODELS["gpt"] is GPT
+    for _ in range(2):                                      # a notebook's cell that runs twice
+        @register
+        class Mine(Pretrained):
+            architecture = "mine"
+    assert MODELS["mine"] is Mine
 
 
 def test_every_model_is_complete():

@@ -63,7 +63,7 @@ def test_bad_input():
         F.batch_norm(np.ones((2, 3)))
     with pytest.raises(ValueError, match=r"layer_norm: bias has shape \(4, 3\), expected \(3, 4\)"):
         F.layer_norm(np.ones((2, 3, 4)), (3, 4), np.ones((3, 4)), np.ones((4, 3)))
-    with pytest.raises(ValueError, match=r"cross_entropy: logits have shape \(2, 3, 5\), targets \(2, 5\)"):
+    with pytest.raises(ValueError, match=r"cross_entropy: logits have shape \(2, 5, 3\), .* the last axis"):
         F.cross_entropy(np.ones((2, 5, 3)), np.zeros((2, 5), int))
     with pytest.raises(ValueError, match="dropout: p is 2, expected"):
         F.dropout(np.ones(3), 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -122,3 +124,8 @@ def test_detaching_in_place():
         y.detach_()
         with pytest.raises(RuntimeError, match=r"(multiply|add): its input x was detached in place after the"):
             z.sum().backward()
+
+
+def test_every_method_has_a_docstring():
+    public = [name for name in dir(Tensor) if not name.startswith("_") and name not in Tensor.__slots__]
+    assert not [name for name in public if not inspect.getdoc(getattr(Tensor, name))]

@@ -105,6 +105,16 @@ def test_a_new_one_registers_itself(registry):
     np.testing.assert_array_equal(given[0].data, 1.125)
 
 
+def test_a_name_is_taken_once(registry):
+    for base, name in ((optim.Optimizer, "adamw"), (optim.Schedule, "cosine")):
+        with pytest.raises(ValueError, match=f"Mine: recipe='{name}' is the name of .* already; choose another one"):
+            type("Mine", (base,), {"__qualname__": "Mine"}, recipe=name)
+    for _ in range(2):                                      # a notebook's cell that runs twice
+        class Mine(optim.Optimizer, recipe="mine"):
+            """Another one each time."""
+    assert OPTIMIZERS["mine"] is Mine and OPTIMIZERS["adamw"] is optim.AdamW
+
+
 def test_a_schedule_without_from_recipe_says_so():
     with pytest.raises(NotImplementedError, match="StepSchedule does not say how to make it from a recipe"):
         optim.StepSchedule.from_recipe(optim.SGD(parameters()), SETTINGS)

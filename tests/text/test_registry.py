@@ -15,6 +15,7 @@ from tinyformer.text import (
     train_tokenizer,
 )
 from tinyformer.text.base import TOKENIZERS
+from tinyformer.train import load_recipe
 
 TEXT = "\x00\t\n\r \"\\ hello hello, 今天天气很好 🍌\u2028\ufeff\U0010ffff"
 
@@ -90,6 +91,7 @@ def test_a_new_tokenizer_is_one_class(tmp_path):
         with pytest.raises(ValueError, match="Bytes has the type_name 'bytes-of-a-test' already; choose another one"):
             type("Other", (Tokenizer,), {"type_name": "bytes-of-a-test"})
         assert TOKENIZERS["bytes-of-a-test"] is Bytes
+        assert load_recipe("pydocs-char", ["data.tokenizer=bytes-of-a-test", "data.vocab_size=256"]).data.tokenizer
     finally:
         TOKENIZERS.pop("bytes-of-a-test", None)
 

@@ -11,7 +11,7 @@ from tinyformer import nn
 from tinyformer.models import MODELS
 from tinyformer.models import register as register_model
 from tinyformer.models.pretrained import Pretrained
-from tinyformer.train import evaluate, load_recipe, open_run, train
+from tinyformer.train import RecipeError, evaluate, load_recipe, open_run, train
 from tinyformer.train.settings import check_settings, setting
 from tinyformer.train import tasks
 from tinyformer.train.tasks import TASKS, Task, register
@@ -81,6 +81,8 @@ def line():
     @dataclass
     class FitConfig:
         n_features: int = 1
+        scale: float = 1.0                                  # its type is a class: this file postpones no annotations
+        shape: tuple[int, ...] = ()                         # which no recipe can set
 
     @register_model
     class Fit(Pretrained):
@@ -92,16 +94,20 @@ def line():
         def loss(self, x, y):
             return nn.functional.mse_loss(self.linear(x), y)
 
+    assert register(type("Line", (Line,), {"__module__": Line.__module__, "__qualname__": Line.__qualname__}))
     yield
     del TASKS["line"], MODELS["fit"]
 
 
 def test_a_new_task_is_trained_resumed_and_evaluated(tmp_path, line, monkeypatch):
     monkeypatch.setattr("tinyformer.train.run.draw_losses", lambda *_, **__: None)
-    (tmp_path / "mine.toml").write_text('[model]\narchitecture = "fit"\n[data]\nn = 20\n[train]\nmax_steps = 150\nlr = '
-                                        '0.1\nmin_lr = 0.0\n'
+    (tmp_path / "mine.toml").write_text('[model]\narchitecture = "fit"\nscale = 2\n[data]\nn = 20\n[train]\n'
+                                        'max_steps = 150\nlr = 0.1\nmin_lr = 0.0\n'
                                         'warmup_steps = 5\nweight_decay = 0.0\n')
     recipe = load_recipe(tmp_path / "mine.toml")
+    assert recipe.model["scale"] == 2.0
+    with pytest.raises(RecipeError, match="unknown setting 'model.shape'.*model.scale"):
+        load_recipe(tmp_path / "mine.toml", ["model.shape=3"])
     assert train(recipe, tmp_path / "run").val_loss < 0.01
     longer = load_recipe(tmp_path / "run" / "recipe.toml", ["train.max_steps=300"])
     assert train(longer, tmp_path / "run", resume=True).step == 300

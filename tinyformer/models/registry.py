@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..interop.published import read_config
+from ..names import same_definition
 from .pretrained import Pretrained, named
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def register(model: Model) -> Model:
     name = vars(model).get("architecture")
     if not name:
         raise ValueError(f"register: {model.__name__} has no architecture of its own; expected a name such as 'gpt'")
-    if name in MODELS:
+    if not same_definition(MODELS.get(name, model), model):
         raise ValueError(f"register: {model.__name__} has the architecture {name!r}, "
                          f"which {MODELS[name].__name__} has already")
     MODELS[name] = model

@@ -145,6 +145,10 @@ def cross_entropy(logits: TensorLike, targets: TensorLike, *, ignore_index: int 
     not supported.
     """
     if np.ndim(logits) > 2:
+        shape, given = np.shape(logits), np.shape(targets)
+        if given != (shape[0], *shape[2:]):
+            raise ValueError(f"cross_entropy: logits have shape {shape}, targets {given}: expected (N, V, d₁, …) and "
+                             f"(N, d₁, …); ops.cross_entropy has the classes V on the last axis")
         logits = ops.transpose(logits, axes=(0, *range(2, np.ndim(logits)), 1))
     return ops.cross_entropy(logits, targets, ignore_index=ignore_index, reduction=reduction,
                              label_smoothing=label_smoothing)

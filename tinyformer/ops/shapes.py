@@ -148,8 +148,17 @@ def _axes(arguments):
 
 
 # x.reshape(2, 3) and x.reshape((2, 3)); x.transpose(0, 2, 1), x.transpose() and x.T, as on arrays.
-Tensor.reshape = lambda self, *shape: reshape(self, shape=_axes(shape))
-Tensor.T = property(lambda self: transpose(self))
+
+def _reshape(self, *shape):
+    """The entries in another shape, given as lengths or as one tuple; one length may be −1, which is worked out.
+
+    ValueError for a shape with another number of entries.
+    """
+    return reshape(self, shape=_axes(shape))
+
+
+Tensor.reshape = _reshape
+Tensor.T = property(lambda self: transpose(self), doc="x with its axes in reverse order.")
 
 
 def _transpose(self, *axes):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import FLOATS, Tensor
+from ..names import same_definition
 from ..number_checks import check_number
 from ..writes import note
 from .param_groups import param_groups_by_decay, param_groups_by_level
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
     Move = tuple[NDArray[Any], NDArray[Any], State, Group]      # θ, its gradient, its state and its group
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {}             # by the name that recipes give in train.optimizer
+
+
+def register(table: dict[str, type[Any]], name: str, cls: type[Any]) -> None:
+    """table[name] = cls. ValueError if another class has the name; the same one again is a cell that ran twice."""
+    other = table.get(name, cls)
+    if not same_definition(other, cls):
+        raise ValueError(f"{cls.__qualname__}: recipe={name!r} is the name of {other.__qualname__} already; choose "
+                         f"another one")
+    table[name] = cls
 
 
 class Optimizer:
@@ -48,7 +58,7 @@ class Optimizer:
     def __init_subclass__(cls, recipe: str | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
         if recipe is not None:
-            OPTIMIZERS[recipe] = cls
+            register(OPTIMIZERS, recipe, cls)
 
     def __init__(self, parameters: Iterable[Tensor] | Iterable[Group], *, lr: float, weight_decay: float = 0.0,
                  **options: Any) -> None:

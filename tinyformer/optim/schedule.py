@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..number_checks import check_integer, check_number
-from .optimizer import Optimizer
+from .optimizer import Optimizer, register
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,7 +35,7 @@ class Schedule:
     def __init_subclass__(cls, recipe: str | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
         if recipe is not None:
-            SCHEDULES[recipe] = cls
+            register(SCHEDULES, recipe, cls)
 
     def __init__(self, optimizer: Optimizer, max_lr: float | None = None) -> None:
         if not isinstance(optimizer, Optimizer):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..files import replace_file
+from ..names import same_definition
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -45,7 +46,7 @@ class Tokenizer:
         super().__init_subclass__(**options)
         if name := vars(cls).get("type_name"):
             other = TOKENIZERS.setdefault(name, cls)
-            if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            if not same_definition(other, cls):
                 raise ValueError(f"{cls.__qualname__}: "
                                  f"{other.__qualname__} has the type_name {name!r} already; choose another one")
             TOKENIZERS[name] = cls                          # the same class again, as when a notebook's cell runs twice

@@ -189,8 +189,9 @@ def _fields(recipe: Recipe) -> dict[str, type]:
     known["model.architecture"] = str
     kinds = {"int": int, "float": float, "bool": bool, "str": str}
     for f in dataclasses.fields(recipe.model_class.Config):
-        if f.name not in recipe.task.Sizes:
-            known[f"model.{f.name}"] = kinds[f.type]
+        # an annotation is a class, or text where its file imports annotations from __future__; TOML has no other types
+        if f.name not in recipe.task.Sizes and (kind := kinds.get(getattr(f.type, "__name__", f.type))):
+            known[f"model.{f.name}"] = kind
     return known
 
 

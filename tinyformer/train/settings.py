@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Container
+from collections.abc import Callable, Collection
 from typing import Any
 
 NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 
 
 def setting(default: Any, help: str, *, at_least: float | None = None, above: float | None = None,
-            at_most: float | None = None, below: float | None = None, one_of: Container[str] | None = None) -> Any:
+            at_most: float | None = None, below: float | None = None,
+            one_of: Collection[str] | Callable[[], Collection[str]] | None = None) -> Any:
     """A dataclass field with a default, a sentence of ``help`` (meaning and unit), and the values that are allowed.
 
     at_least, above, at_most, below     bounds of a number, which must be finite
-    one_of                              the texts that are allowed, as a list or dictionary, which may grow later
+    one_of                              the texts that are allowed: a list, or a dictionary or function if more may come
     """
     bounds = {"at least": at_least, "above": above, "at most": at_most, "below": below}
     given = {words: bound for words, bound in bounds.items() if bound is not None}
     if one_of is not None:
-        help += f" One of {', '.join(sorted(one_of))}."                                         # type: ignore[type-var]
+        help += f" One of {', '.join(sorted(_names(one_of)))}."
     elif given:
         help += f" {_range(given).capitalize()}."
     return dataclasses.field(default=default, metadata={"help": help, "bounds": given, "one_of": one_of})
@@ -38,11 +39,15 @@ def check_settings(section: str, settings: Any) -> None:
     for field in dataclasses.fields(settings):
         value, bounds, names = getattr(settings, field.name), field.metadata.get("bounds"), field.metadata.get("one_of")
         key = f"{section}.{field.name}" if section else field.name
-        if names is not None and value not in names:
-            raise ValueError(f"{key}: got {value!r}, expected one of {', '.join(sorted(names))}")
+        if names is not None and value not in _names(names):
+            raise ValueError(f"{key}: got {value!r}, expected one of {', '.join(sorted(_names(names)))}")
         if bounds and not _within(value, bounds):
             kind = "an integer" if isinstance(field.default, int) else "a finite number"
             raise ValueError(f"{key}: got {value}, expected {kind} {_range(bounds, 'of ')}")
+
+
+def _names(one_of: Collection[str] | Callable[[], Collection[str]]) -> Collection[str]:
+    return one_of() if callable(one_of) else one_of
 
 
 def _within(value: float, bounds: dict[str, float]) -> bool:

@@ -32,7 +32,7 @@ class CorpusSettings:
     """The section [data] of a language model: a text and its tokenizer."""
 
     corpus: str = setting("pydocs", "A corpus that `tinyformer.text.CORPORA` lists, or the path of a text file.")
-    tokenizer: str = setting("char", "The kind of tokens.", one_of=trainable())
+    tokenizer: str = setting("char", "The kind of tokens.", one_of=trainable)
     vocab_size: int = setting(1024, "Upper bound on the number of tokens; "
                                     "char has one for each distinct character.", at_least=1)
     train_fraction: float = setting(0.9, "Share of the text, from its beginning, that is the training split; "

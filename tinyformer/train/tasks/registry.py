@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from ...names import same_definition
 from .base import Task
 
 Class = TypeVar("Class", bound=type[Task])
@@ -22,7 +23,7 @@ def register(task: Class) -> Class:
     """
     if not task.name:
         raise ValueError(f"register: {task.__name__} has no name, expected one such as 'language'")
-    if task.name in TASKS:
+    if not same_definition(TASKS.get(task.name, task), task):
         raise ValueError(f"register: {task.__name__} has the name {task.name!r}, "
                          f"which {TASKS[task.name].__name__} has already")
     TASKS[task.name] = task
