@@ -253,6 +253,6 @@ def test_logits_that_are_not_finite(cli, refused, trained):
         for name, array in arrays.items()})
     result = cli("generate", "the")
     assert result.code == 1 and result.errors == [
-        f"tinyformer: {Path(trained)}: generate: the model's logits are not all finite; its weights are damaged or its "
-        "training diverged"]
+        f"tinyformer: {Path(trained)}: generate: the model's logits are not all finite; "
+        "its weights are damaged or its training diverged"]
     refused(1, "the validation loss is nan: the first operation whose output is not finite is", "evaluate")

@@ -23,10 +23,9 @@ def test_what_a_run_leaves(tmp_path, train, tiny):
     folder = tmp_path / "run"
     result = train(folder)
     assert sorted(os.listdir(folder)) == ["checkpoints", "config.json", "metrics.jsonl", "model.safetensors",
-                                          "recipe.toml",
-                                          "tokenizer.json"]            # and loss.png, which these tests leave out
-    assert [p.name
-            for p in sorted((folder / "checkpoints").iterdir())] == [f"step-{s:08d}.safetensors" for s in (8, 12)]
+                                          "recipe.toml", "tokenizer.json"]   # and loss.png, which tests leave out
+    checkpoints = [path.name for path in sorted((folder / "checkpoints").iterdir())]
+    assert checkpoints == [f"step-{step:08d}.safetensors" for step in (8, 12)]
     assert result.checkpoint == folder / "checkpoints" / "step-00000012.safetensors"
     assert load_recipe(folder / "recipe.toml") == load_recipe("pydocs-char", tiny)
     # a default, filled in

@@ -84,8 +84,8 @@ def _block(match):
         return f"$$\n{body}\n$$"
     if name in ("figure", "image"):
         return f"![{' '.join(body.split())}]({title})"
-    raise ValueError(f"the directive {{{name}}} has no form in a notebook; chapters may use {', '.join(BOXES)}, math, "
-                     "figure, image and index")
+    raise ValueError(f"the directive {{{name}}} has no form in a notebook; "
+                     f"chapters may use {', '.join(BOXES)}, math, figure, image and index")
 
 
 def _role(match):

@@ -161,8 +161,8 @@ class Exercise:
         """The function of a wrong answer. Raises ValueError if an edit does not fit the solution exactly once."""
         for old in wrong.edits:
             if self.source.count(old) != 1:
-                raise ValueError(f"{self.name}, {wrong.name}: {old!r} occurs {self.source.count(old)} times in the "
-                                 "solution, expected once")
+                raise ValueError(f"{self.name}, {wrong.name}: "
+                                 f"{old!r} occurs {self.source.count(old)} times in the solution, expected once")
         source = re.sub("|".join(map(re.escape, wrong.edits)), lambda found: wrong.edits[found[0]], self.source)
         names = dict(self.function.__globals__)
         exec(compile(source, f"<{self.name}: {wrong.name}>", "exec"), names)

@@ -66,8 +66,9 @@ def verdict_text(exercise: Exercise, verdict: Verdict, entry: Mapping[str, Any],
 def _prediction(exercise: Exercise, verdict: Verdict) -> list[str]:
     if verdict.predicted is None:
         return [f"You have not answered the question yet: {exercise.question}"]
-    return ["Your prediction is right."] if verdict.predicted else [f"Your prediction is not right yet: "
-                                                                    f"{exercise.question}"]
+    if verdict.predicted:
+        return ["Your prediction is right."]
+    return [f"Your prediction is not right yet: {exercise.question}"]
 
 
 def _afterwards(exercise: Exercise, verdict: Verdict) -> str:

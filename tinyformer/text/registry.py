@@ -98,9 +98,9 @@ def _from_vocab(folder: Path) -> Tokenizer:
     settings = _settings(folder, do_basic_tokenize=(True,), never_split=(None, []), unk_token=("[UNK]",),
                          pad_token=("[PAD]",), cls_token=("[CLS]",), sep_token=("[SEP]",), mask_token=("[MASK]",))
     with _naming(folder / "vocab.txt"):
-        tokenizer = WordPieceTokenizer.from_vocab(folder / "vocab.txt", settings.get("do_lower_case", True),
-                                                  settings.get("strip_accents"),
-                                                  settings.get("tokenize_chinese_chars", True))
+        tokenizer = WordPieceTokenizer.from_vocab(
+            folder / "vocab.txt", settings.get("do_lower_case", True), settings.get("strip_accents"),
+            settings.get("tokenize_chinese_chars", True))
     _check_added(folder, settings, tokenizer.ids)
     return tokenizer
 

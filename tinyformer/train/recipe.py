@@ -43,8 +43,8 @@ class TrainSettings:
                                       "AdamW then updates the rest.",
                              one_of=OPTIMIZERS)
     schedule: str = setting("cosine", "The learning rate after the warm-up. cosine and linear end at min_lr; "
-                                      "inverse-sqrt falls with the inverse square root of the step "
-                                      "and ignores min_lr.", one_of=SCHEDULES)
+                                      "inverse-sqrt falls with the inverse square root "
+                                      "of the step and ignores min_lr.", one_of=SCHEDULES)
     lr: float = setting(1e-3, "The highest learning rate, at the end of the warm-up.", at_least=0)
     min_lr: float = setting(1e-4, "The learning rate at the last step; not above lr.", at_least=0)
     muon_lr: float = setting(0.02, "The highest learning rate "
@@ -96,8 +96,10 @@ class Recipe:
         return TASKS[self.model_class.task]
 
     def model_config(self, **sizes: int) -> Any:
-        """The config of the model for data of the given ``sizes``, such as vocab_size. ValueError for a value out of
-        its range."""
+        """The config of the model for data of the given ``sizes``, such as vocab_size.
+
+        ValueError for a value out of its range.
+        """
         chosen = {name: value for name, value in self.model.items() if name != "architecture"}
         return self.model_class.Config(**sizes, **chosen)
 
@@ -165,8 +167,10 @@ def check_recipe(function: str, recipe: Any) -> None:
 
 
 def _parse(text: str, kind: type) -> Any:
-    """``text`` as a TOML value. It stays a text if it is not a TOML value, or if a text is expected (a path without
-    quotes)."""
+    """``text`` as a TOML value.
+
+    It stays a text if it is not a TOML value, or if a text is expected (a path without quotes).
+    """
     try:
         value = tomlkit.parse(f"value = {text}").unwrap()["value"]
     except (ValueError, TOMLKitError, RecursionError):
@@ -180,8 +184,10 @@ def _nearest(word: str, known: list[str]) -> str:
 
 
 def _fields(recipe: Recipe) -> dict[str, type]:
-    """{dotted key: type} of all settings. Those of the model are the fields of its config, without the sizes that the
-    data decide."""
+    """{dotted key: type} of all settings.
+
+    Those of the model are the fields of its config, without the sizes that the data decide.
+    """
     known = {key: type(getattr(recipe, key)) for key in ("name", "about", *MEASURED)}
     for section in ("data", "train")[:1 if recipe.model_class.trained_by_counting else 2]:
         settings = getattr(recipe, section)

@@ -223,10 +223,10 @@ def duplicated(e: Evidence) -> list[Finding]:
     arrived = [tape.gradients(p.dys) for tape, p in zip(record.tapes, e.points)]
     rest = [record.without(point, [(n.number, 0) for n in taken]) for point in range(len(e.points))]
     for row, count in counts.items():
-        left, which, times = np.unique(np.array([np.concatenate([np.reshape(a[n], (-1, width))[place] for a in arrived])
-                                                 for n, place, r in rows if r == row]).round(12).T, axis=1,
-                                       return_inverse=True,
-                                       return_counts=True)          # several places may get the same
+        columns = np.array([np.concatenate([np.reshape(a[n], (-1, width))[place] for a in arrived])
+                            for n, place, r in rows if r == row]).round(12).T
+        # several places may get the same
+        left, which, times = np.unique(columns, axis=1, return_inverse=True, return_counts=True)
         right = np.concatenate([np.ravel((g - t)[row]) for g, t in zip(e.analytic, rest)])
         c, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
         off = np.max(np.abs(left @ c - right)) > e.tol * max(np.max(np.abs(g)) for g in e.analytic)

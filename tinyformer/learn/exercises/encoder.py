@@ -150,8 +150,10 @@ FIRST_TOKEN = Exercise(
                     {"dy * (1 - y ** 2)": "dy"}),
         WrongAnswer("local-derivative", "1 − y in place of 1 − y²", "The derivative of tanh is 1 − tanh².",
                     {"(1 - y ** 2)": "(1 - y)"}),
-        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show "
-                                                   "the mistake. Write the indices.", {"= dz @ W": "= dz @ W.T"}),
-        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does not show the mistake. Write the "
-                                                  "indices.", {"dz.T @ h[:, 0]": "h[:, 0].T @ dz"}),
+        WrongAnswer("operand", "Wᵀ in place of W",
+                    "W is square, so the shape does not show the mistake. Write the indices.",
+                    {"= dz @ W": "= dz @ W.T"}),
+        WrongAnswer("transpose", "dW transposed",
+                    "W is square, so the shape does not show the mistake. Write the indices.",
+                    {"dz.T @ h[:, 0]": "h[:, 0].T @ dz"}),
     ))

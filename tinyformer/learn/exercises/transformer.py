@@ -126,11 +126,13 @@ RESIDUAL = Exercise(
               {"return dy + dx,": "return dy.copy(),"}),
         WrongAnswer("local-derivative", "the norm skipped", "The branch applies the norm to x.",
               {"return dy + dx,": "return dy + dn,"}),
-        WrongAnswer("operand", "Wᵀ in place of W", "W is square, so the shape does not show "
-                                                   "the mistake. Write the indices.", {"dn = dy @ W": "dn = dy @ W.T"}),
+        WrongAnswer("operand", "Wᵀ in place of W",
+                    "W is square, so the shape does not show the mistake. Write the indices.",
+                    {"dn = dy @ W": "dn = dy @ W.T"}),
         WrongAnswer("operand", "dW from x", "W is multiplied by the normalized rows n.", {"dy.T @ n": "dy.T @ x"}),
-        WrongAnswer("transpose", "dW transposed", "W is square, so the shape does "
-                                                  "not show the mistake. Write the indices.", {"dy.T @ n": "n.T @ dy"}),
+        WrongAnswer("transpose", "dW transposed",
+                    "W is square, so the shape does not show the mistake. Write the indices.",
+                    {"dy.T @ n": "n.T @ dy"}),
         WrongAnswer("missing-term", "the direct path twice", "Count each path once.",
                     {"return dy + dx,": "return 2 * dy + dx,"}),
     ))
