@@ -95,7 +95,7 @@ def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol:
             finding.evidence.setdefault("input", name)
         if checked.given[i]:
             reports.append(report)
-    return Report(checked.name, rtol, reports)
+    return Report(checked.name, rtol, reports, list(checked.notes))
 
 
 def diagnose(fn: Callable[..., Any] | Report, *inputs: Any, **options: Any) -> list[Finding]:
@@ -145,7 +145,7 @@ class _Run:
                       "the value itself is NaN or infinite at these inputs, so there is no gradient to compare")
             return
 
-        kept = captured(checked.last_vjp)
+        kept = captured(checked.kept())
         kept_before = dict(zip(kept, copies(kept.values())))
         try:
             first, dys = self._pull(pull_back)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..graph import topological_order, unbroadcast
-from .function_forms import RawFunction, copies
+from ..graph import unbroadcast
+from .function_forms import copies
 from .recording import record
 from .tape import Unrecorded
 
@@ -55,21 +54,17 @@ class Point:
             return gradients
 
         self.pull = pulled
-        self.tape, self.names = None, {}
-        raw = checked.fn if isinstance(checked, RawFunction) else getattr(checked.fn, "raw", None)
-        if raw is not None:
+        self.tape = None
+        steps = checked.steps
+        if steps is not None:
             try:
-                self.tape = record(raw, copies(arrays), checked.wanted, checked.options)
+                self.tape = record(steps, copies(arrays), checked.wanted, checked.options)
                 for node, v in zip(self.tape.outputs, self.values):
                     if node is not None and not np.allclose(node.value, v, rtol=1e4 * eps, atol=1e3 * eps):
                         self.tape = None
             except Unrecorded:
                 pass
-            self.names = closure(checked.last_vjp)
-        else:                                               # a function of tensors: the values of its operations
-            self.names = {f"the value of {t.node.operation.__name__}": t.data
-                          for node in topological_order(*checked.last_outputs)
-                          for t in node.inputs if t is not None and t.node is not None}
+        self.names = checked.kept()
         self.analytic = copies(self.pull(copies(self.dys)))
         self._jacobians = {}
 
@@ -103,22 +98,10 @@ class Point:
         return (self.jacobian(i) @ np.concatenate([np.ravel(d) for d in dys])).reshape(self.arrays[i].shape)
 
 
-def closure(function: Any) -> dict[str, Any]:
-    """{name: value} of the enclosing variables to which a function refers."""
-    function, names = inspect.unwrap(function), {}
-    for name, cell in zip(getattr(getattr(function, "__code__", None), "co_freevars", ()),
-                          getattr(function, "__closure__", None) or ()):
-        try:
-            names[name] = cell.cell_contents
-        except ValueError:                                  # an empty cell
-            pass
-    return names
-
-
-def captured(function: Any) -> dict[str, NDArray[Any]]:
-    """{name: array} of the enclosing arrays to which a function refers, including those in lists, tuples and dicts."""
+def captured(kept: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    """{name: array} of the arrays among kept variables, including those in lists, tuples and dicts."""
     arrays: dict[str, NDArray[Any]] = {}
-    for name, value in closure(function).items():
+    for name, value in kept.items():
         inside = value.items() if isinstance(value,
                                              dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
         arrays.update({name: value} if isinstance(value, np.ndarray) else

@@ -79,11 +79,13 @@ class Report:
     name        the name of the function
     rtol        the relative tolerance
     inputs      one ``InputReport`` for each input, in order
+    notes       sentences on how the function was asked, for forms that need one
     """
 
     name: str
     rtol: float
     inputs: list[InputReport]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -100,7 +102,7 @@ class Report:
                                              "no gradient needed" if one.ok else "wrong")
                  for one in self.inputs]
         widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = [head, ""]
+        lines = [head, *(f"  {note}" for note in self.notes), ""]
         lines += ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         for one in self.inputs:
             codes_of: dict[str, list[str]] = {}             # one sentence may explain several codes

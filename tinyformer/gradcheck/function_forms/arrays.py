@@ -1,0 +1,54 @@
+"""Functions of arrays that return ``(value, vjp)``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .base import CheckedFunction, as_list, closure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+
+class RawFunction(CheckedFunction):
+    """A function of arrays that returns ``(value, vjp)``.
+
+    The raw form of an operation need not sum over broadcast axes.
+    """
+
+    def __init__(self, fn: Callable[..., Any], *arguments: Any) -> None:
+        super().__init__(fn, *arguments)
+        self.sums = hasattr(fn, "lifted")
+        self._vjp: Callable[..., Any] | None = None
+
+    @property
+    def steps(self) -> Callable[..., Any] | None:
+        """The function itself."""
+        return self.fn
+
+    def kept(self) -> dict[str, Any]:
+        """The variables of the latest vjp."""
+        return closure(self._vjp) if self._vjp else {}
+
+    def linearize(self, arrays: Sequence[Any]) -> tuple[tuple[NDArray[Any], ...], Callable[[Sequence[Any]], list[Any]]]:
+        """The outputs, and the vjp with its result as a list."""
+        value, vjp = self.fn(*arrays, **self.options)
+        self._vjp = vjp
+        values = tuple(map(np.asarray, value)) if isinstance(value, tuple) else (np.asarray(value),)
+
+        def pull_back(dys):
+            gradients = as_list(vjp(tuple(dys) if len(dys) > 1 else dys[0]))
+            if len(gradients) != len(arrays) and not self.sums:             # the engine needs one for each
+                floats = [given and wanted for given, wanted in zip(self.given, self.wanted)]
+                for those in (self.given,
+                              floats):          # one for each argument passed, or for each float input alone
+                    if len(gradients) == sum(those):
+                        each = iter(gradients)
+                        return [next(each) if has else None for has in those]
+            return self._with_count(gradients, len(arrays))
+
+        return values, pull_back
