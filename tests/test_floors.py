@@ -18,7 +18,7 @@ HOUSE = Path(tinyformer.__file__).parent
 # gradcheck …) stand on the lowest line that they can.
 FLOORS = """
     rng environment memory files writes names number_checks packages sandbox _native
-    arrays graph
+    arrays graph resampling
     protocols
     kernels data
     autograd text

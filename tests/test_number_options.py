@@ -40,12 +40,14 @@ GIVEN = {
     "x": lambda: X, "target": lambda: X, "logits": lambda: X, "targets": lambda: np.zeros(2, int),
     "indices": lambda: [0, 1], "weight": lambda: X, "normalized_shape": lambda: 4,
     "q": lambda: BLOCK, "k": lambda: BLOCK, "v": lambda: BLOCK,
+    "input": lambda: BLOCK[None], "grid": lambda: np.zeros((1, 2, 2, 2), np.float32),
 }
 # Values that a parameter may have although others may not.
 RIGHT = {
     "LeakyReLU.negative_slope": [-1], "leaky_relu.negative_slope": [-1],
     "Softplus.threshold": [-1, math.inf, -math.inf],
     "softplus.threshold": [-1, math.inf, -math.inf], "Softmax.dim": [-1], "softmax.dim": [-1], "log_softmax.dim": [-1],
+    "normalize.dim": [-1],
     "Flatten.start_dim": [-1], "Flatten.end_dim": [-1], "Embedding.padding_idx": [-1], "embedding.padding_idx": [-1],
     "CrossEntropyLoss.ignore_index": [-1], "cross_entropy.ignore_index": [-1], "clip_grad_norm_.max_norm": [math.inf],
     "clip_grad_value_.clip_value": [math.inf], "constant_.value": [-1, math.inf, -math.inf],

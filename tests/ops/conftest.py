@@ -110,6 +110,13 @@ def _targets(d, ignored=False):
     return targets
 
 
+def _places(d, aligned):
+    """Places (B, I, J, 2) in pictures (…, H, W) and a little outside, at least 0.1 of a pixel away from its center."""
+    lengths = np.array([d["W"], d["H"]])
+    pixels = d.rng.integers(-2, lengths + 1, (*d.shape("BIJ"), 2)) + d.rng.uniform(0.1, 0.9, (*d.shape("BIJ"), 2))
+    return (pixels - (lengths - 1) / 2) / np.maximum((lengths - 1 if aligned else lengths) / 2, 0.5)
+
+
 BINARY = [("BTC", "BTC"), ("BTC", "C"), ("T1", "BTC"), ("1C", "T1"), ("", "BT"), ("", ""), ("BT", 0.7), (0.7, "BT")]
 REDUCTIONS = [{}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"axis": (-1, 1), "keepdims": True},
               {"keepdims": True}]
@@ -215,6 +222,13 @@ CASES = {
     ] + [lambda d: ((d("V"), np.array(1)), {}), lambda d: ((d("BV"), np.full(d["B"], 1)), {"ignore_index": 0})],
     "binary_cross_entropy_with_logits": [lambda d, reduction=reduction: (
         (d("BT"), d.rng.random(d.shape("BT"))), {"reduction": reduction}) for reduction in ("mean", "sum", "none")],
+    # similarity, resampling
+    "normalize": [_of("BTC"), _of("BTC", axis=1), _of("C", axis=0), _of("BC", eps=100.0)],
+    "squared_distances": [_of("NC", "KC")],
+    "contrastive_loss": [_of("NC", "NC", ""), _of("NC", "NC", "", within=True), _of("NC", "NC", 0.5),
+                         lambda d: ((d("1C"), d("1C"), d("")), {"within": True})],
+    "grid_sample": [lambda d, aligned=aligned: ((d("BCHW"), _places(d, aligned)), {"align_corners": aligned})
+                    for aligned in (False, True)],
 }
 CASES["leaky_relu"] += [_of("BTC", negative_slope=0.3), _of("BTC", negative_slope=0.0)]
 CASES["gelu"] += [_of("BTC", approximate="tanh"), _of("", approximate="tanh")]

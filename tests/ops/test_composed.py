@@ -76,6 +76,11 @@ EXAMPLES = [
     *(("cross_entropy", lambda rng: (_normal(rng, (6, 5)), [rng.integers(0, 5, 6)]), {"label_smoothing": smoothing}, {})
       for smoothing in (0.0, 0.2)),
     ("binary_cross_entropy_with_logits", lambda rng: ([*_normal(rng, (3, 5)), rng.random((3, 5))], []), {}, {}),
+    *(("normalize", lambda rng: (_normal(rng, (3, 5, 4)), []), {"axis": axis}, {}) for axis in (-1, 1)),
+    ("squared_distances", lambda rng: (_normal(rng, (6, 5), (3, 5)), []), {}, {}),
+    *(("contrastive_loss", lambda rng: (_normal(rng, (6, 5), (6, 5), ()), []), {"within": within}, {})
+      for within in (False, True)),
+    ("grid_sample", lambda rng: ([*_normal(rng, (2, 3, 5, 4)), rng.uniform(-1.3, 1.3, (2, 6, 3, 2))], []), {}, {}),
 ]
 
 

@@ -545,6 +545,53 @@ def two_classes(rng, op):
             lambda t, x, y: t.nn.functional.binary_cross_entropy_with_logits(x, y, reduction=reduction))
 
 
+# ------------------------------------------------------------------------------------------------ similarity
+
+@case("normalize")
+def unit_length(rng, op):
+    """Some vectors are zero."""
+    x = rng.standard_normal(shape_(rng, low=1))
+    axis = int(rng.integers(-x.ndim, x.ndim))
+    x = np.where(rng.random(x.shape[:-1] + (1,)) < 0.2, 0, x)
+    eps = float(rng.choice([1e-12, 0.5]))
+    return ([x], lambda x: op(x, axis=axis, eps=eps), lambda t, x: t.nn.functional.normalize(x, dim=axis, eps=eps))
+
+
+@case("squared_distances")
+def all_pairs(rng, op):
+    N, K, C = rng.integers(1, 6, 3)
+    return ([rng.standard_normal((N, C)), rng.standard_normal((K, C))], op,
+            lambda t, x, c: ((x[:, None] - c) ** 2).sum(-1))
+
+
+@case("contrastive_loss")
+def partners(rng, op):
+    """CLIP's loss as its paper prints it, and NT-Xent over both views."""
+    N, C = rng.integers(1, 7, 2)
+    within = bool(rng.random() < 0.5)
+    inputs = [rng.standard_normal((N, C)), rng.standard_normal((N, C)), rng.standard_normal(())]
+
+    def theirs(t, a, b, scale):
+        entropy = t.nn.functional.cross_entropy
+        if not within:
+            logits, diagonal = scale.exp() * a @ b.T, t.arange(N)
+            return (entropy(logits, diagonal) + entropy(logits.T, diagonal)) / 2
+        z = t.cat([a, b])
+        logits = (scale.exp() * z @ z.T).masked_fill(t.eye(2 * N, dtype=t.bool), -np.inf)
+        return entropy(logits, (t.arange(2 * N) + N) % (2 * N))
+
+    return inputs, lambda a, b, scale: op(a, b, scale, within=within), theirs
+
+
+@case("grid_sample")
+def places(rng, op):
+    N, C, H, W, h, w = rng.integers(1, 6, 6)
+    aligned = bool(rng.random() < 0.5)
+    return ([rng.standard_normal((N, C, H, W)), rng.uniform(-1.5, 1.5, (N, h, w, 2))],
+            lambda x, grid: op(x, grid, align_corners=aligned),
+            lambda t, x, grid: t.nn.functional.grid_sample(x, grid, align_corners=aligned))
+
+
 # ------------------------------------------------------------------------------------------------ attention
 
 def qkv(rng):

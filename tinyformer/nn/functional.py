@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from ..typing import Array, TensorLike
 
 __all__ = ["batch_norm", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "embedding", "gelu",
-           "layer_norm", "leaky_relu", "linear", "log_softmax", "mse_loss", "relu", "rms_norm",
-           "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus", "tanh"]
+           "grid_sample", "layer_norm", "leaky_relu", "linear", "log_softmax", "mse_loss", "normalize",
+           "relu", "rms_norm", "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus",
+           "tanh"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)
@@ -62,6 +63,18 @@ def dropout(x: TensorLike, p: float = 0.5, training: bool = True) -> Tensor:
     if training and p:
         return ops.dropout(x, p=p)
     return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def grid_sample(input: TensorLike, grid: TensorLike, mode: str = "bilinear", padding_mode: str = "zeros",
+                align_corners: bool = False) -> Tensor:
+    """The pictures ``input`` (N, C, H, W) at the places ``grid`` (N, h, w, 2), as in ``ops.grid_sample``.
+
+    Only mode "bilinear" and padding_mode "zeros" are supported.
+    """
+    for name, value, expected in (("mode", mode, "bilinear"), ("padding_mode", padding_mode, "zeros")):
+        if value != expected:
+            raise ValueError(f"grid_sample: {name} is {value!r}, expected {expected!r}")
+    return ops.grid_sample(input, grid, align_corners=align_corners)
 
 
 # ------------------------------------------------------------------------------------------------ normalization
@@ -102,6 +115,13 @@ def _over_last_axes(norm: Callable[..., Tensor], x: Any, normalized_shape: Any, 
     flat = ops.reshape(x, shape=(*x.shape[:-len(shape)], math.prod(shape)))
     parameters = tuple(None if p is None else ops.reshape(p, shape=(p.size,)) for p in parameters)
     return ops.reshape(norm(flat, *parameters, eps=eps), shape=x.shape)
+
+
+def normalize(x: TensorLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """x / max(‖x‖, eps) along ``dim``: vectors of length 1. Only the Euclidean norm, p = 2, is supported."""
+    if check_number("normalize", "p", p) != 2:
+        raise ValueError(f"normalize: p is {p}, expected 2")
+    return ops.normalize(x, axis=check_integer("normalize", "dim", dim), eps=eps)
 
 
 def batch_norm(x: TensorLike, running_mean: Array | None = None, running_var: Array | None = None,

@@ -19,19 +19,21 @@ from .products import einsum, linear, linear_gelu, matmul, sparse_linear
 from .recurrence import gru, lstm, rnn
 from .reductions import cumsum, logsumexp, max, mean, min, std, sum, var
 from .regularization import dropout
+from .resampling import grid_sample
 from .shapes import broadcast_to, concatenate, flip, getitem, pad, reshape, split, stack, transpose
+from .similarity import contrastive_loss, normalize, squared_distances
 
 from . import composed, integers, methods
 
 __all__ = [
-    "abs", "add", "astype", "attention_with_weights", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to",
-    "clip", "composed",
-    "concatenate", "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding", "exp", "flip", "gelu",
-    "getitem", "gru", "layer_norm", "leaky_relu", "linear", "linear_gelu", "log", "log_softmax", "logsumexp",
-    "lstm", "matmul", "max", "maximum", "mean", "min", "minimum", "mse_loss", "multiply", "negative", "pad",
-    "power", "relu", "reshape", "residual_self_attention", "rms_norm", "rnn", "rotary", "rotary_frequencies",
-    "rotary_tables", "scaled_dot_product_attention", "sigmoid", "silu", "sinusoidal", "softmax", "softplus",
-    "sparse_linear", "split", "sqrt", "stack", "std", "subtract", "sum", "tanh", "transpose", "var", "where",
+    "abs", "add", "astype", "attention_with_weights", "batch_norm", "binary_cross_entropy_with_logits",
+    "broadcast_to", "clip", "composed", "concatenate", "contrastive_loss", "cross_entropy", "cumsum", "divide",
+    "dropout", "einsum", "embedding", "exp", "flip", "gelu", "getitem", "grid_sample", "gru", "layer_norm",
+    "leaky_relu", "linear", "linear_gelu", "log", "log_softmax", "logsumexp", "lstm", "matmul", "max", "maximum",
+    "mean", "min", "minimum", "mse_loss", "multiply", "negative", "normalize", "pad", "power", "relu", "reshape",
+    "residual_self_attention", "rms_norm", "rnn", "rotary", "rotary_frequencies", "rotary_tables",
+    "scaled_dot_product_attention", "sigmoid", "silu", "sinusoidal", "softmax", "softplus", "sparse_linear",
+    "split", "sqrt", "squared_distances", "stack", "std", "subtract", "sum", "tanh", "transpose", "var", "where",
 ]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error

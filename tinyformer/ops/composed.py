@@ -13,8 +13,8 @@ import numpy as np
 
 from ..names import module_attributes
 from .activations import relu, softmax as derived_softmax, tanh
-from .arithmetic import exp, log, sqrt, where
-from .products import matmul
+from .arithmetic import abs, exp, log, sqrt, where
+from .products import einsum, matmul
 from .reductions import max, mean, sum
 from .shapes import broadcast_to, concatenate, reshape, stack, transpose
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from ..autograd import Tensor
     from ..typing import Array, Axis
 
-__all__ = ["batch_norm", "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "gelu_tanh",
-           "gru", "layer_norm", "linear", "log_softmax", "lstm", "mse_loss", "residual_self_attention", "rms_norm",
-           "rnn", "rotary", "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus", "std"]
+__all__ = ["batch_norm", "binary_cross_entropy_with_logits", "contrastive_loss", "cross_entropy", "embedding",
+           "gelu_tanh", "grid_sample", "gru", "layer_norm", "linear", "log_softmax", "lstm", "mse_loss", "normalize",
+           "residual_self_attention", "rms_norm", "rnn", "rotary", "scaled_dot_product_attention", "sigmoid", "silu",
+           "softmax", "softplus", "squared_distances", "std"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)
@@ -148,6 +149,35 @@ def binary_cross_entropy_with_logits(x: Tensor, target: Tensor | Array) -> Tenso
     """−mean (t ln σ(x) + (1 − t) ln(1 − σ(x)))."""
     p = sigmoid(x)
     return -mean(target * log(p) + (1 - target) * log(1 - p))
+
+
+def normalize(x: Tensor, axis: int = -1) -> Tensor:
+    """x / √(Σ x²)."""
+    return x / sqrt(sum(x * x, axis=axis, keepdims=True))
+
+
+def squared_distances(x: Tensor, c: Tensor) -> Tensor:
+    """Σ (x_n − c_k)²."""
+    return sum((reshape(x, shape=(len(x), 1, -1)) - c) ** 2, axis=2)
+
+
+def contrastive_loss(a: Tensor, b: Tensor, logit_scale: Tensor, within: bool = False) -> Tensor:
+    """−½ mean (the logarithms of both softmaxes at the partners)."""
+    N, scale = len(a), exp(logit_scale)
+    rows = scale * (a @ transpose(b))                                           # (N, N)
+    logits, targets = (rows, transpose(rows)), np.eye(N)
+    if within:
+        others = [where(np.eye(N, dtype=bool), -np.inf, scale * (z @ transpose(z))) for z in (a, b)]
+        logits = [concatenate(pair, other, axis=1) for pair, other in zip(logits, others)]
+    rows, columns = (sum(log_softmax(pair)[:, :N] * targets) for pair in logits)
+    return -(rows + columns) / (2 * N)
+
+
+def grid_sample(x: Tensor, grid: Tensor) -> Tensor:
+    """Σ over all pixels of x · max(0, 1 − |row − row of the pixel|) · max(0, 1 − |column − column of the pixel|)."""
+    near = [relu(1 - abs(reshape(grid[..., i] * (length / 2) + (length - 1) / 2, shape=(*grid.shape[:3], 1))
+                         - np.arange(length))) for i, length in ((0, x.shape[3]), (1, x.shape[2]))]
+    return einsum("nchw,nijh,nijw->ncij", x, near[1], near[0])
 
 
 def rnn(x: Tensor, h0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor,
