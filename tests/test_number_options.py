@@ -27,6 +27,7 @@ def sgd():
 
 
 X, BLOCK = np.eye(2, 4, dtype=np.float32), np.zeros((1, 2, 4), np.float32)
+PICTURE = np.zeros((2, 2, 4, 4), np.float32)
 
 # What is given for required parameters, by their names; integers that are not here are 2.
 GIVEN = {
@@ -39,6 +40,9 @@ GIVEN = {
     "tensor": lambda: nn.Parameter(np.ones((2, 2), np.float32)),
     "x": lambda: X, "target": lambda: X, "logits": lambda: X, "targets": lambda: np.zeros(2, int),
     "indices": lambda: [0, 1], "weight": lambda: X, "normalized_shape": lambda: 4,
+    "conv1d.x": lambda: BLOCK, "conv1d.weight": lambda: BLOCK, "group_norm.x": lambda: BLOCK,
+    **{f"{name}.x": lambda: PICTURE for name in ("conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d")},
+    **{f"{name}.weight": lambda: PICTURE for name in ("conv2d", "conv_transpose2d")},
     "q": lambda: BLOCK, "k": lambda: BLOCK, "v": lambda: BLOCK,
     "input": lambda: BLOCK[None], "grid": lambda: np.zeros((1, 2, 2, 2), np.float32),
 }
@@ -85,7 +89,8 @@ def call(thing, **given):
     required = [p for p in signature.parameters.values()
                 if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     given = {**({"training": True} if thing is nn.functional.batch_norm else {}), **given}
-    return thing(**{p.name: GIVEN.get(p.name, lambda: 2)() for p in required if p.name not in given}, **given)
+    makers = {p.name: GIVEN.get(f"{thing.__name__}.{p.name}", GIVEN.get(p.name, lambda: 2)) for p in required}
+    return thing(**{name: make() for name, make in makers.items() if name not in given}, **given)
 
 
 @pytest.mark.parametrize("name", callables())
@@ -110,7 +115,8 @@ def test_what_is_no_number_or_out_of_range_is_refused(thing, parameter):
             call(thing, **{name: given})
         assert re.match(rf"{thing.__name__}: {name}\b.* (is|are) .*, expected ", str(error.value)), str(error.value)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        fits = number and ("float" in annotation or isinstance(value, int))
+        fits = (number and ("float" in annotation or isinstance(value, int))
+                or isinstance(value, str) and "str" in annotation)
         assert error.type is (ValueError if fits else TypeError), (name, value, str(error.value))
     for value in right:
         call(thing, **{name: value})

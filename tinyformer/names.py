@@ -82,11 +82,15 @@ TORCH = {
     "randint": "tfm.tensor(rng.integers(low, high, size)), with rng = np.random.default_rng(seed)",
     "randperm": "np.random.default_rng(seed).permutation(n)", "one_hot": "np.eye(n)[indices]",
     # layers and losses
-    **{f"{name}{d}d": f"convolutions are not in the book; {_OWN}"
-       for name in ("Conv", "conv", "ConvTranspose") for d in (1, 2, 3)},
-    "MaxPool2d": "x.max(axis) after x.reshape(shape)", "AvgPool2d": "x.mean(axis) after x.reshape(shape)",
-    **{name: _ABSENT.format("nn.BatchNorm1d") for name in ("BatchNorm2d", "BatchNorm3d", "SyncBatchNorm")},
-    **{name: _ABSENT.format("nn.LayerNorm") for name in ("GroupNorm", "InstanceNorm1d", "InstanceNorm2d")},
+    **dict.fromkeys(("Conv3d", "conv3d", "ConvTranspose3d", "LazyConv2d"), _ABSENT.format("nn.Conv2d")),
+    **dict.fromkeys(("ConvTranspose1d", "conv_transpose1d"), _ABSENT.format("nn.ConvTranspose2d with a height of 1")),
+    **dict.fromkeys(("MaxPool1d", "max_pool1d", "MaxPool3d"), _ABSENT.format("nn.MaxPool2d")),
+    **dict.fromkeys(("AvgPool1d", "avg_pool1d", "AvgPool3d"), _ABSENT.format("nn.AvgPool2d")),
+    **dict.fromkeys(("AdaptiveAvgPool2d", "adaptive_avg_pool2d"), "x.mean((2, 3), keepdims=True) for the size 1, or "
+                                                                  "nn.AvgPool2d"),
+    **dict.fromkeys(("unfold", "Unfold"), "nn.Conv2d, or np.lib.stride_tricks.sliding_window_view(x, shape, axis)"),
+    **{name: _ABSENT.format("nn.BatchNorm2d") for name in ("BatchNorm3d", "SyncBatchNorm")},
+    **{name: _ABSENT.format("nn.GroupNorm") for name in ("InstanceNorm1d", "InstanceNorm2d")},
     **{name: _ABSENT.format("nn.Dropout") for name in ("Dropout1d", "Dropout2d", "AlphaDropout")},
     "LogSoftmax": "ops.log_softmax", "EmbeddingBag": "nn.Embedding, then x.mean(axis)",
     "NLLLoss": "ops.cross_entropy(logits, targets)", "nll_loss": "ops.cross_entropy(logits, targets)",

@@ -103,6 +103,28 @@ def _recurrent(gates, states, bias=True, lengths=None, **options):
     return build
 
 
+def _groups(**options):
+    """Groups of two to five channels."""
+    def build(d):
+        G = d["G"]
+        d.lengths["C"] = G * d["D"]
+        return (d("NCT"), d("C"), d("C")), {"num_groups": G, **options}
+    return build
+
+
+def _picture(*axes, parts=1, **options):
+    """Pictures (…, H, W) of 5 to 8 pixels, and a kernel (O, C, k, l) of at most 3; the letters C, O times ``parts``."""
+    def build(d):
+        for axis in "CO":
+            d.lengths[axis] = parts * d[axis]
+        d.lengths["I"] = d.lengths["C"] // parts
+        for axis, low, high in (("H", 5, 9), ("W", 5, 9), ("k", 1, 4), ("l", 1, 4)):
+            d.lengths[axis] = int(d.rng.integers(low, high))
+        return tuple(d.apart(a) if "max" in options else d(a) for a in axes), {
+            name: value for name, value in options.items() if name != "max"}
+    return build
+
+
 def _targets(d, ignored=False):
     targets = d.integers("BT", d["V"])
     if ignored:
@@ -186,6 +208,24 @@ CASES = {
     "rms_norm": [_of("BTC", "C"), _of("BTC"), _of("C", "C", eps=0.1)],
     "batch_norm": [_of("NC", "C", "C"), _of("NCT", "C", "C"), _of("NC"), _of("NCT", "C"), _of("NC", None, "C", eps=0.1),
                    lambda d: ((d("NCT"), d("C"), d("C")), {"mean": d("C"), "var": d.positive("C")})],
+    "group_norm": [lambda d: ((d("NCT"), d("C"), d("C")), {"num_groups": 1}), _groups(), _groups(eps=0.1),
+                   lambda d: ((d("NCTD"),), {"num_groups": d["C"]}), lambda d: ((d("NC"), None, d("C")),
+                                                                              {"num_groups": 1, "eps": 0.5})],
+    # pictures
+    "conv2d": [_picture("NCHW", "OIkl", "O"), _picture("NCHW", "OIkl", padding="same"),
+               _picture("NCHW", "OIkl", "O", stride=2, padding=1), _picture("NCHW", "OIkl", dilation=(2, 1)),
+               _picture("NCHW", "OIkl", "O", parts=2, groups=2, stride=(1, 3)), _picture("CHW", "OIkl", "O"),
+               _picture("NCHW", "OIkl", "O", stride=2, padding=(0, 3), dilation=2)],
+    "conv_transpose2d": [_picture("NCHW", "COkl", "O"), _picture("NCHW", "COkl", stride=2, output_padding=1),
+                         _picture("NCHW", "COkl", "O", stride=3, padding=1, dilation=(2, 1)),
+                         _picture("NCHW", "CIkl", parts=2, groups=2), _picture("CHW", "COkl", "O", stride=(1, 2))],
+    "max_pool2d": [_picture("NCHW", max=True, kernel_size=2), _picture("CHW", max=True, kernel_size=(3, 2), stride=1),
+                   _picture("NCHW", max=True, kernel_size=3, stride=2, padding=1),
+                   _picture("NCHW", max=True, kernel_size=2, stride=3, dilation=2, padding=(0, 1), ceil_mode=True)],
+    "avg_pool2d": [_picture("NCHW", kernel_size=2), _picture("CHW", kernel_size=(3, 2), stride=1),
+                   _picture("NCHW", kernel_size=3, stride=2, padding=1, ceil_mode=True),
+                   _picture("NCHW", kernel_size=3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+                   _picture("NCHW", kernel_size=2, divisor_override=3)],
     # lookup, regularization, positions
     "sparse_linear": [lambda d: ((d.integers("E", d["N"]), d.integers("E", d["F"]), d("E"), d("KF"), d("K")),
                                  {"N": d["N"]})],

@@ -59,6 +59,21 @@ EXAMPLES = [
     ("layer_norm", lambda rng: (_normal(rng, (3, 5), (5,), (5,)), []), {"eps": 0.1}, {}),
     ("rms_norm", lambda rng: (_normal(rng, (2, 3, 5), (5,)), []), {}, {}),
     ("batch_norm", lambda rng: (_normal(rng, (6, 5), (5,), (5,)), []), {}, {}),
+    *(("group_norm", lambda rng: (_normal(rng, (3, 6, 4, 5), (6,), (6,)), []), {"num_groups": groups, "eps": eps}, {})
+      for groups, eps in ((1, 1e-5), (3, 0.1), (6, 1e-5))),
+    *(("conv2d", lambda rng, groups=options.get("groups", 1): (
+        _normal(rng, (2, 4, 9, 8), (6, 4 // groups, 3, 2), (6,)), []), options, {}) for options in (
+            {}, {"stride": 2}, {"padding": 2}, {"dilation": 2}, {"groups": 2},
+            {"stride": 3, "padding": 1, "dilation": 2, "groups": 2})),
+    *(("conv_transpose2d", lambda rng, groups=options.get("groups", 1): (
+        _normal(rng, (2, 4, 5, 4), (4, 6 // groups, 3, 2), (6,)), []), options, {}) for options in (
+            {}, {"stride": 2}, {"padding": 1}, {"dilation": 2}, {"groups": 2},
+            {"stride": 3, "padding": 1, "dilation": 2, "groups": 2})),
+    *(("max_pool2d", lambda rng: (_normal(rng, (2, 3, 9, 8)), []), options, {}) for options in (
+        {"kernel_size": 2, "stride": 2}, {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": 3, "stride": 1, "dilation": 2, "padding": 1})),
+    *(("avg_pool2d", lambda rng: (_normal(rng, (2, 3, 9, 8)), []), options, {}) for options in (
+        {"kernel_size": 2, "stride": 2}, {"kernel_size": 3, "stride": 2, "padding": 1})),
     ("embedding", lambda rng: ([rng.integers(0, 4, (3, 5)), *_normal(rng, (4, 6))], []), {}, {}),
     ("rotary", _rotary, {}, {}),
     ("scaled_dot_product_attention", _attention(), {}, {}),

@@ -134,6 +134,80 @@ def test_batch_norm(torch, rng, dtype, shape, options):
     compare(torch, rng, ours.eval(), theirs.eval(), [rng.normal(1, 2, size=shape)], dtype)
 
 
+@pytest.mark.parametrize("options", ({}, {"momentum": None}, {"affine": False}, {"track_running_stats": False}))
+def test_batch_norm_of_pictures(torch, rng, dtype, options):
+    ours, theirs = nn.BatchNorm2d(3, **options), torch.nn.BatchNorm2d(3, **options)
+    compare(torch, rng, ours, theirs, [rng.normal(1, 2, size=(3, 3, 4, 5))], dtype)
+    for name, value in ours.state_dict().items():
+        np.testing.assert_allclose(value, theirs.state_dict()[name], rtol=TOLERANCE[dtype], err_msg=name)
+    compare(torch, rng, ours.eval(), theirs.eval(), [rng.normal(1, 2, size=(2, 3, 4, 5))], dtype)
+
+
+@pytest.mark.parametrize("groups", (1, 2, 6))
+@pytest.mark.parametrize("options", ({}, {"affine": False}, {"eps": 1e-2}))
+def test_group_norm(torch, rng, dtype, groups, options):
+    for shape in ((3, 6, 4, 5), (3, 6, 4), (0, 6, 2, 2)):
+        compare(torch, rng, nn.GroupNorm(groups, 6, **options), torch.nn.GroupNorm(groups, 6, **options),
+                [rng.normal(1, 2, size=shape)], dtype)
+
+
+# ------------------------------------------------------------------------------------------------ convolution
+
+MODES = ({}, {"padding_mode": "reflect"}, {"padding_mode": "replicate"}, {"padding_mode": "circular"})
+
+
+def lengths(rng, axes, low, high):
+    """An integer, or one for each axis."""
+    return int(rng.integers(low, high)) if rng.random() < 0.5 else tuple(int(n) for n in rng.integers(low, high, axes))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name, axes", [("Conv1d", 1), ("Conv2d", 2)])
+def test_convolutions(torch, rng, dtype, name, axes, mode):
+    groups = int(rng.integers(1, 4))
+    sizes = groups * int(rng.integers(1, 4)), groups * int(rng.integers(1, 4)), lengths(rng, axes, 1, 4)
+    for padding in (lengths(rng, axes, 0, 4), "same", "valid"):
+        options = {"stride": 1 if padding == "same" else lengths(rng, axes, 1, 4), "padding": padding,
+                   "dilation": lengths(rng, axes, 1, 3), "groups": groups, "bias": bool(rng.integers(2)), **mode}
+        for shape in ((2, sizes[0], *rng.integers(5, 9, axes)), (sizes[0], *rng.integers(5, 9, axes))):
+            ours, theirs = getattr(nn, name)(*sizes, **options), getattr(torch.nn, name)(*sizes, **options)
+            compare(torch, rng, ours, theirs, [rng.normal(size=shape)], dtype)
+
+
+def test_transposed_convolution(torch, rng, dtype):
+    groups, stride, dilation = (int(n) for n in rng.integers(1, 4, 3))
+    sizes = groups * int(rng.integers(1, 4)), groups * int(rng.integers(1, 4)), lengths(rng, 2, 1, 4)
+    options = {"stride": stride, "dilation": dilation, "padding": lengths(rng, 2, 0, 2), "groups": groups,
+               "output_padding": int(rng.integers(max(stride, dilation))), "bias": bool(rng.integers(2))}
+    for shape in ((2, sizes[0], 4, 5), (sizes[0], 5, 4)):
+        ours, theirs = nn.ConvTranspose2d(*sizes, **options), torch.nn.ConvTranspose2d(*sizes, **options)
+        compare(torch, rng, ours, theirs, [rng.normal(size=shape)], dtype)
+
+
+@pytest.mark.parametrize("name, options", [
+    ("MaxPool2d", {"kernel_size": 2}), ("MaxPool2d", {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ("MaxPool2d", {"kernel_size": (3, 2), "stride": (1, 2), "dilation": 2}), ("AvgPool2d", {"kernel_size": 2}),
+    ("AvgPool2d", {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ("AvgPool2d", {"kernel_size": 3, "padding": (1, 0), "count_include_pad": False, "stride": (1, 3)}),
+    ("AvgPool2d", {"kernel_size": (3, 2), "divisor_override": 4})])
+def test_pooling(torch, rng, dtype, name, options):
+    for shape in ((2, 3, 7, 8), (3, 8, 7), (0, 3, 6, 6)):
+        compare(torch, rng, getattr(nn, name)(**options), getattr(torch.nn, name)(**options), [rng.normal(size=shape)],
+                dtype)
+
+
+@pytest.mark.parametrize("name", ("Conv1d", "Conv2d", "ConvTranspose2d"))
+def test_convolutions_start_as_pytorchs(torch, name):
+    """Uniform in the same range: the largest of many weights is near its end."""
+    for sizes in ((8, 4, 5), (4, 16, 3)):
+        tfm.seed(0)
+        ours, theirs = getattr(nn, name)(*sizes), getattr(torch.nn, name)(*sizes)
+        assert ours.weight.shape == tuple(theirs.weight.shape)
+        for mine, other in ((ours.weight, theirs.weight), (ours.bias, theirs.bias)):
+            ratio = np.abs(mine.data).max() / np.abs(other.detach().numpy()).max()
+            assert (0.97 if mine is ours.weight else 0.6) < ratio < (1.03 if mine is ours.weight else 1.6)
+
+
 # ------------------------------------------------------------------------------------------------ attention
 
 def masks(rng, B, H, T, S, batched=True):

@@ -487,6 +487,92 @@ def batch(rng, op):
     return [2 * rng.standard_normal(shape) + 1, *parameters], ours, theirs
 
 
+@case("group_norm")
+def groups_of_channels(rng, op):
+    groups, each = (int(n) for n in rng.integers(1, 4, 2))
+    C = groups * each
+    x = 2 * rng.standard_normal((2, C, *[(), (5,), (3, 4)][rng.integers(3)])) + 1
+    if x[0].size == groups:                                 # one number a group: PyTorch refuses it
+        x = rng.standard_normal((2, C, 5))
+    parameters = [rng.standard_normal(C) for _ in range(rng.integers(3))]
+    eps = float(rng.choice([1e-5, 1e-2]))
+    return ([x, *parameters], lambda *xs: op(*xs, num_groups=groups, eps=eps),
+            lambda t, x, w=None, b=None: t.nn.functional.group_norm(x, groups, w, b, eps))
+
+
+# ------------------------------------------------------------------------------------------------ pictures
+
+def pictures_(rng, channels):
+    """(N, C, H, W) of different heights and widths, now and then without N or with N = 0."""
+    N, H, W = int(rng.integers(0, 4)), *(int(n) for n in rng.integers(6, 10, 2))
+    return rng.standard_normal((*[(N,), ()][int(rng.random() < 0.2)], channels, H, W))
+
+
+def one_or_two(rng, low, high):
+    """An integer, or one for the rows and one for the columns."""
+    return int(rng.integers(low, high)) if rng.random() < 0.5 else tuple(int(n) for n in rng.integers(low, high, 2))
+
+
+@case("conv2d")
+def patches(rng, op):
+    groups, C, O = (int(n) for n in rng.integers(1, 4, 3))
+    kernel = tuple(int(n) for n in rng.integers(1, 4, 2))
+    options = {"stride": one_or_two(rng, 1, 4), "padding": one_or_two(rng, 0, 4), "dilation": one_or_two(rng, 1, 3),
+               "groups": groups}
+    if rng.random() < 0.3:
+        options.update(padding=str(rng.choice(["same", "valid"])), stride=1)
+    inputs = [pictures_(rng, C * groups), rng.standard_normal((O * groups, C, *kernel)),
+              *[rng.standard_normal(O * groups)][:rng.integers(2)]]
+    return inputs, lambda *xs: op(*xs, **options), lambda t, *xs: t.nn.functional.conv2d(*xs, **options)
+
+
+@case("conv_transpose2d")
+def transposed_patches(rng, op):
+    groups, C, O = (int(n) for n in rng.integers(1, 4, 3))
+    kernel = tuple(int(n) for n in rng.integers(1, 4, 2))
+    stride, dilation = (tuple(int(n) for n in rng.integers(1, 4, 2)) for _ in range(2))
+    options = {"stride": stride, "padding": one_or_two(rng, 0, 3), "dilation": dilation, "groups": groups,
+               "output_padding": tuple(int(rng.integers(max(s, d))) for s, d in zip(stride, dilation))}
+    inputs = [pictures_(rng, C * groups), rng.standard_normal((C * groups, O, *kernel)),
+              *[rng.standard_normal(O * groups)][:rng.integers(2)]]
+    return inputs, lambda *xs: op(*xs, **options), lambda t, *xs: t.nn.functional.conv_transpose2d(*xs, **options)
+
+
+def windows_(rng):
+    kernel = one_or_two(rng, 1, 4)
+    low = min(kernel) if isinstance(kernel, tuple) else kernel
+    return {"kernel_size": kernel, "stride": [None, one_or_two(rng, 1, 4)][rng.integers(2)],
+            "padding": int(rng.integers(low // 2 + 1)), "ceil_mode": bool(rng.integers(2))}
+
+
+@case("max_pool2d")
+def maxima_of_windows(rng, op):
+    """With ties, NaN and −∞: which pixel gets the gradient is PyTorch's choice."""
+    x = pictures_(rng, 2)
+    if rng.random() < 0.5:
+        x = ties(rng, x.shape)
+    x = np.where(rng.random(x.shape) < float(rng.choice([0, 0.1, 0.6])), float(rng.choice([np.nan, -np.inf])), x)
+    options = {**windows_(rng), "dilation": one_or_two(rng, 1, 3)}
+    return [x], lambda x: op(x, **options), lambda t, x: t.nn.functional.max_pool2d(x, **options)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_the_places_of_maxima(torch, rng, dtype):
+    for _ in range(SEEDS):
+        x, options = ties(rng, (2, 3, 7, 8)), {**windows_(rng), "return_indices": True}
+        y, indices = ops.max_pool2d(tfm.tensor(x.astype(dtype)), **options)
+        u, places = torch.nn.functional.max_pool2d(torch.tensor(x.astype(dtype)), **options)
+        np.testing.assert_array_equal(y.data, u)
+        np.testing.assert_array_equal(indices.data, places)
+
+
+@case("avg_pool2d")
+def means_of_windows(rng, op):
+    options = {**windows_(rng), "count_include_pad": bool(rng.integers(2)),
+               "divisor_override": [None, int(rng.integers(1, 6))][rng.integers(2)]}
+    return ([pictures_(rng, 2)], lambda x: op(x, **options), lambda t, x: t.nn.functional.avg_pool2d(x, **options))
+
+
 @case("embedding")
 def looked_up(rng, op):
     indices = rng.integers(0, 6, shape_(rng))

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ..typing import Array, Vjp
+    from .convolution import Pair, Windows
 
-__all__ = ["adamw", "attention", "backend", "block_step", "cross_entropy", "dropout", "embedding_gradient", "gelu",
-           "gelu_tanh", "layer_norm", "linear", "linear_gelu", "lstm", "matmul", "rms_norm", "silu", "softmax",
-           "sum_of_squares"]
+__all__ = ["adamw", "attention", "backend", "block_step", "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient",
+           "cross_entropy", "dropout", "embedding_gradient", "gelu", "gelu_tanh", "layer_norm", "linear", "linear_gelu",
+           "lstm", "matmul", "max_pool2d", "max_pool2d_gradient", "rms_norm", "silu", "softmax", "sum_of_squares"]
 
 keep_freed_memory()
 
@@ -103,6 +104,31 @@ def dropout(x: Array, draws: Array, p: float) -> tuple[Array, Vjp]:
 def embedding_gradient(indices: Array, dy: Array, V: int) -> Array:
     """dW (V, C): for each index, the sum of the rows of dy with that index."""
     return backend.function("embedding_gradient")(indices, dy, V)
+
+
+def conv2d(x: Array, weight: Array, windows: Windows, out: Pair) -> Array:
+    """The sum of W ⊙ x over each of the patches that ``windows`` describes. ``convolution`` states the contract."""
+    return backend.function("conv2d")(x, weight, windows, out)
+
+
+def conv2d_input_gradient(dy: Array, weight: Array, windows: Windows, shape: Pair) -> Array:
+    """dx of ``conv2d``, with x of the height and width ``shape``."""
+    return backend.function("conv2d_input_gradient")(dy, weight, windows, shape)
+
+
+def conv2d_weight_gradient(dy: Array, x: Array, windows: Windows, kernel: Pair) -> Array:
+    """dW of ``conv2d``."""
+    return backend.function("conv2d_weight_gradient")(dy, x, windows, kernel)
+
+
+def max_pool2d(x: Array, kernel: Pair, windows: Windows, out: Pair) -> tuple[Array, Array]:
+    """The maximum of each window, and the pixel where it lies."""
+    return backend.function("max_pool2d")(x, kernel, windows, out)
+
+
+def max_pool2d_gradient(dy: Array, indices: Array, shape: Pair) -> Array:
+    """dx of ``max_pool2d``, with x of the height and width ``shape``."""
+    return backend.function("max_pool2d_gradient")(dy, indices, shape)
 
 
 def lstm(a: Array, h0: Array, c0: Array, weight: Array, lengths: Array | None = None,

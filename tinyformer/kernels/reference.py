@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .recurrence import lstm as lstm                         # one of the kernels of this module, in a file of its own
+from .convolution import conv2d as conv2d, conv2d_input_gradient as conv2d_input_gradient  # kernels of this module,
+from .convolution import conv2d_weight_gradient as conv2d_weight_gradient                  # in files of their own
+from .convolution import max_pool2d as max_pool2d, max_pool2d_gradient as max_pool2d_gradient
+from .recurrence import lstm as lstm
 from .special import normal, sigmoid
 
 if TYPE_CHECKING:

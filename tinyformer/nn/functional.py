@@ -16,18 +16,18 @@ from ..arrays import plain_array
 from ..autograd import Tensor
 from ..names import module_attributes
 from ..number_checks import check_fraction, check_integer, check_number
-from ..ops import (binary_cross_entropy_with_logits, gelu, leaky_relu, linear, mse_loss, relu,
-                   scaled_dot_product_attention, sigmoid, silu, tanh)
+from ..ops import (avg_pool2d, binary_cross_entropy_with_logits, conv2d, conv_transpose2d, gelu, leaky_relu, linear,
+                   max_pool2d, mse_loss, relu, scaled_dot_product_attention, sigmoid, silu, tanh)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..typing import Array, TensorLike
 
-__all__ = ["batch_norm", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "embedding", "gelu",
-           "grid_sample", "layer_norm", "leaky_relu", "linear", "log_softmax", "mse_loss", "normalize",
-           "relu", "rms_norm", "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus",
-           "tanh"]
+__all__ = ["avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv_transpose2d",
+           "cross_entropy", "dropout", "embedding", "gelu", "grid_sample", "group_norm", "layer_norm", "leaky_relu",
+           "linear", "log_softmax", "max_pool2d", "mse_loss", "normalize", "relu", "rms_norm",
+           "scaled_dot_product_attention", "sigmoid", "silu", "softmax", "softplus", "tanh"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)
@@ -77,7 +77,43 @@ def grid_sample(input: TensorLike, grid: TensorLike, mode: str = "bilinear", pad
     return ops.grid_sample(input, grid, align_corners=align_corners)
 
 
+def conv1d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, stride: int | Sequence[int] = 1,
+           padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = 1, groups: int = 1) -> Tensor:
+    """y[o, t] = b[o] + Σ W[o, c, i] x[c, stride t + dilation i − padding]: ``conv2d`` of pictures one pixel high.
+
+    x (N, C, L) or (C, L)    weight W (O, C/groups, k)    bias b (O,) or None    y (N, O, L′)
+    """
+    x, weight = (array if isinstance(array, Tensor) else plain_array("conv1d", array) for array in (x, weight))
+    for name, array, axes in (("x", x, (2, 3)), ("weight", weight, (3,))):
+        if array.ndim not in axes:
+            expected = "(N, C, L) or (C, L)" if name == "x" else "(out, in/groups, length)"
+            raise ValueError(f"conv1d: {name} has shape {array.shape}, expected {expected}")
+    groups = check_integer("conv1d", "groups", groups, at_least=1)
+    stride, dilation = _one("conv1d", "stride", stride, 1), _one("conv1d", "dilation", dilation, 1)
+    if padding not in ("same", "valid"):
+        padding = (0, _one("conv1d", "padding", padding, 0))
+    y = ops.conv2d(ops.reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1])),
+                   ops.reshape(weight, shape=(*weight.shape[:2], 1, weight.shape[2])), bias, stride=(1, stride),
+                   padding=padding, dilation=(1, dilation), groups=groups)
+    return ops.reshape(y, shape=(*y.shape[:-2], y.shape[-1]))
+
+
+def _one(operation: str, name: str, value: Any, at_least: int) -> int:
+    """An integer, or a sequence of one."""
+    return check_integer(operation, name, value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value,
+                         at_least)
+
+
 # ------------------------------------------------------------------------------------------------ normalization
+
+def group_norm(x: TensorLike, num_groups: int, weight: TensorLike | None = None, bias: TensorLike | None = None,
+               eps: float = 1e-5) -> Tensor:
+    """Normalization of each picture over groups of its channels; weight and bias (C,).
+
+        y = γ ⊙ (x − μ)/√(σ² + eps) + β
+    """
+    return ops.group_norm(x, weight, bias, num_groups=num_groups, eps=eps)
+
 
 def layer_norm(x: TensorLike, normalized_shape: int | Sequence[int], weight: TensorLike | None = None,
                bias: TensorLike | None = None, eps: float = 1e-5) -> Tensor:

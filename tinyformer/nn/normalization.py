@@ -1,4 +1,4 @@
-"""Layers that normalize: over the features of a token (layer, RMS) or over the examples of a batch (batch)."""
+"""Layers that normalize: over the features of a token (layer, RMS), groups of channels, or a batch."""
 
 from __future__ import annotations
 
@@ -72,19 +72,11 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class BatchNorm1d(Module):
-    """y = γ ⊙ (x − μ)/√(σ² + eps) + β for each channel.   x (N, C), or (N, C, L), where each position is an example.
+class _BatchNorm(Module):
+    """What batch norm of sequences and of pictures have in common."""
 
-    In training μ and σ² are the batch's own, and the buffers running_mean and running_var (C,) move towards them by
-    ``momentum`` (None: they are the plain average of all batches so far, which num_batches_tracked counts). In
-    evaluation μ and σ² are the running ones, or still the batch's with ``track_running_stats=False``, which has no
-    buffers.
-
-    weight γ and bias β (C,) start at 1 and 0; ``affine=False`` has neither.
-
-    Raises TypeError or ValueError unless num_features is an integer of at least 1, eps a finite number of at least 0
-    and momentum None or 0 ≤ momentum ≤ 1.   Source: Ioffe and Szegedy (2015); book (3.8).
-    """
+    axes: tuple[int, ...]
+    shapes: str
 
     running_mean: Array | None
     running_var: Array | None
@@ -108,9 +100,9 @@ class BatchNorm1d(Module):
     def forward(self, x: TensorLike) -> Tensor:
         """γ ⊙ (x − μ)/√(σ² + eps) + β; in training the running statistics are updated."""
         x = as_input(self, x, self.weight if self.affine else self.running_mean)
-        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
-            C = self.num_features
-            raise ValueError(f"BatchNorm1d: x has shape {x.shape}, expected (N, {C}) or (N, {C}, L)")
+        if x.ndim not in self.axes or x.shape[1] != self.num_features:
+            raise ValueError(f"{type(self).__name__}: x has shape {x.shape}, expected "
+                             f"{self.shapes.replace('C', str(self.num_features))}")
         if self.num_batches_tracked is None or not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
                                 training=self.num_batches_tracked is None, eps=self.eps)
@@ -123,6 +115,67 @@ class BatchNorm1d(Module):
         """Sizes and options."""
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
                 f"track_running_stats={self.track_running_stats}")
+
+
+class BatchNorm1d(_BatchNorm):
+    """y = γ ⊙ (x − μ)/√(σ² + eps) + β for each channel.   x (N, C), or (N, C, L), where each position is an example.
+
+    In training μ and σ² are the batch's own, and the buffers running_mean and running_var (C,) move towards them by
+    ``momentum`` (None: they are the plain average of all batches so far, which num_batches_tracked counts). In
+    evaluation μ and σ² are the running ones, or still the batch's with ``track_running_stats=False``, which has no
+    buffers.
+
+    weight γ and bias β (C,) start at 1 and 0; ``affine=False`` has neither.
+
+    Raises TypeError or ValueError unless num_features is an integer of at least 1, eps a finite number of at least 0
+    and momentum None or 0 ≤ momentum ≤ 1.   Source: Ioffe and Szegedy (2015); book (3.8).
+    """
+
+    axes, shapes = (2, 3), "(N, C) or (N, C, L)"
+
+
+class BatchNorm2d(_BatchNorm):
+    """y = γ ⊙ (x − μ)/√(σ² + eps) + β for each channel of pictures x (N, C, H, W), where each pixel is an example.
+
+    Everything else is as in ``BatchNorm1d``.   Source: Ioffe and Szegedy (2015), §3.2; book (3.8).
+    """
+
+    axes, shapes = (4,), "(N, C, H, W)"
+
+
+class GroupNorm(Module):
+    """y = γ ⊙ (x − μ)/√(σ² + eps) + β, with μ and σ² over a group of channels of one picture.   x (N, C, …)
+
+    The C = num_channels channels make num_groups groups of neighbors: 1 normalizes the whole picture, C each channel.
+    No batch is needed, so training and evaluation are the same. weight γ and bias β (C,) start at 1 and 0;
+    ``affine=False`` has neither.
+
+    Raises TypeError or ValueError unless num_groups and num_channels are integers of at least 1, the first divides the
+    second, and eps is a finite number of at least 0.   Source: Wu and He (2018).
+    """
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
+                 dtype: DTypeLike = np.float32) -> None:
+        self.num_groups = check_integer(self, "num_groups", num_groups, at_least=1)
+        self.num_channels = check_integer(self, "num_channels", num_channels, at_least=1)
+        if self.num_channels % self.num_groups:
+            raise ValueError(f"GroupNorm: num_groups is {num_groups}, expected a divisor of num_channels "
+                             f"{num_channels}")
+        self.eps = check_number(self, "eps", eps, at_least=0)
+        self.affine = affine
+        self.weight = Parameter(np.ones(self.num_channels, dtype)) if affine else None
+        self.bias = Parameter(np.zeros(self.num_channels, dtype)) if affine else None
+
+    def forward(self, x: TensorLike) -> Tensor:
+        """γ ⊙ (x − μ)/√(σ² + eps) + β."""
+        x = as_input(self, x, self.weight)
+        if x.ndim < 2 or x.shape[1] != self.num_channels:
+            raise ValueError(f"GroupNorm: x has shape {x.shape}, expected (N, {self.num_channels}, …)")
+        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Sizes and options."""
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
 
 def _as_shape(layer: Any, normalized_shape: Any) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from .activations import relu, softmax as derived_softmax, tanh
 from .arithmetic import abs, exp, log, sqrt, where
 from .products import einsum, matmul
 from .reductions import max, mean, sum
-from .shapes import broadcast_to, concatenate, reshape, stack, transpose
+from .shapes import broadcast_to, concatenate, flip, pad, reshape, stack, transpose
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from ..autograd import Tensor
     from ..typing import Array, Axis
 
-__all__ = ["batch_norm", "binary_cross_entropy_with_logits", "contrastive_loss", "cross_entropy", "embedding",
-           "gelu_tanh", "grid_sample", "gru", "layer_norm", "linear", "log_softmax", "lstm", "mse_loss", "normalize",
+__all__ = ["avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "contrastive_loss", "conv2d",
+           "conv_transpose2d", "cross_entropy", "embedding", "gelu_tanh", "grid_sample", "group_norm", "gru",
+           "layer_norm", "linear", "log_softmax", "lstm", "max_pool2d", "mse_loss", "normalize",
            "residual_self_attention", "rms_norm", "rnn", "rotary", "scaled_dot_product_attention", "sigmoid", "silu",
            "softmax", "softplus", "squared_distances", "std"]
 
@@ -93,6 +94,64 @@ def batch_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Te
     """γ (x − μ)/√(σ² + ε) + β over the examples. x (N, C)."""
     centered = x - mean(x, axis=0)
     return weight * (centered / sqrt(mean(centered * centered, axis=0) + eps)) + bias
+
+
+def group_norm(x: Tensor, weight: Tensor, bias: Tensor, num_groups: int, eps: float = 1e-5) -> Tensor:
+    """γ (x − μ)/√(σ² + ε) + β over groups of channels. x (N, C, …)."""
+    rows = reshape(x, shape=(len(x), num_groups, -1))
+    centered = rows - mean(rows, axis=2, keepdims=True)
+    xhat = centered / sqrt(mean(centered * centered, axis=2, keepdims=True) + eps)
+    column = (-1, *(1,) * (x.ndim - 2))
+    return reshape(xhat, shape=x.shape) * reshape(weight, shape=column) + reshape(bias, shape=column)
+
+
+# ------------------------------------------------------------------------------------------------ pictures
+
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1, padding: int = 0, dilation: int = 1,
+           groups: int = 1) -> Tensor:
+    """Σ W ⊙ patch + b, group by group. x (N, C, H, W), weight (O, C/groups, kh, kw)."""
+    O, _, kh, kw = weight.shape
+    patches = _patches(x, (kh, kw), stride, padding, dilation, 0.0)                 # (N, C, H′, W′, kh, kw)
+    N, C, rows, columns = patches.shape[:4]
+    patches = reshape(patches.transpose(0, 2, 3, 1, 4, 5), shape=(N * rows * columns, groups, C // groups * kh * kw))
+    W = reshape(weight, shape=(groups, O // groups, C // groups * kh * kw))
+    y = matmul(patches.transpose(1, 0, 2), W.transpose(0, 2, 1))                    # (groups, N·H′·W′, O/groups)
+    return reshape(y.transpose(1, 0, 2), shape=(N, rows, columns, O)).transpose(0, 3, 1, 2) + reshape(
+        bias, shape=(O, 1, 1))
+
+
+def conv_transpose2d(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1, padding: int = 0, groups: int = 1,
+                     dilation: int = 1) -> Tensor:
+    """A convolution with W turned around, of x with stride − 1 zeros after each pixel. weight (C, O/groups, kh, kw)."""
+    N, C, H, W = x.shape
+    _, O, kh, kw = weight.shape
+    none, gap = (0, 0), (0, stride - 1)
+    spread = pad(reshape(x, shape=(N, C, H, 1, W, 1)), widths=(none, none, none, gap, none, gap))
+    spread = reshape(spread, shape=(N, C, H * stride, W * stride))[:, :, :H * stride - gap[1], :W * stride - gap[1]]
+    spread = pad(spread, widths=(none, none, *((dilation * (k - 1),) * 2 for k in (kh, kw))))
+    turned = reshape(flip(weight, axis=(2, 3)), shape=(groups, C // groups, O, kh, kw)).transpose(0, 2, 1, 3, 4)
+    y = conv2d(spread, reshape(turned, shape=(groups * O, C // groups, kh, kw)), bias, dilation=dilation, groups=groups)
+    return y[:, :, padding:y.shape[2] - padding, padding:y.shape[3] - padding]
+
+
+def max_pool2d(x: Tensor, kernel_size: int, stride: int, padding: int = 0, dilation: int = 1) -> Tensor:
+    """The maximum over the axes of each patch, where padding is −∞."""
+    return max(_patches(x, (kernel_size,) * 2, stride, padding, dilation, -np.inf), axis=(4, 5))
+
+
+def avg_pool2d(x: Tensor, kernel_size: int, stride: int, padding: int = 0) -> Tensor:
+    """The mean over the axes of each patch, where padding is 0."""
+    return mean(_patches(x, (kernel_size,) * 2, stride, padding, 1, 0.0), axis=(4, 5))
+
+
+def _patches(x: Tensor, kernel: tuple[int, int], stride: int, padding: int, dilation: int, value: float) -> Tensor:
+    """Every patch of the padded x, looked up by its indices: (N, C, H′, W′, kh, kw)."""
+    x = pad(x, widths=((0, 0), (0, 0), (padding, padding), (padding, padding)), value=value)
+    places = []
+    for n, k in zip(x.shape[2:], kernel):
+        first = np.arange(0, n - dilation * (k - 1), stride)
+        places.append(first[:, None] + dilation * np.arange(k))                     # (H′, kh), (W′, kw)
+    return x[:, :, places[0][:, None, :, None], places[1][None, :, None, :]]
 
 
 def embedding(indices: Array, weight: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""Normalization: over the features of a token (layer, RMS) or over the examples of a batch (batch)."""
+"""Normalization: over the features of a token (layer, RMS), groups of channels, or the examples of a batch."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from .. import kernels
 from ..arrays import expect_floating
 from ..autograd import differentiable
-from ..number_checks import check_number
+from ..number_checks import check_integer, check_number
 from .products import rows
 
 if TYPE_CHECKING:
@@ -65,6 +66,44 @@ def rms_norm(x: TensorLike, weight: TensorLike | None = None, *, eps: float = 1e
 
 
 @differentiable
+def group_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, *, num_groups: int,
+               eps: float = 1e-5) -> ValueAndVjp:
+    """y = γ ⊙ x̂ + β,   x̂ = (x − μ)/σ,   σ² = mean (x − μ)² + ε, over the channels of a group and all their pixels.
+
+    dx = (g − mean g − x̂ ⊙ mean(g ⊙ x̂)) / σ with g = γ ⊙ dy,   dγ = Σ dy ⊙ x̂,   dβ = Σ dy, over all axes but 1.
+
+    x (N, C, …), num_groups divides C    weight γ (C,) or None    bias β (C,) or None.   Source: Wu and He (2018).
+    """
+    expect_floating("group_norm", x=x, weight=weight, bias=bias)
+    num_groups = check_integer("group_norm", "num_groups", num_groups, at_least=1)
+    if x.ndim < 2:
+        raise ValueError(f"group_norm: x has shape {x.shape}, expected (N, C, …)")
+    if x.shape[1] % num_groups:
+        raise ValueError(f"group_norm: num_groups is {num_groups}, expected a divisor of the {x.shape[1]} channels "
+                         f"of x, whose shape is {x.shape}")
+    for name, array in (("weight", weight), ("bias", bias)):
+        if array is not None and array.shape != (x.shape[1],):
+            raise ValueError(f"group_norm: {name} has shape {array.shape}, "
+                             f"but x is {x.shape}: expected {(x.shape[1],)}")
+    eps = check_number("group_norm", "eps", eps, at_least=0)
+    grouped = (x.shape[0] * num_groups, math.prod(x.shape[1:]) // num_groups)  # a row for each picture and group
+    axes, column = (0, *range(2, x.ndim)), (-1,) + (1,) * (x.ndim - 2)
+    xhat, backward = kernels.layer_norm(x.reshape(grouped), None, None, eps)
+    xhat = xhat.reshape(x.shape)
+    y = xhat if weight is None else xhat * weight.reshape(column)
+    if bias is not None:
+        y = y + bias.reshape(column)
+
+    def vjp(dy):
+        g = dy if weight is None else dy * weight.reshape(column)
+        return (backward(g.reshape(grouped))[0].reshape(x.shape),
+                None if weight is None else (dy * xhat).sum(axis=axes),
+                None if bias is None else dy.sum(axis=axes))
+
+    return y, vjp
+
+
+@differentiable
 def batch_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, *,
                mean: Array | None = None, var: Array | None = None, eps: float = 1e-5) -> ValueAndVjp:
     """y = γ ⊙ (x − μ)/σ + β with μ and σ² = variance + ε of each channel (axis 1), over all other axes.
@@ -72,11 +111,12 @@ def batch_norm(x: TensorLike, weight: TensorLike | None = None, bias: TensorLike
     Training (``mean`` and ``var`` are None): μ and σ are those of the batch, and dx = (g − mean g − x̂ ⊙ mean(g ⊙ x̂))
     / σ with g = γ ⊙ dy and means over the same axes. Evaluation: ``mean`` and ``var`` are constants, and dx = g / σ.
 
-    x (N, C) or (N, C, T)    weight γ, bias β, mean, var (C,).   Source: Ioffe and Szegedy (2015); book (3.8), (3.9).
+    x (N, C), (N, C, T), (N, C, H, W)    weight γ, bias β, mean, var (C,).   Source: Ioffe and Szegedy
+    (2015); book (3.8), (3.9).
     """
     expect_floating("batch_norm", x=x, weight=weight, bias=bias)
     if x.ndim < 2:
-        raise ValueError(f"batch_norm: x has shape {x.shape}, expected (N, C) or (N, C, T)")
+        raise ValueError(f"batch_norm: x has shape {x.shape}, expected (N, C) or (N, C, …)")
     axes = (0, *range(2, x.ndim))
     column = (1, -1) + (1,) * (x.ndim - 2)                                      # (C,) as (1, C, 1)
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
