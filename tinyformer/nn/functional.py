@@ -90,8 +90,10 @@ def conv1d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, st
             raise ValueError(f"conv1d: {name} has shape {array.shape}, expected {expected}")
     groups = check_integer("conv1d", "groups", groups, at_least=1)
     stride, dilation = _one("conv1d", "stride", stride, 1), _one("conv1d", "dilation", dilation, 1)
-    if padding not in ("same", "valid"):
+    if not isinstance(padding, str):
         padding = (0, _one("conv1d", "padding", padding, 0))
+    elif padding not in ("same", "valid"):
+        raise ValueError(f"conv1d: padding is {padding!r}, expected an integer, 'same' or 'valid'")
     y = ops.conv2d(ops.reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1])),
                    ops.reshape(weight, shape=(*weight.shape[:2], 1, weight.shape[2])), bias, stride=(1, stride),
                    padding=padding, dilation=(1, dilation), groups=groups)
