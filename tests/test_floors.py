@@ -24,7 +24,7 @@ FLOORS = """
     autograd text
     ops optim typing creation
     nn
-    viz interop generate similar
+    viz interop generate similar explain
     models gradcheck saving
     train
     (tinyformer)

@@ -247,7 +247,8 @@ def _elsewhere(module: str, name: str) -> str:
         return f"import {module}.{name} first"
     if name in TORCH:
         return ""
-    for place in ("train", "train.scores", "data", "gradcheck", "models", "text", "generate", "viz"):
+    for place in ("train", "train.scores", "data", "gradcheck", "models", "text", "generate", "viz",
+                  "explain"):
         if place != module.partition(".")[2] and name in import_module(f"{package}.{place}").__all__:
             return f"write {package}.{place}.{name}"
     tensor = getattr(sys.modules.get(package), "Tensor", None)

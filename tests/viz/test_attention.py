@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from tinyformer import nn, no_grad, ops
+from tinyformer.explain import rollout
 from tinyformer.models.encoder import EncoderClassifier, EncoderConfig
 from tinyformer.models.gpt import GPT, GPTConfig
 from tinyformer.models.llama import Llama, LlamaConfig
 from tinyformer.viz import attention as pictures
-from tinyformer.viz import draw_attention, fonts, rollout, watch_attention
+from tinyformer.viz import draw_attention, fonts, watch_attention
 
 B, T, S, E, H = 2, 5, 7, 8, 4
 
@@ -153,22 +154,6 @@ def test_a_llama(rng):
     with watch_attention(model) as maps:
         model(whole)
     np.testing.assert_allclose(last[..., 0, :], maps.stacked()[..., -1, :], rtol=0, atol=1e-5)
-
-
-def test_rollout(rng):
-    weights = rng.random((3, B, H, T, T))
-    weights /= weights.sum(axis=-1, keepdims=True)
-    flow = rollout(weights)
-    assert flow.shape == (B, T, T)
-    np.testing.assert_allclose(flow.sum(axis=-1), 1, rtol=0, atol=1e-12)
-    for b in range(B):
-        a = [0.5 * sum(weights[l, b, h] for h in range(H)) / H + 0.5 * np.eye(T) for l in range(3)]
-        np.testing.assert_allclose(flow[b], a[2] @ a[1] @ a[0], rtol=0, atol=1e-12)
-    weights[:, :, :, 2] = 0                                 # a token that may look nowhere stays itself
-    np.testing.assert_allclose(rollout(weights)[:, 2], np.eye(T)[[2, 2]], rtol=0, atol=1e-12)
-    for shape in ((H, T, T), (2, H, T, S), (0, H, T, T)):
-        with pytest.raises(ValueError, match="expected .L, …, H, T, T."):
-            rollout(np.ones(shape))
 
 
 # ------------------------------------------------------------------------------------------------ pictures

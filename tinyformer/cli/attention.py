@@ -26,8 +26,9 @@ def command(
 
     For a sequence-to-sequence model: the attention to TEXT for each symbol of the answer.
     """
+    from ..explain import rollout
     from ..train.saved_run import model_folder
-    from ..viz import draw_attention, rollout
+    from ..viz import draw_attention
     from .runs import newest_run
     if summed and (layer, head) != (None, None):
         raise ValueError("--rollout uses all layers and heads; omit --layer and --head")

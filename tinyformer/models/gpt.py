@@ -148,11 +148,33 @@ class GPT(GPT2Layout, Decoder):
     def forward(self, ids: ArrayLike, cache: KVCache | None = None) -> Tensor:
         """The logits (B, T, V). With ``cache``, ``ids`` are the positions after those that the cache holds."""
         ids, past = self._checked(ids, cache)
-        positions = np.arange(past, past + ids.shape[1])
-        x = self.drop(self.wte(ids) + self.wpe(positions))                                  # (B, T, C)
+        return self.read(self.wte(ids), cache, past)
+
+    def read(self, vectors: Tensor, cache: KVCache | None = None, past: int = 0) -> Tensor:
+        """The logits (B, T, V) of token vectors (B, T, C) at the positions from ``past``."""
+        x = self.drop(vectors + self.wpe(np.arange(past, past + vectors.shape[1])))         # (B, T, C)
         for block in self.h:
             x = block(x, cache)
-        return ops.linear(self.ln_f(x), self.wte.weight)                                    # (B, T, V)
+        return self.unembed(x)
+
+    def unembed(self, x: Tensor) -> Tensor:
+        """The logits (B, T, V) of the residual stream (B, T, C) after a block."""
+        return ops.linear(self.ln_f(x), self.wte.weight)
+
+    @property
+    def embedding(self) -> nn.Embedding:
+        """The table of token vectors."""
+        return self.wte
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The blocks in their order; each reads and writes the residual stream (B, T, C)."""
+        return [*self.h]
+
+    @property
+    def head_projections(self) -> list[nn.Linear]:
+        """The matrix of each block that reads its H heads side by side."""
+        return [block.attn.c_proj for block in self.h]
 
     def for_decoding(self) -> GPT:
         """A copy on the same parameters that runs one kernel for each layer and new token; see ``gpt_decoding``."""

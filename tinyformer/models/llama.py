@@ -155,10 +155,13 @@ class Trunk(nn.Module):
 
     def forward(self, ids: TensorLike, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
         """ids (B, T) → (B, T, C)."""
-        x = self.embed_tokens(ids)                                                          # (B, T, C)
+        return self.norm(self.read(self.embed_tokens(ids), angles, cache))
+
+    def read(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+        """The residual stream (B, T, C) after all layers, from token vectors x (B, T, C)."""
         for layer in self.layers:
             x = layer(x, angles, cache)
-        return self.norm(x)
+        return x
 
 
 @register
@@ -189,8 +192,31 @@ class Llama(LlamaLayout, Decoder):
     def forward(self, ids: TensorLike, cache: KVCache | None = None) -> Tensor:
         """The logits (B, T, V). With ``cache``, ``ids`` are the positions after those that the cache holds."""
         ids, past = self._checked(ids, cache)
-        x = self.model(ids, self.angles(past, ids.shape[1]), cache)
+        return self.read(self.model.embed_tokens(ids), cache, past)
+
+    def read(self, vectors: Tensor, cache: KVCache | None = None, past: int = 0) -> Tensor:
+        """The logits (B, T, V) of token vectors (B, T, C) at the positions from ``past``."""
+        return self.unembed(self.model.read(vectors, self.angles(past, vectors.shape[1]), cache))
+
+    def unembed(self, x: Tensor) -> Tensor:
+        """The logits (B, T, V) of the residual stream (B, T, C) after a layer."""
+        x = self.model.norm(x)
         return ops.linear(x, self.model.embed_tokens.weight) if self.lm_head is None else self.lm_head(x)
+
+    @property
+    def embedding(self) -> nn.Embedding:
+        """The table of token vectors."""
+        return self.model.embed_tokens
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The layers in their order; each reads and writes the residual stream (B, T, C)."""
+        return [*self.model.layers]
+
+    @property
+    def head_projections(self) -> list[nn.Linear]:
+        """The matrix of each layer that reads its H heads side by side."""
+        return [layer.self_attn.o_proj for layer in self.model.layers]
 
     def angles(self, past: int, T: int) -> dict[str, Array]:
         """{"cos", "sin"} (T, D/2) of the positions past … past + T − 1, for ``ops.rotary``.

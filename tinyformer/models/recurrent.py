@@ -71,3 +71,7 @@ class Recurrent(Decoder):
         if cache is not None:                               # the state holds all that was read
             cache.state = tuple(part.data for part in (state if isinstance(state, tuple) else (state,)))
         return self.output(self.dropout(h))                 # (B, T, V)
+
+    def read(self, vectors: Tensor) -> Tensor:
+        """The logits (B, T, V) of token vectors (B, T, C), from the state 0."""
+        return self.output(self.dropout(self.rnn(self.dropout(vectors))[0]))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ..names import module_attributes
-from .attention import AttentionMaps, draw_attention, rollout, watch_attention
+from .attention import AttentionMaps, draw_attention, watch_attention
 from .evaluation import draw_confusion_matrix, draw_evaluation
 from .gradients import draw_state_gradients, state_gradients
 from .graph import Graph, computation_graph
@@ -12,7 +12,7 @@ from .losses import draw_losses, draw_runs, losses_figure
 from .sliders import explore
 
 __all__ = ["AttentionMaps", "Graph", "computation_graph", "draw_attention", "draw_confusion_matrix", "draw_evaluation",
-           "draw_ladder", "draw_losses", "draw_runs", "draw_state_gradients", "explore", "losses_figure", "rollout",
+           "draw_ladder", "draw_losses", "draw_runs", "draw_state_gradients", "explore", "losses_figure",
            "state_gradients", "watch_attention"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error

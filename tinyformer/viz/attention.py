@@ -1,4 +1,4 @@
-"""The attention weights of a forward pass: recorded, combined over the layers, and drawn.
+"""The attention weights of a forward pass: recorded and drawn.
 
 >>> with watch_attention(model) as maps:
 ...     model(ids)
@@ -95,29 +95,6 @@ def watch_attention(model: Module) -> Iterator[AttentionMaps]:
             del module.forward
             if forward is not None:                         # another watcher's
                 module.forward = forward
-
-
-def rollout(weights: ArrayLike) -> NDArray[np.float64]:
-    """How much each output depends on each input through all layers: (…, T, T) from weights (L, …, H, T, T).
-
-        A_l = ½ (mean over heads of P_l) + ½ I, each row divided by its sum
-        R_l = A_l R_{l−1},  R_0 = I,  returns R_L
-
-    ½ I is the residual connection, which carries a token past the attention. Row t sums to 1: the shares of the inputs
-    in the output at t. The method ignores everything between the layers (the matrices of the values, the MLP). Raises
-    ValueError for weights of another shape.
-
-    Source: Abnar & Zuidema (2020), "Quantifying attention flow in transformers".
-    """
-    weights = np.asarray(weights)
-    if weights.ndim < 4 or 0 in weights.shape or weights.shape[-1] != weights.shape[-2]:
-        raise ValueError(f"rollout: weights have shape {weights.shape}, "
-                         "expected (L, …, H, T, T), the self-attention of L layers")
-    one = np.eye(weights.shape[-1])
-    flow = one
-    for layer in weights.astype(np.float64).mean(axis=-3) / 2 + one / 2:
-        flow = layer / layer.sum(axis=-1, keepdims=True) @ flow
-    return flow
 
 
 def draw_attention(weights: ArrayLike, tokens: Sequence[str], path: str | os.PathLike[str],

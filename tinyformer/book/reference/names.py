@@ -13,7 +13,7 @@ from typing import Any
 # The packages that people import from. Modules among their public names, such as ``nn.functional``, follow.
 PACKAGES = ("tinyformer", "tinyformer.ops", "tinyformer.nn", "tinyformer.optim", "tinyformer.models",
             "tinyformer.generate", "tinyformer.gradcheck", "tinyformer.learn", "tinyformer.data", "tinyformer.text",
-            "tinyformer.train", "tinyformer.interop", "tinyformer.viz")
+            "tinyformer.train", "tinyformer.interop", "tinyformer.viz", "tinyformer.explain")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,23 @@
+"""Looking inside: which parts of an input a score depends on, and what layers and heads do.
+
+>>> import tinyformer as tfm
+>>> from tinyformer import explain
+>>> attributions, gap = explain.integrated_gradients(model, x, target=3)       # x (N, …), model(x) (N, classes)
+"""
+
+from typing import TYPE_CHECKING
+
+from ..names import module_attributes
+from .attention import induction_scores, rollout
+from .decoders import ablate_heads, head_importance, logit_lens
+from .gradients import input_x_gradient, saliency, smooth_grad
+from .integrated import integrated_gradients
+from .relevance import layer_relevance
+from .removal import occlusion
+from .shapley import shapley_values
+
+__all__ = ["ablate_heads", "head_importance", "induction_scores", "input_x_gradient", "integrated_gradients",
+           "layer_relevance", "logit_lens", "occlusion", "rollout", "saliency", "shapley_values", "smooth_grad"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
