@@ -150,7 +150,7 @@ class _Run:
         try:
             first, dys = self._pull(pull_back)
         except Unreadable as error:
-            self._add("returns", str(error))
+            self._add(error.code, str(error))
             return
         if not _same(dys, self.cotangents):
             self._add("mutates", "vjp changes the upstream gradient in place")

@@ -11,6 +11,8 @@ form. ``FORMS`` lists them; the first that answers is taken.
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import called
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckedFunction", "RawFunction", "Unreadable", "checked_function", "closure", "copies"]
 
 FORMS = (called,)
+LIBRARIES = {"torch": "pytorch"}                            # forms of another library, once it is imported
 
 
 def checked_function(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> CheckedFunction:
@@ -31,7 +34,8 @@ def checked_function(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any])
     Raises ValueError if no argument is a floating-point array, TypeError if fn has none of the forms, and whatever fn
     raises.
     """
-    for form in FORMS:
+    for form in (*(import_module(f".{form}", __name__) for name, form in LIBRARIES.items() if name in sys.modules),
+                 *FORMS):
         checked = form.adapt(fn, inputs, options)
         if checked is not None:
             return checked

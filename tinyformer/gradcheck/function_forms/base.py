@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 
 class Unreadable(Exception):
-    """vjp returned something other than one gradient for each input."""
+    """The gradients cannot be read: vjp returned something other than one for each input, or refused.
+
+    ``code`` is the code of the finding.
+    """
+
+    def __init__(self, message: str, code: str = "returns") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def arguments_of(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]

@@ -1,0 +1,66 @@
+"""What the source of a learner's function shows: to which libraries it refers, and how it names what it unpacks."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import textwrap
+import types
+from typing import Any
+
+
+def refers_to(fn: Any, library: str, depth: int = 3) -> bool:
+    """Whether fn, or a function that it calls, refers to ``library``: to its modules, functions or classes."""
+    fn = inspect.unwrap(fn)
+    if isinstance(fn, functools.partial):
+        return refers_to(fn.func, library, depth) or any(_is_from(a, library) for a in fn.args)
+    if _is_from(fn, library):
+        return True
+    code = getattr(fn, "__code__", None)
+    if code is None:
+        call = vars(type(fn)).get("__call__")
+        return isinstance(call, types.FunctionType) and depth > 0 and refers_to(call, library, depth - 1)
+    used = [value for name, value in getattr(fn, "__globals__", {}).items() if name in names_in(code)]
+    for cell in getattr(fn, "__closure__", None) or ():
+        try:
+            used.append(cell.cell_contents)
+        except ValueError:                                  # an empty cell
+            continue
+    return any(_is_from(value, library) for value in used) or depth > 0 and any(
+        refers_to(value, library, depth - 1) for value in used if isinstance(value, types.FunctionType))
+
+
+def names_in(code: types.CodeType) -> set[str]:
+    """The global names in a code object and in those within it."""
+    return set(code.co_names).union(*(names_in(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+
+
+def _is_from(value: Any, library: str) -> bool:
+    """Whether a value, its class or a base of its class was made by the library."""
+    if isinstance(value, types.ModuleType):
+        return _root(value.__name__) == library
+    own = getattr(value, "__self__", None)                  # MyFunction.apply
+    kinds = [k for v in (value, own) for k in (v.__mro__ if isinstance(v, type) else type(v).__mro__)]
+    named = getattr(value, "__module__", None)
+    return isinstance(named, str) and _root(named) == library or any(_root(k.__module__) == library for k in kinds)
+
+
+def _root(module: str) -> str:
+    root = module.partition(".")[0]
+    return "jax" if root == "jaxlib" else root
+
+
+def unpacked_names(function: Any, attribute: str, n: int) -> list[str] | None:
+    """The n names of ``a, b = ctx.ATTRIBUTE`` in the source of a function; None if there is no such line."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and node.value.attr == attribute:
+            target = node.targets[0]
+            names = [e.id for e in getattr(target, "elts", ()) if isinstance(e, ast.Name)]
+            if len(names) == n:
+                return names
+    return None
