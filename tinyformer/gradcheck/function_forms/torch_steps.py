@@ -20,6 +20,7 @@ from .program import Untranslated, learners_place, moved, recorded, run_at, writ
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+RESHAPES = {"squeeze_", "unsqueeze_", "t_", "transpose_", "swapaxes_"}
 LIBRARIES = (str(Path(torch.__file__).parent), str(Path(np.__file__).parent), "<frozen")
 
 
@@ -117,6 +118,8 @@ class _Memory:
         elif is_view or name in ("_reshape_alias",):
             for k, t in enumerate(results):
                 self._keep_view(args[0], t, lambda x, k=k: _nth(func(x, *args[1:], **options), k))
+        elif name in RESHAPES:
+            self._reshape(target, lambda x: func(x, *args[1:], **options))
         elif target is not None:
             self.write(target, self._in_place(name.rstrip("_"), func, args, options, target))
         else:
@@ -133,6 +136,19 @@ class _Memory:
         natural = tuple(base.shape) == source.shape and np.array_equal(source, numbers.numpy())
         step = (lambda x: x) if natural else _named_view(source, numbers.numpy())
         self.views[id(t)] = base, step, source.astype(int)
+
+    def _reshape(self, t: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Give a tensor another shape in place."""
+        before = self.read(t)
+        numbers = torch.arange(int(np.prod(before.shape)), dtype=torch.float64).reshape(tuple(before.shape))
+        after = change(numbers.clone()).numpy()
+        step = _named_view(after, numbers.numpy())
+        if id(t) in self.views:
+            base, view, source = self.views[id(t)]
+            self.views[id(t)] = base, lambda x: step(view(x)), source.reshape(-1)[after.astype(int)]
+            self.fresh.pop(id(t), None)
+        else:
+            self.arrays[id(t)] = step(before)
 
     def _in_place(self, name: str, func: Any, args: Any, options: Any, target: torch.Tensor) -> Any:
         values = [self._read_all(a) for a in args]
