@@ -3,11 +3,11 @@
     python benchmarks/mnist.py                  the whole table, three seeds each: about ten minutes
     python benchmarks/mnist.py --only best      rows whose name has that in it
 
-Test accuracy on every 5th row. All train on the remaining 4,000 with AdamW along a cosine; logistic regression is
-fitted on all of them at once, without a seed. A row differs from the default (ReLU, 12 epochs) in what it names, "best"
-in three things. There is no validation set: a choice between rows is a choice on the test digits. `tinyformer data
-fetch mnist-5k` brings the digits. The standard error is that of the mean over the seeds; that of the 1,000 test digits,
-about 0.7 points at 95 %, is the same for all rows.
+All train on the 3,500 training digits with AdamW along a cosine; logistic regression is fitted on all of them at once,
+without a seed. A row differs from the default (ReLU, 12 epochs) in what it names, "best" in three things, and the row
+below it in all of these but the shifts. The first figure is the accuracy on the 500 validation digits: choose by it. The
+second is the accuracy on the 1,000 test digits: report it. `tinyformer data fetch mnist-5k` brings the digits. ± is the
+standard error of the mean over the seeds; the standard error of 1,000 test digits is about 0.7 points at 95 %.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ ROWS.update({
     "L2 0.001": {"l2": 1e-3},
     "shifts of a pixel": {"shift": 1},
     "best: shifts, dropout 0.2, 30 epochs": {"shift": 1, "dropout": 0.2, "epochs": 30},
+    "best without shifts": {"dropout": 0.2, "epochs": 30},
 })
 
 
@@ -64,14 +65,18 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     arguments = parser.parse_args()
     digits = load("mnist-5k")
-    x, y = (np.concatenate(parts) for parts in zip(digits.train, digits.validation))
+    x, y = digits.train
+    print(f"{'':<40}{'validation':<18}test")
 
     def row(name, models):
-        began = time.perf_counter()
-        found = [float(np.mean(model.predict(digits.test.x) == digits.test.y)) for model in models]
-        error = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else 0
-        seconds = (time.perf_counter() - began) / len(found)
-        print(f"{name:<40}{statistics.mean(found):.2%} ± {error:.2%}{seconds:8.1f} s", flush=True)
+        began, columns = time.perf_counter(), []
+        models = list(models)
+        seconds = (time.perf_counter() - began) / len(models)
+        for part in (digits.validation, digits.test):
+            found = [float(np.mean(model.predict(part.x) == part.y)) for model in models]
+            error = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else 0
+            columns.append(f"{statistics.mean(found):.2%} ± {error:.2%}")
+        print(f"{name:<40}" + "".join(f"{column:<18}" for column in columns) + f"{seconds:6.1f} s", flush=True)
 
     def logistic(l2):
         model = LogisticRegression(LogisticConfig(784, 10, l2=l2), dtype=np.float32)
