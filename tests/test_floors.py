@@ -25,7 +25,7 @@ FLOORS = """
     ops optim typing creation
     nn
     viz interop generate similar explain
-    models gradcheck saving
+    models gradcheck saving privacy
     train
     (tinyformer)
     learn book
