@@ -10,8 +10,8 @@ import pytest
 import tinyformer
 from tinyformer.train.recipe import names
 
-COMMANDS = ("train", "recipes", "generate", "translate", "predict", "fill-mask", "similar", "evaluate", "attention",
-            "curves", "ladder", "compare", "doctor", "check", "data", "learn", "book")
+COMMANDS = ("train", "recipes", "generate", "sample", "translate", "predict", "fill-mask", "similar", "evaluate",
+            "attention", "curves", "ladder", "compare", "doctor", "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
@@ -28,6 +28,7 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
     ("train", ("RECIPE", "--out DIR", "--resume", "--set section.key=value …", "runs/RECIPE")),
     ("generate", ("PROMPT", "--model DIR", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p",
                   "--repetition-penalty", "--stop", "--beams", "--seed")),
+    ("sample", ("--model DIR", "--n", "--class NAME", "--out FILE", "--seed", "--interpolate", "--plane")),
     ("translate", ("TEXT …", "--model DIR", "--beams")),
     ("predict", ("TEXT", "--model DIR", "--top", "--json")),
     ("evaluate", ("--model DIR", "--json", "--plot")),

@@ -269,6 +269,9 @@ CASES = {
                          lambda d: ((d("1C"), d("1C"), d("")), {"within": True})],
     "grid_sample": [lambda d, aligned=aligned: ((d("BCHW"), _places(d, aligned)), {"align_corners": aligned})
                     for aligned in (False, True)],
+    # latent variables
+    "gaussian_kl": [_of("BT", "BT"), _of("D", "D"), _of("BTD", "BTD", "BTD", "BTD")],
+    "reparametrize": [_of("BT", "BT", "BT"), _of("D", "D", "D")],
 }
 CASES["leaky_relu"] += [_of("BTC", negative_slope=0.3), _of("BTC", negative_slope=0.0)]
 CASES["gelu"] += [_of("BTC", approximate="tanh"), _of("", approximate="tanh")]

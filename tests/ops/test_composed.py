@@ -90,6 +90,8 @@ EXAMPLES = [
     ("mse_loss", lambda rng: (_normal(rng, (3, 5), (3, 5)), []), {}, {}),
     *(("cross_entropy", lambda rng: (_normal(rng, (6, 5)), [rng.integers(0, 5, 6)]), {"label_smoothing": smoothing}, {})
       for smoothing in (0.0, 0.2)),
+    *(("gaussian_kl", lambda rng, n=n: (_normal(rng, *[(3, 5)] * n), []), {}, {}) for n in (2, 4)),
+    ("reparametrize", lambda rng: (_normal(rng, (3, 5), (3, 5), (3, 5)), []), {}, {}),
     ("binary_cross_entropy_with_logits", lambda rng: ([*_normal(rng, (3, 5)), rng.random((3, 5))], []), {}, {}),
     *(("normalize", lambda rng: (_normal(rng, (3, 5, 4)), []), {"axis": axis}, {}) for axis in (-1, 1)),
     ("squared_distances", lambda rng: (_normal(rng, (6, 5), (3, 5)), []), {}, {}),

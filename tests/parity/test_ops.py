@@ -7,6 +7,8 @@ takes tensors, ``theirs`` the module torch and its tensors. Each is run for seve
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -676,6 +678,33 @@ def places(rng, op):
     return ([rng.standard_normal((N, C, H, W)), rng.uniform(-1.5, 1.5, (N, h, w, 2))],
             lambda x, grid: op(x, grid, align_corners=aligned),
             lambda t, x, grid: t.nn.functional.grid_sample(x, grid, align_corners=aligned))
+
+
+# ------------------------------------------------------------------------------------------------ latent variables
+
+@case("gaussian_kl")
+def divergence(rng, op):
+    """Of two normal distributions, and from one to N(0, I); a divergence of 0 now and then."""
+    shape = (*shape_(rng, high=2), int(rng.integers(1, 5)))
+    inputs = [rng.standard_normal(shape) for _ in range(int(rng.choice([2, 4])))]
+    if len(inputs) == 4 and rng.random() < 0.2:
+        inputs[2:] = inputs[:2]
+
+    def theirs(t, mean, log_variance, *other):
+        normal = t.distributions.Normal
+        m, l = other or (t.zeros_like(mean), t.zeros_like(mean))
+        q, p = normal(mean, (log_variance / 2).exp()), normal(m, (l / 2).exp())
+        return t.distributions.kl_divergence(q, p).sum(-1)
+
+    return inputs, op, theirs
+
+
+@case("reparametrize")
+def samples(rng, op):
+    """``rsample`` of a normal distribution computes mean + deviation · noise."""
+    shape = (*shape_(rng, high=2), int(rng.integers(1, 5)))
+    return ([rng.standard_normal(shape) for _ in range(3)], op,
+            lambda t, mean, log_variance, noise: mean + t.exp(log_variance / 2) * noise)
 
 
 # ------------------------------------------------------------------------------------------------ attention

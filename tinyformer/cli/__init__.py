@@ -12,7 +12,7 @@ import typer
 
 from ..sandbox.messages import visible
 from . import (attention, book, check, compare, curves, data, doctor, evaluate, fill_mask, generate, ladder, learn,
-               predict, recipes, similar, train, translate)
+               predict, recipes, sample, similar, train, translate)
 from .console import Output, OutputClosed, open_standard_streams, say, settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
@@ -38,6 +38,7 @@ def options(version: Annotated[bool, typer.Option(
 app.command("train", context_settings={"allow_extra_args": True})(train.command)        # --set a=1 b=2 has one too many
 app.command("recipes")(recipes.command)
 app.command("generate")(generate.command)
+app.command("sample")(sample.command)
 app.command("translate")(translate.command)
 app.command("predict")(predict.command)
 app.command("fill-mask")(fill_mask.command)

@@ -18,19 +18,21 @@ def command(
         "--json", help="Print one JSON object instead of a table: accuracy, f1, confusion, …")] = False,
     plot: Annotated[bool, typer.Option(
         "--plot",
-        help="Draw the confusion matrix, accuracy and reliability of a classifier into DIR/evaluation.png.")] = False,
+        help="Draw into DIR/evaluation.png: the confusion matrix, accuracy and reliability of a classifier; or "
+             "samples, each above the nearest training picture.")] = False,
 ) -> None:
     """Measure a trained model, or compare several.
 
     A language model is measured on the whole validation split of its corpus: loss with its 95 % interval, perplexity,
     bits per character. A classifier is measured on the test split of its data set: accuracy with its standard error and
-    95 % interval, precision, recall, F1, confusion matrix, ROC-AUC, calibration. The figures include baselines, size
-    and speed. They are saved as DIR/evaluation.json.
+    95 % interval, precision, recall, F1, confusion matrix, ROC-AUC, calibration. A model that generates pictures is
+    measured on the test split, and a classifier judges its samples. The figures include baselines, size and speed. They
+    are saved as DIR/evaluation.json.
 
     Several classifiers on the same data set: the accuracy of each and McNemar's test of the first against each other
     one. If they are runs of one recipe, also mean and spread.
     """
-    from ..train import compare, evaluate
+    from ..train import compare, evaluate, open_run
     from .report import show, show_comparison
     from .runs import newest_run
     folders = [*(folders or ()), *([model] if model else ())] or [newest_run()]
@@ -41,12 +43,17 @@ def command(
         return
     folder, = folders
     figures = evaluate(folder)
-    if plot and "confusion" not in figures:
-        raise ValueError(f"--plot: {folder} is no classifier; its picture is {folder / 'loss.png'}")
+    if plot and "confusion" not in figures and "nearest_distance" not in figures:
+        raise ValueError(f"--plot: {folder} is no classifier; "
+                         f"its picture is {folder / 'loss.png'}")
     _print(figures, as_json, show)
-    if plot:
+    if plot and "confusion" in figures:
         from ..viz.evaluation import draw_evaluation
         draw_evaluation(figures, folder / "evaluation.png")
+    elif plot:
+        run = open_run(folder)
+        run.task.draw(run.model, folder / "evaluation.png")
+    if plot:
         if not as_json:
             print(f"\npicture             {folder / 'evaluation.png'}")
 

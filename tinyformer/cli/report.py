@@ -15,6 +15,9 @@ def show(figures: dict[str, Any]) -> None:
     if "exact_match" in figures:
         show_answers(figures)
         return
+    if "frechet_distance" in figures:
+        show_pictures(figures)
+        return
     width = max(19, *map(len, figures)) + 1
     for name, value in figures.items():
         if isinstance(value, float):
@@ -72,6 +75,29 @@ def show_answers(figures: dict[str, Any]) -> None:
     print(f"size                {figures['parameters']:,} parameters, {figures['megabytes']:.2f} MB")
     print(f"speed               {figures['texts_per_s']:,} texts/s, {figures['beams']} "
           f"beam{'s' * (figures['beams'] > 1)}")
+
+
+def show_pictures(figures: dict[str, Any]) -> None:
+    """Print the figures of a model that generates pictures: bounds on its likelihood, the judge's of its samples."""
+    print(f"{figures['model']} on {figures['set']}, {figures['split']} split, {figures['examples']:,} "
+          f"{figures['kind']}\n")
+    if "neg_elbo" in figures:
+        print(f"−ELBO               {figures['neg_elbo']:.2f} ± {figures['standard_error']:.2f} nats a picture: "
+              f"reconstruction {figures['reconstruction']:.2f}, KL {figures['kl']:.2f}")
+        print(f"−ln p(x)            at most {figures['neg_log_likelihood']:.2f}, by {figures['weighted_samples']} "
+              f"weighted samples of z")
+        for name, value in figures["baselines"].items():
+            print(f"  {name:<26}{value:.2f}")
+        print(f"latent numbers      {figures['active_latents']} of {figures['n_latent']} used")
+    print(f"samples             {figures['samples']:,}, judged by a classifier of the training pictures")
+    print(f"classes covered     {figures['classes_covered']} of {len(figures['class_shares'])} (at least 1 % of the "
+          f"samples); shares {' '.join(f'{share:.0%}' for share in figures['class_shares'])}")
+    print(f"confidence          {figures['confidence']:.3f}; of real pictures {figures['real_confidence']:.3f}")
+    print(f"Fréchet distance    {figures['frechet_distance']:.2f}; of as many training pictures "
+          f"{figures['training_frechet_distance']:.2f}")
+    print(f"nearest training    {figures['nearest_distance']:.2f} (median distance); from real pictures "
+          f"{figures['real_nearest_distance']:.2f}")
+    print(f"size                {figures['parameters']:,} parameters, {figures['megabytes']:.2f} MB")
 
 
 def verdict(figures: dict[str, Any]) -> str:

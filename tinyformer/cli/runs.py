@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from ..models.pretrained import Pretrained
 
-def newest_run(task: str | None = None) -> Path:
-    """The folder under runs/ (or in one of its folders) with the newest model, or the newest one for ``task``.
+def newest_run(*tasks: str) -> Path:
+    """The folder under runs/ (or in one of its folders) with the newest model, or the newest for one of ``tasks``.
 
     FileNotFoundError, which says how to train one, if there is none.
     """
     models = sorted(Path("runs").glob("**/model.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
     for model in models:
-        if task is None or _task(model.parent) in (task, None):
+        if not tasks or _task(model.parent) in (*tasks, None):
             return model.parent
     from ..train.tasks import TASKS, Task
-    wanted = TASKS[task] if task else Task
+    wanted = TASKS[tasks[0]] if tasks else Task
     raise FileNotFoundError(f"no trained {wanted.noun} under runs/; "
                             f"run `tinyformer train {wanted.example}` first, or name one with --model DIR")
 

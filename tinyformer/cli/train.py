@@ -88,10 +88,10 @@ def show_spread(figures: dict[str, Any], headline: str) -> None:
     """Print the mean and spread of several runs."""
     from .report import summary
     spread = figures[headline]
-    if headline == "val_loss":
-        print(f"mean of {spread['n']} runs {spread['mean']:.4f} ± {spread['se']:.4f} (standard error)")
-    else:                                                                               # a share of right answers
+    if headline in ("accuracy", "exact_match"):             # a share of right answers
         print(summary(spread))
+    else:
+        print(f"mean of {spread['n']} runs {spread['mean']:.4f} ± {spread['se']:.4f} (standard error)")
 
 
 def headed(figures: dict[str, Any], headline: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Sequences = tuple[NDArray[np.int64], NDArray[np.int64]]             # rows of symbols, and rows of symbols
     RNG = np.random.Generator | int | None
 
-__all__ = ["add", "copy", "digits", "reverse", "sort", "spirals", "xor"]
+__all__ = ["add", "copy", "digits", "gaussians", "reverse", "sort", "spirals", "xor"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)
@@ -45,6 +45,19 @@ def spirals(n: int, rng: RNG = None, arms: int = 2, turns: float = 1.0, noise: f
     radius = np.sqrt(rng.random(n))                     # the root spreads the points evenly over the disc
     angle = 2 * np.pi * (turns * radius + y / arms)
     x = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1) + noise * rng.standard_normal((n, 2))
+    return x.astype(np.float32), y
+
+
+def gaussians(n: int, rng: RNG = None, modes: int = 8, radius: float = 2.0, noise: float = 0.1) -> Points:
+    """Points around ``modes`` centers on a circle, normally distributed with standard deviation ``noise``.
+
+    The label is the center, counted from the right against the clock. A generative model that makes points of some
+    centers only shows mode collapse.
+    """
+    rng = generator(rng)
+    y = rng.integers(0, modes, n)
+    angle = 2 * np.pi * y / modes
+    x = radius * np.stack([np.cos(angle), np.sin(angle)], axis=1) + noise * rng.standard_normal((n, 2))
     return x.astype(np.float32), y
 
 

@@ -15,14 +15,15 @@ from .registry import MODELS, load_model, model_class, register, trainable
 __all__ = ["MODELS", "load_model", "model_class", "register", "trainable"]
 
 if TYPE_CHECKING:                       # what ``collect`` below does, for type checkers and editors
-    from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gpt, hmm, linear, llama, logistic,
-                   lstm, mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq)
+    from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gan, gpt, hmm, linear, llama, logistic,
+                   lstm, mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq, vae)
     from .bag_of_words import *
     from .bert import *
     from .bert_heads import *
     from .classifier import *
     from .decoder import *
     from .encoder import *
+    from .gan import *
     from .gpt import *
     from .hmm import *
     from .linear import *
@@ -35,12 +36,14 @@ if TYPE_CHECKING:                       # what ``collect`` below does, for type 
     from .pretrained import *
     from .recurrent import *
     from .seq2seq import *
+    from .vae import *
     __all__ += bag_of_words.__all__
     __all__ += bert.__all__
     __all__ += bert_heads.__all__
     __all__ += classifier.__all__
     __all__ += decoder.__all__
     __all__ += encoder.__all__
+    __all__ += gan.__all__
     __all__ += gpt.__all__
     __all__ += hmm.__all__
     __all__ += linear.__all__
@@ -53,6 +56,7 @@ if TYPE_CHECKING:                       # what ``collect`` below does, for type 
     __all__ += pretrained.__all__
     __all__ += recurrent.__all__
     __all__ += seq2seq.__all__
+    __all__ += vae.__all__
 
 
 collect(__name__)

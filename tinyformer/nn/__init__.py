@@ -21,7 +21,7 @@ from .dropout import Dropout
 from .embedding import Embedding
 from .linear import Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
-from .module import Module, Parameter, evaluating
+from .module import Module, Parameter, evaluating, frozen
 from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
 from .pooling import AvgPool2d, MaxPool2d
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
@@ -35,7 +35,7 @@ __all__ = ["AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv
            "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RMSNorm", "RNN", "RNNCell", "ReLU",
            "ResidualSelfAttention", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "Transformer",
            "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
-           "evaluating", "functional", "init"]
+           "evaluating", "frozen", "functional", "init"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

@@ -56,6 +56,22 @@ def evaluating(module: Module) -> Iterator[None]:
         module.train(was_training)
 
 
+@contextmanager
+def frozen(module: Module) -> Iterator[None]:
+    """``with frozen(model):`` what is computed inside passes gradients through the model, but none to its parameters.
+
+    Afterwards each parameter is learned or not, as before.
+    """
+    learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in learned:
+        parameter.requires_grad = False
+    try:
+        yield
+    finally:
+        for parameter in learned:
+            parameter.requires_grad = True
+
+
 class Module:
     """Base of all layers and models.
 

@@ -12,6 +12,7 @@ from .arithmetic import (abs, add, astype, clip, divide, exp, log, maximum, mini
                          subtract, where)
 from .attention import attention_with_weights, residual_self_attention, scaled_dot_product_attention
 from .convolution import conv2d, conv_transpose2d
+from .latent import gaussian_kl, reparametrize
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from .lookup import embedding
 from .normalization import batch_norm, group_norm, layer_norm, rms_norm
@@ -30,13 +31,13 @@ from . import composed, integers, methods
 __all__ = [
     "abs", "add", "astype", "attention_with_weights", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits",
     "broadcast_to", "clip", "composed", "concatenate", "contrastive_loss", "conv2d", "conv_transpose2d",
-    "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding", "exp", "flip", "gelu", "getitem",
-    "grid_sample", "group_norm", "gru", "layer_norm", "leaky_relu", "linear", "linear_gelu", "log", "log_softmax",
-    "logsumexp", "lstm", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mse_loss", "multiply",
-    "negative", "normalize", "pad", "power", "relu", "reshape", "residual_self_attention", "rms_norm", "rnn", "rotary",
-    "rotary_frequencies", "rotary_tables", "scaled_dot_product_attention", "sigmoid", "silu", "sinusoidal", "softmax",
-    "softplus", "sparse_linear", "split", "sqrt", "squared_distances", "stack", "std", "subtract", "sum", "tanh",
-    "transpose", "var", "where",
+    "cross_entropy", "cumsum", "divide", "dropout", "einsum", "embedding", "exp", "flip", "gaussian_kl", "gelu",
+    "getitem", "grid_sample", "group_norm", "gru", "layer_norm", "leaky_relu", "linear", "linear_gelu", "log",
+    "log_softmax", "logsumexp", "lstm", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "mse_loss",
+    "multiply", "negative", "normalize", "pad", "power", "relu", "reparametrize", "reshape", "residual_self_attention",
+    "rms_norm", "rnn", "rotary", "rotary_frequencies", "rotary_tables", "scaled_dot_product_attention", "sigmoid",
+    "silu", "sinusoidal", "softmax", "softplus", "sparse_linear", "split", "sqrt", "squared_distances", "stack", "std",
+    "subtract", "sum", "tanh", "transpose", "var", "where",
 ]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error

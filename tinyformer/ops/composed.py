@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ..typing import Array, Axis
 
 __all__ = ["avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "contrastive_loss", "conv2d",
-           "conv_transpose2d", "cross_entropy", "embedding", "gelu_tanh", "grid_sample", "group_norm", "gru",
-           "layer_norm", "linear", "log_softmax", "lstm", "max_pool2d", "mse_loss", "normalize",
+           "conv_transpose2d", "cross_entropy", "embedding", "gaussian_kl", "gelu_tanh", "grid_sample", "group_norm",
+           "gru", "layer_norm", "linear", "log_softmax", "lstm", "max_pool2d", "mse_loss", "normalize", "reparametrize",
            "residual_self_attention", "rms_norm", "rnn", "rotary", "scaled_dot_product_attention", "sigmoid", "silu",
            "softmax", "softplus", "squared_distances", "std"]
 
@@ -237,6 +237,19 @@ def grid_sample(x: Tensor, grid: Tensor) -> Tensor:
     near = [relu(1 - abs(reshape(grid[..., i] * (length / 2) + (length - 1) / 2, shape=(*grid.shape[:3], 1))
                          - np.arange(length))) for i, length in ((0, x.shape[3]), (1, x.shape[2]))]
     return einsum("nchw,nijh,nijw->ncij", x, near[1], near[0])
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor, other_mean: Tensor | None = None,
+                other_log_variance: Tensor | None = None) -> Tensor:
+    """½ Σ (e^{λ−l} + (μ − m)² e^{−l} − 1 − λ + l) over the last axis."""
+    m, l = (0.0, 0.0) if other_mean is None else (other_mean, other_log_variance)
+    scaled = (mean - m) ** 2 / (exp(l) if other_mean is not None else 1.0)
+    return 0.5 * sum(exp(log_variance - l) + scaled - 1 - log_variance + l, axis=-1)
+
+
+def reparametrize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """μ + √(e^λ) ε."""
+    return mean + sqrt(exp(log_variance)) * noise
 
 
 def rnn(x: Tensor, h0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor,

@@ -86,6 +86,12 @@ class Run(Trainer):
         """The task's cost."""
         return self.task.cost(figures)
 
+    def evaluate(self) -> dict[str, Any]:
+        """``measure``, then early stopping and the task's pictures."""
+        figures = super().evaluate()
+        self.task.show(self.model, self.folder, self.step)
+        return figures
+
     def keep(self) -> None:
         """Write the model into the folder."""
         self.model.save_pretrained(self.folder)
@@ -181,7 +187,7 @@ def _descend(recipe: Recipe, held: FolderLock, resume: bool) -> Result:
     _, step, val_loss = run.best or (None, run.step, val_loss)
     result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds)
     draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss),
-                levels=result.baselines, ylabel=f"cross-entropy ({run.task.unit})")
+                levels=result.baselines, ylabel=f"{run.task.quantity} ({run.task.unit})")
     return result
 
 

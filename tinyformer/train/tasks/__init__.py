@@ -14,9 +14,12 @@ from .registry import TASKS, register
 __all__ = ["TASKS", "Task", "register"]
 
 if TYPE_CHECKING:                       # what ``collect`` below does, for type checkers and editors
+    from .adversarial import *
     from .classification import *
+    from .generation import *
     from .labeled import *
     from .language import *
+    from .likelihood import *
     from .masked import *
     from .pictures import *
     from .translation import *

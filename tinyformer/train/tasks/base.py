@@ -15,6 +15,7 @@ class Task:
     """The data of a recipe, in the form that its models are trained on. A subclass is decorated with ``@register``.
 
     name        what the class of a model calls it, as its ``task``
+    quantity    what the loss is, in words
     unit        of the loss: "nats per token"
     input_unit  what the speed counts: "tokens" or "pixels"
     headline    the figure of ``evaluate`` that sums up several runs
@@ -26,6 +27,7 @@ class Task:
     """
 
     name: ClassVar[str] = ""
+    quantity: ClassVar[str] = "cross-entropy"
     unit: ClassVar[str] = ""
     input_unit: ClassVar[str] = "tokens"
     headline: ClassVar[str] = "val_loss"
@@ -93,6 +95,9 @@ class Task:
     def remark(self, model: Pretrained) -> str:
         """What part of the data ``model`` does not see, in words; "" for nothing."""
         return ""
+
+    def show(self, model: Pretrained, folder: Path, step: int) -> None:
+        """Write pictures of what ``model`` can do after ``step`` steps into the run's folder; most tasks have none."""
 
     def save(self, folder: Path) -> None:
         """Write what is needed to use the model, such as a tokenizer, into the folder of the model."""
