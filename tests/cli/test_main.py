@@ -11,7 +11,7 @@ import tinyformer
 from tinyformer.train.recipe import names
 
 COMMANDS = ("train", "recipes", "generate", "sample", "translate", "predict", "fill-mask", "similar", "evaluate",
-            "attention", "curves", "ladder", "compare", "doctor", "check", "data", "learn", "book")
+            "attention", "explain", "curves", "ladder", "compare", "doctor", "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
@@ -33,6 +33,7 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
     ("predict", ("TEXT", "--model DIR", "--top", "--json")),
     ("evaluate", ("--model DIR", "--json", "--plot")),
     ("attention", ("TEXT", "--model DIR", "--layer", "--head", "--rollout", "--out FILE")),
+    ("explain", ("TEXT", "--model DIR", "--method NAME", "--target CLASS", "--json", "--plot FILE")),
     ("curves", ("DIR …", "--out FILE")),
     ("doctor", ()),
 ))

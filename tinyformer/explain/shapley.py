@@ -51,17 +51,18 @@ def shapley_values(f: Scores, x: TensorLike, baseline: TensorLike | None = None,
     start = checked_baseline(owner, baseline, x)
     D = math.prod(x.shape[1:])
 
-    def value(present: Array) -> Array:
-        """v (N,) of the players (D,) that are present."""
-        return score_values(owner, f, np.where(present.reshape(x.shape[1:]), x, start), target)
+    def values(present: Array) -> Array:
+        """v (M, N) of M coalitions (M, D): True at the players that are present."""
+        return np.stack([score_values(owner, f, np.where(row.reshape(x.shape[1:]), x, start), target)
+                         for row in present])
 
     if n_samples is None:
         if D > MOST:
             raise ValueError(f"{owner}: x has {D} entries in each example, expected at most {MOST} for exact values: "
                              f"2^{D} scores; pass n_samples, the number of random orders")
-        found, error = exact(lambda present: np.stack([value(row) for row in present]), D), np.zeros((D, len(x)))
+        found, error = exact(values, D), np.zeros((D, len(x)))
     else:
-        found, error = sampled(value, D, check_integer(owner, "n_samples", n_samples, at_least=1), generator(rng))
+        found, error = sampled(values, D, check_integer(owner, "n_samples", n_samples, at_least=1), generator(rng))
     found, error = (part.T.reshape(x.shape).astype(x.dtype) for part in (found, error))
     return (found, error) if return_error else found
 
@@ -79,17 +80,16 @@ def exact(values: Callable[[Array], Array], D: int) -> Array:
     return found
 
 
-def sampled(value: Callable[[Array], Array], D: int, n_samples: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """(estimates (D, N), their standard errors (D, N)) from random orders; ``value`` maps a coalition (D,) to (N,)."""
-    first, last = value(np.zeros(D, bool)), value(np.ones(D, bool))
-    gains = np.zeros((n_samples, D, len(first)))
+def sampled(values: Callable[[Array], Array], D: int, n_samples: int, rng: np.random.Generator
+            ) -> tuple[Array, Array]:
+    """(estimates (D, N), their standard errors (D, N)) of D players from random orders; ``values`` as in ``exact``."""
+    ends = values(np.array([[False] * D, [True] * D]))      # v of the empty and of the full coalition
+    gains = np.zeros((n_samples, D, ends.shape[1]))
     for gain in gains:
-        present, before = np.zeros(D, bool), first
         order = rng.permutation(D)
-        for player in order:
-            present[player] = True
-            after = last if player == order[-1] else value(present)
-            gain[player], before = after - before, after
+        rank = np.argsort(order)
+        joined = rank[None, :] <= np.arange(D - 1)[:, None]                     # (D − 1, D): after 1, 2, … joined
+        gain[order] = np.diff(np.concatenate([ends[:1], values(joined) if D > 1 else ends[:0], ends[1:]]), axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):    # one order has no spread
         spread = np.sqrt(((gains - gains.mean(axis=0)) ** 2).sum(axis=0) / (n_samples - 1) / n_samples)
     return gains.mean(axis=0), spread

@@ -69,14 +69,17 @@ class BagOfWords(Pretrained):
 
     probabilities = Classifier.probabilities                # it reads only the logits
 
+    def terms(self, x: SparseRows) -> Array:
+        """Weight × value of each entry of one text, for each class: (K, entries). With the bias they are the logits."""
+        return x.values * self.weight.data[:, x.columns]
+
     def contributions(self, x: SparseRows, label: int) -> Array:
         """Weight × value of each entry of one text, minus the mean over the other classes.
 
         With two classes, the sum of the contributions and of the biases is the log-odds.
         """
-        rest = np.arange(self.config.n_classes) != label
-        weight = self.weight.data[:, x.columns]
-        return x.values * (weight[label] - weight[rest].mean(axis=0))
+        terms = self.terms(x)
+        return terms[label] - np.delete(terms, label, axis=0).mean(axis=0)
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,6 @@ class BayesBag(BagOfWords):
             values = ratio[x.columns]
             yield values / np.sqrt(np.bincount(rows, values * values, len(x))).clip(1e-12)[rows].astype(values.dtype)
 
-    def contributions(self, x: SparseRows, label: int) -> Array:
-        """As ``BagOfWords.contributions``, with the weighted features."""
-        each = np.stack([w[x.columns] * values for w, values in zip(self.weight.data, self._values(x, x.rows))])
-        return each[label] - np.delete(each, label, axis=0).mean(axis=0)
+    def terms(self, x: SparseRows) -> Array:
+        """As ``BagOfWords.terms``, with the weighted features."""
+        return np.stack([w[x.columns] * values for w, values in zip(self.weight.data, self._values(x, x.rows))])

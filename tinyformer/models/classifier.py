@@ -84,12 +84,15 @@ class Classifier(Pretrained):
 
             ∂(log p − log(1 − p))/∂vector · vector      (Source: Baehrens et al. 2010; a Taylor series' first term)
         """
+        from ..explain import input_x_gradient
         ids = plain_array("contributions", ids)
-        vectors = Tensor(self.embedding(ids).data, requires_grad=True)
-        logits = self.read(vectors, ids != 0)
         rest = np.arange(self.config.n_classes) != label
-        (logits[:, label] - ops.logsumexp(logits[:, rest], axis=-1)).sum().backward()
-        return (vectors.grad * vectors.data).sum(axis=-1)[0]
+
+        def log_odds(vectors: Tensor) -> Tensor:
+            logits = self.read(vectors, ids != 0)
+            return logits[:, label] - ops.logsumexp(logits[:, rest], axis=-1)
+
+        return input_x_gradient(log_odds, self.embedding(ids).data).sum(axis=-1)[0]
 
 
 def masked_mean(x: Tensor, mask: Array) -> Tensor:
