@@ -1,6 +1,7 @@
 /* Everything that is compiled once for each instruction set. Included at the end of an isa_*.cpp, which has set the
  * target, TF_BYTES (the size of a vector) and TF_ISA. */
 #include "attention.h"
+#include "convolution.h"
 #include "decode.h"
 #include "pointwise.h"
 #include "recurrence.h"

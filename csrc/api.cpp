@@ -1,5 +1,7 @@
 /* The C interface except the products (products.cpp). It checks the arguments, gives them types and calls the kernels
  * of this processor. */
+#include <initializer_list>
+
 #include "codes.h"
 #include "dispatch.h"
 
@@ -11,6 +13,20 @@ namespace {
 template <class... P> bool there(P... pointers) { return (... && (pointers != nullptr)); }
 
 int check_type(int type) { return type == TF_FLOAT32 || type == TF_FLOAT64 ? TF_OK : TF_BAD_TYPE; }
+
+int check_conv(const tf_conv *p) {
+    if (!p) return TF_BAD_POINTER;
+    for (int64_t length : {p->N, p->C, p->H, p->W, p->O, p->P, p->Q, p->kh - 1, p->kw - 1})
+        if (length < 0) return TF_BAD_SHAPE;
+    if (p->groups < 1 || p->C % p->groups || p->O % p->groups) return TF_BAD_SHAPE;
+    for (int axis = 0; axis < 2; axis++)
+        if (p->stride[axis] < 1 || p->padding[axis] < 0 || p->dilation[axis] < 1) return TF_BAD_VALUE;
+    return TF_OK;
+}
+
+bool has_pictures(const tf_conv *p) { return p->N * p->C * p->H * p->W != 0; }
+bool has_windows(const tf_conv *p) { return p->N * p->O * p->P * p->Q != 0; }
+bool has_weights(const tf_conv *p) { return p->O * p->C != 0; }
 
 int check_lstm(const tf_lstm *p) {
     if (!p) return TF_BAD_POINTER;
@@ -182,6 +198,80 @@ int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, const int64
         call.V = V, call.C = C, call.N = N, call.indices = indices, call.dy = (const T *)dy,
         call.dweight = (T *)dweight;
         kernels<T>().embedding_gradient(call);
+        return TF_OK;
+    });
+}
+
+int tf_conv_forward(int type, const tf_conv *p, const void *x, const void *weight, const void *bias, void *y) {
+    if (int code = check_conv(p)) return code;
+    if (!has_windows(p)) return check_type(type);
+    if (!there(y) || (has_pictures(p) && !there(x)) || (has_weights(p) && !there(weight))) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        Conv<T> call{};
+        static_cast<tf_conv &>(call) = *p;
+        call.x = (const T *)x, call.weight = (const T *)weight, call.bias = (const T *)bias, call.y = (T *)y;
+        kernels<T>().conv_forward(call);
+        return TF_OK;
+    });
+}
+
+int tf_conv_input_gradient(int type, const tf_conv *p, const void *dy, const void *weight, void *dx) {
+    if (int code = check_conv(p)) return code;
+    if (!has_pictures(p)) return check_type(type);
+    if (!there(dx) || (has_windows(p) && !there(dy, weight))) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        Conv<T> call{};
+        static_cast<tf_conv &>(call) = *p;
+        call.dy = (const T *)dy, call.weight = (const T *)weight, call.dx = (T *)dx;
+        kernels<T>().conv_input_gradient(call);
+        return TF_OK;
+    });
+}
+
+int tf_conv_weight_gradient(int type, const tf_conv *p, const void *dy, const void *x, void *dweight) {
+    if (int code = check_conv(p)) return code;
+    if (!has_weights(p)) return check_type(type);
+    if (!there(dweight) || (has_windows(p) && !there(dy)) || (has_pictures(p) && !there(x))) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        Conv<T> call{};
+        static_cast<tf_conv &>(call) = *p;
+        call.dy = (const T *)dy, call.x = (const T *)x, call.dweight = (T *)dweight;
+        kernels<T>().conv_weight_gradient(call);
+        return TF_OK;
+    });
+}
+
+int tf_max_pool_forward(int type, const tf_conv *p, const void *x, void *y, int64_t *indices) {
+    if (int code = check_conv(p)) return code;
+    if (p->groups != 1 || p->O != p->C) return TF_BAD_SHAPE;
+    if (!has_windows(p)) return check_type(type);
+    if (!there(y, (void *)indices) || (has_pictures(p) && !there(x))) return TF_BAD_POINTER;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        Conv<T> call{};
+        static_cast<tf_conv &>(call) = *p;
+        call.x = (const T *)x, call.y = (T *)y, call.indices = indices;
+        kernels<T>().max_pool_forward(call);
+        return TF_OK;
+    });
+}
+
+int tf_max_pool_backward(int type, const tf_conv *p, const void *dy, const int64_t *indices, void *dx) {
+    if (int code = check_conv(p)) return code;
+    if (p->groups != 1 || p->O != p->C) return TF_BAD_SHAPE;
+    if (!has_pictures(p)) return check_type(type);
+    if (!there(dx) || (has_windows(p) && !there(dy, (const void *)indices))) return TF_BAD_POINTER;
+    for (int64_t i = 0; i < p->N * p->C * p->P * p->Q; i++)
+        if (indices[i] >= p->H * p->W) return TF_BAD_VALUE;
+    return with_type(type, [&](auto number) {
+        using T = decltype(number);
+        Conv<T> call{};
+        static_cast<tf_conv &>(call) = *p;
+        call.dy = (const T *)dy, call.dx = (T *)dx, call.indices = (int64_t *)indices;
+        kernels<T>().max_pool_backward(call);
         return TF_OK;
     });
 }

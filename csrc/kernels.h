@@ -75,6 +75,12 @@ template <class T> struct Embedding {
     T *dweight;
 };
 
+template <class T> struct Conv : tf_conv {
+    const T *x, *weight, *bias, *dy;
+    T *y, *dx, *dweight;
+    int64_t *indices;
+};
+
 template <class Number> struct Lstm : tf_lstm {
     const Number *weight, *dy;
     Number *gates, *h, *c, *da, *dh, *dc;
@@ -111,6 +117,11 @@ template <class T> struct Arrays {
     X(void, activation_backward, const Pointwise<T> &)       \
     X(void, dropout, const Dropout<T> &)                     \
     X(void, embedding_gradient, const Embedding<T> &)        \
+    X(void, conv_forward, const Conv<T> &)                   \
+    X(void, conv_input_gradient, const Conv<T> &)            \
+    X(void, conv_weight_gradient, const Conv<T> &)           \
+    X(void, max_pool_forward, const Conv<T> &)               \
+    X(void, max_pool_backward, const Conv<T> &)              \
     X(void, lstm_forward, const Lstm<T> &)                   \
     X(void, lstm_backward, const Lstm<T> &)                  \
     X(void, block_step, const Block<T> &)                    \

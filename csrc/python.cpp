@@ -291,6 +291,98 @@ void embedding_gradient(const Array &places, const Array &dy, const Array &dweig
     call("embedding_gradient", [&] { return tf_embedding_gradient(type, V, C, N, i, d, out); });
 }
 
+/* windows: (stride, padding, dilation), each for rows and columns, as six integers. */
+tf_conv conv_of(const Array &x, const Array &y, int64_t kh, int64_t kw, int64_t groups, const py::tuple &windows) {
+    if (x.ndim() != 4 || y.ndim() != 4 || windows.size() != 6)
+        fail("pictures do not have four axes, or windows six numbers");
+    if (x.shape(0) != y.shape(0)) fail("the arrays hold different numbers of pictures");
+    auto number = [&](int i) { return py::cast<int64_t>(windows[i]); };
+    return {x.shape(0),
+            x.shape(1),
+            x.shape(2),
+            x.shape(3),
+            y.shape(1),
+            y.shape(2),
+            y.shape(3),
+            kh,
+            kw,
+            groups,
+            {number(0), number(1)},
+            {number(2), number(3)},
+            {number(4), number(5)}};
+}
+
+tf_conv conv_of(const Array &x, const Array &y, const Array &weight, const py::tuple &windows) {
+    if (weight.ndim() != 4) fail("weight does not have four axes");
+    const int64_t C = x.ndim() == 4 ? x.shape(1) : 0, each = weight.shape(1);
+    return conv_of(x, y, weight.shape(2), weight.shape(3), each ? C / each : 1, windows);
+}
+
+void *pictures(const char *name, const Array &a, int type, const tf_conv &p, bool written = false) {
+    return whole(name, a, type, {p.N, p.C, p.H, p.W}, written);
+}
+
+void *windows_of(const char *name, const Array &a, int type, const tf_conv &p, bool written = false) {
+    return whole(name, a, type, {p.N, p.O, p.P, p.Q}, written);
+}
+
+void *kernel_of(const char *name, const Array &a, int type, const tf_conv &p, bool written = false) {
+    return whole(name, a, type, {p.O, p.C / p.groups, p.kh, p.kw}, written);
+}
+
+void conv_forward(const Array &x, const Array &weight, const Optional &bias, const py::tuple &windows, const Array &y) {
+    const int type = type_of("x", x);
+    const tf_conv p = conv_of(x, y, weight, windows);
+    const void *in = pictures("x", x, type, p), *w = kernel_of("weight", weight, type, p),
+               *b = whole("bias", bias, type, {p.O});
+    void *out = windows_of("y", y, type, p, true);
+    call("conv", [&] { return tf_conv_forward(type, &p, in, w, b, out); });
+}
+
+void conv_input_gradient(const Array &dy, const Array &weight, const py::tuple &windows, const Array &dx) {
+    const int type = type_of("dy", dy);
+    const tf_conv p = conv_of(dx, dy, weight, windows);
+    const void *d = windows_of("dy", dy, type, p), *w = kernel_of("weight", weight, type, p);
+    void *out = pictures("dx", dx, type, p, true);
+    call("conv", [&] { return tf_conv_input_gradient(type, &p, d, w, out); });
+}
+
+void conv_weight_gradient(const Array &dy, const Array &x, const py::tuple &windows, const Array &dweight) {
+    const int type = type_of("dy", dy);
+    const tf_conv p = conv_of(x, dy, dweight, windows);
+    const void *d = windows_of("dy", dy, type, p), *in = pictures("x", x, type, p);
+    void *out = kernel_of("dweight", dweight, type, p, true);
+    call("conv", [&] { return tf_conv_weight_gradient(type, &p, d, in, out); });
+}
+
+int64_t *pixels_of(const Array &a, const tf_conv &p, bool written) {
+    expect("indices", a, {p.N, p.C, p.P, p.Q});
+    if (!py::isinstance<py::array_t<int64_t>>(a))
+        throw py::type_error("indices is " + std::string(py::str(a.dtype())) + ", expected int64");
+    if (!(a.flags() & Array::c_style)) fail("indices is not contiguous");
+    if (written && !a.writeable()) fail("indices is read-only");
+    return (int64_t *)a.data();
+}
+
+void max_pool_forward(const Array &x, int64_t kh, int64_t kw, const py::tuple &windows, const Array &y,
+                      const Array &indices) {
+    const int type = type_of("x", x);
+    const tf_conv p = conv_of(x, y, kh, kw, 1, windows);
+    const void *in = pictures("x", x, type, p);
+    void *out = windows_of("y", y, type, p, true);
+    int64_t *places = pixels_of(indices, p, true);
+    call("max_pool", [&] { return tf_max_pool_forward(type, &p, in, out, places); });
+}
+
+void max_pool_backward(const Array &dy, const Array &indices, const Array &dx) {
+    const int type = type_of("dy", dy);
+    const tf_conv p = conv_of(dx, dy, 1, 1, 1, py::make_tuple(1, 1, 0, 0, 1, 1));
+    const void *d = windows_of("dy", dy, type, p);
+    const int64_t *places = pixels_of(indices, p, false);
+    void *out = pictures("dx", dx, type, p, true);
+    call("max_pool", [&] { return tf_max_pool_backward(type, &p, d, places, out); });
+}
+
 tf_lstm lstm_of(const Array &gates, const Optional &lengths, bool reverse) {
     if (gates.ndim() != 3 || gates.shape(2) % 4) fail("gates do not have the shape (T, B, 4H)");
     const int64_t B = gates.shape(1);
@@ -447,6 +539,11 @@ PYBIND11_MODULE(_native, module) {
     define(module, "activation_backward", &activation_backward, "kind"_a, "x"_a, "dy"_a, "dx"_a);
     define(module, "dropout", &dropout, "x"_a, "draws"_a, "p"_a, "y"_a);
     define(module, "embedding_gradient", &embedding_gradient, "indices"_a, "dy"_a, "dweight"_a);
+    define(module, "conv_forward", &conv_forward, "x"_a, "weight"_a, "bias"_a, "windows"_a, "y"_a);
+    define(module, "conv_input_gradient", &conv_input_gradient, "dy"_a, "weight"_a, "windows"_a, "dx"_a);
+    define(module, "conv_weight_gradient", &conv_weight_gradient, "dy"_a, "x"_a, "windows"_a, "dweight"_a);
+    define(module, "max_pool_forward", &max_pool_forward, "x"_a, "kh"_a, "kw"_a, "windows"_a, "y"_a, "indices"_a);
+    define(module, "max_pool_backward", &max_pool_backward, "dy"_a, "indices"_a, "dx"_a);
     define(module, "lstm_forward", &lstm_forward, "gates"_a, "weight"_a, "lengths"_a, "reverse"_a, "h"_a, "c"_a);
     define(module, "lstm_backward", &lstm_backward, "gates"_a, "c"_a, "weight"_a, "lengths"_a, "reverse"_a, "dy"_a,
            "da"_a, "dh"_a, "dc"_a);

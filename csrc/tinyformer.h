@@ -166,6 +166,30 @@ TF_EXPORT int tf_dropout(int type, int64_t n, const void *x, const float *draws,
 TF_EXPORT int tf_embedding_gradient(int type, int64_t V, int64_t C, int64_t N, const int64_t *indices, const void *dy,
                                     void *dweight);
 
+/* Windows over pictures. Window (p, q) meets x at row stride[0]·p + dilation[0]·i − padding[0], column stride[1]·q +
+ * dilation[1]·j − padding[1] for entry (i, j) of the kernel. */
+typedef struct {
+    int64_t N, C, H, W; /* pictures, channels, height, width: x is (N, C, H, W) */
+    int64_t O, P, Q;    /* y is (N, O, P, Q): P · Q windows */
+    int64_t kh, kw;     /* the kernel, at least 1 × 1 */
+    int64_t groups;     /* at least 1, divides C and O: channels of y see those of x in the same group */
+    int64_t stride[2], padding[2], dilation[2]; /* of rows and of columns; at least 1, 0, 1 */
+} tf_conv;
+
+/* y = bias + Σ weight ⊙ window, where what lies outside of x is 0. weight (O, C/groups, kh, kw), bias (O) or NULL. */
+TF_EXPORT int tf_conv_forward(int type, const tf_conv *p, const void *x, const void *weight, const void *bias, void *y);
+
+/* dx (N, C, H, W) from dy (N, O, P, Q), and dweight. */
+TF_EXPORT int tf_conv_input_gradient(int type, const tf_conv *p, const void *dy, const void *weight, void *dx);
+TF_EXPORT int tf_conv_weight_gradient(int type, const tf_conv *p, const void *dy, const void *x, void *dweight);
+
+/* y = the maximum of each window, indices (N, C, P, Q) its pixel row · W + column, for O = C and one group: the first
+ * among equal ones, the last NaN if there is one, −1 (and y −inf) for a window that meets no pixel. */
+TF_EXPORT int tf_max_pool_forward(int type, const tf_conv *p, const void *x, void *y, int64_t *indices);
+
+/* dx from dy: each window's goes to its pixel. TF_BAD_VALUE: an index of H · W or more. */
+TF_EXPORT int tf_max_pool_backward(int type, const tf_conv *p, const void *dy, const int64_t *indices, void *dx);
+
 typedef struct {
     int64_t T, B, H;        /* times, sequences, width of the state */
     const int64_t *lengths; /* (B), 0 ≤ length ≤ T, how far each sequence goes; NULL: all to T */

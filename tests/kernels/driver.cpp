@@ -232,6 +232,59 @@ template <class T> void table(int64_t V, int64_t C, int64_t N) {
     dw.near("embedding_gradient", want, 4 * Type<T>::bound);
 }
 
+/* ---------------------------------------------------------------- pictures */
+
+/* All three products by their definition, one multiply-add at a time, and max pooling with the same windows. */
+template <class T> void pictures(const tf_conv &p) {
+    const int64_t each = p.C / p.groups, K = each * p.kh * p.kw, area = p.P * p.Q, pixels = p.H * p.W;
+    Array<T> x(p.N * p.C * pixels, 1), weight(p.O * K, 1), bias(p.O, 1), dy(p.N * p.O * area, 1), y(p.N * p.O * area),
+        dx(p.N * p.C * pixels), dweight(p.O * K);
+    std::vector<double> want_y(y.n), want_dx(dx.n, 0.0), want_dw(dweight.n, 0.0);
+    for (int64_t at = 0; at < y.n; at++) {
+        const int64_t n = at / (p.O * area), o = at / area % p.O, row = at % area / p.Q, column = at % p.Q;
+        want_y[at] = bias[o];
+        for (int64_t k = 0; k < K; k++) {
+            const int64_t c = o / (p.O / p.groups) * each + k / (p.kh * p.kw);
+            const int64_t u = row * p.stride[0] + k / p.kw % p.kh * p.dilation[0] - p.padding[0];
+            const int64_t v = column * p.stride[1] + k % p.kw * p.dilation[1] - p.padding[1];
+            if (u < 0 || v < 0 || u >= p.H || v >= p.W) continue;
+            const int64_t pixel = ((n * p.C + c) * p.H + u) * p.W + v;
+            want_y[at] += (double)weight[o * K + k] * x[pixel];
+            want_dx[pixel] += (double)weight[o * K + k] * dy[at];
+            want_dw[o * K + k] += (double)dy[at] * x[pixel];
+        }
+    }
+    OK(tf_conv_forward(Type<T>::code, &p, x, weight, bias, y));
+    OK(tf_conv_input_gradient(Type<T>::code, &p, dy, weight, dx));
+    OK(tf_conv_weight_gradient(Type<T>::code, &p, dy, x, dweight));
+    y.near("conv_forward", want_y, 8 * Type<T>::bound);
+    dx.near("conv_input_gradient", want_dx, 8 * Type<T>::bound);
+    dweight.near("conv_weight_gradient", want_dw, 40 * Type<T>::bound);
+
+    tf_conv q = p;
+    q.O = p.C, q.groups = 1;
+    Array<T> top(q.N * q.C * area), dtop(q.N * q.C * area, 1), back(q.N * q.C * pixels);
+    std::vector<int64_t> indices(top.n);
+    std::vector<double> want_top(top.n), want_back(back.n, 0.0);
+    for (int64_t at = 0; at < top.n; at++) {
+        double best = -HUGE_VAL;
+        int64_t where = -1;
+        for (int64_t k = 0; k < p.kh * p.kw; k++) {
+            const int64_t u = at % area / p.Q * p.stride[0] + k / p.kw * p.dilation[0] - p.padding[0];
+            const int64_t v = at % p.Q * p.stride[1] + k % p.kw * p.dilation[1] - p.padding[1];
+            if (u < 0 || v < 0 || u >= p.H || v >= p.W) continue;
+            const int64_t pixel = at / area * pixels + u * p.W + v;
+            if (x[pixel] > best) best = x[pixel], where = pixel;
+        }
+        want_top[at] = best;
+        if (where >= 0) want_back[where] += dtop[at];
+    }
+    OK(tf_max_pool_forward(Type<T>::code, &q, x, top, indices.data()));
+    OK(tf_max_pool_backward(Type<T>::code, &q, dtop, indices.data(), back));
+    top.near("max_pool_forward", want_top);
+    back.near("max_pool_backward", want_back, 4 * Type<T>::bound);
+}
+
 /* ---------------------------------------------------------------- generating text */
 
 template <class T> void block_step(int64_t B, int64_t H, int64_t D, int64_t F, int64_t past) {
@@ -304,6 +357,10 @@ template <class T> void everything() {
         for (int64_t n : {1, 7, 8, 9, 17, 64, 65})
             attention<T>(n, n, 8, 8, causal), attention<T>(n, n + 3, 5, 13, causal);
         attention<T>(150, 140, 32, 32, causal);
+        pictures<T>({2, 1, 12, 12, 6, 12, 12, 5, 5, 1, {1, 1}, {2, 2}, {1, 1}});
+        pictures<T>({19, 4, 9, 7, 34, 4, 6, 3, 2, 2, {2, 1}, {0, 0}, {1, 1}});
+        pictures<T>({1, 15, 8, 11, 15, 4, 2, 2, 3, 15, {3, 4}, {2, 1}, {2, 2}});
+        pictures<T>({3, 2, 5, 5, 3, 1, 1, 5, 5, 1, {1, 1}, {0, 0}, {1, 1}});
     }
     for (int64_t N : {1, 3, 64, 65})
         for (int64_t C : {1, 3, 4, 5, 8, 31, 33}) {

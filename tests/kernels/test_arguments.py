@@ -26,6 +26,7 @@ def i(*shape):
 # For each kernel a call that is right: (arguments, the name of each that is an array).
 HEADS = f(1, 2, 3, 4)
 SCORES = f(1, 2, 3, 3)
+WINDOWS = (1, 1, 0, 0, 1, 1)
 ATTENTION = "q k v bias keep o L"
 CALLS = {
     "matmul": ((f(N, C), f(C, V), f(N, V), 1.0, 0.0, f(V), f(N, V), f(N, V)), "a b c - - bias preactivation residual"),
@@ -44,6 +45,11 @@ CALLS = {
     "activation_backward": ((0, f(C), f(C), f(C)), "- x dy dx"),
     "dropout": ((f(C), f(C), 0.5, f(C)), "x draws - y"),
     "embedding_gradient": ((i(N), f(N, C), f(V, C)), "indices dy dweight"),
+    "conv_forward": ((f(2, 4, 5, 5), f(6, 2, 3, 3), f(6), WINDOWS, f(2, 6, 3, 3)), "x weight bias - y"),
+    "conv_input_gradient": ((f(2, 6, 3, 3), f(6, 2, 3, 3), WINDOWS, f(2, 4, 5, 5)), "dy weight - dx"),
+    "conv_weight_gradient": ((f(2, 6, 3, 3), f(2, 4, 5, 5), WINDOWS, f(6, 2, 3, 3)), "dy x - dweight"),
+    "max_pool_forward": ((f(2, 4, 5, 5), 3, 3, WINDOWS, f(2, 4, 3, 3), i(2, 4, 3, 3)), "x - - - y indices"),
+    "max_pool_backward": ((f(2, 4, 3, 3), i(2, 4, 3, 3), f(2, 4, 5, 5)), "dy indices dx"),
     "lstm_forward": ((f(T, B, 4 * H), f(4 * H, H), i(B), False, f(T + 1, B, H), f(T + 1, B, H)),
                      "gates weight lengths - h c"),
     "lstm_backward": ((f(T, B, 4 * H), f(T + 1, B, H), f(4 * H, H), i(B), False, f(T, B, H), f(T, B, 4 * H), f(B, H),

@@ -110,6 +110,21 @@ def embedding_gradient(library, m, N, C):
     library.embedding_gradient(m.rng.integers(0, 7, N), m.normal(N, C), m.new(7, C))
 
 
+def convolution(library, m, N, C):
+    """N pictures of C channels, 7 × 6 pixels."""
+    windows, weight = (2, 1, 1, 0, 1, 2), m.normal(C + 1, C, 3, 2)
+    library.conv_forward(m.normal(N, C, 7, 6), weight, m.normal(C + 1), windows, m.new(N, C + 1, 4, 4))
+    dy = m.normal(N, C + 1, 4, 4)
+    library.conv_input_gradient(dy, weight, windows, m.new(N, C, 7, 6))
+    library.conv_weight_gradient(dy, m.normal(N, C, 7, 6), windows, m.new(C + 1, C, 3, 2))
+
+
+def max_pool(library, m, N, C):
+    indices = np.empty((N, C, 4, 4), np.int64)
+    library.max_pool_forward(m.normal(N, C, 7, 6), 3, 2, (2, 1, 1, 0, 1, 2), m.new(N, C, 4, 4), indices)
+    library.max_pool_backward(m.normal(N, C, 4, 4), indices, m.new(N, C, 7, 6))
+
+
 def lstm(library, m, N, C):
     gates, weight = m.change(4, N, 4 * C), m.normal(4 * C, C)
     h, c = m.change(5, N, C), m.change(5, N, C)
@@ -143,8 +158,8 @@ def sum_of_squares(library, m, N, C):
     m.new()[...] = library.sum_of_squares([m.normal(N * C), m.normal(3), m.normal(N)])
 
 
-EVERY = [matmul, attention, norm, softmax, cross_entropy, activation, dropout, embedding_gradient, lstm, block_step,
-         adamw, sum_of_squares]
+EVERY = [matmul, attention, norm, softmax, cross_entropy, activation, dropout, embedding_gradient, convolution,
+         max_pool, lstm, block_step, adamw, sum_of_squares]
 every_kernel = pytest.mark.parametrize("kernel", EVERY, ids=[kernel.__name__ for kernel in EVERY])
 # One number; a piece of rows ± 1; widths around the vectors of each instruction set.
 SIZES = [(1, 1), (3, 2), (2, 3), (5, 4), (3, 5), (7, 7), (4, 8), (3, 9), (9, 15), (2, 16), (13, 17), (63, 31), (64, 32),
@@ -195,7 +210,7 @@ def test_sizes_without_entries(binding, kernel, N, C):
 @every_kernel
 @pytest.mark.parametrize("dtype", "fd")
 def test_the_same_bits_for_any_number_of_threads(isa, kernel, dtype):
-    N, C = (150, 40) if kernel is attention else (300, 120)
+    N, C = (150, 40) if kernel is attention else (70, 9) if kernel is convolution else (300, 120)
     isa.library.set_num_threads(1)
     alone = results(kernel, isa.library, N, C, dtype)
     for n in (2, 3, 8):

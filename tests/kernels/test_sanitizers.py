@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 # whose exceptions it has to know of.
 BUILDS = {
     "address,undefined": ([f"tests/kernels/test_{name}.py"
-                           for name in ("attention", "contracts", "lstm", "matmul", "step")],
+                           for name in ("attention", "contracts", "convolution", "lstm", "matmul", "step")],
                           ["libasan.so", "libstdc++.so.6"]),
     "thread": (["tests/kernels/test_threads.py"], ["libtsan.so", "libstdc++.so.6"]),
 }

@@ -106,9 +106,9 @@ def embedding_gradient(indices: Array, dy: Array, V: int) -> Array:
     return backend.function("embedding_gradient")(indices, dy, V)
 
 
-def conv2d(x: Array, weight: Array, windows: Windows, out: Pair) -> Array:
-    """The sum of W ⊙ x over each of the patches that ``windows`` describes. ``convolution`` states the contract."""
-    return backend.function("conv2d")(x, weight, windows, out)
+def conv2d(x: Array, weight: Array, windows: Windows, out: Pair, bias: Array | None = None) -> Array:
+    """b + the sum of W ⊙ x over each of the patches that ``windows`` describes. ``convolution`` states the contract."""
+    return backend.function("conv2d")(x, weight, windows, out, bias)
 
 
 def conv2d_input_gradient(dy: Array, weight: Array, windows: Windows, shape: Pair) -> Array:

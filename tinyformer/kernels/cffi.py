@@ -30,8 +30,9 @@ C: Any = ffi.dlopen(_native.__file__)
 for _name in dir(C):
     getattr(C, _name)
 VOID, VOIDS, INT64, INT64S, DOUBLE = map(ffi.typeof, ("void *", "void *[]", "int64_t *", "int64_t[]", "double *"))
-EPILOGUE, MATRICES, TENSOR4, ATTENTION, LSTM, BLOCK, PARAMETERS = map(ffi.typeof, (
-    "tf_epilogue *", "tf_matrices *", "tf_tensor4 *", "tf_attention *", "tf_lstm *", "tf_block *", "tf_parameter[]"))
+EPILOGUE, MATRICES, TENSOR4, ATTENTION, CONV, LSTM, BLOCK, PARAMETERS = map(ffi.typeof, (
+    "tf_epilogue *", "tf_matrices *", "tf_tensor4 *", "tf_attention *", "tf_conv *", "tf_lstm *", "tf_block *",
+    "tf_parameter[]"))
 
 TYPES = {np.dtype(np.float32): C.TF_FLOAT32, np.dtype(np.float64): C.TF_FLOAT64}
 
@@ -214,6 +215,41 @@ class Library(Products):
             type, V, width, N, _indices("indices", indices, N), _whole("dy", dy, type, (N, width)),
             _whole("dweight", dweight, type, (V, width), True)))
 
+    def conv_forward(self, x: Array, weight: Array, bias: Array | None, windows: tuple[int, ...], y: Array) -> None:
+        """y ← the convolution of x; windows: stride, padding and dilation, each of rows and of columns."""
+        type, p = _type("x", x), _conv("x y weight", x, y, weight, windows)
+        _check("conv", C.tf_conv_forward(
+            type, p, _pictures("x", x, type, p), _kernel("weight", weight, type, p),
+            _whole("bias", bias, type, (p.O,)), _windows("y", y, type, p, True)))
+
+    def conv_input_gradient(self, dy: Array, weight: Array, windows: tuple[int, ...], dx: Array) -> None:
+        """dx ← the gradient of the pictures."""
+        type, p = _type("dy", dy), _conv("dx dy weight", dx, dy, weight, windows)
+        _check("conv", C.tf_conv_input_gradient(
+            type, p, _windows("dy", dy, type, p), _kernel("weight", weight, type, p),
+            _pictures("dx", dx, type, p, True)))
+
+    def conv_weight_gradient(self, dy: Array, x: Array, windows: tuple[int, ...], dweight: Array) -> None:
+        """dweight ← the gradient of the kernel."""
+        type, p = _type("dy", dy), _conv("x dy dweight", x, dy, dweight, windows)
+        _check("conv", C.tf_conv_weight_gradient(
+            type, p, _windows("dy", dy, type, p), _pictures("x", x, type, p),
+            _kernel("dweight", dweight, type, p, True)))
+
+    def max_pool_forward(self, x: Array, kh: int, kw: int, windows: tuple[int, ...], y: Array, indices: Array) -> None:
+        """y ← the maximum of each window, indices ← where it lies."""
+        type, p = _type("x", x), _pool("x y", x, y, kh, kw, 1, windows)
+        _check("max_pool", C.tf_max_pool_forward(
+            type, p, _pictures("x", x, type, p), _windows("y", y, type, p, True),
+            _indices("indices", indices, (p.N, p.C, p.P, p.Q), True)))
+
+    def max_pool_backward(self, dy: Array, indices: Array, dx: Array) -> None:
+        """dx ← the gradient of each window, at its pixel."""
+        type, p = _type("dy", dy), _pool("dx dy", dx, dy, 1, 1, 1, (1, 1, 0, 0, 1, 1))
+        _check("max_pool", C.tf_max_pool_backward(
+            type, p, _windows("dy", dy, type, p), _indices("indices", indices, (p.N, p.C, p.P, p.Q)),
+            _pictures("dx", dx, type, p, True)))
+
     def lstm_forward(self, gates: Array, weight: Array, lengths: Array | None, reverse: bool, h: Array,
                      c: Array) -> None:
         """h, c ← the states of an LSTM; gates, on entry the input's share, ← the gates after σ and tanh."""
@@ -366,8 +402,40 @@ def _whole(name, a, type, shape, written=False):
     return _pointer(name, a, type, written)
 
 
-def _indices(name, a, n):
-    _expect(name, a, (n,))
+def _pool(names, x, y, kh, kw, groups, windows):
+    """The geometry, from pictures ``x`` and windows ``y`` of these ``names``."""
+    if not [_array(*named).ndim for named in zip(names.split(), (x, y))] == [4, 4] or len(windows) != 6:
+        raise ValueError("pictures do not have four axes, or windows six numbers")
+    if len(x) != len(y):
+        raise ValueError("the arrays hold different numbers of pictures")
+    return ffi.new(CONV, (*x.shape, *y.shape[1:], kh, kw, groups, *(windows[i:i + 2] for i in (0, 2, 4))))
+
+
+def _conv(names, x, y, weight, windows):
+    *names, kernel = names.split()
+    if _array(kernel, weight).ndim != 4:
+        raise ValueError("weight does not have four axes")
+    _, each, kh, kw = weight.shape
+    groups = x.shape[1] // each if each and _array(names[0], x).ndim == 4 else 1
+    return _pool(" ".join(names), x, y, kh, kw, groups, windows)
+
+
+def _pictures(name, a, type, p, written=False):
+    return _whole(name, a, type, (p.N, p.C, p.H, p.W), written)
+
+
+def _windows(name, a, type, p, written=False):
+    return _whole(name, a, type, (p.N, p.O, p.P, p.Q), written)
+
+
+def _kernel(name, a, type, p, written=False):
+    return _whole(name, a, type, (p.O, p.C // p.groups, p.kh, p.kw), written)
+
+
+def _indices(name, a, shape, written=False):
+    _expect(name, a, shape if isinstance(shape, tuple) else (shape,))
+    if written and not a.flags.writeable:
+        raise ValueError(f"{name} is read-only")
     if a.dtype != np.int64:
         raise TypeError(f"{name} is {a.dtype}, expected int64")
     _expect_contiguous(name, a)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
     from ..typing import Array, Vjp
+    from .convolution import Pair, Windows
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 MAX_AXES = 8                    # TF_MAX_AXES batch axes and the matrix
+FEW_WINDOWS = 16                # fewer windows than this leave most of a vector empty
 GELU_TANH, SILU, GELU = 0, 1, 2      # TF_GELU_TANH, TF_SILU, TF_GELU
 
 
@@ -209,6 +211,51 @@ class Compiled:
         dW = np.empty((V, dy.shape[1]), dy.dtype)
         self.library.embedding_gradient(whole(indices.astype(np.int64, copy=False)), whole(dy), dW)
         return dW
+
+    def conv2d(self, x: Array, weight: Array, windows: Windows, out: Pair, bias: Array | None = None) -> Array:
+        """``reference.conv2d``; few windows of many channels go to the reference, which is faster with those."""
+        if not self._fits(windows, out, x, weight):
+            return reference.conv2d(x, weight, windows, out, bias)
+        y = np.empty((len(x), len(weight), *out), x.dtype)
+        self.library.conv_forward(whole(x), whole(weight), None if bias is None else whole(bias), windows.numbers(), y)
+        return y
+
+    def conv2d_input_gradient(self, dy: Array, weight: Array, windows: Windows, shape: Pair) -> Array:
+        """``reference.conv2d_input_gradient``, computed by the library."""
+        if not self._fits(windows, dy.shape[2:], dy, weight):
+            return reference.conv2d_input_gradient(dy, weight, windows, shape)
+        dx = np.empty((len(dy), windows.groups * weight.shape[1], *shape), dy.dtype)
+        self.library.conv_input_gradient(whole(dy), whole(weight), windows.numbers(), dx)
+        return dx
+
+    def conv2d_weight_gradient(self, dy: Array, x: Array, windows: Windows, kernel: Pair) -> Array:
+        """``reference.conv2d_weight_gradient``, computed by the library."""
+        if not self._fits(windows, dy.shape[2:], dy, x):
+            return reference.conv2d_weight_gradient(dy, x, windows, kernel)
+        dW = np.empty((dy.shape[1], x.shape[1] // windows.groups, *kernel), x.dtype)
+        self.library.conv_weight_gradient(whole(dy), whole(x), windows.numbers(), dW)
+        return dW
+
+    def _fits(self, windows, out, *arrays):
+        return (out[0] * out[1] >= FEW_WINDOWS and arrays[0].dtype in FLOATS
+                and all(a.dtype == arrays[0].dtype and a.size for a in arrays))
+
+    def max_pool2d(self, x: Array, kernel: Pair, windows: Windows, out: Pair) -> tuple[Array, Array]:
+        """``reference.max_pool2d``, computed by the library."""
+        if x.dtype not in FLOATS:
+            return reference.max_pool2d(x, kernel, windows, out)
+        y = np.empty((*x.shape[:2], *out), x.dtype)
+        indices = np.empty(y.shape, np.int64)
+        self.library.max_pool_forward(whole(x), *kernel, windows.numbers(), y, indices)
+        return y, indices
+
+    def max_pool2d_gradient(self, dy: Array, indices: Array, shape: Pair) -> Array:
+        """``reference.max_pool2d_gradient``, computed by the library."""
+        if dy.dtype not in FLOATS:
+            return reference.max_pool2d_gradient(dy, indices, shape)
+        dx = np.empty((*dy.shape[:2], *shape), dy.dtype)
+        self.library.max_pool_backward(whole(dy), indices, dx)
+        return dx
 
     def lstm(self, a: Array, h0: Array, c0: Array, weight: Array, lengths: Array | None = None,
              reverse: bool = False) -> tuple[tuple[Array, Array], Callable[..., Any]]:

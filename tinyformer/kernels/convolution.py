@@ -27,6 +27,10 @@ class Windows(NamedTuple):
     dilation: Pair
     groups: int = 1
 
+    def numbers(self) -> tuple[int, ...]:
+        """Stride, padding and dilation, each of rows and of columns, as the compiled kernels take them."""
+        return (*self.stride, *self.padding, *self.dilation)
+
     def slices(self, i: int, j: int, out: Pair) -> tuple[slice, slice]:
         """Rows and columns of the padded picture that entry (i, j) of the kernel meets in the ``out`` windows."""
         row, column = (slice(d * k, d * k + s * (n - 1) + 1, s)
@@ -38,13 +42,16 @@ class Windows(NamedTuple):
         return [s * (n - 1) + d * (k - 1) + 1 for s, n, d, k in zip(self.stride, out, self.dilation, kernel)]
 
 
-def conv2d(x: Array, weight: Array, windows: Windows, out: Pair) -> Array:
-    """y[n, o, p, q] = Σ W[o, c, i, j] x[n, c, patch (p, q) at (i, j)], the sum over c, i and j.
+def conv2d(x: Array, weight: Array, windows: Windows, out: Pair, bias: Array | None = None) -> Array:
+    """y[n, o, p, q] = b[o] + Σ W[o, c, i, j] x[n, c, patch (p, q) at (i, j)], the sum over c, i and j.
 
-    x (N, C, H, W)    weight (O, C/groups, kh, kw)    out: height and width of y    y (N, O, *out)
+    x (N, C, H, W)    weight (O, C/groups, kh, kw)    bias (O,) or None    out: height and width of y    y (N, O, *out)
     """
     y = np.matmul(_matrices(weight, windows.groups), im2col(x, weight.shape[2:], windows, out))
-    return y.reshape(len(x), len(weight), *out)
+    y = y.reshape(len(x), len(weight), *out)
+    if bias is not None:
+        y += bias[:, None, None]
+    return y
 
 
 def conv2d_input_gradient(dy: Array, weight: Array, windows: Windows, shape: Pair) -> Array:

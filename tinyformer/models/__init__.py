@@ -15,8 +15,8 @@ from .registry import MODELS, load_model, model_class, register, trainable
 __all__ = ["MODELS", "load_model", "model_class", "register", "trainable"]
 
 if TYPE_CHECKING:                       # what ``collect`` below does, for type checkers and editors
-    from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gan, gpt, hmm, linear, llama, logistic,
-                   lstm, mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq, vae)
+    from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gan, gpt, hmm, lenet, linear, llama,
+                   logistic, lstm, mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq, vae)
     from .bag_of_words import *
     from .bert import *
     from .bert_heads import *
@@ -26,6 +26,7 @@ if TYPE_CHECKING:                       # what ``collect`` below does, for type 
     from .gan import *
     from .gpt import *
     from .hmm import *
+    from .lenet import *
     from .linear import *
     from .llama import *
     from .logistic import *
@@ -46,6 +47,7 @@ if TYPE_CHECKING:                       # what ``collect`` below does, for type 
     __all__ += gan.__all__
     __all__ += gpt.__all__
     __all__ += hmm.__all__
+    __all__ += lenet.__all__
     __all__ += linear.__all__
     __all__ += llama.__all__
     __all__ += logistic.__all__

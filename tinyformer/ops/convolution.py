@@ -46,9 +46,7 @@ def conv2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *,
     total, before = _padding(padding, kernel, stride, dilation)
     out = fitting("conv2d", batch, kernel, stride, total, dilation)
     windows = Windows(stride, before, dilation, groups)
-    y, biased = kernels.conv2d(batch, weight, windows, out), bias is not None
-    if biased:
-        y += bias[:, None, None]
+    y, biased = kernels.conv2d(batch, weight, windows, out, bias), bias is not None
 
     def vjp(dy):
         dy = dy.reshape(y.shape)
