@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckedFunction", "RawFunction", "Unreadable", "checked_function", "closure", "copies"]
 
 FORMS = (called,)
-LIBRARIES = {"torch": "pytorch"}                            # forms of another library, once it is imported
+LIBRARIES = {"torch": "pytorch", "jax": "jax_functions"}    # forms of another library, once it is imported
 
 
 def checked_function(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> CheckedFunction:

@@ -12,11 +12,11 @@ from typing import Any
 
 def refers_to(fn: Any, library: str, depth: int = 3) -> bool:
     """Whether fn, or a function that it calls, refers to ``library``: to its modules, functions or classes."""
+    if _is_from(fn, library):                               # before unwrapping: a custom_vjp wraps a plain function
+        return True
     fn = inspect.unwrap(fn)
     if isinstance(fn, functools.partial):
         return refers_to(fn.func, library, depth) or any(_is_from(a, library) for a in fn.args)
-    if _is_from(fn, library):
-        return True
     code = getattr(fn, "__code__", None)
     if code is None:
         call = vars(type(fn)).get("__call__")
@@ -51,14 +51,15 @@ def _root(module: str) -> str:
     return "jax" if root == "jaxlib" else root
 
 
-def unpacked_names(function: Any, attribute: str, n: int) -> list[str] | None:
-    """The n names of ``a, b = ctx.ATTRIBUTE`` in the source of a function; None if there is no such line."""
+def unpacked_names(function: Any, source: str, n: int) -> list[str] | None:
+    """The n names of ``a, b = SOURCE`` or ``a, b = ctx.SOURCE`` in a function; None if there is no such line."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         return None
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and node.value.attr == attribute:
+        if isinstance(node, ast.Assign) and source in (getattr(node.value, "attr", None),
+                                                       getattr(node.value, "id", None)):
             target = node.targets[0]
             names = [e.id for e in getattr(target, "elts", ()) if isinstance(e, ast.Name)]
             if len(names) == n:
