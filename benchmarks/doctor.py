@@ -1,10 +1,15 @@
 """How well the gradient doctor names mistakes, and whether it ever accuses correct code.
 
     python benchmarks/doctor.py [--full]
+    python benchmarks/doctor.py --blind [--list]
 
 Prints, for each collection of wrong answers, how many are refused, named rightly, left unexplained and misnamed, and
 how many a checker would name that always answers with the most frequent code; a table of what was found where another
 code was expected; and the false alarms over correct operations. --full prints the whole confusion table.
+
+--blind measures on the blind set alone, whose author had not read the hypotheses (tests/gradcheck/blind_*.py): how many
+mistakes are refused, named and misnamed, and how many of 2,000 right functions are accused. A defensible name neither
+names the mistake nor misleads. --list prints the cases that failed, with what was said.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import collections
 import runpy
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -182,11 +188,51 @@ def false_alarms(wanted):
     return checks, narrow, alarms
 
 
+def blind(listed):
+    """Print the figures of the blind set, and the cases that failed if ``listed``; return whether a bound is missed."""
+    sys.path.insert(0, str(TESTS / "gradcheck"))
+    from blind_mistakes import MISTAKES
+    from blind_right import right_functions
+    warnings.simplefilter("ignore", RuntimeWarning)         # of right functions at degenerate sizes
+    began, totals = time.perf_counter(), []
+    results = [(mistake, *mistake.outcome()) for mistake in MISTAKES]
+    for what, some in (("all", results), ("with loops or classes", [r for r in results if r[0].program.loops])):
+        counts = collections.Counter(outcome for _, outcome, _ in some)
+        totals.append(counts)
+        counts["refused"] = len(some) - counts["accepted"]
+        print(f"\nblind mistakes, {what}: {len(some)}")
+        for outcome in ("refused", "named", "defensible", "unexplained", "misnamed"):
+            print(f"  {outcome:<12}{counts[outcome]:>5}  {100 * counts[outcome] / len(some):5.1f} %")
+    print(f"  in {time.perf_counter() - began:.0f} s")
+    if listed:
+        for mistake, outcome, said in results:
+            if outcome != "named":
+                print(f"    {outcome}: {mistake.name}: d{mistake.which}, {mistake.old!r} -> {mistake.new!r}: "
+                      f"expected {mistake.codes}, said {said or 'nothing'}")
+    checks, alarms = collections.Counter(), []
+    for right in right_functions():
+        checks[right.kind] += 1
+        if said := right.alarm():
+            alarms.append((right, said))
+    print(f"\nfalse alarms on right functions: {len(alarms)} in {checks.total()}")
+    for kind, n in checks.items():
+        print(f"  {kind:<12}{sum(right.kind == kind for right, _ in alarms):>5} in {n}")
+    if listed:
+        for right, said in alarms:
+            print(f"    {right.kind}: {right.name}: {said}")
+    n = len(results)
+    return bool(alarms) or totals[0]["refused"] < n or totals[0]["named"] < 0.92 * n or totals[0]["misnamed"] > 0.01 * n
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--checks", type=int, default=1000, help="how many of correct operations")
+    parser.add_argument("--blind", action="store_true", help="measure on the blind set alone")
+    parser.add_argument("--list", action="store_true", help="with --blind: print the cases that failed")
     options = parser.parse_args()
+    if options.blind:
+        return blind(options.list)
     table("wrong answers of the exercises", exercises(), options.full)
     table("planted mistakes, tuned on", planted(False), options.full)
     table("planted mistakes, held out", planted(True), options.full)
