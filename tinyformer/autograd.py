@@ -63,6 +63,15 @@ class no_grad(ContextDecorator):
         _recording.on = self._outer.pop()
 
 
+class enable_grad(no_grad):
+    """Within ``with enable_grad():`` operations record their graph, also inside ``no_grad``."""
+
+    def __enter__(self) -> enable_grad:
+        super().__enter__()
+        _recording.on = True
+        return self
+
+
 def is_recording() -> bool:
     """Whether operations record a graph: not within ``no_grad``."""
     return _recording.on

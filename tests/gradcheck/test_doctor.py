@@ -11,7 +11,7 @@ import pytest
 from tinyformer import ops
 from tinyformer.autograd import differentiable
 from tinyformer.gradcheck import Finding, check, diagnose, sample
-from tinyformer.gradcheck.code_pages import page, pages
+from tinyformer.gradcheck.codes import page, pages
 
 
 def codes(report, i=0):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tinyformer.gradcheck import check
-from tinyformer.gradcheck.code_pages import pages
+from tinyformer.gradcheck.codes import pages
 from tinyformer.learn import EXERCISES, grade, outcome, messages, wrong_answers
 from tinyformer.learn.advice import ADVICE
 from tinyformer.learn.folder import text

@@ -20,7 +20,7 @@ def command(codes: Annotated[Optional[list[str]], typer.Argument(
     The codes are those that `tinyformer check` and `tinyformer learn check` find, such as softmax-diagonal.
     """
     if codes:
-        from ..gradcheck.code_pages import page
+        from ..gradcheck.codes import page
         try:
             say("\n\n".join(f"{code}\n\n{page(code)}" for code in codes))
         except ValueError as error:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph import unbroadcast
+from .following import record
 from .function_forms import copies
-from .recording import record
-from .tape import Unrecorded
+from .numpy_table import Unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,8 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-NOTES = ("flat", "float32", "kink")                  # findings that are not mistakes
-
+from .codes import page, table
 
 @dataclass
 class Finding:
@@ -29,12 +28,12 @@ class Finding:
     @property
     def is_mistake(self) -> bool:
         """Whether the finding is a mistake, and not only a note (``flat``, ``float32``, ``kink``)."""
-        return self.code not in NOTES
+        code = table().get(self.code)
+        return code is None or code.is_mistake
 
     @property
     def page(self) -> str:
         """The section of the documentation on this code, as Markdown: its meaning, its cause and its fix."""
-        from .code_pages import page
         return page(self.code)
 
 

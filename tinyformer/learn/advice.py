@@ -1,44 +1,8 @@
 """A hint for each code of the doctor, given if the answer is none of the exercise's named wrong answers."""
 
+from ..gradcheck.codes import table
+
 ADVICE = {
-    "shape": "A gradient has the shape of its input. Write the shape next to each line.",
-    "missing": "The value changes with this input, so it has a gradient. Find where the forward pass uses the input.",
-    "nonfinite": "Look for a division by 0 or an exponential that overflows. Print the parts of your formula.",
-    "zero": "The gradient is all zeros. Do you write the result into the array that you return?",
-    "sign": "Only the sign is wrong. Count the minus signs. Does the value rise when the input grows?",
-    "factor": "Only a constant factor is wrong. Does the value contain a mean, a square or a scale?",
-    "transpose": "The numbers are right, but rows and columns are swapped. Which index of the array comes first?",
-    "permuted": "The numbers are right, but in other places. Follow one index from the value to the input.",
-    "unbroadcast": "The forward pass broadcasts this input. The backward pass sums over the broadcast axes.",
-    "keepdims": "Check the axes of length 1: a sum keeps its axis with keepdims=True and drops the axis without it.",
-    "reduction": "A sum or mean runs along the wrong axis, or replaces the other. Which axis does the input not have?",
-    "upstream": "Twice the dy must give twice the result. Multiply by dy exactly once, and add nothing to it.",
-    "overwrite": "The input is used more than once. Add the gradients of all its uses: += instead of =.",
-    "swapped": "This is the gradient of another input. Return the gradients in the order of the arguments.",
-    "mask": "Some entries do not influence the value. Their gradient is 0.",
-    "inverted-mask": "The zeros are exactly where the other entries should be. Invert the condition.",
-    "dropped": "Entries that influence the value have gradient 0. Which entries does your formula leave out?",
-    "duplicate-index": "A repeated index gets the sum of its gradients, but a[i] += b adds only once. See np.add.at.",
-    "local-derivative": "The derivative of one step is wrong, missing or used twice. Check each step of the formula.",
-    "row-scale": "Each row has its own wrong factor. What does the forward pass divide each row by?",
-    "mean-term": "The mean depends on every input too: changing one entry changes the mean.",
-    "variance-term": "The variance depends on every input too: changing one entry changes the variance.",
-    "missing-term": "A whole term is missing. Which use of the input, or which part of the product rule, is it?",
-    "softmax-diagonal": "In a softmax, every input influences every output of its row. Subtract a sum over the row.",
-    "operand": "A product uses the wrong matrix, or its transpose. "
-               "Write the product with indices: which one is summed?",
-    "leak": "This gradient depends on an example, a target or a time step that the input does not influence.",
-    "lost-path": "One path from the input to the value is missing in your gradient.",
-    "head-order": "The forward pass splits heads by a reshape and a transpose. Undo them in the opposite order.",
-    "gate-order": "Concatenate the gradients of the gates in the order in which the forward pass splits the gates.",
-    "rotation": "To undo a rotation, rotate the same pairs by the opposite angle.",
-    "mutates": "Your code changes an array that is still needed. Use a copy, or write a = a * b instead of a *= b.",
-    "stale": "A second call of vjp gives another result. Use only what the same call computed, and no random numbers.",
-    "nondeterministic": "Two calls with the same input give two results. Do not draw random numbers here.",
-    "forward": "Fix the value first. Compare it with the formula in the docstring on a small example.",
+    **{name: code.advice for name, code in table().items() if code.is_mistake},
     "case": "The usual inputs pass, and these special inputs fail. Work them out by hand and read the docstring again.",
-    "dtype": "The inputs are float64. Keep this type: check astype, dtype=, and arrays created without a type.",
-    "returns": "vjp returns one array for each input, in their order: return dx, dy.",
-    "unexplained": "Take the smallest case, one row and two columns. "
-                   "Differentiate each output with respect to each input.",
 }

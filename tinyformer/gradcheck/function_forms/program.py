@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..recorded import plain as values_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType
@@ -66,8 +68,7 @@ HERE = __file__.rpartition("function_forms")[0]
 
 def plain(arrays: Iterable[Any]) -> list[Any]:
     """The values of recording arrays; anything else unchanged."""
-    from ..traced import value_of
-    return [value_of(a) for a in arrays]
+    return values_of(list(arrays))
 
 
 def recorded(x: Any) -> bool:

@@ -26,7 +26,7 @@ def fuse(tape):
         if node.site in softmaxes and node.kind == "divide" and node.value.shape == (1,):
             for source in _before(node):
                 if source.site == softmaxes[node.site] and node.kind == "divide":
-                    _become(node, source, "softmax", lambda dz: 0 * dz, axis=(0,))
+                    node.becomes("softmax", source, lambda dz: 0 * dz, axis=(0,))
     return tape
 
 
@@ -39,12 +39,6 @@ def _before(node):
     return [found[n] for n in sorted(found) if found[n].value.shape == node.value.shape]
 
 
-def _become(node, source, kind, pull, **extra):
-    node.kind, node.parents, node.operands, node.pulls = kind, [source], [source.value], [pull]
-    node.extra = extra
-    return True
-
-
 def _sigmoid(node, source):
     if node.kind not in ("divide", "reciprocal", "where"):
         return False
@@ -52,7 +46,7 @@ def _sigmoid(node, source):
     with np.errstate(all="ignore"):
         if not np.allclose(v, 1 / (1 + np.exp(-source.value)), rtol=1e-12, atol=1e-14):
             return False
-    return _become(node, source, "sigmoid", lambda dz: dz * v * (1 - v), slopes=[v * (1 - v)])
+    return node.becomes("sigmoid", source, lambda dz: dz * v * (1 - v), slopes=[v * (1 - v)])
 
 
 def _axes(ndim):
@@ -72,7 +66,7 @@ def _softmax(node, source):
             e = np.exp(u - np.max(u, axis=axis, keepdims=True, initial=-np.inf,
                                   where=p > 0)) * (p > 0)      # masked places stay 0
             if np.allclose(p, e / e.sum(axis=axis, keepdims=True), rtol=1e-10, atol=1e-14):
-                return _become(node, source, "softmax", lambda dz: p * (dz - (p * dz).sum(axis=axis, keepdims=True)),
+                return node.becomes("softmax", source, lambda dz: p * (dz - (p * dz).sum(axis=axis, keepdims=True)),
                                axis=axis)
     return False
 
@@ -85,7 +79,7 @@ def _log_softmax(node, source):
         p = np.exp(v)
         if v.shape[axis] > 1 and np.allclose(p.sum(axis=axis), 1,
                                              rtol=1e-12) and np.ptp(u - v, axis=axis).max() < 1e-10:
-            return _become(node, source, "log_softmax", lambda dz: dz - p * dz.sum(axis=axis, keepdims=True),
+            return node.becomes("log_softmax", source, lambda dz: dz - p * dz.sum(axis=axis, keepdims=True),
                            axis=(axis,))
     return False
 
@@ -111,7 +105,7 @@ def _normalized(node, source):
                 eps = s * s - a * square
                 least = 1e-9 * np.max(s * s)
                 if np.ptp(eps) < least and -least < np.mean(eps) < 0.2 and (s.size > 1 or abs(np.mean(eps)) < 2e-3):
-                    return _become(node, source, "normalized", lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis,
+                    return node.becomes("normalized", source, lambda dz: norm_rule(dz, v, s, axis, mean, a), axis=axis,
                                    s=s,
                                    mean=mean, a=a)
     return False
@@ -128,7 +122,7 @@ def norm_rule(g, v, s, axis, mean, a, m=1.0, b=1.0, scale=None, about=None):
 def _rotated(node, source):
     """A rotation of pairs along the last axis: v = R u, |v| = |u| in every row, linear, the same pairs in every row."""
     v, u = node.value, source.value
-    if node.kind not in ("concatenate", "reshape", "add", "setitem",
+    if node.kind not in ("concatenate", "reshape", "add", "written", "stack", "moved",
                          "subtract") or v.ndim < 2 or v.shape[-1] % 2 or v.shape[-2] < 2 \
             or np.allclose(v, u) or not np.allclose((v * v).sum(-1), (u * u).sum(-1), rtol=1e-10):
         return False
@@ -145,5 +139,5 @@ def _rotated(node, source):
             dx = np.empty(dz.shape)
             dx[..., first], dx[..., second] = back.real, back.imag
             return dx
-        return _become(node, source, "rotated", pull, turn=turn, layout=layout)
+        return node.becomes("rotated", source, pull, turn=turn, layout=layout)
     return False

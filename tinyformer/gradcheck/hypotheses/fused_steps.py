@@ -26,7 +26,7 @@ def kept(x, axis, f):
 
 def softmax(node):
     """Wrong rules for y = softmax(x), whose gradient is dx = p ⊙ (dy − Σ p ⊙ dy)."""
-    p, axis = node.value, node.extra["axis"]
+    p, axis = node.value, node.options["axis"]
 
     def along(x, axis=axis):
         return x.sum(axis=axis, keepdims=True)
@@ -62,7 +62,7 @@ def softmax(node):
 
 def log_softmax(node):
     """Wrong rules for y = log softmax(x), whose gradient is dx = dy − p Σ dy."""
-    y, axis = node.value, node.extra["axis"]
+    y, axis = node.value, node.options["axis"]
     p = np.exp(y)
 
     def rule(q, axis=axis, f=np.sum):
@@ -90,7 +90,7 @@ def log_softmax(node):
 def normalized(node):
     """Wrong rules for x̂ = (x − μ)/σ, whose gradient is dx = (g − mean(g) − x̂ mean(g ⊙ x̂))/σ."""
     x, v = node.operands[0], node.value
-    axis, s, mean, a = (node.extra[k] for k in ("axis", "s", "mean", "a"))
+    axis, s, mean, a = (node.options[k] for k in ("axis", "s", "mean", "a"))
 
     def rule(m=1.0, b=1.0, scale=None, about=None, axis=axis):
         return lambda dz: norm_rule(dz, v, s, axis, mean, a, m, b, scale, about)
@@ -154,7 +154,7 @@ def normalized(node):
 
 def rotated(node):
     """Wrong rules for a rotation of pairs of features, whose gradient is rotated by the opposite angle."""
-    turn, layout = node.extra["turn"], node.extra["layout"]
+    turn, layout = node.options["turn"], node.options["layout"]
     h = turn.shape[-1]
     halves, interleaved = (slice(0, h), slice(h, None)), (slice(0, None, 2), slice(1, None, 2))
 

@@ -20,7 +20,7 @@ def _through(tape, leaf):
     """The node whose uses count as the leaf's. If a transpose or reshape is the leaf's only use, this is its result."""
     while True:
         uses = [(n, k) for n in tape.nodes for k, p in enumerate(n.parents) if p is leaf]
-        if len(uses) == 1 and "source" in uses[0][0].extra and uses[0][0].extra["source"].size == leaf.value.size:
+        if len(uses) == 1 and uses[0][0].source is not None and uses[0][0].source.size == leaf.value.size:
             leaf = uses[0][0]
         else:
             return leaf, uses
@@ -171,7 +171,7 @@ def _written_over(tape, order, once):
     edits, covered = {}, None
     for n, k in reversed(order):
         node = tape.nodes[n]
-        shape, source = node.operands[k].shape, node.extra.get("source")
+        shape, source = node.operands[k].shape, node.source
         free = np.ones(shape, bool) if covered is None else ~covered
         if source is None:
             edits[n, k] = lambda dz, pull=node.pulls[k], free=free: pull(dz) * free
@@ -198,7 +198,7 @@ def _of_a_formula(tape, number, branch):
         above = {p.number for p in n.parents if p is not None}
         if n.number != number and above & mine and above & others:
             way = [tape.nodes[k] for k in mine | others - {branch}] + [n]
-            term = all("slopes" in step.extra and step.value.shape == entries for step in way) and branch not in above
+            term = all(step.slopes is not None and step.value.shape == entries for step in way) and branch not in above
             return n.kind in ("multiply", "divide", "power", "matmul", "einsum") or term
         if above & mine:
             mine.add(n.number)
@@ -216,7 +216,7 @@ def duplicated(e: Evidence) -> list[Finding]:
     taken = [n for n in record.tapes[0].nodes if n.kind in ("getitem", "take") and n.parents[0] is leaf
              and _looked_up(n, width)]
     rows = [(n.number, place, row) for n in taken for place, row in
-            enumerate(n.extra["source"].reshape(-1, width)[:, 0] // width)]
+            enumerate(n.source.reshape(-1, width)[:, 0] // width)]
     if not rows or len({row for _, _, row in rows}) == len(rows):
         return []
     counts, lost = {row: sum(r == row for _, _, r in rows) for _, _, row in rows}, False
@@ -248,11 +248,11 @@ def duplicated(e: Evidence) -> list[Finding]:
 
 def _looked_up(node, width):
     """Whether the node takes whole rows by an array of indices."""
-    index = node.extra.get("index", node.extra.get("args", (None,))[0])
+    index = node.options.get("index", np.zeros(0, int))
     index = index[0] if isinstance(index, tuple) and index else index
-    source = node.extra["source"]
-    return isinstance(index, (np.ndarray,
-                              np.integer)) and np.asarray(index).dtype.kind in "iu" and source.size % width == 0 \
+    source = node.source
+    return isinstance(index, (np.ndarray, np.integer)) and np.asarray(index).dtype.kind in "iu" \
+        and source.size % width == 0 \
         and (source.reshape(-1, width) == source.reshape(-1, width)[:, :1] + np.arange(width)).all() \
         and (source.reshape(-1, width)[:, 0] % width == 0).all()
 

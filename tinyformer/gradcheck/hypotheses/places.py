@@ -9,7 +9,7 @@ LEAK = ("leak",)
 
 def chosen(node):
     """The column t (N,) that a step takes from each row of a matrix, x[arange(N), t]; None for any other step."""
-    X, source = node.operands[0], node.extra.get("source")
+    X, source = node.operands[0], node.source
     if source is None or X.ndim != 2 or source.size != len(X) or min(X.shape) < 2:
         return None
     rows, columns = np.divmod(source.reshape(-1), X.shape[1])

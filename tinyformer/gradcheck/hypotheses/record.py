@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 
 import numpy as np
 
+from ..function_forms import copies
+from ..tape import REDUCING
 from .fused import fuse
+
+MAPPED = 2_000_000              # entries of all matrices that a record keeps
 
 
 class Record:
@@ -25,6 +30,7 @@ class Record:
                 p.tape.steps = _without_shifts(p.tape.copy(), e.i, p.dys)
                 p.tape.fused = fuse(p.tape.steps.copy())
             self.tapes[k] = p.tape.fused if fused else p.tape.steps
+        self.arrived, self.shares, self.apart, self.draws = {}, {}, {}, []
         self.right = [t.gradient(e.i, p.dys) for t, p in zip(self.tapes, e.points)]
         first = self.tapes[0]
         reached = {first.leaves[e.i].number}
@@ -60,7 +66,70 @@ class Record:
 
     def gradient(self, point, edits):
         """The gradient of input i at this point, with some rules exchanged: ``edits`` as in ``Tape.gradients``."""
-        return self.tapes[point].gradient(self.e.i, self.e.points[point].dys, edits, self.reached)
+        tape = self.tapes[point]
+        if point not in self.arrived:
+            self.arrived[point], self.shares[point] = tape.gradients(self.e.points[point].dys, only=self.reached), {}
+        arrived, shares = self.arrived[point], self.shares[point]
+        if point or self.maps is None or not self._apart(edits):
+            return self.right[point] + tape.change(self.e.i, arrived, shares, edits, self.reached)
+        change = 0.0
+        for (n, k), pull in edits.items():
+            parent = tape.nodes[n].parents[k]
+            if n in arrived and parent is not None and parent.number in self.maps:
+                if (n, k) not in shares:
+                    shares[n, k] = tape.nodes[n].pulls[k](arrived[n])
+                dx = np.broadcast_to(pull(arrived[n]) - shares[n, k], parent.value.shape)
+                change = change + self.maps[parent.number] @ dx.ravel()
+        return self.right[point] + np.reshape(change, self.e.shape if np.ndim(change) else ())
+
+    @functools.cached_property
+    def maps(self):
+        """{step number: matrix (entries of the input, entries of the step)} at the first point.
+
+        A matrix maps the gradient of a step to that of the input. With it, one exchanged rule costs one product. None
+        if the steps are too large.
+        """
+        tape, leaf = self.tapes[0], self.tapes[0].leaves[self.e.i]
+        if leaf.value.size * sum(tape.nodes[n].value.size for n in self.reached) > MAPPED:
+            return None
+        maps = {leaf.number: np.eye(leaf.value.size)}
+        for n in sorted(self.reached - {leaf.number}):
+            step, total = tape.nodes[n], 0.0
+            ways = [(k, p) for k, p in enumerate(step.parents) if p is not None and p.number in self.reached]
+            if step.slopes is not None and step.kind not in REDUCING and all(
+                    p.value.shape == step.value.shape for _, p in ways):
+                total = sum(maps[p.number] * np.broadcast_to(step.slopes[k], step.value.shape).ravel() for k, p in ways)
+            elif step.source is not None and step.source.min(initial=0) >= 0:
+                total = maps[ways[0][1].number][:, step.source.ravel()]
+            else:
+                pulled = [step.pull_back(one.reshape(step.value.shape)) for one in np.eye(step.value.size)]
+                total = sum(maps[p.number] @ np.array([np.broadcast_to(each[k], p.value.shape).ravel()
+                                                       for each in pulled]).T for k, p in ways)
+            maps[n] = total
+        return maps
+
+    def drawn(self, count):
+        """``count`` random upstream gradients at the first point: (what arrives at each step, learner's − true)."""
+        p, rng = self.e.points[0], np.random.default_rng(len(self.draws))
+        while len(self.draws) < count:
+            dys = [rng.standard_normal(d.shape) for d in p.dys]
+            arrived = self.tapes[0].gradients(dys, only=self.reached)
+            off = np.asarray(p.pull(copies(dys))[self.e.i], np.float64) - arrived[self.tapes[0].leaves[self.e.i].number]
+            self.draws.append((arrived, np.ravel(off)))
+        return self.draws[:count]
+
+    def _apart(self, edits):
+        """Whether no edited step comes before another one, so that their changes add up."""
+        if len({n for n, _ in edits}) < 2:
+            return True
+        key = frozenset(n for n, _ in edits)
+        if key not in self.apart:
+            nodes, before = self.tapes[0].nodes, set()
+            for n in range(max(key), -1, -1):
+                if n in key or n in before:
+                    before |= {p.number for p in nodes[n].parents if p is not None}
+            self.apart[key] = not key & before
+        return self.apart[key]
 
     def without(self, point, ways):
         """The gradient at this point without the paths through these (node, operand) pairs."""

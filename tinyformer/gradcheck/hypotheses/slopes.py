@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..report import Finding
-from ..function_forms import copies
 from .record import record_of
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ MOST = 128                              # entries of a step
 def solved_slopes(e: Evidence) -> list[Finding]:
     """The local derivatives of one elementwise step alone explain the gradient."""
     record = record_of(e)
-    if record is None:
+    if record is None or record.maps is None:
         return []
     tape = record.tapes[0]
     for node in tape.nodes:
@@ -57,7 +56,7 @@ def _entry_by_entry(node):
     while layer:
         above = []
         for n in layer:
-            if "slopes" not in n.extra or n.kind in ("sum", "mean", "max", "min") or n.value.shape != node.value.shape:
+            if n.slopes is None or n.kind in ("sum", "mean", "max", "min") or n.value.shape != node.value.shape:
                 continue
             for p in n.parents:
                 if p is not None and p.value.shape == node.value.shape and p.number not in found:
@@ -68,25 +67,24 @@ def _entry_by_entry(node):
 
 
 def _solve(e, record, node, source):
-    tape, p, m = record.tapes[0], e.points[0], node.value.size
-    zero = {(node.number, k): None for k in range(len(node.parents))}
+    """The local derivatives s of the step with respect to ``source`` that explain the learner's gradient, or None.
+
+    A is the map from the gradient of ``source`` to that of the input, a the gradient that arrives at the step:
+    learner's − true = A (s ⊙ a) − (the map of the step) a.
+    """
+    m, ways = node.value.size, record.maps[source.number]
+    drawn = record.drawn(2 + 2 * m // ways.shape[0])
+    if any(node.number not in arrived for arrived, _ in drawn):
+        return None
     equations = []
-    ways = np.array([np.ravel(_from(tape, source, e.i, one.reshape(node.value.shape)))
-                     for one in np.eye(m)]).T         # (input, m)
-    rng = np.random.default_rng(0)
-    for _ in range(2 + 2 * m // ways.shape[0]):
-        dys = [rng.standard_normal(d.shape) for d in p.dys]
-        arrived = tape.gradients(dys).get(node.number)
-        if arrived is None:
-            return None
-        cut = tape.gradient(e.i, dys, {key: (lambda dz, shape=node.operands[key[1]].shape: np.zeros(shape))
-                                       for key in zero if node.parents[key[1]] is not None})
-        analytic = np.asarray(p.pull(copies(dys))[e.i], np.float64)
-        equations.append((ways * np.ravel(np.broadcast_to(arrived, node.value.shape)), np.ravel(analytic - cut)))
+    for arrived, off in drawn:
+        a = np.ravel(np.broadcast_to(arrived[node.number], node.value.shape))
+        equations.append((ways * a, off + record.maps[node.number] @ a))
     left, right = np.concatenate([a for a, _ in equations]), np.concatenate([b for _, b in equations])
     s, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
     fits = rank == m and len(right) >= 1.5 * m and np.max(np.abs(left @ s - right)) <= e.tol * np.max(np.abs(right))
-    return s.reshape(node.value.shape) if fits and _elsewhere(left, sum(v.size for v in p.values)) else None
+    outputs = sum(v.size for v in e.points[0].values)
+    return s.reshape(node.value.shape) if fits and _elsewhere(left, outputs) else None
 
 
 def _slope(tape, node, source):
@@ -94,15 +92,6 @@ def _slope(tape, node, source):
     outputs, tape.outputs = tape.outputs, [node]
     try:
         return np.broadcast_to(tape.gradients([np.ones(node.value.shape)]).get(source.number, 0.0), node.value.shape)
-    finally:
-        tape.outputs = outputs
-
-
-def _from(tape, source, i, gradient):
-    """The gradient of argument i that follows from the gradient of an intermediate node."""
-    outputs, tape.outputs = tape.outputs, [source]
-    try:
-        return tape.gradient(i, [gradient])
     finally:
         tape.outputs = outputs
 

@@ -9,8 +9,8 @@ import itertools
 
 import numpy as np
 
+from ... import ops
 from ...graph import unbroadcast
-from ..rules import einsum_pull
 from .fused_steps import LOCAL, SQUEEZED, log_softmax, normalized, rotated, softmax
 from .places import gathered
 
@@ -37,16 +37,16 @@ def mistakes(node, operand, pool):
     elif kind == "sliding_window_view":
         yield from _windows(node)
     elif kind == "cumsum":
-        axis = node.extra["axis"]
+        axis = node.options["axis"]
         yield "forward", ("permuted",), "the gradient of a cumulative sum runs forward: sum it from the end", \
             lambda dz: np.cumsum(dz, axis)
     elif kind in ("max", "min"):
         yield from _extreme(node)
     elif kind in ("sum", "mean"):
         yield from _reduced(node)
-    elif "slopes" in node.extra:
+    elif node.slopes is not None:
         yield from _elementwise(node, operand, pool)
-    elif "source" in node.extra:
+    elif node.source is not None:
         yield from _moved(node)
 
 
@@ -108,14 +108,15 @@ def _matmul(node, operand, pool):
 
 
 def _einsum(node, operand, pool):
-    terms, out, values = node.extra["terms"], node.extra["out"], node.operands
+    terms, out, values = node.options["terms"], node.options["out"], node.operands
     sizes = {a: n for t, v in zip(terms, values) for a, n in zip(t, v.shape)}
 
     def rule(j=None, other=None, letters=None):
         """The true rule with ``other`` in place of operand j, or with the letters of operand j in another order."""
         changed = [other if k == j and other is not None else v for k, v in enumerate(values)]
         named = [letters if k == j and letters is not None else t for k, t in enumerate(terms)]
-        return einsum_pull(named, out, changed, operand)
+        equation = f"{','.join(named)}->{out}"
+        return lambda dz: unbroadcast(ops.einsum.raw(equation, *changed)[1](dz)[1 + operand], np.shape(changed[operand]))
 
     for j, value in enumerate(values):
         if j == operand:
@@ -151,7 +152,7 @@ def _orders(letters, sizes):
 
 def _repeated(node):
     """Repeated entries: their gradient is the sum over the copies."""
-    X, source = node.operands[0], node.extra["source"]
+    X, source = node.operands[0], node.source
     copies = source.size // max(X.size, 1)
     if copies < 2 or source.size != copies * X.size or (np.bincount(source.reshape(-1),
                                                                     minlength=X.size) != copies).any():
@@ -173,7 +174,7 @@ def _repeated(node):
 
 def _windows(node):
     """Overlapping windows: the gradient of an entry is the sum over the windows that contain it."""
-    X, source = node.operands[0], node.extra["source"]
+    X, source = node.operands[0], node.source
     for axis in range(source.ndim):
         for name, step in (("last", 1), ("first", -1)):
             order = np.moveaxis(source, axis, 0)[::step].reshape(-1)
@@ -188,14 +189,14 @@ def _windows(node):
 
 def _reduced(node):
     """A sum or mean along the last axis: its gradient is a column, and here it is broadcast as a row."""
-    X, slope = node.operands[0], node.extra["slopes"][0]
-    if node.extra["axis"] in (-1, X.ndim - 1, (-1,), (X.ndim - 1,)) and X.ndim > 1 and X.shape[-1] == X.shape[-2] > 1:
+    X, slope = node.operands[0], node.slopes[0]
+    if node.options["axis"] in (-1, X.ndim - 1, (-1,), (X.ndim - 1,)) and X.ndim > 1 and X.shape[-1] == X.shape[-2] > 1:
         yield "squeezed", ("keepdims",), SQUEEZED, lambda dz: slope * np.reshape(dz, (*X.shape[:-2], 1, X.shape[-1]))
 
 
 def _getitem(node):
     yield from gathered(node)
-    X, source = node.operands[0], node.extra["source"].reshape(-1)
+    X, source = node.operands[0], node.source.reshape(-1)
     width = X.size // max(len(X), 1)
     rows = source[::max(width, 1)] // max(width, 1)
     if source.size == X.size and (source == np.repeat(rows * width, width) + np.tile(np.arange(width), len(X))).all():
@@ -223,8 +224,8 @@ def _getitem(node):
 
 
 def _extreme(node):
-    X, slope = node.operands[0], node.extra["slopes"][0]
-    axis = node.extra["axis"]
+    X, slope = node.operands[0], node.slopes[0]
+    axis = node.options["axis"]
 
     def spread(dz):
         return np.expand_dims(dz, tuple(range(X.ndim)) if axis is None else axis) if np.ndim(dz) != X.ndim else dz
@@ -236,7 +237,7 @@ def _extreme(node):
 
 
 def _moved(node):
-    X, source = node.operands[0], node.extra["source"]
+    X, source = node.operands[0], node.source
     if np.unique(source).size != X.size or source.size != X.size or X.size < 2:
         return
     code = ("head-order",) if max(X.ndim, source.ndim) >= 3 else ("transpose",)
@@ -254,7 +255,7 @@ def _moved(node):
 
 
 def _elementwise(node, operand, pool):
-    slopes, kind, z = node.extra["slopes"], node.kind, node.value
+    slopes, kind, z = node.slopes, node.kind, node.value
     slope, u = slopes[operand], node.operands[operand]
     shape = np.shape(u)
 

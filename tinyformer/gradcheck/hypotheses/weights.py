@@ -85,21 +85,21 @@ def _reported(e, record, number, equations, terms):
 # description)
 
 def _softmax(node):
-    p, axis = node.value, node.extra["axis"]
+    p, axis = node.value, node.options["axis"]
     return [("", "", lambda dz: p * dz, ""),
             ("softmax-diagonal", "missing-term", lambda dz: -p * (p * dz).sum(axis=axis, keepdims=True),
              "the sum over the row in the gradient of the softmax")]
 
 
 def _log_softmax(node):
-    p, axis = np.exp(node.value), node.extra["axis"]
+    p, axis = np.exp(node.value), node.options["axis"]
     return [("", "", lambda dz: dz, ""),
             ("missing-term", "missing-term", lambda dz: -p * dz.sum(axis=axis, keepdims=True),
              "the term p Σ dy in the gradient of the log-softmax")]
 
 
 def _normalized(node):
-    v, axis, s, mean, a = node.value, *(node.extra[k] for k in ("axis", "s", "mean", "a"))
+    v, axis, s, mean, a = node.value, *(node.options[k] for k in ("axis", "s", "mean", "a"))
     terms = [("", "", lambda dz: dz / s, "")]
     if mean:
         terms.append(("mean-term", "mean-term",

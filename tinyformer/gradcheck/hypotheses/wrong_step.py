@@ -167,7 +167,7 @@ def _inverted(record):
         if node.kind in ("where", "maximum", "minimum") and node.number in record.reached and None not in node.parents \
                 and all(np.shape(o) == node.value.shape for o in node.operands[-2:]):
             def edits_at(k, n=node.number):
-                one, two = record.tapes[k].nodes[n].extra["slopes"]
+                one, two = record.tapes[k].nodes[n].slopes
                 return {(n, 0): lambda dz: dz * two, (n, 1): lambda dz: dz * one}
             yield (edits_at, ("inverted-mask",),
                    f"the backward pass of {node.kind} sends the gradient "
@@ -204,7 +204,7 @@ def _families(record):
         if node.kind == "getitem" and node.number in record.reached and node.parents[0] is not None:
             families.setdefault((node.parents[0].number, node.value.shape), []).append(node)
     families = [f for f in families.values() if 2 <= len(f) <= 4 and len(np.unique(np.concatenate(
-        [n.extra["source"].ravel() for n in f]))) == sum(n.value.size for n in f)]
+        [n.source.ravel() for n in f]))) == sum(n.value.size for n in f)]
     followed = {p.number: n.kind for n in record.tapes[0].nodes for p in n.parents if p is not None}
     for size in {len(f) for f in families}:
         alike = [f for f in families if len(f) == size]
