@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import runpy
 from pathlib import Path
 
 import pytest
+
+from tinyformer.gradcheck.doctor import Doctor
 
 HERE = Path(__file__).parent
 PLANTED = runpy.run_path(str(HERE / "mistakes.py"))
@@ -39,7 +40,9 @@ def unseen():
     return UNSEEN
 
 
-@pytest.fixture
-def outspoken(monkeypatch):
-    """A suspicion that fails is an error here, not silence."""
-    monkeypatch.setattr(importlib.import_module("tinyformer.gradcheck.doctor"), "RAISE", True)
+@pytest.fixture(autouse=True)
+def failures_are_loud(monkeypatch):
+    """A hypothesis that fails is an error here, not silence."""
+    def again(self, what, error):
+        raise error
+    monkeypatch.setattr(Doctor, "failed", again)

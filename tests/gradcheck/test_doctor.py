@@ -33,12 +33,12 @@ def test_what_is_right_is_not_accused(operation, square):
         assert report.ok and not diagnose(report), report
 
 
-def test_a_mistake_is_named(mistake, outspoken):
+def test_a_mistake_is_named(mistake):
     found, right = named(mistake)
     assert right, (found, mistake.codes)
 
 
-def test_mistakes_that_it_was_not_tuned_on(held_out, outspoken):
+def test_mistakes_that_it_was_not_tuned_on(held_out):
     outcomes = [named(mistake) for mistake in held_out]
     rightly = sum(right for _, right in outcomes) / len(outcomes)
     wrongly = sum(not right and found != ["unexplained"] for found, right in outcomes) / len(outcomes)
@@ -51,7 +51,7 @@ def test_what_is_right_and_written_freely_is_not_accused(written):
 
 
 @pytest.mark.slow
-def test_mistakes_in_functions_that_it_was_not_tuned_on(unseen, outspoken):
+def test_mistakes_in_functions_that_it_was_not_tuned_on(unseen):
     found = [(codes(check(function.build(old, new), *function.draw()), function.names.index(which)), names.split("|"))
              for function in unseen for which, old, new, names in function.mistakes]
     rightly = sum(bool(came) and came[0] in names for came, names in found) / len(found)
@@ -125,7 +125,7 @@ LOSSES = ["-np.log(p[np.arange(N), targets]).mean()",
 @pytest.mark.parametrize("V", [5, 6])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("edit", PLACES)
-def test_a_target_subtracted_in_the_wrong_places_leaks(edit, loss, V, outspoken):
+def test_a_target_subtracted_in_the_wrong_places_leaks(edit, loss, V):
     source = f"""
 def cross_entropy(x, w, targets):
     logits, N = x @ w, len(x)
@@ -147,7 +147,7 @@ def cross_entropy(x, w, targets):
 
 @pytest.mark.parametrize("edit",
                          ["d[:, t] = dy", "d[:, t] += dy", "d[t] = dy[:, None]", "np.add.at(d, t, dy[:, None])"])
-def test_a_chosen_entrys_gradient_put_in_whole_columns_or_rows(edit, outspoken):
+def test_a_chosen_entrys_gradient_put_in_whole_columns_or_rows(edit):
     scope = {"np": np}
     exec(f"""
 def chosen(x, t):
@@ -163,7 +163,7 @@ def chosen(x, t):
 @pytest.mark.parametrize("indices", [[1, 0, 3, 1, 3], [1, 0, 1], [1, 0, 3, 1, 3, 4, 2]])
 @pytest.mark.parametrize("gradient, code", [
     (lambda W, i, dy: dy[i], "permuted"), (lambda W, i, dy: put(W, i, dy), "duplicate-index")])
-def test_a_look_ups_gradient_is_taken_again_or_written_over(gradient, code, indices, outspoken):
+def test_a_look_ups_gradient_is_taken_again_or_written_over(gradient, code, indices):
     def embedding(W, indices):
         return W[indices], lambda dy: (gradient(W, indices, dy), None)
     finding, = check(embedding, np.random.default_rng(0).standard_normal((5, 3)), np.array(indices)).inputs[0].findings
@@ -177,7 +177,7 @@ def put(W, indices, dy):
 
 
 @pytest.mark.parametrize("f", [np.sum, np.mean])
-def test_a_column_broadcast_as_a_row_for_want_of_keepdims(f, outspoken):
+def test_a_column_broadcast_as_a_row_for_want_of_keepdims(f):
     def less(x):
         return x - f(x, axis=-1, keepdims=True), lambda dy: dy - f(dy, axis=-1)
     assert codes(check(less, *sample("NN"))) == ["keepdims"]
@@ -185,7 +185,7 @@ def test_a_column_broadcast_as_a_row_for_want_of_keepdims(f, outspoken):
 
 # ------------------------------------------------------------------------------------------------ kinds of function
 
-def test_a_lifted_operation(outspoken):
+def test_a_lifted_operation():
     @differentiable
     def projected(x, w, b):
         h = np.tanh(x @ w.T + b)
@@ -195,7 +195,7 @@ def test_a_lifted_operation(outspoken):
     assert report.inputs[1].ok and report.inputs[2].ok                          # b's is summed by the engine
 
 
-def test_library_operations_within_the_forward_pass(outspoken):
+def test_library_operations_within_the_forward_pass():
     def wrong(x, w):
         n, back = ops.rms_norm.raw(x)
         y, _ = ops.linear.raw(n, w)
@@ -203,7 +203,7 @@ def test_library_operations_within_the_forward_pass(outspoken):
     assert codes(check(wrong, *sample("BC", "OC"))) == ["local-derivative"]
 
 
-def test_arrays_that_are_filled_in_a_loop(outspoken):
+def test_arrays_that_are_filled_in_a_loop():
     def wrong(x, u):
         h = np.zeros((len(x) + 1, x.shape[1]))
         for t in range(len(x)):
@@ -221,7 +221,7 @@ def test_arrays_that_are_filled_in_a_loop(outspoken):
     assert codes(report, 0) == codes(report, 1) == ["lost-path"]
 
 
-def test_overlapping_windows(outspoken):
+def test_overlapping_windows():
     def wrong(x):
         def vjp(dy):
             dx = np.zeros_like(x)
@@ -236,7 +236,7 @@ def test_a_large_input_is_diagnosed_too(rng):
     assert codes(report) == ["local-derivative"]
 
 
-def test_functions_that_cannot_be_followed_are_diagnosed_by_their_numbers(outspoken):
+def test_functions_that_cannot_be_followed_are_diagnosed_by_their_numbers():
     def wrong(x):
         y = np.array([float(v) for v in x]) ** 3
         return y, lambda dy: -dy * x ** 2

@@ -95,7 +95,8 @@ def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol:
             finding.evidence.setdefault("input", name)
         if checked.given[i]:
             reports.append(report)
-    return Report(checked.name, rtol, reports, list(checked.notes))
+    failures = run.doctor.failures if "doctor" in vars(run) else []
+    return Report(checked.name, rtol, reports, list(checked.notes), failures)
 
 
 def diagnose(fn: Callable[..., Any] | Report, *inputs: Any, **options: Any) -> list[Finding]:

@@ -27,6 +27,10 @@ WIDE = 600                      # for larger inputs only the numeric gradient of
 ENOUGH = 12
 
 
+class Uncallable(Exception):
+    """The learner's function or vjp raises an exception for other inputs or another upstream gradient."""
+
+
 class Point:
     """The function at one set of inputs, with one upstream gradient.
 
@@ -41,12 +45,18 @@ class Point:
     def __init__(self, checked: CheckedFunction, arrays: list[Any], eps: float, dys: list[Any] | None = None,
                  rng: np.random.Generator | None = None) -> None:
         self.checked, self.arrays, self.eps = checked, arrays, eps
-        values, pull = checked.linearize(copies(arrays))
+        try:
+            values, pull = checked.linearize(copies(arrays))
+        except Exception as error:
+            raise Uncallable(str(error)) from error
         self.values = copies(values)
         self.dys = dys if dys is not None else [np.asarray(rng.standard_normal(v.shape)) for v in self.values]
 
         def pulled(dys):
-            gradients = pull(dys)
+            try:
+                gradients = pull(dys)
+            except Exception as error:
+                raise Uncallable(str(error)) from error
             if checked.sums:                                # the engine sums over broadcast axes
                 gradients = [g if g is None or unbroadcast(np.asarray(g), np.shape(a)) is None
                              else unbroadcast(np.asarray(g), np.shape(a))

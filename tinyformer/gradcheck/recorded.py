@@ -1,4 +1,4 @@
-"""An array that answers NumPy by calling the library's operations, so that a forward pass becomes the engine's graph."""
+"""An array that answers NumPy with the library's operations, so that a forward pass becomes the engine's graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..autograd import Tensor
 from .numpy_table import FUNCTIONS, METHODS, OPAQUE, UFUNCS, VALUES, Unrecorded, added_at, mapped, opaque, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 METHODS_OF_ARRAYS = {"dot", "sum", "mean", "var", "std", "max", "min", "prod", "cumsum", "cumprod", "diagonal", "trace",
                      "clip", "squeeze", "swapaxes", "repeat", "take", "argmax", "argmin", "argsort", "any", "all",
@@ -141,8 +141,8 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         index, node = plain(index), value.tensor.node if isinstance(value, Recorded) else None
         if node is not None and value.written is self.tensor:
             return                                          # x[i] += y: the change in place has written x[i] already
-        if node is not None and node.operation is ops.getitem and isinstance(index, np.ndarray) \
-                and index.dtype == bool and node.call[0][1] is index and node.call[0][0].shape == self.shape == index.shape:
+        same = node is not None and node.operation is ops.getitem and node.call[0][1] is index
+        if same and getattr(index, "dtype", None) == bool and node.call[0][0].shape == self.shape == index.shape:
             self._become(self.record(ops.where, index, Recorded(node.inputs[0], self.note), self))      # x[m] = y[m]
         else:
             value = np.asarray(value, np.float64) if not isinstance(value, Recorded) else value

@@ -79,12 +79,14 @@ class Report:
     rtol        the relative tolerance
     inputs      one ``InputReport`` for each input, in order
     notes       sentences on how the function was asked, for forms that need one
+    failures    hypotheses of the doctor that raised an exception: bugs of this library
     """
 
     name: str
     rtol: float
     inputs: list[InputReport]
     notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:

@@ -93,25 +93,6 @@ def _are(uses):
     return f"{len(uses)} {'is' if len(uses) == 1 else 'are'}"
 
 
-def empty_use(e: Evidence) -> list[Finding]:
-    """Zero everywhere, because the only use that is counted gives zero, for example the one of the initial state."""
-    record = record_of(e)
-    if record is None or any(g.any() for g in e.analytic):
-        return []
-    _, used = _through(record.tapes[0], record.tapes[0].leaves[e.i])
-    used = [(n, k) for n, k in used if n.number in record.reached]
-    for n, k in used if 2 <= len(used) <= MOST else ():
-        others = {(m.number, j): None for m, j in used if (m.number, j) != (n.number, k)}
-        if all(not np.any(_only(record, point, others)) for point in range(len(e.points))):
-            line = record.line(n.number)
-            return [Finding("overwrite",
-                            f"{e.name} is used {len(used)} times and its gradient is the sum over the uses, but "
-                            f"only one seems to be counted, which gives zero (= instead of +=?): {line}",
-                            {"line": line}),
-                    Finding("zero", f"the gradient of {e.name} is zero everywhere, but the value depends on it")]
-    return []
-
-
 def _only(record, point, others):
     """The gradient through one use, with the other uses cut."""
     tape, e = record.tapes[point], record.e

@@ -162,25 +162,6 @@ def _flat_along(r, seen, axis, tol):
     return used.any() and np.max((high - low)[used]) <= tol * np.max(np.abs(r[seen]))
 
 
-def elementwise(e: Evidence) -> list[Finding]:
-    """Each entry of the value depends on one entry of the input: then that entry's factor is wrong.
-
-    If the forward pass could not be recorded, a term of a sum may be missing as well, so nothing is reported.
-    """
-    if not e.small or e.points[0].tape is None:
-        return []
-    p = e.points[0]
-    if any(v.shape != e.shape for v in p.values) or len(p.values) != 1 or p.values[0].size < 3:
-        return []
-    learner, right = e.jacobians()
-    off = ~np.eye(len(right), dtype=bool)
-    scale = np.max(np.abs(right))
-    if np.max(np.abs(right[off])) > 1e-8 * scale or np.max(np.abs(learner[off])) > 1e-8 * scale:
-        return []
-    return [Finding("local-derivative", f"each entry of the gradient of {e.name} is multiplied by the wrong derivative",
-                    {"ratios": [float(r) for r in (np.diag(learner) / np.diag(right))[:5]]})]
-
-
 def difference(e: Evidence) -> list[Finding]:
     """analytic = true + c · B, where B is a named array.
 

@@ -76,13 +76,14 @@ def _solve(e, record, node, source):
     drawn = record.drawn(2 + 2 * m // ways.shape[0])
     if any(node.number not in arrived for arrived, _ in drawn):
         return None
-    equations = []
+    equations, scale = [], 0.0
     for arrived, off in drawn:
         a = np.ravel(np.broadcast_to(arrived[node.number], node.value.shape))
         equations.append((ways * a, off + record.maps[node.number] @ a))
+        scale = max(scale, np.max(np.abs(off)))
     left, right = np.concatenate([a for a, _ in equations]), np.concatenate([b for _, b in equations])
     s, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-9)
-    fits = rank == m and len(right) >= 1.5 * m and np.max(np.abs(left @ s - right)) <= e.tol * np.max(np.abs(right))
+    fits = rank == m and len(right) >= 1.5 * m and np.max(np.abs(left @ s - right)) <= e.tol * scale
     outputs = sum(v.size for v in e.points[0].values)
     return s.reshape(node.value.shape) if fits and _elsewhere(left, outputs) else None
 

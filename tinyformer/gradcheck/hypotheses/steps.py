@@ -116,7 +116,8 @@ def _einsum(node, operand, pool):
         changed = [other if k == j and other is not None else v for k, v in enumerate(values)]
         named = [letters if k == j and letters is not None else t for k, t in enumerate(terms)]
         equation = f"{','.join(named)}->{out}"
-        return lambda dz: unbroadcast(ops.einsum.raw(equation, *changed)[1](dz)[1 + operand], np.shape(changed[operand]))
+        vjp, shape = ops.einsum.raw(equation, *changed)[1], np.shape(changed[operand])
+        return lambda dz: unbroadcast(vjp(np.asarray(dz))[1 + operand], shape)
 
     for j, value in enumerate(values):
         if j == operand:

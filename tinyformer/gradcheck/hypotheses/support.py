@@ -71,25 +71,6 @@ def one_place(e: Evidence) -> list[Finding]:
     return []
 
 
-def diagonal(e: Evidence) -> list[Finding]:
-    """Only the diagonal of the Jacobian is used, and it is p or p (1 − p), where p is the value: a softmax."""
-    if not e.small or len(e.points[0].values) != 1 or e.points[0].values[0].shape != e.shape:
-        return []
-    learner, right = e.jacobians()
-    p, off = e.points[0].values[0].ravel(), ~np.eye(len(right), dtype=bool)
-    scale = np.max(np.abs(right))
-    if np.max(np.abs(learner[off])) > 1e-8 * scale or np.max(np.abs(right[off])) < 1e-3 * scale \
-            or np.max(np.abs(right.sum(axis=0))) > 1e-6 * scale:
-        return []
-    k = np.vdot(p * (1 - p), np.diag(right)) / max(np.vdot(p * (1 - p), p * (1 - p)), 1e-300)       # a temperature
-    if np.max(np.abs(np.diag(right) - k * p * (1 - p))) <= 1e-6 * scale and any(
-            np.max(np.abs(np.diag(learner) - k * d)) <= 1e-6 * scale for d in (p, p * (1 - p))):
-        return [Finding("softmax-diagonal",
-                        f"the value is a softmax, and its Jacobian is diag(p) − p pᵀ; the gradient of "
-                        f"{e.name} uses only the diagonal")]
-    return []
-
-
 def reaches(e: Evidence) -> list[Finding]:
     """Compare the zeros of the two Jacobians: an influence on an entry that must not be, or that is missing."""
     if not e.small:

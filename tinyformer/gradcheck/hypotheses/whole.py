@@ -78,30 +78,6 @@ def factor(e: Evidence) -> list[Finding]:
     return findings
 
 
-def varying_factor(e: Evidence) -> list[Finding]:
-    """At each point the gradient is one number times the true one, but the number differs from point to point."""
-    if e.analytic[0].size < 3:
-        return []
-    each = []
-    for g, t in zip(e.analytic, e.true):
-        k = float(np.vdot(g, t) / max(np.vdot(t, t), 1e-300))
-        if not np.isfinite(t).all() or not g.any() or np.max(np.abs(g - k * t)) > e.tol * np.max(np.abs(g)):
-            return []
-        each.append(k)
-    sums = [{f"{word} {name}": f(v) for name, v in e.named(n).items() if v.size > 1
-             for word, f in (("the sum of", np.sum), ("the mean of", np.mean), ("the norm of", np.linalg.norm))}
-             for n in range(len(e.points))]
-    for name in sums[0]:
-        for power in (1, -1):
-            if all(name in s and s[name] and abs(s[name] ** power - k) <= 1e-5 * abs(k) for s, k in zip(sums, each)):
-                how = f"multiplied by {name} once too often" if power == 1 else f"divided by {name} once too often"
-                return [Finding("local-derivative", f"the gradient of {e.name} is {how}",
-                                {"name": name, "factor": each[0]})]
-    return [Finding("factor", f"the gradient of {e.name} is {each[0]:.6g} times what it should be; "
-                              "the factor changes with the inputs",
-                    {"factor": each[0], "name": None})]
-
-
 def multiple(e, these, those):
     """The number k with these = k · those at every point, else None."""
     a, b = (np.concatenate([np.ravel(v) for v in values]) for values in (these, those))
