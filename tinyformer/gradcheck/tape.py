@@ -83,10 +83,12 @@ class Step:
 
     @functools.cached_property
     def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of each operand."""
         return list(map(np.shape, self.operands))
 
     @functools.cached_property
     def pulls(self) -> list[Callable[[Any], Any]]:
+        """For each operand, the map from the gradient of the value to its gradient."""
         return [functools.partial(self._pull, k) for k in range(len(self.operands))]
 
     def _pull(self, k: int, dz: Any) -> Any:
@@ -94,6 +96,7 @@ class Step:
 
     @functools.cached_property
     def slopes(self) -> list[Any] | None:
+        """The local derivatives: the vjp of ones, entry by entry."""
         name = self.node.operation.__name__ if self.node is not None else ""
         if name not in ENTRYWISE | REDUCING:
             return None
@@ -109,6 +112,7 @@ class Step:
 
     @functools.cached_property
     def source(self) -> NDArray[Any] | None:
+        """The flat index of each entry's origin: the operation applied to the numbers of the entries."""
         name = self.node.operation.__name__ if self.node is not None else ""
         if name not in MOVING:
             return None
