@@ -175,7 +175,8 @@ def test_files_that_are_no_recipe(tmp_path, content, message):
 ANY_SIZE = {"lr", "muon_lr", "weight_decay", "clip", "minutes", "expected_loss", "init_std", "eps", "norm_eps", "l1",
             "l2", "k",
             # finite numbers without an upper bound
-            "backoff", "smoothing", "rope_theta", "rope_factor", "rope_low", "rope_high"}
+            "backoff", "smoothing", "temperature", "rotate", "mix_up",
+            "rope_theta", "rope_factor", "rope_low", "rope_high"}
 
 
 @pytest.mark.parametrize("architecture", trainable())

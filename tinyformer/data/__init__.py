@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ..names import module_attributes
-from . import synthetic
+from . import augmentation, captions, synthetic
 from .batches import Batches
 from .cache import data_folder
 from .cards import SETS
@@ -16,9 +16,10 @@ from .readers import read_csv, read_imdb
 from .sets import load
 from .windows import random_windows, split, windows
 
-__all__ = ["Batches", "Dataset", "Examples", "SETS", "alike", "by_content", "by_length", "cached", "card",
-           "data_folder", "draw_alike", "fetch", "load", "padded", "random_lines", "random_windows", "read_csv",
-           "read_imdb", "share_seen", "split", "split_lines", "synthetic", "windows"]
+__all__ = ["Batches", "Dataset", "Examples", "SETS", "alike", "augmentation", "by_content", "by_length", "cached",
+           "captions", "card", "data_folder", "draw_alike", "fetch", "load", "padded", "random_lines",
+           "random_windows", "read_csv", "read_imdb", "share_seen", "split", "split_lines", "synthetic",
+           "windows"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

@@ -1,14 +1,12 @@
 """Changes that keep the label: of pictures, which are rows of numbers, and of texts, which are arrays of ids.
 
 What keeps a label depends on the task. A small rotation keeps a digit, half a turn makes a 9 of a 6. A review survives
-most words that are left out, but not the word "not". Each function draws from the generator ``rng`` that it is given and
-returns new arrays.
+most words that are left out, but not the word "not". Each function draws from the generator ``rng`` that it is given
+and returns new arrays.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +16,8 @@ from ..resampling import bilinear
 from .images import side_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Pictures = NDArray[Any]
@@ -48,10 +48,10 @@ def moved(x: Pictures, scale: Any = 1.0, angle: Any = 0.0, down: Any = 0.0, righ
 
 
 def randomly_moved(x: Pictures, rng: np.random.Generator, *, rotate: float = 0.0, scale: float = 0.0) -> Pictures:
-    """Each picture turned by up to ``rotate`` degrees and scaled by a factor from 1 − ``scale`` to 1/(1 − ``scale``)."""
+    """Each picture turned by up to ``rotate`` degrees and scaled by a factor between 1 − ``scale`` and its inverse."""
     rotate = check_number("randomly_moved", "rotate", rotate, at_least=0)
     scale = check_number("randomly_moved", "scale", scale, at_least=0, below=1)
-    factors = np.exp(rng.uniform(math.log(1 - scale), -math.log(1 - scale), len(x)))
+    factors = (1 - scale) ** rng.uniform(-1, 1, len(x))
     return moved(x, factors, rng.uniform(-rotate, rotate, len(x)))
 
 

@@ -35,7 +35,7 @@ HEIGHT, STROKE, SLANT, OFFSET = 15.0, 2.0, (-0.1, 0.2), 2.0
 
 
 class Attributes(NamedTuple):
-    """What is measured in each of N pictures, integers (N,): places in ``SIZES``, ``STROKES``, ``SLANTS``, ``PLACES``."""
+    """What is measured in each of N pictures, integers (N,): the index in ``SIZES``, ``STROKES``, …"""
 
     size: NDArray[np.int64]
     stroke: NDArray[np.int64]
@@ -79,7 +79,7 @@ def placed(x: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
     """Each digit of ``x`` (N, 28²) scaled by a factor from 0.55 to 1 and moved to a random place inside the picture."""
     side = side_of("placed", x)
     scale = rng.uniform(0.55, 1, len(x))
-    room = (side - 20 * scale) / 2                          # a digit has 20 pixels of the 28
+    room = side / 2 * (1 - scale * 20 / 28)                 # a digit fills 20 pixels of 28
     down, right = rng.uniform(-room, room, (2, len(x)))
     return moved(x, scale, 0.0, down, right)
 
@@ -94,8 +94,8 @@ def held_out(digits: NDArray[Any], found: Attributes) -> NDArray[np.bool_]:
 def captions(digits: NDArray[Any], found: Attributes, rng: np.random.Generator | None = None) -> list[str]:
     """A caption for each digit and its attributes.
 
-    Without ``rng`` every attribute is mentioned. With ``rng`` each is mentioned with probability 0.7, and one caption of
-    eight is of the class alone, as in ``PLAIN``.
+    Without ``rng`` every attribute is mentioned. With ``rng`` each is mentioned with probability 0.7, and one caption
+    of eight is of the class alone, as in ``PLAIN``.
     """
     N = len(digits)
     said = np.ones((N, 5), bool) if rng is None else rng.random((N, 5)) < (0.7, 0.7, 0.7, 0.7, 7 / 8)

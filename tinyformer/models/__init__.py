@@ -15,12 +15,14 @@ from .registry import MODELS, load_model, model_class, register, trainable
 __all__ = ["MODELS", "load_model", "model_class", "register", "trainable"]
 
 if TYPE_CHECKING:                       # what ``collect`` below does, for type checkers and editors
-    from . import (bag_of_words, bert, bert_heads, classifier, decoder, encoder, gan, gpt, hmm, lenet, linear, llama,
-                   logistic, lstm, mlp, neural_ngram, ngram, pretrained, recurrent, seq2seq, vae)
+    from . import (bag_of_words, bert, bert_heads, classifier, clip, decoder, encoder, gan, gpt, hmm, lenet, linear,
+                   llama, logistic, lstm, mlp, neural_ngram, ngram, pretrained, prototypes, recurrent, seq2seq,
+                   simclr, vae, vit)
     from .bag_of_words import *
     from .bert import *
     from .bert_heads import *
     from .classifier import *
+    from .clip import *
     from .decoder import *
     from .encoder import *
     from .gan import *
@@ -35,13 +37,17 @@ if TYPE_CHECKING:                       # what ``collect`` below does, for type 
     from .neural_ngram import *
     from .ngram import *
     from .pretrained import *
+    from .prototypes import *
     from .recurrent import *
     from .seq2seq import *
+    from .simclr import *
     from .vae import *
+    from .vit import *
     __all__ += bag_of_words.__all__
     __all__ += bert.__all__
     __all__ += bert_heads.__all__
     __all__ += classifier.__all__
+    __all__ += clip.__all__
     __all__ += decoder.__all__
     __all__ += encoder.__all__
     __all__ += gan.__all__
@@ -56,9 +62,12 @@ if TYPE_CHECKING:                       # what ``collect`` below does, for type 
     __all__ += neural_ngram.__all__
     __all__ += ngram.__all__
     __all__ += pretrained.__all__
+    __all__ += prototypes.__all__
     __all__ += recurrent.__all__
     __all__ += seq2seq.__all__
+    __all__ += simclr.__all__
     __all__ += vae.__all__
+    __all__ += vit.__all__
 
 
 collect(__name__)

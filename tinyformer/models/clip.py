@@ -46,7 +46,7 @@ class CLIPConfig:
     """Sizes: V = vocab_size, T ≤ block_size, C = n_embd, the length of the vectors that are compared.
 
     n_features          numbers of a picture; 0: both towers read texts
-    n_hidden            units of the picture tower's hidden layers
+    n_hidden            units of the picture tower's hidden layer
     n_head, n_layer     of the text tower's encoder
     dropout             dropout probability in the text tower
     """
@@ -55,7 +55,7 @@ class CLIPConfig:
     vocab_size: int
     block_size: int = 24
     n_embd: int = 64
-    n_hidden: int = 512
+    n_hidden: int = 256
     n_head: int = 4
     n_layer: int = 1
     dropout: float = 0.0

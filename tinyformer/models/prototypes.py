@@ -38,7 +38,7 @@ class PrototypeConfig:
 
     n_features: int
     n_classes: int
-    n_hidden: int = 512
+    n_hidden: int = 256
     n_embd: int = 128
 
     def __post_init__(self) -> None:

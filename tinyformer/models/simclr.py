@@ -27,14 +27,14 @@ __all__ = ["SimCLR", "SimCLRConfig"]
 
 @dataclass(frozen=True)
 class SimCLRConfig:
-    """A picture has n_features numbers; the encoder has hidden layers of n_hidden units and gives n_embd numbers.
+    """A picture has n_features numbers; the encoder has a hidden layer of n_hidden units and gives n_embd numbers.
 
     n_projection    the length of the vectors that the loss compares
     temperature     τ: the lower, the more the nearest wrong pictures count
     """
 
     n_features: int
-    n_hidden: int = 512
+    n_hidden: int = 256
     n_embd: int = 128
     n_projection: int = 64
     temperature: float = 0.2
@@ -46,7 +46,10 @@ class SimCLRConfig:
 
 @register
 class SimCLR(Pretrained):
-    """``h = model(x)``: x (N, n_features) or (N, channels, side, side), h (N, n_embd). ``model.loss(a, b)`` of views."""
+    """``h = model(x)``: x (N, n_features) or (N, channels, side, side), h (N, n_embd).
+
+    ``model.loss(a, b)`` is that of two views of the same N pictures.
+    """
 
     architecture, task, Config = "simclr", "views", SimCLRConfig
     config: SimCLRConfig

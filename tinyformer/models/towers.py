@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from .. import nn
 from ..nn import init
 from .classifier import masked_mean
 from .config_checks import checked_block
-from .picture_arrays import as_rows
+from .picture_arrays import as_pictures
 
 if TYPE_CHECKING:
     from ..autograd import Tensor
@@ -18,18 +19,25 @@ if TYPE_CHECKING:
 
 
 class PictureTower(nn.Module):
-    """Two hidden layers with batch norm and ReLU, then a linear layer: pictures (N, …) to vectors (N, n_out)."""
+    """Two convolutions with stride 2, a hidden layer with batch norm, a linear layer: pictures to vectors (N, n_out).
+
+    A picture is square and gray, side · side = n_features, and may come as a row. ValueError for another n_features.
+    """
 
     def __init__(self, n_features: int, n_hidden: int, n_out: int) -> None:
-        self.n_features = n_features
+        self.side = math.isqrt(n_features)
+        if self.side ** 2 != n_features or self.side < 4:
+            raise ValueError(f"PictureTower: n_features is {n_features}, expected side · side, a side of at least 4")
+        left = (self.side // 2) // 2                        # pixels of a side after both strides
         self.layers = nn.Sequential(
-            nn.Linear(n_features, n_hidden), nn.BatchNorm1d(n_hidden), nn.ReLU(),
-            nn.Linear(n_hidden, n_hidden), nn.BatchNorm1d(n_hidden), nn.ReLU(),
+            nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.ReLU(), nn.Flatten(),
+            nn.Linear(32 * left * left, n_hidden), nn.BatchNorm1d(n_hidden), nn.ReLU(),
             nn.Linear(n_hidden, n_out))
 
     def forward(self, x: TensorLike) -> Tensor:
         """The vectors (N, n_out)."""
-        return self.layers(as_rows(type(self).__name__, x, self.n_features))
+        return self.layers(as_pictures(type(self).__name__, x, 1, self.side))
 
 
 class TextTower(nn.Module):

@@ -33,7 +33,10 @@ __all__ = ["ViT", "ViTConfig"]
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """A picture has n_features = channels · side² numbers and one of n_classes; patches have patch · patch pixels.
+    """A picture has n_features = channels · side² numbers and one of n_classes.
+
+    channels    1 for gray pictures, 3 for colors
+    patch       height and width of a patch in pixels; the side of a picture is a multiple of it
 
     n_layer, n_head, n_embd, n_inner and dropout are those of ``BertConfig``.
     """

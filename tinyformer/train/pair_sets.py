@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..text.base import Tokenizer
 
+KNOWN = 5000                                                # pictures among which the baseline seeks the nearest one
 PLACES = {"validation": 1, "test": 2}                       # seeds of where the digits of a split are
 
 
@@ -74,8 +75,8 @@ class CaptionedDigits:
         return held_out(getattr(self.dataset, name).y, attributes(x))
 
     def baseline(self, x: NDArray[Any], texts: list[str]) -> float:
-        """How often the caption of the nearest training picture is right, among 10,000 that training could draw."""
-        known, digits = self.pictures(10000, np.random.default_rng(3))
+        """How often the caption of the nearest of ``KNOWN`` pictures that training could draw is right."""
+        known, digits = self.pictures(KNOWN, np.random.default_rng(3))
         told = captions(digits, attributes(known))
         return float(np.mean([told[i] == text for i, text in zip(nearest(x, known)[:, 0], texts)]))
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:                       # what ``collect`` below does, for type 
     from .language import *
     from .likelihood import *
     from .masked import *
+    from .pairs import *
     from .pictures import *
     from .translation import *
+    from .views import *
 
 
 collect(__name__)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...data import SETS, alike, draw_alike, fetch, load, padded, read_csv, read_imdb
+from ...data.augmentation import drawn_words, swapped_words, word_shares
 from ...data.sparse import SparseRows
 from ...models import BagOfWords, Bert, BertClassifierConfig
 from ...nn import evaluating
@@ -51,6 +52,10 @@ class TextSettings(Folds):
                                      "the most frequent ones; 0: no bound.", at_least=0)
     checkpoint: str = setting("", "minilm or the folder of a BERT, "
                                   "whose tokenizer and weights the training starts from.")
+    swap: float = setting(0.0, "In training this share of the words of a text changes places with a neighbor. "
+                               "For models that read ids.", at_least=0, at_most=1)
+    back_off: float = setting(0.0, "In training a word is replaced with this probability by one drawn by its "
+                                   "frequency. For models that read ids.", at_least=0, at_most=1)
     scratch: bool = setting(False, "With checkpoint: take its tokenizer only, and start from random weights.")
 
 
@@ -103,6 +108,8 @@ class Classification(Labeled):
 
     def check(self, config: Any) -> None:
         """ValueError unless both the model and the checkpoint are a BERT, or neither is."""
+        if isinstance(config, BertClassifierConfig) and (self.data.swap or self.data.back_off):
+            raise ValueError("data.swap, data.back_off: they would move [CLS] and [SEP] of a BERT; expected 0 for it")
         if isinstance(config, BertClassifierConfig) != bool(self.data.checkpoint):
             raise ValueError("data.checkpoint: it is for model.architecture 'bert-classifier', which needs one")
 
@@ -140,7 +147,19 @@ class Classification(Labeled):
             chosen = rng.choice(len(labels), size, replace=False) if size < len(labels) else np.arange(len(labels))
             return texts[chosen], labels[chosen]
         chosen = draw_alike(size, rng, texts)
-        return padded([texts[i] for i in chosen]), labels[chosen]
+        return padded([self.changed(texts[i], rng) for i in chosen]), labels[chosen]
+
+    def changed(self, ids: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """The ids (T,) of a text with the random changes that the settings ask for."""
+        if self.data.back_off:
+            ids = drawn_words(ids, self.data.back_off, self._shares, rng)
+        return swapped_words(ids, self.data.swap, rng) if self.data.swap else ids
+
+    @cached_property
+    def _shares(self):
+        """The relative frequency of each word in the training split."""
+        texts = [self.tokenizer.encode(text) for text in self.train.x]
+        return word_shares(texts, self.tokenizer.vocab_size, 2)                 # not <pad> and <unk>
 
     def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) for the texts of "train", "validation" or "test", in evaluation mode."""

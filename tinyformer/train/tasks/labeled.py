@@ -26,11 +26,14 @@ __all__ = ["Labeled"]
 
 @dataclass
 class Folds:
-    """Settings of a cross-validation, which the section [data] of each classifier has."""
+    """Settings that the section [data] of each classifier has: cross-validation, and training on few examples."""
 
     folds: int = setting(0, "K ≥ 3: cross-validation with K parts of the training and validation splits; "
                             "0: the splits of the data set.", at_least=0)
     fold: int = setting(1, "With folds: the part to test on; the next part is the validation split.", at_least=1)
+    labels: int = setting(0, "Examples of the training split that are kept, as many of each class; 0: all of them.",
+                          at_least=0)
+    draw: int = setting(1, "With labels: seed of the choice of these examples.", at_least=0)
 
     def check(self) -> None:
         """ValueError for a setting that cannot be used."""
@@ -58,6 +61,8 @@ class Labeled(Task):
             dataset.train, dataset.validation, dataset.test)
         for part in ("train", "validation", "test"):
             self._check_labels(part)
+        if data.labels:
+            self.train = few(self.train, data.labels, len(self.classes), np.random.default_rng(data.draw))
 
     def _check_labels(self, part: str) -> None:
         """ValueError unless each class occurs in the split."""
@@ -134,6 +139,25 @@ class Labeled(Task):
 def cross_entropy(p: NDArray[np.float64], labels: NDArray[Any]) -> float:
     """Mean −ln p(label), in nats, of probabilities (N, K)."""
     return float(-np.log(p[np.arange(len(labels)), labels].clip(1e-300)).mean())
+
+
+def few(examples: Examples, labels: int, classes: int, rng: np.random.Generator) -> Examples:
+    """``labels`` random ones of ``examples``, the same number of each class (one more of the first ones for a rest).
+
+    ValueError unless there is at least one of each class, and enough of each.
+    """
+    if labels < classes:
+        raise ValueError(f"data.labels: got {labels}, expected 0 (all) or at least {classes}, one of each class")
+    chosen = []
+    for k in range(classes):
+        own, wanted = np.flatnonzero(examples.y == k), labels // classes + (k < labels % classes)
+        if len(own) < wanted:
+            raise ValueError(f"data.labels: got {labels}, but the training split has {len(own)} examples of class {k}, "
+                             f"expected at least {wanted}")
+        chosen.append(rng.choice(own, wanted, replace=False))
+    chosen = np.sort(np.concatenate(chosen))
+    x = examples.x[chosen] if isinstance(examples.x, np.ndarray) else [examples.x[i] for i in chosen]
+    return Examples(x, examples.y[chosen])
 
 
 def folded(dataset: Dataset, data: Folds) -> list[Examples]:

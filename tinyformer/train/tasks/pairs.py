@@ -88,7 +88,7 @@ class Pairs(Task):
         return not_finite(model, model.loss(*self.batch(model, 8, np.random.default_rng(0))))
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
-        """Retrieval on the test split, held-out combinations apart, beside chance and a baseline; zero-shot accuracy."""
+        """Retrieval on the test split, held-out combinations apart, beside a baseline; zero-shot accuracy."""
         x, texts = self.pairs.part("test")
         (told, owner), apart, n = distinct(texts), self.pairs.apart(x, "test"), len(texts)
         began = time.perf_counter()

@@ -11,8 +11,9 @@ import numpy as np
 
 from ...autograd import no_grad
 from ...data import load
+from ...data.augmentation import cut_out, mixed_up, randomly_moved
 from ...data.images import shifted
-from ...models import LogisticConfig, LogisticRegression
+from ...models import LogisticConfig, LogisticRegression, load_model
 from ...nn import evaluating
 from ...ops import softmax
 from ..settings import setting
@@ -39,6 +40,15 @@ class PictureSettings(Folds):
     shift: int = setting(0, "In training each picture is moved by up "
                             "to this many pixels, at random, in both directions.",
                          at_least=0, at_most=8)
+    rotate: float = setting(0.0, "In training each picture is turned by up to this many degrees.", at_least=0,
+                            at_most=180)
+    scale: float = setting(0.0, "In training each picture is scaled by a factor between 1 − this and its inverse.",
+                           at_least=0, below=1)
+    cut_out: int = setting(0, "In training a square of this many pixels is set to 0.", at_least=0)
+    mix_up: float = setting(0.0, "α of mix-up: in training two pictures are mixed with a share from Beta(α, α); "
+                                 "0: none.", at_least=0)
+    encoder: str = setting("", "The folder of a run, such as one of simclr-mnist, "
+                               "whose encoder the training starts from.")
 
 
 @register
@@ -58,11 +68,31 @@ class Pictures(Labeled):
         """The number of pixels and of classes."""
         return {"n_features": self.train.x.shape[1], "n_classes": len(self.classes)}
 
+    def prepare(self, model: Pretrained) -> None:
+        """Load the encoder that ``data.encoder`` names. ValueError if either model has none, or they do not fit."""
+        if not self.data.encoder:
+            return
+        other = load_model(self.data.encoder)
+        for owner, where in ((model, "the model of this recipe"), (other, self.data.encoder)):
+            if not hasattr(owner, "encoder"):
+                raise ValueError(f"data.encoder: {where} is a {type(owner).__name__}, which has no encoder; "
+                                 "expected one such as SimCLR or PrototypeNetwork")
+        try:
+            model.encoder.load_state_dict(other.encoder.state_dict())
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"data.encoder: {self.data.encoder} does not fit the model: {error}") from None
+
     def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
         """Random pictures (B, pixels) and their labels (B,)."""
         chosen = rng.integers(0, len(self.train.y), size)
-        x = self.train.x[chosen]
-        return shifted(x, self.data.shift, rng) if self.data.shift else x, self.train.y[chosen]
+        x, y, data = self.train.x[chosen], self.train.y[chosen], self.data
+        if data.rotate or data.scale:
+            x = randomly_moved(x, rng, rotate=data.rotate, scale=data.scale)
+        if data.shift:
+            x = shifted(x, data.shift, rng)
+        if data.cut_out:
+            x = cut_out(x, data.cut_out, rng)
+        return mixed_up(x, y, data.mix_up, rng) if data.mix_up else (x, y)
 
     def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) for the pictures of "train", "validation" or "test", in evaluation mode."""

@@ -122,7 +122,7 @@ class Views(Task):
 
 
 def probe(x: NDArray[Any], y: NDArray[Any], asked: NDArray[Any], l2: float = 0.003) -> NDArray[np.int64]:
-    """The classes that logistic regression on x (N, D) and y (N,) gives to the rows ``asked``; features standardized."""
+    """The classes that logistic regression on x (N, D), y (N,), standardized, gives to the rows ``asked``."""
     mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-6
     x, asked = ((a - mean) / deviation for a in (x, asked))
     model = LogisticRegression(LogisticConfig(n_features=x.shape[1], n_classes=int(y.max()) + 1, l2=l2),
