@@ -7,7 +7,6 @@ takes tensors, ``theirs`` the module torch and its tensors. Each is run for seve
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 
