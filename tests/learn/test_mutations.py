@@ -37,6 +37,8 @@ EQUIVALENT = {
                                "logits.mean(axis=1, keepdims=True)": UNSCALED,
                                "logp.mean(axis=1) → logp.mean()":
                                    "the mean over rows of equal length is the mean over all"},
+    "reparametrize": {"dz.copy() → dz": "nothing writes into dz"},
+    "gan_generator": {"-np.zeros_like(w))": "−0 is 0"},
     "sinusoidal": {"0::2 → ::2": "a slice starts at 0"},
     "cached_attention": {"scores.max(keepdims=True)": ROW, "scores.max(axis=1)": ROW, "True → False": ROW,
                          "e.sum(keepdims=True)": ROW, "e.sum(axis=1)": ROW},

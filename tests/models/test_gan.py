@@ -67,13 +67,6 @@ def test_the_equilibrium_is_three_times_ln_2(pictures):
     assert model.loss(pictures).item() == pytest.approx(3 * math.log(2), rel=1e-6)
 
 
-def test_packs_are_judged_together(pictures):
-    model = GAN(dataclasses.replace(SMALL, pack=4))
-    assert model.discriminate(pictures).shape == (1,) and model.loss(pictures).shape == ()
-    with pytest.raises(ValueError, match="GAN: 3 examples, expected at least pack, which is 4"):
-        model.loss(pictures[:3])
-
-
 def test_samples(tmp_path, pictures):
     model = GAN(dataclasses.replace(SMALL, batch_norm=True, dropout=0.2))
     model.loss(pictures)
@@ -116,7 +109,7 @@ def test_it_learns_a_normal_distribution():
 
 
 @pytest.mark.parametrize("settings, message", (
-    ({"output": "words"}, "output is 'words', expected one of pixels, points"), ({"pack": 0}, "pack is 0"),
+    ({"output": "words"}, "output is 'words', expected one of pixels, points"), ({"n_latent": 0}, "n_latent is 0"),
     ({"generator_loss": "hinge"}, "expected one of non-saturating, minimax"), ({"dropout": 2.0}, "dropout is 2.0"),
 ))
 def test_bad_settings(settings, message):

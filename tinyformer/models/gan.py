@@ -6,7 +6,7 @@ Both players learn in one step from one loss, the sum of the two. Each term reac
 only: D's term reads the samples detached, G's term goes through a frozen discriminator. So a GAN is trained like any
 other model, by one optimizer.
 
-Source: Goodfellow et al. (2014); several samples at once: Lin et al. (2018), "PacGAN".
+Source: Goodfellow et al. (2014); convolutional players: Radford et al. (2016).
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ class GANConfig:
     batch_norm          batch norm in the generator
     dropout             in the discriminator
     label_smoothing     the discriminator's target for data is 1 − label_smoothing
-    pack                samples that the discriminator judges together, against mode collapse
     conditional         both players also read the class, one of n_classes
     """
 
@@ -61,11 +60,10 @@ class GANConfig:
     batch_norm: bool = False
     dropout: float = 0.0
     label_smoothing: float = 0.0
-    pack: int = 1
     conditional: bool = False
 
     def __post_init__(self) -> None:
-        check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden", "n_latent", "pack")
+        check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden", "n_latent")
         check_one_of(self, output=OUTPUTS, generator_loss=LOSSES)
         check_flags(self, "batch_norm", "conditional")
         check_fractions(self, "dropout", "label_smoothing")
@@ -87,7 +85,7 @@ class GAN(Pretrained):
         hidden, classes = [config.n_hidden] * config.n_layer, config.n_classes * config.conditional
         self.generator = stack([config.n_latent + classes, *hidden, config.n_features], _leaky,
                                batch_norm=config.batch_norm)
-        self.discriminator = stack([config.pack * (config.n_features + classes), *hidden, 1], _leaky,
+        self.discriminator = stack([config.n_features + classes, *hidden, 1], _leaky,
                                    dropout=config.dropout)
         self.register_buffer("steps_won", np.zeros(1, np.int64))            # in a row, by the discriminator
 
@@ -97,18 +95,11 @@ class GAN(Pretrained):
         return ops.sigmoid(made) if self.config.output == "pixels" else made
 
     def discriminate(self, x: TensorLike, y: TensorLike | None = None) -> Tensor:
-        """The logits s, (N / pack,), that x is data: σ(s) near 1 for data and near 0 for samples.
-
-        Rows that do not fill a pack are left out; ValueError if there are fewer than one pack.
-        """
-        x = with_class(self, as_rows(self, x, self.shape), y)
-        packs = len(x) // self.config.pack
-        if not packs:
-            raise ValueError(f"GAN: {len(x)} examples, expected at least pack, which is {self.config.pack}")
+        """The logits s, (N,), that x is data: σ(s) is near 1 for data and near 0 for samples."""
+        x = as_rows(self, x, self.shape)
         if self.config.output == "pixels":
             x = 2 * x - 1                                   # centered
-        whole = ops.reshape(x[:packs * self.config.pack], shape=(packs, self.config.pack * x.shape[1]))
-        return ops.reshape(self.discriminator(whole), shape=(packs,))
+        return ops.reshape(self.discriminator(with_class(self, x, y)), shape=(len(x),))
 
     def forward(self, z: TensorLike, y: TensorLike | None = None) -> Tensor:
         """The same as ``generate``."""
