@@ -23,6 +23,7 @@ def test_the_wiring_is_the_formula(rng, activation):
     for W, b in matrices[:-1]:
         h = np.asarray(ACTIVATIONS[activation]()(ops.linear(h, W, b)).data)
     np.testing.assert_array_equal(model(x).data, ops.linear(h, *matrices[-1]).data)
+    np.testing.assert_array_equal(model.features(x).data, h)
     assert model.predict(x).shape == (7,)
 
 

@@ -89,7 +89,8 @@ def show_pictures(figures: dict[str, Any]) -> None:
         for name, value in figures["baselines"].items():
             print(f"  {name:<26}{value:.2f}")
         print(f"latent numbers      {figures['active_latents']} of {figures['n_latent']} used")
-    print(f"samples             {figures['samples']:,}, judged by a classifier of the training pictures")
+    print(f"samples             {figures['samples']:,}, judged by a classifier whose accuracy is "
+          f"{figures['judge_accuracy']:.1%} on real pictures")
     print(f"classes covered     {figures['classes_covered']} of {len(figures['class_shares'])} (at least 1 % of the "
           f"samples); shares {' '.join(f'{share:.0%}' for share in figures['class_shares'])}")
     print(f"confidence          {figures['confidence']:.3f}; of real pictures {figures['real_confidence']:.3f}")

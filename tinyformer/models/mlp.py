@@ -90,6 +90,12 @@ class MLP(Pretrained):
     def _matrices(self):
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
+    def features(self, x: TensorLike) -> Tensor:
+        """The last hidden layer (N, n_hidden), from which the logits are a linear layer away."""
+        for layer in list(self.layers)[:-1]:
+            x = layer(x)
+        return x                                            # type: ignore[return-value]
+
     def forward(self, x: TensorLike) -> Tensor:
         """The logits (N, n_classes)."""
         return self.layers(x)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import rng as randomness
 from ..autograd import no_grad
-from ..models import MLP, MLPConfig
+from ..models import MLP, LeNet, LeNetConfig, MLPConfig
 from ..nn import evaluating
 from ..ops import softmax
 from ..optim import Adam
 from .loop import training_steps
+from .scores import accuracy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,27 +22,30 @@ if TYPE_CHECKING:
     from ..data import Examples
 
 STEPS, BATCH = 600, 64
+SMALLEST = 144                                              # pixels of a picture that LeNet can read
 LEAST_SHARE = 0.01                                          # of the samples, for a class that counts as covered
 
 
 class Judge:
     """A classifier of rows of pixels, trained on ``train`` from a fixed seed: the same data give the same judge.
 
-    Its features are the outputs of its last hidden layer.
+    It is a LeNet, or an MLP for pictures that are too small for one. Its features are its last hidden layer.
     """
 
     def __init__(self, train: Examples, n_classes: int) -> None:
         outer = randomness.generator().bit_generator.state
         randomness.seed(0)
         try:
-            self.model = MLP(MLPConfig(train.x.shape[1], n_classes, n_layer=2, n_hidden=64, dropout=0.2))
+            n = train.x.shape[1]
+            self.model = (LeNet(LeNetConfig(n, n_classes, dropout=0.2)) if SMALLEST <= n == math.isqrt(n) ** 2 else
+                          MLP(MLPConfig(n, n_classes, n_hidden=64, dropout=0.2)))
             chosen = np.random.default_rng(0)
 
             def batch():
                 rows = chosen.integers(0, len(train.y), BATCH)
                 return train.x[rows], train.y[rows]
 
-            for _ in training_steps(self.model, Adam(self.model.parameters(), lr=1e-3), None, batch, max_steps=STEPS):
+            for _ in training_steps(self.model, Adam(self.model.parameters(), lr=2e-3), None, batch, max_steps=STEPS):
                 pass
         finally:
             randomness.generator().bit_generator.state = outer
@@ -48,9 +53,7 @@ class Judge:
     def features(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """The last hidden layer, (N, F)."""
         with evaluating(self.model), no_grad():
-            for layer in list(self.model.layers)[:-1]:
-                x = layer(x)
-        return x.data.astype(np.float64)                    # type: ignore[attr-defined]
+            return self.model.features(x).data.astype(np.float64)
 
     def probabilities(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """The probabilities of the classes, (N, K)."""
@@ -61,19 +64,23 @@ class Judge:
         """``frechet_distance`` of two sets of pictures in the judge's features."""
         return frechet_distance(self.features(x), self.features(other))
 
-    def verdict(self, samples: NDArray[Any], real: NDArray[Any]) -> dict[str, Any]:
+    def verdict(self, samples: NDArray[Any], real: Examples) -> dict[str, Any]:
         """{name: figure} of ``samples`` (n, pixels), beside the ``real`` pictures.
 
+            judge_accuracy      of the judge on the real pictures
             classes_covered     classes that at least 1 % of the samples are assigned to; class_shares has the shares
             confidence          mean probability of the assigned class; real_confidence: of the real pictures
             frechet_distance    between samples and real pictures, in the judge's features
         """
         p = self.probabilities(samples)
         shares = np.bincount(p.argmax(axis=1), minlength=p.shape[1]) / len(p)
-        return {"samples": len(samples), "classes_covered": int((shares >= LEAST_SHARE).sum()),
-                "class_shares": shares.tolist(), "confidence": float(p.max(axis=1).mean()),
-                "real_confidence": float(self.probabilities(real).max(axis=1).mean()),
-                "frechet_distance": self.distance(samples, real)}
+        of_real = self.probabilities(real.x)
+        return {"samples": len(samples), "judge_accuracy": accuracy(real.y, of_real.argmax(axis=1)),
+                "classes_covered": int((shares >= LEAST_SHARE).sum()),
+                "class_shares": shares.tolist(),
+                "confidence": float(p.max(axis=1).mean()),
+                "real_confidence": float(of_real.max(axis=1).mean()),
+                "frechet_distance": self.distance(samples, real.x)}
 
 
 def frechet_distance(x: NDArray[Any], other: NDArray[Any]) -> float:

@@ -96,7 +96,7 @@ class Generation(Task):
         """
         samples = self.samples(model)
         real = np.random.default_rng(0).permutation(len(self.train.x))[:len(samples)]
-        return {**self.judge.verdict(samples, self.test.x),
+        return {**self.judge.verdict(samples, self.test),
                 "training_frechet_distance": self.judge.distance(self.train.x[real], self.test.x),
                 "nearest_distance": float(np.median(nearest(samples, self.train.x)[1])),
                 "real_nearest_distance": float(np.median(nearest(self.test.x, self.train.x)[1]))}
