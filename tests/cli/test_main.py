@@ -31,7 +31,7 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
     ("sample", ("--model DIR", "--n", "--class NAME", "--out FILE", "--seed", "--interpolate", "--plane")),
     ("translate", ("TEXT …", "--model DIR", "--beams")),
     ("predict", ("TEXT", "--model DIR", "--top", "--json")),
-    ("evaluate", ("--model DIR", "--json", "--plot")),
+    ("evaluate", ("--model DIR", "--json", "--explanations", "--plot")),
     ("attention", ("TEXT", "--model DIR", "--layer", "--head", "--rollout", "--out FILE")),
     ("explain", ("TEXT", "--model DIR", "--method NAME", "--target CLASS", "--json", "--plot FILE")),
     ("curves", ("DIR …", "--out FILE")),

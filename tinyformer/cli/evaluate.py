@@ -20,6 +20,10 @@ def command(
         "--plot",
         help="Draw into DIR/evaluation.png: the confusion matrix, accuracy and reliability of a classifier; or "
              "samples, each above the nearest training picture.")] = False,
+    explanations: Annotated[bool, typer.Option(
+        "--explanations",
+        help="Measure attributions instead: areas under deletion and insertion curves, and the sanity check with "
+             "random weights.")] = False,
 ) -> None:
     """Measure a trained model, or compare several.
 
@@ -31,11 +35,22 @@ def command(
 
     Several classifiers on the same data set: the accuracy of each and McNemar's test of the first against each other
     one. If they are runs of one recipe, also mean and spread.
+
+    With --explanations, for classifiers that read tokens in order: how early the probability of the predicted class
+    falls when the words with the largest attributions are removed, against random orders and against attention.
     """
     from ..train import compare, evaluate, open_run
-    from .report import show, show_comparison
+    from .report import show, show_comparison, show_explanations
     from .runs import newest_run
-    folders = [*(folders or ()), *([model] if model else ())] or [newest_run()]
+    named = [*(folders or ()), *([model] if model else ())]
+    if explanations:
+        if plot:
+            raise ValueError("--plot: --explanations draws no picture; give one of the two")
+        from ..train.explanation_scores import evaluate_explanations
+        measured = [evaluate_explanations(folder) for folder in named or [newest_run("classification")]]
+        _print(measured[0] if len(measured) == 1 else {"models": measured}, as_json, show_explanations)
+        return
+    folders = named or [newest_run()]
     if len(folders) > 1:
         if plot:
             raise ValueError(f"--plot: got {len(folders)} runs, expected one")

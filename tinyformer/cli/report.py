@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..train.scores import standard_error
+from ..train.scores import spread, standard_error
 
 
 def show(figures: dict[str, Any]) -> None:
@@ -132,3 +132,29 @@ def summary(spread: dict[str, float]) -> str:
     """The line about the mean of several runs."""
     return (f"mean of {spread['n']} runs {spread['mean']:.2%} ± {spread['se']:.2%} (standard error), "
             f"standard deviation {spread['sd']:.2%}")
+
+
+def show_explanations(figures: dict[str, Any]) -> None:
+    """Print what ``evaluate_explanations`` returned, for one model or for several: areas and rank correlations."""
+    models = figures.get("models", [figures])
+    for one in models:
+        print(f"{one['model']}, {one['texts']} texts of the test split; areas under the probability of the predicted "
+              f"class (± standard error over texts)\n")
+        _explanation_rows({name: [part[side] for side in ("deletion", "insertion")]
+                           for name, part in one["methods"].items()}, one["sanity"])
+    if len(models) > 1:
+        print(f"the means of {len(models)} models (± standard deviation between them)\n")
+        means = {name: [spread([one["methods"][name][side]["mean"] for one in models])
+                        for side in ("deletion", "insertion")]
+                 for name in models[0]["methods"] if all(name in one["methods"] for one in models)}
+        sanity = {name: sum(one["sanity"][name] for one in models) / len(models) for name in means if name != "random"}
+        _explanation_rows({name: [{"mean": part["mean"], "standard_error": part["sd"]} for part in both]
+                           for name, both in means.items()}, sanity)
+
+
+def _explanation_rows(areas: dict[str, list[dict[str, float]]], sanity: dict[str, float]) -> None:
+    print(f"{'':<22}{'deletion (low is good)':<26}{'insertion (high is good)':<27}rank correlation, random weights")
+    for name, both in areas.items():
+        cells = "".join(f"{part['mean']:.3f} ± {part['standard_error']:.3f}".ljust(26) for part in both)
+        print(f"{name:<22}{cells} {sanity[name]:+.2f}" if name in sanity else f"{name:<22}{cells}".rstrip())
+    print()
