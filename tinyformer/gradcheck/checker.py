@@ -13,7 +13,7 @@ from .agreement import Comparison
 from .doctor import Doctor
 from .evidence import captured
 from .function_forms import CheckedFunction, Unreadable, checked_function, copies
-from .numeric import Probe
+from .numeric import NARROW, Probe, computes_in_float32
 from .report import Finding, InputReport, Report
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol:
             else:
                 _grade(report, run.gradients[i], run, i, rtol, rng)
             if run.eps > DOUBLE:
-                report.findings.append(Finding("float32",
-                                               "the value is float32, so only about 7 digits can be compared"))
+                what = "the function computes in float32 inside" if run.inside else "the value is float32"
+                report.findings.append(Finding("float32", f"{what}, so only about 7 digits can be compared"))
         for finding in report.findings:
             finding.evidence.setdefault("input", name)
         if checked.given[i]:
@@ -129,6 +129,7 @@ class _Run:
         self.checked = checked
         self.findings: list[list[Finding]] = [[] for _ in checked.names]
         self.gradients: list[Any] | None = None
+        narrow = computes_in_float32(self._varied)
         inputs = copies(checked.arrays)
         values, pull_back = checked.linearize(inputs)
         before = copies(values)
@@ -136,6 +137,8 @@ class _Run:
         if not any(floats):
             raise TypeError(f"check: the value of {checked.name} is {before[0].dtype}, expected a floating-point type")
         self.eps = max(float(np.finfo(v.dtype).eps) for v, is_float in zip(before, floats) if is_float)
+        self.inside = narrow and self.eps == DOUBLE
+        self.eps = NARROW if self.inside else self.eps
         self.cotangents = [np.asarray(rng.standard_normal(v.shape) if is_float else np.zeros(v.shape)).astype(v.dtype)
                            for v, is_float in zip(before, floats)]
         mutated = self._changed(inputs)
@@ -183,6 +186,13 @@ class _Run:
                       "after another call, the first vjp returns another gradient: it must keep its own values")
         self.gradients = first
 
+    def _varied(self, s: float) -> NDArray[Any]:
+        """The values, flat, with each entry of each input multiplied by 1 + s or 1 − s, the same signs for every s."""
+        signs = [np.random.default_rng(i) for i in range(len(self.checked.arrays))]
+        varied = [a * (1 + s * one.choice([-1, 1], a.shape)) if wanted else a
+                  for a, wanted, one in zip(copies(self.checked.arrays), self.checked.wanted, signs)]
+        return np.concatenate([np.ravel(v).astype(np.float64) for v in self.checked.values(varied)])
+
     def _pull(self, pull_back: Callable[[Any], Any]) -> tuple[list[Any], list[NDArray[Any]]]:
         dys = copies(self.cotangents)
         return copies(pull_back(dys)), dys
@@ -217,6 +227,22 @@ class _Run:
     def doctor(self) -> Doctor:
         """Explains a wrong gradient. It is built only if one is wrong."""
         return Doctor(self.checked, self.cotangents, self.eps)
+
+    def input_that_tests(self, i: int) -> str:
+        """A change of input i at which the value changes with it, in words; "" if none is found."""
+        name, x = self.checked.names[i], self.checked.arrays[i]
+        rng = np.random.default_rng(0)
+        for words, changed in ((f"−{name}", -x), (f"{name} / 10", x / 10), (f"{name} + 1", x + 1),
+                               (f"{name} − 1", x - 1), ("rng.standard_normal(shape)", rng.standard_normal(x.shape)),
+                               (f"10 {name}", 10 * x)):
+            try:
+                around = [self.checked.values([changed * (1 + s) + s if j == i else a for j, a in
+                                               enumerate(copies(self.checked.arrays))]) for s in (0.0, 1e-4)]
+            except Exception:                               # the learner's function may refuse such an input
+                continue
+            if any(np.max(np.abs(a - b), initial=0) > 1e-7 * np.max(np.abs(a), initial=0) for a, b in zip(*around)):
+                return words
+        return ""
 
     def probe(self, i: int) -> Probe:
         """The numeric derivatives with respect to input i."""
@@ -291,10 +317,11 @@ def _grade(report: InputReport, gradient: Any, run: _Run, i: int, rtol: float, r
         shown = ", ".join(f"{name}{list(place)}" for place in places[:SHOWN]) + ", …" * (len(places) > SHOWN)
         report.findings.append(Finding("kink", f"the function has a kink at {shown}, so these entries are not compared",
                                        {"entries": places}))
-    flat = not gradient.any() and not np.nan_to_num(comparison.numeric).any()
-    if report.agrees and gradient.size and not missing and flat:
-        report.findings.append(Finding("flat", f"the value does not change with {name} here, "
-                                               "so only zeros were compared"))
+    if report.agrees and gradient.size and not missing and comparison.is_zero:
+        other = run.input_that_tests(i)
+        report.findings.append(Finding(
+            "flat", f"the value does not change with {name} here, so only zeros were compared and nothing was tested: "
+                    f"choose another input" + (f", such as {other}" if other else ""), {"input_to_try": other}))
     if missing and not report.agrees:
         report.findings.append(Finding("missing", f"vjp returns None for {name}, but the value depends on {name}"))
     elif not report.agrees:

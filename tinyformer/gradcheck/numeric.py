@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+NARROW = float(np.finfo(np.float32).eps)
+
+
+def computes_in_float32(at: Callable[[float], NDArray[Any]]) -> bool:
+    """Whether a function of float64 arrays computes in float32 inside.
+
+    ``at(s)`` is its value, flat, where each input is multiplied by 1 ± s. The second difference of a smooth function
+    shrinks as s², and at a kink as s. Float32 leaves steps that do not shrink.
+    """
+    middle, steps = at(0.0), []
+    scale = np.max(np.abs(middle), initial=0, where=np.isfinite(middle))
+    for s in (3e-8, 3e-7):
+        second = at(s) + at(-s) - 2 * middle
+        steps.append(np.max(np.abs(second), initial=0, where=np.isfinite(second)))
+    return 1e-9 * scale < steps[0] < 1e-4 * scale and steps[1] < 5 * steps[0]
+
+
 class Probe:
     """L as a function of one input, with the other inputs fixed.
 
@@ -34,17 +51,24 @@ class Probe:
         self.scales = np.maximum(1, np.where(np.isfinite(x), np.abs(x), 1))      # entry i changes by step · scales[i]
         self.middle = at(x)
         self.noise = self._noise(rng)
+        # The rounding error if the value is a difference of numbers as large as x, which need not show.
+        inside = max(1.0, np.max(np.abs(x), initial=0, where=np.isfinite(x)))
+        self.hidden = 8 * eps * np.linalg.norm(c * np.maximum(np.abs(self.middle), inside)) / (2 * self.step)
 
     def _noise(self, rng: np.random.Generator) -> float:
-        """How much L varies when only the last digit of x changes, as the error of a derivative.
+        """The rounding error of a derivative, from how L varies over steps so small that only rounding remains.
 
-        The result is limited to what rounding can cause if values and intermediate results differ by a factor of at
-        most 1e6. Anything larger is a jump of the function.
+        The first difference over the last digit of x, and the second difference over a step of 1e-9, which sees
+        rounding of intermediate results that cancel in the value. The result is limited to what rounding can cause if
+        values and intermediate results differ by a factor of at most 1e6. Anything larger is a jump of the function.
         """
         scatter = 0.0
-        for _ in range(3):
-            nudged = self.x * (1 + self.eps * rng.choice([-1, 1], self.x.shape))
-            scatter = max(scatter, abs(self._dot(self.at(nudged) - self.middle)))
+        for step in (self.eps, self.eps, self.eps, 1e-9, 1e-9, 1e-9) if self.eps < 1e-9 else (self.eps,) * 3:
+            nudge = step * rng.choice([-1, 1], self.x.shape) * (self.x if step == self.eps else self.scales)
+            change = self.at(self.x + nudge) - self.middle
+            if step != self.eps:
+                change = change + self.at(self.x - nudge) - self.middle
+            scatter = max(scatter, abs(self._dot(change)))
         least = self.eps * np.linalg.norm(self.c * self.middle)
         most = 1e6 * (least + self.eps * np.linalg.norm(self.c))
         return 8 * np.clip(scatter, least, most) / (2 * self.step)
@@ -71,6 +95,16 @@ class Probe:
         above, below = self.at(plus), self.at(minus)
         up, down = self.c * (above - self.middle) / right, self.c * (self.middle - below) / left
         return self._dot(above - below) / (right + left), np.minimum(up, down).sum(), np.maximum(up, down).sum()
+
+    def wide(self, i: int) -> tuple[float, float]:
+        """∂L/∂xᵢ by a difference of fourth order with a wide step, and its rounding error."""
+        h, x = 1e4 * self.step, self.x.copy()
+        around = []
+        for k in (2, 1, -1, -2):
+            x.flat[i] = self.x.flat[i] + k * h
+            around.append(self.at(x))
+        change = 8 * (around[1] - around[2]) - (around[0] - around[3])
+        return self._dot(change) / (12 * h), self.hidden / 1e4
 
     def mismatch(self, gradient: NDArray[Any], where: NDArray[Any], rng: np.random.Generator) -> float:
         """|⟨gradient, v⟩ − the derivative of L along v| for a random direction v over the flat indices ``where``.

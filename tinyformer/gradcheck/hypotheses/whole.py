@@ -31,7 +31,7 @@ def upstream(e: Evidence) -> list[Finding]:
         return np.asarray(p.pull(copies(dys))[e.i], np.float64)
 
     def same(a, b, scale):
-        return a.shape == b.shape and np.max(np.abs(a - b), initial=0) <= 1e-7 * scale
+        return a.shape == b.shape and np.max(np.abs(a - b), initial=0) <= max(1e-7, 1e3 * p.eps) * scale
 
     rng = np.random.default_rng(0)
     others = [rng.standard_normal(d.shape) for d in p.dys]
