@@ -4,6 +4,13 @@
     called          functions whose result shows their form: (value, vjp), tensors
     arrays          functions of arrays that return (value, vjp)
     tensors         operations, functions of tensors, and modules of this library
+    pairs           (forward, backward)
+    layers          objects and classes with forward and backward
+    own_autograd    functions of the learner's own autograd class
+    with_gradient   functions that return (loss, gradient)
+    pytorch         torch.autograd.Function, functions of torch tensors, nn.Module
+    jax_functions   custom_vjp, custom_jvp, functions of JAX arrays
+    state           what a check must leave as it was
 
 A form is a module with ``adapt(fn, inputs, options)``, which returns a ``CheckedFunction``, or None if fn has another
 form. ``FORMS`` lists them; the first that answers is taken.
@@ -15,7 +22,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import called
+from . import called, layers, own_autograd, pairs
 from .arrays import RawFunction
 from .base import CheckedFunction, Unreadable, closure, copies
 
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckedFunction", "RawFunction", "Unreadable", "checked_function", "closure", "copies"]
 
-FORMS = (called,)
+FORMS = (pairs, layers, own_autograd, called)
 LIBRARIES = {"torch": "pytorch", "jax": "jax_functions"}    # forms of another library, once it is imported
 
 

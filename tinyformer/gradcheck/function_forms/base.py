@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...autograd import Tensor, no_grad
+from .state import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,6 +79,7 @@ class CheckedFunction:
 
     def __init__(self, fn: Callable[..., Any], names: list[str], values: Sequence[Any], given: list[bool],
                  options: Mapping[str, Any]) -> None:
+        self.before = Snapshot(fn)
         self.fn, self.names, self.given, self.options = fn, names, given, options
         self.name = getattr(fn, "__name__", type(fn).__name__)
         self.arrays = [float64(v) for v in values]
@@ -115,7 +117,8 @@ class CheckedFunction:
         return gradients
 
     def close(self) -> None:
-        """Restore what the check has changed, such as the parameters of a module."""
+        """Restore what the calls have changed: what an object keeps, running means, parameters, random generators."""
+        self.before.restore()
 
 
 def with_floats(checked: CheckedFunction) -> CheckedFunction:

@@ -8,6 +8,7 @@ from ...autograd import Tensor
 from .arrays import RawFunction
 from .base import CheckedFunction, arguments_of, copies, differentiable, with_floats
 from .tensors import Operation, TensorFunction
+from .with_gradient import WithGradient, has_gradient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ def adapt(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> Checked
         refused = error
     if isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
         return raw
+    if has_gradient(returned):
+        return with_floats(WithGradient(fn, *arguments))
     try:
         tensors.values(tensors.arrays)
     except Exception as error:
@@ -40,7 +43,22 @@ def adapt(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> Checked
             raise TypeError(f"{error} (check computes in float64: convert each module that fn uses with "
                             f".to(np.float64))") from error
         if refused is None and not isinstance(returned, Tensor):
-            raise TypeError(f"check: {raw.name} returned {type(returned).__name__} for arrays, expected (value, vjp); "
-                            f"on tensors it fails: {error}") from error
+            raise TypeError(f"check: {raw.name} returned {_described(returned)} for arrays, expected (value, vjp); "
+                            f"{_nearest(returned)}. On tensors it fails: {error}") from error
         raise
     return tensors
+
+
+def _described(returned: Any) -> str:
+    return f"a tuple of {len(returned)}" if isinstance(returned, tuple) else type(returned).__name__
+
+
+def _nearest(returned: Any) -> str:
+    """The accepted form that is closest to what a function returned."""
+    if isinstance(returned, tuple) and len(returned) == 2:
+        return "if these are (out, cache), check the pair with its backward: check((forward, backward), x)"
+    if isinstance(returned, tuple):
+        return "a function that returns (loss, gradients) returns one scalar first"
+    if returned is None:
+        return "does it lack a return?"
+    return "if its gradient is another function, check both: check((forward, backward), x)"

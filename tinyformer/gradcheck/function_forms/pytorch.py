@@ -78,7 +78,8 @@ class TorchFunction(CheckedFunction):
                 self.dtype = torch.float32                  # fn has float32 constants, which PyTorch does not convert
 
     def close(self) -> None:
-        """Restore the state of PyTorch's random generator."""
+        """Restore the state before the check, PyTorch's random generator included."""
+        super().close()
         torch.set_rng_state(self.random)
 
     def _call(self, tensors: Sequence[Any]) -> Any:
@@ -165,7 +166,6 @@ class TorchModule(TorchFunction):
         self.parameter_names = [name for name, _ in parameters]
         self.fixed = {name: t for name, t in [*fn.named_parameters(), *fn.named_buffers()]
                       if name not in self.parameter_names}
-        self.attributes = [(m, dict(m.__dict__)) for m in fn.modules()]
         super().__init__(fn, names + self.parameter_names, [*values, *(p.detach().numpy() for _, p in parameters)],
                          given + [True] * len(parameters), options)
 
@@ -175,12 +175,6 @@ class TorchModule(TorchFunction):
         state.update(zip(self.parameter_names, tensors[self.n:]))
         return torch.func.functional_call(self.fn, state, tuple(tensors[:self.n]), dict(self.options))
 
-    def close(self) -> None:
-        """Restore what the forward pass has kept in attributes, and the random state."""
-        super().close()
-        for module, before in self.attributes:
-            module.__dict__.clear()
-            module.__dict__.update(before)
 
 
 class AutogradFunction(TorchFunction):

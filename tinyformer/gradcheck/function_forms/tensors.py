@@ -86,7 +86,8 @@ class TensorFunction(_OnTensors):
                 for t in node.inputs if t is not None and t.node is not None}
 
     def close(self) -> None:
-        """Restore the data and the gradients of the parameters."""
+        """Restore the data and the gradients of the parameters, and what the module keeps."""
+        super().close()
         for parameter, data, grad in self.originals:
             parameter.data, parameter.grad = data, grad
 
