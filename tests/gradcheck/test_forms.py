@@ -308,8 +308,9 @@ def test_a_closure_and_globals_stay_as_they_were():
     assert check(fn, X).ok and seen == [] and not total.any()
 
 
-@pytest.mark.parametrize("fn, says", [(lambda x: (x.sum(axis=0), {}, []), "tuple of 3"),
-                                      (lambda x: None, "lack a return"), (lambda x: (x, 5), r"check\(\(forward, backward\), x\)")])
+@pytest.mark.parametrize("fn, says", [
+    (lambda x: (x.sum(axis=0), {}, []), "tuple of 3"), (lambda x: None, "lack a return"),
+    (lambda x: (x, 5), r"check\(\(forward, backward\), x\)")])
 def test_another_form_hears_of_the_nearest(fn, says):
     with pytest.raises(TypeError, match=says):
         check(fn, X)

@@ -13,6 +13,7 @@ import numpy as np
 
 from .base import CheckedFunction, Unreadable, arguments_of, differentiable, with_floats
 from .jaxpr import replay, x64
+from .program import Translated
 from .sources import refers_to, unpacked_names
 
 if TYPE_CHECKING:
@@ -96,10 +97,8 @@ class JaxFunction(CheckedFunction):
     @property
     def steps(self) -> Callable[..., Any] | None:
         """The forward pass in NumPy, from JAX's trace."""
-        def forward(*arrays, **_):
-            return tuple(replay(lambda *floats: self._primal()(*self._with_others(floats, arrays)),
-                                self._floats(arrays))), None
-        return forward
+        return Translated(lambda arrays: replay(
+            lambda *floats: self._primal()(*self._with_others(floats, arrays)), self._floats(arrays)))
 
 
 class CustomVjp(JaxFunction):

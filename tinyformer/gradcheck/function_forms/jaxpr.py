@@ -97,8 +97,7 @@ def _apply(equation: Any, values: list[Any]) -> list[Any]:
 
 def _computed(equation: Any, values: Sequence[Any]) -> list[Any]:
     """The results as JAX computes them."""
-    functions, params = equation.primitive.get_bind_params(equation.params)
-    found = equation.primitive.bind(*functions, *values, **params)
+    found = equation.primitive.bind(*values, **equation.params)
     return [np.asarray(y) for y in (found if equation.primitive.multiple_results else [found])]
 
 
@@ -191,8 +190,9 @@ def _over(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, *, axes, **_: function(x, axis=tuple(axes))
 
 
-def _sorted(x: Any, *, dimension: int, num_keys: int, **_: Any) -> Any:
-    return np.take_along_axis(x, np.argsort(plain([x])[0], axis=dimension, kind="stable"), dimension)
+def _sorted(*operands: Any, dimension: int, **_: Any) -> list[Any]:
+    order = np.argsort(plain(operands)[0], axis=dimension, kind="stable")
+    return [np.take_along_axis(x, order, dimension) for x in operands]
 
 
 def _split(x: Any, *, sizes: Any, axis: int, **_: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from .base import CheckedFunction, Unreadable, arguments_of, differentiable, with_floats
+from .program import Translated, plain
 from .sources import refers_to, unpacked_names
 from .torch_steps import array_of, capture, replay
 
@@ -135,13 +136,12 @@ class TorchFunction(CheckedFunction):
     @property
     def steps(self) -> Callable[..., Any] | None:
         """The forward pass in NumPy, from what PyTorch's dispatcher shows."""
-        def forward(*arrays, **_):
-            from .program import plain
+        def outputs_of(arrays):
             tensors = self._tensors([np.array(a) if isinstance(a, np.ndarray) else a for a in plain(arrays)], False)
             operations, outputs = capture(lambda: self._outputs(tensors))
             pairs = [(t, a) for t, a in zip(tensors, arrays) if isinstance(t, torch.Tensor)]
-            return tuple(replay(operations, pairs, outputs)), None
-        return forward
+            return replay(operations, pairs, outputs)
+        return Translated(outputs_of)
 
 
 def _flat(value: Any) -> list[Any]:
