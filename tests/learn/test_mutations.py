@@ -18,6 +18,7 @@ UNSCALED = \
     "subtracting another number of the row changes nothing until a term overflows, and p then is 0 and ln p infinite"
 SWAP = "swapaxes(a, b) is swapaxes(b, a)"
 STACK = "NumPy makes the same array of a list of arrays"
+AXES = "a sum over several axes does not depend on their order"
 ROW = "the array has one row"
 # exercise: {end of the name of the mutant: why it is equivalent}
 EQUIVALENT = {
@@ -31,7 +32,10 @@ EQUIVALENT = {
     "bidirectional": {"T - 1 → -1": "index -1 - t is T - 1 - t", "np.stack(f[1:]) → f[1:]": STACK,
                       "np.stack(b[:0:-1]) → b[:0:-1]": STACK,
                       "(np.zeros_like(x), np.zeros_like(V), np.zeros_like(U))": "U and V have the same shape"},
-    "qk_norm": {"(0, 1) → (1, 0)": "a sum over two axes does not depend on their order"},
+    "conv2d": {"np.zeros_like(weight) → np.ones_like(weight)": ONES, "(0, 2, 3) → (2, 0, 3)": AXES,
+               "(0, 2, 3) → (0, 3, 2)": AXES},
+    "group_norm": {"(0, 2) → (2, 0)": AXES},
+    "qk_norm": {"(0, 1) → (1, 0)": AXES},
     "hmm_step": {"top[:, 0] + np.log(total) + log_b: 0 → -1": "top has size 1 along this axis"},
     "smoothed_cross_entropy": {"logits.min(axis=1, keepdims=True)": UNSCALED,
                                "logits.mean(axis=1, keepdims=True)": UNSCALED,
