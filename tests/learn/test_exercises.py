@@ -102,7 +102,7 @@ def judged(i):
 @pytest.mark.parametrize("i", range(len(WRONG)), ids=[f"{e.name}: {w.name}" for e, w, _ in WRONG])
 def test_a_wrong_answer_is_refused_and_leads_to_its_hint(i):
     wrong, verdict = WRONG[i][1], judged(i)
-    assert set(wrong.code.split("/")) <= CODES | {"case"}                  # a case is of the exercise, not of the doctor
+    assert set(wrong.code.split("/")) <= CODES | {"case"}                  # a case is of the exercise alone
     assert len(wrong.hint) > 10
     assert not verdict.ok and verdict.message
     if wrong.code.startswith("nondeterministic"):

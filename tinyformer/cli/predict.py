@@ -1,4 +1,4 @@
-"""tinyformer predict "text" """
+"""tinyformer predict "text", tinyformer predict digit.png"""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ import typer
 
 
 def command(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text to classify.")],
+    text: Annotated[str, typer.Argument(
+        metavar="TEXT", help="The text to classify, or the name of a PNG file with one digit.")],
     model: Annotated[Optional[Path], typer.Option(
         metavar="DIR", help="The folder of a classifier. Default: the newest in runs/.")] = None,
     top: Annotated[int, typer.Option(min=1, help="The number of tokens to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
-    """Classify a text, and show how much each token contributes."""
-    from ..train.predict import predict
+    """Classify a text, and show how much each token contributes; or classify a picture, a PNG file."""
+    from ..train.predict import predict, predict_picture
     from .runs import newest_run
-    found = predict(model or newest_run("classification"), text)
+    is_picture = text.lower().endswith(".png")
+    if is_picture:
+        found = predict_picture(model or newest_run("pictures"), text)
+    else:
+        found = predict(model or newest_run("classification"), text)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return
     print(f"{found['class']}  {found['probability']:.1%}")
     print("   ".join(f"{name} {p:.1%}" for name, p in found["probabilities"].items()))
+    if is_picture:
+        print("\n".join(found["notes"]))
+        return
     if found["unknown"]:
         print(f"not in its vocabulary: {' '.join(found['unknown'])}")
     if found["cut"]:

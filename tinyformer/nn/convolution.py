@@ -147,7 +147,7 @@ class Conv2d(_Convolution):
 
     Raises TypeError or ValueError unless the numbers are integers of at least 1 (padding: 0), groups divides the
     channels and the modes are known; when called, for x of other channels or smaller than the kernel.   Source: LeCun
-    et al. (1989); book (3.12).
+    et al. (1989); book (3.10).
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | Sequence[int],

@@ -40,7 +40,7 @@ class MaxPool2d(_Pooling):
     ``return_indices`` returns (y, indices), where an index is W·row + column of the maximum.
 
     Raises TypeError or ValueError unless the numbers are integers of at least 1 (padding: 0) or pairs of them and
-    padding is at most half of kernel_size; when called, if not even one window fits into x.   Source: book (3.14).
+    padding is at most half of kernel_size; when called, if not even one window fits into x.   Source: book (3.12).
     """
 
     def __init__(self, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None,

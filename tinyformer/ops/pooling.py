@@ -30,7 +30,7 @@ def max_pool2d(x: TensorLike, *, kernel_size: int | Pair, stride: int | Pair | N
     ``ceil_mode`` rounds H′ up: the last window may stick out. ``return_indices`` returns (y, indices), where an index
     is W·row + column of the maximum, as in PyTorch.
 
-    Raises ValueError for options that do not fit.   Source: Boureau et al. (2010); book (3.14).
+    Raises ValueError for options that do not fit.   Source: Boureau et al. (2010); book (3.12).
     """
     batch = pictures("max_pool2d", x)
     kernel, stride, padding = _window("max_pool2d", kernel_size, stride, padding)

@@ -1,13 +1,18 @@
-"""The class of a text, and the contribution of each token to it."""
+"""The class of a text, and the contribution of each token to it; and the class of a picture."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..autograd import no_grad
+from ..data.picture_files import read_picture
 from ..data.sparse import SparseRows
 from ..models import load_model
+from ..nn import evaluating
 from ..nn.argument_checks import check_finite
+from ..ops import softmax
 from ..text import load_tokenizer
 from ..text.base import check_text
 from ..text.ngrams import UNKNOWN, NGramTokenizer, units
@@ -32,10 +37,7 @@ def predict(folder: str | Path, text: str) -> dict[str, Any]:
     """
     folder = Path(folder)
     check_text("predict", text)
-    model, classes = load_model(folder), load_classes(folder)
-    if len(classes) != model.config.n_classes:
-        raise ValueError(f"{folder / 'classes.json'}: it has {len(classes)} names of classes, expected "
-                         f"{model.config.n_classes}, those of the model")
+    model, classes = _model_and_classes(folder)
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     words = tokenizer.encode(text)
     if not words.size:
@@ -55,6 +57,39 @@ def predict(folder: str | Path, text: str) -> dict[str, Any]:
             "contributions": [{"token": tokenizer.tokens[id], "value": float(value)}
                               for id, value in zip(shown, values)],
             "unknown": unknown(tokenizer, text, words), "cut": cut}
+
+
+def predict_picture(folder: str | Path, path: str | Path) -> dict[str, Any]:
+    """What the classifier of pictures in ``folder`` says of the PNG file ``path``, as a dictionary.
+
+    Its fields are {"class", "probability", "probabilities", "notes"}: the notes say how the file was read.
+    ``data.read_picture`` describes that. ValueError for a file without a picture, and for a folder with another kind
+    of model.
+    """
+    folder = Path(folder)
+    model, classes = _model_and_classes(folder)
+    if model.task != "pictures":
+        raise ValueError(f"{folder}: a {type(model).__name__} does not read pictures; "
+                         f"expected one such as lenet-mnist trains")
+    n = model.config.n_features
+    side = math.isqrt(n)
+    if side * side != n:
+        raise ValueError(f"{folder}: the model reads {n} numbers, expected the pixels of a square picture")
+    x, notes = read_picture(path, side)
+    with evaluating(model), no_grad():
+        p = softmax(model(x.reshape(1, n))).data[0]
+    check_finite(f"{folder}: the model's probabilities", p)
+    label = int(p.argmax())
+    return {"class": classes[label], "probability": float(p[label]), "probabilities": dict(zip(classes, map(float, p))),
+            "notes": notes}
+
+
+def _model_and_classes(folder):
+    model, classes = load_model(folder), load_classes(folder)
+    if len(classes) != model.config.n_classes:
+        raise ValueError(f"{folder / 'classes.json'}: it has {len(classes)} names of classes, expected "
+                         f"{model.config.n_classes}, those of the model")
+    return model, classes
 
 
 def unknown(tokenizer: Tokenizer, text: str, ids: NDArray[Any]) -> list[str]:

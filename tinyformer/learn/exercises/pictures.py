@@ -54,7 +54,7 @@ CONV2D = Exercise(
                     {"weight[:, :, i, j], dy)": "weight[:, :, kh - 1 - i, kw - 1 - j], dy)"}),
         WrongAnswer("lost-path", "only the last entry of the kernel in dx",
                     "Every entry of the kernel meets the picture, each at its own place.",
-                    {"                dx[:, :, i:i": "                dx = np.zeros_like(x)\n                dx[:, :, i:i"}),
+                    {"dx[:, :, i:i + P": "dx = np.zeros_like(x)\n                dx[:, :, i:i + P"}),
         WrongAnswer("operand", "dweight without the shift", "Which pixels did entry (i, j) meet?",
                     {"dy, x[:, :, i:i + P, j:j + Q])\n        dbias": "dy, x[:, :, :P, :Q])\n        dbias"}),
         WrongAnswer("factor", "dweight divided by the number of pictures", "There is no mean here.",

@@ -16,6 +16,7 @@ from ...data.images import shifted
 from ...models import LogisticConfig, LogisticRegression, load_model
 from ...nn import evaluating
 from ...ops import softmax
+from ..classes import save_classes
 from ..settings import setting
 from .labeled import Folds, Labeled
 from .registry import register
@@ -105,6 +106,10 @@ class Pictures(Labeled):
         model = LogisticRegression(LogisticConfig(**self.sizes(), l2=0.003), dtype=np.float32)
         model.fit(*self.train, steps=200, tolerance=1e-3)
         return model.predict(self.test.x)
+
+    def save(self, folder: Path) -> None:
+        """Write the names of the classes."""
+        save_classes(folder, self.classes)
 
     def sha256(self) -> str:
         """A hash of the pictures and labels."""
