@@ -30,7 +30,7 @@ def conv2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *,
     columns). padding "same" keeps H and W at stride 1, "valid" is 0. With ``groups``, the channels of y in a group see
     only those of x in the same group. Like every framework this computes a cross-correlation: W is not turned around.
 
-    Raises ValueError for shapes and options that do not fit together.   Source: LeCun et al. (1989); book (3.10), (3.11).
+    Raises ValueError for shapes and options that do not fit.   Source: LeCun et al. (1989); book (3.10), (3.11).
     """
     batch = pictures("conv2d", x)
     expect_floating("conv2d", weight=weight, bias=bias)
