@@ -89,3 +89,24 @@ def test_what_it_cannot_do(cli, refused):
 ))
 def test_settings_that_cannot_be_used(refused, setting, message):
     refused(2, message, "train", "mlp-mnist", "--set", setting)
+
+
+def test_predict_reads_a_png(cli, refused):
+    from matplotlib.image import imsave
+    assert cli("train", "mlp-mnist", "--set", *TINY).code == 0
+    picture = np.zeros((4, 4))
+    picture[:, 2] = 1
+    imsave("dark.png", 1 - picture, cmap="gray", vmin=0, vmax=1)
+    result = cli("predict", "dark.png")
+    assert result.code == 0 and result.lines[0].startswith("vertical  ")
+    assert "dark on light, so black and white were exchanged" in result.out
+    found = json.loads(cli("predict", "dark.png", "--model", "runs/mlp-mnist", "--json").out)
+    assert found["class"] == "vertical" and set(found["probabilities"]) == {"vertical", "horizontal"}
+    refused(1, "gone.png: no such file; expected a PNG picture", "predict", "gone.png")
+    Path("text.png").write_text("no picture")
+    refused(1, "text.png: not a PNG picture", "predict", "text.png")
+
+
+def test_lenet_needs_pictures_of_a_size(refused):
+    refused(1, "LeNet: n_features is 16, expected the pixels of a square picture", "train", "lenet-mnist", "--set",
+            "train.max_steps=2")
