@@ -90,7 +90,7 @@ def test_saved_and_made_again(tmp_path, rng):
 
 
 @pytest.mark.parametrize("settings, message", (
-    ({"n_layer": 0}, "n_layer is 0"), ({"activation": "step"}, "activation is 'step', expected one of relu, "),
+    ({"n_layer": -1}, "n_layer is -1"), ({"activation": "step"}, "activation is 'step', expected one of relu, "),
     ({"init": "ones"}, "init is 'ones', expected one of default"), ({"dropout": 1.5}, "dropout is 1.5"),
     ({"l2": -1.0}, "l2 is -1.0"),
 ))

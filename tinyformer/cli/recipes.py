@@ -57,8 +57,9 @@ def described(recipe: Any) -> Iterator[tuple[str, str]]:
     meanings = {"model.architecture": "The model. It can change to another model for the same task."}
     values = {"model.architecture": recipe.model["architecture"]}
     config = recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
-    for section, holder in (("data", recipe.data), ("model", config), ("train", recipe.train)):
-        if section == "train" and recipe.model_class.trained_by_counting:
+    for section, holder in (("data", recipe.data), ("model", config), ("train", recipe.train),
+                            ("privacy", recipe.privacy)):
+        if section in ("train", "privacy") and recipe.model_class.trained_by_counting:
             continue
         for each in settings(type(holder)):
             if section != "model" or each.name not in recipe.task.Sizes:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..train.private import in_words
 from ..train.scores import spread, standard_error
 
 
 def show(figures: dict[str, Any]) -> None:
     """Print what ``Task.evaluate`` returned: tables for classifiers and translations, otherwise a line per figure."""
+    figures = dict(figures)
+    if private := figures.pop("privacy", None):
+        show(figures)
+        print(f"\nprivacy             {in_words(private)}")
+        return
     if "confusion" in figures:
         show_classifier(figures)
         return

@@ -66,6 +66,7 @@ def once(recipe: Recipe, folder: Path, resume: bool) -> None:
     That is a sample of text or the evaluation, the files, and the loss next to the baselines.
     """
     from ..train import evaluate, open_run, train
+    from ..train.private import in_words
     from .generate import write
     from .report import show
     result = train(recipe, folder, resume)
@@ -82,6 +83,8 @@ def once(recipe: Recipe, folder: Path, resume: bool) -> None:
         print(f"{name:<12}{loss:.4f} {recipe.task.unit} on the same split")
     print(f"val loss {result.val_loss:.4f} (whole validation split) · "
           f"{result.step} steps · {result.seconds:.0f} s · {folder}")
+    if result.privacy:
+        print(in_words(result.privacy))
 
 
 def show_spread(figures: dict[str, Any], headline: str) -> None:

@@ -37,9 +37,13 @@ def random_lines(lines: Sequence[NDArray[Any]], batch_size: int,
     T is the length of the longest of them. After the end of a shorter line, x repeats its last token, the end mark, and
     y is ``IGNORED``.
     """
-    chosen = [lines[i] for i in rng.integers(0, len(lines), batch_size)]
-    T = max(map(len, chosen)) - 1
-    x, y = np.empty((batch_size, T), np.int64), np.full((batch_size, T), IGNORED)
+    return padded_lines([lines[i] for i in rng.integers(0, len(lines), batch_size)])
+
+
+def padded_lines(chosen: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(x, y), each int64 (B, T), of B lines: see ``random_lines``."""
+    T = max((len(line) for line in chosen), default=1) - 1
+    x, y = np.empty((len(chosen), T), np.int64), np.full((len(chosen), T), IGNORED)
     for i, line in enumerate(chosen):
         x[i], x[i, :len(line) - 1], y[i, :len(line) - 1] = line[-1], line[:-1], line[1:]
     return x, y

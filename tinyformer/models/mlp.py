@@ -37,6 +37,8 @@ INITS = {                                                   # of the matrices; b
 class MLPConfig:
     """x has n_features numbers and one of n_classes; n_layer hidden layers have n_hidden units.
 
+    Without hidden layers (0) the classifier is linear.
+
     activation      relu, leaky-relu, gelu, silu, tanh, sigmoid or softplus
     batch_norm      batch norm before each activation
     init            kaiming, xavier, normal (N(0, 0.01²)), zeros, or default: the initialization of nn.Linear
@@ -55,7 +57,8 @@ class MLPConfig:
     l2: float = 0.0                 # strength of the penalty l2/2 · Σ W² in training
 
     def __post_init__(self) -> None:
-        check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden")
+        check_integers(self, "n_features", "n_classes", "n_hidden")
+        check_integers(self, "n_layer", least=0)
         check_one_of(self, activation=ACTIVATIONS, init=INITS)
         check_flags(self, "batch_norm")
         check_fractions(self, "dropout")

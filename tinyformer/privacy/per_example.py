@@ -33,10 +33,14 @@ BATCH_NORM = ("batch norm mixes the examples of a batch, so that no example has 
 
 
 class PerExample:
-    """The gradients of B examples for several parameters, in factors, as ``gradient_factors`` finds them."""
+    """The gradients of B examples for several parameters, in factors, as ``gradient_factors`` finds them.
 
-    def __init__(self, B: int, parameters: list[Tensor], parts: list[list[Outer | Stored]]):
-        self._B, self._parameters, self._parts = B, parameters, parts
+    losses      the loss of each example, (B,)
+    """
+
+    def __init__(self, losses: NDArray[Any], parameters: list[Tensor], parts: list[list[Outer | Stored]]):
+        self.losses = losses
+        self._B, self._parameters, self._parts = len(losses), parameters, parts
 
     def __len__(self) -> int:
         return self._B
@@ -100,7 +104,7 @@ def gradient_factors(model: Module, x: Any, y: Any, parameters: Iterable[Tensor]
 def _factors(loss: Callable[[Any, Any], Tensor], parameters: list[Tensor], x: Any, y: Any) -> PerExample:
     B = len(x)
     if not B:
-        return PerExample(0, parameters, [[] for _ in parameters])
+        return PerExample(np.zeros(0), parameters, [[] for _ in parameters])
     losses = loss(x, y)
     if not isinstance(losses, Tensor) or losses.shape != (B,):
         came = f"has shape {losses.shape}" if isinstance(losses, Tensor) else f"is a {type(losses).__name__}"
@@ -109,7 +113,7 @@ def _factors(loss: Callable[[Any, Any], Tensor], parameters: list[Tensor], x: An
         found = _walk(losses, loss(x[:1], y[:1]), B) if B > 1 else _alone([losses])
     except Mixed:
         found = _alone([loss(x[n:n + 1], y[n:n + 1]) for n in range(B)])
-    return PerExample(B, parameters, [found.get(id(p), []) for p in parameters])
+    return PerExample(losses.data, parameters, [found.get(id(p), []) for p in parameters])
 
 
 class Mixed(Exception):

@@ -12,6 +12,7 @@ import numpy as np
 from ..files import replace_file
 from ..nn.argument_checks import check_finite
 from . import scores
+from .private import saved_figures
 from .saved_run import load_task, open_run
 from .tasks import Labeled
 
@@ -27,6 +28,7 @@ def evaluate(folder: str | Path, task: Task | None = None, save: bool = True) ->
         language model  "val_loss" (nats per token) with its interval, "perplexity", "bits_per_token", …
         classifier      "accuracy" with its standard error and interval, "f1", "confusion", "roc_auc", …
         all             "model" (the folder), "parameters", "megabytes", the speed, and the figures of the baselines
+        private         "privacy": ε, δ and what they follow from
 
     task    the data, if you have loaded them already, as ``open_run(folder).task``; runs on the same data can share it
     save    write the figures to evaluation.json in ``folder``, too
@@ -34,6 +36,8 @@ def evaluate(folder: str | Path, task: Task | None = None, save: bool = True) ->
     folder = Path(folder)
     model = open_run(folder).model
     figures = {"model": str(folder), **(task or load_task(folder, model)).evaluate(model)}
+    if private := saved_figures(folder):
+        figures["privacy"] = private
     if save:
         replace_file(folder / "evaluation.json", json.dumps(figures, indent=1) + "\n")
     return figures

@@ -15,6 +15,7 @@ from tomlkit.exceptions import TOMLKitError
 from ..files import read_text
 from ..models import MODELS, trainable
 from ..optim import OPTIMIZERS, SCHEDULES
+from .private import PrivacySettings
 from .settings import NAMES, check_settings, setting
 from .tasks import TASKS
 
@@ -80,6 +81,7 @@ class Recipe:
     model: dict[str, Any] = field(default_factory=lambda: {"architecture": "gpt"})
     data: Any = None                    # an instance of task.Data
     train: TrainSettings = field(default_factory=TrainSettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
 
     def __post_init__(self) -> None:
         if self.data is None:
@@ -108,6 +110,8 @@ class Recipe:
         table = dataclasses.asdict(self)
         if self.model_class.trained_by_counting:
             del table["train"]
+        if not self.privacy.active:
+            del table["privacy"]
         return tomlkit.dumps({key: value for key, value in table.items() if value or key not in MEASURED})
 
 
@@ -189,7 +193,7 @@ def _fields(recipe: Recipe) -> dict[str, type]:
     Those of the model are the fields of its config, without the sizes that the data decide.
     """
     known = {key: type(getattr(recipe, key)) for key in ("name", "about", *MEASURED)}
-    for section in ("data", "train")[:1 if recipe.model_class.trained_by_counting else 2]:
+    for section in ("data", "train", "privacy")[:1 if recipe.model_class.trained_by_counting else 3]:
         settings = getattr(recipe, section)
         known.update((f"{section}.{f.name}", type(getattr(settings, f.name))) for f in dataclasses.fields(settings))
     known["model.architecture"] = str
@@ -204,9 +208,10 @@ def _fields(recipe: Recipe) -> dict[str, type]:
 def _known(recipe: Recipe, key: str) -> type:
     """The type of the setting ``key``. RecipeError if there is no such setting."""
     known = _fields(recipe)
-    if recipe.model_class.trained_by_counting and key.startswith("train."):
+    section, _, _ = key.partition(".")
+    if recipe.model_class.trained_by_counting and section in ("train", "privacy"):
         raise RecipeError(f"{key}: the model {recipe.model['architecture']!r} is trained by counting, not in steps; "
-                          f"expected no settings of [train]")
+                          f"expected no settings of [{section}]")
     if key not in known:
         section = [name for name in known if name.startswith(f"{key.partition('.')[0]}.")]
         raise RecipeError(f"unknown setting {key!r}{_nearest(key, list(known))}; "
@@ -239,6 +244,7 @@ def _validate(recipe: Recipe) -> None:
     try:
         check_settings("", recipe)
         check_settings("train", train)
+        recipe.privacy.check()
         if train.layer_decay < 1 and not hasattr(recipe.model_class, "levels"):
             raise ValueError(f"train.layer_decay: got {train.layer_decay}, but layer_decay works only with BERT "
                              f"classifiers; a {recipe.model['architecture']} has no layer groups; expected 1")

@@ -24,13 +24,17 @@ from .checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from .locked import FolderLock
 from .memory import check_memory
 from .metrics import Metrics
+from .private import FILE, PrivateTraining
 from .progress import progress
 from .recipe import check_recipe
 from .trainer import Interrupted, Trainer, why
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..models.pretrained import Pretrained
     from ..optim import Optimizer
+    from .loop import Step
     from .recipe import Recipe, TrainSettings
     from .tasks import Task
 
@@ -44,6 +48,7 @@ class Result:
     val_loss            of this model on the whole validation split, in the unit of the task
     baselines           {name: validation loss} of models that have learned little
     seconds             of training
+    privacy             of a private training: ε, δ and what they follow from; else None
     """
 
     folder: Path
@@ -52,6 +57,7 @@ class Result:
     val_loss: float
     baselines: dict
     seconds: float
+    privacy: dict[str, Any] | None = None
 
 
 class Run(Trainer):
@@ -68,8 +74,15 @@ class Run(Trainer):
         optimizer = _optimizer(model, settings)
         super().__init__(model, optimizer, SCHEDULES[settings.schedule].from_recipe(optimizer, settings), settings)
         self.recipe, self.task, self.folder = recipe, task, folder
+        self.private = PrivateTraining(recipe, task, model, optimizer) if recipe.privacy.active else None
         self.batches = np.random.default_rng(settings.seed)                     # which examples make a batch
         self.metrics: Metrics | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """The steps that are left, private ones if the recipe says so."""
+        if self.private is None:
+            return super().steps()
+        return self.private.steps(self.schedule, self.batches, self.step, self.settings.max_steps)
 
     def next_batch(self) -> tuple:
         """A batch of the task's training split."""
@@ -97,12 +110,21 @@ class Run(Trainer):
         self.model.save_pretrained(self.folder)
 
     def record(self, **row: Any) -> None:
-        """Append the row to metrics.jsonl."""
+        """Append the row to metrics.jsonl. A private training says there how large the batch was, and prints its ε."""
+        if self.private is not None:
+            row["examples"] = self.private.drawn
+            if row["val_loss"] is not None:
+                row["epsilon"] = self.private.epsilon()
+                print(f"step {row['step']}: epsilon {row['epsilon']:.2f} at delta {self.private.settings.delta:g} so "
+                      f"far, validation loss {row['val_loss']:.4f}", flush=True)
         self.metrics.add(**row)
 
     def save(self) -> None:
         """Write a checkpoint, and the model as it is now (with patience, the folder holds the best one already)."""
         arrays, state = self.state()
+        if self.private is not None:
+            state["privacy"] = self.private.state()
+            self.private.save(self.folder)
         save_checkpoint(self.folder / "checkpoints", self.step, arrays, {
             **state, "data_sha256": self.task.sha256(), "batches": self.batches.bit_generator.state})
         if not self.best:
@@ -119,6 +141,8 @@ class Run(Trainer):
             if state["data_sha256"] != self.task.sha256():
                 raise ValueError("it was trained on other data: the text, its tokenizer or its split changed")
             self.load_state(arrays, state)
+            if self.private is not None:
+                self.private.load_state(state["privacy"])
             self.batches.bit_generator.state = state["batches"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"cannot resume from {path}: {why(error)}; continue with the recipe that made it, "
@@ -185,7 +209,8 @@ def _descend(recipe: Recipe, held: FolderLock, resume: bool) -> Result:
         metrics.close()
     val_loss = run.measure()["val_loss"] if nothing_left else run.val_loss
     _, step, val_loss = run.best or (None, run.step, val_loss)
-    result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds)
+    result = Result(folder, checkpoints(folder / "checkpoints")[-1], step, val_loss, run.task.baselines(), run.seconds,
+                    run.private.figures() if run.private is not None else None)
     draw_losses(metrics.records, folder / "loss.png", title=recipe.name, final=(step, val_loss),
                 levels=result.baselines, ylabel=f"{run.task.quantity} ({run.task.unit})")
     return result
@@ -235,5 +260,7 @@ def _prepare(folder: Path, run: Run) -> None:
         load_model(folder)
     replace_file(folder / "recipe.toml", run.recipe.to_toml())
     run.task.save(folder)
+    if run.private is None:
+        (folder / FILE).unlink(missing_ok=True)             # else it would speak of a model that is no longer here
     if run.step and not run.best:                           # it may have been killed between a checkpoint and these
         run.model.save_pretrained(folder)

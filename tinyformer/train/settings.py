@@ -16,10 +16,10 @@ NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text
 
 def setting(default: Any, help: str, *, at_least: float | None = None, above: float | None = None,
             at_most: float | None = None, below: float | None = None,
-            one_of: Collection[str] | Callable[[], Collection[str]] | None = None) -> Any:
+            one_of: Collection[str] | Callable[[], Collection[str]] | None = None, finite: bool = True) -> Any:
     """A dataclass field with a default, a sentence of ``help`` (meaning and unit), and the values that are allowed.
 
-    at_least, above, at_most, below     bounds of a number, which must be finite
+    at_least, above, at_most, below     bounds of a number, which must be finite unless ``finite`` is False
     one_of                              the texts that are allowed: a list, or a dictionary or function if more may come
     """
     bounds = {"at least": at_least, "above": above, "at most": at_most, "below": below}
@@ -28,7 +28,8 @@ def setting(default: Any, help: str, *, at_least: float | None = None, above: fl
         help += f" One of {', '.join(sorted(_names(one_of)))}."
     elif given:
         help += f" {_range(given).capitalize()}."
-    return dataclasses.field(default=default, metadata={"help": help, "bounds": given, "one_of": one_of})
+    return dataclasses.field(default=default, metadata={"help": help, "bounds": given, "one_of": one_of,
+                                                         "finite": finite})
 
 
 def check_settings(section: str, settings: Any) -> None:
@@ -41,8 +42,9 @@ def check_settings(section: str, settings: Any) -> None:
         key = f"{section}.{field.name}" if section else field.name
         if names is not None and value not in _names(names):
             raise ValueError(f"{key}: got {value!r}, expected one of {', '.join(sorted(_names(names)))}")
-        if bounds and not _within(value, bounds):
-            kind = "an integer" if isinstance(field.default, int) else "a finite number"
+        finite = field.metadata.get("finite", True)
+        if bounds and not _within(value, bounds, finite):
+            kind = "an integer" if isinstance(field.default, int) else "a finite number" if finite else "a number"
             raise ValueError(f"{key}: got {value}, expected {kind} {_range(bounds, 'of ')}")
 
 
@@ -50,11 +52,12 @@ def _names(one_of: Collection[str] | Callable[[], Collection[str]]) -> Collectio
     return one_of() if callable(one_of) else one_of
 
 
-def _within(value: float, bounds: dict[str, float]) -> bool:
-    """Whether the number is finite and within the bounds; False for NaN."""
-    return (-math.inf < value < math.inf
+def _within(value: float, bounds: dict[str, float], finite: bool) -> bool:
+    """Whether the number is within the bounds, and finite if it must be; False for NaN."""
+    return ((-math.inf < value < math.inf if finite else not math.isnan(value))
             and bounds.get("at least", -math.inf) <= value <= bounds.get("at most", math.inf)
-            and bounds.get("above", -math.inf) < value < bounds.get("below", math.inf))
+            and ("above" not in bounds or value > bounds["above"])
+            and ("below" not in bounds or value < bounds["below"]))
 
 
 def _range(bounds: dict[str, float], of: str = "") -> str:

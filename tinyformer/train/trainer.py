@@ -11,11 +11,14 @@ from .interrupt import Interruptible
 from .loop import ADVICE, broken_parameter, training_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from ..autograd import Tensor
     from ..nn import Module
     from ..optim import Optimizer, Schedule
+    from .loop import Step
     from .progress import Progress
 
 
@@ -120,6 +123,12 @@ class Trainer:
                 self.worse += 1
         return figures
 
+    def steps(self) -> Iterator[Step]:
+        """The steps that are left."""
+        return training_steps(self.model, self.optimizer, self.schedule, self.next_batch, loss=self.loss,
+                              count=self.count, start=self.step, max_steps=self.settings.max_steps,
+                              accumulate=self.settings.accumulate, clip=self.settings.clip)
+
     def train(self, bar: Progress) -> bool:
         """Train to the last step, measuring, recording and saving on the way.
 
@@ -128,11 +137,8 @@ class Trainer:
         began = time.monotonic() - self.seconds
         with Interruptible() as stop, bar:
             self.model.train()
-            steps = training_steps(self.model, self.optimizer, self.schedule, self.next_batch, loss=self.loss,
-                                   count=self.count, start=self.step, max_steps=self.settings.max_steps,
-                                   accumulate=self.settings.accumulate, clip=self.settings.clip)
             last = time.monotonic()
-            for done in () if self.finished else steps:
+            for done in () if self.finished else self.steps():
                 self.step = done.step
                 per_s = done.inputs / max(time.monotonic() - last, 1e-9)
                 figures = self.evaluate() if self.due else {}

@@ -69,10 +69,12 @@ def _comments(cls: type) -> Iterator[tuple[str, str]]:
 def as_markdown() -> str:
     """Every setting: of the recipe itself, of its training, of the data of each task, of each model."""
     from ...models import trainable
+    from ...train.private import PrivacySettings
     from ...train.recipe import Recipe, TrainSettings
     from ...train.tasks import TASKS
-    own = [setting for setting in settings(Recipe) if setting.name not in ("model", "data", "train")]
-    parts = ["## The recipe", table("", own), "## train", table("train.", settings(TrainSettings))]
+    own = [setting for setting in settings(Recipe) if setting.name not in ("model", "data", "train", "privacy")]
+    parts = ["## The recipe", table("", own), "## train", table("train.", settings(TrainSettings)),
+             "## privacy", table("privacy.", settings(PrivacySettings))]
     for name, task in TASKS.items():
         models = ", ".join(f"`{model}`" for model, cls in trainable().items() if cls.task == name)
         parts += [f"## data: {name}", f"For the models {models}.", table("data.", settings(task.Data))]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from ...models.pretrained import Pretrained
 
@@ -62,6 +63,18 @@ class Task:
 
         x.size is the number of inputs.
         """
+        raise NotImplementedError
+
+    def number_of_examples(self) -> int:
+        """N, the number of training examples, for private training, where one example is what is protected.
+
+        ValueError for a task whose batches are not made of such examples.
+        """
+        raise ValueError(f"the task {self.name!r} cannot be trained privately: its training split is no list of "
+                         f"examples; expected a classifier, or a language model with data.lines=true")
+
+    def select(self, model: Pretrained, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:
+        """The arguments (x, y) of ``model.loss``: the training examples with the indices ``chosen``."""
         raise NotImplementedError
 
     def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:

@@ -161,6 +161,12 @@ class Classification(Labeled):
         texts = [self.tokenizer.encode(text) for text in self.train.x]
         return word_shares(texts, self.tokenizer.vocab_size, 2)                 # not <pad> and <unk>
 
+    def select(self, model: Pretrained, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:
+        """The texts with the indices ``chosen``, as ``model`` reads them, and their labels."""
+        texts, labels = self.encoded(model, "train"), self.train.y
+        x = texts[chosen] if model.input_type == "counts" else padded([texts[i] for i in chosen])
+        return x, labels[chosen]
+
     def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) for the texts of "train", "validation" or "test", in evaluation mode."""
         texts = self.encoded(model, part)

@@ -83,6 +83,10 @@ class Labeled(Task):
         """The classes (N,) that the baseline, trained on the same examples, gives the test split."""
         raise NotImplementedError
 
+    def number_of_examples(self) -> int:
+        """The size of the training split."""
+        return len(self.train.y)
+
     def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
         """Loss and accuracy, always on the whole validation split."""
         p, labels = self.probabilities(model, "validation"), self.validation.y

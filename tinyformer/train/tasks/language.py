@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...data import random_lines, random_windows, split, split_lines
 from ...text import load_corpus, load_tokenizer, train_tokenizer
 from ...text.registry import TOKENIZERS, trainable
+from ...data.lines import padded_lines
 from ..losses import (
     bigram_loss, evaluate_loss, evaluate_losses, in_one, kneser_ney_losses, loss_interval, mean_loss, uniform_loss)
 from ..settings import check_settings, setting
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from numpy.typing import NDArray
 
     from ...models.pretrained import Pretrained
 
@@ -103,6 +105,14 @@ class Language(Task):
         if self.lines:
             return random_lines(self.train, size, rng)
         return random_windows(self.train, size, model.config.block_size, rng)
+
+    def number_of_examples(self) -> int:
+        """The number of training lines; ValueError for a text in one piece."""
+        return len(self.train) if self.lines else super().number_of_examples()
+
+    def select(self, model: Pretrained, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:
+        """The lines with the indices ``chosen``: ids x (B, T) and the ids that follow, y (B, T)."""
+        return padded_lines([self.train[i] for i in chosen])
 
     def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
         """The validation loss, in nats per token."""

@@ -85,15 +85,19 @@ class Pictures(Labeled):
 
     def batch(self, model: Pretrained, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
         """Random pictures (B, pixels) and their labels (B,)."""
-        chosen = rng.integers(0, len(self.train.y), size)
-        x, y, data = self.train.x[chosen], self.train.y[chosen], self.data
+        x, y = self.select(model, rng.integers(0, len(self.train.y), size), rng)
+        return mixed_up(x, y, self.data.mix_up, rng) if self.data.mix_up else (x, y)
+
+    def select(self, model: Pretrained, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:
+        """The pictures with the indices ``chosen``, each changed on its own, and their labels."""
+        x, data = self.train.x[chosen], self.data
         if data.rotate or data.scale:
             x = randomly_moved(x, rng, rotate=data.rotate, scale=data.scale)
         if data.shift:
             x = shifted(x, data.shift, rng)
         if data.cut_out:
             x = cut_out(x, data.cut_out, rng)
-        return mixed_up(x, y, data.mix_up, rng) if data.mix_up else (x, y)
+        return x, self.train.y[chosen]
 
     def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) for the pictures of "train", "validation" or "test", in evaluation mode."""
