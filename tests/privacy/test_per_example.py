@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tinyformer import nn, ops
-from tinyformer.models import (GPT, MLP, BertClassifier, BertClassifierConfig, GPTConfig, LinearConfig,
-                               LinearRegression, Llama, LlamaConfig, LSTMClassifier, LSTMConfig, MLPConfig, Recurrent,
-                               RecurrentConfig)
+from tinyformer.models import (GPT, MLP, BertClassifier, BertClassifierConfig, GPTConfig, LeNet, LeNetConfig,
+                               LinearConfig, LinearRegression, Llama, LlamaConfig, LSTMClassifier, LSTMConfig,
+                               MLPConfig, Recurrent, RecurrentConfig)
 from tinyformer.privacy import gradient_factors, per_example, per_example_gradients, per_example_norms
 
 B, T, V = 5, 6, 11
@@ -35,6 +35,8 @@ SMALL = dict(vocab_size=V, block_size=8, n_layer=1, n_head=2, n_embd=8)
 # name: (model, batch, whether one pass over the batch does it, without a run of each example)
 MODELS = {
     "mlp": (lambda: MLP(MLPConfig(7, 3, n_hidden=6)), vectors, True),
+    "lenet": (lambda: LeNet(LeNetConfig(144, 3, 2, 3, 5, 4)), lambda rng: (rng.random((B, 144)),
+                                                                           rng.integers(0, 3, B)), True),
     "mlp with a penalty": (lambda: MLP(MLPConfig(7, 3, n_hidden=6, l2=0.1)), vectors, False),
     "linear": (lambda: LinearRegression(LinearConfig(7, 2)), lambda rng: (rng.normal(size=(B, 7)),
                                                                           rng.normal(size=(B, 2))), False),
@@ -112,6 +114,25 @@ def test_shared_tensors_and_a_second_axis_of_examples(rng):
         losses(ids[n:n + 1], y[n:n + 1]).sum().backward()
         for p, g in zip(parameters, found):
             np.testing.assert_allclose(g[n], 0 if p.grad is None else p.grad, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{"stride": 2, "padding": (1, 0)}, {"padding": "same", "dilation": 2},
+                                     {"groups": 2}, {"bias": False}])
+def test_convolutions(rng, options):
+    layer, x = nn.Conv2d(2, 4, 3, dtype=np.float64, **options), rng.normal(size=(B, 2, 7, 6))
+    inner = nn.Parameter(rng.normal(size=(2, 7, 6)))
+
+    def losses(x, y):
+        return ops.tanh(layer(ops.tanh(ops.add(x, inner)))).sum(axis=(1, 2, 3))
+
+    parameters = [inner, *layer.parameters()]
+    found = per_example_gradients(losses, parameters, x, x)
+    for n in range(B):
+        for p in parameters:
+            p.grad = None
+        losses(x[n:n + 1], x).sum().backward()
+        for p, g in zip(parameters, found):
+            np.testing.assert_allclose(g[n], p.grad, rtol=0, atol=1e-12)
 
 
 def test_examples_that_are_mixed_run_alone(rng):

@@ -15,6 +15,8 @@ import numpy as np
 
 from .. import kernels, ops
 from ..graph import unbroadcast
+from ..kernels.convolution import Windows, im2col
+from ..ops.convolution import _padding, pair
 from ..ops.products import rows
 from .factors import Outer, Stored
 
@@ -92,6 +94,25 @@ def _affine(use: Use, dy: NDArray[Any]) -> Found:
     return found
 
 
+def conv2d(use: Use, dys: list[Any]) -> Found:
+    """A convolution is a linear layer on patches: dWₙ = Σ dyₙₚ (patch p of xₙ)ᵀ over the windows p,  dbₙ = Σ dyₙₚ."""
+    (x, weight, _), options, dy = use.arrays, use.node.call[1], dys[0]
+    if options.get("groups", 1) != 1 or use.axes[0] != 0:
+        return each_example(use, dys)
+    kernel = weight.shape[2:]
+    stride, dilation = (pair("conv2d", name, options.get(name, 1), 1) for name in ("stride", "dilation"))
+    _, before = _padding(options.get("padding", 0), kernel, stride, dilation)
+    windows, found = Windows(stride, before, dilation), {}
+    if use.wanted(0):
+        found[0] = kernels.conv2d_input_gradient(dy, weight, windows, x.shape[2:])
+    if use.wanted(1):
+        patches = im2col(x, kernel, windows, dy.shape[2:])[:, 0]                # (B, C · kh · kw, windows)
+        found[1] = Outer(dy.reshape(*dy.shape[:2], -1).swapaxes(1, 2), patches.swapaxes(1, 2))
+    if use.wanted(2):
+        found[2] = Stored(dy.sum(axis=(2, 3)))
+    return found
+
+
 def embedding(use: Use, dys: list[Any]) -> Found:
     """dWₙ[v] = Σ dyₙₜ over the positions t of example n with index v."""
     indices, weight = np.asarray(use.arrays[0]), use.arrays[1]
@@ -159,7 +180,7 @@ def _one(value: Any, axis: int | None, n: int) -> Any:
 
 
 RULES: dict[str, Callable[..., Any]] = {
-    "linear": linear, "linear_gelu": linear_gelu, "embedding": embedding, "layer_norm": layer_norm,
+    "conv2d": conv2d, "embedding": embedding, "layer_norm": layer_norm, "linear": linear, "linear_gelu": linear_gelu,
     "rms_norm": rms_norm,
 }
 SHARED = {"embedding": embedding}                           # those that also work where all inputs are shared
