@@ -74,6 +74,9 @@ class PrivateTraining:
         if train.accumulate > 1:
             raise ValueError(f"train.accumulate: got {train.accumulate}, expected 1 in private training, "
                              f"where a batch is drawn as a whole")
+        if getattr(recipe.data, "mix_up", 0):
+            raise ValueError("data.mix_up: it averages pairs of examples, so that one of them is in two gradients; "
+                             "expected 0 in private training")
         if broken := next((name for name, layer in model.named_modules() if isinstance(layer, nn.BatchNorm1d)
                            or type(layer).__name__ == "BatchNorm2d"), None):
             raise ValueError(f"the model cannot be trained privately: its layer {broken} is a batch norm, which mixes "
