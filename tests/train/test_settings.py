@@ -4,16 +4,17 @@ import dataclasses
 
 import pytest
 
+from tinyformer.train.private import PrivacySettings
 from tinyformer.train.recipe import Recipe, TrainSettings
 from tinyformer.train.settings import check_settings, setting
 from tinyformer.train.tasks import TASKS
 
 
-@pytest.mark.parametrize("cls", (Recipe, TrainSettings, *(task.Data for task in TASKS.values())),
+@pytest.mark.parametrize("cls", (Recipe, TrainSettings, PrivacySettings, *(task.Data for task in TASKS.values())),
                          ids=lambda cls: cls.__name__)
 def test_every_setting_says_what_it_means(cls):
     for field in dataclasses.fields(cls):
-        if field.name in ("model", "data", "train"):
+        if field.name in ("model", "data", "train", "privacy"):
             continue
         assert field.metadata["help"].endswith("."), field.name
         check_settings("x", cls())
