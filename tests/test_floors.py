@@ -26,6 +26,7 @@ FLOORS = """
     nn
     viz interop generate similar explain
     models gradcheck saving privacy
+    distributed
     train
     (tinyformer)
     learn book

@@ -11,7 +11,7 @@ import tinyformer
 from tinyformer.train.recipe import names
 
 COMMANDS = ("train", "recipes", "generate", "sample", "translate", "predict", "fill-mask", "similar", "evaluate",
-            "attention", "explain", "curves", "ladder", "compare", "doctor", "check", "data", "learn", "book")
+            "attention", "explain", "federated", "curves", "ladder", "compare", "doctor", "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))

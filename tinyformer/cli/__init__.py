@@ -11,8 +11,8 @@ import numpy as np
 import typer
 
 from ..sandbox.messages import visible
-from . import (attention, book, check, compare, curves, data, doctor, evaluate, explain, fill_mask, generate, ladder,
-               learn, predict, recipes, sample, similar, train, translate)
+from . import (attention, book, check, compare, curves, data, doctor, evaluate, explain, federated, fill_mask,
+               generate, ladder, learn, predict, recipes, sample, similar, train, translate)
 from .console import Output, OutputClosed, open_standard_streams, say, settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
@@ -46,6 +46,7 @@ app.command("similar")(similar.command)
 app.command("evaluate")(evaluate.command)
 app.command("attention")(attention.command)
 app.command("explain")(explain.command)
+app.command("federated")(federated.command)
 app.command("curves")(curves.command)
 app.command("ladder")(ladder.command)
 app.command("compare")(compare.command)

@@ -193,7 +193,7 @@ def _descend(recipe: Recipe, held: FolderLock, resume: bool) -> Result:
     else:
         if resume:
             print(f"{folder} holds no checkpoint to resume from, so the training starts from the beginning")
-        _set_aside(held)
+        set_aside(held)
     print(f"{run.task.describe()}; {type(run.model).__name__} of {run.model.num_parameters():,} parameters")
     if remark := run.task.remark(run.model):
         print(remark)
@@ -225,7 +225,7 @@ def _count(recipe: Recipe, held: FolderLock) -> Result:
     began = time.monotonic()
     model = recipe.model_class(config).fit(task.train)
     seconds, figures = time.monotonic() - began, task.measure(model)
-    _set_aside(held)
+    set_aside(held)
     replace_file(folder / "recipe.toml", recipe.to_toml())
     task.save(folder)
     model.save_pretrained(folder)
@@ -233,7 +233,7 @@ def _count(recipe: Recipe, held: FolderLock) -> Result:
     return Result(folder, folder / "model.safetensors", 0, figures["val_loss"], task.baselines(), seconds)
 
 
-def _set_aside(held: FolderLock) -> None:
+def set_aside(held: FolderLock) -> None:
     """Rename the run in the folder of the lock ``held``, if there is one, to folder-1, folder-2, …"""
     folder = held.folder
     if not (folder / "model.safetensors").exists() and not checkpoints(folder / "checkpoints"):

@@ -66,12 +66,13 @@ class Task:
         raise NotImplementedError
 
     def number_of_examples(self) -> int:
-        """N, the number of training examples, for private training, where one example is what is protected.
+        """N, the number of training examples, for private and federated training, which choose among them.
 
         ValueError for a task whose batches are not made of such examples.
         """
-        raise ValueError(f"the task {self.name!r} cannot be trained privately: its training split is no list of "
-                         f"examples; expected a classifier, or a language model with data.lines=true")
+        raise ValueError(f"the task {self.name!r} cannot be trained privately or by a federation: its training "
+                         f"split is no list of examples; expected a classifier, or a language model with "
+                         f"data.lines=true")
 
     def select(self, model: Pretrained, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:
         """The arguments (x, y) of ``model.loss``: the training examples with the indices ``chosen``."""
