@@ -23,8 +23,8 @@ def strokes(monkeypatch):
         x[np.arange(n), y] += 1
         return Examples(x.reshape(n, 16), y)
 
-    monkeypatch.setattr(pictures, "load", lambda name: Dataset("mnist-5k", draw(200), draw(40), draw(40),
-                                                               tuple("0123")))
+    dataset = Dataset("mnist-5k", draw(200), draw(40), draw(40), tuple("0123"))
+    monkeypatch.setattr(pictures, "load", lambda name: dataset)
 
 
 def test_a_federation(cli):

@@ -16,7 +16,8 @@ from .sliders import explore
 
 __all__ = ["AttentionMaps", "Graph", "computation_graph", "draw_attention", "draw_attributions",
            "draw_confusion_matrix", "draw_evaluation", "draw_ladder", "draw_losses", "draw_pictures", "draw_rounds",
-           "draw_runs", "draw_state_gradients", "explore", "losses_figure", "picture_sheet", "state_gradients", "watch_attention"]
+           "draw_runs", "draw_state_gradients", "explore", "losses_figure", "picture_sheet", "state_gradients",
+           "watch_attention"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)
