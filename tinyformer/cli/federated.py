@@ -34,9 +34,9 @@ def command(
     settings: Annotated[Optional[list[str]], typer.Option(
         "--set", metavar="section.key=value …", help="Change settings of the recipe, such as train.lr=0.05.")] = None,
 ) -> None:
-    """Train by federated averaging: each client trains on its own examples, a server averages their weights.
+    """Train by federated averaging.
 
-    Clients run in this process, or with `mpiexec -n 4 tinyformer federated …` in several, to the same numbers. The
+    Each client trains on its own examples, and a server averages their weights. Clients run in this process, or with `mpiexec -n 4 tinyformer federated …` in several, to the same numbers. The
     folder gets the model, recipe.toml, metrics.jsonl and rounds.png, accuracy against rounds.
     """
     from ..distributed import Federation, federated_averaging, rank
