@@ -227,7 +227,7 @@ def test_a_function_without_vjp():
     def adam(*arguments):
         param, m, v = ADAM.function(*arguments)
         return param, m, np.abs(v) + 1
-    assert "value 3 of 3 is wrong" in grade(ADAM, adam).message
+    assert "The new v is wrong" in grade(ADAM, adam).message
     assert grade(ADAM, lambda *a: ADAM.function(*a)[0]).code == "returns"
 
 

@@ -3,15 +3,11 @@ the reason."""
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-
 import pytest
 
 from tinyformer.gradcheck.doctor import Doctor
 from tinyformer.learn import EXERCISES, grade, grading
-
-mutants = runpy.run_path(str(Path(__file__).parent / "mutants.py"))["mutants"]
+from tinyformer.learn.mutations import mutants
 
 ONES = "every entry of the array is written before anything reads the array"
 UNSCALED = \
@@ -43,6 +39,10 @@ EQUIVALENT = {
                                    "the mean over rows of equal length is the mean over all"},
     "reparametrize": {"dz.copy() → dz": "nothing writes into dz"},
     "gan_generator": {"-np.zeros_like(w))": "−0 is 0"},
+    "clipped_step": {"norm <= max_norm → norm < max_norm": "at equality the scale is 1 in both branches"},
+    "precision_recall": {"(labels, found), 1): 1 → 2": "a common factor of the counts cancels in each share",
+                         "total > 0 → total != 0": "total is not negative",
+                         "np.where(total > 0, total, 1): 1 → 2": "the numerator is 0 there"},
     "sinusoidal": {"0::2 → ::2": "a slice starts at 0"},
     "cached_attention": {"scores.max(keepdims=True)": ROW, "scores.max(axis=1)": ROW, "True → False": ROW,
                          "e.sum(keepdims=True)": ROW, "e.sum(axis=1)": ROW},

@@ -67,7 +67,7 @@ class Exercise:
     @functools.cached_property
     def title(self) -> str:
         """The first line of the function's docstring, without its period."""
-        return (ast.get_docstring(self._tree) or "").splitlines()[0].rstrip(".")      # python -OO removes __doc__
+        return (ast.get_docstring(self.tree) or "").splitlines()[0].rstrip(".")      # python -OO removes __doc__
 
     @functools.cached_property
     def source(self) -> str:
@@ -85,12 +85,13 @@ class Exercise:
         return self._vjp is not None
 
     @functools.cached_property
-    def _tree(self) -> Any:
+    def tree(self) -> Any:
+        """The solution's definition as a syntax tree."""
         return ast.parse(self.source).body[0]
 
     @functools.cached_property
     def _vjp(self) -> Any:
-        return next((node for node in self._tree.body if isinstance(node, ast.FunctionDef) and node.name == "vjp"),
+        return next((node for node in self.tree.body if isinstance(node, ast.FunctionDef) and node.name == "vjp"),
                     None)
 
     @property
@@ -100,7 +101,7 @@ class Exercise:
         if self._vjp is not None:
             first, last = self._vjp.body[0], self._vjp.body[-1]
         else:
-            first, last = self._tree.body[1], self._tree.body[-1]       # after the docstring
+            first, last = self.tree.body[1], self.tree.body[-1]       # after the docstring
         lines[first.lineno - 1:last.end_lineno] = [" " * first.col_offset + "raise NotImplementedError"]
         return "\n".join(lines) + "\n"
 
@@ -159,13 +160,20 @@ class Exercise:
 
     def build(self, wrong: WrongAnswer) -> Callable[..., Any]:
         """The function of a wrong answer. Raises ValueError if an edit does not fit the solution exactly once."""
-        for old in wrong.edits:
+        return self.edited(wrong.edits, wrong.name)
+
+    def edited(self, edits: dict[str, str], name: str) -> Callable[..., Any]:
+        """The solution with each old text in ``edits`` replaced; tracebacks call it ``name``.
+
+        Raises ValueError if an edit does not fit the solution exactly once.
+        """
+        for old in edits:
             if self.source.count(old) != 1:
-                raise ValueError(f"{self.name}, {wrong.name}: "
+                raise ValueError(f"{self.name}, {name}: "
                                  f"{old!r} occurs {self.source.count(old)} times in the solution, expected once")
-        source = re.sub("|".join(map(re.escape, wrong.edits)), lambda found: wrong.edits[found[0]], self.source)
+        source = re.sub("|".join(map(re.escape, edits)), lambda found: edits[found[0]], self.source)
         names = dict(self.function.__globals__)
-        exec(compile(source, f"<{self.name}: {wrong.name}>", "exec"), names)
+        exec(compile(source, f"<{self.name}: {name}>", "exec"), names)
         return names[self.name]
 
     def predicted(self, prediction: Any) -> bool | None:

@@ -16,6 +16,7 @@ from ..sandbox.limits import Stopped
 from ..sandbox.messages import learners_frame
 from . import cases
 from .advice import ADVICE
+from .value_diagnosis import diagnose_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,6 +118,8 @@ def _grade(exercise: Exercise, function: Callable[..., Any], verdict: Verdict, p
         except Refused as refused:
             verdict.printed, verdict.unprinted = (verdict.printed,
                                                   verdict.unprinted) if verdict.printed else printed.result()
+            if refused.code == "forward" and not exercise.has_vjp:
+                raise _named_value(exercise, function, verdict) from None
             wrong = _named_mistake(exercise, function) if refused.codes else None
             verdict.mistake = wrong.name if wrong else ""
             verdict.hint = wrong.hint if wrong else ADVICE.get(refused.code, "")
@@ -316,6 +319,15 @@ def _examine(exercise: Exercise, function: Callable[..., Any], every: bool = Fal
         codes = tuple(dict.fromkeys([code for code in found if code not in GENERAL] or found))
         broken = codes == ("error",)
         raise Refused(codes[0], "\n\n".join(filter(None, parts)), codes=() if broken else codes)
+
+
+def _named_value(exercise: Exercise, function: Callable[..., Any], verdict: Verdict) -> WrongResult:
+    """The wrong value of an answer without a vjp, with the mistake that gives it; the verdict gets mistake and hint."""
+    found = diagnose_value(exercise, function)
+    verdict.mistake, verdict.hint = found.mistake, found.hint or ADVICE[found.codes[0]]
+    wrong = WrongResult(found.codes[0], found.message)
+    wrong.codes = found.codes
+    return wrong
 
 
 def _named_mistake(exercise: Exercise, function: Callable[..., Any]) -> WrongAnswer | None:

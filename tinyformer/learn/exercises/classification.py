@@ -263,3 +263,44 @@ DROPOUT = Exercise(
                     "The derivative is the mask times its factor, not the value.",
               {"dy * keep / (1 - p)": "dy * y"}),
     ))
+
+
+def precision_recall(found, labels, K):
+    """Precision, recall and F₁ of each class.
+
+        pₖ = TPₖ / (texts found to be k),   rₖ = TPₖ / (texts labeled k),   F₁ₖ = 2 pₖ rₖ / (pₖ + rₖ)
+
+    found, labels (N,) integers in 0 … K − 1    TPₖ: the texts labeled k that are found to be k.
+    A share whose denominator is 0 is 0. Returns p, r and F₁, each (K,).
+    """
+    counts = np.zeros((K, K))
+    np.add.at(counts, (labels, found), 1)
+    hits = np.diag(counts)
+    precision = hits / np.maximum(counts.sum(axis=0), 1)
+    recall = hits / np.maximum(counts.sum(axis=1), 1)
+    total = precision + recall
+    f1 = 2 * precision * recall / np.where(total > 0, total, 1)
+    return precision, recall, f1
+
+
+PRECISION_RECALL = Exercise(
+    precision_recall, "08 Recurrence",
+    cases={"a class that is never found": lambda rng: (np.array([0, 0, 1]), np.array([0, 2, 1]), 3),
+           "a class without a label": lambda rng: (np.array([0, 2, 1]), np.array([0, 0, 1]), 3)},
+    inputs=lambda rng, N=37, K=3: (rng.integers(K, size=N), np.arange(N) ** 2 % K, K),
+    question="10 of 1,000 messages are spam. A filter marks 40, among them 8 of the 10. What is its precision?",
+    answer=lambda f: f(np.repeat([1, 1, 0, 0], [8, 32, 2, 958]), np.repeat([1, 0, 1, 0], [8, 32, 2, 958]), 2)[0][1],
+    hints=("Count first: entry (i, j) is the number of texts labeled i that are found to be j.",
+           "The columns sum to what was found, the rows to what is labeled. Guard each division against 0."),
+    wrong=(
+        WrongAnswer("formula", "precision and recall swapped", "Precision divides by what was found.",
+                    {"return precision, recall, f1": "return recall, precision, f1"}),
+        WrongAnswer("formula", "divided by all texts", "A precision concerns the texts found to be of this class.",
+                    {"np.maximum(counts.sum(axis=0), 1)": "len(labels)"}),
+        WrongAnswer("formula", "the arithmetic mean", "F₁ is the harmonic mean of p and r.",
+                    {"2 * precision * recall / np.where(total > 0, total, 1)": "total / 2"}),
+        WrongAnswer("formula", "the factor 2 forgotten", "With p = r, F₁ is p.",
+                    {"2 * precision * recall": "precision * recall"}),
+        WrongAnswer("formula", "repeated pairs counted once", "a[i] += 1 counts a repeated index once; see np.add.at.",
+                    {"np.add.at(counts, (labels, found), 1)": "counts[labels, found] += 1"}),
+    ))

@@ -32,15 +32,15 @@ SGD_MOMENTUM = Exercise(
     hints=("Two lines, in the order of the formula.",
            "The step uses the new velocity, not the old one; += would change the caller's array."),
     wrong=(
-        WrongAnswer("forward", "a step uphill", "To decrease the loss, subtract the gradient.",
+        WrongAnswer("formula", "a step uphill", "To decrease the loss, subtract the gradient.",
                     {"param - lr": "param + lr"}),
-        WrongAnswer("forward", "the learning rate in the velocity too", "lr occurs once, in the step.",
+        WrongAnswer("moments", "the learning rate in the velocity too", "lr occurs once, in the step.",
               {"+ grad": "+ lr * grad"}),
-        WrongAnswer("forward", "momentum forgotten", "Keep the old velocity, times m.",
+        WrongAnswer("moments", "momentum forgotten", "Keep the old velocity, times m.",
               {"momentum * velocity + grad": "grad"}),
-        WrongAnswer("forward", "an average", "PyTorch's SGD adds g without a factor 1 − m.",
+        WrongAnswer("moments", "an average", "PyTorch's SGD adds g without a factor 1 − m.",
               {"velocity + grad": "velocity + (1 - momentum) * grad"}),
-        WrongAnswer("forward", "the step with the gradient only", "The step uses the velocity.",
+        WrongAnswer("moments", "the step with the gradient only", "The step uses the velocity.",
               {"lr * velocity": "lr * grad"}),
         WrongAnswer("mutates", "the caller's array changed", "-= works in place. Create a new array.",
               {"    param = param - lr * velocity": "    param -= lr * velocity"}),
@@ -83,16 +83,21 @@ ADAM = Exercise(
     hints=("Four lines before the step, one for each of m, v, m̂ and v̂.",
            "Return the uncorrected m and v."),
     wrong=(
-        WrongAnswer("forward", "no bias correction",
+        WrongAnswer("bias-correction", "no bias correction",
                     "In the first steps, m and v are still close to their initial zeros.",
               {"m / (1 - 0.9 ** step)": "m", "v / (1 - 0.999 ** step)": "v"}),
-        WrongAnswer("forward", "ε inside the root", "ε is added to the root, not inside it.",
+        WrongAnswer("epsilon", "ε inside the root", "ε is added to the root, not inside it.",
                     {"(np.sqrt(vhat) + 1e-8)": "np.sqrt(vhat + 1e-4)"}),
-        WrongAnswer("forward", "no square root", "v̂ is a mean of squares.", {"np.sqrt(vhat)": "vhat"}),
-        WrongAnswer("forward", "the gradient not squared", "v averages g².", {"grad ** 2": "grad"}),
-        WrongAnswer("forward", "β₁ and β₂ swapped", "m decays fast (0.9), v slowly (0.999).",
+        WrongAnswer("moments", "no square root", "v̂ is a mean of squares.", {"np.sqrt(vhat)": "vhat"}),
+        WrongAnswer("moments", "the gradient not squared", "v averages g².", {"grad ** 2": "grad"}),
+        WrongAnswer("bias-correction", "no bias correction of m", "m̂ = m/(1 − β₁ᵗ).", {"m / (1 - 0.9 ** step)": "m"}),
+        WrongAnswer("formula", "a step uphill", "To decrease the loss, subtract the step.",
+                    {"param - lr * mhat": "param + lr * mhat"}),
+        WrongAnswer("moments", "the averages swapped", "The mean of g is above the root, that of g² inside it.",
+                    {"mhat / (np.sqrt(vhat)": "vhat / (np.sqrt(mhat)"}),
+        WrongAnswer("moments", "β₁ and β₂ swapped", "m decays fast (0.9), v slowly (0.999).",
               {"0.9 * m + 0.1 * grad": "0.999 * m + 0.001 * grad"}),
-        WrongAnswer("forward", "corrected averages returned", "The next step needs the uncorrected m and v.",
+        WrongAnswer("bias-correction", "corrected averages returned", "The next step needs the uncorrected m and v.",
               {"return param, m, v": "return param, mhat, vhat"}),
         WrongAnswer("mutates", "the average updated in place", "*= changes the caller's m.",
               {"    m = 0.9 * m + 0.1 * grad": "    m *= 0.9\n    m += 0.1 * grad"}),
@@ -124,18 +129,65 @@ ADAMW = Exercise(
     answer=lambda f: f(np.array(2.0), 0.0, 0.0, 0.0, 1, 0.1, 0.5)[0],
     hints=("The update is Adam's with one more term.", "The decay is decoupled: it does not pass through m and v."),
     wrong=(
-        WrongAnswer("forward", "L2 in the gradient",
+        WrongAnswer("weight-decay", "L2 in the gradient",
               "This is Adam with an L2 penalty, which divides λ by √v̂ too. AdamW decouples the decay.",
               {"    m = 0.9 * m + 0.1 * grad\n": "    grad = grad + weight_decay * param\n"
                                                  "    m = 0.9 * m + 0.1 * grad\n",
                " - lr * weight_decay * param": ""}),
-        WrongAnswer("forward", "no decay", "θ shrinks by lr λ θ in each step.", {" - lr * weight_decay * param": ""}),
-        WrongAnswer("forward", "the decay without lr", "The decay is scaled with lr.",
+        WrongAnswer("weight-decay", "no decay", "θ shrinks by lr λ θ in each step.",
+                    {" - lr * weight_decay * param": ""}),
+        WrongAnswer("weight-decay", "the decay without lr", "The decay is scaled with lr.",
               {"lr * weight_decay * param": "weight_decay * param"}),
-        WrongAnswer("forward", "the wrong sign of the decay", "Decay makes weights smaller.",
+        WrongAnswer("weight-decay", "the wrong sign of the decay", "Decay makes weights smaller.",
                     {"- lr * weight_decay": "+ lr * weight_decay"}),
-        WrongAnswer("forward", "no bias correction of v", "v̂ = v/(1 − β₂ᵗ).", {"v / (1 - 0.999 ** step)": "v"}),
-        WrongAnswer("forward", "decay after the step", "The decay uses the old θ.",
+        WrongAnswer("bias-correction", "no bias correction of v", "v̂ = v/(1 − β₂ᵗ).", {"v / (1 - 0.999 ** step)": "v"}),
+        WrongAnswer("weight-decay", "decay after the step", "The decay uses the old θ.",
               {"param - lr * weight_decay * param - lr * mhat / (np.sqrt(vhat) + 1e-8)":
                "(param - lr * mhat / (np.sqrt(vhat) + 1e-8)) * (1 - lr * weight_decay)"}),
+    ))
+
+
+def clipped_step(param, grads, max_norm, lr):
+    """A step with the gradients of k parts of a batch.
+
+        g = (1/k) Σᵢ gᵢ,   θ ← θ − lr g min(1, c/‖g‖)
+
+    param θ (N, C)    grads gᵢ (k, N, C)    max_norm c, lr numbers.    ‖g‖ = √Σ g² over all entries.
+    Returns the new param and ‖g‖. The old arrays stay unchanged.
+    """
+    g = grads.mean(axis=0)
+    norm = np.sqrt((g ** 2).sum())
+    scale = 1.0 if norm <= max_norm else max_norm / norm
+    param = param - lr * scale * g
+    return param, norm
+
+
+CLIPPED_STEP = Exercise(
+    clipped_step, "05 Optimization",
+    cases={"zero gradients": lambda rng: (np.ones((2, 3)), np.zeros((4, 2, 3)), 1.0, 0.1),
+           "a norm below the bound": lambda rng: (np.ones((2, 3)), 1e-3 * rng.normal(size=(4, 2, 3)), 1.0, 0.1),
+           "one part": lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(1, 2, 3)), 0.5, 0.1)},
+    inputs=lambda rng, N=5, C=3, k=7: (rng.normal(size=(N, C)), 4 * rng.normal(size=(k, N, C)), 0.7, 0.2),
+    question="θ = 0, two parts with gradients 3 and 5, c = 2, lr = 0.1. What is the new θ?",
+    answer=lambda f: f(np.zeros(1), np.array([[3.0], [5.0]]), 2.0, 0.1)[0][0],
+    hints=("First the mean over the parts, then one norm of all entries, then the step.",
+           "A short gradient stays as it is. Only a longer one is scaled."),
+    wrong=(
+        WrongAnswer("clipping", "summed, not averaged", "A batch's gradient is the mean over its parts.",
+                    {"grads.mean(axis=0)": "grads.sum(axis=0)"}),
+        WrongAnswer("clipping", "each part clipped", "Average first, then clip the whole gradient once.",
+                    {"g = grads.mean(axis=0)": "each = np.sqrt((grads ** 2).sum(axis=(1, 2), keepdims=True))\n"
+                                               "    g = (grads * np.minimum(1.0, max_norm / (each + 1e-300)))"
+                                               ".mean(axis=0)"}),
+        WrongAnswer("case", "short gradients enlarged", "Clipping never makes a gradient longer.",
+                    {"1.0 if norm <= max_norm else ": ""}),
+        WrongAnswer("clipping", "each entry clipped", "Clip the norm, not the entries: the direction stays.",
+                    {"lr * scale * g": "lr * np.clip(g, -max_norm, max_norm)"}),
+        WrongAnswer("clipping", "the step clipped, not the gradient", "c bounds the gradient, before lr.",
+                    {"else max_norm / norm": "else max_norm / (lr * norm)"}),
+        WrongAnswer("clipping", "no clipping", "The scale is missing in the step.", {"lr * scale * g": "lr * g"}),
+        WrongAnswer("formula", "the squared norm", "The norm is the root of the sum of squares.",
+                    {"np.sqrt((g ** 2).sum())": "(g ** 2).sum()"}),
+        WrongAnswer("mutates", "the caller's array changed", "-= works in place. Create a new array.",
+                    {"    param = param - lr": "    param -= lr"}),
     ))

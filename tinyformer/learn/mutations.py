@@ -6,7 +6,9 @@ import ast
 import copy
 import inspect
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 BINARY = {ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.MatMult: [],
           ast.Pow: [ast.Mult],
@@ -27,25 +29,35 @@ FUNCTIONS = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """``change`` is "line: old → new" and names the mutant; ``source`` is the whole function."""
+    """A function with one change.
+
+    change      "line: old → new", which names the mutant
+    source      the whole function
+    line        the line with the change
+    number      its number in the function's source, from 1
+    """
 
     change: str
     source: str
+    line: str
+    number: int
 
-    def build(self, function):
+    def build(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The mutant of ``function`` as a function."""
         names = dict(function.__globals__)
         exec(compile(self.source, f"<{self.change}>", "exec"), names)
         return names[function.__name__]
 
 
-def mutants(function):
+def mutants(function: Callable[..., Any]) -> list[Mutant]:
     """Every ``Mutant`` of ``function``, without repetitions, in the order of the source."""
     source = textwrap.dedent(inspect.getsource(function))
     tree = ast.parse(source)
     body = tree.body[0].body
     if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         del body[0]                                         # the docstring
-    lines, seen, found = source.splitlines(), {ast.unparse(tree)}, []
+    lines, original, found = source.splitlines(), ast.unparse(tree).splitlines(), []
+    seen = {"\n".join(original)}
     nodes = list(ast.walk(tree))
     for number, node in enumerate(nodes):
         node.number = number
@@ -58,9 +70,10 @@ def mutants(function):
                 seen.add(text)
                 new_text = ast.unparse(new if isinstance(new, ast.slice) else ast.fix_missing_locations(new))
                 line = lines[node.lineno - 1].split("  #")[0].strip()
-                found.append(Mutant(f"{line}: {ast.unparse(node)} → {new_text}", text))
+                changed = next((new for new in text.splitlines() if new not in original), "").strip()
+                found.append(Mutant(f"{line}: {ast.unparse(node)} → {new_text}", text, changed, node.lineno))
     names = [mutant.change for mutant in found]
-    return [Mutant(f"{m.change} ({names[:i].count(m.change) + 1})" if names[:i].count(m.change) else m.change, m.source)
+    return [replace(m, change=f"{m.change} ({names[:i].count(m.change) + 1})") if names[:i].count(m.change) else m
             for i, m in enumerate(found)]
 
 
