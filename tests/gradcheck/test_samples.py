@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinyformer.gradcheck import sample
-from tinyformer.gradcheck.check_file import shapes_of
+from tinyformer.gradcheck.inputs import Unknown, find_inputs
 
 
 def test_lengths_are_coprime_and_shared():
@@ -32,11 +32,37 @@ def test_kinds():
 
 def test_bad_text():
     with pytest.raises(ValueError, match="expected one letter per axis"):
-        sample("B,C")
+        sample("B;C")
+
+
+def test_names_and_numbers_between_commas():
+    x, w, t = sample("N,D_in", "D_in,12,", "N,<12")
+    assert x.shape[1] == len(w) and w.shape[1] == 12 and t.shape == x.shape[:1] and t.dtype.kind == "i"
 
 
 def test_shapes_are_read_from_annotations():
     def f(x: BC, w: OC, p=0.5):
         return x
-    assert shapes_of(f) == ["BC", "OC"]
-    assert shapes_of(lambda x: x) is None
+    assert find_inputs(f, {}).texts == ["BC", "OC"]
+    assert find_inputs(f, {"w": "5,4"}).texts == ["BC", "5,4"]
+    assert find_inputs(lambda x: x, {}).guessed
+
+
+def test_shapes_are_read_from_a_docstring():
+    def affine(x, w, y, reg=0.1):
+        """An affine layer.
+
+        Inputs:
+        - x: Input data, of shape (N, D)
+        - w (D, M): weights
+        - y: Labels of shape (N,), where y[i] is an integer
+        """
+    found = find_inputs(affine, {})
+    assert found.texts == ["N,D,", "D,M,", "N,<3"] and found.source == "the docstring"
+
+
+def test_unknown_inputs():
+    for fn, stated, says in ((lambda x, w: x, {}, "unknown: x, w"), (lambda x, w: x, {"x": "BC"}, "unknown: w"),
+                             (lambda x: x, {"y": "BC"}, "no such input")):
+        with pytest.raises(Unknown, match=says):
+            find_inputs(fn, stated)

@@ -2,95 +2,119 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..sandbox import Refused, call, captured, find_function, run_file, within
+from ..sandbox import Refused, call, captured, run_file, within
 from ..sandbox.child import serve
 from .checker import check
+from .function_forms import checked_function
+from .function_forms.sources import refers_to
+from .function_forms.tensors import TensorFunction
+from .inputs import Inputs, Unknown, find_inputs, letters_of, positive
 from .samples import sample
+from .targets import find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from .report import Report
 
 
 def main() -> None:
-    """Answer jobs for ``sandbox.parent.run``. A job is [file, name of the function or None, seed, seconds].
+    """Answer jobs for ``sandbox.parent.run``. A job is [file, name or None, seed, seconds, {input: shape}].
 
-    An answer is {"ok", "report" or "refused", "printed", "unprinted"}. "report" is the report as text. "refused" says
-    what is wrong with a file that cannot be checked. For the last two, see ``Captured.result``.
+    An answer is {"ok", "inputs" and "report", or "refused", "printed", "unprinted"}. "report" is the report as text,
+    and "inputs" says at which inputs it was made. "refused" says what is wrong with a file that cannot be checked. For
+    the last two, see ``Captured.result``.
     """
     serve(_answer)
 
 
-def shapes_of(function: Callable[..., Any]) -> list[str] | None:
-    """The shapes that ``sample`` should draw, from the annotations of the parameters: ``def f(x: "BTC", w: "VC")``.
-
-    Parameters with a default but no annotation are left out. None if any other parameter has no annotation.
-    """
-    shapes = []
-    for p in inspect.signature(function).parameters.values():
-        if p.kind is p.KEYWORD_ONLY or p.annotation is p.empty and p.default is not p.empty:
-            continue
-        text = p.annotation
-        if isinstance(text, str) and text[:1] in "'\"" and text:        # under `from __future__ import annotations`
-            text = ast.literal_eval(text)
-        if not isinstance(text, str) or p.annotation is p.empty:
-            return None
-        shapes.append(text)
-    return shapes
-
-
 def _answer(job: list[Any], changed: Callable[[], None]) -> dict[str, Any]:
-    path, name, seed, seconds = job
+    path, name, seed, seconds, shapes = job
     with captured() as printed, warnings.catch_warnings():
         try:
-            report = within(seconds, _checked, Path(path), name, seed)
+            inputs, report = within(seconds, _checked, Path(path), name, seed, shapes)
             changed()
-            answer = {"ok": report.ok, "report": str(report)}
+            answer = {"ok": report.ok, "inputs": inputs, "report": str(report)}
         except Refused as refused:
             answer = {"ok": False, "refused": str(refused)}
     text, lost = printed.result()
     return {**answer, "printed": text, "unprinted": lost}
 
 
-def _checked(path: Path, name: str | None, seed: int) -> Report:
-    """The report for the first set of inputs at which something is wrong, or for the last set."""
-    names = run_file(path)
-    function = find_function(names, path, name)
+def _checked(path: Path, name: str | None, seed: int, shapes: dict[str, str]) -> tuple[str, Report]:
+    """(at which inputs, the report) for the first set of inputs at which something is wrong, or for the last set."""
+    try:
+        names = run_file(path)
+    except Refused as refused:
+        missing = getattr(refused.__cause__, "name", None) if isinstance(refused.__cause__, ImportError) else None
+        if missing in ("torch", "jax"):
+            raise Refused("import", f"{path.name} imports {missing}, which is not installed here; "
+                                    f"pip install {missing}, then check again") from None
+        raise
+    called, target = find_target(names, path, name)
     warnings.simplefilter("ignore")                         # the file may have turned warnings into errors, ours too
-    report, failed = None, None
-    for inputs in _inputs(function, names.get("inputs"), seed):
+    own = names.get("inputs")
+    if callable(own) and not shapes:
+        given = call(own)
+        given = given if isinstance(given, (tuple, list)) else (given,)
+        return "the inputs of inputs()", _one(called, target, given, seed)
+    try:
+        found = find_inputs(target, shapes)
+    except Unknown as unknown:
+        raise Refused("inputs", f"{called}: {unknown}") from None
+    return _at(called, target, found, seed)
+
+
+def _at(name: str, target: Any, found: Inputs, seed: int) -> tuple[str, Report]:
+    report, failed, said = None, None, ""
+    for square in (False, True) if letters_of(found.texts) else (False,):
         try:
-            report = call(check, function, *inputs, seed=seed)
-        # a wrong vjp may fail with different sizes, but not with equal ones
-        except Refused as refused:
-            if refused.code == "not attempted":
-                raise Refused(refused.code, f"{function.__name__}: not written yet", refused.state) from None
-            failed = Refused(refused.code, f"{function.__name__}: {refused}")
+            said, report = _sampled(name, target, found, seed, square)
+        except Refused as refused:                          # a wrong vjp may fail with different sizes, not with equal
+            if refused.code == "not attempted" or not square and not letters_of(found.texts):
+                raise
+            failed = refused
             continue
         if not report.ok:
-            return report
+            return said, report
     if failed is not None:
+        if found.guessed:
+            raise Refused("inputs", f"{name}: its inputs are unknown, and {said or 'an array (3, 5)'} does not fit "
+                                    f"({str(failed).partition(': ')[2]}). Say their shapes, as in --shape x=N,C; or "
+                                    f'annotate them, as in def {name}(x: "NC"); or add a function inputs()')
         raise failed
-    return report
+    return said, report
 
 
-def _inputs(function: Callable[..., Any], own: Any, seed: int) -> list[Iterable[Any]]:
-    """The sets of inputs: one from ``inputs()`` of the file, or two that the annotations describe."""
-    if callable(own):
-        given = call(own)
-        return [given if isinstance(given, (tuple, list)) else (given,)]
-    shapes = shapes_of(function)
-    if shapes is None:
-        raise Refused("inputs", f"{function.__name__}: its inputs are unknown. Annotate each parameter with one "
-                                f"letter per "
-                                f'axis, as in def {function.__name__}(x: "BC", …), or add a function inputs() that '
-                                f'returns '
-                                f"the arrays")
-    return [call(sample, *shapes, seed=seed, square=square) for square in (False, True)]
+def _sampled(name: str, target: Any, found: Inputs, seed: int, square: bool) -> tuple[str, Report]:
+    texts, more = found.texts, ""
+    report = _one(name, target, arrays := _draw(texts, seed, square), seed)
+    if any(f.code == "nonfinite" and "the value itself" in f.message for one in report.inputs for f in one.findings) \
+            and positive(texts) != texts:
+        arrays, more = _draw(positive(texts), seed, square), "; positive, since the value at others is not finite"
+        report = _one(name, target, arrays, seed)
+    shapes = ", ".join(f"{one.name} {one.shape}" for one in report.inputs[:len(arrays)])
+    return f"random inputs {shapes}, from {found.source}{more}", report
+
+
+def _draw(texts: Sequence[Any], seed: int, square: bool) -> list[Any]:
+    drawn = iter(call(sample, *(t for t in texts if isinstance(t, str)), seed=seed, square=square))
+    return [next(drawn) if isinstance(t, str) else call(t) for t in texts]
+
+
+def _one(name: str, target: Any, inputs: Sequence[Any], seed: int) -> Report:
+    try:
+        if inspect.isfunction(target) and not refers_to(target, "tinyformer") \
+                and isinstance(call(checked_function, target, inputs, {}), TensorFunction):
+            raise Refused("form", "it returns a value alone and has no gradient to check; expected (value, vjp), or a "
+                                  "function NAME_backward beside NAME_forward")
+        return call(check, target, *inputs, seed=seed)
+    except Refused as refused:
+        if refused.code == "not attempted":
+            raise Refused(refused.code, f"{name}: not written yet", refused.state) from None
+        raise Refused(refused.code, f"{name}: {refused}") from None

@@ -23,7 +23,8 @@ def sample(*shapes: str, seed: int = 0, square: bool = False) -> tuple[NDArray[A
 
     A letter has the same length everywhere. The lengths are pairwise coprime, 3, 5, 7, 4, 11, … in the order in which
     the letters first occur, so that a wrong factor names its axis. With ``square`` all lengths are 4, so that a
-    transpose does not show as a wrong shape. A digit is a length itself. Raises ValueError for any other text.
+    transpose does not show as a wrong shape. A digit is a length itself. With commas, axes may be longer names and
+    numbers: "N,D_in" or "12,64". Raises ValueError for any other text.
 
     >>> x, weight, bias = sample("BI", "OI", "O")               # (3, 5), (7, 5), (7,)
     """
@@ -32,7 +33,7 @@ def sample(*shapes: str, seed: int = 0, square: bool = False) -> tuple[NDArray[A
     drawn: list[NDArray[Any]] = []
 
     def length(letter: str) -> int:
-        if letter.isdigit():
+        if letter.isdecimal():
             return int(letter)
         return lengths.setdefault(letter, SQUARE_SIZE if square else COPRIME[len(lengths) % len(COPRIME)])
 
@@ -40,10 +41,11 @@ def sample(*shapes: str, seed: int = 0, square: bool = False) -> tuple[NDArray[A
         axes, _, end = text.replace(" ", "").partition("<")
         kind = axes[-1:] if axes[-1:] in ("+", "?") else ""
         axes = axes.removesuffix(kind) if kind else axes
-        if not all(letter.isalnum() for letter in axes) or len(end) > 1:
+        names = [name for name in axes.split(",") if name] if "," in axes else list(axes)
+        if not all(name.isidentifier() or name.isdecimal() for name in names) or not (end == "" or end.isalnum()):
             raise ValueError(f"sample: got {text!r}, "
-                             "expected one letter per axis, such as 'BTC', 'C+', 'BT<V' or 'TS?'")
-        shape = tuple(map(length, axes))
+                             "expected one letter per axis, such as 'BTC', 'C+', 'BT<V', 'TS?', or names 'N,D_in'")
+        shape = tuple(map(length, names))
         if end:
             values = rng.integers(0, length(end), shape)
             values.reshape(-1)[-1:] = values.reshape(-1)[:1]
