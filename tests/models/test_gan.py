@@ -67,6 +67,31 @@ def test_the_equilibrium_is_three_times_ln_2(pictures):
     assert model.loss(pictures).item() == pytest.approx(3 * math.log(2), rel=1e-6)
 
 
+@pytest.mark.parametrize("conditional", (False, True))
+def test_convolutional_players(tmp_path, rng, conditional):
+    """The same contract as dense ones; a class is one more channel of the discriminator's picture."""
+    config = GANConfig(64, 3, layers="convolutional", n_channels=2, n_latent=3, batch_norm=True,
+                       conditional=conditional)
+    model, x, y = GAN(config), rng.random((5, 1, 8, 8)).astype(np.float32), np.array([0, 1, 2, 0, 1])
+    y = y if conditional else None
+    loss = model.loss(x, y)
+    loss.backward()
+    assert all(np.isfinite(p.grad).all() and (p.grad != 0).any() for name, p in model.named_parameters()
+               if not name.endswith("bias")) and loss.shape == ()
+    assert model.discriminate(x, y).shape == (5,) and model.sample(4, 0).shape == (4, 1, 8, 8)
+    model.save_pretrained(tmp_path)
+    np.testing.assert_array_equal(load_model(tmp_path).sample(4, 0), model.sample(4, 0))
+    if conditional:
+        first, second = (model.eval().discriminate(x, y + shift).data for shift in (0, -y[0]))
+        assert (first == second).all() and (model.discriminate(x, (y + 1) % 3).data != first).any()
+
+
+@pytest.mark.parametrize("settings", ({"n_features": 36}, {"n_features": 60}, {"output": "points"}))
+def test_pictures_that_convolutional_players_cannot_draw(settings):
+    with pytest.raises(ValueError, match="expected pixels of a square picture, its side a multiple of 4"):
+        GAN(dataclasses.replace(SMALL, layers="convolutional", **{"n_features": 64, **settings}))
+
+
 def test_samples(tmp_path, pictures):
     model = GAN(dataclasses.replace(SMALL, batch_norm=True, dropout=0.2))
     model.loss(pictures)

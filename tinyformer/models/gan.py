@@ -27,21 +27,27 @@ from .pretrained import Pretrained
 from .registry import register
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..autograd import Tensor
     from ..typing import Array, RNGLike, TensorLike
 
 __all__ = ["GAN", "GANConfig"]
 
 OUTPUTS = ("pixels", "points")
+LAYERS = ("dense", "convolutional")
 LOSSES = ("non-saturating", "minimax")
 WON, PATIENCE = 0.01, 500               # nats above the least possible loss; steps
 
 
 @dataclass(frozen=True)
 class GANConfig:
-    """Data of n_features numbers; both players have n_layer hidden layers of n_hidden units.
+    """Data of n_features numbers; both players have n_layer hidden layers of n_hidden units, or two convolutions.
 
     n_latent            numbers in the noise z
+    layers              dense, or convolutional: the generator doubles the side of a picture twice, and the
+                        discriminator halves it twice; n_layer and n_hidden then mean nothing
+    n_channels          channels of a convolutional player at half of the side; twice as many at a quarter
     output              pixels (through a sigmoid, 0…1; samples are square pictures), or points (any numbers)
     generator_loss      non-saturating, −ln D(G(z)), or minimax, ln(1 − D(G(z)))
     batch_norm          batch norm in the generator
@@ -55,6 +61,8 @@ class GANConfig:
     n_layer: int = 2
     n_hidden: int = 256
     n_latent: int = 64
+    layers: str = "dense"
+    n_channels: int = 16
     output: str = "pixels"
     generator_loss: str = "non-saturating"
     batch_norm: bool = False
@@ -63,8 +71,8 @@ class GANConfig:
     conditional: bool = False
 
     def __post_init__(self) -> None:
-        check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden", "n_latent")
-        check_one_of(self, output=OUTPUTS, generator_loss=LOSSES)
+        check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden", "n_latent", "n_channels")
+        check_one_of(self, layers=LAYERS, output=OUTPUTS, generator_loss=LOSSES)
         check_flags(self, "batch_norm", "conditional")
         check_fractions(self, "dropout", "label_smoothing")
 
@@ -83,10 +91,15 @@ class GAN(Pretrained):
         self.config = config
         self.shape = picture_shape(config.n_features) if config.output == "pixels" else (config.n_features,)
         hidden, classes = [config.n_hidden] * config.n_layer, config.n_classes * config.conditional
-        self.generator = stack([config.n_latent + classes, *hidden, config.n_features], _leaky,
-                               batch_norm=config.batch_norm)
-        self.discriminator = stack([config.n_features + classes, *hidden, 1], _leaky,
-                                   dropout=config.dropout)
+        if config.layers == "convolutional":
+            if len(self.shape) < 3 or self.shape[1] % 4:
+                raise ValueError(f"GAN: layers is 'convolutional' with output {config.output!r} and n_features "
+                                 f"{config.n_features}; expected pixels of a square picture, its side a multiple of 4")
+            self.generator, self.discriminator = _upward(config, classes), _downward(config, classes)
+        else:
+            self.generator = stack([config.n_latent + classes, *hidden, config.n_features], _leaky,
+                                   batch_norm=config.batch_norm)
+            self.discriminator = stack([config.n_features + classes, *hidden, 1], _leaky, dropout=config.dropout)
         self.register_buffer("steps_won", np.zeros(1, np.int64))            # in a row, by the discriminator
 
     def generate(self, z: TensorLike, y: TensorLike | None = None) -> Tensor:
@@ -160,3 +173,55 @@ def least_loss(label_smoothing: float) -> float:
 
 def _leaky() -> nn.LeakyReLU:
     return nn.LeakyReLU(0.2)
+
+
+def _upward(config: GANConfig, classes: int) -> nn.Sequential:
+    """Noise (N, n_latent + classes) → pixels (N, n_features): a linear layer and two transposed convolutions."""
+    quarter, C = picture_shape(config.n_features)[1] // 4, config.n_channels
+
+    def norm(layer: nn.Module) -> list[nn.Module]:
+        return [layer] if config.batch_norm else []
+
+    return nn.Sequential(
+        nn.Linear(config.n_latent + classes, 2 * C * quarter ** 2), *norm(nn.BatchNorm1d(2 * C * quarter ** 2)),
+        _leaky(), Unflatten((2 * C, quarter, quarter)),
+        nn.ConvTranspose2d(2 * C, C, 4, stride=2, padding=1), *norm(nn.BatchNorm2d(C)), _leaky(),
+        nn.ConvTranspose2d(C, 1, 4, stride=2, padding=1), nn.Flatten())
+
+
+def _downward(config: GANConfig, classes: int) -> nn.Sequential:
+    """Pixels and classes (N, n_features + classes) → a logit (N, 1): two convolutions and a linear layer."""
+    shape, C = picture_shape(config.n_features), config.n_channels
+    quarter = shape[1] // 4
+    return nn.Sequential(
+        Planes(shape), nn.Conv2d(1 + classes, C, 4, stride=2, padding=1), _leaky(), nn.Dropout(config.dropout),
+        nn.Conv2d(C, 2 * C, 4, stride=2, padding=1), _leaky(), nn.Dropout(config.dropout),
+        nn.Flatten(), nn.Linear(2 * C * quarter ** 2, 1))
+
+
+class Unflatten(nn.Module):
+    """Rows (N, n) as (N, *shape)."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.shape = tuple(shape)
+
+    def forward(self, x: TensorLike) -> Tensor:
+        """x in the new shape."""
+        return ops.reshape(x, shape=(len(x), *self.shape))
+
+
+class Planes(nn.Module):
+    """Rows of pixels and more numbers (N, n + K) as pictures with 1 + K channels, one constant for each number."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.shape = tuple(shape)
+
+    def forward(self, x: TensorLike) -> Tensor:
+        """(N, 1 + K, height, width)."""
+        n, (_, height, width) = math.prod(self.shape), self.shape
+        pictures = ops.reshape(x[:, :n], shape=(len(x), *self.shape))
+        K = x.shape[1] - n
+        if not K:
+            return pictures
+        more = ops.broadcast_to(ops.reshape(x[:, n:], shape=(len(x), K, 1, 1)), shape=(len(x), K, height, width))
+        return ops.concatenate(pictures, more, axis=1)
