@@ -21,7 +21,7 @@ FLOORS = """
     arrays graph resampling
     protocols
     kernels data
-    autograd text
+    autograd text fairness
     ops optim typing creation
     nn
     viz interop generate similar explain

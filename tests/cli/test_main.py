@@ -11,7 +11,8 @@ import tinyformer
 from tinyformer.train.recipe import names
 
 COMMANDS = ("train", "recipes", "generate", "sample", "translate", "predict", "fill-mask", "similar", "evaluate",
-            "attention", "explain", "federated", "curves", "ladder", "compare", "doctor", "check", "data", "learn", "book")
+            "attention", "explain", "federated", "fairness", "curves", "ladder", "compare", "doctor", "check", "data",
+            "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
@@ -34,6 +35,8 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
     ("evaluate", ("--model DIR", "--json", "--explanations", "--plot")),
     ("attention", ("TEXT", "--model DIR", "--layer", "--head", "--rollout", "--out FILE")),
     ("explain", ("TEXT", "--model DIR", "--method NAME", "--target CLASS", "--json", "--plot FILE")),
+    ("fairness", ("--model DIR", "--swap he=she …", "--swaps FILE", "--texts FILE", "--group COLUMN", "--json",
+                  "--plot")),
     ("curves", ("DIR …", "--out FILE")),
     ("doctor", ()),
 ))

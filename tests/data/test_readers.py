@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tinyformer.data import read_csv, read_imdb
+from tinyformer.data import read_columns, read_csv, read_imdb
 from tinyformer.data.dataset import tenth
 
 
@@ -88,3 +88,13 @@ def test_imdb_that_is_not_there(tmp_path):
     written(tmp_path / "train" / "pos" / "0_1.txt", b"\xff")
     with pytest.raises(ValueError, match="0_1.txt is not UTF-8: byte 0xff at offset 0"):
         read_imdb(tmp_path)
+
+
+def test_columns_of_a_csv_file(tmp_path):
+    path = written(tmp_path / "mine.csv", "who,text\nmen, a \n\nwomen,b\n")
+    assert read_columns(path, "text", "who") == [["a", "b"], ["men", "women"]]
+    assert read_columns(written(tmp_path / "mine.tsv", "x\ty\n1\t2,3\n"), "y") == [["2,3"]]
+    for content, message in (("who,text\n", "has no rows, expected at least one"), ("a\nb\n", "has no column 'text'"),
+                             ("text\n\"\"\n", "line 2: the column 'text' is empty")):
+        with pytest.raises(ValueError, match=message):
+            read_columns(written(tmp_path / "wrong.csv", content), "text")

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from ..sandbox.messages import visible
-from . import (attention, book, check, compare, curves, data, doctor, evaluate, explain, federated, fill_mask,
+from . import (attention, book, check, compare, curves, data, doctor, evaluate, explain, fairness, federated, fill_mask,
                generate, ladder, learn, predict, recipes, sample, similar, train, translate)
 from .console import Output, OutputClosed, open_standard_streams, say, settle
 
@@ -47,6 +47,7 @@ app.command("evaluate")(evaluate.command)
 app.command("attention")(attention.command)
 app.command("explain")(explain.command)
 app.command("federated")(federated.command)
+app.command("fairness", context_settings={"allow_extra_args": True})(fairness.command)
 app.command("curves")(curves.command)
 app.command("ladder")(ladder.command)
 app.command("compare")(compare.command)

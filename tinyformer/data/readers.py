@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,34 +25,51 @@ def read_csv(path: str | os.PathLike[str], text: str = "text", label: str = "lab
     ``by_content`` splits the rows. Raises ValueError for a missing column, bytes that are not UTF-8, an empty text or
     label, a label that is not one of ``classes``, and fewer than two classes; OSError for a file that cannot be read.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True,
-                        delimiter="\t" if Path(path).suffix == ".tsv" else ",")
     texts, labels = [], []
-    try:
-        header = next(reader, [])
-        columns = [_column(path, header, name) for name in (text, label)]
-        for row in reader:
-            if row:                                     # an empty line is not a row
-                if len(row) != len(header):
-                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: "
-                                     f"{len(row)} fields, expected {len(header)}")
-                fields = [row[column].strip() for column in columns]
-                for name, field in zip((text, label), fields):
-                    if not field:
-                        raise ValueError(f"read_csv: {path}, line {reader.line_num}: the column {name!r} is empty")
-                if classes is not None and fields[1] not in classes:
-                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: unknown label {fields[1]!r}, "
-                                     f"expected one of {', '.join(classes)}")
-                texts.append(fields[0])
-                labels.append(fields[1])
-    except csv.Error as error:
-        raise ValueError(f"read_csv: {path}, line {reader.line_num}: {error}") from None
+    for line, one, kind in _records(path, text, label):
+        if classes is not None and kind not in classes:
+            raise ValueError(f"read_csv: {path}, line {line}: unknown label {kind!r}, "
+                             f"expected one of {', '.join(classes)}")
+        texts.append(one)
+        labels.append(kind)
     occurring = sorted(set(labels))
     if len(occurring) < 2:
         found = f"only the class {occurring[0]!r}" if occurring else "no rows"
         raise ValueError(f"read_csv: {path} has {found}, expected at least two classes")
     classes = tuple(occurring if classes is None else classes)
     return by_content(Path(path).stem, texts, [classes.index(label) for label in labels], classes)
+
+
+def read_columns(path: str | os.PathLike[str], *columns: str) -> list[list[str]]:
+    """The named columns of a .csv or .tsv file, each a list of texts, without white space around them.
+
+    The errors are those of ``read_csv``, which also splits the rows; and ValueError for a file without rows.
+    """
+    rows = [fields for _, *fields in _records(path, *columns)]
+    if not rows:
+        raise ValueError(f"read_columns: {path} has no rows, expected at least one")
+    return [list(column) for column in zip(*rows)]
+
+
+def _records(path: str | os.PathLike[str], *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Yield (line, field, …) for each row: the number of the line and the fields of the ``columns``."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True,
+                        delimiter="\t" if Path(path).suffix == ".tsv" else ",")
+    try:
+        header = next(reader, [])
+        places = [_column(path, header, name) for name in columns]
+        for row in reader:
+            if row:                                     # an empty line is not a row
+                if len(row) != len(header):
+                    raise ValueError(f"read_csv: {path}, line {reader.line_num}: "
+                                     f"{len(row)} fields, expected {len(header)}")
+                fields = [row[place].strip() for place in places]
+                for name, field in zip(columns, fields):
+                    if not field:
+                        raise ValueError(f"read_csv: {path}, line {reader.line_num}: the column {name!r} is empty")
+                yield (reader.line_num, *fields)
+    except csv.Error as error:
+        raise ValueError(f"read_csv: {path}, line {reader.line_num}: {error}") from None
 
 
 def read_imdb(folder: str | os.PathLike[str]) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...data import SETS, alike, draw_alike, fetch, load, padded, read_csv, read_imdb
+from ...data import SETS, Examples, alike, draw_alike, fetch, load, padded, read_csv, read_imdb
 from ...data.augmentation import drawn_words, swapped_words, word_shares
 from ...data.sparse import SparseRows
+from ...fairness import load_swaps, swap_augmented
 from ...models import BagOfWords, Bert, BertClassifierConfig
 from ...nn import evaluating
 from ...text import WordPieceTokenizer, load_tokenizer
@@ -50,6 +52,8 @@ class TextSettings(Folds):
     min_count: int = setting(2, "Tokens that occur in fewer texts are unknown.", at_least=1)
     vocab_size: int = setting(10000, "Upper bound on the number of tokens, "
                                      "the most frequent ones; 0: no bound.", at_least=0)
+    swap_augment: str = setting("", "Train on a swapped copy of each text with a swap word, too: pronouns, gender, "
+                                    "names, or a JSON file such as {\"he\": \"she\"}.")
     checkpoint: str = setting("", "minilm or the folder of a BERT, "
                                   "whose tokenizer and weights the training starts from.")
     swap: float = setting(0.0, "In training this share of the words of a text changes places with a neighbor. "
@@ -73,6 +77,9 @@ class Classification(Labeled):
 
     def __init__(self, data: Any, folder: Path | None = None):
         super().__init__(data, load_texts(data, load_classes(folder) if folder else None))
+        self._own = self.train                              # what the baseline learns from
+        if data.swap_augment:
+            self.train = Examples(*swap_augmented(*self.train, load_swaps(data.swap_augment)))
         if folder:
             self.tokenizer = load_tokenizer(folder / "tokenizer.json")
         elif data.checkpoint:
@@ -92,12 +99,7 @@ class Classification(Labeled):
         They are encoded once.
         """
         if (part, model.input_type) not in self._encoded:
-            texts, cut = getattr(self, part).x, 0
-            if model.input_type == "counts":
-                found = SparseRows.of(map(self.tokenizer.tf_idf, texts))
-            else:
-                found, are_cut = zip(*(read_ids(self.tokenizer, text, model.config.block_size) for text in texts))
-                cut = sum(are_cut)
+            found, cut = encoded_texts(model, self.tokenizer, getattr(self, part).x)
             self._encoded[part, model.input_type], self._cut[part, model.input_type] = found, cut
         return self._encoded[part, model.input_type]
 
@@ -169,14 +171,7 @@ class Classification(Labeled):
 
     def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) for the texts of "train", "validation" or "test", in evaluation mode."""
-        texts = self.encoded(model, part)
-        with evaluating(model):
-            if model.input_type == "counts":
-                return model.probabilities(texts)
-            found = np.empty((len(texts), len(self.classes)))
-            for chosen in alike(texts, 128):
-                found[chosen] = model.probabilities(padded([texts[j] for j in chosen]))
-            return found
+        return class_probabilities(model, self.encoded(model, part))
 
     def evaluate(self, model: Pretrained) -> dict[str, Any]:
         """The figures of ``Labeled.evaluate``, and "cut": the number of test texts longer than the model reads."""
@@ -186,7 +181,7 @@ class Classification(Labeled):
     @cached_property
     def baseline_answers(self) -> NDArray[np.int64]:
         """The classes (N,) that the bag of words gives the test texts."""
-        return bag_of_words(self.train, self.test.x, self.data.unit, len(self.classes))
+        return bag_of_words(self._own, self.test.x, self.data.unit, len(self.classes))
 
     def describe(self) -> str:
         """The data in words."""
@@ -202,6 +197,25 @@ class Classification(Labeled):
         parts = [text for part in (self.train, self.validation) for text in part.x] + self.tokenizer.tokens
         labels = self.train.y.tobytes() + self.validation.y.tobytes()
         return hashlib.sha256("\0".join(parts).encode() + labels).hexdigest()
+
+
+def encoded_texts(model: Pretrained, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Any, int]:
+    """(``texts`` as ``SparseRows`` or a list of arrays of ids, whichever ``model`` reads; the number of cut texts)."""
+    if model.input_type == "counts":
+        return SparseRows.of(map(tokenizer.tf_idf, texts)), 0
+    found, are_cut = zip(*(read_ids(tokenizer, text, model.config.block_size) for text in texts))
+    return list(found), sum(are_cut)
+
+
+def class_probabilities(model: Pretrained, texts: Any) -> NDArray[np.float64]:
+    """(N, K) for texts as ``encoded_texts`` returns them, in evaluation mode."""
+    with evaluating(model):
+        if model.input_type == "counts":
+            return model.probabilities(texts)
+        found = np.empty((len(texts), model.config.n_classes))
+        for chosen in alike(texts, 128):
+            found[chosen] = model.probabilities(padded([texts[j] for j in chosen]))
+        return found
 
 
 def read_ids(tokenizer: Tokenizer, text: str, longest: int) -> tuple[NDArray[np.int64], bool]:
