@@ -50,6 +50,8 @@ EQUIVALENT = {
              "(np.zeros_like(c0), np.zeros_like(h0))": "h0 and c0 have the same shape"},
     "log_sum_exp": {"np.zeros(len(s)) → np.ones(len(s))": "the first factor exp(-inf) makes the initial sum 0",
                     "np.zeros(len(s)) → len(s)": "the first factor exp(-inf) makes the initial sum 0"},
+    "saliency": {"1 - h ** 2 → h ** 2 - 1": "the absolute value hides the sign"},
+    "rollout": {"T = weights.shape[-1]: 1 → 2": "the last two axes have the same size"},
     "masked_cross_entropy": {"labels > -100": "labels other than -100 are not negative",
                              "np.where(asked, labels, 0): 0 → 1": "any word will do where none is asked",
                              "np.where(asked, labels, 0): 0 → -1": "any word will do where none is asked"},

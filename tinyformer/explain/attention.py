@@ -28,7 +28,7 @@ def rollout(weights: ArrayLike) -> NDArray[np.float64]:
     in the output at t. The method ignores everything between the layers (the matrices of the values, the MLP). Raises
     ValueError for weights of another shape.
 
-    Source: Abnar & Zuidema (2020), "Quantifying attention flow in transformers"; book (17.7).
+    Source: Abnar & Zuidema (2020), "Quantifying attention flow in transformers"; book (17.8).
     """
     weights = _self_attention("rollout", weights)
     one = np.eye(weights.shape[-1])

@@ -33,7 +33,7 @@ def layer_relevance(network: nn.Module, x: TensorLike, target: Any = None, epsil
     Without biases and with ε = 0, the relevances of each layer add up to the score, and are gradient × input. Biases
     and ε keep a part of the relevance. Equals Captum's ``LRP`` with its ε-rule. Raises TypeError for other layers.
 
-    Source: Bach et al. (2015), "On pixel-wise explanations … by layer-wise relevance propagation"; book (17.8).
+    Source: Bach et al. (2015), "On pixel-wise explanations … by layer-wise relevance propagation"; book (17.5).
     """
     owner = "layer_relevance"
     x = checked_input(owner, x)

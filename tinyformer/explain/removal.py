@@ -31,7 +31,7 @@ def occlusion(f: Scores, x: TensorLike, window: int | Sequence[int], target: Any
     A positive value means that the entry speaks for the class. Raises ValueError for a window that does not fit. As
     Captum's ``Occlusion`` with strides of 1.
 
-    Source: Zeiler and Fergus (2014), "Visualizing and understanding convolutional networks"; book (17.5).
+    Source: Zeiler and Fergus (2014), "Visualizing and understanding convolutional networks"; book (17.6).
     """
     x = checked_input("occlusion", x)
     sizes = _window(window, x.shape[1:])

@@ -44,7 +44,7 @@ def shapley_values(f: Scores, x: TensorLike, baseline: TensorLike | None = None,
 
     The sum is exact in both forms. Raises ValueError for too many players without n_samples.
 
-    Source: Shapley (1953); sampled: Štrumbelj and Kononenko (2010); book (17.6).
+    Source: Shapley (1953); sampled: Štrumbelj and Kononenko (2010); book (17.7).
     """
     owner = "shapley_values"
     x = checked_input(owner, x)

@@ -127,17 +127,26 @@ def alternative_attention(weights: Array, outputs: Array, rng: RNGLike = None, t
     if weights.ndim != 1 or outputs.ndim != 2 or len(weights) != len(outputs) or not len(weights):
         raise ValueError(f"alternative_attention: weights have shape {weights.shape} and outputs {outputs.shape}, "
                          "expected (T,) and (T, K)")
-    rng, fixed = generator(rng), np.column_stack([np.ones(len(weights)), outputs]).T
-    _, sizes, rows = np.linalg.svd(fixed)
-    free = rows[(sizes > 1e-12 * sizes.max()).sum():]                           # directions that change nothing
+    rng, fixed = generator(rng), np.column_stack([np.ones(len(weights)), outputs]).T           # (1 + K, T)
     best = weights
-    for _ in range(tries if len(free) else 0):
-        found = weights
-        for _ in range(3):                                  # each step ends where a weight becomes 0
-            step = rng.normal(size=len(free)) @ free
-            with np.errstate(divide="ignore", invalid="ignore"):
-                found = found + step * np.min(np.where(step < 0, found / -step, np.inf))
-            found = np.maximum(found, 0)
+    for _ in range(tries):
+        found = _corner(weights, fixed, rng)
         if np.abs(found - weights).sum() > np.abs(best - weights).sum():
             best = found
     return best
+
+
+def _corner(weights: Array, fixed: Array, rng: np.random.Generator) -> Array:
+    """A random corner of {w ≥ 0, fixed · w = fixed · weights}: steps that each end where another weight becomes 0."""
+    found = weights.copy()
+    while True:
+        used = np.flatnonzero(found > 1e-12)
+        _, sizes, rows = np.linalg.svd(fixed[:, used])
+        free = rows[(sizes > 1e-9 * sizes.max()).sum():]                        # directions that change nothing
+        if not len(free):
+            return found
+        step = rng.normal(size=len(free)) @ free            # its entries add up to 0, so that some are negative
+        with np.errstate(divide="ignore"):
+            lengths = np.where(step < 0, found[used] / -step, np.inf)
+        found[used] = np.maximum(found[used] + step * lengths.min(), 0)
+        found[used[lengths.argmin()]] = 0
