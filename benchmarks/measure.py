@@ -35,6 +35,16 @@ def ratio(a, b):
     return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
+STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.262}     # by n, 95 %, n − 1 degrees
+
+
+def interval(shares):
+    """The mean of several shares in percent with its 95 % interval: "93.1 ± 0.6"."""
+    n = len(shares)
+    error = statistics.stdev(shares) / n ** 0.5 * STUDENT[n]
+    return f"{100 * statistics.fmean(shares):.1f} ± {100 * error:.1f}"
+
+
 def machine(threads):
     """(multiply-adds, bandwidth): what the machine can do at most, in GFLOP/s with ``threads`` threads and in GB/s."""
     from native_peak import fma_gflops, triad_gbytes        # they need the C++ kernels

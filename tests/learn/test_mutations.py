@@ -15,6 +15,7 @@ UNSCALED = \
 SWAP = "swapaxes(a, b) is swapaxes(b, a)"
 STACK = "NumPy makes the same array of a list of arrays"
 AXES = "a sum over several axes does not depend on their order"
+COLUMN = "(N,) broadcasts as a row, which is what a number for each column is"
 ROW = "the array has one row"
 # exercise: {end of the name of the mutant: why it is equivalent}
 EQUIVALENT = {
@@ -52,6 +53,12 @@ EQUIVALENT = {
                     "np.zeros(len(s)) → len(s)": "the first factor exp(-inf) makes the initial sum 0"},
     "saliency": {"1 - h ** 2 → h ** 2 - 1": "the absolute value hides the sign"},
     "rollout": {"T = weights.shape[-1]: 1 → 2": "the last two axes have the same size"},
+    "clip_loss": {"S.max(axis=0, keepdims=True) → S.max(axis=0)": COLUMN,
+                  "C = columns / columns.sum(axis=0, keepdims=True): True → False": COLUMN,
+                  "columns = np.exp(S - S.max(axis=0, keepdims=True)): True → False": COLUMN,
+                  "columns.sum(axis=0, keepdims=True) → columns.sum(axis=0)": COLUMN},
+    "prototype": {"1 - np.eye(len(z)) → np.eye(len(z)) - 1": "the sum and the count both change their sign",
+                  "z[:, None] - means → means - z[:, None]": "a square has no sign"},
     "masked_cross_entropy": {"labels > -100": "labels other than -100 are not negative",
                              "np.where(asked, labels, 0): 0 → 1": "any word will do where none is asked",
                              "np.where(asked, labels, 0): 0 → -1": "any word will do where none is asked"},

@@ -3,7 +3,7 @@
     h = encoder(x),   z = projection(h) / ‖…‖
     loss = cross-entropy of finding each view's other view among all views of the batch, at the temperature τ
 
-The projection is thrown away afterwards; h is what other tasks start from.   Source: Chen et al. (2020).
+Other tasks start from h; z is what nearest neighbors compare.   Source: Chen et al. (2020).
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ class SimCLR(Pretrained):
         """The features (N, n_embd)."""
         return self.encoder(x)
 
+    def vectors(self, x: TensorLike) -> Tensor:
+        """The unit vectors (N, n_projection) that the loss compares."""
+        return ops.normalize(self.projection(self.encoder(x)))
+
     def loss(self, a: TensorLike, b: TensorLike) -> Tensor:
         """The contrastive loss in nats of two views, row n of ``a`` and row n of ``b`` of the same picture."""
-        one, other = (ops.normalize(self.projection(self.encoder(view))) for view in (a, b))
-        return ops.contrastive_loss(one, other, math.log(1 / self.config.temperature), within=True)
+        scale = math.log(1 / self.config.temperature)
+        return ops.contrastive_loss(self.vectors(a), self.vectors(b), scale, within=True)

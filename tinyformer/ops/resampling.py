@@ -25,7 +25,7 @@ def grid_sample(x: TensorLike, grid: TensorLike, *, align_corners: bool = False)
     gradients: dx spreads dy over the four pixels with the weights of the interpolation, dgrid is dy times the slope
     between them. This is PyTorch's function with bilinear mode and padding with zeros.
 
-    Source: Jaderberg et al. (2015).
+    Source: Jaderberg et al. (2015); book (20.10).
     """
     expect_floating("grid_sample", x=x, grid=grid)
     if x.ndim != 4 or grid.ndim != 4 or grid.shape[3] != 2 or len(grid) != len(x):

@@ -21,7 +21,7 @@ def normalize(x: TensorLike, *, axis: int = -1, eps: float = 1e-12) -> ValueAndV
     dx = (du − u (u · du)) / ‖x‖: the part of du along u changes only the length, which is divided out. Where ‖x‖ ≤ ε,
     dx = du / ε.
 
-    x floats of any shape with at least one axis; u has its shape.
+    x floats of any shape with at least one axis; u has its shape.   Source: book (20.1), (20.2).
     """
     expect_floating("normalize", x=x)
     axis = check_integer("normalize", "axis", axis)
@@ -46,7 +46,7 @@ def squared_distances(x: TensorLike, c: TensorLike) -> ValueAndVjp:
     """D_nk = ‖x_n − c_k‖².   dx_n = 2 Σ_k dD_nk (x_n − c_k),   dc_k = −2 Σ_n dD_nk (x_n − c_k).
 
     x (N, C)    c (K, C)    D (N, K). The differences are computed, not ‖x‖² − 2 x·c + ‖c‖², which loses digits where
-    the two are close; that takes N·K·C numbers of memory.   Source: Snell et al. (2017).
+    the two are close; that takes N·K·C numbers of memory.   Source: Snell et al. (2017); book (20.7), (20.8).
     """
     expect_floating("squared_distances", x=x, c=c)
     if x.ndim != 2 or c.ndim != 2 or x.shape[1] != c.shape[1]:
@@ -75,7 +75,7 @@ def contrastive_loss(a: TensorLike, b: TensorLike, logit_scale: TensorLike, *, w
 
     a, b (N, C), usually of length 1    logit_scale t = ln 1/τ, one number, for the temperature τ    L one number.
 
-    Source: Radford et al. (2021); with ``within`` Chen et al. (2020), NT-Xent.
+    Source: Radford et al. (2021); with ``within`` Chen et al. (2020), NT-Xent; book (20.3) to (20.5).
     """
     expect_floating("contrastive_loss", a=a, b=b)
     if a.ndim != 2 or a.shape != b.shape:
