@@ -133,6 +133,14 @@ def test_it_learns_a_normal_distribution():
     np.testing.assert_allclose(model.sample(2000, 0).mean(axis=0), [3, -1], atol=1)
 
 
+def test_data_out_of_range(rng):
+    with pytest.raises(ValueError, match="GAN: the pixels of x are -1…1, expected 0…1"):
+        GAN(SMALL).loss(np.linspace(-1, 1, 32, dtype=np.float32).reshape(2, 16))
+    with pytest.raises(ValueError, match=r"GAN: x has shape \(2, 3, 4, 4\), expected \(N, 16\) or \(N, 1, 4, 4\)"):
+        GAN(SMALL).loss(np.zeros((2, 3, 4, 4), np.float32))
+    assert GAN(dataclasses.replace(SMALL, output="points")).loss(5 * rng.random((4, 16), np.float32)).shape == ()
+
+
 @pytest.mark.parametrize("settings, message", (
     ({"output": "words"}, "output is 'words', expected one of pixels, points"), ({"n_latent": 0}, "n_latent is 0"),
     ({"generator_loss": "hinge"}, "expected one of non-saturating, minimax"), ({"dropout": 2.0}, "dropout is 2.0"),

@@ -22,7 +22,7 @@ from ..autograd import no_grad
 from ..nn import evaluating, frozen
 from ..rng import generator
 from .config_checks import check_flags, check_fractions, check_integers, check_one_of
-from .generative import as_rows, drawn, picture_shape, stack, with_class
+from .generative import as_rows, check_pixels, drawn, picture_shape, stack, with_class
 from .pretrained import Pretrained
 from .registry import register
 
@@ -125,6 +125,8 @@ class GAN(Pretrained):
         noise: a generator or a seed; None means the framework's generator.
         """
         config, x = self.config, as_rows(self, x, self.shape)
+        if config.output == "pixels":
+            check_pixels(self, x)
         noise = generator(rng).standard_normal((len(x), config.n_latent), np.float32).astype(x.dtype, copy=False)
         made = self.generate(noise, y)
         real, judged = self.discriminate(x, y), self.discriminate(made.detach(), y)

@@ -50,6 +50,13 @@ def as_rows(model: Any, x: TensorLike, shape: Shape) -> Tensor:
     return x if x.ndim == 2 else ops.reshape(x, shape=(len(x), width))
 
 
+def check_pixels(model: Any, rows: Tensor) -> None:
+    """ValueError unless all pixels are in 0…1."""
+    low, high = float(rows.data.min()), float(rows.data.max())
+    if not (0 <= low and high <= 1):                        # false for NaN, too
+        raise ValueError(f"{type(model).__name__}: the pixels of x are {low:g}…{high:g}, expected 0…1")
+
+
 def with_class(model: Any, rows: TensorLike, y: TensorLike | None) -> Tensor:
     """``rows`` (N, n) with the one-hot class of each appended, (N, n + n_classes), if the model is conditional.
 

@@ -20,7 +20,7 @@ from ..nn import evaluating
 from ..number_checks import check_integer
 from ..rng import generator
 from .config_checks import check_flags, check_integers
-from .generative import as_rows, drawn, picture_shape, stack, with_class
+from .generative import as_rows, check_pixels, drawn, picture_shape, stack, with_class
 from .pretrained import Pretrained
 from .registry import register
 
@@ -90,6 +90,7 @@ class VAE(Pretrained):
         rng draws the noise of z: a generator or a seed; None means the framework's generator.
         """
         x = as_rows(self, x, self.shape)
+        check_pixels(self, x)
         mean, log_variance = self.encode(x, y)
         noise = generator(rng).standard_normal(mean.shape, np.float32).astype(mean.dtype, copy=False)
         logits = self.decode(ops.reparametrize(mean, log_variance, noise), y)
@@ -112,6 +113,7 @@ class VAE(Pretrained):
         rng, found = generator(rng), []
         with evaluating(self), no_grad():
             x = as_rows(self, x, self.shape)
+            check_pixels(self, x)
             mean, log_variance = self.encode(x, y)
             for _ in range(n_samples):
                 noise = rng.standard_normal(mean.shape, np.float32).astype(mean.dtype, copy=False)
