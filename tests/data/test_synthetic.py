@@ -4,7 +4,7 @@ import pytest
 import tinyformer as tfm
 from tinyformer.data import synthetic
 
-TASKS = ("xor", "spirals", "digits", "copy", "reverse", "sort", "add")
+TASKS = ("xor", "spirals", "gaussians", "digits", "copy", "reverse", "sort", "add")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -32,6 +32,15 @@ def test_digits_are_pictures_of_what_their_labels_say():
         assert "".join(str(int(dot)) for dot in dots.ravel()) == synthetic.FONT[digit]
     noisy, _ = synthetic.digits(400, 0, noise=0.2)
     assert (noisy - x).std() == pytest.approx(0.2, rel=0.01)
+
+
+def test_gaussians():
+    x, y = synthetic.gaussians(4000, 0, modes=6, radius=3, noise=0.2)
+    assert x.dtype == np.float32 and x.shape == (4000, 2) and set(y) == set(range(6))
+    centers = np.stack([x[y == k].mean(axis=0) for k in range(6)])
+    angle = np.pi / 3 * np.arange(6)
+    np.testing.assert_allclose(centers, 3 * np.stack([np.cos(angle), np.sin(angle)], axis=1), atol=0.05)
+    assert (x - centers[y]).std() == pytest.approx(0.2, rel=0.05)
 
 
 def test_xor():
