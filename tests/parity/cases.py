@@ -29,7 +29,7 @@ class Case:
         assert not old or self.source.count(old) == 1, (self.name, old)
         scope = dict(scope)
         exec(compile(self.source.replace(old, new) if old else self.source, f"<{self.name}>", "exec"), scope)
-        return scope[self.name]
+        return scope.get("model", scope[self.name])
 
     def inputs(self):
         return sample(*self.shapes)

@@ -20,7 +20,7 @@ SCOPE = {"jax": jax, "jnp": jax.numpy, "functools": functools}
 def test_right_functions_pass(case):
     report = check(case.build(SCOPE), *case.inputs())
     assert report.ok, str(report)
-    assert cases["is_recorded"](case, SCOPE)
+    assert not case.mistakes or cases["is_recorded"](case, SCOPE)
 
 
 def test_mistakes_are_named():

@@ -409,3 +409,142 @@ class Gate(torch.autograd.Function):
         x, s = ctx.saved_tensors
         return g * s, g * x
 """, ("x", "g * s, g * x", "g * x, g * s", "swapped"), ("x", "g * s, g * x", "g.mul_(s), g * x", "mutates"))
+
+# ------------------------------------------------------------------------------------------------ by design
+
+Case("x:BC", """
+class Round(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return torch.round(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g
+""")
+
+Case("x:BC", """
+class Binarize(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.sign(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, = ctx.saved_tensors
+        return g * (x.abs() <= 1)
+""")
+
+Case("x:BC", """
+class Spike(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x > 0.5).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, = ctx.saved_tensors
+        return g / (1 + 10 * (x - 0.5).abs()) ** 2
+""")
+
+# ------------------------------------------------------------------------------------------------ right as they are
+
+Case("x:BC", """
+class Setup(torch.autograd.Function):
+    @staticmethod
+    def forward(x):
+        return x.exp()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0]
+""")
+
+Case("x:BC", """
+class InPlace(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g
+""")
+
+Case("x:BC", """
+class TwoOutputs(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, k=3):
+        ctx.save_for_backward(x)
+        return x * x, x.sum(0)
+
+    @staticmethod
+    def backward(ctx, g, h):
+        x, = ctx.saved_tensors
+        return 2 * x * g + h, None
+""")
+
+Case("x:BC", """
+def changed_in_place(x):
+    y = torch.zeros_like(x)
+    y[:, 1:] = x[:, :-1].tanh()
+    y[0] += x[1]
+    return y.relu_().sort(dim=-1).values
+""")
+
+Case("q:BHTD k:BHTD v:BHTD", """
+def causal(q, k, v):
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+""")
+
+Case("x:BC t:B<C", """
+def loss(x, t):
+    return torch.nn.functional.cross_entropy(torch.nn.functional.gelu(x, approximate="tanh"), t)
+""")
+
+Case("x:BC", """
+def in_float32(x):
+    return x @ torch.ones(x.shape[1], 2) * torch.tensor(0.5)
+""")
+
+Case("x:B4", """
+def mlp():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.LayerNorm(6), torch.nn.SiLU(), torch.nn.Linear(6, 2))
+model = mlp()
+""")
+
+Case("x:B4", """
+def normalized():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3), torch.nn.Dropout(0.3), torch.nn.ELU())
+model = normalized()
+""")
+
+Case("x:BT4", """
+def encoder():
+    torch.manual_seed(0)
+    return torch.nn.TransformerEncoderLayer(4, 2, 8, dropout=0.1, batch_first=True)
+model = encoder()
+""")
+
+Case("x:2T3", """
+def recurrent():
+    torch.manual_seed(0)
+    return torch.nn.GRU(3, 4, batch_first=True)
+model = recurrent()
+""")
+
+Case("x:2265", """
+def convolution():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3, padding=1), torch.nn.ReLU(), torch.nn.AvgPool2d(2))
+model = convolution()
+""")

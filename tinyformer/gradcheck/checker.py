@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd import Tensor
 from ..graph import unbroadcast
 from .agreement import Comparison
+from .by_design import straight_through
 from .doctor import Doctor
 from .evidence import captured
 from .function_forms import CheckedFunction, Unreadable, checked_function, copies
@@ -329,6 +330,11 @@ def _grade(report: InputReport, gradient: Any, run: _Run, i: int, rtol: float, r
                  for i in comparison.worst[:SHOWN]]
         if any(finding.code in ("mutates", "stale", "nondeterministic") for finding in report.findings):
             return None                                     # these may cause every other deviation
+        by_design = straight_through(run.checked, i, report.numeric, rng)
+        if by_design is not None:
+            report.agrees = True
+            report.findings.append(by_design)
+            return None
         findings = run.doctor.explain(i, report.numeric) if comparison.code == "unexplained" else []
         for finding in findings:
             finding.evidence.setdefault("worst", worst)

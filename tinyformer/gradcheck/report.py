@@ -95,10 +95,13 @@ class Report:
 
     def __str__(self) -> str:
         wrong = [one for one in self.inputs if not one.ok]
+        by_design = [one.name for one in self.inputs if any(f.code == "straight-through" for f in one.findings)]
         head = (f"{self.name}: wrong in {', '.join(one.name for one in wrong)}" if wrong
-                else f"{self.name}: every gradient agrees with the numeric one")
+                else f"{self.name}: the gradient of {', '.join(by_design)} differs from the derivative by design"
+                if by_design else f"{self.name}: every gradient agrees with the numeric one")
         rows = [("input", "shape", "compared", "error", "")]
-        rows += [(one.name, str(one.shape), one.compared, f"{one.error:.1e}", "ok" if one.ok else "wrong")
+        rows += [(one.name, str(one.shape), one.compared, f"{one.error:.1e}",
+                  "wrong" if not one.ok else "by design" if one.name in by_design else "ok")
                  if one.differentiated else (one.name, str(one.shape), "", "",
                                              "no gradient needed" if one.ok else "wrong")
                  for one in self.inputs]
