@@ -19,6 +19,7 @@ COLUMN = "(N,) broadcasts as a row, which is what a number for each column is"
 ROW = "the array has one row"
 # exercise: {end of the name of the mutant: why it is equivalent}
 EQUIVALENT = {
+    "clip_per_example": {"(1, 2) → (2, 1)": "a sum over two axes, in either order"},
     "broadcast_add": {"dz.copy() → dz": "the vjp does not write into dz"},
     "matmul": {".swapaxes(-2, -1)": SWAP},
     "grouped_scores": {"swapaxes(2, 1)": SWAP},
