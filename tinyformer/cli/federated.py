@@ -17,8 +17,8 @@ def command(
         metavar="SPLIT", help="Who holds which examples: iid (at random), by-class (two classes for each client), or "
                               "dirichlet:A (the smaller A, the more the clients differ).")] = "iid",
     local_steps: Annotated[int, typer.Option(metavar="E", help="Steps of a client in each round.")] = 5,
-    local_batch: Annotated[int, typer.Option(
-        metavar="B", help="Examples in a step of a client; 0: all of its examples.")] = 32,
+    local_batch: Annotated[Optional[int], typer.Option(
+        metavar="B", help="Examples in a step of a client; 0: all of its examples. Default: train.batch_size.")] = None,
     out: Annotated[Optional[Path], typer.Option(
         metavar="DIR", file_okay=False, help="The folder of the result. Default: runs/RECIPE-federated.")] = None,
     mu: Annotated[float, typer.Option(
@@ -36,8 +36,9 @@ def command(
 ) -> None:
     """Train by federated averaging.
 
-    Each client trains on its own examples, and a server averages their weights. Clients run in this process, or with `mpiexec -n 4 tinyformer federated …` in several, to the same numbers. The
-    folder gets the model, recipe.toml, metrics.jsonl and rounds.png, accuracy against rounds.
+    Each client trains on its own examples, and a server averages their weights. Clients run in this process, or
+    with `mpiexec -n 4 tinyformer federated …` in several, to the same numbers. The folder gets the model,
+    recipe.toml, metrics.jsonl and rounds.png, accuracy against rounds.
     """
     from ..distributed import Federation, federated_averaging, rank
     from ..train import load_recipe
@@ -48,6 +49,7 @@ def command(
     if chosen.model_class.trained_by_counting:
         raise RecipeError(f"{chosen.name}: the model {chosen.model['architecture']!r} is trained by counting; "
                           f"expected one that is trained in steps")
+    local_batch = chosen.train.batch_size if local_batch is None else local_batch
     federation = Federation(clients, split, local_steps, local_batch, mu, secure, noise_multiplier, max_update_norm,
                             delta)
     folder = out or Path("runs") / f"{Path(recipe).stem}-federated"

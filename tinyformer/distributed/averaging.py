@@ -17,7 +17,7 @@ FRACTION_BITS = 32                                          # of fixed-point num
 
 
 def weighted_mean(rows: Sequence[NDArray[Any]], counts: Sequence[int]) -> NDArray[Any]:
-    """Σₖ nₖ wₖ / Σₖ nₖ of the clients' weights wₖ, summed in their order.   Book (18.12).
+    """Σₖ nₖ wₖ / Σₖ nₖ of the clients' weights wₖ, summed in their order.   Book (18.13).
 
     The same bits as Flower's ``aggregate``.
     """
@@ -27,7 +27,7 @@ def weighted_mean(rows: Sequence[NDArray[Any]], counts: Sequence[int]) -> NDArra
 def masked(values: NDArray[Any], client: int, clients: int, seed: int) -> NDArray[np.uint64]:
     """What ``client`` sends instead of ``values``: fixed-point numbers plus a mask for each other client, modulo 2⁶⁴.
 
-        v + Σ_{j>k} r_kj − Σ_{j<k} r_jk        book (18.13)
+        v + Σ_{j>k} r_kj − Σ_{j<k} r_jk        book (18.14)
 
     The clients j and k agree on a mask r_kj that the server does not know; here it follows from the ``seed`` of the
     round. Each masked array is uniform. In the sum of all, the masks cancel exactly.   Source: Bonawitz et al. (2017).

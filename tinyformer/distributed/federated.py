@@ -3,7 +3,7 @@
     wₖ ← E steps of SGD from w on the examples of client k         w ← Σₖ (nₖ/n) wₖ
 
 The clients run one after the other in one process. Under ``mpiexec``, process r runs the clients r, r + size, …, and
-all processes compute the same mean: the result has the same bits. Source: McMahan et al. (2017); book (18.12).
+all processes compute the same mean: the result has the same bits. Source: McMahan et al. (2017); book (18.13).
 """
 
 from __future__ import annotations
