@@ -36,6 +36,8 @@ def test_similarities_are_cosines_and_independent_of_each_other(clip, pictures):
         for j, text in enumerate(texts):                    # alone: without padding, without neighbors
             assert clip.similarity(pictures[i:i + 1], [text]).data[0, 0] == pytest.approx(found[i, j], abs=1e-5)
     np.testing.assert_allclose(clip.similarity(pictures.reshape(5, 64), texts).data, found, atol=1e-6)
+    again = clip.similarity(pictures.astype(float), texts).data
+    np.testing.assert_array_equal(again, found)
 
 
 def test_the_order_of_words_counts(clip, pictures):
@@ -57,6 +59,8 @@ def test_the_folder_keeps_the_tokenizer(clip, pictures, tmp_path):
     (np.zeros((1, 64), "f"), ["a purple seven"], r"CLIP: 'a purple seven' has unknown words \(purple\), expected"),
     (np.zeros((1, 64), "f"), ["  "], "CLIP: a text is empty"),
     (np.zeros((1, 64), "f"), [], "CLIP: texts is \\[\\], expected a list"),
+    (np.zeros((1, 64), "f"), None, "CLIP: texts is None, expected a list"),
+    (np.zeros((1, 64), "f"), ["a one", 1], "CLIP: texts is .*, expected a list"),
     (np.zeros((1, 64), "f"), "a one", "CLIP: texts is 'a one', expected a list"),
     (np.zeros((1, 64), "f"), ["a one " * 20], "ids have shape"),
     (np.zeros((1, 3, 8, 8), "f"), ["a one"], r"pictures have shape \(1, 3, 8, 8\), expected \(N, 1, 8, 8\)"),

@@ -107,13 +107,15 @@ class CLIP(Pretrained):
         ValueError for pictures of another size, and for a text that has an unknown word or none.
         """
         x = images if self.config.n_features else self.ids(images)
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+            x = x.astype(self.logit_scale.dtype, copy=False)
         return ops.matmul(self.encode(x), self.encode_ids(self.ids(texts, second=True)).T)
 
     def ids(self, texts: Sequence[str], second: bool = False) -> Array:
         """The ids (N, T) of texts, padded; ``second`` for those of the second tower. ValueError for unknown words."""
         if self.tokenizer is None:
             raise ValueError("CLIP: it has no tokenizer to read texts with; expected a tokenizer.json in its folder")
-        if isinstance(texts, str) or not len(texts):
+        if not isinstance(texts, (list, tuple)) or not texts or not all(isinstance(text, str) for text in texts):
             raise ValueError(f"CLIP: texts is {texts!r}, expected a list of at least one text")
         encode = getattr(self.tokenizer, "encode_target", self.tokenizer.encode) if second else self.tokenizer.encode
         return padded([self._checked(text, encode) for text in texts])
