@@ -36,7 +36,7 @@ class Comparison:
     def __init__(self, probe: Probe, gradient: NDArray[Any], rtol: float, rng: np.random.Generator) -> None:
         self.probe, self.gradient = probe, gradient
         self.flat = gradient.reshape(-1)
-        self.rtol = max(rtol, 1e4 * probe.eps)
+        self.rtol = max(rtol, 6e4 * probe.eps if probe.eps > 1e-9 else 0)
         self.numeric, self.low, self.high = (np.full(gradient.size, np.nan) for _ in range(3))
         self.measured = np.zeros(0, int)
         self.worst: list[int] = []
@@ -141,6 +141,10 @@ class Comparison:
             if abs(g - numeric) <= self.rtol * scale + noise_there:
                 self.numeric[i] = numeric if noise_there < self.rtol * scale else g
                 return True
+        if self.probe.eps > 1e-9 and gap > 2 * self.rtol * scale and \
+                self.low[i] - self.rtol * scale <= g <= self.high[i] + self.rtol * scale:
+            self.numeric[i] = g                             # float32 leaves no smaller step at which to see more
+            return True
         for factor in STEPS:
             if noise / factor > 1e-2 * scale:               # at this step, rounding would hide the difference
                 continue

@@ -130,7 +130,9 @@ class _Run:
         self.checked = checked
         self.findings: list[list[Finding]] = [[] for _ in checked.names]
         self.gradients: list[Any] | None = None
-        narrow = computes_in_float32(self._varied)
+        narrow = computes_in_float32(self._varied, max([1.0] + [
+            np.max(np.abs(a), initial=0, where=np.isfinite(a)) for a, wanted in zip(checked.arrays, checked.wanted)
+            if wanted]))
         inputs = copies(checked.arrays)
         values, pull_back = checked.linearize(inputs)
         before = copies(values)
@@ -166,6 +168,11 @@ class _Run:
                 self._add("mutates", f"vjp changes the input {checked.names[i]} in place", i)
         written = [name for name, array in kept.items() if not _same([array], [kept_before[name]])]
 
+        if not written and self._draws(pull_back, first):
+            self._add("nondeterministic", "two calls of the same vjp return two gradients: it draws random numbers "
+                                          "again, where it must reuse those of the forward pass")
+            self.gradients = first
+            return
         again, pull_again = checked.linearize(copies(checked.arrays))
         if not _same(again, before):
             self._add("nondeterministic", "a second call with the same inputs returns another value: if the function "
@@ -193,6 +200,17 @@ class _Run:
         varied = [a * (1 + s * one.choice([-1, 1], a.shape)) if wanted else a
                   for a, wanted, one in zip(copies(self.checked.arrays), self.checked.wanted, signs)]
         return np.concatenate([np.ravel(v).astype(np.float64) for v in self.checked.values(varied)])
+
+    def _draws(self, pull_back: Callable[[Any], Any], first: list[Any]) -> bool:
+        """Whether the vjp returns another gradient at each call, and does not only add up."""
+        try:
+            second, third = self._pull(pull_back)[0], self._pull(pull_back)[0]
+        except Exception:                                   # it can be called only once
+            return False
+        if _same(second, first):
+            return False
+        pairs = [(a, b, c) for a, b, c in zip(first, second, third) if isinstance(a, np.ndarray) and a.shape == b.shape]
+        return not all(np.allclose(c - b, b - a, rtol=1e-6, atol=1e-9) for a, b, c in pairs)
 
     def _pull(self, pull_back: Callable[[Any], Any]) -> tuple[list[Any], list[NDArray[Any]]]:
         dys = copies(self.cotangents)

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from .evidence import WIDE, Evidence, Uncallable, points
-from .hypotheses import exchanged, layout, paths, ratio, slopes, support, weights, whole, wrong_step
+from .hypotheses import elsewhere, exchanged, layout, paths, ratio, slopes, support, weights, whole, wrong_step
 from .report import Finding
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 HYPOTHESES: list[tuple[Callable[[Evidence], list[Finding]], float]] = [
     (whole.zero, 1.0), (whole.upstream, 1.0), (whole.factor, 1.0), (layout.swapped, 0.95), (layout.permuted, 0.95),
     (support.masks, 0.95), (ratio.named_factor, 0.9), (layout.rearranged, 0.9), (paths.lost_before, 0.85),
-    (wrong_step.wrong_step, 0.9), (weights.wrong_weights, 0.9), (wrong_step.wrong_step_within, 0.85),
-    (layout.averaged, 0.85), (ratio.difference, 0.85), (paths.uses, 0.9), (paths.duplicated, 0.9),
+    (paths.lost_uses, 0.9), (paths.lost_branch, 0.85), (wrong_step.wrong_step, 0.9), (weights.wrong_weights, 0.9),
+    (wrong_step.wrong_step_within, 0.85), (ratio.difference, 0.85), (paths.uses, 0.9), (paths.duplicated, 0.9),
     (paths.overwritten, 0.9), (paths.lost_path, 0.85), (support.one_place, 0.85), (wrong_step.wrong_step_scaled, 0.8),
     (ratio.output_factor, 0.7), (ratio.row_scale, 0.8), (slopes.solved_slopes, 0.8), (exchanged.other_input, 0.8),
-    (support.reaches, 0.7)]
+    (elsewhere.elsewhere, 0.75), (elsewhere.one_use, 0.75), (layout.averaged, 0.75), (support.reaches, 0.7)]
 
 
 class Doctor:

@@ -213,12 +213,12 @@ def onehots(values: Sequence[NDArray[Any]]) -> Iterator[list[NDArray[Any]]]:
 
 
 def points(checked: CheckedFunction, cotangents: list[NDArray[Any]], eps: float) -> list[Point]:
-    """The given inputs and random variations of them, with every entry times 0.8 to 1.2."""
+    """The given inputs and random variations of them: every entry times 0.8 to 1.2, with the input's constraints."""
     found = [Point(checked, copies(checked.arrays), eps, copies(cotangents))]
     for seed in range(1, POINTS):
         rng = np.random.default_rng([seed, 3])
         try:
-            varied = [a * rng.uniform(0.8, 1.2, a.shape) if wanted else a
+            varied = [keeping(a, a * rng.uniform(0.8, 1.2, a.shape)) if wanted else a
                       for a, wanted in zip(copies(checked.arrays), checked.wanted)]
             point = Point(checked, varied, eps, rng=rng)
         except Exception:                                   # the function may reject these inputs, or use fixed arrays
@@ -226,3 +226,36 @@ def points(checked: CheckedFunction, cotangents: list[NDArray[Any]], eps: float)
         if all(np.isfinite(v).all() for v in point.values):
             found.append(point)
     return found
+
+
+def keeping(x: NDArray[Any], varied: NDArray[Any]) -> NDArray[Any]:
+    """``varied`` with the constraints that x satisfies, since the function may be made for such inputs alone.
+
+    They are: symmetry, positive eigenvalues, orthonormal columns, rows or columns that sum to 1 or 0 or have length 1,
+    and ascending order.
+    """
+    if x.size < 2 or not np.isfinite(x).all():
+        return varied
+    square = x.ndim >= 2 and x.shape[-1] == x.shape[-2] > 1
+    if square and np.allclose(x, x.swapaxes(-1, -2), rtol=0, atol=1e-12):
+        mean = (varied + varied.swapaxes(-1, -2)) / 2
+        definite = np.linalg.eigvalsh(x).min() > 0
+        while definite and np.linalg.eigvalsh(mean).min() <= 0:
+            mean = (mean + x) / 2
+        return mean
+    if x.ndim == 2 and np.allclose(x.T @ x, np.eye(x.shape[1]), rtol=0, atol=1e-9):
+        q, r = np.linalg.qr(varied)
+        return q * np.sign(np.diag(r))
+    for axis in reversed(range(x.ndim)):
+        if x.shape[axis] < 2:
+            continue
+        total = varied.sum(axis=axis, keepdims=True)
+        if np.allclose(x.sum(axis=axis), 1, rtol=0, atol=1e-9):
+            return varied / total
+        if np.allclose((x * x).sum(axis=axis), 1, rtol=0, atol=1e-9):
+            return varied / np.sqrt((varied * varied).sum(axis=axis, keepdims=True))
+        if x.shape[axis] > 2 and np.allclose(x.sum(axis=axis), 0, rtol=0, atol=1e-9 * np.max(np.abs(x))):
+            return varied - total / x.shape[axis]
+        if x.shape[axis] > 3 and (np.diff(x, axis=axis) > 0).all():
+            return np.sort(varied, axis=axis)
+    return varied

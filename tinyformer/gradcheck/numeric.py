@@ -21,18 +21,30 @@ if TYPE_CHECKING:
 NARROW = float(np.finfo(np.float32).eps)
 
 
-def computes_in_float32(at: Callable[[float], NDArray[Any]]) -> bool:
+def computes_in_float32(at: Callable[[float], NDArray[Any]], size: float) -> bool:
     """Whether a function of float64 arrays computes in float32 inside.
 
-    ``at(s)`` is its value, flat, where each input is multiplied by 1 ± s. The second difference of a smooth function
-    shrinks as s², and at a kink as s. Float32 leaves steps that do not shrink.
+    at      s ↦ its value, flat, where each input is multiplied by 1 ± s
+    size    the largest input, or 1
+
+    Either a step of 1e-10 changes nothing and one of 3e-6 does. Or the second difference does not shrink with the step:
+    that of a smooth function shrinks as s², and at a kink as s. Larger differences are jumps.
     """
-    middle, steps = at(0.0), []
+    middle = at(0.0)
     scale = np.max(np.abs(middle), initial=0, where=np.isfinite(middle))
-    for s in (3e-8, 3e-7):
-        second = at(s) + at(-s) - 2 * middle
-        steps.append(np.max(np.abs(second), initial=0, where=np.isfinite(second)))
-    return 1e-9 * scale < steps[0] < 1e-4 * scale and steps[1] < 5 * steps[0]
+
+    def change(s: float) -> float:
+        return float(np.max(np.abs(at(s) - middle), initial=0, where=np.isfinite(middle)))
+
+    def second(s: float) -> float:
+        both = at(s) + at(-s) - 2 * middle
+        return float(np.max(np.abs(both), initial=0, where=np.isfinite(both)))
+    rounding = 1e3 * np.finfo(np.float64).eps * size        # of a value that is a difference of larger numbers
+    visible = max(NARROW / 2 * scale, rounding)
+    if change(1e-10) == 0 == change(-1e-10) and max(change(3e-6), change(-3e-6)) > visible:
+        return True
+    small, large = (max(map(second, (s, 1.7 * s, 2.9 * s))) for s in (1e-7, 1e-6))
+    return max(1e-9 * scale, rounding) < small < 1e-4 * scale and large < 5 * small
 
 
 class Probe:

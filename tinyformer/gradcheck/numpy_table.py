@@ -276,7 +276,7 @@ FUNCTIONS = {
     np.split: _split, np.array_split: _split, np.einsum: _einsum, np.tensordot: _tensordot, np.dot: _dot,
     np.vdot: lambda x, y: _dot(ops.reshape(x, shape=-1), ops.reshape(y, shape=-1)),
     np.inner: _inner, np.outer: _outer, np.tril: _triangle(np.tril), np.triu: _triangle(np.triu), np.diff: _diff,
-    np.copy: lambda x, **_: ops.multiply(x, 1.0), np.trace: lambda x: ops.sum(_move(np.diagonal)(x)),
+    np.copy: lambda x, **_: x, np.trace: lambda x: ops.sum(_move(np.diagonal)(x)),
     np.diag: _diag, np.linalg.norm: _norm,
 }
 # NumPy < 2 has other names for some of them.

@@ -106,7 +106,7 @@ class Step:
             return [1.0, -1.0 if name == "subtract" else 1.0] if name != "negative" else [-1.0]
         slopes = self.node.vjp(np.ones(self.value.shape))
         slopes = list(slopes if isinstance(slopes, tuple) else (slopes,))[self.part]
-        if name == "divide" and np.ndim(self.operands[1]) == 0:
+        if name == "divide" and np.ndim(self.operands[1]) == 0 and self.operands[1]:
             slopes[0] = 1 / float(self.operands[1])
         return slopes
 
@@ -186,21 +186,22 @@ class Tape:
         return other
 
     def gradients(self, cotangents: Sequence[Any], edits: Mapping[tuple[int, int], Callable[[Any], Any]] | None = None,
-                  only: Collection[int] | None = None) -> dict[int, Any]:
+                  only: Collection[int] | None = None, places: Mapping[int, int] | None = None) -> dict[int, Any]:
         """{step number: gradient} for every step that influences the outputs.
 
         cotangents  the upstream gradients of the outputs, in their shapes
         edits       {(step number, operand): map from the gradient of the value to that of the operand}, rules to use
                     instead
         only        numbers of the steps whose gradients are needed; None: all
+        places      {step number: number of another step}, whose gradient to use instead
         """
-        edits = edits or {}
+        edits, places = edits or {}, places or {}
         arrived: dict[int, Any] = {}
         for step, c in zip(self.outputs, cotangents):
             if step is not None:
                 arrived[step.number] = arrived.get(step.number, 0) + c
         for step in reversed(self.nodes):
-            dz = arrived.get(step.number)
+            dz = arrived.get(places.get(step.number, step.number))
             wanted = [] if dz is None else [(i, p.number) for i, p in enumerate(step.parents)
                                             if p is not None and (only is None or p.number in only)]
             if not wanted:

@@ -39,6 +39,12 @@ def shape(e: Evidence) -> list[Finding]:
             return found("unbroadcast",
                          f"the forward pass uses {e.name} once for each position along axis {axes[0]}, so its "
                          f"gradient is the sum over that axis")
+    for n in range(came[0].ndim):                           # the forward pass uses the first rows of a table, P[:T]
+        for axes in itertools.combinations(range(came[0].ndim), n):
+            if n + len(e.shape) == came[0].ndim and all(_within(g.sum(axis=axes), t) for g, t in zip(came, e.true)):
+                return found("unbroadcast", f"the forward pass takes a part of {e.name}" + (
+                    f" and uses it once for each position along axis {axes[0]}: sum over that axis" if n else "")
+                    + f"; the rest of {e.name} has gradient zero")
     for axes in itertools.permutations(range(came[0].ndim)):
         turned = [g.transpose(axes) for g in came]
         if turned[0].shape == e.shape and is_true(turned):
@@ -57,6 +63,21 @@ def shape(e: Evidence) -> list[Finding]:
             return found("swapped", f"this is the gradient of {e.checked.names[j]}: "
                                     "return the gradients in the order of the inputs")
     return [Finding("shape", text, evidence)]
+
+
+def _within(part, whole):
+    """Whether ``whole`` is ``part`` with zeros around it."""
+    room = [n - k for n, k in zip(whole.shape, part.shape)]
+    if min(room, default=-1) < 0 or not any(room):
+        return False
+    places = np.argwhere(whole)
+    if not len(places):
+        return False
+    starts = np.minimum(places.min(axis=0), room)
+    block = tuple(slice(a, a + k) for a, k in zip(starts, part.shape))
+    rest = whole.copy()
+    rest[block] = 0
+    return not rest.any() and np.allclose(whole[block], part, rtol=1e-6, atol=1e-9 * np.max(np.abs(whole)))
 
 
 def _again(e, index):
@@ -140,7 +161,7 @@ def _kind_of_block(e, parts):
     kinds = {node.kind for node in tape.nodes}
     if "tanh" in kinds and "getitem" in kinds:
         return "gate-order"
-    return "head-order" if any(node.value.ndim > len(e.shape)
+    return "head-order" if any(sum(n > 1 for n in node.value.shape) > len(e.shape)
                                for node in tape.nodes) and "reshape" in kinds else "permuted"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from .record import record_of
 from .whole import multiple, name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..evidence import Evidence
 
 MOST = 24                               # uses whose weights are solved for
@@ -24,6 +26,12 @@ def _through(tape, leaf):
             leaf = uses[0][0]
         else:
             return leaf, uses
+
+
+def lost_uses(e: Evidence) -> list[Finding]:
+    """The input is used several times, and the gradient of some uses is left out."""
+    findings = uses(e)
+    return findings if findings and set(findings[0].evidence.get("uses", ())) <= {0.0, 1.0} else []
 
 
 def uses(e: Evidence) -> list[Finding]:
@@ -63,7 +71,7 @@ def uses(e: Evidence) -> list[Finding]:
     if lost and all(abs(v) < 1e-5 or abs(v - 1) < 1e-5 for v in c):
         # only the last use: a loop that runs backward would keep the first
         if lost == [n for n, _ in kept[:-1]]:
-            through_time = lost_path(e, loops=True)
+            through_time = lost_through_time(e)
             if through_time:
                 return through_time
         identity = [n for n in lost if _identity(record, n)]
@@ -238,53 +246,96 @@ def _looked_up(node, width):
         and (source.reshape(-1, width)[:, 0] % width == 0).all()
 
 
+# ------------------------------------------------------------------------------------------------ lost paths
+
+class Way(NamedTuple):
+    """Steps of one kind and line, through one operand of which a path leads: all, or some iterations of a loop."""
+
+    key: tuple[Any, ...]
+    kind: str
+    operand: int
+    chosen: list[int]
+    all: list[int]
+
+
+def _ways(record) -> Iterator[Way]:
+    nodes, leaf = record.tapes[0].nodes, record.tapes[0].leaves[record.e.i].number
+    for (kind, site, operand), numbers in record.groups.items():
+        inner = [n for n in numbers if nodes[n].parents[operand].kind != "input"]
+        others = [n for n in numbers if nodes[n].parents[operand].number != leaf]
+        for which, chosen in enumerate((numbers, inner, others, numbers[1:], numbers[:-1])):
+            if chosen:
+                yield Way((kind, site, operand, which), kind, operand, chosen, numbers)
+
+
 def lost_before(e: Evidence) -> list[Finding]:
     """The path that is also left out in the gradient of another input."""
-    return lost_path(e, known=True) if any(len(k) == 4 for k in e.known) else []
+    record = record_of(e)
+    return _lost(e, record, [way for way in _ways(record) if way.key in e.known]) if record else []
 
 
-def lost_path(e, known=False, loops=False):
+def lost_branch(e: Evidence) -> list[Finding]:
+    """One of the paths that leave an intermediate result is left out."""
+    record = record_of(e)
+    return _lost(e, record, [way for way in _ways(record) if len(way.all) == 1
+                             and way.chosen[0] in record.arrived_at(0) and not _square(record, way)],
+                 factors=False) if record else []
+
+
+def _square(record, way):
+    """Whether another path from the same start has the same gradient, as in x ⊙ x: then a factor 2 is missing."""
+    nodes, number = record.tapes[0].nodes, way.chosen[0]
+    start = nodes[number].parents[way.operand]
+    others = [(n, k) for n in record.reached for k, p in enumerate(nodes[n].parents)
+              if p is start and (n, k) != (number, way.operand) and n in record.arrived_at(0)]
+    share = record.share(0, number, way.operand)
+    return any(np.allclose(record.share(0, *other), share, rtol=1e-9) for other in others)
+
+
+def lost_path(e: Evidence) -> list[Finding]:
     """A path between two steps, through time or through a branch, is left out or has the wrong factor."""
     record = record_of(e)
-    if record is None:
-        return []
-    tape = record.tapes[0]
-    children = {}
-    for n in tape.nodes:
-        for p in n.parents:
-            if p is not None and n.number in record.reached:
+    return _lost(e, record, _ways(record)) if record else []
+
+
+def lost_through_time(e: Evidence) -> list[Finding]:
+    """A path from one iteration of a loop to the next is left out or has the wrong factor."""
+    record = record_of(e)
+    return _lost(e, record, [way for way in _ways(record) if len(way.all) > 1]) if record else []
+
+
+def _lost(e, record, ways, factors=True):
+    """The first way that is left out; else, with ``factors``, the first one that has a wrong factor with a name."""
+    nodes, children = record.tapes[0].nodes, {}
+    for n in record.reached:
+        for p in nodes[n].parents:
+            if p is not None:
                 children[p.number] = children.get(p.number, 0) + 1
-    leaf = tape.leaves[e.i].number
-    for (kind, site, operand), numbers in record.groups.items():
-        inner = [n for n in numbers if tape.nodes[n].parents[operand].kind != "input"]
-        others = [n for n in numbers if tape.nodes[n].parents[operand].number != leaf]
-        for which, chosen in enumerate((numbers, inner, others, numbers[1:], numbers[:-1])):
-            if known and (kind, site, operand, which) not in e.known:
-                continue
-            parents = [tape.nodes[n].parents[operand].number for n in chosen]
-            if not chosen or len(numbers) == 1 and not any(children[p] > 1
-                                                           for p in parents) or loops and len(numbers) == 1:
-                continue
-            cut = {(n, operand): (lambda dz, shape=tape.nodes[n].operands[operand].shape: np.zeros(shape))
-                   for n in chosen}
-            without = [record.gradient(point, cut) for point in range(len(e.points))]
-            share = [r - w for r, w in zip(record.right, without)]
-            scale = max(np.max(np.abs(r)) for r in record.right)
-            if max(np.max(np.abs(s)) for s in share) < 1e-6 * scale or max(np.max(np.abs(w))
-                                                                           for w in without) < 1e-6 * scale:
-                continue
-            b = multiple(e, [g - w for g, w in zip(e.analytic, without)], share)
-            lost = e.fits(without)
-            if not lost and (b is None or abs(b - 1) < 1e-5 or e.analytic[0].size < 3):
-                continue
-            if not lost and not any(abs(b - v) < 1e-5 for v in (-1, 2, 0.5, -2)) and not name_of(abs(b), e):
-                continue
-            e.known.add((kind, site, operand, which))
-            line = record.line(chosen[0])
-            term = not lost or _diagonal(e) or len(numbers) == 1 and parents[0] != leaf and _of_a_formula(
-                tape, chosen[0], parents[0])
-            code = "missing-term" if term else "lost-path"
-            how = "is left out" if lost else f"is counted {b:.4g} times"
-            return [Finding(code, f"in the gradient of {e.name}, the path through {kind} {how} ({line})",
-                            {"line": line, "step": kind})]
-    return []
+    scale, scaled = max(np.max(np.abs(r)) for r in record.right), None
+    for way in ways:
+        parents = [nodes[n].parents[way.operand].number for n in way.chosen]
+        if len(way.all) == 1 and not any(children[p] > 1 for p in parents):
+            continue                                        # the only path: a factor of the whole gradient
+        without = [record.without(point, [(n, way.operand) for n in way.chosen]) for point in range(len(e.points))]
+        share = [r - w for r, w in zip(record.right, without)]
+        if max(np.max(np.abs(s)) for s in share) < 1e-6 * scale or max(np.max(np.abs(w)) for w in without) \
+                < 1e-6 * scale:
+            continue
+        if e.fits(without):
+            return _found(e, record, way, 0.0)
+        b = multiple(e, [g - w for g, w in zip(e.analytic, without)], share) if factors and scaled is None else None
+        if b is not None and abs(b - 1) > 1e-5 and e.analytic[0].size > 2 and (
+                any(abs(b - v) < 1e-5 for v in (-1, 2, 0.5, -2)) or name_of(abs(b), e)):
+            scaled = way, b
+    return _found(e, record, *scaled) if scaled else []
+
+
+def _found(e, record, way, factor):
+    e.known.add(way.key)
+    tape, first = record.tapes[0], way.chosen[0]
+    parent, line = tape.nodes[first].parents[way.operand].number, record.line(first)
+    branch = len(way.all) == 1 and parent != tape.leaves[e.i].number and _of_a_formula(tape, first, parent)
+    how = f"has the factor {factor:.4g}, expected 1" if factor else "is left out"
+    return [Finding("missing-term" if factor or branch or _diagonal(e) else "lost-path",
+                    f"in the gradient of {e.name}, the path through {way.kind} {how} ({line})",
+                    {"line": line, "step": way.kind, "factor": factor})]

@@ -23,8 +23,23 @@ def named_factor(e: Evidence) -> list[Finding]:
         return []
     if all(_constant(r[s], e.tol) for r, s in zip(ratios, seen)):
         return []
+    for name in e.named(0):
+        for power, how in ((1, "multiplied by"), (-1, "divided by"), (2, "multiplied by the square of"),
+                           (-2, "divided by the square of")):
+            if all(np.size(e.named(k).get(name, ())) == 1 and _equals(e, k, r[s], name, power)
+                   for k, (r, s) in enumerate(zip(ratios, seen))):
+                return [Finding("factor", f"the gradient of {e.name} is {how} {name}, compared with the right one: is "
+                                          f"the factor {name} missing, or one too many?",
+                                {"name": name, "factor": float(np.ravel(ratios[0][seen[0]])[0])})]
     name = _name(e, ratios, seen, e.shape)
     return _local(e, name) if name else []
+
+
+def _equals(e, k, ratio, name, power):
+    """Whether a ratio is, everywhere, a power of a number that has a name."""
+    with np.errstate(all="ignore"):
+        factor = float(e.named(k)[name].reshape(-1)[0]) ** power if e.named(k)[name].all() else np.nan
+    return abs(factor - 1) > 1e-3 and np.max(np.abs(ratio - factor), initial=0) <= 10 * e.tol * abs(factor)
 
 
 def _ratios(e: Evidence) -> Any:

@@ -64,23 +64,39 @@ class Record:
                                          and fused.tapes[0].nodes[n].kind == self.tapes[0].nodes[n].kind
                                          for n in numbers)
 
+    def arrived_at(self, point):
+        """{step number: the true gradient that arrives there} at a point."""
+        if point not in self.arrived:
+            self.arrived[point] = self.tapes[point].gradients(self.e.points[point].dys, only=self.reached)
+            self.shares[point] = {}
+        return self.arrived[point]
+
+    def share(self, point, n, k):
+        """The gradient that operand k of step n gets from this step alone."""
+        arrived, shares = self.arrived_at(point), self.shares[point]
+        if (n, k) not in shares:
+            shares[n, k] = self.tapes[point].nodes[n].pulls[k](arrived[n])
+        return shares[n, k]
+
     def gradient(self, point, edits):
         """The gradient of input i at this point, with some rules exchanged: ``edits`` as in ``Tape.gradients``."""
-        tape = self.tapes[point]
-        if point not in self.arrived:
-            self.arrived[point], self.shares[point] = tape.gradients(self.e.points[point].dys, only=self.reached), {}
-        arrived, shares = self.arrived[point], self.shares[point]
+        tape, arrived = self.tapes[point], self.arrived_at(point)
         if point or self.maps is None or not self._apart(edits):
-            return self.right[point] + tape.change(self.e.i, arrived, shares, edits, self.reached)
+            change = tape.change(self.e.i, arrived, self.shares[point], edits, self.reached)
+            return self.right[point] + change
         change = 0.0
         for (n, k), pull in edits.items():
             parent = tape.nodes[n].parents[k]
             if n in arrived and parent is not None and parent.number in self.maps:
-                if (n, k) not in shares:
-                    shares[n, k] = tape.nodes[n].pulls[k](arrived[n])
-                dx = np.broadcast_to(pull(arrived[n]) - shares[n, k], parent.value.shape)
+                dx = np.broadcast_to(pull(arrived[n]) - self.share(0, n, k), parent.value.shape)
                 change = change + self.maps[parent.number] @ dx.ravel()
         return self.right[point] + np.reshape(change, self.e.shape if np.ndim(change) else ())
+
+    def redirected(self, point, places):
+        """The gradient if each step of ``places`` starts from what arrives at another step, {number: other number}."""
+        found = self.tapes[point].gradients(self.e.points[point].dys, only=self.reached, places=places)
+        leaf = self.tapes[point].leaves[self.e.i]
+        return np.broadcast_to(found.get(leaf.number, 0.0), leaf.value.shape)
 
     @functools.cached_property
     def maps(self):
@@ -148,8 +164,8 @@ class Record:
         for group in self.sites:
             if len(group) == len(numbers):
                 columns.append([nodes[n].value for n in group])
-                for k in range(len(nodes[group[0]].operands)):
-                    if isinstance(nodes[group[0]].operands[k], np.ndarray):
+                for k in range(min(len(nodes[n].operands) for n in group)):
+                    if all(isinstance(nodes[n].operands[k], np.ndarray) for n in group):
                         columns.append([nodes[n].operands[k] for n in group])
         seen, kept = [], []
         for column in columns:

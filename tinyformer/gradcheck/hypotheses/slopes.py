@@ -28,7 +28,7 @@ def solved_slopes(e: Evidence) -> list[Finding]:
         return []
     tape = record.tapes[0]
     for node in tape.nodes:
-        if node.number in record.reached and node.kind != "input" and 2 < node.value.size <= MOST:
+        if node.number in record.reached and node.kind != "input" and 1 <= node.value.size <= MOST:
             for source in _entry_by_entry(node):
                 solved = _solve(e, record, node, source) if source.number in record.reached else None
                 if solved is not None:

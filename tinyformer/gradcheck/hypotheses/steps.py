@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import ops
 from ...graph import unbroadcast
+from . import indices
 from .fused_steps import LOCAL, SQUEEZED, log_softmax, normalized, rotated, softmax
 from .places import gathered
 
@@ -30,6 +31,10 @@ def mistakes(node, operand, pool):
         yield from _matmul(node, operand, pool)
     elif kind == "einsum":
         yield from _einsum(node, operand, pool)
+    elif kind == "written":
+        yield from indices.written(node, operand)
+    elif kind == "concatenate":
+        yield from indices.joined(node, operand)
     elif kind in ("getitem", "take"):
         yield from _getitem(node)
     elif kind in ("repeat", "tile", "broadcast_to"):
@@ -48,6 +53,8 @@ def mistakes(node, operand, pool):
         yield from _elementwise(node, operand, pool)
     elif node.source is not None:
         yield from _moved(node)
+    if node.source is not None:
+        yield from indices.moved(node)
 
 
 def _flat2(a, left):
@@ -84,7 +91,7 @@ def _matmul(node, operand, pool):
     others = [(n, a) for n, a in others if a.ndim == factor.ndim and sorted(a.shape) == sorted(factor.shape)
               and a is not factor and not np.array_equal(a, factor)]
     for n, a in enumerate(pool):
-        if a.size == factor.size and a.shape != factor.shape and a.ndim >= 3 and factor.ndim == 2:
+        if a.size == factor.size and a.shape != factor.shape and sum(k > 1 for k in a.shape) >= 3 and factor.ndim == 2:
             N = a.reshape(factor.shape).swapaxes(-1, -2)
             yield f"heads{n}", ("head-order",), "the product uses an array whose axes were merged in the wrong order", \
                 rule(N, False, operand == 0, False)
@@ -191,6 +198,11 @@ def _windows(node):
 def _reduced(node):
     """A sum or mean along the last axis: its gradient is a column, and here it is broadcast as a row."""
     X, slope = node.operands[0], node.slopes[0]
+    kept = np.ndim(node.value) == X.ndim
+    for axis in range(X.ndim if not kept and np.ndim(node.value) == X.ndim - 1 else 0):
+        if X.shape[:axis] + X.shape[axis + 1:] == node.value.shape:
+            yield f"axis{axis}", ("reduction",), "the gradient of a sum or mean is spread along the wrong axis", \
+                lambda dz, axis=axis: slope * np.expand_dims(dz, axis)
     if node.options["axis"] in (-1, X.ndim - 1, (-1,), (X.ndim - 1,)) and X.ndim > 1 and X.shape[-1] == X.shape[-2] > 1:
         yield "squeezed", ("keepdims",), SQUEEZED, lambda dz: slope * np.reshape(dz, (*X.shape[:-2], 1, X.shape[-1]))
 
@@ -241,7 +253,8 @@ def _moved(node):
     X, source = node.operands[0], node.source
     if np.unique(source).size != X.size or source.size != X.size or X.size < 2:
         return
-    code = ("head-order",) if max(X.ndim, source.ndim) >= 3 else ("transpose",)
+    # An axis of length 1, which np.stack makes, does not count.
+    code = ("head-order",) if max(sum(n > 1 for n in a.shape) for a in (X, source)) >= 3 else ("transpose",)
     says = "the backward pass splits, merges or moves axes in the wrong order"
     yield "reshape", ("permuted",) if code == ("transpose",) else code, says, lambda dz: dz.reshape(X.shape)
     for axes in itertools.permutations(range(X.ndim)):

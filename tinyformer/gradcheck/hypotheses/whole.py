@@ -67,7 +67,7 @@ def factor(e: Evidence) -> list[Finding]:
         findings.append(Finding("sign", f"the gradient of {e.name} has the wrong sign", {"factor": round(k, 9)}))
     if abs(abs(k) - 1) > 1e-5:
         name = name_of(abs(k), e)
-        called = f"{abs(k):.6g}" + (f" = {name}" if name else "")
+        called = f"{abs(k):.6g}" + (f" = {name}" if name and name != f"{abs(k):.6g}" else "")
         findings.append(Finding("factor", f"the gradient of {e.name} is {called} times what it should be",
                                 {"factor": abs(k), "name": name}))
         if abs(k) < 0.6 and abs(1 / abs(k) - round(1 / abs(k))) < 1e-5 and _summed(e, round(1 / abs(k))):
@@ -114,7 +114,7 @@ def name_of(k, e):
     for n, text in sizes.items():
         names += [(f"{text}/{n - 1}", n / (n - 1)), (f"{n - 1}/{text}", (n - 1) / n),
                   (f"√({text}/{n - 1})", math.sqrt(n / (n - 1))),
-                  (f"√({n - 1}/{text})", math.sqrt((n - 1) / n)), (f"2/{text}", 2 / n), (f"{text}/2", n / 2),
+                  (f"√({n - 1}/{text})", math.sqrt((n - 1) / n)), (_fraction(2, n), 2 / n), (_fraction(n, 2), n / 2),
                   (f"{text}²", n * n),
                   (f"1/{text}²", 1 / n / n)]
     numbers = {**e.points[0].names, **e.checked.options}
@@ -126,12 +126,18 @@ def name_of(k, e):
         names += [("the scale of the mask", a), ("1 over the scale of the mask", 1 / a)]
     for m in sizes:
         for n in sizes:
-            names += [(f"{m}/{n}", m / n), (f"√({m}/{n})", math.sqrt(m / n)), (f"1/({m}·{n})", 1 / m / n),
+            names += [(_fraction(m, n), m / n), (f"√({m}/{n})", math.sqrt(m / n)), (f"1/({m}·{n})", 1 / m / n),
                       (f"{m}·{n}", m * n)]
     names += [(str(n), n) for n in (3, 4)] + [(f"1/{n}", 1 / n) for n in (3, 4)]
     names += [(f"1 − {p / 20:g}", 1 - p / 20) for p in range(1, 20)] + [(f"1/(1 − {p / 20:g})", 1 / (1 - p / 20))
                                                                         for p in range(1, 20)]
     return next((text for text, value in names if abs(value - k) <= 1e-6 * k), None)
+
+
+def _fraction(m: int, n: int) -> str:
+    """m/n in lowest terms."""
+    common = math.gcd(m, n)
+    return f"{m // common}/{n // common}" if n != common else str(m // common)
 
 
 def _masks(e: Evidence) -> Iterator[float]:

@@ -55,11 +55,11 @@ def _hits(e, record):
                                           *_inverted(record), *_other_iterations(record), *cross_entropies(record)]
     for first in (True, False):                             # mistakes found for another input are tried first
         for group, numbers in groups.items():
-            tables = _tables(record, 0, numbers, group[2])
+            tables = tables_of(record, 0, numbers, group[2])
             for key, (codes, says, _) in tables[0].items():
                 if ((group, key) in e.known) == first:
                     edits = _edits(numbers, group[2], key, tables)
-                    if edits is not None and _try(e, record, edits, lambda k: _edits(numbers, group[2], key, _tables(
+                    if edits is not None and _try(e, record, edits, lambda k: _edits(numbers, group[2], key, tables_of(
                             record, k, numbers, group[2])), codes, says, numbers[0], hits):
                         e.known.add((group, key))
         for k, (edits_at, codes, says, number) in enumerate(composite):
@@ -71,7 +71,7 @@ def _hits(e, record):
     return hits
 
 
-def _tables(record, point, numbers, operand):
+def tables_of(record, point, numbers, operand):
     """For each of the nodes, {key: (codes, message, rule)}."""
     known = (point, numbers[0], operand)
     if known not in record.tables:
