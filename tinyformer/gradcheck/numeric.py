@@ -66,6 +66,8 @@ class Probe:
         # The rounding error if the value is a difference of numbers as large as x, which need not show.
         inside = max(1.0, np.max(np.abs(x), initial=0, where=np.isfinite(x)))
         self.hidden = 8 * eps * np.linalg.norm(c * np.maximum(np.abs(self.middle), inside)) / (2 * self.step)
+        if eps > 1e-9:                                      # float32 is too coarse to measure its rounding
+            self.noise = max(self.noise, self.hidden)
 
     def _noise(self, rng: np.random.Generator) -> float:
         """The rounding error of a derivative, from how L varies over steps so small that only rounding remains.

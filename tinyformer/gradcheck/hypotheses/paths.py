@@ -314,7 +314,10 @@ def _lost(e, record, ways, factors=True):
     scale, scaled = max(np.max(np.abs(r)) for r in record.right), None
     for way in ways:
         parents = [nodes[n].parents[way.operand].number for n in way.chosen]
-        if len(way.all) == 1 and not any(children[p] > 1 for p in parents):
+        step = nodes[way.chosen[0]]
+        term = step.kind in ("add", "subtract", "concatenate") and sum(
+            p is not None and p.number in record.reached for p in step.parents) > 1
+        if len(way.all) == 1 and not term and not any(children[p] > 1 for p in parents):
             continue                                        # the only path: a factor of the whole gradient
         without = [record.without(point, [(n, way.operand) for n in way.chosen]) for point in range(len(e.points))]
         share = [r - w for r, w in zip(record.right, without)]

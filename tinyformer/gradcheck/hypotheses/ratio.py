@@ -21,8 +21,6 @@ def named_factor(e: Evidence) -> list[Finding]:
     ratios, seen = _ratios(e)
     if ratios is None:
         return []
-    if all(_constant(r[s], e.tol) for r, s in zip(ratios, seen)):
-        return []
     for name in e.named(0):
         for power, how in ((1, "multiplied by"), (-1, "divided by"), (2, "multiplied by the square of"),
                            (-2, "divided by the square of")):
@@ -31,6 +29,8 @@ def named_factor(e: Evidence) -> list[Finding]:
                 return [Finding("factor", f"the gradient of {e.name} is {how} {name}, compared with the right one: is "
                                           f"the factor {name} missing, or one too many?",
                                 {"name": name, "factor": float(np.ravel(ratios[0][seen[0]])[0])})]
+    if all(_constant(r[s], e.tol) for r, s in zip(ratios, seen)):
+        return []
     name = _name(e, ratios, seen, e.shape)
     return _local(e, name) if name else []
 

@@ -158,22 +158,31 @@ class Record:
         return all([n.kind for n in t.nodes] == [n.kind for n in self.tapes[0].nodes] for t in self.tapes)
 
     def pool(self, point, numbers):
-        """For each of these nodes, the other arrays available there; in a loop, those of the same iteration."""
-        nodes = self.tapes[point].nodes
-        columns = [[n.value] * len(numbers) for n in nodes if n.kind == "input"]
+        """For each of these steps, the other arrays available there; in a loop, those of the same iteration.
+
+        A loop's line that runs more often than these steps counts from its first and from its last iteration. One that
+        runs once, before or after the loop, counts in every iteration.
+        """
+        nodes, n = self.tapes[point].nodes, len(numbers)
+        columns = [[node.value] * n for node in nodes if node.kind == "input"]
         for group in self.sites:
-            if len(group) == len(numbers):
-                columns.append([nodes[n].value for n in group])
-                for k in range(min(len(nodes[n].operands) for n in group)):
-                    if all(isinstance(nodes[n].operands[k], np.ndarray) for n in group):
-                        columns.append([nodes[n].operands[k] for n in group])
-        seen, kept = [], []
+            if len(group) == n:
+                many = [group]
+            elif len(group) == 1:
+                many = [group * n]
+            else:
+                many = [group[-1:]] if n == 1 else [group[:n], group[-n:]] if len(group) == n + 1 else []
+            for steps in many:
+                columns.append([nodes[k].value for k in steps])
+                for operand in range(min(len(nodes[k].operands) for k in steps)):
+                    if all(isinstance(nodes[k].operands[operand], np.ndarray) for k in steps):
+                        columns.append([nodes[k].operands[operand] for k in steps])
+        seen, kept = set(), []
         for column in columns:
-            if column[-1].dtype.kind in "fb" and not any(column[-1] is s for s in seen):
-                seen.append(column[-1])
+            if column[-1].dtype.kind in "fb" and tuple(map(id, column)) not in seen:
+                seen.add(tuple(map(id, column)))
                 kept.append(column)
-        return [[column[j] * 1.0 if column[j].dtype == bool else column[j] for column in kept]
-                for j in range(len(numbers))]
+        return [[column[j] * 1.0 if column[j].dtype == bool else column[j] for column in kept] for j in range(n)]
 
     def line(self, number):
         """The line of the learner's code that made a node, such as "line 4: y = np.tanh(z)"."""
