@@ -104,6 +104,20 @@ def test_diagnose_of_a_report_and_of_what_is_right():
     assert diagnose(report) == [] == diagnose(ops.softmax, x)
 
 
+def test_a_report_says_why_and_what_to_try():
+    def softmax(x):
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        p = e / e.sum(axis=-1, keepdims=True)
+        return p, lambda dp: p * dp
+    report = check(softmax, *sample("BC"))
+    text, finding = str(report), report.inputs[0].findings[0]
+    assert "the rule: " in text and "Book (9.3)" in text and "try: In a softmax, every input" in text
+    index, h, above, below, yours = finding.evidence["by_hand"]
+    assert "by hand at" in text and yours == report.inputs[0].analytic[index]
+    assert (above - below) / (2 * h) == pytest.approx(report.inputs[0].numeric[index], rel=1e-6)
+    assert "Book (9.3)" in report._repr_html_()
+
+
 def test_an_unknown_mistake_is_unexplained():
     odd = np.random.default_rng(5).standard_normal((3, 5))
     found = diagnose(lambda x: (np.sin(x).sum() ** 2, lambda dy: odd * dy), *sample("BC"))
@@ -241,6 +255,14 @@ def test_functions_that_cannot_be_followed_are_diagnosed_by_their_numbers():
         y = np.array([float(v) for v in x]) ** 3
         return y, lambda dy: -dy * x ** 2
     assert codes(check(wrong, *sample("B"))) == ["sign", "factor"]
+
+
+def test_a_report_says_that_a_forward_pass_could_not_be_followed():
+    def wrong(x):
+        return np.array(np.tanh(x).tolist()), lambda dy: -dy * (1 - np.tanh(x) ** 2)
+    report = check(wrong, *sample("BC"))
+    assert codes(report) == ["sign"] and "names of mistakes are less sure" in str(report)
+    assert "less sure" not in str(check(lambda x: (np.tanh(x), lambda dy: -dy), *sample("BC")))
 
 
 def test_a_vjp_that_fails_elsewhere_is_still_reported():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHOWN = 5                               # entries that a report names
+BY_HAND = 60                            # entries of an input for which a report computes one by hand
 DOUBLE = np.finfo(np.float64).eps
 
 
@@ -96,8 +97,13 @@ def _check(checked: CheckedFunction, reference: Callable[..., Any] | None, rtol:
             finding.evidence.setdefault("input", name)
         if checked.given[i]:
             reports.append(report)
-    failures = run.doctor.failures if "doctor" in vars(run) else []
-    return Report(checked.name, rtol, reports, list(checked.notes), failures)
+    notes, failures = list(checked.notes), []
+    if "doctor" in vars(run):                               # it was asked
+        failures = run.doctor.failures
+        if run.doctor.unrecorded:
+            notes.append(f"the forward pass could not be followed step by step ({run.doctor.unrecorded}), "
+                         f"so the names of mistakes are less sure")
+    return Report(checked.name, rtol, reports, notes, failures)
 
 
 def diagnose(fn: Callable[..., Any] | Report, *inputs: Any, **options: Any) -> list[Finding]:
@@ -356,6 +362,9 @@ def _grade(report: InputReport, gradient: Any, run: _Run, i: int, rtol: float, r
         findings = run.doctor.explain(i, report.numeric) if comparison.code == "unexplained" else []
         for finding in findings:
             finding.evidence.setdefault("worst", worst)
+        if findings and worst and gradient.size <= BY_HAND:
+            first = comparison.worst[0]
+            findings[0].evidence["by_hand"] = (worst[0][0], *comparison.probe.by_hand(first), worst[0][1])
         report.findings += findings or [Finding(comparison.code, comparison.reason, {"worst": worst}, confidence=0.0)]
     return None
 

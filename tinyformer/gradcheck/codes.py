@@ -40,6 +40,14 @@ def table() -> dict[str, Code]:
     return codes
 
 
+def rule_of(step: str) -> str:
+    """The formula of an operation with its gradient, and its equation in the book: the first line of its docstring."""
+    from .. import ops
+    name = {"normalized": "layer_norm", "rotated": "rotary"}.get(step, step)
+    text = (getattr(ops, name, None).__doc__ or "").strip().partition("\n")[0] if name in ops.__all__ else ""
+    return re.sub(r"\s+", " ", text.replace("``", "")) if "dx" in text else ""
+
+
 def pages() -> dict[str, str]:
     """{code: its section, as Markdown}."""
     return {name: code.page for name, code in table().items()}

@@ -47,6 +47,11 @@ class Doctor:
         """The given inputs and others close to them."""
         return points(self.checked, self.cotangents, self.eps)
 
+    @property
+    def unrecorded(self) -> str:
+        """Why the forward pass could not be recorded; "" if it was, or if that was not tried."""
+        return self.places[0].unrecorded if "places" in vars(self) and self.places else ""
+
     def explain(self, i: int, numeric: NDArray[Any]) -> list[Finding]:
         """Findings about a wrong gradient of input i that has the right shape; empty if no hypothesis fits."""
         small = self.checked.arrays[i].size <= WIDE

@@ -39,6 +39,7 @@ class Point:
     pull                the learner's vjp: upstream gradients → list of gradients of the inputs
     analytic            the learner's gradients of the inputs
     tape                the record of the forward pass, or None
+    unrecorded          why there is none, if its steps were tried
     names               {name: value} that the learner's vjp refers to
     """
 
@@ -64,16 +65,16 @@ class Point:
             return gradients
 
         self.pull = pulled
-        self.tape = None
+        self.tape, self.unrecorded = None, ""
         steps = checked.steps
         if steps is not None:
             try:
                 self.tape = record(steps, copies(arrays), checked.wanted, checked.options)
                 for node, v in zip(self.tape.outputs, self.values):
                     if node is not None and not np.allclose(node.value, v, rtol=1e4 * eps, atol=1e3 * eps):
-                        self.tape = None
-            except Unrecorded:
-                pass
+                        self.tape, self.unrecorded = None, "the record gives another value"
+            except Unrecorded as error:
+                self.unrecorded = str(error)
         self.names = checked.kept()
         self.analytic = copies(self.pull(copies(self.dys)))
         self._jacobians = {}

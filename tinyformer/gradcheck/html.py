@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .report import sentence_of
+from .report import more_about, sentence_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +28,9 @@ def as_html(report: Report) -> str:
     parts = [f"<p><b>{escape(report.name)}</b>: {escape(head)}</p>",
              f"<table><tr><th>input</th><th>shape</th><th>compared</th><th>error</th><th></th></tr>{rows}</table>"]
     for one in report.inputs:
-        parts += [f"<p>{escape(one.name)}: {escape(sentence_of(finding))} <code>{finding.code}</code></p>"
-                  for finding in one.findings]
+        for finding in one.findings:
+            more = "".join(f"<br>{escape(line)}" for line in more_about(finding))
+            parts.append(f"<p>{escape(one.name)}: {escape(sentence_of(finding))} <code>{finding.code}</code>{more}</p>")
         if not one.ok and one.analytic is not None and one.numeric is not None:
             parts.append(_maps(one))
     return f"<div>{''.join(parts)}</div>"

@@ -110,6 +110,15 @@ class Probe:
         up, down = self.c * (above - self.middle) / right, self.c * (self.middle - below) / left
         return self._dot(above - below) / (right + left), np.minimum(up, down).sum(), np.maximum(up, down).sum()
 
+    def by_hand(self, i: int) -> tuple[float, float, float]:
+        """(h, L at xᵢ + h, L at xᵢ − h), the numbers behind ∂L/∂xᵢ."""
+        h, values = float(self.step * self.scales.flat[i]), []
+        for change in (h, -h):
+            x = self.x.copy()
+            x.flat[i] += change
+            values.append(float(np.sum(self.c * self.at(x))))
+        return h, values[0], values[1]
+
     def wide(self, i: int) -> tuple[float, float]:
         """∂L/∂xᵢ by a difference of fourth order with a wide step, and its rounding error."""
         h, x = 1e4 * self.step, self.x.copy()

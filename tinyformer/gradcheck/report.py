@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .codes import page, table
+from .codes import page, rule_of, table
 
 @dataclass
 class Finding:
@@ -114,6 +114,8 @@ class Report:
                 codes_of.setdefault(sentence_of(finding), []).append(finding.code)
             for sentence, named in codes_of.items():
                 lines += ["", f"  {one.name}: {sentence}  [{', '.join(named)}]"]
+                finding = next(f for f in one.findings if f.code == named[0])
+                lines += [f"      {line}" for line in more_about(finding)]
             worst = next((finding.evidence["worst"] for finding in one.findings if "worst" in finding.evidence), ())
             lines += [f"      {line}" for line in _worst(worst)]
         codes = dict.fromkeys(finding.code for one in wrong for finding in one.findings if finding.is_mistake)
@@ -134,6 +136,22 @@ CERTAIN = 0.999                              # at this confidence a finding is a
 def sentence_of(finding: Finding) -> str:
     """The message of a finding, with "probably" before it unless it is certain."""
     return f"probably {finding.message}" if 0 < finding.confidence < CERTAIN else finding.message
+
+
+def more_about(finding: Finding) -> Iterator[str]:
+    """What a report says below a finding: the rule of the step, one entry by hand, what to try, another suspicion."""
+    rule = rule_of(finding.evidence.get("step", ""))
+    if rule:
+        yield f"the rule: {rule}"
+    if "by_hand" in finding.evidence:
+        index, h, above, below, yours = finding.evidence["by_hand"]
+        yield (f"by hand at {list(index)}: L = {above:.10g} at +{h:.2g} and {below:.10g} at −{h:.2g}; "
+               f"their difference / {2 * h:.2g} = {(above - below) / (2 * h):.6g}, and yours is {yours:.6g}")
+    code = table().get(finding.code)
+    if finding.is_mistake and code is not None and code.advice:
+        yield f"try: {code.advice}"
+    if "alternative" in finding.evidence:
+        yield f"or, less likely: {finding.evidence['alternative']}"
 
 
 def _worst(entries: Sequence[tuple[Any, float, float]]) -> Iterator[str]:

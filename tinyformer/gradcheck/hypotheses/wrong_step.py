@@ -94,6 +94,9 @@ def _reported(e, record, hits):
     _, codes, says, number, k = hits[0]
     evidence = {"line": record.line(number), "step": record.tapes[0].nodes[number].kind}
     where = f" ({evidence['line']})" if evidence["line"] else ""
+    other = next((hit for hit in hits if not set(hit[1]) & set(codes) and hit[0] == hits[0][0]), None)
+    if other:                                               # it gives the same numbers
+        evidence["alternative"] = f"{other[2]} [{', '.join(other[1])}]"
     findings = [Finding(code, says + where, dict(evidence)) for code in codes]
     if k < 0 and "sign" not in codes:
         findings.append(Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign", {"factor": k}))
