@@ -67,7 +67,7 @@ class Counterfactual:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The paired t interval of the mean gap, mean ± t s/√n; infinite for one pair."""
+        """The paired t interval of the mean gap, mean ± t s/√n; infinite for one pair.   Book (22.9)."""
         if self.n < 2:
             return -math.inf, math.inf
         half = t_quantile(self.level, self.n - 1) * self._error

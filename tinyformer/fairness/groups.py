@@ -50,7 +50,7 @@ def group_intervals(y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features:
 def demographic_parity_difference(y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features: ArrayLike) -> float:
     """The largest minus the smallest selection rate of the groups: 0 if ŷ does not depend on the group.
 
-    The labels ``y_true`` are not used; the arguments are Fairlearn's.   Source: Dwork et al. (2012).
+    The labels ``y_true`` are not used; the arguments are Fairlearn's.   Book (22.2).   Source: Dwork et al. (2012).
     """
     counts = _counts("demographic_parity_difference", y_true, y_pred, sensitive_features)
     return _range(counts, "selection_rate")
@@ -59,7 +59,7 @@ def demographic_parity_difference(y_true: ArrayLike, y_pred: ArrayLike, *, sensi
 def equalized_odds_difference(y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features: ArrayLike) -> float:
     """The larger of two ranges over the groups: of the true positive rate, and of the false positive rate.
 
-    Source: Hardt, Price & Srebro (2016), in Fairlearn's form.
+    Source: Hardt, Price & Srebro (2016), in Fairlearn's form.   Book (22.2).
     """
     counts = _counts("equalized_odds_difference", y_true, y_pred, sensitive_features)
     return max(_range(counts, "true_positive_rate"), _range(counts, "false_positive_rate"))

@@ -65,7 +65,7 @@ def newcombe(count_a: float, n_a: int, count_b: float, n_b: int, level: float = 
 
         low = d − √((p_a − l_a)² + (u_b − p_b)²)      high = d + √((u_a − p_a)² + (p_b − l_b)²)
 
-    It is (−1, 1) if a share has no example.   Source: Newcombe (1998), method 10.
+    It is (−1, 1) if a share has no example.   Source: Newcombe (1998), method 10.   Book (22.3).
     """
     if not n_a or not n_b:
         return -1.0, 1.0

@@ -41,6 +41,7 @@ def reweighing(y_true: ArrayLike, *, sensitive_features: ArrayLike) -> NDArray[n
 
     Their sum is N if every label occurs in every group. ValueError for labels of one class.
     Source: Kamiran & Calders (2012), "Data preprocessing techniques for classification without discrimination".
+    Book (22.11).
     """
     y, groups = same_length("reweighing", y_true=y_true, sensitive_features=sensitive_features)
     (y,) = positive("reweighing", y_true=y)
