@@ -129,3 +129,31 @@ def test_an_lstm_with_a_mask(torch, rng):
         torch.from_numpy(x), return_convergence_delta=True)
     close(found, expected)
     assert np.abs(gap).max() < 1e-9 and np.abs(delta.detach().numpy()).max() < 1e-9
+
+
+def test_a_bert_classifier(torch):
+    """The words' vectors of a BERT, beside transformers' BERT, in float64."""
+    transformers = pytest.importorskip("transformers", reason="transformers is the oracle here and is not installed")
+    from captum.attr import IntegratedGradients, Saliency
+
+    from tinyformer.models import BertClassifier, BertClassifierConfig
+    torch.manual_seed(0)
+    theirs = transformers.BertForSequenceClassification(transformers.BertConfig(
+        vocab_size=30, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+        max_position_embeddings=12)).double().eval()
+    ours = BertClassifier(BertClassifierConfig(30, 12, n_layer=2, n_head=2, n_embd=16, n_inner=24)).to(np.float64).eval()
+    state = {name: value.numpy() for name, value in theirs.state_dict().items() if "position_ids" not in name}
+    ours.load_state_dict({name: state[name] for name in ours.state_dict()})
+    ids, target = np.array([[2, 7, 8, 9, 3], [2, 4, 5, 6, 3]]), np.array([1, 0])
+    vectors = ours.embedding(ids).data
+
+    def there(v):
+        return theirs(inputs_embeds=v, attention_mask=torch.ones(v.shape[:2], dtype=torch.long)).logits
+
+    def here(v):
+        return ours.read(v, np.ones(v.shape[:2], bool))
+
+    close(explain.saliency(here, vectors, target),
+          Saliency(there).attribute(torch.from_numpy(vectors).requires_grad_(), torch.from_numpy(target)))
+    close(explain.integrated_gradients(here, vectors, target=target, n_steps=20)[0],
+          IntegratedGradients(there).attribute(torch.from_numpy(vectors), target=torch.from_numpy(target), n_steps=20))

@@ -26,7 +26,8 @@ def saliency(f: Scores, x: TensorLike, target: Any = None, absolute: bool = True
     absolute    False keeps the sign of the gradient
 
     Explain logits rather than probabilities: where a softmax saturates, its gradient vanishes. A model f runs in
-    evaluation mode; its modes, parameters and gradients stay as they are. Raises ValueError where shapes or classes do
+    evaluation mode, while a function around a model leaves the mode to you: call ``model.eval()`` first. Modes,
+    parameters and gradients stay as they are. Raises ValueError where shapes or classes do
     not fit, TypeError for integers. As Captum's ``Saliency``.
 
     Source: Simonyan, Vedaldi and Zisserman (2014), "Deep inside convolutional networks"; book (17.1).

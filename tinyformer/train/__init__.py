@@ -6,6 +6,7 @@ from ..names import module_attributes
 from . import scores
 from .evaluation import compare, evaluate
 from .explanation import explain_text
+from .explanation_scores import evaluate_explanations
 from .fitting import fit
 from .history import History
 from .loop import Step, training_steps
@@ -16,7 +17,8 @@ from .saved_run import SavedRun, open_run
 from .trainer import Interrupted
 
 __all__ = ["History", "Interrupted", "Recipe", "RecipeError", "Result", "SavedRun", "Step", "compare", "evaluate",
-           "explain_text", "fit", "load_recipe", "open_run", "repeat", "scores", "train", "training_steps"]
+           "evaluate_explanations", "explain_text", "fit", "load_recipe", "open_run", "repeat", "scores", "train",
+           "training_steps"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)
