@@ -10,7 +10,8 @@ from tinyformer.data import Dataset, Examples
 from tinyformer.interop.weights import read_weights
 from tinyformer.train.tasks import pictures
 
-TINY = "federated", "mlp-mnist-federated", "--clients", "4", "--rounds", "2", "--set", "model.n_hidden=4"
+TINY = ("federated", "mlp-mnist-federated", "--clients", "4", "--rounds", "2", "--set", "model.n_hidden=4",
+        "train.lr=0.2")
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,7 @@ def test_no_round_writes_the_initial_model(cli):
     (1, "has no examples of the 200, expected at least one for each", ["--clients", "300"]),
     (1, "Federation: clients is 0, expected an integer of at least 1", ["--clients", "0"]),
     (1, "Federation: mu is -1.0", ["--mu", "-1"]), (2, "unknown setting 'train.rate'", ["--set", "train.rate=1"]),
+    (2, "got gpt-names besides mlp-mnist-federated; expected one recipe", ["gpt-names"]),
     (1, "rounds is -1", ["--rounds", "-1"])])
 def test_refused(refused, code, message, options):
     refused(code, message, *TINY, *options)

@@ -28,4 +28,4 @@ def strokes(monkeypatch):
 @pytest.fixture
 def recipe():
     """A federation's recipe, with a small model."""
-    return load_recipe("mlp-mnist-federated", ["model.n_hidden=8"])
+    return load_recipe("mlp-mnist-federated", ["model.n_hidden=8", "data.shift=0"])

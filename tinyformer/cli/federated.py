@@ -9,6 +9,7 @@ import typer
 
 
 def command(
+    context: typer.Context,
     recipe: Annotated[str, typer.Argument(
         metavar="RECIPE", help="The name of a recipe, or a .toml file. Its train.lr is the rate of plain SGD.")],
     clients: Annotated[int, typer.Option(metavar="K", help="The number of clients.")] = 10,
@@ -45,7 +46,9 @@ def command(
     from ..train.locked import FolderLock
     from ..train.recipe import RecipeError
     from ..train.run import set_aside
-    chosen = load_recipe(recipe, settings or ())
+    if strange := [word for word in context.args if "=" not in word]:
+        raise RecipeError(f"got {strange[0]} besides {recipe}; expected one recipe")
+    chosen = load_recipe(recipe, [*(settings or ()), *context.args])            # all but the first after --set
     if chosen.model_class.trained_by_counting:
         raise RecipeError(f"{chosen.name}: the model {chosen.model['architecture']!r} is trained by counting; "
                           f"expected one that is trained in steps")

@@ -179,7 +179,7 @@ def local_training(model: Pretrained, batches: Iterator[tuple[Any, Any]], steps:
     start = [p.data.copy() for p in model.parameters()] if mu else []
     model.train()
     for _ in range(steps):
-        loss = model.loss(*next(batches))
+        loss = model.loss(*next(batches))                                       # type: ignore[attr-defined]
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f"the loss of a client is {loss.item()}; try a lower train.lr")
         loss.backward()

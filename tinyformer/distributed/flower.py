@@ -26,7 +26,7 @@ def flower_client(recipe: Any, shard: Any) -> Any:
     (``pip install "tinyformer[federated]"``); ValueError for a shard without examples.
     """
     try:
-        from flwr.client import NumPyClient
+        from flwr.client import NumPyClient                     # type: ignore
     except ImportError:
         raise ModuleNotFoundError('flower_client: Flower is not installed; `pip install "tinyformer[federated]"` '
                                   'installs it') from None

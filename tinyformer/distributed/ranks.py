@@ -18,7 +18,7 @@ def communicator() -> Any:
     if not any(name in os.environ for name in LAUNCHED):
         return None
     try:
-        from mpi4py import MPI
+        from mpi4py import MPI                              # type: ignore
     except ImportError:
         raise ModuleNotFoundError('mpiexec started this process, but mpi4py is not installed; `pip install '
                                   '"tinyformer[distributed]"` installs it') from None

@@ -140,8 +140,8 @@ def _log_sum(terms: NDArray[Any]) -> float:
 def _loss_distribution_epsilon(history: History, delta: float) -> float:
     """ε by the privacy loss distributions of dp-accounting."""
     try:
-        from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
-        from dp_accounting.pld import PLDAccountant
+        from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent       # type: ignore
+        from dp_accounting.pld import PLDAccountant                             # type: ignore
     except ImportError:
         raise ModuleNotFoundError('epsilon: accountant "pld" needs dp-accounting; `pip install "tinyformer[privacy]"` '
                                   'installs it, and accountant "rdp" works without it') from None

@@ -100,6 +100,6 @@ def squared_norms(parts: list[Outer | Stored], B: int) -> NDArray[Any]:
         return np.maximum(found, 0)                         # rounding may leave −0 where two parts cancel
     norms = []
     for n in range(B):
-        g = sum(part.of(n) for part in parts).ravel()
+        g = np.sum([part.of(n) for part in parts], axis=0).ravel()
         norms.append(np.dot(g, g))
     return np.array(norms)

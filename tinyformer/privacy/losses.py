@@ -27,7 +27,7 @@ def example_losses(model: Module, x: Any, y: Any) -> Tensor:
     B, loss = len(x), model.loss(x, y)                                          # type: ignore[attr-defined]
     node = loss.node
     operation = MEANS.get(node.operation.__name__) if node is not None else None
-    if operation is None:
+    if node is None or operation is None:
         return _alone(model, x, y)
     arrays, options = node.call
     inputs = [array if tensor is None else tensor for array, tensor in zip(arrays, node.inputs)]
@@ -45,4 +45,5 @@ def example_losses(model: Module, x: Any, y: Any) -> Tensor:
 
 
 def _alone(model: Module, x: Any, y: Any) -> Tensor:
-    return ops.concatenate(*(model.loss(x[n:n + 1], y[n:n + 1]).reshape(1) for n in range(len(x))))
+    losses = (model.loss(x[n:n + 1], y[n:n + 1]).reshape(1) for n in range(len(x)))     # type: ignore[attr-defined]
+    return ops.concatenate(*losses)

@@ -128,6 +128,8 @@ def _walk(losses: Tensor, first: Tensor, B: int) -> dict[int, list[Outer | Store
         raise Mixed
     for node, one in zip(order, alone):
         uses[node] = _use(node, one, B)
+    if losses.node is None:                                 # it depends on no parameter
+        return {}
     arrived: dict[Node, dict[int, Any]] = {losses.node: {losses.slot: np.ones(B, losses.dtype)}}
     found: dict[int, list[Outer | Stored]] = {}
     while order:
@@ -181,7 +183,7 @@ def _use(node: Node, alone: Node, B: int) -> Use:
     if use.batched and any(axis is None for axis in out_axes):
         raise Mixed                                         # a sum or a mean over the examples
     if use.batched and any(use.wanted(i) and axis is None for i, axis in enumerate(axes)):
-        lengths = [shape[axis] for (shape, _), axis in zip(node.outputs, out_axes)]
+        lengths = [shape[axis] for (shape, _), axis in zip(node.outputs, out_axes) if axis is not None]
         lengths += [np.shape(array)[axis] for array, axis in zip(arrays, axes) if axis is not None]
         if any(length != B for length in lengths):
             raise Mixed                                     # rows of an example, in an unknown order

@@ -165,10 +165,10 @@ def each_example(use: Use, dys: list[Any]) -> Found:
         for i in shared:
             g, shape = result[i], arrays[i].shape
             found[i].append(np.zeros(shape, arrays[i].dtype) if g is None else unbroadcast(np.asarray(g), shape))
-    stored = {i: Stored(np.stack(gradients)) for i, gradients in found.items()}
+    stored: Found = {i: Stored(np.stack(gradients)) for i, gradients in found.items()}
     if any(use.wanted(i) and axis is not None for i, axis in enumerate(use.axes)):
         batched = node.pull_back(dys)
-        stored.update((i, batched[i]) for i, axis in enumerate(use.axes) if axis is not None)
+        stored.update((i, dx) for i, dx in enumerate(batched) if use.axes[i] is not None and dx is not None)
     return stored
 
 
