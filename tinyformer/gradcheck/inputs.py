@@ -37,13 +37,14 @@ def find_inputs(target: Any, stated: Mapping[str, str]) -> Inputs:
     Raises ``Unknown`` if the shape of a parameter without a default is neither stated nor found.
     """
     signature, words = signature_of(target)
+    scope = getattr(target, "__globals__", {})
     parameters = [p for p in signature if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     wrong = [name for name in stated if name not in [p.name for p in parameters]]
     if wrong:
         raise Unknown(f"--shape {wrong[0]}: there is no such input; it has {', '.join(p.name for p in parameters)}")
     texts, sources, missing = [], [], []
     for i, p in enumerate(parameters):
-        text, source = _text(p, stated, words)
+        text, source = _text(p, stated, words, scope)
         if text is None and i == 0:
             text, source = _from_layer(target)
         if text is None and p.default is not p.empty:
@@ -87,7 +88,7 @@ def _has_setup(target: Any) -> bool:
     return own is not None and not getattr(own, "__module__", "torch").startswith("torch")
 
 
-def _text(p: inspect.Parameter, stated: Mapping[str, str], words: str) -> tuple[Any, str]:
+def _text(p: inspect.Parameter, stated: Mapping[str, str], words: str, scope: Mapping[str, Any]) -> tuple[Any, str]:
     if p.name in stated:
         return stated[p.name], "--shape"
     note = p.annotation
@@ -96,6 +97,7 @@ def _text(p: inspect.Parameter, stated: Mapping[str, str], words: str) -> tuple[
             note = ast.literal_eval(note)
         except (SyntaxError, ValueError):
             pass
+    note = scope[note] if isinstance(note, str) and isinstance(scope.get(note), type) else note
     if typing.get_origin(note) is typing.Annotated or hasattr(note, "__metadata__"):
         note = next((m for m in note.__metadata__ if isinstance(m, str)), None)
     note = ",".join(note.dim_str.split()) if isinstance(getattr(note, "dim_str", None), str) else note   # jaxtyping
