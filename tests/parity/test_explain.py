@@ -141,7 +141,8 @@ def test_a_bert_classifier(torch):
     theirs = transformers.BertForSequenceClassification(transformers.BertConfig(
         vocab_size=30, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
         max_position_embeddings=12)).double().eval()
-    ours = BertClassifier(BertClassifierConfig(30, 12, n_layer=2, n_head=2, n_embd=16, n_inner=24)).to(np.float64).eval()
+    config = BertClassifierConfig(30, 12, n_layer=2, n_head=2, n_embd=16, n_inner=24)
+    ours = BertClassifier(config).to(np.float64).eval()
     state = {name: value.numpy() for name, value in theirs.state_dict().items() if "position_ids" not in name}
     ours.load_state_dict({name: state[name] for name in ours.state_dict()})
     ids, target = np.array([[2, 7, 8, 9, 3], [2, 4, 5, 6, 3]]), np.array([1, 0])
