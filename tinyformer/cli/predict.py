@@ -17,7 +17,7 @@ def command(
     top: Annotated[int, typer.Option(min=1, help="The number of tokens to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
-    """Classify a text, and show how much each token contributes; or classify a picture, a PNG file."""
+    """Classify a text and weigh its tokens, or classify a picture."""
     from ..train.predict import predict, predict_picture
     from .runs import newest_run
     is_picture = text.lower().endswith(".png")

@@ -83,12 +83,12 @@ def im2col(x: Array, kernel: Pair, windows: Windows, out: Pair) -> Array:
 
 def col2im(patches: Array, windows: Windows, shape: Pair) -> Array:
     """The transpose of ``im2col``: every entry of the patches (N, C, kh, kw, *out) is added to its pixel."""
-    N, C, *kernel = patches.shape[:4]
+    N, C, kh, kw = patches.shape[:4]
     (top, left), (H, W), out = windows.padding, shape, patches.shape[4:]
-    extent = windows.extent(kernel, out)
+    extent = windows.extent((kh, kw), out)
     x = np.zeros((N, C, max(extent[0], top + H), max(extent[1], left + W)), patches.dtype)
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
+    for i in range(kh):
+        for j in range(kw):
             x[(..., *windows.slices(i, j, out))] += patches[:, :, i, j]
     return x[:, :, top:top + H, left:left + W]
 

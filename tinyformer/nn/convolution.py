@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..typing import TensorLike
 
 # PyTorch's names of what lies around a picture, and NumPy's
-PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+PADDING_MODES: dict[str, Any] = {
+    "zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 class _Convolution(Module):
@@ -62,7 +63,7 @@ class _Convolution(Module):
         self.bias = Parameter(np.empty(self.out_channels, dtype)) if bias else None
         self.reset_parameters()
 
-    def _lengths(self, name, value, at_least):
+    def _lengths(self, name, value, at_least) -> Any:
         if self.axes == 2:
             return pair(self, name, value, at_least)
         value = value if isinstance(value, (tuple, list)) else [value]
@@ -160,7 +161,8 @@ class Conv2d(_Convolution):
     def forward(self, x: TensorLike) -> Tensor:
         """b + Σ W x over the kernel at each place."""
         x, padding = self._surrounded(self._expect(x))
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return F.conv2d(x, self.weight, self.bias, stride=self.stride, padding=padding, dilation=self.dilation,
+                        groups=self.groups)
 
 
 class ConvTranspose2d(_Convolution):
@@ -188,5 +190,5 @@ class ConvTranspose2d(_Convolution):
 
     def forward(self, x: TensorLike) -> Tensor:
         """b + W x added to the patch of every pixel."""
-        return F.conv_transpose2d(self._expect(x), self.weight, self.bias, self.stride, self.padding,
-                                  self.output_padding, self.groups, self.dilation)
+        return F.conv_transpose2d(self._expect(x), self.weight, self.bias, stride=self.stride, padding=self.padding,
+                                  output_padding=self.output_padding, groups=self.groups, dilation=self.dilation)

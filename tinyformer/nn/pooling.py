@@ -52,8 +52,8 @@ class MaxPool2d(_Pooling):
 
     def forward(self, x: TensorLike) -> Tensor:
         """The maximum of each window."""
-        return F.max_pool2d(as_input(self, x), self.kernel_size, self.stride, self.padding, self.dilation,
-                            self.ceil_mode, self.return_indices)
+        return F.max_pool2d(as_input(self, x), kernel_size=self.kernel_size, stride=self.stride, padding=self.padding,
+                            dilation=self.dilation, ceil_mode=self.ceil_mode, return_indices=self.return_indices)
 
 
 class AvgPool2d(_Pooling):
@@ -77,5 +77,6 @@ class AvgPool2d(_Pooling):
 
     def forward(self, x: TensorLike) -> Tensor:
         """The mean of each window."""
-        return F.avg_pool2d(as_input(self, x), self.kernel_size, self.stride, self.padding, self.ceil_mode,
-                            self.count_include_pad, self.divisor_override)
+        return F.avg_pool2d(as_input(self, x), kernel_size=self.kernel_size, stride=self.stride, padding=self.padding,
+                            ceil_mode=self.ceil_mode, count_include_pad=self.count_include_pad,
+                            divisor_override=self.divisor_override)

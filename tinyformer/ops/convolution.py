@@ -96,7 +96,7 @@ def conv_transpose2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None 
                          f"{padding} gives {shape[0]} × {shape[1]} pixels: expected at least 1 × 1")
     windows = Windows(stride, padding, dilation, groups)
     y, biased = kernels.conv2d_input_gradient(batch, weight, windows, shape), bias is not None
-    if biased:
+    if bias is not None:
         y = y + bias[:, None, None]
 
     def vjp(dy):
