@@ -56,8 +56,8 @@ def texts(labels, seed, settings):
     data, model = settings
     tfm.seed(seed)
     task = Classification(TextSettings(labels=labels, draw=seed, min_count=1 if labels else 2, **data))
-    config = AverageConfig(task.tokenizer.vocab_size, 2, block_size=64, n_embd=32, dropout=0.3, **model)
-    return fit(Average(config), task, seed, 150, 32, 1e-2)
+    config = AverageConfig(task.tokenizer.vocab_size, 2, block_size=64, n_embd=64, dropout=0.5, init_std=0.02, **model)
+    return fit(Average(config), task, seed, 300, 128, 5e-3)
 
 
 def table(variants, run):
