@@ -8,7 +8,7 @@ import pytest
 from tinyformer import nn, ops
 from tinyformer.models import (GPT, MLP, BertClassifier, BertClassifierConfig, GPTConfig, LeNet, LeNetConfig,
                                LinearConfig, LinearRegression, Llama, LlamaConfig, LSTMClassifier, LSTMConfig,
-                               MLPConfig, Recurrent, RecurrentConfig)
+                               MLPConfig, Recurrent, RecurrentConfig, ViT, ViTConfig)
 from tinyformer.privacy import gradient_factors, per_example, per_example_gradients, per_example_norms
 
 B, T, V = 5, 6, 11
@@ -37,6 +37,8 @@ MODELS = {
     "mlp": (lambda: MLP(MLPConfig(7, 3, n_hidden=6)), vectors, True),
     "lenet": (lambda: LeNet(LeNetConfig(144, 3, 2, 3, 5, 4)), lambda rng: (rng.random((B, 144)),
                                                                            rng.integers(0, 3, B)), True),
+    "vit": (lambda: ViT(ViTConfig(n_features=64, n_classes=3, patch=4, n_layer=1, n_head=2, n_embd=8, dropout=0.0)),
+            lambda rng: (rng.random((B, 64)), rng.integers(0, 3, B)), True),
     "mlp with a penalty": (lambda: MLP(MLPConfig(7, 3, n_hidden=6, l2=0.1)), vectors, False),
     "linear": (lambda: LinearRegression(LinearConfig(7, 2)), lambda rng: (rng.normal(size=(B, 7)),
                                                                           rng.normal(size=(B, 2))), False),

@@ -159,7 +159,8 @@ def each_example(use: Use, dys: list[Any]) -> Found:
                                         for name, value in options.items()})[1]
             one = [_one(dy, axis, n) for dy, axis in zip(dys, use.out_axes)]
         else:                                               # parameters alone, and a gradient for each example
-            vjp, one = node.vjp, [dy[n] for dy in dys]
+            vjp, one = node.vjp, [dy[n] if axis is None else _only(dy, axis, n)
+                                  for dy, axis in zip(dys, use.out_axes)]
         result = vjp(tuple(one) if len(one) > 1 else one[0])
         result = result if isinstance(result, (tuple, list)) else (result,)
         for i in shared:
@@ -177,6 +178,13 @@ def _one(value: Any, axis: int | None, n: int) -> Any:
     if axis is None:
         return value
     return np.take(np.asarray(value), [n], axis=axis)
+
+
+def _only(dy: NDArray[Any], axis: int, n: int) -> NDArray[Any]:
+    """``dy`` with zeros for all examples but ``n``: of a parameter that was repeated for each example."""
+    kept, place = np.zeros_like(dy), (slice(None),) * axis + (n,)
+    kept[place] = dy[place]
+    return kept
 
 
 RULES: dict[str, Callable[..., Any]] = {
