@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from .checker import check
 from .report import Finding, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..graph import Node
     from ..nn import Module
 
@@ -52,11 +55,13 @@ class Trace:
         return (self.report._repr_html_() if self.report else f"<p>{self}</p>") + self.svg
 
 
-def trace(model: Module | None, loss: Tensor, seed: int = 0) -> Trace:
+def trace(model: Module | None, loss: Tensor | Callable[[], Any], seed: int = 0) -> Trace:
     """Check each operation that computed ``loss``, and report the first one, in backward order, whose own vjp is wrong.
 
     model       a Module, whose parameters are named in the picture; or None
-    loss        a tensor of any shape that still has its graph: before ``backward``, or after one with retain_graph=True
+    loss        a tensor of any shape that still has its graph: before ``backward``, or after one with
+                retain_graph=True. For PyTorch a function without arguments that computes the loss: it is called once,
+                and the custom Functions and the modules of your own classes that it calls are checked
     seed        seed of the random upstream gradients
 
     The vjp of each node is compared with the numeric gradient of its own operation, in float64 and at the inputs that
@@ -67,6 +72,13 @@ def trace(model: Module | None, loss: Tensor, seed: int = 0) -> Trace:
 
     >>> print(trace(model, model.loss(ids, targets)))
     """
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(loss, torch.Tensor):
+        raise TypeError("trace: a PyTorch tensor does not keep the inputs of the operations that computed it; "
+                        "expected a function: trace(model, lambda: loss_fn(model(x), y))")
+    if torch is not None and callable(loss) and not isinstance(loss, Tensor):
+        from .function_forms.torch_trace import first_wrong
+        return Trace(*first_wrong(loss, seed), "")
     if not isinstance(loss, Tensor) or loss.node is None:
         raise ValueError("trace: loss has no graph; "
                          "expected a tensor that was computed from one that requires a gradient")
