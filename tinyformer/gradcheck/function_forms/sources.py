@@ -1,11 +1,10 @@
-"""What the source of a learner's function shows: to which libraries it refers, and how it names what it unpacks."""
+"""What the code of a learner's function shows: to which libraries it refers, and how it names what it unpacks."""
 
 from __future__ import annotations
 
-import ast
+import dis
 import functools
 import inspect
-import textwrap
 import types
 from typing import Any
 
@@ -53,15 +52,14 @@ def _root(module: str) -> str:
 
 def unpacked_names(function: Any, source: str, n: int) -> list[str] | None:
     """The n names of ``a, b = SOURCE`` or ``a, b = ctx.SOURCE`` in a function; None if there is no such line."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and source in (getattr(node.value, "attr", None),
-                                                       getattr(node.value, "id", None)):
-            target = node.targets[0]
-            names = [e.id for e in getattr(target, "elts", ()) if isinstance(e, ast.Name)]
-            if len(names) == n:
-                return names
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    steps = list(dis.get_instructions(code)) if code is not None else []
+    for k, step in enumerate(steps[:-1]):
+        if step.argval == source and steps[k + 1].opname == "UNPACK_SEQUENCE" and steps[k + 1].arg == n:
+            names: list[str] = []
+            for following in steps[k + 2:]:
+                if not following.opname.startswith("STORE_FAST") or len(names) >= n:
+                    break
+                names += following.argval if isinstance(following.argval, tuple) else [following.argval]
+            return names if len(names) == n else None
     return None
