@@ -119,6 +119,52 @@ MAX_POOL = Exercise(
     cases={"equal pixels": lambda rng: (rng.integers(0, 2, (2, 2, 4, 6)).astype(float),)})
 
 
+def avg_pool(x):
+    """Average pooling of windows of 3 × 3 that overlap, two pixels apart.
+
+        y[n, c, p, q] = Σ x[n, c, 2p + i, 2q + j] / 9, the sum over i and j from 0 to 2
+
+    x (N, C, H, W), H and W odd    y (N, C, P, Q), P = (H − 1)/2, Q = (W − 1)/2.    vjp(dy) returns dx.
+    """
+    P, Q = x.shape[2] // 2, x.shape[3] // 2                 # of odd numbers
+    y = np.zeros((*x.shape[:2], P, Q))
+    for i in range(3):
+        for j in range(3):                                  # pixel (i, j) of every window
+            y += x[:, :, i:i + 2 * P:2, j:j + 2 * Q:2] / 9
+
+    def vjp(dy):
+        dx = np.zeros_like(x)
+        for i in range(3):
+            for j in range(3):
+                dx[:, :, i:i + 2 * P:2, j:j + 2 * Q:2] += dy / 9
+        return dx
+
+    return y, vjp
+
+
+AVG_POOL = Exercise(
+    avg_pool, "03 Neural networks",
+    inputs=lambda rng, N=2, C=3, P=5: (rng.normal(size=(N, C, 2 * P + (3 if P % 3 == 0 else 1), 9)),),
+    question="Every entry of dy is 9. A pixel in the corner of four windows: what is its dx?",
+    answer=lambda f: f(np.zeros((1, 1, 5, 5)))[1](np.full((1, 1, 2, 2), 9.0))[0, 0, 2, 2],
+    hints=("A mean is a sum with equal weights. Which weight has each pixel of a window?",
+           "Neighboring windows share a row or a column of pixels, whose gradients add up. The loop of the forward "
+           "pass shows where each pixel lies."),
+    wrong=(
+        WrongAnswer("overwrite", "windows overwrite each other", "A pixel may lie in several windows: add.",
+                    {"2 * Q:2] += dy / 9": "2 * Q:2] = dy / 9"}),
+        WrongAnswer("factor", "not divided by the size of the window", "Each pixel has a weight of 1/9.",
+                    {"+= dy / 9": "+= dy"}),
+        WrongAnswer("factor", "divided by the number of windows", "The mean is over the pixels of a window.",
+                    {"+= dy / 9": "+= dy / (P * Q)"}),
+        WrongAnswer("dropped", "only the middle pixel of each window", "Every pixel of a window is in its mean.",
+                    {"2 * Q:2] += dy / 9": "2 * Q:2] += dy / 9 * (i == 1) * (j == 1)"}),
+        WrongAnswer("local-derivative", "multiplied by the pixel", "The slope of a mean does not depend on the pixels.",
+                    {"+= dy / 9": "+= dy / 9 * x[:, :, i:i + 2 * P:2, j:j + 2 * Q:2]"}),
+        WrongAnswer("sign", "dx with a minus", "y grows with every pixel.", {"2 * Q:2] += dy": "2 * Q:2] -= dy"}),
+    ))
+
+
 def group_norm(x, weight, bias):
     """Group norm with two groups of channels.
 
