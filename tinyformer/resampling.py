@@ -30,10 +30,10 @@ def bilinear(x: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any]) -> tupl
     n = np.arange(N)[:, None, None]
     corners = [(r, c), (r, c + 1), (r + 1, c), (r + 1, c + 1)]
     # a border cell next to the picture and one far from it have the same four zeros
-    places = [(n, slice(None), np.clip(i, 0, H + 1), np.clip(j, 0, W + 1)) for i, j in corners]
+    places: list[Any] = [(n, slice(None), np.clip(i, 0, H + 1), np.clip(j, 0, W + 1)) for i, j in corners]
     weights = [(1 - f) * (1 - g), (1 - f) * g, f * (1 - g), f * g]              # each (N, h, w)
     values = [padded[place] for place in places]                                # each (N, h, w, C)
-    y = sum(weight[..., None] * value for weight, value in zip(weights, values))
+    y: Any = sum(weight[..., None] * value for weight, value in zip(weights, values))
 
     def vjp(dy: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         dy = np.moveaxis(dy, 1, -1)                                             # (N, h, w, C)
