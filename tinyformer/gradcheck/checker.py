@@ -43,7 +43,10 @@ def check(fn: Callable[..., Any], *inputs: Any, reference: Callable[..., Any] | 
 
     fn          a function of arrays that returns (value, vjp); or an operation, one of ``tinyformer.ops`` or your
                 own under ``@differentiable``; or a function of tensors that returns a tensor or a tuple of tensors; or
-                a module, whose parameters then count as inputs
+                a module, whose parameters then count as inputs. Also (forward, backward); an object or a class with
+                both; a function that returns (loss, gradients); a function of objects with data, grad and backward; a
+                torch.autograd.Function, a function of torch tensors or an nn.Module; a JAX custom_vjp function. The
+                page "Check your own gradient" has an example of each
     inputs      the arguments of fn. Floating-point arrays and tensors of any shape are differentiated, as float64
                 copies; integers, booleans, None, strings, lists and Python numbers are passed on unchanged. If there is
                 no floating-point array, floats and lists of floats become arrays
