@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import importlib
 import runpy
 import sys
 import time
@@ -224,13 +225,39 @@ def blind(listed):
     return bool(alarms) or totals[0]["refused"] < n or totals[0]["named"] < 0.92 * n or totals[0]["misnamed"] > 0.01 * n
 
 
+def alone():
+    """Print for each hypothesis how many mistakes it names rightly, and how many no other one would name."""
+    doctor = importlib.import_module("tinyformer.gradcheck.doctor")
+    everything = list(doctor.HYPOTHESES)
+    cases = [(m.function(), m.operation.draw(square=m.square), m.which, " ".join(m.codes).split())
+             for m in PLANTED["MISTAKES"]]
+    cases += [(f.build(old, new), f.draw(), f.names.index(which), names.split("|"))
+              for f in WRITTEN + UNSEEN for which, old, new, names in f.mistakes]
+    named, wins = collections.Counter(), collections.Counter()
+    for function, inputs, which, codes in cases:
+        found = check(function, *inputs).inputs[which].findings
+        by = found[0].evidence.get("hypothesis") if found and found[0].code in codes else None
+        if by is not None:
+            named[by] += 1
+            doctor.HYPOTHESES[:] = [row for row in everything if row[0].__name__ != by]
+            found = check(function, *inputs).inputs[which].findings
+            wins[by] += not (found and found[0].code in codes)
+            doctor.HYPOTHESES[:] = everything
+    print("\nhypothesis           names   alone")
+    for hypothesis, _ in everything:
+        print(f"  {hypothesis.__name__:<18}{named[hypothesis.__name__]:>6}{wins[hypothesis.__name__]:>8}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--checks", type=int, default=1000, help="how many of correct operations")
+    parser.add_argument("--alone", action="store_true", help="what each hypothesis wins, alone")
     parser.add_argument("--blind", action="store_true", help="measure on the blind set alone")
     parser.add_argument("--list", action="store_true", help="with --blind: print the cases that failed")
     options = parser.parse_args()
+    if options.alone:
+        return alone()
     if options.blind:
         return blind(options.list)
     table("wrong answers of the exercises", exercises(), options.full)

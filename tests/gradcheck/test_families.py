@@ -119,6 +119,28 @@ def test_the_first_k_for_the_top_k():
     assert codes(top, np.array([0.3, -1.0, 2.0, 0.1, 1.5]))[0] in ("permuted", "mask", "dropped")
 
 
+@pytest.mark.parametrize("edit, code", [
+    ("d = logits.copy()", "local-derivative"), ("d = softmax(p)", "local-derivative"),
+    ("d = softmax(logits, 0)", "reduction"), ("d = p.copy(); t = other", "operand"), ("d = p.copy()", "")])
+def test_a_cross_entropy_with_one_array_exchanged(edit, code):
+    scope = {"np": np, "softmax": softmax}
+    exec(f"""
+def cross_entropy(x, w, ids, other):
+    logits = x @ w
+    p = softmax(logits)
+    def vjp(dL):
+        t = ids
+        {edit}
+        d[np.arange(len(x)), t] -= 1
+        d *= dL / len(x)
+        return d @ w.T, x.T @ d, None, None
+    return -np.log(p[np.arange(len(x)), ids]).mean(), vjp
+""", scope)
+    x, w = sample("NI", "IV")
+    found = codes(scope["cross_entropy"], x, w, np.array([1, 0, 3]), np.array([0, 2, 2]), i=1)
+    assert found == ([code] if code else [])
+
+
 # ------------------------------------------------------------------------------------------------ misleading names
 
 def test_rows_of_a_table_are_not_swapped():

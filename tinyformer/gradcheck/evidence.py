@@ -134,6 +134,7 @@ class Evidence:
                  numeric: NDArray[Any] | None = None,
                  known: set[Any] | None = None) -> None:
         self.checked, self.i, self.points = checked, i, points
+        self._pair: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}
         self.known, self.records = set() if known is None else known, {}
         self.name, self.shape = checked.names[i], checked.arrays[i].shape
         self.tol = max(1e-6, 30 * eps ** (2 / 3))
@@ -177,8 +178,6 @@ class Evidence:
 
         They are made from one-hot upstream gradients.
         """
-        if not hasattr(self, "_pair"):
-            self._pair = {}
         if point not in self._pair:
             p = self.points[point]
             learner, right = [], []

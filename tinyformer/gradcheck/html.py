@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .report import more_about, sentence_of
+from .wording import more_about, sentence_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .codes import page, rule_of, table
+from .codes import page, table
+from .wording import more_about, sentence_of
 
 @dataclass
 class Finding:
@@ -128,30 +129,6 @@ class Report:
     def _repr_html_(self) -> str:
         from .html import as_html
         return as_html(self)
-
-
-CERTAIN = 0.999                              # at this confidence a finding is a fact: a shape, a zero, a changed input
-
-
-def sentence_of(finding: Finding) -> str:
-    """The message of a finding, with "probably" before it unless it is certain."""
-    return f"probably {finding.message}" if 0 < finding.confidence < CERTAIN else finding.message
-
-
-def more_about(finding: Finding) -> Iterator[str]:
-    """What a report says below a finding: the rule of the step, one entry by hand, what to try, another suspicion."""
-    rule = rule_of(finding.evidence.get("step", ""))
-    if rule:
-        yield f"the rule: {rule}"
-    if "by_hand" in finding.evidence:
-        index, h, above, below, yours = finding.evidence["by_hand"]
-        yield (f"by hand at {list(index)}: L = {above:.10g} at +{h:.2g} and {below:.10g} at −{h:.2g}; "
-               f"their difference / {2 * h:.2g} = {(above - below) / (2 * h):.6g}, and yours is {yours:.6g}")
-    code = table().get(finding.code)
-    if finding.is_mistake and code is not None and code.advice:
-        yield f"try: {code.advice}"
-    if "alternative" in finding.evidence:
-        yield f"or, less likely: {finding.evidence['alternative']}"
 
 
 def _worst(entries: Sequence[tuple[Any, float, float]]) -> Iterator[str]:

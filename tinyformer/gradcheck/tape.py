@@ -139,6 +139,8 @@ class Tape:
 
     leaves      the steps of the arguments, None for arguments that are not differentiated
     outputs     the steps of the outputs, None for outputs that do not depend on an argument
+    plain       a copy without shifts against overflow, and ``fused`` one with known operations as single steps; None
+                until a hypothesis needs them
     """
 
     def __init__(self) -> None:
@@ -147,6 +149,8 @@ class Tape:
         self.outputs: list[Step | None] = []
         self.steps: dict[int, Step] = {}                    # by ``_key``
         self.alive: list[Tensor] = []                       # so that a key stays unique
+        self.plain: Tape | None = None
+        self.fused: Tape | None = None
 
     def add(self, tensor: Tensor, step: Step) -> Step:
         """Append the step that made a tensor, with its number and its place in the source."""

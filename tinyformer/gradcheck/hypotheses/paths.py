@@ -40,61 +40,64 @@ def uses(e: Evidence) -> list[Finding]:
     if record is None:
         return []
     _, first = _through(record.tapes[0], record.tapes[0].leaves[e.i])
-    first = [(n, k) for n, k in first if n.number in record.reached]
-    if not 2 <= len(first) <= MOST:
+    fit = _counted(e, record, [(n, k) for n, k in first if n.number in record.reached])
+    if fit is None:
         return []
-    columns = []
-    for n, k in first:
-        others = {(m.number, j): None for m, j in first if (m.number, j) != (n.number, k)}
-        columns.append(np.concatenate([np.ravel(_only(record, point, others)) for point in range(len(e.points))]))
-    columns, analytic = np.array(columns).T, np.concatenate([g.ravel() for g in e.analytic])
-    scale = np.max(np.abs(analytic))
-    matter = np.max(np.abs(columns), axis=0) > 1e-9 * scale
-    if matter.sum() < 2 or len(analytic) < 2 * matter.sum():
-        return []
-    c, _, rank, _ = np.linalg.lstsq(columns[:, matter], analytic, rcond=1e-9)
-    if rank < matter.sum() or np.max(np.abs(columns[:, matter] @ c
-                                            - analytic)) > e.tol * scale or np.allclose(c, 1, atol=1e-5):
-        return []
-    kept = [(n, k) for (n, k), m in zip(first, matter) if m]
-    counts = [round(float(v), 6) for v in c]
+    kept, c = fit
     off = [float(v) for v in c if abs(v - 1) > 1e-5]
-    common = off[0] if off[0] > 0 and np.ptp(off) < 1e-5 and name_of(off[0], e) else None
-    if not np.allclose(c, np.round(c), atol=1e-5) and common is None:
-        return []
     lost = [n for (n, _), v in zip(kept, c) if abs(v) < 1e-5]
-    lines = "; ".join(dict.fromkeys(record.line(n.number) for n in lost or [kept[int(np.argmax(np.abs(c - 1)))][0]]))
-    elementwise = all(np.ndim(n.value) == len(e.shape) for n, _ in kept) and _diagonal(e)
-    product = elementwise and any(n.kind in ("multiply", "divide") for n in record.tapes[0].nodes
-                                  if n in record.tapes[0].outputs or n.kind == "multiply")
-    evidence = {"uses": counts, "line": lines}
-    if lost and all(abs(v) < 1e-5 or abs(v - 1) < 1e-5 for v in c):
-        # only the last use: a loop that runs backward would keep the first
-        if lost == [n for n, _ in kept[:-1]]:
-            through_time = lost_through_time(e)
-            if through_time:
-                return through_time
-        identity = [n for n in lost if _identity(record, n)]
+    worst = lost or [kept[int(np.argmax(np.abs(c - 1)))][0]]
+    lines = "; ".join(dict.fromkeys(record.line(n.number) for n in worst))
+    evidence = {"uses": [round(float(v), 6) for v in c], "line": lines}
+    if lost and all(abs(v) < 1e-5 for v in off):
         rest = [n for (n, _), v in zip(kept, c) if abs(v - 1) < 1e-5]
-        if product and not _sum_of_branches(record):
-            return [Finding("missing-term",
-                            f"the gradient of {e.name} has {len(kept)} terms, one for each use of {e.name}, and "
-                            f"{_are(lost)} missing: {lines}", evidence)]
-        if len(identity) == len(lost) or (rest and all(_identity(record, n) for n in rest)):
-            return [Finding("lost-path",
-                            f"{e.name} reaches the value by {len(kept)} paths, "
-                            f"and the gradient leaves one out: {lines}", evidence)]
-        return [Finding("overwrite",
-                        f"{e.name} is used {len(kept)} times and its gradient is the sum over the uses, but "
-                        f"{_are(lost)} not counted (= instead of +=?): {lines}", evidence)]
+        # Only the last use counts: a loop that runs backward would keep the first.
+        through_time = lost_through_time(e) if lost == [n for n, _ in kept[:-1]] else []
+        return through_time or _left_out(e, record, lost, rest, lines, evidence)
+    common = off[0] if off[0] > 0 and np.ptp(off) < 1e-5 and name_of(off[0], e) else None
     if common is not None:
         name = name_of(common, e)
         return [Finding("factor", f"{e.name} is used {len(kept)} times, and the gradient of {len(off)} of the uses "
                                   f"has a factor {common:.6g} = {name} too many ({lines})",
                         {**evidence, "factor": common, "name": name})]
+    if not np.allclose(c, np.round(c), atol=1e-5):
+        return []
     return [Finding("missing-term",
                     f"the gradient of {e.name} is a sum over its uses, "
                     f"and one term has the wrong sign or factor: {lines}", evidence)]
+
+
+def _counted(e, record, used):
+    """(uses, how often each is counted) if counts explain the gradient and are not all 1; else None."""
+    if not 2 <= len(used) <= MOST:
+        return None
+    columns = []
+    for n, k in used:
+        others = {(m.number, j): None for m, j in used if (m.number, j) != (n.number, k)}
+        columns.append(np.concatenate([np.ravel(_only(record, point, others)) for point in range(len(e.points))]))
+    columns, analytic = np.array(columns).T, np.concatenate([g.ravel() for g in e.analytic])
+    scale = np.max(np.abs(analytic))
+    matter = np.max(np.abs(columns), axis=0) > 1e-9 * scale
+    if matter.sum() < 2 or len(analytic) < 2 * matter.sum():
+        return None
+    c, _, rank, _ = np.linalg.lstsq(columns[:, matter], analytic, rcond=1e-9)
+    fits = rank == matter.sum() and np.max(np.abs(columns[:, matter] @ c - analytic)) <= e.tol * scale
+    return ([way for way, m in zip(used, matter) if m], c) if fits and not np.allclose(c, 1, atol=1e-5) else None
+
+
+def _left_out(e, record, lost, rest, lines, evidence):
+    """What to call uses that are left out: terms of a formula, a path such as a skip connection, or uses."""
+    uses = len(lost) + len(rest)
+    whole = all(np.ndim(n.value) == len(e.shape) for n in lost + rest) and _diagonal(e)
+    if whole and any(n.kind in ("multiply", "divide") for n in record.tapes[0].nodes
+                     if n in record.tapes[0].outputs or n.kind == "multiply") and not _sum_of_branches(record):
+        return [Finding("missing-term", f"the gradient of {e.name} has {uses} terms, one for each use of {e.name}, and "
+                                        f"{_are(lost)} missing: {lines}", evidence)]
+    if all(_identity(record, n) for n in lost) or rest and all(_identity(record, n) for n in rest):
+        return [Finding("lost-path", f"{e.name} reaches the value by {uses} paths, "
+                                     f"and the gradient leaves one out: {lines}", evidence)]
+    return [Finding("overwrite", f"{e.name} is used {uses} times and its gradient is the sum over the uses, but "
+                                 f"{_are(lost)} not counted (= instead of +=?): {lines}", evidence)]
 
 
 def _are(uses):

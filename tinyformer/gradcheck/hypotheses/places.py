@@ -38,22 +38,59 @@ def gathered(node):
 
 
 def cross_entropies(record):
-    """For each softmax whose target entries are taken: its gradient p − onehot with the ones misplaced or missing."""
+    """For each softmax whose target entries are taken: its gradient p − onehot with one part exchanged.
+
+    The ones are missing, in other places or those of another array of indices. In place of p stand the logits, a
+    softmax along another axis, or a softmax of the softmax.
+    """
     for node in record.tapes[0].nodes:
         source = _softmax_before(node) if node.number in record.reached and node.parents else None
         t = chosen(node) if source is not None else None
         if t is None:
             continue
-        nowhere = [(("missing-term",),
-                    "the gradient of a cross-entropy is p − onehot, "
-                    "but the ones at [np.arange(N), t] are missing", np.zeros_like)]
-        for codes, says, put in nowhere + [(LEAK, _says(how), put) for _, how, put in _ways(source.value.shape, t)]:
-            def edits_at(k, number=source.number, put=put):
+        shape, right = source.value.shape, np.eye(node.operands[0].shape[1])[t]
+        changes = [(("missing-term",), "the gradient of a cross-entropy is p − onehot, "
+                                       "but the ones at [np.arange(N), t] are missing", np.zeros(shape), _itself)]
+        changes += [(LEAK, _says(how), put(1.0), _itself) for _, how, put in _ways(shape, t)]
+        changes += [(("operand",), f"the gradient of a cross-entropy is p − onehot, but the ones are those of {name}",
+                     np.eye(shape[1])[ids], _itself) for name, ids in _other_ids(record.e, t, shape)]
+        changes += [(codes, f"the gradient of a cross-entropy is p − onehot, but {what} is in the place of p", right, q)
+                    for codes, what, q in IN_PLACE_OF_P]
+        for codes, says, ones, q in changes:
+            def edits_at(k, number=source.number, ones=ones, q=q):
                 soft = record.tapes[k].nodes[number]
                 p = soft.value if soft.kind == "softmax" else np.exp(soft.value)
                 factor = soft.value if soft.kind == "softmax" else 1.0
-                return {(number, 0): lambda dz: (put(1.0) - p) * (factor * dz).sum(axis=1, keepdims=True)}
+                other = q(p, soft.operands[0])
+                return {(number, 0): lambda dz: (ones - other) * (factor * dz).sum(axis=1, keepdims=True)}
             yield edits_at, codes, says, node.number
+
+
+def _itself(p, logits):
+    return p
+
+
+def _softmax(x, axis):
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+IN_PLACE_OF_P = [(("local-derivative",), "the array of logits", lambda p, u: u),
+                 (("reduction",), "a softmax along the other axis", lambda p, u: _softmax(u, 0)),
+                 (("local-derivative",), "a softmax of the softmax", lambda p, u: _softmax(p, 1)),
+                 (("local-derivative",), "exp(logits), without its sum,", lambda p, u: np.exp(u))]
+
+
+def _other_ids(e, t, shape):
+    """(name, indices) of the other arrays of indices that fit: other inputs, the most likely class, shifted targets."""
+    for name, array in zip(e.checked.names, e.points[0].arrays):
+        if isinstance(array, np.ndarray) and array.dtype.kind in "iu" and array.size == len(t) and (
+                array.ravel() != t).any() and 0 <= array.min() and array.max() < shape[1]:
+            yield name, array.ravel()
+    for name, other in (("the next example", np.roll(t, -1)), ("the example before", np.roll(t, 1)),
+                        ("the class after", (t + 1) % shape[1]), ("the class before", (t - 1) % shape[1])):
+        if (other != t).any():
+            yield name, other
 
 
 def _softmax_before(node):

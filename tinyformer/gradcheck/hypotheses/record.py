@@ -26,11 +26,11 @@ class Record:
     def __init__(self, e, fused):
         self.e, self.tapes, self.tables, self.within = e, [p.tape for p in e.points], {}, not fused
         for k, p in enumerate(e.points):
-            if not hasattr(p.tape, "fused"):
-                p.tape.steps = _without_shifts(p.tape.copy(), e.i, p.dys)
-                p.tape.fused = fuse(p.tape.steps.copy())
-            self.tapes[k] = p.tape.fused if fused else p.tape.steps
-        self.arrived, self.shares, self.apart, self.draws = {}, {}, {}, []
+            if p.tape.fused is None:
+                p.tape.plain = _without_shifts(p.tape.copy(), e.i, p.dys)
+                p.tape.fused = fuse(p.tape.plain.copy())
+            self.tapes[k] = p.tape.fused if fused else p.tape.plain
+        self.arrived, self.shares, self.apart, self.draws, self.hits = {}, {}, {}, [], None
         self.right = [t.gradient(e.i, p.dys) for t, p in zip(self.tapes, e.points)]
         first = self.tapes[0]
         reached = {first.leaves[e.i].number}

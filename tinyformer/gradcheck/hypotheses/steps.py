@@ -21,6 +21,7 @@ def mistakes(node, operand, pool):
     kind = node.kind
     if kind == "softmax":
         yield from softmax(node)
+        yield from _other_softmax(node, pool)
     elif kind == "log_softmax":
         yield from log_softmax(node)
     elif kind == "normalized":
@@ -55,6 +56,17 @@ def mistakes(node, operand, pool):
         yield from _moved(node)
     if node.source is not None:
         yield from indices.moved(node)
+
+
+def _other_softmax(node, pool):
+    """The gradient p ⊙ (dp − Σ p ⊙ dp) with another array in the place of one p or of both."""
+    p, axis = node.value, node.options["axis"]
+    says = "the gradient of the softmax uses another array in the place of p"
+    for n, other in enumerate(pool):
+        if other.shape == p.shape and not np.array_equal(other, p):
+            for key, outer, inner in (("both", other, other), ("outer", other, p), ("inner", p, other)):
+                yield f"pool{n}{key}", LOCAL, says, lambda dz, outer=outer, inner=inner: outer * (
+                    dz - (inner * dz).sum(axis=axis, keepdims=True))
 
 
 def _flat2(a, left):

@@ -48,7 +48,7 @@ def _hits(e, record):
     """
     if record is None:
         return []
-    if hasattr(record, "hits"):
+    if record.hits is not None:
         return record.hits
     record.hits = hits = []
     groups = {group: numbers for group, numbers in record.groups.items() if not record.tried(numbers)}
