@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..evidence import Evidence
 
-MOST = 24                               # uses whose weights are solved for
+MOST = 48                               # uses whose weights are solved for
 
 
 def _through(tape, leaf):
@@ -266,9 +266,18 @@ def _ways(record) -> Iterator[Way]:
     for (kind, site, operand), numbers in record.groups.items():
         inner = [n for n in numbers if nodes[n].parents[operand].kind != "input"]
         others = [n for n in numbers if nodes[n].parents[operand].number != leaf]
-        for which, chosen in enumerate((numbers, inner, others, numbers[1:], numbers[:-1])):
+        for which, chosen in enumerate((numbers, inner, others, numbers[1:], numbers[:-1], *_nested(record, numbers))):
             if chosen:
                 yield Way((kind, site, operand, which), kind, operand, chosen, numbers)
+
+
+def _nested(record, numbers):
+    """In a loop over time within one over examples: all iterations but the first, or the last, of each inner loop."""
+    sizes = sorted({n for a in record.e.points[0].arrays for n in np.shape(a) if 1 < n < len(numbers)})
+    for n in sizes:
+        if len(numbers) % n == 0:
+            yield [k for j, k in enumerate(numbers) if j % n]
+            yield [k for j, k in enumerate(numbers) if j % n != n - 1]
 
 
 def lost_before(e: Evidence) -> list[Finding]:

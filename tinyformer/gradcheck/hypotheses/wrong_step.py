@@ -189,7 +189,10 @@ def _other_iterations(record):
     """A product in a loop whose backward pass takes its factor from the previous, first or last iteration."""
     for (kind, _, operand), numbers in record.groups.items():
         shapes = [[np.shape(o) for o in record.tapes[0].nodes[n].operands] for n in numbers]
-        if kind not in ("multiply", "matmul", "einsum") or len(numbers) < 2 or any(s != shapes[0] for s in shapes):
+        products = kind in ("multiply", "matmul", "einsum")
+        slopes = record.tapes[0].nodes[numbers[0]].slopes
+        if not products and (slopes is None or kind in ("add", "subtract", "negative")) or len(numbers) < 2 \
+                or any(s != shapes[0] for s in shapes):
             continue
         for name, other in (("the previous iteration", lambda j, n: j - 1),
                             ("the next iteration", lambda j, n: min(j + 1, n - 1)),
@@ -199,7 +202,9 @@ def _other_iterations(record):
                 nodes = record.tapes[k].nodes
                 return {(n, operand): nodes[numbers[other(j, len(numbers))]].pulls[operand] for j,
                         n in enumerate(numbers)}
-            yield edits_at, ("operand",), f"a product takes its other factor from {name} of the loop", numbers[0]
+            yield (edits_at, ("operand",), f"a product takes its other factor from {name} of the loop", numbers[0]) \
+                if products else (edits_at, ("local-derivative",), f"the derivative of {kind} is that of {name} of the "
+                                                                   f"loop", numbers[0])
 
 
 def _other_places(record):
