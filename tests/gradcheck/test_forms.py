@@ -314,3 +314,18 @@ def test_a_closure_and_globals_stay_as_they_were():
 def test_another_form_hears_of_the_nearest(fn, says):
     with pytest.raises(TypeError, match=says):
         check(fn, X)
+
+
+def test_a_class_of_modules():
+    from tinyformer import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            self.linear = nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.linear(x).tanh()
+
+    assert check(Net, X).ok
+    with pytest.raises(TypeError, match=r"expected an object: check\(Linear\(…\), x\)"):
+        check(nn.Linear, X)

@@ -53,3 +53,18 @@ def test_nothing_changes():
         assert all(torch.equal(t, state[name]) for name, t in model.state_dict().items()) and model.training
         assert model[0].weight.dtype == torch.float32 and (model[0].weight.grad == 1).all()
         assert model[1].weight.grad is None and torch.equal(torch.get_rng_state(), random)
+
+
+def test_a_class_of_modules():
+    class Net(torch.nn.Module):
+        def __init__(self, n=3):
+            super().__init__()
+            self.linear = torch.nn.Linear(4, n)
+
+        def forward(self, x):
+            return self.linear(x).tanh()
+
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    assert [one.name for one in check(Net, x).inputs] == ["x", "linear.weight", "linear.bias"]
+    with pytest.raises(TypeError, match=r"expected an object: check\(Linear\(…\), x\)"):
+        check(torch.nn.Linear, x)

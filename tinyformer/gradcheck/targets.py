@@ -61,4 +61,4 @@ def _groups(names: Mapping[str, Any], path: Path) -> Iterator[list[tuple[str, An
     pairs = {k: _with_partner(names, k) for k, _ in own if re.search("forward|fwd", k)}
     yield [(k, pair) for k, pair in pairs.items() if pair]
     yield [(k, v) for k, v in own if inspect.isfunction(v)]
-    yield [(k, v) for k, v in own if hasattr(v, "named_parameters") and not isinstance(v, type)]
+    yield [(k, v) for k, v in own if hasattr(v, "named_parameters")]

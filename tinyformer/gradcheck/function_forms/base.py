@@ -190,3 +190,12 @@ def closure(function: Any) -> dict[str, Any]:
         except ValueError:                                  # an empty cell
             pass
     return names
+
+
+def instance_of(cls: Any) -> Any:
+    """An object of a class that needs no arguments. Raises TypeError for another class."""
+    try:
+        return cls()
+    except TypeError as error:
+        raise TypeError(f"check: {cls.__name__} is a class that needs arguments ({error}); "
+                        f"expected an object: check({cls.__name__}(…), x)") from None

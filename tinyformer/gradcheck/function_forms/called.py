@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...autograd import Tensor
 from .arrays import RawFunction
-from .base import CheckedFunction, arguments_of, copies, differentiable, with_floats
+from .base import CheckedFunction, arguments_of, copies, differentiable, instance_of, with_floats
 from .tensors import Operation, TensorFunction
 from .with_gradient import WithGradient, has_gradient
 
@@ -19,6 +19,7 @@ def adapt(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> Checked
     if not callable(fn):
         return None
     if hasattr(fn, "named_parameters"):
+        fn = instance_of(fn) if isinstance(fn, type) else fn
         return with_floats(TensorFunction(fn, *arguments_of(fn, inputs, options)))
     inputs = differentiable(inputs)
     arguments = arguments_of(fn, inputs, options)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .base import CheckedFunction, arguments_of, copies, differentiable, float64, with_floats
+from .base import CheckedFunction, arguments_of, copies, differentiable, float64, instance_of, with_floats
 from .pairs import Pair, array_in, gradient_names, spread
 from .state import MISSING, Snapshot
 
@@ -36,11 +36,7 @@ def adapt(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> Checked
     if isinstance(fn, type):
         if _is_static(fn, "forward"):
             return _with_context(fn, inputs, options)
-        try:
-            fn = fn()
-        except TypeError as error:
-            raise TypeError(f"check: {name} is a class that needs arguments ({error}); "
-                            f"expected an object: check({name}(…), x)") from None
+        fn = instance_of(fn)
     forward = getattr(fn, "forward", fn)
     names, values, given, rest = arguments_of(forward, differentiable(inputs), options)
     before = Snapshot(fn)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .base import CheckedFunction, Unreadable, arguments_of, differentiable, with_floats
+from .base import CheckedFunction, Unreadable, arguments_of, differentiable, instance_of, with_floats
 from .program import Translated, plain
 from .sources import refers_to, unpacked_names
 from .torch_steps import array_of, capture, replay
@@ -31,6 +31,8 @@ def adapt(fn: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> Checked
     if isinstance(fn, types.BuiltinMethodType | types.MethodType) and isinstance(own, type) and fn.__name__ == "apply" \
             and issubclass(own, torch.autograd.Function):
         fn = own                                            # MyFunction.apply
+    if isinstance(fn, type) and issubclass(fn, torch.nn.Module):
+        fn = instance_of(fn)
     if isinstance(fn, type) and issubclass(fn, torch.autograd.Function):
         kind, called = AutogradFunction, _forward_of(fn)
     elif isinstance(fn, torch.nn.Module):
