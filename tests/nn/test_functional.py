@@ -27,9 +27,18 @@ def test_gradients(rng):
 
 
 def test_the_same_function_where_the_signature_is_the_same():
-    for name in ("linear", "gelu", "silu", "relu", "leaky_relu", "sigmoid", "tanh", "mse_loss",
+    for name in ("linear", "gelu", "silu", "relu", "sigmoid", "tanh", "mse_loss",
                  "binary_cross_entropy_with_logits", "scaled_dot_product_attention"):
         assert getattr(F, name) is getattr(ops, name)
+
+
+def test_options_by_position(rng):
+    x, w = rng.normal(size=(2, 3, 6, 6)), rng.normal(size=(4, 3, 3, 3))
+    right(lambda x, w: F.conv2d(x, w, None, 2, 1), x, w)
+    right(lambda x, w: F.conv_transpose2d(x, w, None, 2, 1), x, rng.normal(size=(3, 4, 3, 3)))
+    right(lambda x: F.max_pool2d(x, 2), x)
+    right(lambda x: F.avg_pool2d(x, 3, 1, 1), x)
+    np.testing.assert_array_equal(F.leaky_relu(x, 0.2).data, np.where(x > 0, x, 0.2 * x))
 
 
 def test_attention_takes_its_options_by_position(rng):

@@ -98,7 +98,7 @@ class _Convolution(Module):
         if any(max(width) > n + limit for width, n in zip(widths, lengths)):
             raise ValueError(f"{type(self).__name__}: padding is {self.padding!r} with padding_mode "
                              f"{self.padding_mode!r}, but x has shape {x.shape}: expected less padding or a larger x")
-        places: list[Any] = [np.pad(np.arange(n), width, PADDING_MODES[self.padding_mode])
+        places: list[Any] = [np.pad(np.arange(n), width, PADDING_MODES[self.padding_mode])  # type: ignore[call-overload]
                              for n, width in zip(lengths, widths)]
         return x[(..., *np.ix_(*places))], 0
 

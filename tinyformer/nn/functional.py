@@ -16,8 +16,8 @@ from ..arrays import plain_array
 from ..autograd import Tensor
 from ..names import module_attributes
 from ..number_checks import check_fraction, check_integer, check_number
-from ..ops import (avg_pool2d, binary_cross_entropy_with_logits, conv2d, conv_transpose2d, gelu, leaky_relu, linear,
-                   max_pool2d, mse_loss, relu, scaled_dot_product_attention, sigmoid, silu, tanh)
+from ..ops import (binary_cross_entropy_with_logits, gelu, linear, mse_loss, relu, scaled_dot_product_attention,
+                   sigmoid, silu, tanh)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +41,11 @@ def softmax(x: TensorLike, dim: int = -1) -> Tensor:
 def log_softmax(x: TensorLike, dim: int = -1) -> Tensor:
     """yᵢ = xᵢ − ln Σⱼ e^{xⱼ} along the axis ``dim``."""
     return ops.log_softmax(x, axis=check_integer("log_softmax", "dim", dim))
+
+
+def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
+    """y = x for x > 0, else a x with a = ``negative_slope``."""
+    return ops.leaky_relu(x, negative_slope=negative_slope)
 
 
 def softplus(x: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -98,6 +103,43 @@ def conv1d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, st
                    ops.reshape(weight, shape=(*weight.shape[:2], 1, weight.shape[2])), bias, stride=(1, stride),
                    padding=padding, dilation=(1, dilation), groups=groups)
     return ops.reshape(y, shape=(*y.shape[:-2], y.shape[-1]))
+
+
+def conv2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, stride: int | Sequence[int] = 1,
+           padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = 1, groups: int = 1) -> Tensor:
+    """y[o, p, q] = b[o] + Σ W[o, c, i, j] x[c, s p + d i − pad, s q + d j − pad], as in ``ops.conv2d``.
+
+    x (N, C, H, W) or (C, H, W)    weight W (O, C/groups, kh, kw)    bias b (O,) or None    y (N, O, H′, W′)
+    """
+    return ops.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+
+def conv_transpose2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None,
+                     stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
+                     output_padding: int | Sequence[int] = 0, groups: int = 1,
+                     dilation: int | Sequence[int] = 1) -> Tensor:
+    """y = b + the gradient of ``conv2d`` with respect to its input, for the upstream gradient x.
+
+    x (N, C, H, W) or (C, H, W)    weight W (C, O/groups, kh, kw)    bias b (O,) or None    y (N, O, H′, W′)
+    """
+    return ops.conv_transpose2d(x, weight, bias, stride=stride, padding=padding, output_padding=output_padding,
+                                groups=groups, dilation=dilation)
+
+
+def max_pool2d(x: TensorLike, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None,
+               padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, ceil_mode: bool = False,
+               return_indices: bool = False) -> Tensor:
+    """The maximum of each window of x (N, C, H, W) or (C, H, W), as in ``ops.max_pool2d``."""
+    return ops.max_pool2d(x, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
+                          ceil_mode=ceil_mode, return_indices=return_indices)
+
+
+def avg_pool2d(x: TensorLike, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None,
+               padding: int | Sequence[int] = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+               divisor_override: int | None = None) -> Tensor:
+    """The mean of each window of x (N, C, H, W) or (C, H, W), as in ``ops.avg_pool2d``."""
+    return ops.avg_pool2d(x, kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode,
+                          count_include_pad=count_include_pad, divisor_override=divisor_override)
 
 
 def _one(operation: str, name: str, value: Any, at_least: int) -> int:

@@ -12,13 +12,14 @@ from ..number_checks import check_integer
 from .windows import fitting, pair, pictures
 
 if TYPE_CHECKING:
-    from ..kernels.convolution import Pair
+    from collections.abc import Sequence
+
     from ..typing import Array, TensorLike, ValueAndVjp
 
 
 @differentiable(multilinear=True)
-def conv2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *, stride: int | Pair = 1,
-           padding: int | Pair | str = 0, dilation: int | Pair = 1, groups: int = 1) -> ValueAndVjp:
+def conv2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *, stride: int | Sequence[int] = 1,
+           padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = 1, groups: int = 1) -> ValueAndVjp:
     """y[o, p, q] = b[o] + Σ W[o, c, i, j] x[c, s p + d i − pad, s q + d j − pad], the sum over c, i and j.
 
     dx[c, u, v] = Σ W[o, c, i, j] dy[o, p, q] over the (p, q, i, j) that read pixel (u, v),
@@ -58,9 +59,10 @@ def conv2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *,
 
 
 @differentiable(multilinear=True)
-def conv_transpose2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *, stride: int | Pair = 1,
-                     padding: int | Pair = 0, output_padding: int | Pair = 0, groups: int = 1,
-                     dilation: int | Pair = 1) -> ValueAndVjp:
+def conv_transpose2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *,
+                     stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
+                     output_padding: int | Sequence[int] = 0, groups: int = 1,
+                     dilation: int | Sequence[int] = 1) -> ValueAndVjp:
     """y = b + the gradient dx that ``conv2d`` with the same W has for dy = x: every pixel of x adds W x to its patch.
 
     dx = conv2d(dy, W),   dW as for ``conv2d``, with x and dy exchanged,   db = Σ dy.

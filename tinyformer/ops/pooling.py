@@ -13,13 +13,15 @@ from ..number_checks import check_integer
 from .windows import fitting, pair, pictures
 
 if TYPE_CHECKING:
-    from ..kernels.convolution import Pair
+    from collections.abc import Sequence
+
     from ..typing import TensorLike, ValueAndVjp
 
 
 @differentiable
-def max_pool2d(x: TensorLike, *, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0,
-               dilation: int | Pair = 1, ceil_mode: bool = False, return_indices: bool = False) -> ValueAndVjp:
+def max_pool2d(x: TensorLike, *, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None,
+               padding: int | Sequence[int] = 0,
+               dilation: int | Sequence[int] = 1, ceil_mode: bool = False, return_indices: bool = False) -> ValueAndVjp:
     """y[c, p, q] = max over (i, j) of x[c, s p + d i − pad, s q + d j − pad].
 
     dx = dy at the pixel that was the maximum. Of equal pixels the first gets all of dy; NaN counts as the largest.
@@ -48,7 +50,8 @@ def max_pool2d(x: TensorLike, *, kernel_size: int | Pair, stride: int | Pair | N
 
 
 @differentiable(multilinear=True)
-def avg_pool2d(x: TensorLike, *, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0,
+def avg_pool2d(x: TensorLike, *, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None,
+               padding: int | Sequence[int] = 0,
                ceil_mode: bool = False, count_include_pad: bool = True,
                divisor_override: int | None = None) -> ValueAndVjp:
     """y[c, p, q] = Σ x[c, s p + i − pad, s q + j − pad] / n over the window (i, j).
