@@ -175,3 +175,12 @@ def test_factors_are_said_once():
     report = check(lambda x: (x.sum(), lambda dy: 15 * dy * np.ones_like(x)), *sample("BC"))
     message = report.inputs[0].findings[0].message
     assert "15 times" in message and "15 = 15" not in message
+
+
+def test_a_factor_of_zero_in_the_forward_pass_breaks_no_hypothesis():
+    def weighted(x):
+        total = 0.0 * x
+        for k in (0.0, 1.0, 2.0):
+            total = total + k * np.sin(x) ** 2
+        return total, lambda dy: dy * 3 * 2 * np.cos(x)
+    assert codes(weighted, *sample("BC")) == ["local-derivative"]

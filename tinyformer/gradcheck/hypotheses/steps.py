@@ -282,7 +282,8 @@ def _moved(node):
 
 def _elementwise(node, operand, pool):
     slopes, kind, z = node.slopes, node.kind, node.value
-    slope, u = slopes[operand], node.operands[operand]
+    # As NumPy's numbers, which divide by zero without an exception.
+    slope, u = (np.float64(v) if isinstance(v, (int, float)) else v for v in (slopes[operand], node.operands[operand]))
     shape = np.shape(u)
 
     def by(s):
