@@ -95,6 +95,8 @@ def normalized(node):
     def rule(m=1.0, b=1.0, scale=None, about=None, axis=axis):
         return lambda dz: norm_rule(dz, v, s, axis, mean, a, m, b, scale, about)
 
+    # Division by the length of a vector has no variance; its second term is a part along the vector.
+    radial = ("variance-term",) if mean or a == 1 else ("missing-term",)
     var = "the variance's term in the gradient of the normalization is missing or wrong"
     if mean:
         yield ("both", ("mean-term", "variance-term"),
@@ -104,25 +106,25 @@ def normalized(node):
     else:
         yield "extra mean", ("mean-term",), "the gradient subtracts a mean, but this normalization has no mean", \
             lambda dz: norm_rule(dz, v, s, axis, True, a)
-    yield "variance", ("variance-term",), var, rule(1, 0)
-    yield "variance+", ("variance-term",), var, rule(1, -1)
+    yield "variance", radial, var, rule(1, 0)
+    yield "variance+", radial, var, rule(1, -1)
     for name, about in (("x", x), ("centered", x - x.mean(axis=axis, keepdims=True))):
-        yield f"variance {name}", ("variance-term",), var, rule(1, 1, None, about)
+        yield f"variance {name}", radial, var, rule(1, 1, None, about)
 
         def mixed(dz, about=about, first=True):
             g = dz - (dz.mean(axis=axis, keepdims=True) if mean else 0)
             one, two = (about, v) if first else (v, about)
             return (g - a * one * (dz * two).mean(axis=axis, keepdims=True)) / s
-        yield f"variance {name} outside", ("variance-term",), var, mixed
-        yield f"variance {name} inside", ("variance-term",), var, lambda dz, about=about: mixed(dz, about, False)
-    yield "variance no x̂", ("variance-term",), var, \
+        yield f"variance {name} outside", radial, var, mixed
+        yield f"variance {name} inside", radial, var, lambda dz, about=about: mixed(dz, about, False)
+    yield "variance no x̂", radial, var, \
         lambda dz: rule(1, 0)(dz) - a * (dz * v).mean(axis=axis, keepdims=True) / s
-    yield "variance no x̂ inside", ("variance-term",), var, \
+    yield "variance no x̂ inside", radial, var, \
         lambda dz: rule(1, 0)(dz) - a * v * dz.mean(axis=axis, keepdims=True) / s
     if a != 1:
-        yield "unbiased", ("variance-term",), var, rule(1, 1 / a)
+        yield "unbiased", radial, var, rule(1, 1 / a)
     n = v.size // s.size
-    yield "biased", ("variance-term",), var, rule(1, n / (n - 1))
+    yield "biased", radial, var, rule(1, n / (n - 1))
     yield "sums", ("reduction",), "the gradient of the normalization has sums in place of means", rule(n, n)
     yield "sum 1", ("reduction", "mean-term"), "the mean's term has a sum in place of a mean", rule(n, 1)
     yield "sum 2", ("reduction", "variance-term"), "the variance's term has a sum in place of a mean", rule(1, n)

@@ -105,7 +105,8 @@ def _normalized(node):
         terms.append(("mean-term", "mean-term",
                       lambda dz: np.broadcast_to(-dz.mean(axis=axis, keepdims=True) / s, v.shape),
                       "the mean's term in the gradient of the normalization"))
-    return [*terms, ("variance-term", "variance-term", lambda dz: -a * v * (dz * v).mean(axis=axis, keepdims=True) / s,
+    code = "variance-term" if mean or a == 1 else "missing-term"            # of a length, not of a deviation
+    return [*terms, (code, code, lambda dz: -a * v * (dz * v).mean(axis=axis, keepdims=True) / s,
                      "the variance's term in the gradient of the normalization")]
 
 
