@@ -105,6 +105,8 @@ def test_predict_reads_a_png(cli, refused):
     refused(1, "gone.png: no such file; expected a PNG picture", "predict", "gone.png")
     Path("text.png").write_text("no picture")
     refused(1, "text.png: not a PNG picture", "predict", "text.png")
+    refused(1, "a MLP does not read texts, expected the name of a file that ends in .png", "predict", "some words",
+            "--model", "runs/mlp-mnist")
 
 
 def test_lenet_needs_pictures_of_a_size(refused):

@@ -1,6 +1,7 @@
 """Models that generate pictures go through train, evaluate and sample; no test reads the real digits."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ def test_vae(cli):
     result = cli("train", "vae-mnist", "--set", *TINY, "train.max_steps=300")
     assert result.code == 0 and result.errors == []
     assert "300 pictures to train on, 50 to validate, 100 to test, 2 classes; VAE of" in result.out
+    assert re.search(r"^class means, class known  +\d+\.\d{4} nats per picture on the same split$", result.out, re.M)
     assert is_png("runs/vae-mnist/samples/step-00000030.png") and "−ELBO" in result.out
     figures = json.loads(cli("evaluate", "runs/vae-mnist", "--json").out)
     assert figures["neg_log_likelihood"] < figures["neg_elbo"] < figures["baselines"]["pixel means"]

@@ -38,6 +38,9 @@ def test_similarities_are_cosines_and_independent_of_each_other(clip, pictures):
     np.testing.assert_allclose(clip.similarity(pictures.reshape(5, 64), texts).data, found, atol=1e-6)
     again = clip.similarity(pictures.astype(float), texts).data
     np.testing.assert_array_equal(again, found)
+    buffers = {name: value.copy() for name, value in clip.state_dict().items()}
+    np.testing.assert_array_equal(clip.train().similarity(pictures, texts).data, found)     # batch norm stands still
+    assert clip.training and all(np.array_equal(value, buffers[name]) for name, value in clip.state_dict().items())
 
 
 def test_the_order_of_words_counts(clip, pictures):
@@ -62,7 +65,7 @@ def test_the_folder_keeps_the_tokenizer(clip, pictures, tmp_path):
     (np.zeros((1, 64), "f"), None, "CLIP: texts is None, expected a list"),
     (np.zeros((1, 64), "f"), ["a one", 1], "CLIP: texts is .*, expected a list"),
     (np.zeros((1, 64), "f"), "a one", "CLIP: texts is 'a one', expected a list"),
-    (np.zeros((1, 64), "f"), ["a one " * 20], "ids have shape"),
+    (np.zeros((1, 64), "f"), ["a one " * 20], "CLIP: 'a one .* has 40 tokens, expected at most"),
     (np.zeros((1, 3, 8, 8), "f"), ["a one"], r"pictures have shape \(1, 3, 8, 8\), expected \(N, 1, 8, 8\)"),
     (np.zeros((1, 49), "f"), ["a one"], "pictures have shape")])
 def test_what_clip_refuses(clip, images, texts, message):

@@ -63,7 +63,7 @@ def test_saved_and_made_again(tmp_path, rng):
 
 @pytest.mark.parametrize("shape", [(2, 1, 28, 28), (2, 195), (2, 3, 14, 14), (14, 14), (196,)])
 def test_pictures_of_another_size_are_refused(shape):
-    with pytest.raises(ValueError, match=r"LeNet: x has shape .*, expected \(N, 1, 14, 14\) or \(N, 196\)"):
+    with pytest.raises(ValueError, match=r"LeNet: pictures have shape .*, expected \(N, 1, 14, 14\) or \(N, 196\)"):
         LeNet(TINY)(np.zeros(shape, np.float32))
 
 

@@ -102,7 +102,7 @@ def test_saved_and_loaded(tmp_path, pictures):
     (lambda model: model.loss(np.zeros((0, 16), np.float32)), "N ≥ 1"),
     (lambda model: model.loss(np.full((2, 16), 255, np.float32)), "VAE: the pixels of x are 255…255, expected 0…1"),
     (lambda model: model.loss(np.full((2, 16), np.nan, np.float32)), "VAE: the pixels of x are nan…nan, expected 0…1"),
-    (lambda model: model.decode(np.zeros((2, 3), np.float32)), r"shape \(2, 3\), expected \(N, 2\)"),
+    (lambda model: model.decode(np.zeros((2, 3), np.float32)), r"VAE: z has shape \(2, 3\), expected \(N, 2\)"),
     (lambda model: model.sample(0), "VAE.sample: n is 0"),
     (lambda model: model.sample(2, 0, y=1), "trained without classes"),
     (lambda model: model.log_likelihood(np.zeros((2, 16), np.float32), n_samples=0), "n_samples is 0"),

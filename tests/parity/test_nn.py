@@ -188,6 +188,8 @@ def test_transposed_convolution(torch, rng, dtype):
     ("MaxPool2d", {"kernel_size": 2}), ("MaxPool2d", {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
     ("MaxPool2d", {"kernel_size": (3, 2), "stride": (1, 2), "dilation": 2}), ("AvgPool2d", {"kernel_size": 2}),
     ("AvgPool2d", {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ("MaxPool2d", {"kernel_size": (9, 12), "ceil_mode": True}),           # one window, larger than the picture
+    ("AvgPool2d", {"kernel_size": (9, 12), "ceil_mode": True}),
     ("AvgPool2d", {"kernel_size": 3, "padding": (1, 0), "count_include_pad": False, "stride": (1, 3)}),
     ("AvgPool2d", {"kernel_size": (3, 2), "divisor_override": 4})])
 def test_pooling(torch, rng, dtype, name, options):

@@ -79,8 +79,10 @@ def once(recipe: Recipe, folder: Path, resume: bool) -> None:
         show(evaluate(folder))
     picture = f"\nloss curve  {folder / 'loss.png'}" * (folder / "loss.png").is_file()         # counting has no curve
     print(f"\ncheckpoint  {result.checkpoint}{picture}\n")
-    for name, loss in {**result.baselines, "this model": result.val_loss}.items():
-        print(f"{name:<12}{loss:.4f} {recipe.task.unit} on the same split")
+    losses = {**result.baselines, "this model": result.val_loss}
+    width = max(map(len, losses)) + 2
+    for name, loss in losses.items():
+        print(f"{name:<{width}}{loss:.4f} {recipe.task.unit} on the same split")
     print(f"val loss {result.val_loss:.4f} (whole validation split) · "
           f"{result.step} steps · {result.seconds:.0f} s · {folder}")
     if result.privacy:

@@ -21,6 +21,7 @@ import numpy as np
 from .. import nn, ops
 from ..data import padded
 from ..data.captions import PLAIN
+from ..nn import evaluating
 from ..text import load_tokenizer
 from .config_checks import check_fractions, check_heads, check_integers
 from .pretrained import Pretrained
@@ -104,15 +105,16 @@ class CLIP(Pretrained):
 
         images      pictures (N, n_features) or (N, channels, side, side); a list of texts if both towers read texts
 
-        ValueError for pictures of another size, and for a text that has an unknown word or none.
+        ValueError for pictures of another size, and for a text that is too long, or has an unknown word or none.
         """
         x = images if self.config.n_features else self.ids(images)
         if isinstance(x, np.ndarray) and x.dtype.kind == "f":
             x = x.astype(self.logit_scale.dtype, copy=False)
-        return ops.matmul(self.encode(x), self.encode_ids(self.ids(texts, second=True)).T)
+        with evaluating(self):                              # batch norm in training would mix the pictures
+            return ops.matmul(self.encode(x), self.encode_ids(self.ids(texts, second=True)).T)
 
     def ids(self, texts: Sequence[str], second: bool = False) -> Array:
-        """The ids (N, T) of texts, padded; ``second`` for those of the second tower. ValueError for unknown words."""
+        """The ids (N, T) of texts, padded; ``second`` for those of the second tower. ValueError for unfit texts."""
         if self.tokenizer is None:
             raise ValueError("CLIP: it has no tokenizer to read texts with; expected a tokenizer.json in its folder")
         if not isinstance(texts, (list, tuple)) or not texts or not all(isinstance(text, str) for text in texts):
@@ -129,6 +131,8 @@ class CLIP(Pretrained):
             words = " ".join(piece for piece, id in zip(pieces, ids) if id == unknown)
             raise ValueError(f"CLIP: {text!r} has unknown words ({words}), expected words of the vocabulary: "
                              f"{' '.join(self.tokenizer.tokens[2:])}")
+        if len(ids) > self.config.block_size:
+            raise ValueError(f"CLIP: {text!r} has {len(ids)} tokens, expected at most {self.config.block_size}")
         return ids
 
     def save_pretrained(self, folder: str | PathLike[str]) -> None:

@@ -104,7 +104,7 @@ class GAN(Pretrained):
 
     def generate(self, z: TensorLike, y: TensorLike | None = None) -> Tensor:
         """The samples (N, n_features) for noise z (N, n_latent)."""
-        made = self.generator(with_class(self, as_rows(self, z, (self.config.n_latent,)), y))
+        made = self.generator(with_class(self, as_rows(self, z, (self.config.n_latent,), "z"), y))
         return ops.sigmoid(made) if self.config.output == "pixels" else made
 
     def discriminate(self, x: TensorLike, y: TensorLike | None = None) -> Tensor:

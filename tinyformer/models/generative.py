@@ -40,13 +40,13 @@ def picture_shape(n_features: int) -> Shape:
     return (1, side, side) if side * side == n_features else (n_features,)
 
 
-def as_rows(model: Any, x: TensorLike, shape: Shape) -> Tensor:
-    """``x``, pictures (N, \\*shape) or rows of their numbers, as rows (N, n). ValueError for another shape."""
+def as_rows(model: Any, x: TensorLike, shape: Shape, name: str = "x") -> Tensor:
+    """``x``, pictures (N, \\*shape) or rows of their numbers, as rows (N, n). ValueError, with its ``name``, for others."""
     x = x if isinstance(x, Tensor) else Tensor(plain_array(type(model).__name__, x))
     width = math.prod(shape)
     if x.ndim == 0 or x.shape[1:] not in ((width,), tuple(shape)) or not len(x):
         wanted = " or ".join(dict.fromkeys(f"(N, {', '.join(map(str, s))})" for s in ((width,), shape)))
-        raise ValueError(f"{type(model).__name__}: x has shape {x.shape}, expected {wanted} with N ≥ 1")
+        raise ValueError(f"{type(model).__name__}: {name} has shape {x.shape}, expected {wanted} with N ≥ 1")
     return x if x.ndim == 2 else ops.reshape(x, shape=(len(x), width))
 
 

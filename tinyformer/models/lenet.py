@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .. import nn, ops
 from .config_checks import check_fractions, check_integers
+from .picture_arrays import as_pictures
 from .pretrained import Pretrained
 from .registry import register
 
@@ -79,10 +80,7 @@ class LeNet(Pretrained):
 
     def features(self, x: TensorLike) -> Tensor:
         """The last hidden layer (N, n_hidden_2), from which the logits are a linear layer away."""
-        side, shape = self.config.side, tuple(getattr(x, "shape", ()))
-        if shape[1:] not in ((1, side, side), (side * side,)):
-            raise ValueError(f"LeNet: x has shape {shape}, expected (N, 1, {side}, {side}) or (N, {side * side})")
-        return self.hidden(self.convolutions(ops.reshape(x, shape=(len(x), 1, side, side))))
+        return self.hidden(self.convolutions(as_pictures("LeNet", x, 1, self.config.side)))
 
     def forward(self, x: TensorLike) -> Tensor:
         """The logits (N, n_classes)."""

@@ -77,7 +77,7 @@ class VAE(Pretrained):
 
     def decode(self, z: TensorLike, y: TensorLike | None = None) -> Tensor:
         """The Bernoulli logits of the pixels, (N, 1, side, side), for latent vectors z (N, n_latent)."""
-        rows = as_rows(self, z, (self.config.n_latent,))
+        rows = as_rows(self, z, (self.config.n_latent,), "z")
         return ops.reshape(self.decoder(with_class(self, rows, y)), shape=(len(rows), *self.shape))
 
     def forward(self, x: TensorLike, y: TensorLike | None = None) -> Tensor:

@@ -42,11 +42,11 @@ def fitting(operation: str, x: Array, kernel: Pair, stride: Pair, padding: Pair,
     """
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel)]
     sizes = [n + p for n, p in zip(x.shape[2:], padding)]
-    if sizes[0] < spans[0] or sizes[1] < spans[1]:
-        raise ValueError(f"{operation}: the kernel spans {spans[0]} × {spans[1]} pixels, but x has shape {x.shape}, "
-                         f"with its padding {sizes[0]} × {sizes[1]} pixels: expected at least the size of the kernel")
     counts = []
     for n, span, s, p, size in zip(sizes, spans, stride, padding, x.shape[2:]):
         count = (n - span + (s - 1 if ceil_mode else 0)) // s + 1
         counts.append(count - 1 if ceil_mode and (count - 1) * s >= size + p // 2 else count)
+    if min(counts) < 1:
+        raise ValueError(f"{operation}: the kernel spans {spans[0]} × {spans[1]} pixels, but x has shape {x.shape}, "
+                         f"with its padding {sizes[0]} × {sizes[1]} pixels: expected at least the size of the kernel")
     return counts[0], counts[1]

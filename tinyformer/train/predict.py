@@ -38,6 +38,10 @@ def predict(folder: str | Path, text: str) -> dict[str, Any]:
     folder = Path(folder)
     check_text("predict", text)
     model, classes = _model_and_classes(folder)
+    if model.task != "classification":
+        raise ValueError(f"{folder}: a {type(model).__name__} does not read texts"
+                         + (", expected the name of a file that ends in .png" if model.task == "pictures" else
+                            "; expected a classifier of texts"))
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     words = tokenizer.encode(text)
     if not words.size:
