@@ -125,6 +125,12 @@ def test_what_it_cannot_do(cli, refused, tiny):
     refused(1, "words: a GPT draws no pictures, expected a VAE or GAN of pictures", "sample", "--model", "words")
 
 
+def test_players_that_diverge_are_said_in_one_line(refused):
+    """Each step is finite, batch norm's statistics are not."""
+    refused(1, "the validation loss is nan: the first operation whose output is not finite is", "train", "gan-mnist",
+            "--set", *TINY, "train.lr=1e9", "model.batch_norm=true")
+
+
 def test_a_discriminator_that_wins_is_said_in_one_line(refused, monkeypatch):
     monkeypatch.setattr("tinyformer.models.gan.WON", 100.0)
     monkeypatch.setattr("tinyformer.models.gan.PATIENCE", 5)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyformer.models import GPT, GPTConfig, NGram, NGramConfig
+from tinyformer.train.loop import not_finite
 from tinyformer.train.losses import PIECE, bigram_loss, evaluate_loss, loss_interval, mean_loss, uniform_loss
 
 V, T = 9, 8
@@ -81,6 +82,11 @@ def test_a_broken_operation_is_named(model, rng):
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError,
                                                   match="whose output is not finite is linear, of shape"):
         evaluate_loss(model, rng.integers(0, V, 50))
+
+
+def test_a_loss_that_is_finite_on_the_batch_shown_again(model):
+    error = not_finite(model, model.wpe.weight.mean() + 1.5)
+    assert str(error).startswith("the validation loss is not finite, but 1.") and "try a lower" in str(error)
 
 
 # ------------------------------------------------------------------------------------------------ baselines

@@ -41,7 +41,8 @@ def picture_shape(n_features: int) -> Shape:
 
 
 def as_rows(model: Any, x: TensorLike, shape: Shape, name: str = "x") -> Tensor:
-    """``x``, pictures (N, \\*shape) or rows of their numbers, as rows (N, n). ValueError, with its ``name``, for others."""
+    """``x``, pictures (N, \\*shape) or rows of their numbers, as rows (N, n). ValueError for another shape of ``name``.
+    """
     x = x if isinstance(x, Tensor) else Tensor(plain_array(type(model).__name__, x))
     width = math.prod(shape)
     if x.ndim == 0 or x.shape[1:] not in ((width,), tuple(shape)) or not len(x):

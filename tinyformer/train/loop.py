@@ -121,8 +121,12 @@ def why_not_finite(model: Module, loss: Tensor) -> str:
 def not_finite(model: Module, loss: Tensor) -> FloatingPointError:
     """The error for a validation ``loss`` that is not finite.
 
-    Needs the graph of the loss: compute it outside of ``no_grad``.
+    Needs the graph of the loss: compute it outside of ``no_grad``. It may be that of one batch of the split only, and
+    finite.
     """
+    if not broken_parameter(model) and np.isfinite(loss.data).all():
+        return FloatingPointError(f"the validation loss is not finite, but {loss.item():.4g} on one of its batches; "
+                                  f"{ADVICE}")
     return FloatingPointError(f"the validation loss is {loss.item()}: {why_not_finite(model, loss)}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 
 from ...autograd import no_grad
 from ...nn import evaluating
@@ -32,7 +31,9 @@ class Adversarial(Generation):
             players = model.losses(self.validation.x, self.labels(model, "validation"), rng=0)
         first, second = (each.item() for each in players)
         if not math.isfinite(first + second):
-            raise not_finite(model, model.loss(*self.batch(model, 8, np.random.default_rng(0))))
+            with evaluating(model):                         # the same once more, with its graph
+                players = model.losses(self.validation.x, self.labels(model, "validation"), rng=0)
+            raise not_finite(model, players[0] + players[1])
         distance = self.judge.distance(self.samples(model), self.validation.x)
         return {"val_loss": first + second, "val_discriminator": first, "val_generator": second,
                 "val_frechet_distance": distance}
