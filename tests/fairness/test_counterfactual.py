@@ -101,3 +101,11 @@ def test_templates_have_one_gap_each():
 def test_refusals(predict, texts, swaps, kind, message):
     with pytest.raises(kind, match=message):
         counterfactual(predict, texts, swaps)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, math.nan])
+def test_a_level_outside_0_to_1_is_refused(level):
+    with pytest.raises(ValueError, match="counterfactual: level is"):
+        counterfactual(length, ["he", "she"], PAIRS, level=level)
+    with pytest.raises(ValueError, match="template_gaps: level is"):
+        template_gaps(length, TEMPLATES, {"he": "she"}, level=level)

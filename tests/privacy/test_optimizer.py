@@ -116,3 +116,27 @@ def test_other_misuse():
             dp.step(gradients)
     with pytest.raises(FloatingPointError, match="example 1 of the batch is not finite"):
         clipped_sum([np.array([[1.0], [np.nan]])], 1.0)
+
+
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
+def test_the_noise_of_every_generator_resumes_from_json(kind):
+    params, others = parameters(), parameters()
+    first, second = (private(p, noise_multiplier=1.0, rng=np.random.Generator(kind(seed)))
+                     for p, seed in ((params, 1), (others, 2)))
+    second.load_state_dict(json.loads(json.dumps({**second.state_dict(), "rng": first.state_dict()["rng"]})))
+    for dp in (first, second):
+        dp.step([np.zeros((0, *p.shape)) for p in params])
+    assert all(np.array_equal(p.grad, q.grad) for p, q in zip(params, others))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_gradients_of_another_type_become_the_parameters(dtype):
+    param = Parameter(np.zeros(2, np.float32))
+    private([param]).step([np.array([[3, 4], [0, 1]], dtype)])
+    assert param.grad.dtype == np.float32
+    np.testing.assert_allclose(param.grad, [0.3, 0.65], rtol=1e-6)
+
+
+def test_large_gradients_are_clipped_though_their_squares_overflow():
+    (total,) = clipped_sum([np.full((1, 4), 1e25, np.float32)], 2.0)
+    np.testing.assert_allclose(total, [1, 1, 1, 1], rtol=1e-6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinyformer import nn, ops
+from tinyformer import nn, no_grad, ops
 from tinyformer.models import (GPT, MLP, BertClassifier, BertClassifierConfig, GPTConfig, LeNet, LeNetConfig,
                                LinearConfig, LinearRegression, Llama, LlamaConfig, LSTMClassifier, LSTMConfig,
                                MLPConfig, Recurrent, RecurrentConfig, ViT, ViTConfig)
@@ -190,3 +190,9 @@ def test_losses_of_another_shape(rng):
         per_example_gradients(model.loss, model.parameters(), x, y)
     with pytest.raises(ValueError, match="is a float, expected a Tensor"):
         per_example_gradients(lambda x, y: 1.0, model.parameters(), x, y)
+
+
+def test_switched_off_gradients_are_no_zeros(rng):
+    model, (x, y) = MLP(MLPConfig(7, 3, n_hidden=6)).to(np.float64), vectors(rng)
+    with no_grad(), pytest.raises(RuntimeError, match=r"outside of no_grad\(\)"):
+        per_example_norms(model, x, y)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..number_checks import check_number
 from .intervals import t_probability, t_quantile
 from .swaps import Swaps
 
@@ -128,6 +129,7 @@ def counterfactual(predict: Callable[[list[str]], ArrayLike], texts: Sequence[st
     ValueError if there is no text, or none with a swap word; TypeError for a text that is no str.
     Source: Garg et al. (2019), "Counterfactual fairness in text classification".
     """
+    level = check_number("counterfactual", "level", level, above=0, below=1)
     swaps = swaps if isinstance(swaps, Swaps) else Swaps(swaps)
     texts = _checked_texts("counterfactual", texts)
     sides = [swaps.first_side(text) for text in texts]
@@ -156,6 +158,7 @@ def template_gaps(predict: Callable[[list[str]], ArrayLike], templates: Sequence
     ValueError for a template without {}, and for an empty list.
     Source: Kiritchenko & Mohammad (2018), "Examining gender and race bias in two hundred sentiment analysis systems".
     """
+    level = check_number("template_gaps", "level", level, above=0, below=1)
     templates = _checked_texts("template_gaps", templates)
     words = Swaps(pairs).pairs
     for template in templates:

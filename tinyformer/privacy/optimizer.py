@@ -33,11 +33,12 @@ def clipped_sum(gradients: Sequence[NDArray[Any]] | PerExample, max_grad_norm: f
     if isinstance(gradients, PerExample):
         norms, weighted_sum = gradients.norms(), gradients.weighted_sum
     else:
-        flat = [g.reshape(len(g), math.prod(g.shape[1:])) for g in gradients]
+        flat = [g.reshape(len(g), math.prod(g.shape[1:])).astype(np.float64) for g in gradients]
         norms = np.sqrt(sum(np.einsum("bi,bi->b", g, g) for g in flat))
 
         def weighted_sum(s):
-            return [np.tensordot(s.astype(g.dtype, copy=False), g, 1) for g in gradients]
+            return [np.tensordot(s, f, 1).reshape(g.shape[1:]).astype(np.result_type(g, np.float32))
+                    for f, g in zip(flat, gradients)]
     if not np.isfinite(norms).all():
         raise FloatingPointError(f"clipped_sum: the gradient of example {np.argmin(np.isfinite(norms))} of the batch "
                                  f"is not finite; try a lower learning rate")
@@ -107,7 +108,8 @@ class DPOptimizer:
         scale = self.noise_multiplier * self.max_grad_norm
         for p, total in zip(parameters, clipped_sum(gradients, self.max_grad_norm)):
             noise = self.rng.standard_normal(p.shape, dtype=p.dtype)            # drawn even if it is not used
-            p.grad = (total + scale * noise) / self.expected_batch_size if p.requires_grad else None
+            grad = (total + scale * noise) / self.expected_batch_size
+            p.grad = grad.astype(p.dtype, copy=False) if p.requires_grad else None
         self.optimizer.step()
 
     def zero_grad(self) -> None:
@@ -116,7 +118,7 @@ class DPOptimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """The optimizer's state, and "rng", the state of the noise's generator, fit for JSON."""
-        noise = json.loads(json.dumps(self.rng.bit_generator.state, default=list))
+        noise = json.loads(json.dumps(self.rng.bit_generator.state, default=np.ndarray.tolist))
         return {**self.optimizer.state_dict(), "rng": noise}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Tensor
+from ..autograd import Tensor, is_recording
 from ..graph import topological_order
 from .factors import Outer, Stored, squared_norms
 from .losses import example_losses
@@ -105,6 +105,8 @@ def _factors(loss: Callable[[Any, Any], Tensor], parameters: list[Tensor], x: An
     B = len(x)
     if not B:
         return PerExample(np.zeros(0), parameters, [[] for _ in parameters])
+    if not is_recording():
+        raise RuntimeError("per-example gradients: gradients are switched off here; call it outside of no_grad()")
     losses = loss(x, y)
     if not isinstance(losses, Tensor) or losses.shape != (B,):
         came = f"has shape {losses.shape}" if isinstance(losses, Tensor) else f"is a {type(losses).__name__}"
