@@ -240,7 +240,7 @@ def test_the_wrong_kind_of_model(cli, refused, tiny, classifier):
     refused(1, "a BagOfWords cannot continue a text; use `tinyformer predict`", "generate", "the", "--model",
             classifier)
     assert cli("train", "--set", *tiny, "train.max_steps=2").code == 0
-    refused(1, "classes.json: no such file; expected the folder of a trained classifier", "predict", "x", "--model",
+    refused(1, "a GPT predicts no class, expected the folder of a trained classifier", "predict", "x", "--model",
             "runs/pydocs-char")
     refused(1, "only classifiers can be compared", "evaluate", "runs/pydocs-char", classifier)
     refused(2, "folds: pydocs-char is no classifier", "train", "--folds", 3)

@@ -121,6 +121,9 @@ def test_what_it_cannot_do(cli, refused, tiny):
     assert cli("train", "vae-mnist", "--set", *TINY, "train.max_steps=2").code == 0
     refused(1, "--interpolate and --plane are two different sheets", "sample", "--interpolate", "--plane")
     refused(1, "expected a name that ends in .png", "sample", "--out", "sheet.jpg")
+    for what in ("digit.png", "some words"):
+        refused(1, "runs/vae-mnist: a VAE predicts no class, expected the folder of a trained classifier", "predict",
+                what, "--model", "runs/vae-mnist")
     assert cli("train", "--out", "words", "--set", *tiny).code == 0
     refused(1, "words: a GPT draws no pictures, expected a VAE or GAN of pictures", "sample", "--model", "words")
 

@@ -39,9 +39,8 @@ def predict(folder: str | Path, text: str) -> dict[str, Any]:
     check_text("predict", text)
     model, classes = _model_and_classes(folder)
     if model.task != "classification":
-        raise ValueError(f"{folder}: a {type(model).__name__} does not read texts"
-                         + (", expected the name of a file that ends in .png" if model.task == "pictures" else
-                            "; expected a classifier of texts"))
+        raise ValueError(f"{folder}: a {type(model).__name__} does not read texts, expected the name of a file that "
+                         f"ends in .png")
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     words = tokenizer.encode(text)
     if not words.size:
@@ -89,7 +88,11 @@ def predict_picture(folder: str | Path, path: str | Path) -> dict[str, Any]:
 
 
 def _model_and_classes(folder):
-    model, classes = load_model(folder), load_classes(folder)
+    model = load_model(folder)
+    if model.task not in ("classification", "pictures"):
+        raise ValueError(f"{folder}: a {type(model).__name__} predicts no class, expected the folder of a trained "
+                         f"classifier")
+    classes = load_classes(folder)
     if len(classes) != model.config.n_classes:
         raise ValueError(f"{folder / 'classes.json'}: it has {len(classes)} names of classes, expected "
                          f"{model.config.n_classes}, those of the model")
