@@ -66,3 +66,8 @@ def test_refusals():
         apply_thresholds([0.1], {0: 0.5, 1: 0.5}, sensitive_features=[2])
     with pytest.raises(ValueError, match="unequal lengths, 2 in probabilities, 1 in sensitive_features"):
         apply_thresholds([0.1, 0.2], {0: 0.5}, sensitive_features=[0])
+
+
+def test_one_text_is_no_list_of_texts():
+    with pytest.raises(TypeError, match="swap_augmented: got one text"):
+        swap_augmented("he", [1, 0], {"he": "she"})

@@ -80,3 +80,11 @@ def test_targets_that_no_noise_reaches():
         noise_multiplier_for(0.0, 0.1, 10, 1e-5)
     with pytest.raises(ValueError, match="no noise up to 1e\\+06 gives ε ≤ 1e-09"):
         noise_multiplier_for(1e-9, 0.5, 10 ** 6, 1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rate", [0.5, 1.0])
+def test_noise_whose_square_underflows_is_no_noise(rate):
+    assert epsilon(1e-200, rate, 3, 1e-5) == math.inf
+    assert gaussian_epsilon(1e-200, 3, 1e-5) == math.inf
+    assert gaussian_epsilon(1e-200, 0, 1e-5) == 0

@@ -25,6 +25,8 @@ def swap_augmented(texts: Sequence[str], labels: ArrayLike,
     Each copy has the label of its text, so that swap words are equally frequent in each class.
     Source: Lu et al. (2018), "Gender bias in neural natural language processing".
     """
+    if isinstance(texts, str):
+        raise TypeError("swap_augmented: got one text, expected a list of texts")
     swaps = swaps if isinstance(swaps, Swaps) else Swaps(swaps)
     labels = np.asarray(labels)
     if len(labels) != len(texts):

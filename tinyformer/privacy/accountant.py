@@ -87,12 +87,16 @@ def gaussian_epsilon(noise_multiplier: float, steps: int, delta: float) -> float
     sigma = check_number("gaussian_epsilon", "noise_multiplier", noise_multiplier, above=0)
     T = check_integer("gaussian_epsilon", "steps", steps, at_least=0)
     delta = check_number("gaussian_epsilon", "delta", delta, above=0, below=1)
+    if sigma ** 2 == 0:                                     # of 1e-200
+        return math.inf if T else 0.0
     return T / (2 * sigma ** 2) + math.sqrt(2 * T * math.log(1 / delta)) / sigma
 
 
 def renyi_divergence(noise_multiplier: float, sample_rate: float) -> NDArray[np.float64]:
     """R_α of one step for each order α of ``ORDERS``, in nats."""
     sigma, q = noise_multiplier, sample_rate
+    if sigma ** 2 == 0:                                     # of 1e-200: no privacy, as without noise
+        return np.full(len(ORDERS), math.inf)
     if q == 1:
         return ORDERS / (2 * sigma ** 2)
     with np.errstate(over="ignore", invalid="ignore"):
