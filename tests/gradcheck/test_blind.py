@@ -14,7 +14,7 @@ from blind_mistakes import MISTAKES
 from blind_numeric import error, gradients_of, is_float, is_wrong, wrong_right_gradients
 from blind_right import DEGENERATE, DOUBLE, SINGLE, right_functions
 
-from tinyformer.gradcheck.code_pages import pages
+from tinyformer.gradcheck.codes import pages
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 PROGRAMS = list({id(mistake.program): mistake.program for mistake in MISTAKES}.values())

@@ -97,7 +97,8 @@ def normalized(node):
 
     # Division by the length of a vector has no variance; its second term is a part along the vector.
     radial = ("variance-term",) if mean or a == 1 else ("missing-term",)
-    var = "the variance's term in the gradient of the normalization is missing or wrong"
+    var = ("the variance's term in the gradient of the normalization" if mean or a == 1
+           else "the term along the vector in the gradient of the unit vector") + " is missing or wrong"
     if mean:
         yield ("both", ("mean-term", "variance-term"),
                "the mean and the variance depend on the input too, but their two terms are missing", rule(0, 0))
@@ -121,7 +122,9 @@ def normalized(node):
         lambda dz: rule(1, 0)(dz) - a * (dz * v).mean(axis=axis, keepdims=True) / s
     yield "variance no x̂ inside", radial, var, \
         lambda dz: rule(1, 0)(dz) - a * v * dz.mean(axis=axis, keepdims=True) / s
-    if a != 1:
+    if a != 1 and "missing-term" in radial:
+        yield "mean", ("reduction",), "the term along the vector has a mean in place of a sum", rule(1, 1 / a)
+    elif a != 1:
         yield "unbiased", radial, var, rule(1, 1 / a)
     n = v.size // s.size
     yield "biased", radial, var, rule(1, n / (n - 1))

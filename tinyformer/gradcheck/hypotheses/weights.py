@@ -106,8 +106,9 @@ def _normalized(node):
                       lambda dz: np.broadcast_to(-dz.mean(axis=axis, keepdims=True) / s, v.shape),
                       "the mean's term in the gradient of the normalization"))
     code = "variance-term" if mean or a == 1 else "missing-term"            # of a length, not of a deviation
-    return [*terms, (code, code, lambda dz: -a * v * (dz * v).mean(axis=axis, keepdims=True) / s,
-                     "the variance's term in the gradient of the normalization")]
+    words = ("the term along the vector in the gradient of the unit vector" if code == "missing-term"
+             else "the variance's term in the gradient of the normalization")
+    return [*terms, (code, code, lambda dz: -a * v * (dz * v).mean(axis=axis, keepdims=True) / s, words)]
 
 
 TERMS = {"softmax": _softmax, "log_softmax": _log_softmax, "normalized": _normalized}

@@ -138,7 +138,7 @@ FIRST_TOKEN = Exercise(
     wrong=(
         WrongAnswer("mask/unbroadcast", "a gradient for every token", "Only the first token is used.",
               {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None]"}),
-        WrongAnswer("mask/reduction", "the gradient of a mean over the tokens",
+        WrongAnswer("mask/reduction/factor", "the gradient of a mean over the tokens",
                     "Only the first token is used, without a mean.",
               {"dh[:, 0] = dz @ W": "dh[:] = (dz @ W)[:, None] / h.shape[1]"}),
         WrongAnswer("permuted/inverted-mask/mask/dropped", "the position of the last token",

@@ -38,7 +38,7 @@ KL_TO_STANDARD_NORMAL = Exercise(
               {"dK[:, None] * 0.5 * (": "dK[:, None] * ("}),
         WrongAnswer("factor", "½ in front of μ", "The derivative of ½ μ² is μ.",
               {"dK[:, None] * mean": "dK[:, None] * 0.5 * mean"}),
-        WrongAnswer("missing-term/local-derivative", "the −1 forgotten", "The term −λ has a derivative too.",
+        WrongAnswer("missing-term/local-derivative/overwrite", "the −1 forgotten", "The term −λ has a derivative too.",
               {"(np.exp(log_variance) - 1)\n": "np.exp(log_variance)\n"}),
         WrongAnswer("local-derivative/missing-term", "the variance where its exponential belongs",
               "The formula has e^λ, and its derivative is e^λ.",

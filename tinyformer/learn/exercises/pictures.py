@@ -102,7 +102,7 @@ MAX_POOL = Exercise(
     wrong=(
         WrongAnswer("mask", "dy shared by all four pixels", "Only the largest pixel of a window counts.",
                     {"chosen * dy[..., None]": "np.ones(4) * dy[..., None]"}),
-        WrongAnswer("mask", "a quarter of dy for each pixel", "That is the gradient of a mean.",
+        WrongAnswer("mask/factor", "a quarter of dy for each pixel", "That is the gradient of a mean.",
                     {"chosen * dy[..., None]": "np.ones(4) / 4 * dy[..., None]"}),
         WrongAnswer("head-order/permuted", "rows and columns of the windows not exchanged back",
                     "The transpose that made the windows must be undone before the reshape.",
