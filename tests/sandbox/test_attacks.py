@@ -96,7 +96,7 @@ def answers(tmp_path_factory):
         begin, body, part = ATTACKS[attack]
         seconds = SECONDS if "still running" in part else 30
         path = written(tmp_path_factory.mktemp("attack"), begin, body)
-        answer, = run("tinyformer.gradcheck.check_file", [[str(path), None, 0, seconds]], seconds)
+        answer, = run("tinyformer.gradcheck.check_file", [[str(path), None, 0, seconds, {}]], seconds)
         return answer
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(3) as pool:
@@ -121,7 +121,7 @@ def test_children_are_ended_with_the_check(tmp_path):
                    f"        open({str(note)!r}, 'w').write(str(subprocess.Popen([sys.executable, '-c', 'import time; "
                    f"time.sleep(60)']).pid))"
                    )
-    list(run("tinyformer.gradcheck.check_file", [[str(path), None, 0, 20]], 20))
+    list(run("tinyformer.gradcheck.check_file", [[str(path), None, 0, 20, {}]], 20))
     pid = int(note.read_text())
     for _ in range(100):
         try:
@@ -160,5 +160,5 @@ def test_output_of_megabytes_is_cut_and_counted(tmp_path):
 
 def test_output_that_python_does_not_see_ends_too(tmp_path):
     path = written(tmp_path, "import os; os.write(1, b'x' * (1 << 24)); os.write(2, b'y' * (1 << 24))", "")
-    answer, = run("tinyformer.gradcheck.check_file", [[str(path), None, 0, 10]], 10)
+    answer, = run("tinyformer.gradcheck.check_file", [[str(path), None, 0, 10, {}]], 10)
     assert "wrong in x" in said(answer)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ Run these commands in the folder above this one:
 """
 
 {imports}
-# First answer by hand: {question}
+{question}
 prediction = ...            # replace the dots by your answer
 
 
@@ -210,7 +211,9 @@ def _aside(path: Path, ending: str) -> Path:
 def text(name: str) -> str:
     """The initial text of the learner's file."""
     exercise = EXERCISES[name]
+    question = textwrap.fill(f"First answer by hand: {exercise.question}", 118, initial_indent="# ",
+                             subsequent_indent="# ", break_on_hyphens=False)
     head = HEAD.format(number=1 + list(EXERCISES).index(name), count=len(EXERCISES), title=exercise.title, name=name,
                        chapter=exercise.chapter, task=TASK if exercise.has_vjp else WHOLE, imports=exercise.imports,
-                       question=exercise.question)
+                       question=question)
     return head + exercise.stub

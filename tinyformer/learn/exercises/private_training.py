@@ -38,24 +38,24 @@ CLIP_PER_EXAMPLE = Exercise(
     hints=("First the norm of each example, over the matrix and the bias together; then its factor, (B,).",
            "The factor is at most 1. C / max(‖g‖, C) is the same, and has no division by zero."),
     wrong=(
-        WrongAnswer("forward", "the mean is clipped",
+        WrongAnswer("formula", "the mean is clipped",
                     "Clip each example before the sum. The mean of unclipped gradients depends on one of them without "
                     "bound.",
                     {"np.sum(dW ** 2, axis=(1, 2)) + np.sum(db ** 2, axis=1)":
                      "(np.sum(dW.sum(0) ** 2) + np.sum(db.sum(0) ** 2)) * np.ones(len(dW))"}),
-        WrongAnswer("forward", "each parameter clipped alone",
+        WrongAnswer("formula", "each parameter clipped alone",
                     "One norm for both parameters. With a norm for each, an example can add √2 C.",
                     {'np.einsum("n,no->o", s, db)':
                      'np.einsum("n,no->o", C / np.maximum(np.sqrt(np.sum(db ** 2, axis=1)), C), db)',
                      " + np.sum(db ** 2, axis=1)": ""}),
-        WrongAnswer("forward", "short gradients made longer", "The factor is at most 1: short gradients stay.",
+        WrongAnswer("formula", "short gradients made longer", "The factor is at most 1: short gradients stay.",
                     {"np.maximum(norms, C)": "np.maximum(norms, 1e-12)"}),
-        WrongAnswer("forward", "the square of the norm", "Divide by ‖g‖, the root of the sum of squares.",
+        WrongAnswer("formula", "the square of the norm", "Divide by ‖g‖, the root of the sum of squares.",
                     {"np.sqrt(np.sum(dW ** 2, axis=(1, 2)) + np.sum(db ** 2, axis=1))":
                      "np.sum(dW ** 2, axis=(1, 2)) + np.sum(db ** 2, axis=1)"}),
-        WrongAnswer("forward", "the bias left out of the norm", "The bias counts in the norm, too.",
+        WrongAnswer("formula", "the bias left out of the norm", "The bias counts in the norm, too.",
                     {" + np.sum(db ** 2, axis=1)": ""}),
-        WrongAnswer("forward", "entries clipped", "Clipping shortens the whole gradient and keeps its direction.",
+        WrongAnswer("formula", "entries clipped", "Clipping shortens the whole gradient and keeps its direction.",
                     {'np.einsum("n,noi->oi", s, dW)': "np.clip(dW, -C, C).sum(0)",
                      'np.einsum("n,no->o", s, db)': "np.clip(db, -C, C).sum(0)"}),
     ))
@@ -77,16 +77,16 @@ NOISY_MEAN = Exercise(
     answer=lambda f: f(np.array(6.0), np.array(1.0), 2.0, 0.5, 4.0),
     hints=("The noise is added once, to the sum.", "One example changes the sum by at most C, so the noise is σ C."),
     wrong=(
-        WrongAnswer("forward", "noise for each example",
+        WrongAnswer("formula", "noise for each example",
                     "The noise is added once, to the sum. B samples of it have √B times the deviation.",
                     {"sigma * C * noise": "np.sqrt(expected) * sigma * C * noise"}),
-        WrongAnswer("forward", "noise without C", "σ is in units of C, the most that one example adds.",
+        WrongAnswer("formula", "noise without C", "σ is in units of C, the most that one example adds.",
                     {"sigma * C * noise": "sigma * noise"}),
-        WrongAnswer("forward", "noise divided twice", "σ C is the noise of the sum; B divides it once.",
+        WrongAnswer("formula", "noise divided twice", "σ C is the noise of the sum; B divides it once.",
                     {"sigma * C * noise": "sigma * C / expected * noise"}),
-        WrongAnswer("forward", "noise not divided", "Sum and noise are divided together.",
+        WrongAnswer("formula", "noise not divided", "Sum and noise are divided together.",
                     {"(total + sigma * C * noise) / expected": "total / expected + sigma * C * noise"}),
-        WrongAnswer("forward", "a sum, not a mean", "Divide by the expected batch size.", {" / expected": ""}),
+        WrongAnswer("formula", "a sum, not a mean", "Divide by the expected batch size.", {" / expected": ""}),
         WrongAnswer("mutates", "the sum changed in place", "+= changes the caller's array.",
                     {"    return (total + sigma * C * noise) / expected":
                      "    total += sigma * C * noise\n    return total / expected"}),
@@ -111,16 +111,16 @@ GAUSSIAN_EPSILON = Exercise(
     answer=lambda f: np.round(f(20.0, 100.0, 1e-5), 2),
     hints=("Two terms: one grows with T, the other with √T.", "ln is the natural logarithm, np.log."),
     wrong=(
-        WrongAnswer("forward", "σ not squared", "The divergence of two Gaussians has σ² in it.",
+        WrongAnswer("formula", "σ not squared", "The divergence of two Gaussians has σ² in it.",
                     {"2 * sigma ** 2": "2 * sigma"}),
-        WrongAnswer("forward", "ε of one step times T",
+        WrongAnswer("formula", "ε of one step times T",
                     "Divergences add, not ε: the second term grows with √T only.",
                     {"steps / (2 * sigma ** 2)": "steps * (1 / (2 * sigma ** 2))",
                      "np.sqrt(2 * steps * np.log(1 / delta)) / sigma":
                      "steps * np.sqrt(2 * np.log(1 / delta)) / sigma"}),
-        WrongAnswer("forward", "logarithm to base 10", "ln is the natural logarithm.", {"np.log(": "np.log10("}),
-        WrongAnswer("forward", "no factor 2 under the root", "√(2 T ln(1/δ)).", {"np.sqrt(2 * steps": "np.sqrt(steps"}),
-        WrongAnswer("forward", "only the first term", "The conversion to (ε, δ) costs the second term.",
+        WrongAnswer("formula", "logarithm to base 10", "ln is the natural logarithm.", {"np.log(": "np.log10("}),
+        WrongAnswer("formula", "no factor 2 under the root", "√(2 T ln(1/δ)).", {"np.sqrt(2 * steps": "np.sqrt(steps"}),
+        WrongAnswer("formula", "only the first term", "The conversion to (ε, δ) costs the second term.",
                     {" + np.sqrt(2 * steps * np.log(1 / delta)) / sigma": ""}),
     ))
 
@@ -146,13 +146,13 @@ FEDAVG = Exercise(
     hints=("The share of a client is nₖ/n, and the shares sum to 1.",
            "A sum over the axis of clients, k, with a weight for each: einsum, or @."),
     wrong=(
-        WrongAnswer("forward", "unweighted", "A client with more examples counts more: the mean over all examples.",
+        WrongAnswer("formula", "unweighted", "A client with more examples counts more: the mean over all examples.",
                     {"counts / np.sum(counts)": "np.ones(len(counts)) / len(counts)"}),
-        WrongAnswer("forward", "shares that do not sum to 1", "Divide by n = Σ nₖ.",
+        WrongAnswer("formula", "shares that do not sum to 1", "Divide by n = Σ nₖ.",
                     {"counts / np.sum(counts)": "counts / len(counts)"}),
-        WrongAnswer("forward", "a sum", "The shares are nₖ/n.", {"counts / np.sum(counts)": "counts"}),
-        WrongAnswer("forward", "small clients count more", "The share grows with the number of examples.",
+        WrongAnswer("formula", "a sum", "The shares are nₖ/n.", {"counts / np.sum(counts)": "counts"}),
+        WrongAnswer("formula", "small clients count more", "The share grows with the number of examples.",
                     {"counts / np.sum(counts)": "(1 / counts) / np.sum(1 / counts)"}),
-        WrongAnswer("forward", "shares that are squared", "The share is nₖ/n, once.",
+        WrongAnswer("formula", "shares that are squared", "The share is nₖ/n, once.",
                     {"counts / np.sum(counts)": "counts ** 2 / np.sum(counts ** 2)"}),
     ))
