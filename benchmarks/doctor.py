@@ -204,6 +204,8 @@ def blind(listed):
         print(f"\nblind mistakes, {what}: {len(some)}")
         for outcome in ("refused", "named", "defensible", "unexplained", "misnamed"):
             print(f"  {outcome:<12}{counts[outcome]:>5}  {100 * counts[outcome] / len(some):5.1f} %")
+        (code, n), = collections.Counter(code for one, *_ in some for code in one.codes.split("|")).most_common(1)
+        print(f"  baseline, always {code}: {n}, {100 * n / len(some):.1f} %")
     print(f"  in {time.perf_counter() - began:.0f} s")
     if listed:
         for mistake, outcome, said in results:
