@@ -7,6 +7,11 @@ import importlib.util
 import os
 import signal
 
+# Several processes share the cores, so each computes with one thread. Before NumPy is imported, which reads this once.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from hypothesis import settings

@@ -76,10 +76,11 @@ class Classification(Labeled):
     examples, baseline, Baseline = "texts", "bag of words", BagOfWords
 
     def __init__(self, data: Any, folder: Path | None = None):
+        swaps = load_swaps(data.swap_augment) if data.swap_augment else None    # before a data set is downloaded
         super().__init__(data, load_texts(data, load_classes(folder) if folder else None))
         self._own = self.train                              # what the baseline learns from
-        if data.swap_augment:
-            self.train = Examples(*swap_augmented(*self.train, load_swaps(data.swap_augment)))
+        if swaps is not None:
+            self.train = Examples(*swap_augmented(*self.train, swaps))
         if folder:
             self.tokenizer = load_tokenizer(folder / "tokenizer.json")
         elif data.checkpoint:
