@@ -57,7 +57,7 @@ def run_tests(library, *, sanitized=False):
                    for name in ("libasan.so", "libstdc++.so")]
         environment |= {"LD_PRELOAD": " ".join(preload),
                         "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p",
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-s", "-p", "no:cacheprovider", "-n", "0", "-p",
                "no:faulthandler", "-k", "not model", str(Path(__file__).with_name("test_cuda.py"))]
     return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, encoding="utf-8")
 

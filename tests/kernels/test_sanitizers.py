@@ -47,8 +47,7 @@ def test_the_sanitizers_find_nothing(tmp_path, sanitizers):
     watched = {**environment, "LD_PRELOAD": " ".join(found), "PYTHONMALLOC": "malloc", "TINYFORMER_NUM_THREADS": "3",
                "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1", "TSAN_OPTIONS": "exitcode=66"}
     # The sanitizer's report goes to the process's own stderr, which pytest must not catch.
-    code, output = run([sys.executable, "-m", "pytest", "-x", "--capture=sys", "-p", "no:cacheprovider", "-p",
-                        "no:xdist",
+    code, output = run([sys.executable, "-m", "pytest", "-x", "--capture=sys", "-p", "no:cacheprovider", "-n", "0",
                         # the same source runs
                         "-k", "not portable and not cffi", *tests], cwd=tmp_path, env=watched)
     assert code == 0, output[-20000:]
