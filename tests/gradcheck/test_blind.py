@@ -70,17 +70,25 @@ def test_functions_in_float32_have_the_gradients_of_float64(rights):
                     assert found.dtype == np.float64 and error(found, np.asarray(true)) < 1e-3, right.name
 
 
+@pytest.fixture(scope="module")
+def counts():
+    return collections.Counter(mistake.outcome()[0] for mistake in MISTAKES)
+
+
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="today 542 of 542 refused, 476 (87.8 %) named, 11 (2.0 %) misnamed")
-def test_mistakes_are_refused_and_named():
-    counts = collections.Counter(mistake.outcome()[0] for mistake in MISTAKES)
+def test_mistakes_are_refused_and_mostly_named(counts):
     assert counts["accepted"] == 0, counts
+    assert counts["named"] >= 0.87 * len(MISTAKES) and counts["misnamed"] <= 0.022 * len(MISTAKES), counts
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=False, reason="the goal; today 477 of 542 (88.0 %) are named and 11 (2.0 %) misnamed")
+def test_nearly_all_mistakes_are_named(counts):
     assert counts["named"] >= 0.92 * len(MISTAKES) and counts["misnamed"] <= 0.01 * len(MISTAKES), counts
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["double", "degenerate", pytest.param("single", marks=pytest.mark.xfail(
-    strict=False, reason="today 194 of the 200 that compute in float32 are accused"))])
+@pytest.mark.parametrize("kind", ["double", "degenerate", "single"])
 def test_right_functions_are_not_accused(rights, kind):
     alarms = [f"{right.name}: {alarm}" for right in rights if right.kind == kind and (alarm := right.alarm())]
     assert alarms == []

@@ -45,7 +45,7 @@ EQUIVALENT = {
     "precision_recall": {"(labels, found), 1): 1 → 2": "a common factor of the counts cancels in each share",
                          "total > 0 → total != 0": "total is not negative",
                          "np.where(total > 0, total, 1): 1 → 2": "the numerator is 0 there"},
-    "sinusoidal": {"0::2 → ::2": "a slice starts at 0"},
+    "sinusoidal": {"0::2 → ::2": "a slice starts at 0", "np.zeros((T, C)) → np.ones((T, C))": ONES},
     "cached_attention": {"scores.max(keepdims=True)": ROW, "scores.max(axis=1)": ROW, "True → False": ROW,
                          "e.sum(keepdims=True)": ROW, "e.sum(axis=1)": ROW},
     "lstm": {"np.zeros_like(x) → np.ones_like(x)": ONES,

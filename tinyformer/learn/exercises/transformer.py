@@ -17,7 +17,7 @@ def sinusoidal(T, C):
     T time steps, C features (even).    Returns the table (T, C), in float64.
     """
     angle = np.arange(T)[:, None] / 10000 ** (np.arange(0, C, 2) / C)
-    table = np.empty((T, C))
+    table = np.zeros((T, C))
     table[:, 0::2] = np.sin(angle)
     table[:, 1::2] = np.cos(angle)
     return table
