@@ -82,8 +82,13 @@ def test_a_resumed_run_ends_with_the_same_bits(cli, monkeypatch):
 
 def test_a_longer_run_must_not_exceed_its_target(cli, refused):
     assert cli("train", "mlp-mnist-private", "--set", *TINY, "--out", "run").code == 0
-    refused(1, "was solved for privacy.target_epsilon", "train", "--out", "run", "--resume", "--set",
-            "train.max_steps=20")
+    noise = json.loads(Path("run/privacy.json").read_text())["noise_multiplier"]
+    longer = "train", "--out", "run", "--resume", "--set", "train.max_steps=20"
+    instead = "privacy.target_epsilon=inf", f"privacy.noise_multiplier={noise}"
+    refused(1, "was solved for privacy.target_epsilon and the steps of that run", *longer)
+    refused(1, f"expected the same settings, or {' '.join(instead)}", *longer)
+    result = cli(*longer, *instead)                         # what the message names
+    assert result.code == 0 and float(result.lines[-1].split()[1]) > 3
 
 
 def test_empty_batches(cli):
@@ -93,8 +98,9 @@ def test_empty_batches(cli):
     assert 0 in [row["examples"] for row in read_metrics(Path("runs/mlp-mnist-private/metrics.jsonl"))]
 
 
-def test_without_privacy_there_is_no_section(cli):
-    assert cli("train", "mlp-mnist-private", "--set", *TINY, "privacy.target_epsilon=inf").code == 0
+@pytest.mark.parametrize("setting", ["privacy.target_epsilon=inf", "privacy.noise_multiplier=0"])
+def test_without_privacy_there_is_no_section(cli, setting):
+    assert cli("train", "mlp-mnist-private", "--set", *TINY, setting).code == 0
     folder = Path("runs/mlp-mnist-private")
     assert "[privacy]" not in (folder / "recipe.toml").read_text() and not (folder / "privacy.json").exists()
     assert "privacy" not in json.loads(cli("evaluate", folder, "--json").out)
@@ -105,7 +111,7 @@ def test_without_privacy_there_is_no_section(cli):
     (1, "privacy.delta: got 0.0025, expected less than 1/400 = 0.0025 for 400 training examples",
      ["privacy.delta=0.0025"]),
     (1, "train.batch_size: got 401, expected at most 400", ["train.batch_size=401"]),
-    (2, "privacy.target_epsilon: got noise_multiplier, too", ["privacy.noise_multiplier=1"]),
+    (2, "privacy.target_epsilon: got 3, and a noise_multiplier of 1; expected one", ["privacy.noise_multiplier=1"]),
     (1, "train.accumulate: got 2, expected 1 in private training", ["train.accumulate=2"]),
     (1, "its layer layers.1 is a batch norm, which mixes the examples",
      ["model.batch_norm=true", "model.n_layer=1"]),

@@ -6,7 +6,7 @@ import pytest
 
 from tinyformer.train.private import PrivacySettings
 from tinyformer.train.recipe import Recipe, TrainSettings
-from tinyformer.train.settings import check_settings, setting
+from tinyformer.train.settings import check_settings, setting, type_name
 from tinyformer.train.tasks import TASKS
 
 
@@ -47,6 +47,18 @@ def test_values_out_of_range(values, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         check_settings("data", Example(**values))
     check_settings("data", Example(n=1, lr=0.0, share=0.01, unit="letters", free=""))
+
+
+def test_a_setting_that_may_be_unset_has_its_range_once_it_is_set():
+    @dataclasses.dataclass
+    class Optional:
+        noise: float | None = setting(None, "Some noise.", at_least=0)
+
+    check_settings("x", Optional())
+    check_settings("x", Optional(0.0))
+    with pytest.raises(ValueError, match="x.noise: got -1.0, expected a finite number of at least 0"):
+        check_settings("x", Optional(-1.0))
+    assert [type_name(field) for field in dataclasses.fields(Optional)] == ["float"]
 
 
 def test_names_that_are_registered_later_count():

@@ -67,4 +67,5 @@ def described(recipe: Any) -> Iterator[tuple[str, str]]:
                 meanings[f"{section}.{each.name}"] = each.meaning
     for key in sorted(values, key=lambda key: key.partition(".")[0]):
         value = values[key]
-        yield f"{key}={str(value).lower() if isinstance(value, bool) else value}", meanings[key]
+        shown = "" if value is None else str(value).lower() if isinstance(value, bool) else value
+        yield f"{key}={shown}", meanings[key]

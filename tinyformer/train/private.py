@@ -29,30 +29,37 @@ FILE = "privacy.json"
 
 @dataclass
 class PrivacySettings:
-    """The section [privacy] of a recipe. Training is private with a noise_multiplier above 0 or a target_epsilon."""
+    """The section [privacy] of a recipe. Training is private with a noise_multiplier above 0.
 
-    noise_multiplier: float = setting(0.0, "Standard deviation of the noise in units of max_grad_norm; "
-                                           "0: not private, unless there is a target_epsilon.", at_least=0)
+    A target_epsilon alone gives the noise_multiplier. With a noise_multiplier of 0, nothing is private.
+    """
+
+    noise_multiplier: float | None = setting(
+        None, "Standard deviation of the noise in units of max_grad_norm; 0: not private. "
+              "If it is not set, target_epsilon gives the noise.", at_least=0)
     max_grad_norm: float = setting(1.0, "Bound on the norm of the gradient of each example. "
                                         "It replaces train.clip in private training.", above=0)
     delta: float = setting(1e-5, "The δ for which ε holds; less than 1 divided by the number of training examples.",
                            above=0, below=1)
     target_epsilon: float = setting(math.inf, "The ε of all train.max_steps steps: the noise is solved for; "
-                                              "inf: noise_multiplier gives the noise.", above=0, finite=False)
+                                              "inf: no target.", above=0, finite=False)
     accountant: str = setting("rdp", "How ε is computed. pld is a smaller bound than rdp, and needs dp-accounting.",
                               one_of=ACCOUNTANTS)
 
     @property
     def active(self) -> bool:
         """Whether the training is private."""
-        return self.noise_multiplier > 0 or self.target_epsilon < math.inf
+        if self.noise_multiplier is None:
+            return self.target_epsilon < math.inf
+        return self.noise_multiplier > 0
 
     def check(self) -> None:
         """ValueError for a setting that cannot be used."""
         check_settings("privacy", self)
         if self.noise_multiplier and self.target_epsilon < math.inf:
-            raise ValueError("privacy.target_epsilon: got noise_multiplier, too; expected one of them, since the noise "
-                             "is solved for the target")
+            raise ValueError(f"privacy.target_epsilon: got {self.target_epsilon:g}, and a noise_multiplier of "
+                             f"{self.noise_multiplier:g}; expected one of them, since the noise is solved for the "
+                             f"target; target_epsilon=inf is no target")
 
 
 class PrivateTraining:
@@ -149,7 +156,8 @@ class PrivateTraining:
         noise = self.optimizer.noise_multiplier
         if self.settings.target_epsilon < math.inf and history and history[-1][:2] != [noise, self.rate]:
             raise ValueError(f"its noise {history[-1][0]:.4g} was solved for privacy.target_epsilon and the steps of "
-                             f"that run, but these settings need {noise:.4g}; give privacy.noise_multiplier instead")
+                             f"that run, but these settings need {noise:.4g}; expected the same settings, or "
+                             f"privacy.target_epsilon=inf privacy.noise_multiplier={history[-1][0]!r}")
         self.optimizer.rng.bit_generator.state = state["rng"]
         self.history, self._loss = history, float(state["loss"])
 

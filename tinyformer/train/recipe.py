@@ -16,7 +16,7 @@ from ..files import read_text
 from ..models import MODELS, trainable
 from ..optim import OPTIMIZERS, SCHEDULES
 from .private import PrivacySettings
-from .settings import NAMES, check_settings, setting
+from .settings import NAMES, TYPES, check_settings, setting, type_name
 from .tasks import TASKS
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class Recipe:
             del table["train"]
         if not self.privacy.active:
             del table["privacy"]
+        elif self.privacy.noise_multiplier is None:         # TOML has no None
+            del table["privacy"]["noise_multiplier"]
         return tomlkit.dumps({key: value for key, value in table.items() if value or key not in MEASURED})
 
 
@@ -194,13 +196,10 @@ def _fields(recipe: Recipe) -> dict[str, type]:
     """
     known = {key: type(getattr(recipe, key)) for key in ("name", "about", *MEASURED)}
     for section in ("data", "train", "privacy")[:1 if recipe.model_class.trained_by_counting else 3]:
-        settings = getattr(recipe, section)
-        known.update((f"{section}.{f.name}", type(getattr(settings, f.name))) for f in dataclasses.fields(settings))
+        known.update((f"{section}.{f.name}", TYPES[type_name(f)]) for f in dataclasses.fields(getattr(recipe, section)))
     known["model.architecture"] = str
-    kinds = {"int": int, "float": float, "bool": bool, "str": str}
     for f in dataclasses.fields(recipe.model_class.Config):
-        # an annotation is a class, or text where its file imports annotations from __future__; TOML has no other types
-        if f.name not in recipe.task.Sizes and (kind := kinds.get(getattr(f.type, "__name__", f.type))):
+        if f.name not in recipe.task.Sizes and (kind := TYPES.get(type_name(f))):              # TOML has no other types
             known[f"model.{f.name}"] = kind
     return known
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+TYPES = {kind.__name__: kind for kind in NAMES}
 
 
 def setting(default: Any, help: str, *, at_least: float | None = None, above: float | None = None,
@@ -19,6 +20,7 @@ def setting(default: Any, help: str, *, at_least: float | None = None, above: fl
             one_of: Collection[str] | Callable[[], Collection[str]] | None = None, finite: bool = True) -> Any:
     """A dataclass field with a default, a sentence of ``help`` (meaning and unit), and the values that are allowed.
 
+    default                             None: not set, until a recipe gives a value
     at_least, above, at_most, below     bounds of a number, which must be finite unless ``finite`` is False
     one_of                              the texts that are allowed: a list, or a dictionary or function if more may come
     """
@@ -32,6 +34,11 @@ def setting(default: Any, help: str, *, at_least: float | None = None, above: fl
                                                          "finite": finite})
 
 
+def type_name(field: dataclasses.Field[Any]) -> str:
+    """The annotation of ``field`` as text, without the None of a setting that may be unset: "float"."""
+    return getattr(field.type, "__name__", str(field.type)).removesuffix(" | None")
+
+
 def check_settings(section: str, settings: Any) -> None:
     """ValueError unless each field of the dataclass ``settings`` has an allowed value.
 
@@ -40,6 +47,8 @@ def check_settings(section: str, settings: Any) -> None:
     for field in dataclasses.fields(settings):
         value, bounds, names = getattr(settings, field.name), field.metadata.get("bounds"), field.metadata.get("one_of")
         key = f"{section}.{field.name}" if section else field.name
+        if value is None and field.default is None:         # not set
+            continue
         if names is not None and value not in _names(names):
             raise ValueError(f"{key}: got {value!r}, expected one of {', '.join(sorted(_names(names)))}")
         finite = field.metadata.get("finite", True)

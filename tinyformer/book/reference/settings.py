@@ -8,6 +8,7 @@ import inspect
 from typing import Any, NamedTuple
 from collections.abc import Iterator
 
+from ...train.settings import type_name
 from .commands import prose
 from .docstrings import paragraphs, rows
 from .names import comment_at
@@ -31,7 +32,7 @@ SIZES = {
 
 
 class Setting(NamedTuple):
-    """One value of a recipe: ``default`` is None where the data decide."""
+    """One value of a recipe: ``default`` is None where the data decide, and where the setting is not set."""
 
     name: str
     type: str
@@ -54,7 +55,7 @@ def settings(cls: type) -> list[Setting]:
         meaning = next(filter(None, (field.metadata.get("help"), comments.get(field.name), described.get(field.name),
                                      SIZES.get(field.name))), "")
         default = field.default if field.default is not dataclasses.MISSING else None
-        found.append(Setting(field.name, getattr(field.type, "__name__", str(field.type)), default, meaning))
+        found.append(Setting(field.name, type_name(field), default, meaning))
     return found
 
 
