@@ -59,5 +59,15 @@ def test_refused(refused, code, message, options):
     refused(code, message, *TINY, *options)
 
 
+def test_an_earlier_run_is_renamed_by_a_federation_that_begins(cli):
+    start = *TINY, "--rounds", "0", "--out", "run"
+    assert cli(*start).code == 0
+    assert cli(*start, "--clients", "300").code == 1        # more than there are examples
+    assert [path.name for path in Path().iterdir()] == ["run"]
+    result = cli(*start)
+    assert result.code == 0 and result.lines[0] == "the earlier run in run is now in run-1"
+    assert all((Path(folder) / "model.safetensors").exists() for folder in ("run", "run-1"))
+
+
 def test_a_model_that_counts(refused):
     refused(2, "is trained by counting; expected one that is trained in steps", "federated", "bigram-names")

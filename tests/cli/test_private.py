@@ -121,6 +121,12 @@ def test_settings_that_cannot_be(refused, code, message, settings):
     refused(code, message, "train", "mlp-mnist-private", "--set", *TINY, *settings)
 
 
+def test_a_model_that_counts_before_its_first_step(refused, table):
+    refused(1, "a BayesBag is trained by counting, without noise, before its first step; expected a model that is "
+               "trained in steps alone", "train", "bayes-movie", "--set", f"data.set={table}",
+            "privacy.noise_multiplier=1")
+
+
 def test_tasks_without_examples(refused, tmp_path):
     corpus = tmp_path / "text.txt"
     corpus.write_text("some words and more words " * 100)
@@ -128,13 +134,21 @@ def test_tasks_without_examples(refused, tmp_path):
             f"data.corpus={corpus}", "privacy.noise_multiplier=1", "model.block_size=8")
 
 
+ROWS = [f"{word} {other} {n}" for n in range(40) for word, other in (("good", "film"), ("bad", "book"))]
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("text,label\n" + "\n".join(f"{row},{row.split()[0]}" for row in ROWS))
+    return path
+
+
 @pytest.mark.parametrize("recipe, settings", [("gru-names", ["data.corpus={lines}", "model.n_hidden=8"]),
                                               ("bow-sms", ["data.set={table}"])])
-def test_lines_and_texts(cli, tmp_path, recipe, settings):
-    rows = [f"{word} {other} {n}" for n in range(40) for word, other in (("good", "film"), ("bad", "book"))]
-    lines, table = tmp_path / "lines.txt", tmp_path / "table.csv"
-    lines.write_text("\n".join(rows))
-    table.write_text("text,label\n" + "\n".join(f"{row},{row.split()[0]}" for row in rows))
+def test_lines_and_texts(cli, tmp_path, table, recipe, settings):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("\n".join(ROWS))
     settings = [setting.format(lines=lines, table=table) for setting in settings]
     result = cli("train", recipe, "--set", *settings, "train.max_steps=2", "train.batch_size=8", "train.eval_every=2",
                  "privacy.noise_multiplier=1", "privacy.delta=1e-3")

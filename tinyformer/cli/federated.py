@@ -60,8 +60,7 @@ def command(
         federated_averaging(chosen, federation, rounds)
         return
     with FolderLock(folder) as held:
-        set_aside(held)
-        outcome = federated_averaging(chosen, federation, rounds, folder)
+        outcome = federated_averaging(chosen, federation, rounds, folder, begin=lambda: set_aside(held))
     _show(outcome, folder)
 
 

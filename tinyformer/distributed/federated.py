@@ -80,11 +80,13 @@ class Outcome:
 
 
 def federated_averaging(recipe: Any, federation: Federation, rounds: int, folder: str | Path | None = None,
-                        report: Callable[[str], None] = print) -> Outcome:
+                        report: Callable[[str], None] = print,
+                        begin: Callable[[], None] = lambda: None) -> Outcome:
     """Train the model of ``recipe`` by ``rounds`` rounds of federated averaging, with plain SGD at ``train.lr``.
 
     folder      where the model, its recipe, metrics.jsonl and the picture rounds.png go; None: nowhere
     report      is given a line after each round
+    begin       is called before the first round, once all settings are known to fit
 
     ValueError for a model without a list of examples, such as a language model on one text, and as
     ``split_clients``.
@@ -104,6 +106,7 @@ def federated_averaging(recipe: Any, federation: Federation, rounds: int, folder
     shards = split_clients(np.zeros(N) if labels is None else labels, federation.clients, federation.split,
                            np.random.default_rng([recipe.train.seed, 2]))
     outcome, leads = Outcome(model), rank() == 0
+    begin()
     for turn in range(1, rounds + 1):
         loss = _round(model, task, recipe.train, federation, shards, turn)
         figures = task.measure(model)

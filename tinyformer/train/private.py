@@ -71,6 +71,7 @@ class PrivateTraining:
 
     def __init__(self, recipe: Recipe, task: Task, model: Pretrained, optimizer: Optimizer):
         train, self.settings = recipe.train, recipe.privacy
+        _check_model(model)
         N = task.number_of_examples()
         if train.batch_size > N:
             raise ValueError(f"train.batch_size: got {train.batch_size:,}, expected at most {N:,}, the number of "
@@ -84,11 +85,6 @@ class PrivateTraining:
         if getattr(recipe.data, "mix_up", 0):
             raise ValueError("data.mix_up: it averages pairs of examples, so that one of them is in two gradients; "
                              "expected 0 in private training")
-        if broken := next((name for name, layer in model.named_modules() if isinstance(layer, nn.BatchNorm1d)
-                           or type(layer).__name__ == "BatchNorm2d"), None):
-            raise ValueError(f"the model cannot be trained privately: its layer {broken} is a batch norm, which mixes "
-                             f"the examples of a batch, so that clipping one example bounds nothing; expected a model "
-                             f"without batch norm")
         self.task, self.model, self.N, self.rate = task, model, N, train.batch_size / N
         noise = self.settings.noise_multiplier or noise_multiplier_for(
             self.settings.target_epsilon, self.rate, train.max_steps, self.settings.delta, self.settings.accountant)
@@ -160,6 +156,18 @@ class PrivateTraining:
                              f"privacy.target_epsilon=inf privacy.noise_multiplier={history[-1][0]!r}")
         self.optimizer.rng.bit_generator.state = state["rng"]
         self.history, self._loss = history, float(state["loss"])
+
+
+def _check_model(model: Pretrained) -> None:
+    """ValueError for a model whose training uses examples in other ways than by their clipped gradients."""
+    if hasattr(model, "prepare"):
+        raise ValueError(f"the model cannot be trained privately: a {type(model).__name__} is trained by counting, "
+                         f"without noise, before its first step; expected a model that is trained in steps alone")
+    if broken := next((name for name, layer in model.named_modules()
+                       if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))), None):
+        raise ValueError(f"the model cannot be trained privately: its layer {broken} is a batch norm, which mixes "
+                         f"the examples of a batch, so that clipping one example bounds nothing; expected a model "
+                         f"without batch norm")
 
 
 def saved_figures(folder: Path) -> dict[str, Any] | None:
