@@ -87,16 +87,20 @@ def test_the_attributions_are_those_of_the_predicted_logit(cli, saved):
         json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")))
     x = SparseRows.of([tokenizer.tf_idf("a good film")])
     label = int(model(x).data.argmax())
+    encoded = list(tokenizer.encode("a good film"))                 # the attributions are in the order of the text
+    order = sorted(range(len(x.columns)), key=lambda i: encoded.index(x.columns[i]))
+    columns, values = x.columns[order], x.values[order]
+    assert tokenizer.pieces(columns)[:3] == ["a", "good", "film"] != tokenizer.pieces(x.columns)[:3]
     for method in ("integrated-gradients", "input-x-gradient", "occlusion", "shapley"):
         found = json.loads(cli("explain", "a good film", "--model", folder, "--method", method, "--json").out)
-        assert found["class"] == ("good", "bad")[label] and found["tokens"] == tokenizer.pieces(x.columns)
-        np.testing.assert_allclose(found["attributions"], model.weight.data[label, x.columns] * x.values, atol=1e-6)
+        assert found["class"] == ("good", "bad")[label] and found["tokens"] == tokenizer.pieces(columns)
+        np.testing.assert_allclose(found["attributions"], model.weight.data[label, columns] * values, atol=1e-6)
         np.testing.assert_allclose(found["logit"], model(x).data[0, label], atol=1e-6)
         np.testing.assert_allclose(found["baseline_logit"], model.bias.data[label], atol=1e-6)
     other = cli("explain", "a good film", "--model", folder, "--target", ("bad", "good")[label], "--json")
     other = json.loads(other.out)
     assert other["class"] == found["class"] and other["target"] == ("bad", "good")[label]
-    np.testing.assert_allclose(other["attributions"], model.weight.data[1 - label, x.columns] * x.values, atol=1e-6)
+    np.testing.assert_allclose(other["attributions"], model.weight.data[1 - label, columns] * values, atol=1e-6)
 
 
 def test_special_tokens_stay_apart(cli, saved):

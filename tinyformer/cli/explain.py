@@ -65,7 +65,7 @@ def show(found: dict[str, Any], words: list[str], values: list[float]) -> None:
     print(f"sum of the attributions   {moved + found['completeness_gap']:+9.4f}")
     print(f"difference of the logit   {moved:+9.4f}   from {found['baseline_logit']:.4f} for zero vectors to "
           f"{found['logit']:.4f}")
-    print(f"gap                       {found['completeness_gap']:+9.4f}")
+    print(f"gap                       {round(found['completeness_gap'], 4) + 0.0:+9.4f}")     # no -0.0000
 
 
 def colored(words: list[str], values: list[float]) -> None:

@@ -67,9 +67,10 @@ def explain_text(folder: str | Path, text: str, method: str = "integrated-gradie
         "completeness_gap"          sum of the attributions − (logit − baseline_logit)
         "cut"                       whether the model reads only the beginning of the text
 
-    The inputs are the vectors of the embedding; for a bag of words they are its features, one for each known n-gram.
-    The baseline of every token is the zero vector; special tokens keep theirs. Raises ValueError for an unknown method
-    or target, for a text of fewer than two tokens, and for a model that reads no vectors.
+    The inputs are the vectors of the embedding; for a bag of words they are its features: the known words in
+    their order, then the longer n-grams. The baseline of every token is the zero vector; special tokens keep theirs.
+    Raises ValueError for an unknown method or target, for a text of fewer than two tokens, and for a model that
+    reads no vectors.
     """
     folder = Path(folder)
     check_text("explain", text)
@@ -113,7 +114,9 @@ def read_text(folder: Path, model: Any, tokenizer: Any, text: str) -> Reading:
     if tokenizer is not None and model.task == "classification" and model.input_type == "counts":
         x = SparseRows.of([tokenizer.tf_idf(text)])
         terms, bias = model.terms(x), model.bias.data                           # (K, T), (K,)
-        ids = x.columns
+        first = {int(id): i for i, id in reversed(list(enumerate(tokenizer.encode(text))))}
+        order = np.argsort([first[int(id)] for id in x.columns], kind="stable")      # the order of the text
+        ids, terms = x.columns[order], terms[:, order]
         return Reading(lambda v: (v[:, :, 0] @ terms.T) + bias, np.ones((len(ids), 1), terms.dtype), ids,
                        np.zeros(len(ids), bool), [(piece, [i]) for i, piece in enumerate(tokenizer.pieces(ids))])
     if tokenizer is None or model.task not in ("classification", "language") or not hasattr(model, "read"):
