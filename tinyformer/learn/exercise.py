@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 # In the first round all axes have coprime sizes, so that a wrong factor names its axis. In the second round they all
-# have # this size, so that a transpose does not show as a wrong shape.
+# have this size, so that a transpose does not show as a wrong shape.
 SQUARE_SIZE = 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ import numpy as np
 
 from ..gradcheck import check
 from ..gradcheck.function_forms import copies
-from ..sandbox import Refused, call, captured, within
+from ..sandbox import Refused, call, captured, unwritten_is_nan, within
 from ..sandbox.limits import Stopped
 from ..sandbox.messages import learners_frame
+from ..sandbox.unwritten import LARGEST_INTEGER
 from . import cases
 from .advice import ADVICE
 from .value_diagnosis import diagnose_value
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
     from .exercise import Exercise, WrongAnswer
 
 LIMIT = 10                                          # seconds for the check of one exercise
-UNCALLED = ("import", "file", "missing file", "name", "signature", "changed",
-            "checker")      # the function was never called
-GENERAL = ("shape", "error", "unexplained",
-           "returns")      # codes that the second round may replace by a more specific one
+# the function was never called
+UNCALLED = ("import", "file", "missing file", "name", "signature", "changed", "checker")
+# codes that the second round may replace by a more specific one
+GENERAL = ("shape", "error", "unexplained", "returns")
+# what an unwritten entry looks like in a message
+UNWRITTEN = re.compile(rf"\bnan\b|{LARGEST_INTEGER}")
 
 
 @dataclass
@@ -96,15 +100,29 @@ def grade(exercise: Exercise, function: Callable[..., Any], prediction: Any = ..
     An exception in ``function`` becomes part of the verdict. Nothing is printed or recorded.
     """
     verdict = Verdict(exercise.name, predicted=exercise.predicted(prediction))
-    with captured() as printed, warnings.catch_warnings():
+    with captured() as printed, warnings.catch_warnings(), unwritten_is_nan() as unwritten:
         warnings.simplefilter("ignore")                     # the file may have turned warnings into errors
         try:
             within(LIMIT if limit is None else limit, _grade, exercise, function, verdict, printed)
         except Refused as refused:
             verdict.refuse(refused)
+            if unwritten and UNWRITTEN.search(verdict.message):
+                _point_to_unwritten(verdict, unwritten)
     if not verdict.printed:
         verdict.printed, verdict.unprinted = printed.result()
     return verdict
+
+
+def _point_to_unwritten(verdict: Verdict, lines: dict[int, str]) -> None:
+    """Add to a verdict about NaN that it may come from an entry which was never written.
+
+    lines       {line number: text} of the lines that call np.empty or np.empty_like
+    """
+    where = "\n".join(f"  in line {number}: {line}".removesuffix(": ") for number, line in sorted(lines.items()))
+    verdict.message += ("\n\nAn array of np.empty has arbitrary entries until you write them; this check makes them "
+                        f"NaN, or the largest integer.\n{where}")
+    verdict.hint = verdict.hint if verdict.mistake else ("Does your code write every entry of the array from np.empty? "
+                                                        "If some entries stay 0, start from np.zeros.")
 
 
 def _grade(exercise: Exercise, function: Callable[..., Any], verdict: Verdict, printed: Captured) -> None:
