@@ -104,7 +104,7 @@ def test_groups(cli, table, train):
 @pytest.mark.parametrize("arguments, message", [
     (("--swap", "he"), "--swap he: expected two words such as he=she"),
     (("--swap", "he=he"), "'he' is its own partner"), (("he=she",), "got 'he=she', expected options only"),
-    (("--swaps", "nope"), "nope is no file, expected pronouns, gender, names or a JSON file"),
+    (("--swaps", "nope"), "there is no file nope, expected pronouns, gender, names or a JSON file"),
     (("--swap", "xyz=zyx"), "texts has a swap word, expected one of xyz=zyx"),
     (("--group", "who"), "--group who: expected --texts with a .csv or .tsv file"),
     (("--group", "who", "--texts", "table.csv", "--swap", "he=she"), "--group compares groups and swaps no words"),
@@ -129,5 +129,5 @@ def test_refusals(cli, refused, train, table, arguments, message):
 
 
 def test_other_models_are_refused(refused, trained):
-    refused(1, "a GPT gives texts no class, expected a classifier of texts", "fairness", "--model", trained)
-    refused(1, "swaps: nope is no file", "train", "bow-movie", "--set", "data.swap_augment=nope")
+    refused(1, "a GPT does not classify texts, expected a classifier of texts", "fairness", "--model", trained)
+    refused(1, "swaps: there is no file nope", "train", "bow-movie", "--set", "data.swap_augment=nope")

@@ -106,7 +106,7 @@ def test_lists_by_name_and_from_a_file(tmp_path):
         path.write_text(content, encoding="utf-8")
         with pytest.raises(ValueError, match=message):
             load_swaps(path)
-    with pytest.raises(FileNotFoundError, match="nothing is no file, expected pronouns, gender, names or a JSON file"):
+    with pytest.raises(FileNotFoundError, match="there is no file nothing, expected pronouns, gender, names or"):
         load_swaps("nothing")
 
 

@@ -16,7 +16,7 @@ from . import (attention, book, check, compare, curves, data, doctor, evaluate, 
 from .console import Output, OutputClosed, open_standard_streams, say, settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
-                  help="tinyformer: a textbook that runs. Train, sample and take apart small language models.\n\n"
+                  help="tinyformer: a textbook that runs. Train small models of text and pictures, and look inside.\n\n"
                        "Begin with `tinyformer train` and then `tinyformer generate`; `tinyformer recipes` shows what "
                        "else can be trained. To learn how it works: `tinyformer learn start`.")
 

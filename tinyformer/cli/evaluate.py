@@ -33,11 +33,11 @@ def command(
     measured on the test split, and a classifier judges its samples. The figures include baselines, size and speed. They
     are saved as DIR/evaluation.json.
 
-    Several classifiers on the same data set: the accuracy of each and McNemar's test of the first against each other
-    one. If they are runs of one recipe, also mean and spread.
+    Several classifiers on the same data set: the accuracy of each and McNemar's test of the first against each of
+    the others. If they are runs of one recipe, also mean and spread.
 
     With --explanations, for classifiers that read tokens in order: how early the probability of the predicted class
-    falls when the words with the largest attributions are removed, against random orders and against attention.
+    falls when the words with the largest attributions are removed, compared with random orders and attention.
     """
     from ..train import compare, evaluate, open_run
     from .report import show, show_comparison, show_explanations

@@ -15,7 +15,7 @@ def command(
     model: Annotated[Optional[Path], typer.Option(
         metavar="DIR", help="The folder of a classifier of texts. Default: the newest in runs/.")] = None,
     swap: Annotated[Optional[list[str]], typer.Option(
-        metavar="he=she …", help="Pairs of words to exchange.")] = None,
+        metavar="he=she …", help="Pairs of words to swap.")] = None,
     swaps: Annotated[Optional[str], typer.Option(
         metavar="FILE", help="More pairs: pronouns, gender, names, or a JSON file such as {\"he\": \"she\"}. Default: "
                              "pronouns, English and Chinese.")] = None,
@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Test a classifier of texts for bias.
 
-    Every text with a swap word is scored as it is and with its swap words exchanged: he ↔ she, 他 ↔ 她. The gap is the
+    Every text with a swap word is scored before and after a swap of these words: he ↔ she, 他 ↔ 她. The gap is the
     score with the first word of the pair minus the score with the second. The command prints the mean gap with its 95 %
     interval and its test, the share of labels that the swap changes, and the largest gaps.
 

@@ -11,13 +11,14 @@ import typer
 def command(
     context: typer.Context,
     recipe: Annotated[str, typer.Argument(
-        metavar="RECIPE", help="The name of a recipe, or a .toml file. Its train.lr is the rate of plain SGD.")],
+        metavar="RECIPE", help="The name of a recipe, or a .toml file. Its train.lr is the rate of SGD without "
+                                "momentum.")],
     clients: Annotated[int, typer.Option(metavar="K", help="The number of clients.")] = 10,
     rounds: Annotated[int, typer.Option(metavar="R", help="The number of rounds; 0 writes the initial model.")] = 20,
     split: Annotated[str, typer.Option(
-        metavar="SPLIT", help="Who holds which examples: iid (at random), by-class (two classes for each client), or "
-                              "dirichlet:A (the smaller A, the more the clients differ).")] = "iid",
-    local_steps: Annotated[int, typer.Option(metavar="E", help="Steps of a client in each round.")] = 5,
+        metavar="SPLIT", help="The examples of each client: iid (at random), by-class (two classes for each client), "
+                              "or dirichlet:A (the smaller A, the more the clients differ).")] = "iid",
+    local_steps: Annotated[int, typer.Option(metavar="E", help="Steps of each client in a round.")] = 5,
     local_batch: Annotated[Optional[int], typer.Option(
         metavar="B", help="Examples in a step of a client; 0: all of its examples. Default: train.batch_size.")] = None,
     out: Annotated[Optional[Path], typer.Option(
@@ -38,7 +39,7 @@ def command(
     """Train by federated averaging.
 
     Each client trains on its own examples, and a server averages their weights. Clients run in this process, or
-    with `mpiexec -n 4 tinyformer federated …` in several, to the same numbers. The folder gets the model,
+    with `mpiexec -n 4 tinyformer federated …` in several, with the same results. The folder gets the model,
     recipe.toml, metrics.jsonl and rounds.png, accuracy against rounds.
     """
     from ..distributed import Federation, federated_averaging, rank

@@ -38,7 +38,8 @@ def read_picture(path: str | Path, side: int = 28) -> tuple[NDArray[np.float32],
     else:
         notes.append("light on dark, as the training pictures are")
     if np.ptp(gray) < INK:
-        raise ValueError(f"{path}: the picture shows nothing, all of it has about one brightness; expected a digit")
+        raise ValueError(f"{path}: the picture shows nothing: its brightness is almost the same everywhere; "
+                         "expected a digit")
     if gray.shape != (side, side):
         notes.append(f"{gray.shape[1]} × {gray.shape[0]} pixels, so the ink was cut out and scaled to {side} × {side}")
         gray = _centered(gray - gray.min(), side)

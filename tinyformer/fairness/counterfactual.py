@@ -163,7 +163,7 @@ def template_gaps(predict: Callable[[list[str]], ArrayLike], templates: Sequence
     words = Swaps(pairs).pairs
     for template in templates:
         if "{}" not in template:
-            raise ValueError(f"template_gaps: {template!r} has no {{}}, expected one where the word stands")
+            raise ValueError(f"template_gaps: {template!r} has no {{}}, expected one in the place of the word")
     shape = len(templates), len(words)
     scores = [_scores(predict, [_filled(template, pair[side]) for template in templates for pair in words])
               .reshape(shape) for side in (0, 1)]

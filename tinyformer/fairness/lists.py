@@ -68,8 +68,8 @@ def load_swaps(source: str | Path) -> dict[str, str | list[str]]:
     if source == "names":
         return {**name_pairs(100)}
     if not Path(source).exists():
-        raise FileNotFoundError(f"swaps: {source} is no file, expected pronouns, gender, names or a JSON file such as "
-                                f'{{"he": "she"}}')
+        raise FileNotFoundError(f"swaps: there is no file {source}, expected pronouns, gender, names or a JSON file "
+                                f'such as {{"he": "she"}}')
     try:
         found = json.loads(read_text(source))
         check_shape(found, {str: (str, [str])})

@@ -116,7 +116,7 @@ class CLIP(Pretrained):
     def ids(self, texts: Sequence[str], second: bool = False) -> Array:
         """The ids (N, T) of texts, padded; ``second`` for those of the second tower. ValueError for unfit texts."""
         if self.tokenizer is None:
-            raise ValueError("CLIP: it has no tokenizer to read texts with; expected a tokenizer.json in its folder")
+            raise ValueError("CLIP: the model has no tokenizer for texts; expected a tokenizer.json in its folder")
         if not isinstance(texts, (list, tuple)) or not texts or not all(isinstance(text, str) for text in texts):
             raise ValueError(f"CLIP: texts is {texts!r}, expected a list of at least one text")
         encode = getattr(self.tokenizer, "encode_target", self.tokenizer.encode) if second else self.tokenizer.encode

@@ -84,7 +84,7 @@ def explain_text(folder: str | Path, text: str, method: str = "integrated-gradie
     n = int((~reading.special).sum())
     if n < 2:
         raise ValueError(f"explain: the text has {n} token{'s' * (n != 1)} that the model reads, expected at least 2, "
-                         "among which to divide the logit")
+                         "so that the logit can be divided among them")
     language = model.task == "language"
     classes = [] if language else load_classes(folder)
     logits = reading.logits()

@@ -33,7 +33,7 @@ class TextScorer:
         self.folder = Path(folder)
         self.run: SavedRun = open_run(folder)
         if self.run.model.task != "classification":
-            raise ValueError(f"{folder}: a {type(self.run.model).__name__} gives texts no class, "
+            raise ValueError(f"{folder}: a {type(self.run.model).__name__} does not classify texts, "
                              f"expected a classifier of texts")
         self.classes = load_classes(self.folder)
         if target is not None and target not in self.classes:

@@ -41,9 +41,9 @@ class PrivacySettings:
                                         "It replaces train.clip in private training.", above=0)
     delta: float = setting(1e-5, "The δ for which ε holds; less than 1 divided by the number of training examples.",
                            above=0, below=1)
-    target_epsilon: float = setting(math.inf, "The ε of all train.max_steps steps: the noise is solved for; "
+    target_epsilon: float = setting(math.inf, "The ε after train.max_steps steps, from which the noise is computed; "
                                               "inf: no target.", above=0, finite=False)
-    accountant: str = setting("rdp", "How ε is computed. pld is a smaller bound than rdp, and needs dp-accounting.",
+    accountant: str = setting("rdp", "How ε is computed. pld gives a smaller bound than rdp, and needs dp-accounting.",
                               one_of=ACCOUNTANTS)
 
     @property

@@ -71,7 +71,7 @@ class Task:
         ValueError for a task whose batches are not made of such examples.
         """
         raise ValueError(f"the task {self.name!r} cannot be trained privately or by a federation: its training "
-                         f"split is no list of examples; expected a classifier, or a language model with "
+                         f"split is not a list of examples; expected a classifier, or a language model with "
                          f"data.lines=true")
 
     def select(self, model: Pretrained, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:

@@ -52,13 +52,13 @@ class TextSettings(Folds):
     min_count: int = setting(2, "Tokens that occur in fewer texts are unknown.", at_least=1)
     vocab_size: int = setting(10000, "Upper bound on the number of tokens, "
                                      "the most frequent ones; 0: no bound.", at_least=0)
-    swap_augment: str = setting("", "Train on a swapped copy of each text with a swap word, too: pronouns, gender, "
+    swap_augment: str = setting("", "Also train on a swapped copy of each text that has a swap word: pronouns, gender, "
                                     "names, or a JSON file such as {\"he\": \"she\"}.")
     checkpoint: str = setting("", "minilm or the folder of a BERT, "
                                   "whose tokenizer and weights the training starts from.")
-    swap: float = setting(0.0, "In training this share of the words of a text changes places with a neighbor. "
+    swap: float = setting(0.0, "In training this share of the words of a text trades places with a neighbor. "
                                "For models that read ids.", at_least=0, at_most=1)
-    back_off: float = setting(0.0, "In training a word is replaced with this probability by one drawn by its "
+    back_off: float = setting(0.0, "In training a word is replaced with this probability by another, drawn by "
                                    "frequency. For models that read ids.", at_least=0, at_most=1)
     scratch: bool = setting(False, "With checkpoint: take its tokenizer only, and start from random weights.")
 
@@ -112,7 +112,7 @@ class Classification(Labeled):
     def check(self, config: Any) -> None:
         """ValueError unless both the model and the checkpoint are a BERT, or neither is."""
         if isinstance(config, BertClassifierConfig) and (self.data.swap or self.data.back_off):
-            raise ValueError("data.swap, data.back_off: they would move [CLS] and [SEP] of a BERT; expected 0 for it")
+            raise ValueError("data.swap, data.back_off: expected 0 for a BERT, because they would move [CLS] and [SEP]")
         if isinstance(config, BertClassifierConfig) != bool(self.data.checkpoint):
             raise ValueError("data.checkpoint: it is for model.architecture 'bert-classifier', which needs one")
 

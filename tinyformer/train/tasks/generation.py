@@ -33,9 +33,9 @@ class GenerationSettings:
     """The section [data] of a model that generates pictures."""
 
     set: str = setting("mnist-5k", "The data set.", one_of=SETS)
-    shift: int = setting(0, "In training each picture is moved by up to this many pixels, at random, in both "
+    shift: int = setting(0, "In training each picture is shifted by up to this many pixels, at random, in both "
                             "directions.", at_least=0, at_most=8)
-    kind: str = setting("", "The name of a class: learn pictures of this class only; empty: of all.")
+    kind: str = setting("", "The name of a class: learn pictures of this class only; empty: of all classes.")
 
     def check(self) -> None:
         """ValueError for a setting that cannot be used."""

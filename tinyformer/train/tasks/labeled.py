@@ -31,7 +31,7 @@ class Folds:
     folds: int = setting(0, "K ≥ 3: cross-validation with K parts of the training and validation splits; "
                             "0: the splits of the data set.", at_least=0)
     fold: int = setting(1, "With folds: the part to test on; the next part is the validation split.", at_least=1)
-    labels: int = setting(0, "Examples of the training split that are kept, as many of each class; 0: all of them.",
+    labels: int = setting(0, "The number of training examples to keep, equally many of each class; 0: all.",
                           at_least=0)
     draw: int = setting(1, "With labels: seed of the choice of these examples.", at_least=0)
 

@@ -38,15 +38,15 @@ class PictureSettings(Folds):
     """The section [data] of a classifier of pictures."""
 
     set: str = setting("mnist-5k", "The data set.", one_of=SETS)
-    shift: int = setting(0, "In training each picture is moved by up "
+    shift: int = setting(0, "In training each picture is shifted by up "
                             "to this many pixels, at random, in both directions.",
                          at_least=0, at_most=8)
-    rotate: float = setting(0.0, "In training each picture is turned by up to this many degrees.", at_least=0,
+    rotate: float = setting(0.0, "In training each picture is rotated by up to this many degrees.", at_least=0,
                             at_most=180)
-    scale: float = setting(0.0, "In training each picture is scaled by a factor between 1 − this and its inverse.",
+    scale: float = setting(0.0, "In training each picture is scaled by a factor between 1 − scale and 1/(1 − scale).",
                            at_least=0, below=1)
     cut_out: int = setting(0, "In training a square of this many pixels is set to 0.", at_least=0)
-    mix_up: float = setting(0.0, "α of mix-up: in training two pictures are mixed with a share from Beta(α, α); "
+    mix_up: float = setting(0.0, "α of mix-up: in training two pictures are averaged with a weight from Beta(α, α); "
                                  "0: none.", at_least=0)
     encoder: str = setting("", "The folder of a run, such as one of simclr-mnist, "
                                "whose encoder the training starts from.")

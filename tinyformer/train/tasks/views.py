@@ -39,9 +39,10 @@ class ViewSettings:
     """The section [data] of an encoder that compares views: how much a view may differ from its picture."""
 
     set: str = setting("mnist-5k", "The data set; its labels are used for evaluation only.", one_of=SETS)
-    shift: int = setting(3, "A view is moved by up to this many pixels in both directions.", at_least=0, at_most=8)
-    rotate: float = setting(20.0, "A view is turned by up to this many degrees.", at_least=0, at_most=180)
-    scale: float = setting(0.2, "A view is scaled by a factor between 1 − this and its inverse.", at_least=0, below=1)
+    shift: int = setting(3, "A view is shifted by up to this many pixels in both directions.", at_least=0, at_most=8)
+    rotate: float = setting(20.0, "A view is rotated by up to this many degrees.", at_least=0, at_most=180)
+    scale: float = setting(0.2, "A view is scaled by a factor between 1 − scale and 1/(1 − scale).", at_least=0,
+                           below=1)
     cut_out: int = setting(8, "In a view a square of this many pixels is set to 0.", at_least=0)
 
     def check(self) -> None:
