@@ -54,7 +54,7 @@ def test_the_folder_keeps_the_tokenizer(clip, pictures, tmp_path):
     assert again.captions == list(PLAIN) and again.captions[0] == "the digit zero" and len(again.captions) == 10
     np.testing.assert_array_equal(again.similarity(pictures, PLAIN).data, clip.similarity(pictures, PLAIN).data)
     (tmp_path / "tokenizer.json").unlink()
-    with pytest.raises(ValueError, match="CLIP: it has no tokenizer"):
+    with pytest.raises(ValueError, match="CLIP: the model has no tokenizer for texts"):
         load_model(tmp_path).similarity(pictures, PLAIN)
 
 
