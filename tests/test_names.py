@@ -14,7 +14,8 @@ import pytest
 import tinyformer as tfm
 import tinyformer.data
 import tinyformer.train
-from tinyformer import data, generate, gradcheck, interop, learn, models, names, nn, ops, optim, text, train, viz
+from tinyformer import (data, distributed, explain, fairness, generate, gradcheck, interop, learn, models, names, nn,
+                        ops, optim, privacy, text, train, viz)
 from tinyformer.autograd import Tensor
 from tinyformer.train import scores
 
@@ -82,6 +83,12 @@ def test_an_unknown_attribute_of_a_tensor(owner, name, message):
     (tfm, "argmax", "write x.argmax$"), (nn.functional, "one_hot", r"write np.eye(n)[indices]$"),
     (nn.functional, "matmul", "write ops.matmul$"), (nn.init, "trunc_normal_", "did you mean normal_?$"),
     (learn, "grades", "did you mean grade?$"), (scores, "acuracy", "did you mean accuracy?$"),
+    (tfm, "size", "write x.size$"), (tfm, "saliency", "write tinyformer.explain.saliency$"),
+    (optim, "DPOptimizer", "write tinyformer.privacy.DPOptimizer$"),
+    (train, "group_metrics", "write tinyformer.fairness.group_metrics$"),
+    (tfm, "federated_averaging", "write tinyformer.distributed.federated_averaging$"),
+    (nn, "AdaptiveMaxPool2d", "write x.max((2, 3), keepdims=True) for the size 1, or nn.MaxPool2d$"),
+    (nn, "InstanceNorm2d", "write nn.GroupNorm(C, C, affine=False) for C channels$"),
     (tfm, "fit", "write tinyformer.train.fit$"), (tfm, "check", "write tinyformer.gradcheck.check$"),
     (tfm, "GPT", "write tinyformer.models.GPT$"), (nn, "DataLoader", "write tinyformer.data.Batches$"),
     (data, "fit", "write tinyformer.train.fit$"), (data, "DataLoader", "write tinyformer.data.Batches$"),
@@ -107,7 +114,8 @@ def test_a_package_that_is_not_imported_yet():
 
 
 @pytest.mark.parametrize("module", [tfm, ops, nn, optim, data, text, viz, train, gradcheck, generate, models, learn,
-                                    interop, scores, nn.functional, nn.init, ops.composed, data.synthetic, tfm.backend])
+                                    interop, scores, nn.functional, nn.init, ops.composed, data.synthetic, tfm.backend,
+                                    explain, privacy, fairness, distributed, data.augmentation, data.captions])
 def test_dir_lists_the_public_names(module):
     assert [name for name in dir(module) if not name.startswith("__")] == sorted(module.__all__)
     assert "__name__" in dir(module) and all(hasattr(module, name) for name in module.__all__)

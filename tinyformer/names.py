@@ -88,10 +88,20 @@ TORCH = {
     **dict.fromkeys(("AvgPool1d", "avg_pool1d", "AvgPool3d"), _ABSENT.format("nn.AvgPool2d")),
     **dict.fromkeys(("AdaptiveAvgPool2d", "adaptive_avg_pool2d"), "x.mean((2, 3), keepdims=True) for the size 1, or "
                                                                   "nn.AvgPool2d"),
+    **dict.fromkeys(("AdaptiveMaxPool2d", "adaptive_max_pool2d"), "x.max((2, 3), keepdims=True) for the size 1, or "
+                                                                  "nn.MaxPool2d"),
+    **dict.fromkeys(("Upsample", "interpolate"), "ops.grid_sample, or nn.ConvTranspose2d"),
+    "affine_grid": "an array (N, h, w, 2) of places for ops.grid_sample", "ZeroPad2d": "ops.pad",
+    "Unflatten": "x.reshape(shape)",
     **dict.fromkeys(("unfold", "Unfold"), "nn.Conv2d, or np.lib.stride_tricks.sliding_window_view(x, shape, axis)"),
     **{name: _ABSENT.format("nn.BatchNorm2d") for name in ("BatchNorm3d", "SyncBatchNorm")},
-    **{name: _ABSENT.format("nn.GroupNorm") for name in ("InstanceNorm1d", "InstanceNorm2d")},
-    **{name: _ABSENT.format("nn.Dropout") for name in ("Dropout1d", "Dropout2d", "AlphaDropout")},
+    **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
+                    "nn.GroupNorm(C, C, affine=False) for C channels"),
+    "instance_norm": "nn.functional.group_norm(x, C) for C channels",
+    **{name: _ABSENT.format("nn.GroupNorm") for name in ("LocalResponseNorm", "local_response_norm")},
+    **{name: _ABSENT.format("nn.Dropout") for name in ("Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")},
+    **dict.fromkeys(("CosineSimilarity", "cosine_similarity"), "(ops.normalize(x) * ops.normalize(y)).sum(-1)"),
+    "cdist": "ops.squared_distances(x, y).sqrt()",
     "LogSoftmax": "ops.log_softmax", "EmbeddingBag": "nn.Embedding, then x.mean(axis)",
     "NLLLoss": "ops.cross_entropy(logits, targets)", "nll_loss": "ops.cross_entropy(logits, targets)",
     "BCELoss": "ops.binary_cross_entropy_with_logits", "binary_cross_entropy": "ops.binary_cross_entropy_with_logits",
@@ -247,12 +257,13 @@ def _elsewhere(module: str, name: str) -> str:
         return f"import {module}.{name} first"
     if name in TORCH:
         return ""
+    if not name.startswith("_") and hasattr(getattr(sys.modules.get(package), "Tensor", None), name):
+        return f"write x.{name}"
     for place in ("train", "train.scores", "data", "gradcheck", "models", "text", "generate", "viz",
-                  "explain"):
+                  "explain", "privacy", "fairness", "distributed"):
         if place != module.partition(".")[2] and name in import_module(f"{package}.{place}").__all__:
             return f"write {package}.{place}.{name}"
-    tensor = getattr(sys.modules.get(package), "Tensor", None)
-    return f"write x.{name}" if not name.startswith("_") and hasattr(tensor, name) else ""
+    return ""
 
 
 def _operation(name: str) -> str:

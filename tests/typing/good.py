@@ -9,10 +9,13 @@ import numpy as np
 
 import tinyformer as tfm
 from tinyformer import Tensor, nn, ops, optim
+from tinyformer.explain import integrated_gradients, occlusion, rollout, shapley_values
+from tinyformer.fairness import Swaps, counterfactual, group_metrics, reweighing
 from tinyformer.generate import generate
 from tinyformer.gradcheck import check
 from tinyformer.learn import check as check_exercise
-from tinyformer.models import GPT, GPTConfig
+from tinyformer.models import CLIP, GPT, VAE, CLIPConfig, GPTConfig, VAEConfig
+from tinyformer.privacy import DPOptimizer, epsilon, gradient_factors, per_example_gradients
 from tinyformer.train import fit
 from tinyformer.typing import Array, TensorLike, ValueAndVjp
 
@@ -154,3 +157,59 @@ def softmax(x):
 
 
 print(check_exercise("softmax", softmax).ok)
+
+# ------------------------------------------------------------------------------------------------ pictures
+
+
+class ConvNet(nn.Module):
+    """Two convolutions, a normalization, pooling, and a linear layer."""
+
+    def __init__(self, classes: int) -> None:
+        self.body = nn.Sequential(nn.Conv2d(1, 8, 3, padding="same", bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+                                  nn.MaxPool2d(2), nn.Conv2d(8, 8, (3, 3), stride=(1, 2), padding=1, groups=2),
+                                  nn.GroupNorm(2, 8), nn.LeakyReLU(0.2), nn.AvgPool2d(2), nn.Flatten())
+        self.out = nn.Linear(8, classes)
+
+    def forward(self, x: TensorLike) -> Tensor:
+        return self.out(self.body(x))
+
+    def loss(self, x: TensorLike, y: Array) -> Tensor:
+        return ops.cross_entropy(self(x), y)
+
+
+pictures: Array = np.zeros((4, 1, 8, 8), np.float32)
+classes = np.array([0, 1, 0, 1])
+network = ConvNet(2)
+patches: Tensor = ops.conv2d(pictures, np.ones((2, 1, 3, 3), np.float32), stride=2, padding=(1, 1))
+larger: Tensor = nn.ConvTranspose2d(2, 1, 4, stride=2, padding=1)(patches)
+smaller: Tensor = ops.avg_pool2d(ops.max_pool2d(larger, kernel_size=2), kernel_size=(2, 1))
+
+vae = VAE(VAEConfig(n_features=64, n_latent=2))
+mean, log_variance = vae.encode(pictures)
+z: Tensor = ops.reparametrize(mean, log_variance, np.zeros(mean.shape, np.float32))
+elbo: Tensor = (ops.gaussian_kl(mean, log_variance) + vae.losses(pictures, rng=0)[0]).mean() + vae.decode(z).mean()
+drawn: Array = vae.sample(3, rng=np.random.default_rng(0))
+
+clip = CLIP(CLIPConfig(vocab_size=20, n_features=64))
+loss = clip.loss(pictures, np.array([[1, 2], [1, 3], [2, 1], [4, 0]]))
+cosines: Tensor = clip.similarity(pictures, ["a digit", "the digit zero"])
+
+# ------------------------------------------------------------------------------------------------ what a model learned
+
+attributions, delta = integrated_gradients(network, pictures, target=classes, n_steps=20)
+fall: Array = occlusion(lambda x: network(x)[:, 0], pictures, (1, 2, 2))
+values: Array = shapley_values(network, pictures[:, :, :2, :2], target=1, n_samples=10, rng=0)
+values, errors = shapley_values(network, pictures, target=1, n_samples=10, return_error=True)
+shares: Array = rollout(np.full((2, 4, 5, 5), 0.2))
+
+private = DPOptimizer(optim.SGD(network.parameters(), lr=0.1), noise_multiplier=1.0, max_grad_norm=1.0,
+                      expected_batch_size=4, rng=0)
+private.step(gradient_factors(network, pictures, classes))
+rows: list[Array] = per_example_gradients(lambda x, y: (model(x)[:, 0] - y) ** 2, model.parameters(), x.data, classes)
+spent: float = epsilon(1.0, 0.1, 100, 1e-5)
+
+rates = group_metrics(classes, [0, 1, 1, 1], sensitive_features=["a", "a", "b", "b"])
+example_weights: Array = reweighing(classes, sensitive_features=["a", "a", "b", "b"])
+swapped: str = Swaps({"he": "she"})("He is here.")
+gap = counterfactual(lambda texts: np.zeros(len(texts)), ["he is here"], {"he": "she", "his": ["her", "hers"]})
+print(rates["a"]["accuracy"], gap.mean, gap.flips(0.5), swapped, attributions.shape, delta.max(), errors.max())

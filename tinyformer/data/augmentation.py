@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..names import module_attributes
 from ..number_checks import check_fraction, check_integer, check_number
 from ..resampling import bilinear
 from .images import side_of
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pictures = NDArray[Any]
+
+__all__ = ["cut_out", "drawn_words", "mixed_up", "moved", "randomly_moved", "swapped_words", "without_words",
+           "word_shares"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 
 # ------------------------------------------------------------------------------------------------ pictures

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..names import module_attributes
 from .augmentation import moved
 from .images import side_of
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+__all__ = ["Attributes", "attributes", "captions", "chance", "held_out", "measured", "placed"]
+
+if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
+    __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SIZES = ("small", "large")

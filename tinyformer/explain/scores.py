@@ -23,7 +23,7 @@ from ..nn import Module
 if TYPE_CHECKING:
     from ..typing import Array, TensorLike
 
-Scores = Callable[[Tensor], Any]
+Scores = Callable[[Tensor], Any] | Module      # type checkers see no Callable in a module: its forward has the types
 
 
 def checked_input(owner: str, x: TensorLike) -> Array:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TEMPLATES", "Counterfactual", "counterfactual", "template_gaps"]
 
+# Sentences about a film, {} where the name of a person stands.
 TEMPLATES = (
     "{} gives a performance that holds the film together.", "{} is the best thing about this film.",
     "{} is funny, and the scenes are well timed.", "{} makes every scene believable.",

@@ -10,9 +10,11 @@ from ..files import check_shape, read_text
 
 __all__ = ["GENDER_WORDS", "PRONOUNS", "load_swaps", "name_pairs"]
 
+# Pairs of English and Chinese pronouns, {male: female}; a word with two partners has a list.
 PRONOUNS: dict[str, str | list[str]] = {
     "he": "she", "him": "her", "his": ["her", "hers"], "himself": "herself", "他": "她"}
 
+# Pairs of English and Chinese words that name a gender, {male: female}, with ``PRONOUNS``.
 GENDER_WORDS: dict[str, str | list[str]] = {
     **PRONOUNS, "man": "woman", "men": "women", "boy": "girl", "boys": "girls", "guy": "gal", "guys": "gals",
     "father": "mother", "fathers": "mothers", "son": "daughter", "sons": "daughters", "brother": "sister",

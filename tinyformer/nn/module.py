@@ -95,7 +95,7 @@ class Module:
     if TYPE_CHECKING:
         __call__: _CallsForward
     else:
-        def __call__(self, *args, **kwargs):
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
             return self.forward(*args, **kwargs)
 
         def __getattr__(self, name):

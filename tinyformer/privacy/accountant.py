@@ -36,7 +36,7 @@ __all__ = ["ACCOUNTANTS", "epsilon", "epsilon_of_history", "gaussian_epsilon", "
            "renyi_divergence"]
 
 ORDERS = np.concatenate([np.arange(11, 110) / 10, np.arange(11, 64), [128, 256, 512, 1024]])       # dp-accounting's
-ACCOUNTANTS = ("rdp", "pld")
+ACCOUNTANTS = ("rdp", "pld")        # what computes ε: Rényi divergences, or privacy loss distributions
 SMALLEST_NOISE, LARGEST_NOISE = 0.05, 1e6
 
 

@@ -13,7 +13,8 @@ from typing import Any
 # The packages that people import from. Modules among their public names, such as ``nn.functional``, follow.
 PACKAGES = ("tinyformer", "tinyformer.ops", "tinyformer.nn", "tinyformer.optim", "tinyformer.models",
             "tinyformer.generate", "tinyformer.gradcheck", "tinyformer.learn", "tinyformer.data", "tinyformer.text",
-            "tinyformer.train", "tinyformer.interop", "tinyformer.viz", "tinyformer.explain")
+            "tinyformer.train", "tinyformer.interop", "tinyformer.viz", "tinyformer.explain", "tinyformer.privacy",
+            "tinyformer.distributed", "tinyformer.fairness")
 
 
 @dataclass(frozen=True)
