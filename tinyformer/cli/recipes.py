@@ -17,7 +17,7 @@ def command(
 ) -> None:
     """List the recipes that `tinyformer train` can train. With NAME, show its settings.
 
-    The minutes were measured on two cores of a laptop; 0 means not measured.
+    The minutes are for two cores, some of them estimated; 0 means unknown.
     """
     from ..train.recipe import FOLDER, load_recipe, names
     from .console import say
