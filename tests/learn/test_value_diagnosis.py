@@ -91,3 +91,25 @@ def test_an_answer_of_another_kind_says_where_it_is_wrong():
 
 def test_a_right_answer_in_other_words_passes():
     assert grade(EXERCISES["adam"], adam()).ok
+
+
+def test_a_value_that_is_wrong_only_for_equal_sizes():
+    def rollout(weights):
+        _, H, T, _ = weights.shape
+        return EXERCISES["rollout"].function(weights) * (3 if H == T else 1)
+    message = grade(EXERCISES["rollout"], rollout).message
+    assert message.startswith("The value is wrong: ") and "nan" not in message
+    assert "The value is 3 times the right one." in message
+
+
+def test_random_values_are_named():
+    verdict = grade(EXERCISES["rollout"], lambda weights: EXERCISES["rollout"].function(weights) + np.random.random())
+    assert verdict.code == "nondeterministic"
+
+
+def test_outputs_have_their_names():
+    def mix_up(x, y, weight, order, n_classes):
+        mixed, targets = EXERCISES["mix_up"].function(x, y, weight, order, n_classes)
+        return mixed, np.sin(targets)
+    message = grade(EXERCISES["mix_up"], mix_up).message
+    assert message.startswith("The output targets is wrong: ") and "The output mixed is right." in message

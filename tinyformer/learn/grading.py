@@ -159,20 +159,22 @@ def _try_once(exercise: Exercise, function: Callable[..., Any]) -> bool:
     for name, before, after in zip(exercise.parameters, inputs, given):
         if isinstance(before, np.ndarray) and not np.array_equal(before, after):
             raise WrongResult("mutates", f"your function changes its input {name} in place: create a new array instead")
-    if not exercise.has_vjp:
-        _value(returned, reference)
-        return False
 
-    value, vjp = _value_and_vjp(exercise, returned)
+    def value_and_vjp(returned: Any) -> Any:
+        return _value_and_vjp(exercise, returned) if exercise.has_vjp else (returned, None)
+
+    value, vjp = value_and_vjp(returned)
     try:
-        _value(value, reference[0])
+        _value(value, reference[0] if exercise.has_vjp else reference)
     except WrongResult as wrong:
-        if wrong.code == "forward" and not _alike([cases.as_tuple(value)],
-                                                  [cases.as_tuple(call(function, *copies(inputs))[0])]):
+        if wrong.code == "forward" and not _alike(
+                [cases.as_tuple(value)], [cases.as_tuple(value_and_vjp(call(function, *copies(inputs)))[0])]):
             raise WrongResult("nondeterministic",
                               "two calls with the same inputs return different values: do not draw random "
                               "numbers, and keep nothing between calls") from None
         raise
+    if vjp is None:
+        return False
     try:
         gradients = call(vjp, _cotangent(value))
     except Refused as refused:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 BINARY = {ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.MatMult: [],
-          ast.Pow: [ast.Mult],
-          ast.FloorDiv: [], ast.Mod: [], ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd]}
+          ast.Pow: [ast.Mult], ast.FloorDiv: [], ast.Mod: [], ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd]}
 COMMUTES = (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr)
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 FUNCTIONS = {
@@ -147,8 +146,8 @@ def _of_constant(node):
 
 def _of_call(node):
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    module = isinstance(node.func,
-                        ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "ops")
+    module = (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
+              and node.func.value.id in ("np", "ops"))
     for other in FUNCTIONS.get(name, ()):
         yield _with(node, func=_with(node.func, attr=other) if isinstance(node.func, ast.Attribute)
                     else ast.Name(other))
@@ -187,8 +186,6 @@ def _exchanges(elements):
 def _of_attribute(node):
     if node.attr == "T":
         yield node.value
-    if node.attr == "shape":
-        return
 
 
 def _of_tuple(node):

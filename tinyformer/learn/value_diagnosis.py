@@ -46,7 +46,10 @@ def diagnose_value(exercise: Exercise, function: Callable[..., Any]) -> ValueDia
     """Name the mistake of ``function``, whose value differs from that of the exercise's solution."""
     draws = [exercise.draw(square=square) for square in (False, True)]
     came = [as_tuple(call(function, *copies(inputs))) for inputs in draws]
-    where = _where(exercise, came[0], as_tuple(exercise.function(*copies(draws[0]))))
+    expected = [as_tuple(exercise.function(*copies(inputs))) for inputs in draws]
+    # the mistake may show only where all sizes are equal
+    shown = 0 if any(first_difference(one, other) for one, other in zip(expected[0], came[0])) else 1
+    where = _where(exercise, came[shown], expected[shown])
 
     def matches(variation: Callable[..., Any]) -> bool:
         return all(_equal(_run(variation, inputs), values) for inputs, values in zip(draws, came))
@@ -62,8 +65,9 @@ def diagnose_value(exercise: Exercise, function: Callable[..., Any]) -> ValueDia
         if matches(mutant.build(exercise.function)):
             return ValueDiagnosis((_code_of_line(exercise, mutant.number),),
                                   f"{where}\nYour numbers are those of this line:\n"
-                                                f"    {mutant.line}\nCompare it with the formula, symbol by symbol.")
-    return ValueDiagnosis(("forward",), "\n".join(filter(None, [where, _relation(exercise, draws[0], came[0])])))
+                                  f"    {mutant.line}\nCompare it with the formula, symbol by symbol.")
+    relation = _relation(exercise, draws[shown], expected[shown], came[shown])
+    return ValueDiagnosis(("forward",), "\n".join(filter(None, [where, relation])))
 
 
 def _where(exercise: Exercise, came: Sequence[Any], expected: Sequence[Any]) -> str:
@@ -83,13 +87,13 @@ def _where(exercise: Exercise, came: Sequence[Any], expected: Sequence[Any]) -> 
 
 
 def output_names(exercise: Exercise) -> list[str]:
-    """The outputs by their names in the solution's return statement: "the new param", or "the value"."""
+    """The outputs by their names in the solution's return statement: "the new param", "the output u", "the value"."""
     last = exercise.tree.body[-1]
     elements = last.value.elts if isinstance(last, ast.Return) and isinstance(last.value, ast.Tuple) else []
     if not elements:
         return ["the value"]
     return [f"the new {e.id}" if isinstance(e, ast.Name) and e.id in exercise.parameters
-            else e.id if isinstance(e, ast.Name) else f"value {i} of {len(elements)}"
+            else f"the output {e.id}" if isinstance(e, ast.Name) else f"value {i} of {len(elements)}"
             for i, e in enumerate(elements, 1)]
 
 
@@ -129,9 +133,8 @@ def _equal(these: Sequence[Any] | None, those: Sequence[Any]) -> bool:
         for a, b in zip(these, those))
 
 
-def _relation(exercise: Exercise, inputs: Sequence[Any], came: Sequence[Any]) -> str:
+def _relation(exercise: Exercise, inputs: Sequence[Any], expected: Sequence[Any], came: Sequence[Any]) -> str:
     """How the wrong output relates to the right one and to the other quantities of the solution, if simply."""
-    expected = as_tuple(exercise.function(*copies(inputs)))
     names = output_names(exercise)
     for name, should, is_ in zip(names, expected, came):
         if first_difference(should, is_) is None or np.shape(should) != np.shape(is_):

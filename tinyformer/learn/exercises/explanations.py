@@ -38,6 +38,8 @@ SALIENCY = Exercise(
               {"W2[labels]": "W2.sum(axis=0)"}),
         WrongAnswer("formula", "no slope", "The gradient passes through tanh, whose slope is 1 − h².",
               {"W2[labels] * (1 - h ** 2)": "W2[labels]"}),
+        WrongAnswer("formula", "(1 − h)² in place of 1 − h²", "Square h first, then subtract it from 1.",
+              {"(1 - h ** 2)": "(1 - h) ** 2"}),
         WrongAnswer("formula", "signed", "Saliency is the absolute value of the gradient.",
               {"np.abs(da @ W1)": "da @ W1"}),
         WrongAnswer("formula", "gradient times input", "Saliency is the gradient alone, without the factor x.",
@@ -114,7 +116,7 @@ def occlusion(x, W1, W2, labels, window):
 OCCLUSION = Exercise(
     occlusion, "17 Looking inside",
     inputs=lambda rng, N=5, D=4, H=7, K=3: (*_network(rng, N, D, H, K), 2),
-    question="The score is x₀ + x₁ up to the tanh of small numbers, x is [0.001, 0.002], and the window is 1. "
+    question="The score is tanh(x₀ + x₁), x is [0.001, 0.002], and the window is 1. "
              "Which feature has the larger attribution, 0 or 1?",
     answer=lambda f: int(f(np.array([[0.001, 0.002]]), np.ones((1, 2)), np.ones((1, 1)), np.array([0]), 1)[0].argmax()),
     hints=("Compute the score with each window set to 0. A positive attribution means that the score falls.",
@@ -166,6 +168,10 @@ ROLLOUT = Exercise(
               {"mixed / mixed.sum(axis=1, keepdims=True) @ flow": "flow @ (mixed / mixed.sum(axis=1, keepdims=True))"}),
         WrongAnswer("formula", "not normalized", "Divide each row by its sum, so that the shares add up to 1.",
               {"mixed / mixed.sum(axis=1, keepdims=True) @ flow": "mixed @ flow"}),
+        WrongAnswer("formula", "halved instead of normalized",
+                    "The rows of P need not sum to 1 here, so ½ is not the right factor: divide each row by its sum.",
+              {"layer + np.eye(T)": "(layer + np.eye(T)) / 2",
+               "mixed / mixed.sum(axis=1, keepdims=True) @ flow": "mixed @ flow"}),
         WrongAnswer("formula", "columns normalized", "A row belongs to a query, and its shares add up to 1.",
               {"axis=1, keepdims": "axis=0, keepdims"}),
         WrongAnswer("formula", "heads summed", "Take the mean over the heads, so that I has the weight of one head.",

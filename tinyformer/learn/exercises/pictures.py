@@ -38,7 +38,7 @@ CONV2D = Exercise(
     conv2d, "03 Neural networks",
     inputs=lambda rng, N=2, C=3, O=5, H=7: (rng.normal(size=(N, C, H, 9)), rng.normal(size=(O, C, 3, 4)),
                                             rng.normal(size=O)),
-    question="All entries of dy and of a 2 × 2 kernel are 1, the picture has 3 × 3 pixels. "
+    question="All entries of dy and of a 2 × 2 kernel are 1, and the picture has 3 × 3 pixels. "
              "What is dx of the pixel in the middle?",
     answer=lambda f: f(np.zeros((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), np.zeros(1))[1](np.ones((1, 1, 2, 2)))[0][0, 0, 1,
                                                                                                               1],
@@ -115,6 +115,11 @@ MAX_POOL = Exercise(
         WrongAnswer("local-derivative", "multiplied by the pixel", "The slope of a maximum is 1 at the winner.",
                     {"dwindows = chosen * dy": "dwindows = chosen * windows * dy"}),
         WrongAnswer("sign", "dx with a minus", "y grows with its winner.", {"chosen * dy[": "chosen * -dy["}),
+        WrongAnswer("unexplained", "np.tile in place of np.repeat",
+                    "The four pixels of a window are neighbors. np.tile puts whole copies of dy beside each other.",
+                    {"chosen * dy[..., None]":
+                     "chosen * np.tile(dy, (1, 1, 2, 2)).reshape(N, C, H // 2, 2, W // 2, 2).transpose("
+                     "0, 1, 2, 4, 3, 5).reshape(chosen.shape)"}),
     ),
     cases={"equal pixels": lambda rng: (rng.integers(0, 2, (2, 2, 4, 6)).astype(float),)})
 
@@ -145,7 +150,7 @@ def avg_pool(x):
 AVG_POOL = Exercise(
     avg_pool, "03 Neural networks",
     inputs=lambda rng, N=2, C=3, P=5: (rng.normal(size=(N, C, 2 * P + (3 if P % 3 == 0 else 1), 9)),),
-    question="Every entry of dy is 9. A pixel in the corner of four windows: what is its dx?",
+    question="Every entry of dy is 9. What is dx of a pixel that lies in four windows?",
     answer=lambda f: f(np.zeros((1, 1, 5, 5)))[1](np.full((1, 1, 2, 2), 9.0))[0, 0, 2, 2],
     hints=("A mean is a sum with equal weights. Which weight has each pixel of a window?",
            "Neighboring windows share a row or a column of pixels, whose gradients add up. The loop of the forward "
@@ -161,6 +166,8 @@ AVG_POOL = Exercise(
                     {"2 * Q:2] += dy / 9": "2 * Q:2] += dy / 9 * (i == 1) * (j == 1)"}),
         WrongAnswer("local-derivative", "multiplied by the pixel", "The slope of a mean does not depend on the pixels.",
                     {"+= dy / 9": "+= dy / 9 * x[:, :, i:i + 2 * P:2, j:j + 2 * Q:2]"}),
+        WrongAnswer("unexplained", "windows one pixel apart", "Neighboring windows start two pixels apart.",
+                    {"2 * P:2, j:j + 2 * Q:2] += dy": "P, j:j + Q] += dy"}),
         WrongAnswer("sign", "dx with a minus", "y grows with every pixel.", {"2 * Q:2] += dy": "2 * Q:2] -= dy"}),
     ))
 
@@ -194,7 +201,7 @@ GROUP_NORM = Exercise(
     inputs=lambda rng, N=5, C=3, L=7: (rng.normal(size=(N, 2 * C, L)), rng.normal(size=2 * C), rng.normal(size=2 * C)),
     question="γ is 1. What is the sum of dx over one group of one picture?",
     answer=lambda f: f(np.arange(6.0).reshape(1, 2, 3) ** 2, np.ones(2), np.ones(2))[1](np.ones((1, 2, 3)))[0].sum(),
-    hints=("Batch norm's three terms, with other means: over the channels of a group and their pixels.",
+    hints=("dx has the three terms of batch norm. Its means are over the channels of a group and their pixels.",
            "With a row for each picture and group, dx is that of layer norm. γ belongs to a channel, so dγ sums over "
            "the pictures and the pixels."),
     wrong=(

@@ -55,6 +55,8 @@ CLIP_PER_EXAMPLE = Exercise(
                      "np.sum(dW ** 2, axis=(1, 2)) + np.sum(db ** 2, axis=1)"}),
         WrongAnswer("formula", "the bias left out of the norm", "The bias counts in the norm, too.",
                     {" + np.sum(db ** 2, axis=1)": ""}),
+        WrongAnswer("formula", "a mean in place of the sum", "Add the clipped gradients; nothing divides by B here.",
+                    {"s = C / np.maximum(norms, C)": "s = C / np.maximum(norms, C) / len(dW)"}),
         WrongAnswer("formula", "entries clipped", "Clipping shortens the whole gradient and keeps its direction.",
                     {'np.einsum("n,noi->oi", s, dW)': "np.clip(dW, -C, C).sum(0)",
                      'np.einsum("n,no->o", s, db)': "np.clip(db, -C, C).sum(0)"}),
@@ -62,10 +64,12 @@ CLIP_PER_EXAMPLE = Exercise(
 
 
 def noisy_mean(total, noise, sigma, C, expected):
-    """The gradient of a step of DP-SGD, (Σ + σ C z) / B.
+    """The gradient of a step of DP-SGD.
 
-    total Σ, the sum of clipped gradients, and noise z ∼ N(0, 1), arrays of one shape
-    sigma σ, C and expected B, the expected batch size: numbers.
+        g = (Σ + σ C z) / B
+
+    total Σ, the sum of clipped gradients, and noise z ∼ N(0, 1): arrays of one shape
+    sigma σ, C and expected B, the expected batch size: numbers.    Returns g, of the same shape.
     """
     return (total + sigma * C * noise) / expected
 
@@ -98,7 +102,7 @@ def gaussian_epsilon(sigma, steps, delta):
 
         ε = T/(2σ²) + √(2 T ln(1/δ)) / σ
 
-    sigma σ, steps T, delta δ: numbers or arrays of one shape.
+    sigma σ, steps T, delta δ: numbers or arrays of one shape.    Returns ε, of the same shape.
     """
     return steps / (2 * sigma ** 2) + np.sqrt(2 * steps * np.log(1 / delta)) / sigma
 
@@ -141,7 +145,7 @@ FEDAVG = Exercise(
     inputs=lambda rng, K=4, P=5: (rng.normal(size=(K, P)), rng.integers(1, 50, K).astype(float)),
     cases={"K = P": lambda rng: (rng.normal(size=(3, 3)), np.array([1.0, 5.0, 20.0])),
            "one client": lambda rng: (rng.normal(size=(1, 4)), np.array([7.0]))},
-    question="Two clients with 1 and 3 examples have the weights 8 and 4. What is the mean?",
+    question="Two clients with 1 and 3 examples have the weights 8 and 4. What is w?",
     answer=lambda f: f(np.array([[8.0], [4.0]]), np.array([1.0, 3.0]))[0],
     hints=("The share of a client is nₖ/n, and the shares sum to 1.",
            "A sum over the axis of clients, k, with a weight for each: einsum, or @."),

@@ -29,7 +29,7 @@ UNIT_LENGTH = Exercise(
     unit_length, CHAPTER,
     cases={"rows of length 1": lambda rng: (np.eye(4)[[2, 0, 3]],)},
     inputs=lambda rng, N=5, C=3: (rng.normal(size=(N, C)),),
-    question="x is twice as long, in the same direction. By what factor does dx change?",
+    question="x becomes twice as long, and du stays the same. By what factor does dx change?",
     answer=lambda f: (f(np.array([[2.0, 4.0]]))[1](np.array([[1.0, 0.5]]))
                       / f(np.array([[1.0, 2.0]]))[1](np.array([[1.0, 0.5]])))[0, 0],
     hints=("u depends on x twice: in the numerator, and through the length. ∂‖x‖/∂x = x/‖x‖ = u.",
@@ -60,7 +60,7 @@ UNIT_LENGTH = Exercise(
 def clip_loss(a, b, t):
     """The loss of CLIP.
 
-    Each row of a is to find its row of b among all rows of b, and each row of b its row of a:
+    Row n of a belongs to row n of b. The loss is low if each row is most similar to its partner, in both directions:
 
         S = eᵗ a bᵀ,   R = softmax of S by rows,   C = softmax of S by columns
         L = −(1/2N) Σₙ (ln Rₙₙ + ln Cₙₙ)
@@ -91,7 +91,7 @@ CLIP_LOSS = Exercise(
            "similarities of ±2000": lambda rng: (np.array([[2000.0, -1000], [-1000, 0]]), np.eye(2), np.array(0.0)),
            "similarities of −2000": lambda rng: (np.ones((2, 1)), np.array([[-2000.0], [-2001]]), np.array(0.0))},
     inputs=lambda rng, N=5, D=3: (rng.normal(size=(N, D)), rng.normal(size=(N, D)), np.array(0.3)),
-    question="What do the entries of dS sum to, for every S? It is dt for S full of ones.",
+    question="dS is the gradient of L with respect to S. What is the sum of its entries, for every S?",
     answer=lambda f: f(np.ones((3, 1)), np.ones((3, 1)), np.array(0.0))[1](1.0)[2],
     hints=("Each half is a cross-entropy with the diagonal as the targets. The gradient of one by its logits is "
            "(softmax − onehot)/N.",
@@ -107,7 +107,7 @@ CLIP_LOSS = Exercise(
         WrongAnswer("factor/local-derivative", "the temperature forgotten in da",
                     "S is eᵗ a bᵀ, so eᵗ remains in the gradient.",
               {"da = np.exp(t) * (dS @ b)": "da = dS @ b"}),
-        WrongAnswer("factor", "half the mean", "There are 2N cross-entropies, N by rows and N by columns.",
+        WrongAnswer("factor", "divided by N", "There are 2N cross-entropies, N by rows and N by columns.",
               {"/ (2 * N) * dL": "/ N * dL"}),
         WrongAnswer("factor", "divided by all entries", "The mean is over the 2N rows and columns.",
               {"/ (2 * N) * dL": "/ (2 * N * N) * dL"}),
@@ -123,7 +123,7 @@ CLIP_LOSS = Exercise(
 def prototype(z, y):
     """Logits from the distances to the means of the classes.
 
-    An example is no part of the mean that judges it:
+    The mean of its own class leaves out the example itself:
 
         c = mean of the examples of class k other than n,   logits[n, k] = −‖zₙ − c‖²
 
@@ -144,7 +144,7 @@ PROTOTYPE = Exercise(
     cases={"classes of unequal sizes": lambda rng: (rng.normal(size=(7, 2)), np.array([0, 1, 0, 0, 1, 0, 0])),
            "one class": lambda rng: (rng.normal(size=(4, 3)), np.zeros(4, int))},
     inputs=lambda rng, N=5, C=3: _labeled(rng, N, C),
-    question="Class 0 is at 0 and 2, on a line. What is the first one's logit of class 0?",
+    question="Class 0 has two examples, at 0 and at 2 on a line. What is the logit of class 0 for the example at 0?",
     answer=lambda f: f(np.array([[0.0], [2.0], [5.0], [6.0]]), np.array([0, 0, 1, 1]))[0, 0],
     hints=("np.eye(K)[y] has a row for each example and a 1 at its class. Its columns times z are sums over classes.",
            "For each n, leave the n-th example out of the sum and of the count. The shapes are (N, K, N) @ (N, C)."),
@@ -159,6 +159,8 @@ PROTOTYPE = Exercise(
         WrongAnswer("formula", "the distance, not its square", "The logits are minus the squared distances.",
               {"return -((z[:, None] - means) ** 2).sum(axis=2)":
                "return -np.sqrt(((z[:, None] - means) ** 2).sum(axis=2))"}),
+        WrongAnswer("formula", "absolute values in place of squares", "‖·‖² is a sum of squares.",
+              {"return -((z[:, None] - means) ** 2)": "return -np.abs(z[:, None] - means)"}),
         WrongAnswer("formula", "a mean over the features", "The squared length is a sum over the C features.",
               {"** 2).sum(axis=2)": "** 2).mean(axis=2)"}),
         WrongAnswer("formula", "divided by all examples", "Each class has its own number of examples.",
@@ -184,7 +186,7 @@ def mix_up(x, y, weight, order, n_classes):
 MIX_UP = Exercise(
     mix_up, CHAPTER,
     inputs=lambda rng, N=5, C=3: (rng.normal(size=(N, C)), rng.integers(0, 4, N), rng.random(N), rng.permutation(N), 4),
-    question="A 7 and a 1 are mixed with λ = 0.25. What is the target at the class 1?",
+    question="x is a 7, its partner is a 1, and λ = 0.25. What is the target of class 1?",
     answer=lambda f: f(np.zeros((2, 1)), np.array([7, 1]), np.array([0.25, 0.25]), np.array([1, 0]), 10)[1][0, 1],
     hints=("λ is a number for each example: it needs a second axis to multiply rows.",
            "The same λ and the same order for pictures and labels."),
