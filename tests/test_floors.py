@@ -17,7 +17,7 @@ HOUSE = Path(tinyformer.__file__).parent
 # From the ground up; rooms of one line do not know each other. Wings (text, data, optim, viz, interop, generate,
 # gradcheck …) stand on the lowest line that they can.
 FLOORS = """
-    rng environment memory files writes names number_checks packages sandbox _native
+    rng environment memory files writes names number_checks option_checks packages sandbox _native
     arrays graph resampling
     protocols
     kernels data

@@ -11,6 +11,7 @@ import pytest
 
 from tinyformer.data import read_csv
 from tinyformer.train import load_recipe
+from tinyformer.train.fairness import TextScorer
 
 
 def write_table(path, n=400):
@@ -131,3 +132,10 @@ def test_refusals(cli, refused, train, table, arguments, message):
 def test_other_models_are_refused(refused, trained):
     refused(1, "a GPT does not classify texts, expected a classifier of texts", "fairness", "--model", trained)
     refused(1, "swaps: there is no file nope", "train", "bow-movie", "--set", "data.swap_augment=nope")
+
+
+def test_a_scorer_takes_a_list_of_texts(train):
+    scorer = TextScorer(train())
+    assert scorer(["a good film", "a bad film"]).shape == (2,)
+    with pytest.raises(TypeError, match="TextScorer: got one text, expected a list of texts"):
+        scorer("a good film")

@@ -27,7 +27,8 @@ def test_how_the_splits_differ():
     assert {len(part) for part in split_clients(LABELS, 7, "iid", rng=0)} == {500}
 
 
-@pytest.mark.parametrize("split", ("by_class", "dirichlet", "dirichlet:0", "dirichlet:x", "dirichlet:inf", "iid:3", ""))
+@pytest.mark.parametrize("split", ("by_class", "dirichlet", "dirichlet:0", "dirichlet:x", "dirichlet:inf", "iid:3", "",
+                                   3))
 def test_unknown_splits(split):
     with pytest.raises(ValueError, match="expected iid, by-class, or dirichlet:A with a number A above 0"):
         split_clients(LABELS, 10, split)

@@ -11,7 +11,7 @@ import pytest
 import tinyformer as tfm
 from tinyformer import explain, nn, ops
 from tinyformer.explain import (input_x_gradient, integrated_gradients, layer_relevance, occlusion, saliency,
-                                shapley_values, smooth_grad)
+                                shapley_values, smooth_grad, token_attributions)
 
 N, D, K = 3, 6, 4
 METHODS = {
@@ -266,6 +266,8 @@ def test_scores_that_do_not_fit(name, x):
         METHODS[name](lambda t: t[:2], x, target=0)
     with pytest.raises(TypeError, match="f returned tuple, expected a Tensor of scores"):
         METHODS[name](lambda t: (t, t), x, target=0)
+    with pytest.raises(TypeError, match=rf"{name}: f is a int, expected a function or a model that maps x \(N, …\)"):
+        METHODS[name](3, x, target=0)
     with pytest.raises(TypeError, match=f"{name}: x is int64, expected float32 or float64"):
         METHODS[name](network(), np.ones((2, D), int), target=0)
     with pytest.raises(ValueError, match="single number"):
@@ -293,6 +295,8 @@ def test_gradients_must_reach_x(x):
 @pytest.mark.parametrize("call, message", [
     (lambda x: integrated_gradients(network(), x, target=0, method="simpson"),
      "method is 'simpson', expected one of gausslegendre, riemann_middle, riemann_trapezoid"),
+    (lambda x: integrated_gradients(network(), x, target=0, method=[]), r"method is \[\], expected one of gauss"),
+    (lambda x: token_attributions(network(), x, 0, method=[]), r"method is \[\], expected one of integrated-"),
     (lambda x: integrated_gradients(network(), x, target=0, n_steps=0), "n_steps is 0, expected an integer"),
     (lambda x: integrated_gradients(network(), x, target=0, n_steps=1, method="riemann_trapezoid"), "of at least 2"),
     (lambda x: smooth_grad(network(), x, 0, n_samples=0), "n_samples is 0"),

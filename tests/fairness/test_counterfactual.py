@@ -95,6 +95,8 @@ def test_templates_have_one_gap_each():
     (length, "he", PAIRS, TypeError, "got one text, expected a list of texts"),
     (length, ["he", 3], PAIRS, TypeError, r"texts\[1\] is a int, expected a str"),
     (length, ["he"], [("he", "she")], TypeError, "got a list, expected a mapping"),
+    (length, 3, PAIRS, TypeError, "got a int, expected a list of texts"),
+    (0.5, ["he"], PAIRS, TypeError, "predict is a float, expected a function from a list of texts to their scores"),
     (lambda texts: 0.5, ["he"], PAIRS, ValueError, r"returned the shape \(\) for 1 texts, expected \(1,\)"),
     (lambda texts: [float("nan")], ["he"], PAIRS, ValueError, "returned nan, expected finite scores"),
 ])

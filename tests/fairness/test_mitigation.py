@@ -68,6 +68,8 @@ def test_refusals():
         apply_thresholds([0.1, 0.2], {0: 0.5}, sensitive_features=[0])
 
 
-def test_one_text_is_no_list_of_texts():
+def test_texts_that_are_no_list_of_str():
+    with pytest.raises(TypeError, match=r"swap_augmented: texts\[0\] is a int, expected a str"):
+        swap_augmented([3], [1], {"he": "she"})
     with pytest.raises(TypeError, match="swap_augmented: got one text"):
         swap_augmented("he", [1, 0], {"he": "she"})

@@ -96,6 +96,13 @@ def test_names():
         name_pairs(0)
 
 
+def test_a_text_that_is_none():
+    swaps = Swaps({"he": "she"})
+    for call in (swaps, swaps.first_side):
+        with pytest.raises(TypeError, match="swaps: text is a int, expected a str"):
+            call(3)
+
+
 def test_lists_by_name_and_from_a_file(tmp_path):
     assert load_swaps("pronouns") == PRONOUNS and load_swaps("gender") == GENDER_WORDS
     path = tmp_path / "swaps.json"

@@ -167,6 +167,22 @@ def test_float32_stays(rng):
     assert {a.dtype for a in (*found.arrays(), found.norms(), *found.weighted_sum(np.ones(B)))} == {np.dtype("f4")}
 
 
+@pytest.mark.parametrize("scale", (1e-30, 1e25))
+@pytest.mark.parametrize("T", (1, 2, 50))                   # by products, by Gram matrices, one example after the other
+def test_squares_beyond_float32(rng, T, scale):
+    table, layer = nn.Embedding(V, 3), nn.Linear(3, 4)
+    ids = rng.integers(0, V, (B, T))
+
+    def losses(x, y):
+        return layer(table(x)).sum(axis=(1, 2)) * np.float32(scale)
+
+    parameters = [table.weight, layer.weight, layer.bias]
+    found = per_example._factors(losses, parameters, ids, ids)
+    expected = np.sqrt(sum((g.reshape(B, -1).astype(np.float64) ** 2).sum(axis=1) for g in found.arrays()))
+    assert found.norms().dtype == np.float32
+    np.testing.assert_allclose(found.norms(), expected, rtol=1e-5)
+
+
 def test_long_sequences_store_no_gram_matrix(rng):
     """T² is larger than the matrix: the norms come from one example's gradient after the other."""
     layer, x = nn.Linear(2, 3, dtype=np.float64), rng.normal(size=(B, 50, 2))
@@ -190,6 +206,23 @@ def test_losses_of_another_shape(rng):
         per_example_gradients(model.loss, model.parameters(), x, y)
     with pytest.raises(ValueError, match="is a float, expected a Tensor"):
         per_example_gradients(lambda x, y: 1.0, model.parameters(), x, y)
+
+
+@pytest.mark.parametrize("parameters, kind, message", [
+    (lambda w: w, TypeError, "parameters is a Parameter, expected a list of tensors, such as model.parameters()"),
+    (lambda w: nn.Linear(7, 3), TypeError, "parameters is a Linear, expected a list of tensors"),
+    (lambda w: w.data, TypeError, r"parameters\[0\] is a ndarray, expected a Tensor"),
+    (lambda w: [w, w.data], TypeError, r"parameters\[1\] is a ndarray, expected a Tensor"),
+    (lambda w: [w * 2], ValueError, r"parameters\[0\] was computed by multiply, expected a leaf")])
+def test_parameters_that_are_none(rng, parameters, kind, message):
+    w, (x, y) = nn.Parameter(rng.normal(size=(7, 3))), vectors(rng)
+    with pytest.raises(kind, match=f"per-example gradients: {message}"):
+        per_example_gradients(lambda x, y: ops.cross_entropy(x @ w, y, reduction="none"), parameters(w), x, y)
+
+
+def test_a_loss_that_is_no_function(rng):
+    with pytest.raises(TypeError, match=r"loss is a int, expected a function loss\(x, y\) of a batch"):
+        per_example_gradients(3, [nn.Parameter(np.ones(2))], *vectors(rng))
 
 
 def test_switched_off_gradients_are_no_zeros(rng):

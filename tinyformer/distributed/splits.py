@@ -31,7 +31,7 @@ def split_clients(labels: ArrayLike, clients: int, split: str = "iid", rng: RNGL
     """
     labels, rng = np.asarray(labels), generator(rng)
     N, clients = len(labels), check_integer("split_clients", "clients", clients, at_least=1)
-    kind, _, number = split.partition(":")
+    kind, _, number = str(split).partition(":")
     if kind == "iid" and not number:
         parts = np.array_split(rng.permutation(N), clients)
     elif kind == "by-class" and not number:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..number_checks import check_integer
+from ..option_checks import check_choice
 from .scores import checked_baseline, checked_input, score_gradient, score_values
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def integrated_gradients(f: Scores, x: TensorLike, baseline: TensorLike | None =
 
 def nodes(owner: str, method: str, n_steps: int) -> tuple[Array, Array]:
     """(points in [0, 1], weights that add up to 1) of a rule for ∫₀¹; ValueError for an unknown method."""
-    if method not in RULES:
-        raise ValueError(f"{owner}: method is {method!r}, expected one of {', '.join(RULES)}")
+    check_choice(owner, "method", method, RULES)
     return RULES[method](check_integer(owner, "n_steps", n_steps, at_least=2 if method == "riemann_trapezoid" else 1))
 
 

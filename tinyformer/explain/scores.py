@@ -19,11 +19,13 @@ from ..arrays import FLOATS
 from ..autograd import Tensor, is_recording, no_grad
 from ..graph import topological_order
 from ..nn import Module
+from ..option_checks import check_callable
 
 if TYPE_CHECKING:
     from ..typing import Array, TensorLike
 
 Scores = Callable[[Tensor], Any] | Module      # type checkers see no Callable in a module: its forward has the types
+PURPOSE = "or a model that maps x (N, …) to scores"
 
 
 def checked_input(owner: str, x: TensorLike) -> Array:
@@ -73,6 +75,7 @@ def chosen(owner: str, scores: Any, target: Any, N: int) -> Any:
 
 def score_values(owner: str, f: Scores, x: Array, target: Any) -> Array:
     """The scores (N,) of ``x`` in float64, without a graph. f may also return an array."""
+    check_callable(owner, "f", f, PURPOSE)
     with no_grad(), evaluation(f):
         scores = chosen(owner, f(Tensor(x.copy())), target, len(x))
     return np.array(scores.data if isinstance(scores, Tensor) else scores, np.float64)
@@ -82,6 +85,7 @@ def score_gradient(owner: str, f: Scores, x: Array, target: Any) -> Array:
     """∂ score of n / ∂ x[n] for each example n: an array like ``x``. No other gradient is changed."""
     if not is_recording():
         raise RuntimeError(f"{owner}: gradients are switched off here; call it outside of no_grad()")
+    check_callable(owner, "f", f, PURPOSE)
     leaf = Tensor(x.copy(), requires_grad=True)
     with evaluation(f):
         scores = chosen(owner, f(leaf), target, len(x))

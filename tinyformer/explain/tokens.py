@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..option_checks import check_choice
 from ..text import NGramTokenizer, WordPieceTokenizer
 from ..text.ngrams import units
 from .gradients import input_x_gradient, saliency, smooth_grad
@@ -40,8 +41,7 @@ def token_attributions(f: Scores, vectors: Array, target: int, method: str = "in
     Only integrated gradients (up to its numeric error) and Shapley values add up to the difference. Raises ValueError
     for an unknown method.
     """
-    if method not in METHODS:
-        raise ValueError(f"token_attributions: method is {method!r}, expected one of {', '.join(METHODS)}")
+    check_choice("token_attributions", "method", method, METHODS)
     x = vectors[None]                                                           # (1, T, C)
     kept = np.zeros(len(vectors), bool) if kept is None else kept
     baseline = np.where(kept[:, None], vectors, vectors.dtype.type(0))[None]

@@ -1,7 +1,8 @@
-"""Checks of labels, groups and probabilities, in the same words for every measure."""
+"""Checks of texts, labels, groups and probabilities, in the same words for every measure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,25 @@ def same_length(operation: str, **arrays: ArrayLike) -> list[NDArray[Any]]:
         sizes = ", ".join(f"{len(values)} in {name}" for name, values in found.items())
         raise ValueError(f"{operation}: unequal lengths, {sizes}; expected one entry for each example")
     return list(found.values())
+
+
+def check_str(operation: str, name: str, text: Any) -> None:
+    """TypeError unless ``text`` is a str."""
+    if not isinstance(text, str):
+        raise TypeError(f"{operation}: {name} is a {type(text).__name__}, expected a str")
+
+
+def checked_texts(operation: str, texts: Any) -> list[str]:
+    """``texts`` as a list of str. TypeError for a single text and for other things, ValueError for no text."""
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        came = "one text" if isinstance(texts, str) else f"a {type(texts).__name__}"
+        raise TypeError(f"{operation}: got {came}, expected a list of texts")
+    texts = list(texts)
+    if not texts:
+        raise ValueError(f"{operation}: got no texts, expected at least one")
+    for i, text in enumerate(texts):
+        check_str(operation, f"texts[{i}]", text)
+    return texts
 
 
 def positive(operation: str, **labels: NDArray[Any]) -> list[NDArray[np.bool_]]:

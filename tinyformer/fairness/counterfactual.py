@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..number_checks import check_number
+from ..option_checks import check_callable
+from .checks import checked_texts
 from .intervals import t_probability, t_quantile
 from .swaps import Swaps
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TEMPLATES", "Counterfactual", "counterfactual", "template_gaps"]
 
+PURPOSE = "from a list of texts to their scores (n,)"
 # Sentences about a film, {} where the name of a person stands.
 TEMPLATES = (
     "{} gives a performance that holds the film together.", "{} is the best thing about this film.",
@@ -127,12 +130,14 @@ def counterfactual(predict: Callable[[list[str]], ArrayLike], texts: Sequence[st
     >>> report = counterfactual(predict, texts, {"he": "she", "him": "her", "his": "her"})      # doctest: +SKIP
     >>> print(report.mean, report.interval)                                                     # doctest: +SKIP
 
-    ValueError if there is no text, or none with a swap word; TypeError for a text that is no str.
+    ValueError if there is no text, or none with a swap word; TypeError for a text that is no str, and for a predict
+    that is no function.
     Source: Garg et al. (2019), "Counterfactual fairness in text classification".
     """
     level = check_number("counterfactual", "level", level, above=0, below=1)
+    check_callable("counterfactual", "predict", predict, PURPOSE)
     swaps = swaps if isinstance(swaps, Swaps) else Swaps(swaps)
-    texts = _checked_texts("counterfactual", texts)
+    texts = checked_texts("counterfactual", texts)
     sides = [swaps.first_side(text) for text in texts]
     places = np.array([i for i, side in enumerate(sides) if side], np.int64)
     if not len(places):
@@ -160,7 +165,8 @@ def template_gaps(predict: Callable[[list[str]], ArrayLike], templates: Sequence
     Source: Kiritchenko & Mohammad (2018), "Examining gender and race bias in two hundred sentiment analysis systems".
     """
     level = check_number("template_gaps", "level", level, above=0, below=1)
-    templates = _checked_texts("template_gaps", templates)
+    check_callable("template_gaps", "predict", predict, PURPOSE)
+    templates = checked_texts("template_gaps", templates)
     words = Swaps(pairs).pairs
     for template in templates:
         if "{}" not in template:
@@ -176,18 +182,6 @@ def _filled(template: str, word: str) -> str:
     """``template`` with ``word`` in its place, with a capital if it begins the template."""
     text = template.replace("{}", word)
     return text[:1].upper() + text[1:] if template.startswith("{}") else text
-
-
-def _checked_texts(operation: str, texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise TypeError(f"{operation}: got one text, expected a list of texts")
-    texts = list(texts)
-    if not texts:
-        raise ValueError(f"{operation}: got no texts, expected at least one")
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"{operation}: texts[{i}] is a {type(text).__name__}, expected a str")
-    return texts
 
 
 def _scores(predict: Callable[[list[str]], ArrayLike], texts: list[str]) -> NDArray[np.float64]:

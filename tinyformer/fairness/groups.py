@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..number_checks import check_integer, check_number
+from ..option_checks import check_choice
 from .checks import fractions, members, positive, same_length
 from .intervals import newcombe, t_quantile, wilson
 
@@ -80,8 +81,7 @@ def rate_differences(y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features
     """
     level = check_number("rate_differences", "level", level, above=0, below=1)
     counts = _counts("rate_differences", y_true, y_pred, sensitive_features)
-    if rate not in RATES:
-        raise ValueError(f"rate_differences: rate is {rate!r}, expected one of {', '.join(RATES)}")
+    check_choice("rate_differences", "rate", rate, RATES)
     if len(counts) < 2:
         raise ValueError(f"rate_differences: all examples are in the group {next(iter(counts))!r}, "
                          f"expected at least two groups")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .checks import both_classes, fractions, members, positive, same_length
+from ..option_checks import check_choice
+from .checks import both_classes, checked_texts, fractions, members, positive, same_length
 from .swaps import Swaps
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ def swap_augmented(texts: Sequence[str], labels: ArrayLike,
     Each copy has the label of its text, so that swap words are equally frequent in each class.
     Source: Lu et al. (2018), "Gender bias in neural natural language processing".
     """
-    if isinstance(texts, str):
-        raise TypeError("swap_augmented: got one text, expected a list of texts")
+    texts = checked_texts("swap_augmented", texts)
     swaps = swaps if isinstance(swaps, Swaps) else Swaps(swaps)
     labels = np.asarray(labels)
     if len(labels) != len(texts):
@@ -72,8 +72,7 @@ def group_thresholds(y_true: ArrayLike, probabilities: ArrayLike, *, sensitive_f
                                sensitive_features=sensitive_features)
     (p,), (y,) = fractions(operation, probabilities=p), positive(operation, y_true=y)
     both_classes(operation, y)
-    if rate not in CRITERIA:
-        raise ValueError(f"{operation}: rate is {rate!r}, expected one of {', '.join(CRITERIA)}")
+    check_choice(operation, "rate", rate, CRITERIA)
     counted = {"selection_rate": np.ones(len(y), bool), "true_positive_rate": y, "false_positive_rate": ~y}[rate]
     if target is None:
         target = (p[counted] > 0.5).mean()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .checks import check_str
 from .lists import FUNCTION_WORDS, UNCHANGED
 
 __all__ = ["Swaps"]
@@ -58,6 +59,8 @@ class Swaps:
 
     def __call__(self, text: str) -> str:
         """``text`` with every swap word replaced by its partner."""
+        check_str("swaps", "text", text)
+
         def replaced(match: re.Match[str]) -> str:
             if match[1]:
                 return match[1]
@@ -67,6 +70,7 @@ class Swaps:
 
     def first_side(self, text: str) -> str | None:
         """"first" or "second": the side of the first swap word of ``text``; None if the text has no swap word."""
+        check_str("swaps", "text", text)
         return next((self._sides[match[2].lower()] for match in self._pattern.finditer(text) if match[2]), None)
 
     def _partner(self, word: str, rest: str) -> str:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..number_checks import check_fraction, check_integer, check_number
+from ..option_checks import check_choice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,8 +63,7 @@ def epsilon(noise_multiplier: float, sample_rate: float, steps: int, delta: floa
 def epsilon_of_history(history: History, delta: float, accountant: str = "rdp") -> float:
     """The ε of a training whose parts differ: (noise multiplier, sampling rate, steps) of each; see ``epsilon``."""
     delta = check_number("epsilon", "delta", delta, above=0, below=1)
-    if accountant not in ACCOUNTANTS:
-        raise ValueError(f"epsilon: accountant is {accountant!r}, expected one of {', '.join(ACCOUNTANTS)}")
+    check_choice("epsilon", "accountant", accountant, ACCOUNTANTS)
     history = [part for part in history if part[1] and part[2]]
     if not history:
         return 0.0

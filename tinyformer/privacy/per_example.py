@@ -16,6 +16,7 @@ import numpy as np
 
 from ..autograd import Tensor, is_recording
 from ..graph import topological_order
+from ..option_checks import check_callable
 from .factors import Outer, Stored, squared_norms
 from .losses import example_losses
 from .rules import Use, rule
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PerExample", "gradient_factors", "per_example_gradients", "per_example_norms"]
 
+OWNER = "per-example gradients"
 BATCH_NORM = ("batch norm mixes the examples of a batch, so that no example has a gradient of its own and clipping one "
               "bounds nothing; expected a model without it, such as one with layer norm or group norm")
 
@@ -48,7 +50,7 @@ class PerExample:
     def norms(self) -> NDArray[Any]:
         """‖gₙ‖ over all parameters together, (B,), without forming the gradients."""
         found = [squared_norms(parts, self._B) for parts in self._parts if parts and self._B]
-        return np.sqrt(sum(found, np.zeros(self._B, self._parameters[0].dtype)))
+        return np.sqrt(sum(found, np.zeros(self._B))).astype(self.losses.dtype)
 
     def weighted_sum(self, s: NDArray[Any]) -> list[NDArray[Any]]:
         """Σₙ sₙ gₙ of each parameter, with the weights s (B,)."""
@@ -74,11 +76,12 @@ def per_example_gradients(loss: Callable[[Any, Any], Tensor], parameters: Iterab
     loss        loss(x, y) -> Tensor (B,), one loss for each example
     x, y        a batch, examples first
 
-    A parameter that the loss does not depend on gets zeros. The ``.grad`` of tensors stays as it is. ValueError for
-    losses of another shape, and for batch norm in training. If operations mix examples in other ways, each example
-    runs alone.
+    A parameter that the loss does not depend on gets zeros. The ``.grad`` of tensors stays as it is. If operations mix
+    examples, each example runs alone. TypeError for parameters that are no list of tensors. ValueError for tensors that
+    are no leaves, losses of another shape, and batch norm in training.
     """
-    return _factors(loss, list(parameters), x, y).arrays()
+    check_callable(OWNER, "loss", loss, "loss(x, y) of a batch")
+    return _factors(loss, parameters, x, y).arrays()
 
 
 def per_example_norms(model: Module, x: Any, y: Any) -> NDArray[Any]:
@@ -97,20 +100,35 @@ def gradient_factors(model: Module, x: Any, y: Any, parameters: Iterable[Tensor]
     >>> found = gradient_factors(model, x, y)
     >>> found.weighted_sum(np.minimum(1, C / found.norms()))
     """
-    chosen = list(model.parameters() if parameters is None else parameters)
+    chosen = model.parameters() if parameters is None else parameters
     return _factors(lambda x, y: example_losses(model, x, y), chosen, x, y)
 
 
-def _factors(loss: Callable[[Any, Any], Tensor], parameters: list[Tensor], x: Any, y: Any) -> PerExample:
-    B = len(x)
+def _checked(parameters: Any) -> list[Tensor]:
+    """``parameters`` as a list. TypeError for other things than tensors, ValueError for a tensor that is no leaf."""
+    if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
+        raise TypeError(f"{OWNER}: parameters is a {type(parameters).__name__}, expected a list of tensors, such as "
+                        f"model.parameters()")
+    found = list(parameters)
+    for i, p in enumerate(found):
+        if not isinstance(p, Tensor):
+            raise TypeError(f"{OWNER}: parameters[{i}] is a {type(p).__name__}, expected a Tensor")
+        if p.node is not None:
+            raise ValueError(f"{OWNER}: parameters[{i}] was computed by {p.node.operation.__name__}, expected a leaf, "
+                             f"such as a parameter of a model")
+    return found
+
+
+def _factors(loss: Callable[[Any, Any], Tensor], given: Iterable[Tensor], x: Any, y: Any) -> PerExample:
+    B, parameters = len(x), _checked(given)
     if not B:
         return PerExample(np.zeros(0), parameters, [[] for _ in parameters])
     if not is_recording():
-        raise RuntimeError("per-example gradients: gradients are switched off here; call it outside of no_grad()")
+        raise RuntimeError(f"{OWNER}: gradients are switched off here; call it outside of no_grad()")
     losses = loss(x, y)
     if not isinstance(losses, Tensor) or losses.shape != (B,):
         came = f"has shape {losses.shape}" if isinstance(losses, Tensor) else f"is a {type(losses).__name__}"
-        raise ValueError(f"per-example gradients: the loss {came}, expected a Tensor ({B},), one loss for each example")
+        raise ValueError(f"{OWNER}: the loss {came}, expected a Tensor ({B},), one loss for each example")
     try:
         found = _walk(losses, loss(x[:1], y[:1]), B) if B > 1 else _alone([losses])
     except Mixed:
@@ -177,7 +195,7 @@ def _use(node: Node, alone: Node, B: int) -> Use:
     name = node.operation.__name__
     (arrays, options), (ones, other) = node.call, alone.call
     if name == "batch_norm" and options.get("mean") is None:
-        raise ValueError(f"per-example gradients: {BATCH_NORM}")
+        raise ValueError(f"{OWNER}: {BATCH_NORM}")
     axes = [_axis(array, one, B) for array, one in zip(arrays, ones)]
     option_axes = {name: _axis(options[name], other[name], B) for name in options}
     out_axes = [_axis_of_shapes(shape, one, B) for (shape, _), (one, _) in zip(node.outputs, alone.outputs)]
@@ -213,7 +231,7 @@ def _alone(losses: list[Tensor]) -> dict[int, list[Outer | Stored]]:
     for n, loss in enumerate(losses):
         nodes = topological_order(loss)
         if any(node.operation.__name__ == "batch_norm" and node.call[1].get("mean") is None for node in nodes):
-            raise ValueError(f"per-example gradients: {BATCH_NORM}")
+            raise ValueError(f"{OWNER}: {BATCH_NORM}")
         leaves = {id(tensor): tensor for node in nodes for tensor in node.inputs
                   if tensor is not None and tensor.node is None and tensor.requires_grad}
         before = {key: tensor.grad for key, tensor in leaves.items()}

@@ -13,6 +13,7 @@ from ..autograd import Tensor, no_grad
 from ..data.sparse import SparseRows
 from ..explain.tokens import METHODS, token_attributions, words_of
 from ..nn.argument_checks import check_finite
+from ..option_checks import check_choice
 from ..text import WordPieceTokenizer
 from ..text.base import check_text
 from .classes import load_classes
@@ -74,8 +75,7 @@ def explain_text(folder: str | Path, text: str, method: str = "integrated-gradie
     """
     folder = Path(folder)
     check_text("explain", text)
-    if method not in METHODS:
-        raise ValueError(f"explain: method is {method!r}, expected one of {', '.join(METHODS)}")
+    check_choice("explain", "method", method, METHODS)
     if not text.strip():
         raise ValueError("explain: the text is empty, expected at least two tokens")
     run = open_run(folder)

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import fairness
 from ..data import read_columns
+from ..fairness.checks import checked_texts
 from ..files import read_text
 from .classes import load_classes
 from .saved_run import SavedRun, open_run
@@ -46,6 +47,7 @@ class TextScorer:
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(n, K), the probability of each class."""
         assert self.run.tokenizer is not None
+        texts = checked_texts("TextScorer", texts)
         for text in texts:
             if not self.run.tokenizer.encode(text).size:
                 raise ValueError(f"the text {text!r} has no word, expected at least one")
