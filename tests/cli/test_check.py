@@ -42,6 +42,8 @@ def test_inputs_of_their_own(run):
 
 @pytest.mark.parametrize("text, says", [
     ("def f(x):\n    return x\n", "no gradient to check"), (GOOD.replace("np.exp", "np.expp"), "np.expp"),
+    ("import numpy as np\ndef f(x):\n    return np.tanh(x)\n",       # the form is wrong, not the guessed input
+     "tinyformer: f: returned ndarray for arrays, expected (value, vjp)"),
     ("import nothing_here\n", "line 1"), (GOOD.replace("lambda dy: dy * y", "None"), "expected"),
     ('def f(x: "B"):\n    def vjp(dy):\n        raise NotImplementedError\n    return x, vjp\n', "not written yet")])
 def test_bad_files_are_one_line(run, text, says):

@@ -113,7 +113,8 @@ def test_a_report_says_why_and_what_to_try():
     text, finding = str(report), report.inputs[0].findings[0]
     assert "the rule: " in text and "Book (9.3)" in text and "try: In a softmax, every input" in text
     index, h, above, below, yours = finding.evidence["by_hand"]
-    assert "by hand at" in text and yours == report.inputs[0].analytic[index]
+    assert "by hand at" in text and "L = Σ upstream gradient · value is" in text
+    assert yours == report.inputs[0].analytic[index]
     assert (above - below) / (2 * h) == pytest.approx(report.inputs[0].numeric[index], rel=1e-6)
     assert "Book (9.3)" in report._repr_html_()
 

@@ -51,7 +51,7 @@ class Comparison:
         if len(entries) <= ALL:
             self._measure(entries)
             self._grade()
-            self.compared = f"{len(entries)} entries"
+            self.compared = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
         elif self._along_directions(entries, rng):
             self.compared = f"{DIRECTIONS} directions"
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .report import Report
+
+FORM = "expected (value, vjp)"          # in the refusal of a function whose return value is of none of the forms
 
 
 def main() -> None:
@@ -83,7 +86,7 @@ def _at(name: str, target: Any, found: Inputs, seed: int) -> tuple[str, Report]:
         if not report.ok:
             return said, report
     if failed is not None:
-        if found.guessed:
+        if found.guessed and FORM not in str(failed):       # another form returns the same at every input
             raise Refused("inputs", f"{name}: its inputs are unknown, and {said or 'an array (3, 5)'} does not fit "
                                     f"({str(failed).partition(': ')[2]}). Say their shapes, as in --shape x=N,C; or "
                                     f'annotate them, as in def {name}(x: "NC"); or add a function inputs()')
@@ -117,4 +120,5 @@ def _one(name: str, target: Any, inputs: Sequence[Any], seed: int) -> Report:
     except Refused as refused:
         if refused.code == "not attempted":
             raise Refused(refused.code, f"{name}: not written yet", refused.state) from None
-        raise Refused(refused.code, f"{name}: {refused}") from None
+        said = re.sub(r"^(TypeError|ValueError): check: ", "", str(refused))         # of check, not of the function
+        raise Refused(refused.code, f"{name}: {said.removeprefix(f'{name} ')}") from None

@@ -26,8 +26,9 @@ def more_about(finding: Finding) -> Iterator[str]:
         yield f"the rule: {rule}"
     if "by_hand" in finding.evidence:
         index, h, above, below, yours = finding.evidence["by_hand"]
-        yield (f"by hand at {list(index)}: L = {above:.10g} at +{h:.2g} and {below:.10g} at −{h:.2g}; "
-               f"their difference / {2 * h:.2g} = {(above - below) / (2 * h):.6g}, and yours is {yours:.6g}")
+        yield (f"by hand at {list(index)}: L = Σ upstream gradient · value is {above:.10g} at +{h:.2g} and "
+               f"{below:.10g} at −{h:.2g}; their difference / {2 * h:.2g} = {(above - below) / (2 * h):.6g}, "
+               f"and yours is {yours:.6g}")
     code = table().get(finding.code)
     if finding.is_mistake and code is not None and code.advice:
         yield f"try: {code.advice}"

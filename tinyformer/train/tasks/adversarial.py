@@ -49,7 +49,7 @@ class Adversarial(Generation):
 
     def baselines(self) -> dict[str, float]:
         """The sum of the losses of players that are even: D = ½ everywhere."""
-        return {"D = 1/2": 3 * math.log(2)}
+        return {"undecided D": 3 * math.log(2)}
 
     def remark(self, model: Pretrained) -> str:
         """What chooses the best model."""
