@@ -1,5 +1,5 @@
-/* What the binding needs of Python: arguments that are arrays, refused by name where they are not, and calls without
- * the GIL. */
+/* What the binding needs of Python: arguments that are arrays, refused by name where they are not or do not fit, and
+ * calls without the GIL. */
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -10,6 +10,8 @@
 #include <thread>
 #include <type_traits>
 #include <utility>
+
+#include "tinyformer.h"
 
 namespace tf {
 
@@ -71,5 +73,84 @@ template <class F> auto without_gil(F f) {
     }
     return result;
 }
+
+[[noreturn]] inline void fail(const std::string &message) { throw py::value_error(message); }
+
+inline void check(const char *what, int code) {
+    if (code == TF_NO_MEMORY) throw std::bad_alloc();
+    if (code) fail(std::string(what) + ": " + tf_message(code));
+}
+
+template <class F> void call(const char *what, F f) { check(what, without_gil(f)); }
+
+inline int type_of(const char *name, const Array &a) {
+    const py::dtype type = a.dtype();
+    if (type.byteorder() == '=') {
+        if (type.num() == py::detail::npy_api::NPY_FLOAT_) return TF_FLOAT32;
+        if (type.num() == py::detail::npy_api::NPY_DOUBLE_) return TF_FLOAT64;
+    }
+    throw py::type_error(std::string(name) + " is " + std::string(py::str(type))
+                         + ", expected float32 or float64 in native byte order");
+}
+
+/* An array as C sees it: its first entry and its strides, counted in entries. */
+struct View {
+    char *data;
+    int64_t stride[TF_MAX_AXES + 2];
+    View(const char *name, const Array &a, int type, py::ssize_t axes, bool written = false) {
+        if (type_of(name, a) != type)
+            throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype()))
+                                 + ", expected the type of the first argument");
+        if (a.ndim() != axes || axes > TF_MAX_AXES + 2)
+            fail(std::string(name) + " has " + std::to_string(a.ndim()) + " axes, expected " + std::to_string(axes));
+        if (written && !a.writeable()) fail(std::string(name) + " is read-only");
+        const py::ssize_t size = type == TF_FLOAT32 ? 4 : 8;
+        data = (char *)a.data();
+        bool aligned = (uintptr_t)data % size == 0;
+        for (py::ssize_t axis = 0; axis < axes; axis++) {
+            stride[axis] = a.strides(axis) / size;
+            aligned = aligned && (a.strides(axis) % size == 0 || a.shape(axis) < 2);
+        }
+        if (!aligned) fail(std::string(name) + " is not aligned to its entries");
+    }
+};
+
+inline void expect(const char *name, const Array &a, std::initializer_list<py::ssize_t> shape) {
+    py::ssize_t axis = 0;
+    bool same = a.ndim() == (py::ssize_t)shape.size();
+    for (py::ssize_t length : shape) same = same && a.shape(axis++) == length;
+    if (same) return;
+    std::string wanted;
+    for (py::ssize_t length : shape) wanted += (wanted.empty() ? "" : ", ") + std::to_string(length);
+    fail(std::string(name) + " has shape " + std::string(py::str(a.attr("shape"))) + ", expected (" + wanted + ")");
+}
+
+/* Entries of the given type in one piece. */
+inline void *whole(const char *name, const Array &a, int type, std::initializer_list<py::ssize_t> shape,
+                   bool written = false) {
+    expect(name, a, shape);
+    const View view(name, a, type, a.ndim(), written);
+    if (!(a.flags() & Array::c_style)) fail(std::string(name) + " is not contiguous");
+    return view.data;
+}
+
+inline void *whole(const char *name, const Optional &a, int type, std::initializer_list<py::ssize_t> shape,
+                   bool written = false) {
+    return a ? whole(name, *a, type, shape, written) : nullptr;
+}
+
+/* int64 in one piece, such as targets and places. */
+inline int64_t *indices(const char *name, const Array &a, std::initializer_list<py::ssize_t> shape,
+                        bool written = false) {
+    expect(name, a, shape);
+    if (!py::isinstance<py::array_t<int64_t>>(a))
+        throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) + ", expected int64");
+    if (!(a.flags() & Array::c_style)) fail(std::string(name) + " is not contiguous");
+    if (written && !a.writeable()) fail(std::string(name) + " is read-only");
+    return (int64_t *)a.data();
+}
+
+void bind_products(py::module_ &module); /* python_products.cpp */
+void bind_step(py::module_ &module);     /* python_step.cpp */
 
 }  // namespace tf

@@ -118,6 +118,11 @@ def walk(arguments, replace):
             stack += zip(new, old)
 
 
+def test_a_kernel_of_more_channels_than_the_picture_is_refused(binding):
+    with pytest.raises(ValueError, match=r"^weight has shape \(6, 2, 3, 3\), expected \(6, 1, 3, 3\)$"):
+        binding.library.conv_forward(f(2, 1, 5, 5), f(6, 2, 3, 3), None, WINDOWS, f(2, 6, 3, 3))
+
+
 @pytest.mark.parametrize("call",
                          [call for call in CALLS if call not in ("matmul", "attention_forward", "attention_backward")])
 def test_arrays_with_gaps_are_refused(binding, call):

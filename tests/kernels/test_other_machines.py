@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(str(path) for path in (ROOT / "csrc").glob("*.cpp") if path.name != "python.cpp")
+SOURCES = sorted(str(path) for path in (ROOT / "csrc").glob("*.cpp") if not path.name.startswith("python"))
 DRIVER = str(Path(__file__).with_name("driver.cpp"))
 FLAGS = ["-std=c++17", "-O1", "-ffp-contract=fast", "-fno-math-errno", "-Wall", "-Werror", "-Wno-psabi",
          f"-I{ROOT / 'csrc'}"]

@@ -1,7 +1,7 @@
 """The C++ kernels through cffi: the same library, opened as plain C.
 
 ``tinyformer._native`` exports the functions of csrc/tinyformer.h in addition to its Python module. So there is one copy
-of the kernels and one thread pool. ``Library`` is for cffi what csrc/python.cpp is for pybind11, with the same checks;
+of the kernels and one thread pool. ``Library`` is for cffi what csrc/python.h is for pybind11, with the same checks;
 compare the two. csrc/tinyformer.h states the contract of each function. cffi releases the GIL during every call.
 """
 
@@ -416,7 +416,8 @@ def _conv(names, x, y, weight, windows):
     if _array(kernel, weight).ndim != 4:
         raise ValueError("weight does not have four axes")
     _, each, kh, kw = weight.shape
-    groups = x.shape[1] // each if each and _array(names[0], x).ndim == 4 else 1
+    channels = x.shape[1] if _array(names[0], x).ndim == 4 else 0
+    groups = channels // each if 0 < each < channels else 1                  # never 0: _kernel divides by it
     return _pool(" ".join(names), x, y, kh, kw, groups, windows)
 
 
