@@ -48,6 +48,21 @@ def test_colors_become_gray_and_transparency_paper(tmp_path):
     assert notes[0].startswith("dark on light") and np.abs(pixels - 0.94 * stroke()).max() < 0.01
 
 
+@pytest.mark.parametrize("shade, ink", [(1.0, 1.0), (0.9, 0.9), (0.0, 1.0)])
+def test_ink_on_transparent_paper_shows_whatever_its_brightness(tmp_path, shade, ink):
+    rgba = np.full((28, 28, 4), shade)
+    rgba[..., 3] = stroke()
+    imsave(tmp_path / "a.png", rgba)
+    assert np.abs(read_picture(tmp_path / "a.png")[0] - ink * stroke()).max() < 0.01
+
+
+def test_a_light_card_with_transparent_corners_is_dark_on_light(tmp_path):
+    rgba = np.stack([1 - stroke()] * 3 + [np.ones((28, 28))], axis=-1)
+    rgba[:2, :2, 3] = 0
+    imsave(tmp_path / "a.png", rgba)
+    assert np.abs(read_picture(tmp_path / "a.png")[0] - stroke()).max() < 0.01
+
+
 @pytest.mark.parametrize("content, message", [
     (b"BM not a picture", "a.png: not a PNG picture"), (b"\x89PNG\r\n\x1a\n broken", "a.png: the picture is damaged")])
 def test_what_is_no_picture_is_refused(tmp_path, content, message):

@@ -18,10 +18,10 @@ INK = 0.1               # pixels above this, of 1, belong to the digit
 def read_picture(path: str | Path, side: int = 28) -> tuple[NDArray[np.float32], list[str]]:
     """The PNG file ``path`` as (pixels, notes): pixels (side, side) with ink 1 on paper 0, and what was done to it.
 
-    Colors become gray, and transparent pixels white. Whether the writing is dark on light is found by the edge of the
-    picture, which is taken for paper. A picture of side × side pixels stays as it is. Any other is treated as those of
-    MNIST were: the ink is cut out, scaled so that its longer side is 20/28 of ``side``, and laid with its center of
-    mass in the middle.
+    Colors become gray. Transparent pixels become white, or black if the ink contrasts more with black. Whether the
+    writing is dark on light is found by the edge of the picture, which is taken for paper. A picture of side × side
+    pixels stays as it is. Any other is treated as those of MNIST were: the ink is cut out, scaled so that its longer
+    side is 20/28 of ``side``, and laid with its center of mass in the middle.
 
     Raises FileNotFoundError, and ValueError for a file that is no PNG picture or has no ink.   Source: LeCun and others
     (1998), §III.A.
@@ -59,8 +59,8 @@ def _gray(path):
         pixels /= 65535
     if pixels.ndim == 2:
         return pixels
-    color, alpha = pixels[..., :3], pixels[..., 3:] if pixels.shape[2] == 4 else 1.0
-    return (color * alpha + (1 - alpha)) @ np.array([0.299, 0.587, 0.114])      # on white paper
+    gray, alpha = pixels[..., :3] @ np.array([0.299, 0.587, 0.114]), pixels[..., 3] if pixels.shape[2] == 4 else 1.0
+    return max((gray * alpha + paper * (1 - alpha) for paper in (1, 0)), key=np.ptp)        # white if both show as much
 
 
 def _centered(ink, side):
