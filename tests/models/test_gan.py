@@ -144,6 +144,7 @@ def test_data_out_of_range(rng):
 @pytest.mark.parametrize("settings, message", (
     ({"output": "words"}, "output is 'words', expected one of pixels, points"), ({"n_latent": 0}, "n_latent is 0"),
     ({"generator_loss": "hinge"}, "expected one of non-saturating, minimax"), ({"dropout": 2.0}, "dropout is 2.0"),
+    ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected a finite number of at least 0 and below 1"),
 ))
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):

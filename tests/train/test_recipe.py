@@ -102,6 +102,21 @@ def test_the_last_setting_counts_and_the_rest_stays():
     assert recipe == plain
 
 
+@pytest.mark.parametrize("name, settings", (("clip-mnist", ()), ("simclr-mnist", ()),
+                                            ("gan-mnist", ("model.batch_norm=true",)),
+                                            ("mlp-mnist", ("model.batch_norm=true",))))
+def test_batches_whose_examples_are_related_to_each_other(name, settings):
+    with pytest.raises(RecipeError, match="^train.batch_size: got 1, expected at least 2, since a "):
+        load_recipe(name, [*settings, "train.batch_size=1"])
+    assert load_recipe(name, [*settings, "train.batch_size=2"]).train.batch_size == 2
+
+
+@pytest.mark.parametrize("name", ("gan-mnist", "mlp-mnist", "vae-mnist"))
+def test_batches_of_one_example(name):
+    settings = ["train.batch_size=1"] + ["model.batch_norm=false"] * (name != "vae-mnist")
+    assert load_recipe(name, settings).train.batch_size == 1
+
+
 @pytest.mark.parametrize("setting, message", (
     ("train.lrr=1", r"unknown setting 'train.lrr' \(did you mean train.lr\?\); known are train.max_steps, "),
     ("model.nlayer=1",

@@ -81,6 +81,11 @@ class CLIP(Pretrained):
     tokenizer: Tokenizer | None = None
     captions: Sequence[str] = list(PLAIN)
 
+    @classmethod
+    def least_batch(cls, config: CLIPConfig) -> int:
+        """A pair needs another pair to be compared with."""
+        return 2
+
     def __init__(self, config: CLIPConfig) -> None:
         self.config, c = config, config
         texts = c.vocab_size, c.block_size, c.n_embd, c.n_head, c.n_layer, c.dropout

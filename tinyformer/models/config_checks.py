@@ -38,6 +38,11 @@ def check_fractions(config: Any, *names: str) -> None:
     _check(check_fraction, config, names)
 
 
+def check_below_one(config: Any, *names: str) -> None:
+    """Raise ValueError unless each of the settings ``names`` is a number of at least 0 and below 1."""
+    _check(check_number, config, names, at_least=0, below=1)
+
+
 def check_at_least_zero(config: Any, *names: str) -> None:
     """Raise ValueError unless each of the settings ``names`` is a finite number of at least 0."""
     _check(check_number, config, names, at_least=0)

@@ -21,7 +21,7 @@ from .. import nn, ops
 from ..autograd import no_grad
 from ..nn import evaluating, frozen
 from ..rng import generator
-from .config_checks import check_flags, check_fractions, check_integers, check_one_of
+from .config_checks import check_below_one, check_flags, check_fractions, check_integers, check_one_of
 from .generative import as_rows, check_pixels, drawn, picture_shape, stack, with_class
 from .pretrained import Pretrained
 from .registry import register
@@ -74,7 +74,8 @@ class GANConfig:
         check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden", "n_latent", "n_channels")
         check_one_of(self, layers=LAYERS, output=OUTPUTS, generator_loss=LOSSES)
         check_flags(self, "batch_norm", "conditional")
-        check_fractions(self, "dropout", "label_smoothing")
+        check_fractions(self, "dropout")
+        check_below_one(self, "label_smoothing")            # at 1 its targets for data and for samples are the same
 
 
 @register
@@ -86,6 +87,11 @@ class GAN(Pretrained):
 
     architecture, task, Config = "gan", "adversarial", GANConfig
     config: GANConfig
+
+    @classmethod
+    def least_batch(cls, config: GANConfig) -> int:
+        """Batch norm needs two examples."""
+        return 2 if config.batch_norm else 1
 
     def __init__(self, config: GANConfig) -> None:
         self.config = config

@@ -72,6 +72,11 @@ class MLP(Pretrained):
     architecture, task, Config = "mlp", "pictures", MLPConfig
     config: MLPConfig
 
+    @classmethod
+    def least_batch(cls, config: MLPConfig) -> int:
+        """Batch norm needs two examples."""
+        return 2 if config.batch_norm and config.n_layer else 1
+
     def __init__(self, config: MLPConfig) -> None:
         self.config = config
         layers, width = [], config.n_features

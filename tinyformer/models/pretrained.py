@@ -64,6 +64,11 @@ class Pretrained(Module):
         def __init__(self, config: Any) -> None: ...
 
     @classmethod
+    def least_batch(cls, config: Any) -> int:
+        """The least number of examples in a training batch: 2 where the loss relates the examples to each other."""
+        return 1
+
+    @classmethod
     def read_config(cls, values: dict[str, Any]) -> Any:
         """The ``Config`` of ``values``, the fields of a config.json. The method may change ``values``.
 

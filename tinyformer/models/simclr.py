@@ -54,6 +54,11 @@ class SimCLR(Pretrained):
     architecture, task, Config = "simclr", "views", SimCLRConfig
     config: SimCLRConfig
 
+    @classmethod
+    def least_batch(cls, config: SimCLRConfig) -> int:
+        """A picture needs another picture to be compared with."""
+        return 2
+
     def __init__(self, config: SimCLRConfig) -> None:
         self.config = config
         self.encoder = PictureTower(config.n_features, config.n_hidden, config.n_embd)

@@ -250,6 +250,10 @@ def _validate(recipe: Recipe) -> None:
         if train.min_lr > train.lr:
             raise ValueError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
         recipe.data.check()
-        recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2))
+        least = recipe.model_class.least_batch(recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2)))
+        if train.batch_size < least:
+            raise ValueError(f"train.batch_size: got {train.batch_size}, expected at least {least}, since a "
+                             f"{recipe.model['architecture']} with these settings relates the examples of a batch to "
+                             f"each other")
     except ValueError as error:                             # a config says "GPTConfig: n_layer is 0, expected …"
         raise RecipeError(str(error).replace(f"{recipe.model_class.Config.__name__}: ", "model.", 1)) from None
