@@ -134,6 +134,19 @@ def test_players_that_diverge_are_said_in_one_line(refused):
             "--set", *TINY, "train.lr=1e9", "model.batch_norm=true")
 
 
+def test_a_bound_that_is_not_finite_on_one_picture_is_explained_by_this_picture(strokes):
+    recipe = load_recipe("vae-mnist", TINY)
+    task = recipe.task(recipe.data)
+    model = recipe.model_class(recipe.model_config(**task.sizes()))
+    for part in (strokes.train, strokes.validation):
+        part.x[:, 0] = 0
+    strokes.validation.x[3, 0] = 1
+    model.encoder[0].weight.data[:, 0] = 3e38
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=(
+            "the validation loss is (nan|inf): the first operation whose output is not finite is")):
+        task.measure(model)
+
+
 def test_a_discriminator_that_wins_is_said_in_one_line(refused, monkeypatch):
     monkeypatch.setattr("tinyformer.models.gan.WON", 100.0)
     monkeypatch.setattr("tinyformer.models.gan.PATIENCE", 5)

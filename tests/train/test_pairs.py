@@ -151,3 +151,16 @@ def test_words_of_training_texts_are_swapped_and_drawn(tmp_path, monkeypatch):
         if "swap" in settings:
             assert all(sorted(row) == sorted(ids) for row in found)
         assert min(map(min, found)) >= 2                    # never <pad> or <unk>
+
+
+@pytest.mark.parametrize("name", ("mlp-mnist", "clip-mnist", "simclr-mnist"))
+def test_a_loss_that_is_not_finite_on_few_examples_is_explained_by_them(bars, name):
+    """Each training batch has a finite loss, so only these examples can say which operation overflows."""
+    recipe = load_recipe(name, ["model.n_hidden=8"])
+    task = recipe.task(recipe.data)
+    model = recipe.model_class(recipe.model_config(**task.sizes()))
+    task.prepare(model)
+    bars.validation.x[:10] = 3e38
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError) as caught:
+        task.measure(model)
+    assert str(caught.value).startswith("the validation loss is nan: the first operation whose output is not finite is")

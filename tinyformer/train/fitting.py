@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Tensor, no_grad
+from ..autograd import Tensor
 from ..nn import Module, evaluating
 from ..number_checks import check_integer, check_number
 from ..optim import Optimizer, Schedule
 from .checkpoint import read_checkpoint, write_checkpoint
 from .history import History
 from .loss_function import LossFunction
-from .loop import check_loss, not_finite
+from .loop import without_graph
 from .progress import Progress, progress
 from .stream import Stream, as_tuple, examples_in, refuse_data
 from .trainer import Interrupted, Trainer, part, why
@@ -195,10 +195,7 @@ class _Fit(Trainer):
                 return _figures(self._validation())
             total, examples = 0.0, 0
             for batch in map(as_tuple, self._validation):
-                with no_grad():
-                    loss = self.loss(*batch)
-                if not np.isfinite(loss.item()):
-                    raise not_finite(self.model, check_loss(self.loss(*batch)))
+                [loss] = without_graph(self.model, lambda: [self.loss(*batch)])
                 total, examples = total + loss.item() * examples_in(batch), examples + examples_in(batch)
         if not examples:
             raise ValueError("fit: validation has no batches; "

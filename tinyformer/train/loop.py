@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import Tensor, unreached
+from ..autograd import Tensor, no_grad, unreached
 from ..graph import first_nonfinite
 from ..optim import ReduceOnPlateau, clip_grad_norm_
 
@@ -118,15 +120,27 @@ def why_not_finite(model: Module, loss: Tensor) -> str:
     return f"the first operation whose output is not finite is {operation}, of shape {shape}; {ADVICE}"
 
 
+def without_graph(model: Module, losses: Callable[[], Sequence[Tensor]]) -> Sequence[Tensor]:
+    """The validation losses that ``losses()`` returns, Tensors of any shapes, computed under ``no_grad``.
+
+    FloatingPointError unless all are finite. Its message needs the graph, so the same losses are then computed again.
+    """
+    with no_grad():
+        found = losses()
+    if not all(np.isfinite(each.data).all() for each in found):
+        raise not_finite(model, functools.reduce(operator.add, (each.mean() for each in losses())))
+    return found
+
+
 def not_finite(model: Module, loss: Tensor) -> FloatingPointError:
     """The error for a validation ``loss`` that is not finite.
 
-    Needs the graph of the loss: compute it outside of ``no_grad``. It may be that of one batch of the split only, and
-    finite.
+    Needs the graph of the loss: compute it outside of ``no_grad``. A loss that draws random numbers may be finite when
+    it is computed again.
     """
     if not broken_parameter(model) and np.isfinite(loss.data).all():
-        return FloatingPointError(f"the validation loss is not finite, but {loss.item():.4g} on one of its batches; "
-                                  f"{ADVICE}")
+        return FloatingPointError(f"the validation loss is not finite, but {loss.item():.4g} when it is computed "
+                                  f"again; {ADVICE}")
     return FloatingPointError(f"the validation loss is {loss.item()}: {why_not_finite(model, loss)}")
 
 

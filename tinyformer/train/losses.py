@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import no_grad
 from ..data import by_length, windows
 from ..models.ngram import NGram, NGramConfig
 from ..models.ngram_counts import Counts
 from ..nn import evaluating
-from .loop import not_finite
+from .loop import without_graph
 from .scores import bootstrap
 
 if TYPE_CHECKING:
@@ -46,11 +45,8 @@ def evaluate_losses(model: Any, tokens: Text, *, at_most: int | None = None,
         batches = windows(tokens, batch_size, width, at_most)
     with evaluating(model):
         for x, y in batches:
-            with no_grad():
-                losses = model.losses(x, y).data
-            if not np.isfinite(losses).all():
-                raise not_finite(model, model.loss(x, y))
-            yield losses
+            [losses] = without_graph(model, lambda: [model.losses(x, y)])
+            yield losses.data
 
 
 def mean_loss(losses: Iterable[NDArray[Any]]) -> float:

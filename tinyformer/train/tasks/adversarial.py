@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-
-from ...autograd import no_grad
 from ...nn import evaluating
-from ..loop import not_finite
+from ..loop import without_graph
 from .generation import SAMPLES, Generation
 from .registry import register
 
@@ -27,13 +25,9 @@ class Adversarial(Generation):
 
     def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
         """Both losses on the validation split, and the Fréchet distance of samples to its pictures."""
-        with evaluating(model), no_grad():
-            players = model.losses(self.validation.x, self.labels(model, "validation"), rng=0)
-        first, second = (each.item() for each in players)
-        if not math.isfinite(first + second):
-            with evaluating(model):                         # the same once more, with its graph
-                players = model.losses(self.validation.x, self.labels(model, "validation"), rng=0)
-            raise not_finite(model, players[0] + players[1])
+        x, y = self.validation.x, self.labels(model, "validation")
+        with evaluating(model):
+            first, second = (each.item() for each in without_graph(model, lambda: model.losses(x, y, rng=0)))
         distance = self.judge.distance(self.samples(model), self.validation.x)
         return {"val_loss": first + second, "val_discriminator": first, "val_generator": second,
                 "val_frechet_distance": distance}

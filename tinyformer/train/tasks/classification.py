@@ -165,8 +165,12 @@ class Classification(Labeled):
         return word_shares(texts, self.tokenizer.vocab_size, 2)                 # not <pad> and <unk>
 
     def select(self, model: Pretrained, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:
+        """The training texts with the indices ``chosen``, as ``model`` reads them, and their labels."""
+        return self.examples_of(model, "train", chosen)
+
+    def examples_of(self, model: Pretrained, part: str, chosen: NDArray[np.int64]) -> tuple[Any, Any]:
         """The texts with the indices ``chosen``, as ``model`` reads them, and their labels."""
-        texts, labels = self.encoded(model, "train"), self.train.y
+        texts, labels = self.encoded(model, part), getattr(self, part).y
         x = texts[chosen] if model.input_type == "counts" else padded([texts[i] for i in chosen])
         return x, labels[chosen]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...data import Dataset, Examples
+from ...nn import evaluating
 from .. import scores
 from ..loop import not_finite
 from ..settings import check_settings, setting
@@ -78,6 +79,10 @@ class Labeled(Task):
         """(N, K) in float64 for the examples of "train", "validation" or "test", in evaluation mode."""
         raise NotImplementedError
 
+    def examples_of(self, model: Pretrained, part: str, chosen: NDArray[np.int64]) -> tuple[Any, Any]:
+        """The arguments (x, y) of ``model.loss``: the examples of a split with the indices ``chosen``, unchanged."""
+        raise NotImplementedError
+
     @cached_property
     def baseline_answers(self) -> NDArray[np.int64]:
         """The classes (N,) that the baseline, trained on the same examples, gives the test split."""
@@ -90,10 +95,11 @@ class Labeled(Task):
     def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
         """Loss and accuracy, always on the whole validation split."""
         p, labels = self.probabilities(model, "validation"), self.validation.y
-        loss = cross_entropy(p, labels)
-        if not math.isfinite(loss):
-            raise not_finite(model, model.loss(*self.batch(model, 8, np.random.default_rng(0))))
-        return {"val_loss": loss, "val_accuracy": scores.accuracy(labels, p.argmax(axis=1))}
+        broken = np.flatnonzero(~np.isfinite(p).all(axis=1))
+        if len(broken):
+            with evaluating(model):
+                raise not_finite(model, model.loss(*self.examples_of(model, "validation", broken[:1])))
+        return {"val_loss": cross_entropy(p, labels), "val_accuracy": scores.accuracy(labels, p.argmax(axis=1))}
 
     def cost(self, figures: dict[str, float]) -> float:
         """The error rate.

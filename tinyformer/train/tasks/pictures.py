@@ -89,15 +89,20 @@ class Pictures(Labeled):
         return mixed_up(x, y, self.data.mix_up, rng) if self.data.mix_up else (x, y)
 
     def select(self, model: Pretrained, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:
-        """The pictures with the indices ``chosen``, each changed on its own, and their labels."""
-        x, data = self.train.x[chosen], self.data
+        """The training pictures with the indices ``chosen``, each changed on its own, and their labels."""
+        (x, y), data = self.examples_of(model, "train", chosen), self.data
         if data.rotate or data.scale:
             x = randomly_moved(x, rng, rotate=data.rotate, scale=data.scale)
         if data.shift:
             x = shifted(x, data.shift, rng)
         if data.cut_out:
             x = cut_out(x, data.cut_out, rng)
-        return x, self.train.y[chosen]
+        return x, y
+
+    def examples_of(self, model: Pretrained, part: str, chosen: NDArray[np.int64]) -> tuple[Any, Any]:
+        """The pictures with the indices ``chosen``, and their labels."""
+        examples = getattr(self, part)
+        return examples.x[chosen], examples.y[chosen]
 
     def probabilities(self, model: Pretrained, part: str) -> NDArray[np.float64]:
         """(N, K) for the pictures of "train", "validation" or "test", in evaluation mode."""

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...autograd import no_grad
 from ...data import Dataset, Examples, alike, by_content, draw_alike, load, padded, synthetic
 from ...files import read_text
 from ...nn import evaluating
 from ...text import load_tokenizer
 from ...text.pairs import PAD, UNITS, UNKNOWN, PairTokenizer
 from .. import scores
-from ..loop import not_finite
+from ..loop import without_graph
 from ..settings import check_settings, setting
 from .base import Task
 from .registry import register
@@ -126,11 +125,8 @@ class Translation(Task):
             for chosen in alike(x, 128):
                 source, target = padded([x[i] for i in chosen], PAD), padded([y[i] for i in chosen], PAD)
                 n = int((target[:, 1:] != PAD).sum())
-                with no_grad():
-                    loss = model.loss(source, target).item()
-                if not math.isfinite(loss):
-                    raise not_finite(model, model.loss(source, target))
-                total, count = total + loss * n, count + n
+                [loss] = without_graph(model, lambda: [model.loss(source, target)])
+                total, count = total + loss.item() * n, count + n
         return total / count
 
     def answers(self, model: Pretrained, texts: list[str], beams: int = 1) -> list[str]:

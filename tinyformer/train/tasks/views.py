@@ -17,7 +17,7 @@ from ...data.augmentation import cut_out, randomly_moved
 from ...data.images import shifted
 from ...models import LogisticConfig, LogisticRegression
 from ...nn import evaluating
-from ..loop import not_finite
+from ..loop import without_graph
 from ..retrieval import majority, nearest
 from ..settings import check_settings, setting
 from .base import Task
@@ -85,10 +85,9 @@ class Views(Task):
     def measure(self, model: Pretrained, at_most: int | None = None) -> dict[str, float]:
         """The loss among groups of 125 validation pictures, always with the same views."""
         a, b = self._fixed
-        with evaluating(model), no_grad():
-            losses = [model.loss(a[i:i + GROUP], b[i:i + GROUP]).item() for i in range(0, len(a) - GROUP + 1, GROUP)]
-        if not math.isfinite(sum(losses)):
-            raise not_finite(model, model.loss(*self.batch(model, 8, np.random.default_rng(0))))
+        groups = [slice(first, first + GROUP) for first in range(0, len(a) - GROUP + 1, GROUP)]
+        with evaluating(model):
+            losses = [without_graph(model, lambda: [model.loss(a[i], b[i])])[0].item() for i in groups]
         return {"val_loss": float(np.mean(losses))}
 
     def features(self, model: Pretrained, x: NDArray[Any]) -> NDArray[Any]:
