@@ -6,7 +6,19 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from .evidence import WIDE, Evidence, Uncallable, points
-from .hypotheses import elsewhere, exchanged, layout, paths, ratio, slopes, support, weights, whole, wrong_step
+from .hypotheses import (
+    elsewhere,
+    exchanged,
+    layout,
+    lost_paths,
+    ratio,
+    slopes,
+    support,
+    uses,
+    weights,
+    whole,
+    wrong_step,
+)
 from .report import Finding
 
 if TYPE_CHECKING:
@@ -20,12 +32,13 @@ if TYPE_CHECKING:
 # Hypotheses in order of priority, with the confidence of each. The first whose residual is at noise level is reported.
 HYPOTHESES: list[tuple[Callable[[Evidence], list[Finding]], float]] = [
     (whole.zero, 1.0), (whole.upstream, 1.0), (whole.factor, 1.0), (layout.swapped, 0.95), (layout.permuted, 0.95),
-    (support.masks, 0.95), (ratio.named_factor, 0.9), (layout.rearranged, 0.9), (paths.lost_before, 0.85),
-    (paths.lost_uses, 0.9), (paths.lost_branch, 0.85), (wrong_step.wrong_step, 0.9), (weights.wrong_weights, 0.9),
-    (wrong_step.wrong_step_within, 0.85), (ratio.difference, 0.85), (paths.uses, 0.9), (paths.duplicated, 0.9),
-    (paths.overwritten, 0.9), (paths.lost_path, 0.85), (support.one_place, 0.85), (wrong_step.wrong_step_scaled, 0.8),
-    (ratio.output_factor, 0.7), (ratio.row_scale, 0.8), (slopes.solved_slopes, 0.8), (exchanged.other_input, 0.8),
-    (elsewhere.elsewhere, 0.75), (elsewhere.one_use, 0.75), (layout.averaged, 0.75), (support.reaches, 0.7)]
+    (support.masks, 0.95), (ratio.named_factor, 0.9), (layout.rearranged, 0.9), (lost_paths.lost_before, 0.85),
+    (uses.lost_uses, 0.9), (lost_paths.lost_branch, 0.85), (wrong_step.wrong_step, 0.9), (weights.wrong_weights, 0.9),
+    (wrong_step.wrong_step_within, 0.85), (ratio.difference, 0.85), (uses.uses, 0.9), (uses.duplicated, 0.9),
+    (uses.overwritten, 0.9), (lost_paths.lost_path, 0.85), (support.one_place, 0.85),
+    (wrong_step.wrong_step_scaled, 0.8), (ratio.output_factor, 0.7), (ratio.row_scale, 0.8),
+    (slopes.solved_slopes, 0.8), (exchanged.other_input, 0.8), (elsewhere.elsewhere, 0.75), (elsewhere.one_use, 0.75),
+    (layout.averaged, 0.75), (support.reaches, 0.7)]
 
 
 class Doctor:

@@ -1,8 +1,12 @@
-"""Wrong rules for a step that moves entries: shifted by one, from the wrong end, not flipped, the padding not cut."""
+"""Wrong rules for a step that moves or repeats entries: shifted, not flipped, overwritten, in the wrong order."""
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
+
+from .places import gathered
 
 PERMUTED = ("permuted",)
 SHIFTED = "the gradient of each entry goes to its neighbor: the index of the backward pass is off by one"
@@ -87,3 +91,90 @@ def joined(node, operand):
             yield f"part{by}", PERMUTED, SHIFTED, lambda dz, other=other: node.pulls[other](dz)
         elif not 0 <= other < len(shapes):
             yield f"part{by}", PERMUTED, SHIFTED, lambda dz: np.zeros(shapes[operand])
+
+
+def repeated(node):
+    """Repeated entries: their gradient is the sum over the copies."""
+    X, source = node.operands[0], node.source
+    copies = source.size // max(X.size, 1)
+    if copies < 2 or source.size != copies * X.size or (np.bincount(source.reshape(-1),
+                                                                    minlength=X.size) != copies).any():
+        return
+    firsts = np.unique(source.reshape(-1), return_index=True)[1]
+    says = "the gradient of a repeated entry is the sum over all its copies, not the gradient of one copy"
+    yield "first", ("overwrite",), says, lambda dz: np.ravel(dz)[firsts].reshape(X.shape)
+    lasts = source.size - 1 - np.unique(source.reshape(-1)[::-1], return_index=True)[1]
+    yield "last", ("overwrite",), says, lambda dz: np.ravel(dz)[lasts].reshape(X.shape)
+    for axis in range(X.ndim):
+        if source.ndim == X.ndim and source.shape[axis] == copies * X.shape[axis]:
+            n = X.shape[axis]
+            lead, rest = X.shape[:axis], X.shape[axis + 1:]
+            for name, shape, summed in (("repeat", (*lead, n, copies, *rest), axis + 1),
+                                        ("tile", (*lead, copies, n, *rest), axis)):
+                yield name, ("reduction",), "the backward pass sums over groups that are not the copies of one entry", \
+                    lambda dz, shape=shape, summed=summed: np.asarray(dz).reshape(shape).sum(axis=summed)
+
+
+def windows(node):
+    """Overlapping windows: the gradient of an entry is the sum over the windows that contain it."""
+    X, source = node.operands[0], node.source
+    for axis in range(source.ndim):
+        for name, step in (("last", 1), ("first", -1)):
+            order = np.moveaxis(source, axis, 0)[::step].reshape(-1)
+
+            def written(dz, axis=axis, step=step, order=order):
+                dx = np.zeros(X.size)
+                dx[order] = np.moveaxis(np.asarray(dz), axis, 0)[::step].reshape(-1)
+                return dx.reshape(X.shape)
+            yield (f"{name} {axis}", ("overwrite",),
+                   "the gradients of overlapping windows overwrite each other (= instead of +=)", written)
+
+
+def taken(node):
+    """Rows or entries that are taken: taken again, not added up, or spread over all entries."""
+    yield from gathered(node)
+    X, source = node.operands[0], node.source.reshape(-1)
+    width = X.size // max(len(X), 1)
+    rows = source[::max(width, 1)] // max(width, 1)
+    if source.size == X.size and (source == np.repeat(rows * width, width) + np.tile(np.arange(width), len(X))).all():
+        says = ("the forward pass takes rows, and the backward pass takes rows again; "
+                "add each gradient to the row it came from instead (np.add.at)")
+        yield "again", ("permuted",), says, lambda dz: np.reshape(dz, X.shape)[rows]
+    for axis in range(X.ndim):                              # one entry along an axis was taken
+        taken = node.value.shape == X.shape[:axis] + X.shape[axis + 1:]
+        if X.shape[axis] > 1 and taken and len(np.unique(source)) == len(source):
+            yield f"all {axis}", ("mask",), "the gradient must go only to the entries that the forward pass takes", \
+                lambda dz, axis=axis: np.broadcast_to(np.expand_dims(dz, axis), X.shape)
+    if len(np.unique(source)) < len(source):
+        def once(dz):
+            dx = np.zeros(X.size)
+            dx[source] = np.ravel(dz)
+            return dx.reshape(X.shape)
+        yield ("once", ("duplicate-index",),
+               "rows that are taken several times get their last gradient, not the sum (np.add.at)", once)
+
+        def meaned(dz):
+            counts = np.maximum(np.bincount(source, minlength=X.size), 1).reshape(X.shape)
+            return node.pulls[0](dz) / counts
+        says = "rows that are taken several times get the mean of their gradients, not the sum"
+        yield "mean", ("duplicate-index",), says, meaned
+
+
+def rearranged(node):
+    """A transpose or a reshape: axes in the wrong order."""
+    X, source = node.operands[0], node.source
+    if np.unique(source).size != X.size or source.size != X.size or X.size < 2:
+        return
+    # An axis of length 1, which np.stack makes, does not count.
+    code = ("head-order",) if max(sum(n > 1 for n in a.shape) for a in (X, source)) >= 3 else ("transpose",)
+    says = "the backward pass splits, merges or moves axes in the wrong order"
+    yield "reshape", ("permuted",) if code == ("transpose",) else code, says, lambda dz: dz.reshape(X.shape)
+    for axes in itertools.permutations(range(X.ndim)):
+        if X.ndim > 2 and axes != tuple(range(X.ndim)) and tuple(X.shape[a] for a in axes) == X.shape:
+            yield f"own{axes}", code, says, lambda dz, axes=axes: node.pulls[0](dz).transpose(axes)
+    for axes in itertools.permutations(range(source.ndim)):
+        if axes != tuple(range(source.ndim)):
+            yield f"transpose{axes}", code, says, lambda dz, axes=axes: dz.transpose(axes).reshape(X.shape)
+    if source.ndim >= 3:
+        for axis in range(source.ndim):
+            yield f"flip{axis}", code, says, lambda dz, axis=axis: node.pulls[0](np.flip(dz, axis))

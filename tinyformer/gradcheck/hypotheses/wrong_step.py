@@ -260,10 +260,9 @@ def _families(record):
             families.setdefault((node.parents[0].number, node.value.shape), []).append(node)
     families = [f for f in families.values() if 2 <= len(f) <= 4 and len(np.unique(np.concatenate(
         [n.source.ravel() for n in f]))) == sum(n.value.size for n in f)]
-    followed = {p.number: n.kind for n in record.tapes[0].nodes for p in n.parents if p is not None}
+    gates = any(n.kind in ("sigmoid", "tanh") for n in record.tapes[0].nodes)
     for size in {len(f) for f in families}:
         alike = [f for f in families if len(f) == size]
-        gates = any(n.kind in ("sigmoid", "tanh") for n in record.tapes[0].nodes) and size >= 2
         for order in itertools.permutations(range(size)):
             if order == tuple(range(size)):
                 continue
@@ -271,7 +270,7 @@ def _families(record):
             def edits_at(k, alike=alike, order=order):
                 nodes = record.tapes[k].nodes
                 return {(f[a].number, 0): nodes[f[b].number].pulls[0] for f in alike for a, b in enumerate(order)}
-            code = "gate-order" if gates and followed else "permuted"
+            code = "gate-order" if gates else "permuted"
             yield edits_at, (code,), f"the backward pass has the parts in the order {list(order)}", alike[0][0].number
 
 

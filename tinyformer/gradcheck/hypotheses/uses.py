@@ -1,18 +1,17 @@
-"""Paths from the input to the value that are left out or counted wrongly: uses of an array, time steps, branches."""
+"""Uses of an array whose gradients are left out, overwritten or counted wrongly."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..report import Finding
+from .lost_paths import diagonal, lost_through_time
 from .record import record_of
-from .whole import multiple, name_of
+from .whole import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..evidence import Evidence
 
 MOST = 48                               # uses whose weights are solved for
@@ -73,8 +72,8 @@ def _counted(e, record, used):
         return None
     columns = []
     for n, k in used:
-        others = {(m.number, j): None for m, j in used if (m.number, j) != (n.number, k)}
-        columns.append(np.concatenate([np.ravel(_only(record, point, others)) for point in range(len(e.points))]))
+        others = [(m.number, j) for m, j in used if (m.number, j) != (n.number, k)]
+        columns.append(np.concatenate([np.ravel(record.without(point, others)) for point in range(len(e.points))]))
     columns, analytic = np.array(columns).T, np.concatenate([g.ravel() for g in e.analytic])
     scale = np.max(np.abs(analytic))
     matter = np.max(np.abs(columns), axis=0) > 1e-9 * scale
@@ -88,7 +87,7 @@ def _counted(e, record, used):
 def _left_out(e, record, lost, rest, lines, evidence):
     """What to call uses that are left out: terms of a formula, a path such as a skip connection, or uses."""
     uses = len(lost) + len(rest)
-    whole = all(np.ndim(n.value) == len(e.shape) for n in lost + rest) and _diagonal(e)
+    whole = all(np.ndim(n.value) == len(e.shape) for n in lost + rest) and diagonal(e)
     if whole and any(n.kind in ("multiply", "divide") for n in record.tapes[0].nodes
                      if n in record.tapes[0].outputs or n.kind == "multiply") and not _sum_of_branches(record):
         return [Finding("missing-term", f"the gradient of {e.name} has {uses} terms, one for each use of {e.name}, and "
@@ -104,16 +103,6 @@ def _are(uses):
     return f"{len(uses)} {'is' if len(uses) == 1 else 'are'}"
 
 
-def _only(record, point, others):
-    """The gradient through one use, with the other uses cut."""
-    tape, e = record.tapes[point], record.e
-
-    def nothing(n, operand):
-        return lambda dz: np.zeros(tape.nodes[n].operands[operand].shape)
-
-    return tape.gradient(e.i, e.points[point].dys, {key: nothing(*key) for key in others})
-
-
 def _identity(record, node):
     """Whether this use passes the upstream gradient on unchanged: a skip connection."""
     return node.kind == "add" and (node in record.tapes[0].outputs or any(n.kind == "add" and node in n.parents
@@ -124,15 +113,6 @@ def _sum_of_branches(record):
     """Whether the uses meet in a sum, such as f(x) + g(x), and not in a product, such as x σ(x)."""
     ends = [n for n in record.tapes[0].outputs if n is not None]
     return all(n.kind in ("add", "subtract", "sum", "mean") for n in ends)
-
-
-def _diagonal(e: Evidence) -> bool:
-    if not e.small or any(v.shape != e.shape for v in e.points[0].values):
-        return False
-    right = e.jacobians()[1]
-    return right.shape[0] == right.shape[1] and np.max(np.abs(right
-                                                              - np.diag(np.diag(right)))) \
-                                                                  <= 1e-8 * np.max(np.abs(right))
 
 
 def overwritten(e: Evidence) -> list[Finding]:
@@ -183,22 +163,6 @@ def _written_over(tape, order, once):
     return edits
 
 
-def _of_a_formula(tape, number, branch):
-    """Whether the path from a branch through this node meets the others in a product or elementwise sum."""
-    mine, others, entries = {number}, {branch}, tape.nodes[branch].value.shape
-    for n in tape.nodes[branch + 1:]:
-        above = {p.number for p in n.parents if p is not None}
-        if n.number != number and above & mine and above & others:
-            way = [tape.nodes[k] for k in mine | others - {branch}] + [n]
-            term = all(step.slopes is not None and step.value.shape == entries for step in way) and branch not in above
-            return n.kind in ("multiply", "divide", "power", "matmul", "einsum") or term
-        if above & mine:
-            mine.add(n.number)
-        elif above & others and n.number != number:
-            others.add(n.number)
-    return False
-
-
 def duplicated(e: Evidence) -> list[Finding]:
     """Rows are taken several times, by one lookup or by many, but only one gradient or their mean is counted."""
     record = record_of(e)
@@ -247,110 +211,3 @@ def _looked_up(node, width):
         and source.size % width == 0 \
         and (source.reshape(-1, width) == source.reshape(-1, width)[:, :1] + np.arange(width)).all() \
         and (source.reshape(-1, width)[:, 0] % width == 0).all()
-
-
-# ------------------------------------------------------------------------------------------------ lost paths
-
-class Way(NamedTuple):
-    """Steps of one kind and line, through one operand of which a path leads: all, or some iterations of a loop."""
-
-    key: tuple[Any, ...]
-    kind: str
-    operand: int
-    chosen: list[int]
-    all: list[int]
-
-
-def _ways(record) -> Iterator[Way]:
-    nodes, leaf = record.tapes[0].nodes, record.tapes[0].leaves[record.e.i].number
-    for (kind, site, operand), numbers in record.groups.items():
-        inner = [n for n in numbers if nodes[n].parents[operand].kind != "input"]
-        others = [n for n in numbers if nodes[n].parents[operand].number != leaf]
-        for which, chosen in enumerate((numbers, inner, others, numbers[1:], numbers[:-1], *_nested(record, numbers))):
-            if chosen:
-                yield Way((kind, site, operand, which), kind, operand, chosen, numbers)
-
-
-def _nested(record, numbers):
-    """In a loop over time within one over examples: all iterations but the first, or the last, of each inner loop."""
-    sizes = sorted({n for a in record.e.points[0].arrays for n in np.shape(a) if 1 < n < len(numbers)})
-    for n in sizes:
-        if len(numbers) % n == 0:
-            yield [k for j, k in enumerate(numbers) if j % n]
-            yield [k for j, k in enumerate(numbers) if j % n != n - 1]
-
-
-def lost_before(e: Evidence) -> list[Finding]:
-    """The path that is also left out in the gradient of another input."""
-    record = record_of(e)
-    return _lost(e, record, [way for way in _ways(record) if way.key in e.known]) if record else []
-
-
-def lost_branch(e: Evidence) -> list[Finding]:
-    """One of the paths that leave an intermediate result is left out."""
-    record = record_of(e)
-    return _lost(e, record, [way for way in _ways(record) if len(way.all) == 1
-                             and way.chosen[0] in record.arrived_at(0) and not _square(record, way)],
-                 factors=False) if record else []
-
-
-def _square(record, way):
-    """Whether another path from the same start has the same gradient, as in x ⊙ x: then a factor 2 is missing."""
-    nodes, number = record.tapes[0].nodes, way.chosen[0]
-    start = nodes[number].parents[way.operand]
-    others = [(n, k) for n in record.reached for k, p in enumerate(nodes[n].parents)
-              if p is start and (n, k) != (number, way.operand) and n in record.arrived_at(0)]
-    share = record.share(0, number, way.operand)
-    return any(np.allclose(record.share(0, *other), share, rtol=1e-9) for other in others)
-
-
-def lost_path(e: Evidence) -> list[Finding]:
-    """A path between two steps, through time or through a branch, is left out or has the wrong factor."""
-    record = record_of(e)
-    return _lost(e, record, _ways(record)) if record else []
-
-
-def lost_through_time(e: Evidence) -> list[Finding]:
-    """A path from one iteration of a loop to the next is left out or has the wrong factor."""
-    record = record_of(e)
-    return _lost(e, record, [way for way in _ways(record) if len(way.all) > 1]) if record else []
-
-
-def _lost(e, record, ways, factors=True):
-    """The first way that is left out; else, with ``factors``, the first one that has a wrong factor with a name."""
-    nodes, children = record.tapes[0].nodes, {}
-    for n in record.reached:
-        for p in nodes[n].parents:
-            if p is not None:
-                children[p.number] = children.get(p.number, 0) + 1
-    scale, scaled = max(np.max(np.abs(r)) for r in record.right), None
-    for way in ways:
-        parents = [nodes[n].parents[way.operand].number for n in way.chosen]
-        step = nodes[way.chosen[0]]
-        term = step.kind in ("add", "subtract", "concatenate") and sum(
-            p is not None and p.number in record.reached for p in step.parents) > 1
-        if len(way.all) == 1 and not term and not any(children[p] > 1 for p in parents):
-            continue                                        # the only path: a factor of the whole gradient
-        without = [record.without(point, [(n, way.operand) for n in way.chosen]) for point in range(len(e.points))]
-        share = [r - w for r, w in zip(record.right, without)]
-        if max(np.max(np.abs(s)) for s in share) < 1e-6 * scale or max(np.max(np.abs(w)) for w in without) \
-                < 1e-6 * scale:
-            continue
-        if e.fits(without):
-            return _found(e, record, way, 0.0)
-        b = multiple(e, [g - w for g, w in zip(e.analytic, without)], share) if factors and scaled is None else None
-        if b is not None and abs(b - 1) > 1e-5 and e.analytic[0].size > 2 and (
-                any(abs(b - v) < 1e-5 for v in (-1, 2, 0.5, -2)) or name_of(abs(b), e)):
-            scaled = way, b
-    return _found(e, record, *scaled) if scaled else []
-
-
-def _found(e, record, way, factor):
-    e.known.add(way.key)
-    tape, first = record.tapes[0], way.chosen[0]
-    parent, line = tape.nodes[first].parents[way.operand].number, record.line(first)
-    branch = len(way.all) == 1 and parent != tape.leaves[e.i].number and _of_a_formula(tape, first, parent)
-    how = f"has the factor {factor:.4g}, expected 1" if factor else "is left out"
-    return [Finding("missing-term" if factor or branch or _diagonal(e) else "lost-path",
-                    f"in the gradient of {e.name}, the path through {way.kind} {how} ({line})",
-                    {"line": line, "step": way.kind, "factor": factor})]
