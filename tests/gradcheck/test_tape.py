@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tinyformer.gradcheck import check, sample
+from tinyformer import kernels
+from tinyformer.gradcheck import check, following, sample
 from tinyformer.gradcheck.following import record
+from tinyformer.gradcheck.function_forms.sources import INSTALLED, PACKAGE
 from tinyformer.gradcheck.hypotheses.fused import fuse
 from tinyformer.gradcheck.numpy_table import Unrecorded
 
@@ -77,7 +80,6 @@ def four_deep(x):
     return three(x)
 
 
-
 TABLE = {"tanh": lambda x: np.tanh(x), "forward": LAYER.forward}
 
 FORWARDS = [
@@ -120,6 +122,12 @@ def test_the_learners_objects_do_not_see_the_recording():
     layer = Layer()
     record(lambda x: (layer.forward(x), None), list(sample("BC")), [True], {})
     assert vars(layer).keys() == {"scale", "calls", "seen"} and layer.calls == 0 and layer.seen == []
+
+
+def test_kernels_are_followed_where_the_library_is_an_installed_package(monkeypatch):
+    monkeypatch.setattr(following, "INSTALLED", (*INSTALLED, str(Path(PACKAGE).parent)))
+    tape = record(lambda x: kernels.softmax(x), list(sample("BC")), [True], {})
+    assert [step.kind for step in tape.nodes][-1] == "divide"
 
 
 @pytest.mark.parametrize("forward", [lambda x: np.array(np.tanh(x).tolist()), lambda x: np.fft.fft(x).real])

@@ -49,6 +49,22 @@ def read(name):
     return found
 
 
+def passes(case, scope):
+    """Assert that the right function passes, and that a function with mistakes is recorded."""
+    report = check(case.build(scope), *case.inputs())
+    assert report.ok, str(report)
+    assert not case.mistakes or is_recorded(case, scope)
+
+
+def named(cases, scope, least):
+    """Assert that no mistake is accepted, at most 8 % have another name, and at most 1 % a wrong one."""
+    found = list(diagnose(cases, scope))
+    astray = [one for one in found if one[2] not in one[1]]
+    assert len(found) >= least and all(code is not None for _, _, code in found), astray
+    assert len(astray) <= 0.08 * len(found), astray
+    assert sum(code != "unexplained" for _, _, code in astray) <= 0.01 * len(found), astray
+
+
 def is_recorded(case, scope):
     """Whether the doctor has a record of the function's forward pass, with the right value."""
     checked = checked_function(case.build(scope), case.inputs(), {})

@@ -114,8 +114,8 @@ def _one(name: str, target: Any, inputs: Sequence[Any], seed: int) -> Report:
     try:
         if inspect.isfunction(target) and not refers_to(target, "tinyformer") \
                 and isinstance(call(checked_function, target, inputs, {}), TensorFunction):
-            raise Refused("form", "it returns a value alone and has no gradient to check; expected (value, vjp), or a "
-                                  "function NAME_backward beside NAME_forward")
+            raise Refused("form", "it returns a value alone and has no gradient to check; expected (value, vjp), or "
+                                  "two functions NAME_forward and NAME_backward")
         return call(check, target, *inputs, seed=seed)
     except Refused as refused:
         if refused.code == "not attempted":

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sysconfig
 import types
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd import Tensor, enable_grad
+from .function_forms.sources import INSTALLED, PACKAGE, is_the_learners, names_in
 from .library_forms import kernel_form, raw_form
 from .numpy_table import Unrecorded
 from .recorded import Recorded, elementwise, joined, plain
-from .tape import NUMPY, Step, Tape
+from .tape import Step, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 LIBRARY = __package__.partition(".")[0]
-FOREIGN = (NUMPY, sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 
 
 def record(fn: Callable[..., Any], arrays: Sequence[Any], wanted: Sequence[bool], options: Mapping[str, Any]) -> Tape:
@@ -105,7 +103,8 @@ class Follower:
         return self._object(value)
 
     def _function(self, fn: types.FunctionType) -> Any:
-        if fn.__code__.co_filename.startswith(FOREIGN):
+        file = fn.__code__.co_filename
+        if file.startswith(INSTALLED) and not file.startswith(PACKAGE):
             return fn
         if fn.__module__ == f"{LIBRARY}.kernels" and kernel_form(fn, self.tensors):
             form = kernel_form(fn, self.tensors)
@@ -115,7 +114,7 @@ class Follower:
         copy = types.FunctionType(fn.__code__, scope, fn.__name__, fn.__defaults__, cells or None)
         self.copies[id(fn)] = copy                          # before its surroundings, which may refer to it
         copy.__kwdefaults__ = fn.__kwdefaults__
-        for name in _names(fn.__code__) & fn.__globals__.keys():
+        for name in names_in(fn.__code__) & fn.__globals__.keys():
             scope[name] = self(fn.__globals__[name])
         for new, old, name in zip(cells, fn.__closure__ or (), fn.__code__.co_freevars):
             try:
@@ -158,13 +157,7 @@ class Follower:
 def _of_the_learner(cls: type) -> bool:
     """Whether a class has methods in Python that belong neither to a library nor to tinyformer."""
     codes = [inspect.unwrap(m).__code__ for m in vars(cls).values() if isinstance(m, types.FunctionType)]
-    library = str(Path(__file__).parent.parent)
-    return any(not c.co_filename.startswith((*FOREIGN, library)) for c in codes)
-
-
-def _names(code: types.CodeType) -> set[str]:
-    """The global names in a code object and in the functions and comprehensions within it."""
-    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+    return any(map(is_the_learners, codes))
 
 
 def _recorded(args: Sequence[Any]) -> bool:

@@ -33,21 +33,21 @@ def _attention(q, k, v, mask=None, keep=None, is_causal=False, scale=None, **_):
     return (p if keep is None else p * keep) @ v
 
 
+def _layer_norm(x, weight=None, bias=None, eps=1e-5):
+    return composed.layer_norm(x, 1.0 if weight is None else weight, 0.0 if bias is None else bias, eps)
+
+
 # Where an own form shows more than the one in ``composed``: a look-up instead of a product with one-hot rows.
 OPERATIONS = {
     **{name: getattr(composed, name) for name in composed.__all__},
     "embedding": lambda indices, weight: ops.getitem(weight, indices),
     "cross_entropy": _cross_entropy,
-    "layer_norm": lambda x, weight=None, bias=None, eps=1e-5: _layer_norm(x, weight, bias, eps),
+    "layer_norm": _layer_norm,
     "rms_norm": lambda x, weight=None, eps=1e-5: composed.rms_norm(x, 1.0 if weight is None else weight, eps),
     "relu": lambda x: ops.maximum(x, 0.0),
     "scaled_dot_product_attention": lambda q, k, v, mask=None, is_causal=False, scale=None: _attention(
         q, k, v, mask, None, is_causal, scale),
 }
-
-
-def _layer_norm(x, weight, bias, eps):
-    return composed.layer_norm(x, 1.0 if weight is None else weight, 0.0 if bias is None else bias, eps)
 
 
 def _losses(logits, targets, smoothing=0.0):

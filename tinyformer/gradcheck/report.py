@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .codes import page, table
 from .wording import more_about, sentence_of
 
+
 @dataclass
 class Finding:
     """One finding about a gradient.
@@ -28,7 +29,7 @@ class Finding:
 
     @property
     def is_mistake(self) -> bool:
-        """Whether the finding is a mistake, and not only a note (``flat``, ``float32``, ``kink``)."""
+        """Whether the finding is a mistake, and not only a note, such as ``kink``."""
         code = table().get(self.code)
         return code is None or code.is_mistake
 

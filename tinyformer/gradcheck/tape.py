@@ -221,14 +221,11 @@ class Tape:
                     arrived[parent] = arrived[parent] + dx if parent in arrived else dx
         return arrived
 
-    def gradient(self, i: int, cotangents: Sequence[Any],
-                 edits: Mapping[tuple[int, int], Callable[[Any], Any]] | None = None,
-                 only: Collection[int] | None = None) -> NDArray[Any]:
-        """The gradient of argument i, in its shape. The other parameters are those of ``gradients``."""
+    def gradient(self, i: int, cotangents: Sequence[Any]) -> NDArray[Any]:
+        """The gradient of argument i, in its shape, from upstream gradients of the outputs."""
         leaf = self.leaves[i]
-        found = self.gradients(cotangents, edits, only).get(leaf.number)
+        found = self.gradients(cotangents).get(leaf.number)
         return np.zeros(leaf.value.shape) if found is None else np.broadcast_to(found, leaf.value.shape)
-
 
     def change(self, i: int, arrived: Mapping[int, Any], shares: dict[tuple[int, int], Any],
                edits: Mapping[tuple[int, int], Callable[[Any], Any]], only: Collection[int]) -> Any:

@@ -14,8 +14,8 @@ from ..sandbox import Refused
 def find_target(names: Mapping[str, Any], path: Path, name: str | None = None) -> tuple[str, Any]:
     """(name, what to check) of a file's ``names``.
 
-    A function ``X_forward`` beside ``X_backward`` means the pair. Without a name, the file must have one function that
-    can be checked; helpers of a class, a pair or a ``custom_vjp`` do not count.
+    If a file has ``X_forward`` and ``X_backward``, either name means the pair. Without a name, the file must have one
+    function that can be checked; helpers of a class, a pair or a ``custom_vjp`` do not count.
     """
     if name is not None:
         if name not in names:

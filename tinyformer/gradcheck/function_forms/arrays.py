@@ -42,13 +42,7 @@ class RawFunction(CheckedFunction):
 
         def pull_back(dys):
             gradients = as_list(vjp(tuple(dys) if len(dys) > 1 else dys[0]))
-            if len(gradients) != len(arrays) and not self.sums:             # the engine needs one for each
-                floats = [given and wanted for given, wanted in zip(self.given, self.wanted)]
-                for those in (self.given,
-                              floats):          # one for each argument passed, or for each float input alone
-                    if len(gradients) == sum(those):
-                        each = iter(gradients)
-                        return [next(each) if has else None for has in those]
-            return self._with_count(gradients, len(arrays))
+            place = self._with_count if self.sums else self._for_each_argument       # the engine needs one for each
+            return place(gradients, len(arrays))
 
         return values, pull_back

@@ -116,6 +116,18 @@ class CheckedFunction:
                              f"(None for an input without a gradient; an option stands after * in the signature)")
         return gradients
 
+    def _for_each_argument(self, gradients: list[Any], expected: int) -> list[Any]:
+        """One gradient for each argument, None where the vjp gives none.
+
+        It may give one for each argument, for each that the caller passed, or for each floating-point input alone.
+        """
+        floats = [given and wanted for given, wanted in zip(self.given, self.wanted)]
+        for those in ([True] * expected, self.given, floats):
+            if len(gradients) == sum(those):
+                each = iter(gradients)
+                return [next(each) if has else None for has in those]
+        return self._with_count(gradients, expected)
+
     def close(self) -> None:
         """Restore what the calls have changed: what an object keeps, running means, parameters, random generators."""
         self.before.restore()

@@ -200,6 +200,13 @@ def _split(x: Any, *, sizes: Any, axis: int, **_: Any) -> Any:
     return [x[(slice(None),) * axis + (slice(int(end - size), int(end)),)] for size, end in zip(sizes, ends)]
 
 
+def _padded(x: Any, value: Any, *, padding_config: Any, **_: Any) -> Any:
+    if any(low < 0 or high < 0 or inner for low, high, inner in padding_config):
+        raise Untranslated("JAX's pad with negative or inner widths")
+    return np.pad(x, [(int(low), int(high)) for low, high, _ in padding_config],
+                  constant_values=float(plain([value])[0]))
+
+
 STEPS = {
     **{name: _plain(f) for name, f in {
         "add": lambda x, y: x + y, "add_any": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y,
@@ -218,6 +225,7 @@ STEPS = {
     "reduce_sum": _over(np.sum), "reduce_max": _over(np.max), "reduce_min": _over(np.min),
     "reduce_prod": _over(np.prod), "cumsum": _cumulative(np.cumsum), "cumprod": _cumulative(np.cumprod),
     "dot_general": _dot, "broadcast_in_dim": _broadcast, "slice": _slice, "sort": _sorted, "split": _split,
+    "pad": _padded,
     "transpose": lambda x, *, permutation, **_: np.transpose(x, permutation),
     "reshape": lambda x, *, new_sizes, **_: np.reshape(x, new_sizes),
     "squeeze": lambda x, *, dimensions, **_: np.squeeze(x, axis=tuple(dimensions)),
@@ -228,13 +236,3 @@ STEPS = {
 }
 # Operations that only move the entries of their first operand. JAX applies them to the entries' numbers.
 MOVES = {"gather", "dynamic_slice", "tile", "real"}
-
-
-def _padded(x: Any, value: Any, *, padding_config: Any, **_: Any) -> Any:
-    if any(low < 0 or high < 0 or inner for low, high, inner in padding_config):
-        raise Untranslated("JAX's pad with negative or inner widths")
-    return np.pad(x, [(int(low), int(high)) for low, high, _ in padding_config],
-                  constant_values=float(plain([value])[0]))
-
-
-STEPS["pad"] = _padded

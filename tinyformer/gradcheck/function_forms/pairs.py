@@ -152,13 +152,7 @@ def spread(checked: CheckedFunction, found: Any, n: int) -> list[Any]:
             raise Unreadable(f"the gradients are a dict with {', '.join(map(str, found))}, "
                              f"expected names such as {', '.join(f'd{name}' for name in checked.names[:3])}")
         return [array_in(g) for g in gradients]
-    gradients = [array_in(g) for g in as_list(found)]
-    floats = [given and wanted for given, wanted in zip(checked.given, checked.wanted)]
-    for those in ([True] * n, checked.given, floats):
-        if len(gradients) == sum(those):
-            each = iter(gradients)
-            return [next(each) if has else None for has in those]
-    return checked._with_count(gradients, n)
+    return checked._for_each_argument([array_in(g) for g in as_list(found)], n)
 
 
 def gradient_names(name: str) -> list[str]:

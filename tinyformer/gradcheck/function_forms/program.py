@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType
 
+HERE = __file__.rpartition("function_forms")[0]             # this package
+
 
 class Place(NamedTuple):
     """A place in the learner's code: the file, the line, and the instruction in this line, such as a column."""
@@ -72,9 +74,6 @@ class Translated:
     def __call__(self, *arrays: Any, **_: Any) -> tuple[Any, None]:
         """(the outputs, no vjp)"""
         return tuple(self.outputs(arrays)), None
-
-
-HERE = __file__.rpartition("function_forms")[0]
 
 
 def plain(arrays: Iterable[Any]) -> list[Any]:

@@ -178,7 +178,6 @@ class TorchModule(TorchFunction):
         return torch.func.functional_call(self.fn, state, tuple(tensors[:self.n]), dict(self.options))
 
 
-
 class AutogradFunction(TorchFunction):
     """A ``torch.autograd.Function``.
 

@@ -1,12 +1,26 @@
-"""What the code of a learner's function shows: to which libraries it refers, and how it names what it unpacks."""
+"""What the code of a function shows: whose it is, to which libraries it refers, how it names what it unpacks."""
 
 from __future__ import annotations
 
 import dis
 import functools
 import inspect
+import sysconfig
 import types
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+PACKAGE = str(Path(__file__).parents[2])                    # this library
+# Python, NumPy and installed packages, which may include this library.
+INSTALLED = tuple(str(Path(folder)) for folder in {
+    Path(np.__file__).parent, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
+
+
+def is_the_learners(code: types.CodeType) -> bool:
+    """Whether code belongs neither to this library nor to Python, NumPy or an installed package."""
+    return not code.co_filename.startswith((PACKAGE, *INSTALLED))
 
 
 def refers_to(fn: Any, library: str, depth: int = 3) -> bool:
@@ -31,7 +45,7 @@ def refers_to(fn: Any, library: str, depth: int = 3) -> bool:
 
 
 def names_in(code: types.CodeType) -> set[str]:
-    """The global names in a code object and in those within it."""
+    """The global names in a code object and in the functions and comprehensions within it."""
     return set(code.co_names).union(*(names_in(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 

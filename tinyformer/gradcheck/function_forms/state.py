@@ -7,25 +7,18 @@ import dis
 import functools
 import random
 import sys
-import sysconfig
 import types
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .sources import names_in
+from .sources import is_the_learners, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LARGE = 1 << 22                         # arrays of more entries are not copied
 MISSING = object()
-# Functions in these folders keep no state of the learner's.
-FOREIGN = tuple(str(Path(folder)) for folder in {
-    Path(np.__file__).parent, Path(__file__).parents[2], *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
-
-
 # Objects of these libraries are not the learner's.
 LIBRARIES = {*sys.stdlib_module_names, "numpy", "scipy", "jax", "jaxlib", "matplotlib"}
 
@@ -64,7 +57,7 @@ class Snapshot:
     def _keep(self, value: Any) -> list[Any]:
         """Keep the contents of one object. Returns what it refers to."""
         if isinstance(value, types.FunctionType):
-            return [] if value.__code__.co_filename.startswith(FOREIGN) else self._keep_function(value)
+            return self._keep_function(value) if is_the_learners(value.__code__) else []
         if isinstance(value, types.MethodType):
             return [value.__self__, value.__func__]
         if isinstance(value, functools.partial):

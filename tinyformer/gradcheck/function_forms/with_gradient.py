@@ -33,7 +33,7 @@ def _is_number(value: Any) -> bool:
 class WithGradient(CheckedFunction):
     """A function that returns (loss, gradient), (loss, gradient, …) or (loss, {name: gradient})."""
 
-    notes = ("it returns (loss, gradients), so the upstream gradient is 1 times a random number",)
+    notes = ("it returns (loss, gradients), so its gradients are multiplied by a random upstream gradient",)
 
     def __init__(self, fn: Any, *arguments: Any) -> None:
         super().__init__(fn, *arguments)
