@@ -137,7 +137,8 @@ def _finding(e, record, n, m):
                                     f"only the gradient of {nodes[m].kind} for it ({here})", evidence)
     if m in after:
         return Finding("local-derivative", f"the steps between {nodes[n].kind} and {nodes[m].kind} are left out: the "
-                                           f"backward pass goes from the one to the other directly ({here})", evidence)
+                                           f"backward pass goes from {nodes[m].kind} to {nodes[n].kind} directly "
+                                           f"({here})", evidence)
     return Finding("operand", f"the backward pass of {nodes[n].kind} ({here}) uses the gradient of {nodes[m].kind} "
                               f"({there})", evidence)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .places import softmax
+
 
 def quantities(e, k, shape):
     """Yield (name, array) for each candidate factor at point k, broadcast to ``shape``."""
@@ -33,8 +35,7 @@ def quantities(e, k, shape):
     for name, v in e.named(k).items():
         for axis in range(v.ndim):
             if v.shape[axis] > 1:
-                p = np.exp(v - v.max(axis=axis, keepdims=True))
-                for fitted in _fitted(p / p.sum(axis=axis, keepdims=True), shape):
+                for fitted in _fitted(softmax(v, axis), shape):
                     yield f"softmax({name})", fitted
                     yield f"softmax({name}) (1 − softmax({name}))", fitted * (1 - fitted)
     for name, v in e.named(k).items():
@@ -71,8 +72,7 @@ def terms(e, k, shape):
     x = p.arrays[e.i]
     for axis in range(x.ndim) if x.shape == tuple(shape) else ():
         if shape[axis] > 2:
-            probabilities = np.exp(x - x.max(axis=axis, keepdims=True))
-            yield f"softmax({e.name})", probabilities / probabilities.sum(axis=axis, keepdims=True), "missing-term"
+            yield f"softmax({e.name})", softmax(x, axis), "missing-term"
             centered = x - x.mean(axis=axis, keepdims=True)
             yield f"the normalized {e.name}", centered / (centered.std(axis=axis, keepdims=True)
                                                           + 1e-300), "variance-term"

@@ -70,14 +70,15 @@ def _itself(p, logits):
     return p
 
 
-def _softmax(x, axis):
+def softmax(x, axis):
+    """exp x / Σ exp x along the axis, in the shape of x."""
     e = np.exp(x - x.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 
 
 IN_PLACE_OF_P = [(("local-derivative",), "the array of logits", lambda p, u: u),
-                 (("reduction",), "a softmax along the other axis", lambda p, u: _softmax(u, 0)),
-                 (("local-derivative",), "a softmax of the softmax", lambda p, u: _softmax(p, 1)),
+                 (("reduction",), "a softmax along the other axis", lambda p, u: softmax(u, 0)),
+                 (("local-derivative",), "a softmax of the softmax", lambda p, u: softmax(p, 1)),
                  (("local-derivative",), "exp(logits), without its sum,", lambda p, u: np.exp(u))]
 
 

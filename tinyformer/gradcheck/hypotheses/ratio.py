@@ -8,7 +8,8 @@ import numpy as np
 
 from ..report import Finding
 from .names import quantities, terms
-from .support import written_over
+from .support import overwrites, written_over
+from .wrong_step import one_in_each_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,9 +122,7 @@ def output_factor(e: Evidence) -> list[Finding]:
     if set(np.round(ratios[0].ravel(), 6)) <= {0.0, 1.0}:
         reached = np.abs(right) > 1e-7 * np.max(np.abs(right))
         if written_over(e, reached & (np.round(ratios[-1].ravel(), 6) == 0), reached):
-            return [Finding("overwrite",
-                            f"each entry of {e.name} influences several outputs, but its gradient comes from only "
-                            f"the last or the first of them (= instead of +=?)")]
+            return [overwrites(e)]
         return [Finding("lost-path", f"the gradient of {e.name} leaves out some of the outputs: a path is missing")]
     for axis in range(ratios[0].ndim):
         if ratios[0].ndim > 1 and all(np.ptp(r, axis=axis).max() <= 10 * e.tol * np.abs(r).max() for r in ratios):
@@ -215,8 +214,8 @@ def _term(e, D, scale):
                                 f"the gradient of {e.name} has a component along {name}, which a norm or a "
                                 f"standard deviation removes: is the term of that norm missing?",
                                 {"array": name})]
-            if name == f"softmax({e.name})" and _another_each_row(D[0], arrays[0]) and not _few(e.analytic[0]) \
-                    and all(_sums_to_zero(t, e.tol * scale) for t in e.true):
+            if name == f"softmax({e.name})" and _another_each_row(D[0], arrays[0]) \
+                    and not one_in_each_row(e.analytic[0]) and all(_sums_to_zero(t, e.tol * scale) for t in e.true):
                 return [Finding("softmax-diagonal",
                                 f"the gradient of {e.name} lacks a multiple of {name} in each row: the "
                                 f"Jacobian of the softmax is diag(p) − p pᵀ, not only its diagonal",
@@ -238,10 +237,6 @@ def _at_right_angles(e, arrays):
 def _another_each_row(difference, array):
     times = np.sum(difference * array, axis=-1) / np.sum(array * array, axis=-1)
     return np.ptp(times) > 1e-3 * np.max(np.abs(times))
-
-
-def _few(gradient):
-    return (np.count_nonzero(gradient, axis=-1) <= 1).all()
 
 
 def _sums_to_zero(gradient, tol):

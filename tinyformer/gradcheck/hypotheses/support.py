@@ -92,13 +92,17 @@ def reaches(e: Evidence) -> list[Finding]:
                                 {"input": place, "output": j, "axis": axis})]
     if lost.any() and not extra.any() and agree and (came & should).any():
         if written_over(e, lost, should):
-            return [Finding("overwrite",
-                            f"each entry of {e.name} influences several outputs, but its gradient comes from only "
-                            f"the last or the first of them (= instead of +=?)")]
+            return [overwrites(e)]
         return [Finding("lost-path",
                         f"the gradient of {e.name} comes from only some of the outputs "
                         f"that {e.name} influences: a path is missing")]
     return []
+
+
+def overwrites(e: Evidence) -> Finding:
+    """The finding where ``written_over`` holds."""
+    return Finding("overwrite", f"each entry of {e.name} influences several outputs, but its gradient comes from only "
+                                f"the last or the first of them (= instead of +=?)")
 
 
 def written_over(e, lost, should):

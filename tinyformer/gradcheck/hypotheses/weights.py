@@ -12,7 +12,7 @@ import numpy as np
 
 from ..report import Finding
 from .record import record_of
-from .whole import name_of
+from .whole import in_addition, name_of
 from .wrong_step import one_in_each_row
 
 if TYPE_CHECKING:
@@ -71,18 +71,10 @@ def _reported(e, record, number, equations, terms):
             return []
         findings.setdefault(code, Finding(code, f"{words} {how}" + (f" ({line})" if line else ""),
                                           {"line": line, "weight": float(w[j])}))
-    if k < 0:
-        findings["sign"] = Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign",
-                                   {"factor": float(k)})
-    if abs(abs(k) - 1) > 1e-5:
-        findings["factor"] = Finding("factor", "in addition, the gradient "
-                                               f"of {e.name} is {abs(k):.6g} times what it should be",
-                                     {"factor": abs(float(k)), "name": name_of(abs(k), e)})
-    return list(findings.values())
+    return list({**findings, **in_addition(e, k)}.values())
 
 
-# -------------------------------------------------------- (code if missing, code if the weight is wrong, term,
-# description)
+# Each term: (code if it is missing, code if its weight is wrong, term, description).
 
 def _softmax(node):
     p, axis = node.value, node.options["axis"]

@@ -45,7 +45,7 @@ def upstream(e: Evidence) -> list[Finding]:
     if same(none, g, scale) and same(twice, g, scale) and same(other, g, scale):
         how, what = "ignored", f"does not depend on {dy}: the chain rule multiplies every local derivative by dy"
     elif same(twice, 6.25 * g, scale):
-        how, what = "squared", f"grows with the square of {dy}: dy seems to be multiplied in twice"
+        how, what = "squared", f"grows with the square of {dy}: dy seems to be used twice"
     elif same(twice - none, 2.5 * (g - none), scale) and same(both - none, g + other - 2 * none, scale):
         how, what = "added", f"has a term that does not scale with {dy}"
     else:
@@ -75,6 +75,18 @@ def factor(e: Evidence) -> list[Finding]:
                                                  f"{round(1 / abs(k))} times, "
                                                  "and its gradient is the sum over the uses",
                                     {"factor": abs(k)}))
+    return findings
+
+
+def in_addition(e, k):
+    """{code: finding} for a second mistake: the whole gradient has the factor k, which may be negative."""
+    findings = {}
+    if k < 0:
+        findings["sign"] = Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign",
+                                   {"factor": float(k)})
+    if abs(abs(k) - 1) > 1e-5:
+        findings["factor"] = Finding("factor", f"in addition, the gradient of {e.name} is {abs(k):.6g} times what it "
+                                               f"should be", {"factor": abs(float(k)), "name": name_of(abs(k), e)})
     return findings
 
 

@@ -12,7 +12,7 @@ from ..report import Finding
 from .places import cross_entropies
 from .record import record_of
 from .steps import mistakes
-from .whole import multiple, name_of
+from .whole import in_addition, multiple, name_of
 
 if TYPE_CHECKING:
     from ..evidence import Evidence
@@ -98,13 +98,10 @@ def _reported(e, record, hits):
     if other:                                               # it gives the same numbers
         evidence["alternative"] = f"{other[2]} [{', '.join(other[1])}]"
     findings = [Finding(code, says + where, dict(evidence)) for code in codes]
-    if k < 0 and "sign" not in codes:
-        findings.append(Finding("sign", f"in addition, the gradient of {e.name} has the wrong sign", {"factor": k}))
-    if abs(abs(k) - 1) > 1e-5:
-        findings.append(Finding("factor", "in addition, the gradient "
-                                          f"of {e.name} is {abs(k):.6g} times what it should be",
-                                {"factor": abs(k), "name": name_of(abs(k), e)}))
-    return findings
+    more = in_addition(e, k)
+    if "sign" in codes:
+        more.pop("sign", None)
+    return findings + list(more.values())
 
 
 def one_in_each_row(gradient):
