@@ -2,6 +2,7 @@
 
     python benchmarks/doctor.py [--full]
     python benchmarks/doctor.py --blind [--list]
+    python benchmarks/doctor.py --alone
 
 Prints, for each collection of wrong answers, how many are refused, named rightly, left unexplained and misnamed, and
 how many a checker would name that always answers with the most frequent code; a table of what was found where another
@@ -10,6 +11,8 @@ code was expected; and the false alarms over correct operations. --full prints t
 --blind measures on the blind set alone, whose author had not read the hypotheses (tests/gradcheck/blind_*.py): how many
 mistakes are refused, named and misnamed, and how many of 2,000 right functions are accused. A defensible name neither
 names the mistake nor misleads. --list prints the cases that failed, with what was said.
+
+--alone prints for each hypothesis how many planted and written mistakes it names, and how many only it can name.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def _stated(text: str) -> tuple[str, str]:
     axes = axes.strip(" ()").replace(" ", "")
     if not equals or not name.isidentifier() or not re.fullmatch(r"[\w,]*([+?]|<\w+)?", axes):
         raise ValueError(f"--shape {text}: expected INPUT=SHAPE, such as x=3,4, x=N,C, x=N,C+ or t=N<C")
-    return name, axes if "," in axes or not axes[:1].isdecimal() else axes + ("," if axes.isdecimal() else "")
+    return name, axes + "," if axes.isdecimal() else axes     # "12" is one axis of length 12, "BC" two axes
 
 
 def on_one_line(message):
