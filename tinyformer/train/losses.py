@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd import no_grad
 from ..data import by_length, windows
 from ..models.ngram import NGram, NGramConfig
 from ..models.ngram_counts import Counts
 from ..nn import evaluating
-from .loop import without_graph
+from .loop import not_finite
 from .scores import bootstrap
 
 if TYPE_CHECKING:
@@ -45,8 +46,11 @@ def evaluate_losses(model: Any, tokens: Text, *, at_most: int | None = None,
         batches = windows(tokens, batch_size, width, at_most)
     with evaluating(model):
         for x, y in batches:
-            [losses] = without_graph(model, lambda: [model.losses(x, y)])
-            yield losses.data
+            with no_grad():
+                losses = model.losses(x, y).data
+            if not np.isfinite(losses).all():
+                raise not_finite(model, model.loss(x, y))        # a counting model's loss has a sentence of its own
+            yield losses
 
 
 def mean_loss(losses: Iterable[NDArray[Any]]) -> float:
