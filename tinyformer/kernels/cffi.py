@@ -42,7 +42,8 @@ class Products:
 
     def __init__(self, C: Any) -> None:
         self.C = C
-        C.tf_matmul, C.tf_attention_forward, C.tf_attention_backward, C.tf_message      # looked up now, as above
+        for name in ("tf_matmul", "tf_attention_forward", "tf_attention_backward", "tf_message"):
+            getattr(C, name)                                            # looked up now, as above
 
     def matmul(self, a: Array, b: Array, c: Array, alpha: float = 1.0, beta: float = 0.0, bias: Array | None = None,
                preactivation: Array | None = None, residual: Array | None = None) -> None:
