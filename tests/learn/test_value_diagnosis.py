@@ -113,3 +113,28 @@ def test_outputs_have_their_names():
         return mixed, np.sin(targets)
     message = grade(EXERCISES["mix_up"], mix_up).message
     assert message.startswith("The output targets is wrong: ") and "The output mixed is right." in message
+
+
+def test_a_text_is_compared_as_a_text():
+    exercise = EXERCISES["sse_events"]
+
+    def upper(pieces):
+        return exercise.function(pieces).replace(b"data", b"DATA")
+
+    verdict = grade(exercise, upper)
+    assert verdict.message.startswith("From byte 0 on, the text has b'DATA: ")
+    assert "expected b'data: " in verdict.message
+    lost = grade(exercise, lambda pieces: exercise.function(pieces)[:-1])
+    assert "the text has its end" in lost.message and r"expected b'\n'" in lost.message
+    not_bytes = grade(exercise, lambda pieces: exercise.function(pieces).decode())
+    assert not_bytes.code == "returns" and "expected bytes" in not_bytes.message
+    case = grade(exercise, lambda p: exercise.function(p) if p else b"data")
+    assert "with no pieces, from byte 4 on, after" in case.message
+
+
+def test_a_graph_that_names_no_array_is_explained():
+    def graph(run, W, b):
+        return run([("Add", ["x", "c"], "y", {})], {})
+
+    verdict = grade(EXERCISES["softmax_graph"], graph)
+    assert verdict.code == "error" and "Add reads 'c'" in verdict.message

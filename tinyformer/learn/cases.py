@@ -32,8 +32,20 @@ def first_difference(expected: Any, came: Any) -> tuple[Any, Any, Any] | None:
 
 
 def as_tuple(values: Any) -> tuple[Any, ...]:
-    """A tuple or list as a tuple; anything else as a tuple of one."""
-    return tuple(values) if isinstance(values, (tuple, list)) else (values,)
+    """A tuple or list as a tuple; anything else as a tuple of one. Bytes are an array of numbers."""
+    several = tuple(values) if isinstance(values, (tuple, list)) else (values,)
+    return tuple(np.frombuffer(v, np.uint8).astype(float) if isinstance(v, bytes) else v for v in several)
+
+
+def text_difference(expected: Any, came: Any) -> str:
+    """Where two texts, given as the numbers of their bytes, differ first; "" if they are equal."""
+    one, other = (bytes(np.asarray(text).astype(np.uint8).ravel()) for text in (expected, came))
+    if one == other:
+        return ""
+    at = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    before = f", after {one[max(at - 12, 0):at]!r}" if at else ""
+    found, right = (repr(text[at:at + 12]) if text[at:] else "its end" for text in (other, one))
+    return f"from byte {at} on{before}, the text has {found}, expected {right}"
 
 
 def outcomes(exercise: Exercise, function: Callable[..., Any], inputs: Sequence[Any], cotangents: Callable[[Any], Any],
@@ -69,6 +81,8 @@ def complaint(exercise: Exercise, function: Callable[..., Any], cotangents: Call
             difference = first_difference(expected, came)
             if difference is not None:
                 index, one, other = difference
+                if exercise.returns_text:
+                    return f"with {case}, {text_difference(expected, came)}"
                 if index is None:
                     return f"with {case}, {what} has shape {other}, expected {one}"
                 where = f" at {list(index)}" if index else ""

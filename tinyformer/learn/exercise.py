@@ -85,6 +85,11 @@ class Exercise:
         return self._vjp is not None
 
     @functools.cached_property
+    def returns_text(self) -> bool:
+        """Whether the function returns bytes, which are compared as a text."""
+        return not self.has_vjp and isinstance(self.function(*self.draw()), bytes)
+
+    @functools.cached_property
     def tree(self) -> Any:
         """The solution's definition as a syntax tree."""
         return ast.parse(self.source).body[0]

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..gradcheck.function_forms import copies
 from ..sandbox import call
-from .cases import as_tuple, first_difference
+from .cases import as_tuple, first_difference, text_difference
 from .mutations import mutants
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def _where(exercise: Exercise, came: Sequence[Any], expected: Sequence[Any]) -> 
     wrong = {i: difference for i, (one, other) in enumerate(zip(expected, came))
              if (difference := first_difference(one, other)) is not None}
     first = min(wrong, default=0)
+    if exercise.returns_text:
+        return f"{_capitalized(text_difference(expected[first], came[first]))}."
     index, should, is_ = wrong.get(first, ((), np.nan, np.nan))
     place = f" at {list(index)}" if index else ""
     sentence = (f"{names[first]} is wrong: {is_:.6g}{place}, expected {should:.6g}." if index is not None
