@@ -29,7 +29,7 @@ FLOORS = """
     distributed
     train
     (tinyformer)
-    learn book
+    learn book serve
     cli
     __main__
 """

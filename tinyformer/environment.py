@@ -44,6 +44,8 @@ VARIABLES = (
              "The folder of downloaded data sets, corpora and checkpoints."),
     Variable("TINYFORMER_STATIC", "1", "show sliders in Jupyter",
              "Draw a row of pictures where a notebook would show sliders."),
+    Variable("TINYFORMER_API_KEY", "a text", "ask for no key",
+             "The key that `tinyformer serve` asks for."),
     Variable("TINYFORMER_TRACEBACK", "1", "show one line for an error",
              "Show the traceback of an error on the command line."),
     Variable("MALLOC_TRIM_THRESHOLD_", "bytes; see `man mallopt`", "512 MB are kept",

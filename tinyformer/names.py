@@ -260,7 +260,7 @@ def _elsewhere(module: str, name: str) -> str:
     if not name.startswith("_") and hasattr(getattr(sys.modules.get(package), "Tensor", None), name):
         return f"write x.{name}"
     for place in ("train", "train.scores", "data", "gradcheck", "models", "text", "generate", "viz",
-                  "explain", "privacy", "fairness", "distributed"):
+                  "explain", "privacy", "fairness", "distributed", "serve"):
         if place != module.partition(".")[2] and name in import_module(f"{package}.{place}").__all__:
             return f"write {package}.{place}.{name}"
     return ""

@@ -11,8 +11,8 @@ import tinyformer
 from tinyformer.train.recipe import names
 
 COMMANDS = ("train", "recipes", "generate", "sample", "translate", "predict", "fill-mask", "similar", "evaluate",
-            "attention", "explain", "federated", "fairness", "curves", "ladder", "compare", "doctor", "check", "data",
-            "learn", "book")
+            "serve", "attention", "explain", "federated", "fairness", "curves", "ladder", "compare", "doctor", "check",
+            "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))

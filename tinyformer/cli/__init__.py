@@ -12,7 +12,7 @@ import typer
 
 from ..sandbox.messages import visible
 from . import (attention, book, check, compare, curves, data, doctor, evaluate, explain, fairness, federated, fill_mask,
-               generate, ladder, learn, predict, recipes, sample, similar, train, translate)
+               generate, ladder, learn, predict, recipes, sample, serve, similar, train, translate)
 from .console import Output, OutputClosed, open_standard_streams, say, settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
@@ -44,6 +44,7 @@ app.command("predict")(predict.command)
 app.command("fill-mask")(fill_mask.command)
 app.command("similar")(similar.command)
 app.command("evaluate")(evaluate.command)
+app.command("serve")(serve.command)
 app.command("attention")(attention.command)
 app.command("explain")(explain.command)
 app.command("federated", context_settings={"allow_extra_args": True})(federated.command)

@@ -98,7 +98,8 @@ def search(run: SavedRun, prompt: str | None, max_new_tokens: int, n: int, stop:
 
 def _start(tokenizer: Tokenizer, prompt: str | None, mark: str | None) -> str:
     """What the model reads first."""
-    return mark + (prompt or "") if mark else prompt or _opening(tokenizer)
+    from ..generate.text import opening
+    return mark + (prompt or "") if mark else prompt or opening(tokenizer)
 
 
 def _shown(tokenizer: Tokenizer, prompt: str | None) -> str:
@@ -107,14 +108,3 @@ def _shown(tokenizer: Tokenizer, prompt: str | None) -> str:
     Tokenizers that are not exact leave out the space between words.
     """
     return (prompt or "") + " " * (not tokenizer.exact and bool(prompt))
-
-
-def _opening(tokenizer: Tokenizer) -> str:
-    """A text to begin with: a line break, or the first token of a vocabulary without one."""
-    try:
-        if tokenizer.encode("\n").size:
-            return "\n"
-    except ValueError:
-        pass
-    texts = (tokenizer.decode([id]) for id in range(tokenizer.vocab_size))
-    return next(text for id, text in enumerate(texts) if tokenizer.encode(text).tolist() == [id])

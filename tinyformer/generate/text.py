@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .pieces import Pieces
 from .sampling import stream, stream_lines
 
 
@@ -33,25 +34,22 @@ def stream_text(model: Any, tokenizer: Any, prompt: str, max_new_tokens: int, *,
 
 
 def _pieces(tokens, tokenizer, stop):
-    ids, shown, text = [], 0, ""
+    pieces = Pieces(tokenizer, stop)
     for token in tokens:
-        ids.append(int(token[0]))
-        text = tokenizer.decode(ids)
-        found = [place for place in map(text.find, stop) if place >= 0]
-        if found:
-            if text[shown:min(found)]:
-                yield text[shown:min(found)]
+        if piece := pieces.add(int(token[0])):
+            yield piece
+        if pieces.stopped:
             return
-        ready = _settled(text.rstrip("\ufffd"), stop)       # the last character may be incomplete
-        if ready > shown:
-            yield text[shown:ready]
-            shown = ready
-    if text[shown:]:
-        yield text[shown:]
+    if piece := pieces.rest():
+        yield piece
 
 
-def _settled(text, stop):
-    """The length of the part of ``text`` that cannot belong to a text in ``stop`` whose rest is still to come."""
-    held = (n for n in range(min(len(text), max(map(len, stop), default=0)), 0, -1)
-            if any(one.startswith(text[-n:]) for one in stop))
-    return len(text) - next(held, 0)
+def opening(tokenizer: Any) -> str:
+    """A text to begin with where there is no prompt: a line break, or the first token of a vocabulary without one."""
+    try:
+        if tokenizer.encode("\n").size:
+            return "\n"
+    except ValueError:
+        pass
+    texts = (tokenizer.decode([id]) for id in range(tokenizer.vocab_size))
+    return next(text for id, text in enumerate(texts) if tokenizer.encode(text).tolist() == [id])

@@ -14,7 +14,7 @@ from typing import Any
 PACKAGES = ("tinyformer", "tinyformer.ops", "tinyformer.nn", "tinyformer.optim", "tinyformer.models",
             "tinyformer.generate", "tinyformer.gradcheck", "tinyformer.learn", "tinyformer.data", "tinyformer.text",
             "tinyformer.train", "tinyformer.interop", "tinyformer.viz", "tinyformer.explain", "tinyformer.privacy",
-            "tinyformer.distributed", "tinyformer.fairness")
+            "tinyformer.distributed", "tinyformer.fairness", "tinyformer.serve")
 
 
 @dataclass(frozen=True)

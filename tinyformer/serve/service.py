@@ -1,0 +1,81 @@
+"""What a server serves: one model with its engine, its limits and its figures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from .engine import Busy, Closed, Engine
+from .errors import refusal
+from .generation import Generation
+from .metrics import Metrics
+
+if TYPE_CHECKING:
+    from ..train.saved_run import SavedRun
+
+
+class Service:
+    """The model of ``run`` and the thread that owns it.
+
+    max_batch       the largest number of texts that are generated at a time        queue       how many more may wait
+    api_key         None: no key is asked for
+    max_tokens      the largest ``max_tokens`` of a request                         seconds     the longest generation
+    """
+
+    def __init__(self, run: SavedRun, *, max_batch: int = 16, queue: int = 64, api_key: str | None = None,
+                 max_tokens: int = 4096, seconds: float = 300.0) -> None:
+        self.run, self.api_key, self.max_tokens, self.seconds = run, api_key, max_tokens, seconds
+        self.folder = Path(run.folder)
+        self.name = self.folder.resolve().name
+        self.created = int(time())
+        self.generates = hasattr(run.model, "generate") and run.tokenizer is not None
+        mark = run.line_mark if self.generates else None
+        self.line_mark = mark
+        self.engine = Engine(run.model, run.tokenizer, max_batch=max_batch, queue=queue,
+                             ends=run.end_ids if self.generates else (),
+                             line_end=int(run.tokenizer.encode(mark)[-1]) if mark and run.tokenizer else None)
+        self.metrics = Metrics(self.engine)
+
+    def start(self) -> None:
+        """Deliver the engine's news to the event loop that runs."""
+        loop = asyncio.get_running_loop()
+        metrics = self.metrics
+
+        def tell(changed: list[Generation]) -> None:
+            metrics.batch.observe(len(changed))
+            for one in changed:
+                if one.finish_reason is not None:
+                    metrics.finished(one)
+            try:
+                loop.call_soon_threadsafe(wake, {one.listener for one in changed})
+            except RuntimeError:                            # the loop has ended, and with it all listeners
+                pass
+
+        def wake(listeners: set[Any]) -> None:
+            for listener in listeners:
+                if listener is not None:
+                    listener()
+
+        self.engine.notify = tell
+
+    def submit(self, generations: Sequence[Generation]) -> asyncio.Event:
+        """Hand the generations to the engine. The event is set when one of them has news. ApiError 429 or 503."""
+        news = asyncio.Event()
+        for one in generations:
+            one.listener = news.set
+        try:
+            self.engine.submit(generations)
+        except (Busy, Closed) as error:
+            raise refusal(error) from None
+        return news
+
+    async def call(self, function: Any) -> Any:
+        """The result of ``function()``, computed in the thread that owns the model. ApiError 429 or 503."""
+        try:
+            future = self.engine.call(function)
+        except (Busy, Closed) as error:
+            raise refusal(error) from None
+        return await asyncio.wrap_future(future)
