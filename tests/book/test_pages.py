@@ -1,32 +1,19 @@
 """Every page in a headless Chromium: nothing is asked of the network, formulas are drawn, a telephone need not scroll
 sideways.
-
-The browser is talked to over its debugging pipe: JSON, each message ended by a zero byte, on its file descriptors 3 and
-4.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from collections import deque
-from select import select
 from threading import Thread
 
 import pytest
 
 from tinyformer.book import Book, cells
 
-try:
-    from fcntl import F_DUPFD, fcntl
-except ImportError:
-    pytest.skip("the browser's pipe is wired as Unix does it", allow_module_level=True)
+from ..browser import ABSENT, DESK, PHONE, Chromium
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed here")]
-PHONE, DESK = (390, 844), (1300, 900)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(ABSENT is not None, reason=ABSENT or "")]
 
 # What a page has, once its formulas are drawn; and how it looks in a window of some size and by day or night.
 READ = r"""
@@ -73,98 +60,6 @@ LOOK = r"""
     };
 })
 """
-
-
-class Chromium:
-    """A browser with one page.
-
-    Everything that the page asks for and every error that it has is noted, until it goes to the next.
-    """
-
-    def __init__(self, profile):
-        theirs_in, self._out = os.pipe()
-        self._in, theirs_out = os.pipe()
-        quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}",
-                 "--remote-debugging-pipe"]
-
-        def as_3_and_4():
-            spare = [fcntl(end, F_DUPFD, 10) for end in (theirs_in, theirs_out)]    # the pipes may themselves be 3 or 4
-            os.dup2(spare[0], 3), os.dup2(spare[1], 4)
-
-        self._process = subprocess.Popen([CHROMIUM, *quiet], preexec_fn=as_3_and_4, pass_fds=(3, 4),
-                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(theirs_in), os.close(theirs_out)
-        self._number, self._rest, self._waiting, self._session = 0, b"", deque(), None
-        self.asked, self.wrong = [], []
-        target = self.do("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.do("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Network", "Runtime", "Log"):
-            self.do(f"{domain}.enable")
-
-    def close(self):
-        self._process.kill()
-        self._process.wait()
-        os.close(self._out), os.close(self._in)
-
-    def do(self, method, **parameters):
-        """Send a command and return its result."""
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._out, json.dumps(message).encode() + b"\0")
-        while True:
-            came = self._message()
-            if came.get("id") == self._number:
-                assert "error" not in came, f"{method}: {came['error']}"
-                return came["result"]
-            self._waiting.append(came)
-
-    def show(self, size=DESK, dark=False):
-        """Change the size of the window, and whether the reader likes it dark."""
-        self.do("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1,
-                mobile=size == PHONE)
-        self.do("Emulation.setEmulatedMedia",
-                features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
-
-    def go(self, url):
-        """Open a page and wait until it is loaded."""
-        self.show()
-        self._waiting.clear()
-        self.asked, self.wrong = [], []
-        self.do("Page.navigate", url=url)
-        while True:
-            came = self._waiting.popleft() if self._waiting else self._message()
-            self._note(came)
-            if came.get("method") == "Page.loadEventFired":
-                return
-
-    def tell(self, script):
-        """What a line of JavaScript gives, or what it promises."""
-        result = self.do("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
-        while self._waiting:
-            self._note(self._waiting.popleft())
-        return result["result"].get("value")
-
-    def _note(self, came):
-        method, said = came.get("method"), came.get("params", {})
-        if method == "Network.requestWillBeSent":
-            self.asked.append(said["request"]["url"])
-        elif method == "Network.responseReceived" and said["response"]["status"] >= 400:
-            self.wrong.append(said["response"]["url"])
-        elif method == "Runtime.exceptionThrown":
-            self.wrong.append(said["exceptionDetails"]["text"])
-
-    def _message(self):
-        while b"\0" not in self._rest:
-            assert select([self._in], [], [], 60)[0], "Chromium has been silent for a minute"
-            came = os.read(self._in, 1 << 20)
-            assert came, "Chromium has ended"
-            self._rest += came
-        message, self._rest = self._rest.split(b"\0", 1)
-        return json.loads(message)
 
 
 @pytest.fixture(scope="module")

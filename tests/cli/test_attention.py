@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyformer.cli import attention
 from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import MLP, MLPConfig, Seq2Seq, Seq2SeqConfig
 from tinyformer.models.encoder import EncoderClassifier, EncoderConfig
 from tinyformer.models.lstm import LSTMClassifier, LSTMConfig
 from tinyformer.text.ngrams import NGramTokenizer
 from tinyformer.text.pairs import BEGIN, END, PairTokenizer
+from tinyformer.train import open_run
+from tinyformer.train.attention import attention_on
 from tinyformer.viz import watch_attention
 
 
@@ -30,7 +31,7 @@ def test_a_picture_of_the_newest_run(cli, trained):
 
 
 def test_tokens_and_weights_are_those_of_the_model(trained):
-    tokens, keys, weights = attention.watched(Path(trained), "the with")
+    tokens, keys, weights = attention_on(open_run(trained), "the with")
     assert tokens == keys == list("the with") and weights.shape == (1, 2, 8, 8)
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=0, atol=1e-6)
 
@@ -40,7 +41,7 @@ def test_what_is_drawn(cli, trained, monkeypatch):
     drawn = []
     monkeypatch.setattr(viz, "draw_attention",
                         lambda weights, tokens, path, **how: drawn.append((weights, tokens, how)))
-    *_, weights = attention.watched(Path(trained), "code")
+    *_, weights = attention_on(open_run(trained), "code")
     assert cli("attention", "code", "--head", 1).code == 0 and cli("attention", "code", "--rollout").code == 0
     np.testing.assert_array_equal(drawn[0][0], weights[:, 1:])
     assert drawn[0][1] == list("code") and drawn[0][2]["titles"] == ["layer 0, head 1"]
@@ -62,7 +63,7 @@ def test_a_classifier(cli, words):
     model = EncoderClassifier(EncoderConfig(words.vocab_size, 2, 8, 8, n_head=2, n_layer=2, n_inner=8)).eval()
     folder = saved(model, "runs/encoder", words)
     assert cli("attention", "a good new film", "--model", folder).code == 0 and os.path.exists("attention.png")
-    tokens, _, weights = attention.watched(Path(folder), "a good new film")
+    tokens, _, weights = attention_on(open_run(folder), "a good new film")
     assert tokens == ["a", "good", "<unk>", "film"]
     with watch_attention(model) as maps:
         model(words.encode("a good new film")[None])
@@ -85,7 +86,7 @@ def test_a_translator(cli, refused):
     model = Seq2Seq(Seq2SeqConfig(tokenizer.vocab_size, block_size=6, n_layer=2, n_head=2, n_embd=8)).eval()
     folder = saved(model, "runs/pairs", tokenizer)
     assert cli("attention", "cab", "--model", folder).code == 0 and os.path.exists("attention.png")
-    tokens, keys, weights = attention.watched(Path(folder), "cab")
+    tokens, keys, weights = attention_on(open_run(folder), "cab")
     answer = model.translate(tokenizer.encode("cab")[None])[0]
     assert keys == ["c", "a",
                     "b"] and tokens == tokenizer.pieces([*answer, END][:6]) and weights.shape == (2, 2, len(tokens), 3)

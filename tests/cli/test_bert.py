@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyformer.cli import attention
 from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import Bert, load_model
 from tinyformer.text import load_tokenizer
+from tinyformer.train import open_run
+from tinyformer.train.attention import attention_on
 from tinyformer.viz import watch_attention
 
 TINY = ["model.n_layer=1", "model.n_head=2", "model.n_embd=16", "model.n_inner=16", "train.warmup_steps=2",
@@ -201,7 +202,7 @@ def test_similar(cli, encoder, tmp_path):
 def test_attention_between_the_marks(cli, encoder):
     text = "to be or not to be"
     assert cli("attention", text, "--model", encoder).code == 0 and Path("attention.png").exists()
-    tokens, keys, weights = attention.watched(encoder, text)
+    tokens, keys, weights = attention_on(open_run(encoder), text)
     ids = load_tokenizer(encoder).encode(text, special=True)
     assert tokens == keys and tokens[0] == "[CLS]" and tokens[-1] == "[SEP]" and len(tokens) == len(ids)
     model = Bert.from_pretrained(encoder)

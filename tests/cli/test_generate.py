@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyformer.cli import attention
 from tinyformer.generate import beams
 from tinyformer.interop.weights import read_weights, write_weights
 from tinyformer.models import Llama, LlamaConfig, load_model
 from tinyformer.text import load_tokenizer
 from tinyformer.text.published import BYTES
+from tinyformer.train import open_run
+from tinyformer.train.attention import attention_on
 
 
 def test_the_prompt_and_as_many_tokens_as_asked_for(cli, trained):
@@ -219,7 +220,7 @@ def published():
 def test_a_published_folder(cli, published, how):
     result = cli("generate", "xa", "--model", published, *how)
     assert result.code == 0 and result.errors == [] and result.out == "xabc\n"
-    tokens, _, weights = attention.watched(published, "ab")
+    tokens, _, weights = attention_on(open_run(published), "ab")
     assert tokens == ["<|begin|>", "a", "b"] and weights.shape == (1, 1, 3, 3)
 
 

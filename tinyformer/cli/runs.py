@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ..models.pretrained import Pretrained
 
 def newest_run(*tasks: str) -> Path:
     """The folder under runs/ (or in one of its folders) with the newest model, or the newest for one of ``tasks``.
@@ -34,14 +29,6 @@ def _task(folder: Path) -> str | None:
         return model_class(folder).task
     except (OSError, ValueError):
         return None
-
-
-def check_length(ids: NDArray, model: Pretrained, folder: Path) -> None:
-    """ValueError unless a text has at least 1 token and at most as many as the model reads at once."""
-    most = model.config.block_size
-    if not 1 <= len(ids) <= most:
-        raise ValueError(f"the text has {len(ids)} token{'s' * (len(ids) != 1)}, expected 1 to {most}: the model in "
-                         f"{folder} reads no longer text")
 
 
 @contextmanager

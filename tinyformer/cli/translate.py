@@ -18,7 +18,8 @@ def command(
 ) -> None:
     """Translate texts with a trained model, one line each."""
     from ..train import open_run
-    from .runs import check_length, naming, newest_run
+    from ..train.saved_run import check_length
+    from .runs import naming, newest_run
     folder = model or newest_run("translation")
     run = open_run(folder)
     trained, tokenizer = run.model, run.tokenizer

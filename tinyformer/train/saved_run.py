@@ -16,6 +16,8 @@ from .metrics import read_metrics
 from .recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..models.pretrained import Pretrained
     from ..text.base import Tokenizer
     from .tasks import Task
@@ -107,6 +109,14 @@ def open_run(folder: str | Path) -> SavedRun:
         raise ValueError(f"{folder}: its tokenizer has {V} tokens, "
                          f"expected {room}, those of the model in {folder / 'config.json'}")
     return SavedRun(folder, model, tokenizer)
+
+
+def check_length(ids: NDArray[Any], model: Pretrained, folder: Path) -> None:
+    """ValueError unless a text has at least 1 token and at most as many as the model reads at once."""
+    most = model.config.block_size
+    if not 1 <= len(ids) <= most:
+        raise ValueError(f"the text has {len(ids)} token{'s' * (len(ids) != 1)}, expected 1 to {most}: the model in "
+                         f"{folder} reads no longer text")
 
 
 def load_task(folder: str | Path, model: Pretrained) -> Task:

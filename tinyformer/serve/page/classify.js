@@ -1,0 +1,47 @@
+// A classifier's page: the probability of each class, and what each token contributes to the most likely one.
+
+import {ask} from "./api.js";
+import {element, find} from "./dom.js";
+import {decimal, onLanguage, percent, saying} from "./language.js";
+import {clearNotice, report} from "./notice.js";
+import {strip} from "./strip.js";
+
+let shown = null;                                   // as the server answered
+
+async function classify(model) {
+    clearNotice();
+    try {
+        shown = (await ask("/v1/classify", {model, input: find("text").value, explain: true})).data[0];
+    } catch (error) {
+        report(error);
+        return;
+    }
+    draw();
+}
+
+function draw() {
+    if (shown === null) return;
+    find("classification").hidden = false;
+    find("classes").replaceChildren(
+        element("p", {className: "answer", ariaLive: "polite"},
+                `${shown.label} ${percent(shown.probabilities[shown.label])}`), table());
+    const most = Math.max(...shown.attributions.map(Math.abs));
+    find("attributions").replaceChildren(
+        strip(shown.tokens, shown.attributions, {most, write: value => decimal(value, 2, "exceptZero")}));
+}
+
+function table() {
+    const rows = Object.entries(shown.probabilities).sort((a, b) => b[1] - a[1]).map(([label, p]) =>
+        element("tr", {className: label === shown.label ? "taken" : ""},
+                element("th", {scope: "row", textContent: label}),
+                element("td", {className: "number", textContent: percent(p)}),
+                element("td", {className: "bar", ariaHidden: "true"}, element("div", {style: {"--share": p}}))));
+    const head = element("tr", {}, saying("th", "class", {}, {scope: "col"}),
+                         saying("th", "probability", {}, {scope: "col", colSpan: 2}));
+    return element("table", {className: "bars"}, element("thead", {}, head), element("tbody", {}, ...rows));
+}
+
+export function startClassification(model) {
+    onLanguage(draw);
+    return () => classify(model);
+}
