@@ -278,10 +278,10 @@ def differentiable(function: Callable[P, ValueAndVjp]) -> Operation[P, Tensor]: 
 @overload
 def differentiable(function: Callable[P, ValuesAndVjp]) -> Operation[P, tuple[Tensor, ...]]: ...
 @overload
-def differentiable(function: None = None, *, method: str | tuple[str, ...] | None = None, multilinear: bool = False
-                   ) -> Differentiable: ...
+def differentiable(function: None = None, *, method: str | tuple[str, ...] | None = None, multilinear: bool = False,
+                   selective: bool = False) -> Differentiable: ...
 def differentiable(function: Callable[..., Any] | None = None, *, method: str | tuple[str, ...] | None = None,
-                   multilinear: bool = False) -> Any:
+                   multilinear: bool = False, selective: bool = False) -> Any:
     """Lift ``function(*arrays, **options) -> (value, vjp)`` to tensors.
 
     Positional parameters of ``function`` are its inputs: ``vjp`` returns one gradient for each, in order, None for
@@ -293,6 +293,8 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
 
     method          a name, or several, under which ``Tensor`` gets the operation as a method
     multilinear     linear in each of its inputs: the gradient of an input does not read that input
+    selective       ``vjp(dy, wanted)`` is also told, by a truth value for each input, which gradients are needed, and
+                    may return None for the others; ``wanted`` has a default that asks for all
 
     The operation raises TypeError if ``function`` does not return (value, vjp), and for inputs of two floating-point
     types. ``backward`` raises ValueError for gradients of the wrong number or shape. ``gradcheck.check`` compares them
@@ -305,7 +307,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
     tensor([1., 4.])
     """
     if function is None:
-        return functools.partial(differentiable, method=method, multilinear=multilinear)
+        return functools.partial(differentiable, method=method, multilinear=multilinear, selective=selective)
     name = function.__name__
     parameters = inspect.signature(function).parameters.values()
     inputs = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -358,7 +360,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
         return outputs if several else outputs[0]
 
     lifted: Any = operation                                 # a plain function, with attributes
-    lifted.raw, lifted.multilinear = function, multilinear
+    lifted.raw, lifted.multilinear, lifted.selective = function, multilinear, selective
     lifted.input_name = lambda i: inputs[i].name if i < len(inputs) else f"input {i}"
     function.lifted = lifted
     for alias in (method,) if isinstance(method, str) else method or ():

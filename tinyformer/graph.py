@@ -61,7 +61,10 @@ class Node:
             self._expect_unchanged()
         dys = tuple(np.zeros(shape, dtype) if dy is None else dy
                     for dy, (shape, dtype) in zip(gradients, self.outputs))
-        result = self.vjp(dys if len(self.outputs) > 1 else dys[0])
+        wanted = [tensor is not None and tensor.requires_grad and then
+                  for tensor, then in zip(self.inputs, self.wanted)]
+        dy = dys if len(self.outputs) > 1 else dys[0]
+        result = self.vjp(dy, wanted) if self.operation.selective else self.vjp(dy)
         if not isinstance(result, (tuple, list)):
             result = (result,)
         if len(result) != len(self.inputs):
@@ -73,9 +76,9 @@ class Node:
             if tensor is not None and tensor.slot == DETACHED and self.wanted[i]:
                 raise RuntimeError(f"{name}: its input {self.operation.input_name(i)} was detached in place after the "
                                    f"forward pass, which cuts the graph; use detach() instead of detach_()")
-        return [None if tensor is None or gradient is None or not (tensor.requires_grad and self.wanted[i])
-                else _checked(gradient, tensor, name, self.operation.input_name(i))
-                for i, (tensor, gradient) in enumerate(zip(self.inputs, result))]
+        return [_checked(gradient, tensor, name, self.operation.input_name(i))
+                if needed and gradient is not None else None
+                for i, (tensor, gradient, needed) in enumerate(zip(self.inputs, result, wanted))]
 
     def _expect_unchanged(self) -> None:
         """Refuse to go on when an array that the vjp reads was changed in place: the gradient would mix old and new."""

@@ -57,6 +57,27 @@ def test_the_gradient_is_the_numeric_one(case, seed):
         assert report.ok and all(one.error < 1e-7 for one in report.inputs), report
 
 
+def test_one_gradient_alone(case):
+    """A gradient is the same when it is the only one wanted; a selective vjp then computes no other."""
+    inputs, options = case.draw(0)
+    _, full = run(case.operation, inputs, options, np.random.default_rng(0))
+    floats = [i for i, a in enumerate(inputs) if is_float(a)]
+    for i, whole in zip(floats, full):
+        tensors = [Tensor(a, requires_grad=i == j) if is_float(a) else a for j, a in enumerate(inputs)]
+        values, rng = outputs(case.operation(*tensors, **options)), np.random.default_rng(0)
+        for y in values:
+            dy = rng.standard_normal(y.shape)
+            if y.requires_grad:
+                y.backward(dy, retain_graph=True)
+        assert (tensors[i].grad is None) == (whole is None)
+        if whole is not None:
+            np.testing.assert_array_equal(tensors[i].grad, whole)
+        if case.operation.selective:
+            value, vjp = case.operation.raw(*inputs, **options)
+            asked = [i == j for j in range(len(vjp(np.ones_like(value))))]
+            assert [gradient is not None for gradient in vjp(np.ones_like(value), asked)] == asked
+
+
 def in_float32(values):
     return [v.astype(np.float32) if is_float(v) else v for v in values]
 

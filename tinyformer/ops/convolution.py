@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..typing import Array, TensorLike, ValueAndVjp
 
 
-@differentiable(multilinear=True)
+@differentiable(multilinear=True, selective=True)
 def conv2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *, stride: int | Sequence[int] = 1,
            padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = 1, groups: int = 1) -> ValueAndVjp:
     """y[o, p, q] = b[o] + Σ W[o, c, i, j] x[c, s p + d i − pad, s q + d j − pad], the sum over c, i and j.
@@ -49,16 +49,16 @@ def conv2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *,
     windows = Windows(stride, before, dilation, groups)
     y, biased = kernels.conv2d(batch, weight, windows, out, bias), bias is not None
 
-    def vjp(dy):
-        dy = dy.reshape(y.shape)
-        dx = kernels.conv2d_input_gradient(dy, weight, windows, batch.shape[2:]).reshape(x.shape)
-        dW = kernels.conv2d_weight_gradient(dy, batch, windows, kernel)
-        return dx, dW, dy.sum(axis=(0, 2, 3)) if biased else None
+    def vjp(dy, wanted=(True, True, biased)):
+        dy, (for_x, for_weight, for_bias) = dy.reshape(y.shape), wanted
+        dx = kernels.conv2d_input_gradient(dy, weight, windows, batch.shape[2:]).reshape(x.shape) if for_x else None
+        dW = kernels.conv2d_weight_gradient(dy, batch, windows, kernel) if for_weight else None
+        return dx, dW, dy.sum(axis=(0, 2, 3)) if for_bias else None
 
     return y if x.ndim == 4 else y[0], vjp
 
 
-@differentiable(multilinear=True)
+@differentiable(multilinear=True, selective=True)
 def conv_transpose2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None, *,
                      stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
                      output_padding: int | Sequence[int] = 0, groups: int = 1,
@@ -101,11 +101,11 @@ def conv_transpose2d(x: TensorLike, weight: TensorLike, bias: TensorLike | None 
     if bias is not None:
         y = y + bias[:, None, None]
 
-    def vjp(dy):
-        dy = dy.reshape(y.shape)
-        dx = kernels.conv2d(dy, weight, windows, batch.shape[2:]).reshape(x.shape)
-        dW = kernels.conv2d_weight_gradient(batch, dy, windows, kernel)
-        return dx, dW, dy.sum(axis=(0, 2, 3)) if biased else None
+    def vjp(dy, wanted=(True, True, biased)):
+        dy, (for_x, for_weight, for_bias) = dy.reshape(y.shape), wanted
+        dx = kernels.conv2d(dy, weight, windows, batch.shape[2:]).reshape(x.shape) if for_x else None
+        dW = kernels.conv2d_weight_gradient(batch, dy, windows, kernel) if for_weight else None
+        return dx, dW, dy.sum(axis=(0, 2, 3)) if for_bias else None
 
     return y if x.ndim == 4 else y[0], vjp
 

@@ -19,7 +19,7 @@ def rows(x: Array) -> Array:
     return x.reshape(-1, x.shape[-1]) if x.size else x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
-@differentiable(method="__matmul__", multilinear=True)
+@differentiable(method="__matmul__", multilinear=True, selective=True)
 def matmul(x: TensorLike, y: TensorLike) -> ValueAndVjp:
     """z = x y over the last two axes.   dx = dz yᵀ, dy = xᵀ dz.   Book (1.8).
 
@@ -29,14 +29,16 @@ def matmul(x: TensorLike, y: TensorLike) -> ValueAndVjp:
     """
     z = mm(x, y)
 
-    def vjp(dz):
+    def vjp(dz, wanted=(True, True)):
         X = x[None, :] if x.ndim == 1 else x                                    # (…, M, K)
         Y = y[:, None] if y.ndim == 1 else y                                    # (…, K, N)
         dZ = dz[..., None] if y.ndim == 1 else dz                               # (…, M, N)
         dZ = dZ[..., None, :] if x.ndim == 1 else dZ
-        dx = mm(dZ, Y.swapaxes(-1, -2))
-        dy = mm(X.swapaxes(-1, -2), dZ)
-        return (dx[..., 0, :] if x.ndim == 1 else dx), (dy[..., 0] if y.ndim == 1 else dy)
+        dx = mm(dZ, Y.swapaxes(-1, -2)) if wanted[0] else None
+        dy = mm(X.swapaxes(-1, -2), dZ) if wanted[1] else None
+        if dx is not None and x.ndim == 1:
+            dx = dx[..., 0, :]
+        return dx, dy[..., 0] if dy is not None and y.ndim == 1 else dy
 
     return z, vjp
 
@@ -44,7 +46,7 @@ def matmul(x: TensorLike, y: TensorLike) -> ValueAndVjp:
 Tensor.__rmatmul__ = lambda self, other: matmul(other, self)
 
 
-@differentiable(multilinear=True)
+@differentiable(multilinear=True, selective=True)
 def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> ValueAndVjp:
     """y = x Wᵀ + b.   dx = dy W,  dW = dyᵀ x,  db = Σ dy over all rows.   Book (1.6) to (1.8).
 
@@ -54,17 +56,17 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     flat = rows(x)                                                              # (N, in)
     y, biased = rows_linear(flat, weight, bias), bias is not None
 
-    def vjp(dy):
-        dy = rows(dy)                                                           # (N, out)
-        dx = mm(dy, weight).reshape(x.shape)
-        dW = mm(dy.T, flat)
-        db = dy.sum(axis=0) if biased else None
+    def vjp(dy, wanted=(True, True, biased)):
+        dy, (for_x, for_weight, for_bias) = rows(dy), wanted                    # (N, out)
+        dx = mm(dy, weight).reshape(x.shape) if for_x else None
+        dW = mm(dy.T, flat) if for_weight else None
+        db = dy.sum(axis=0) if for_bias else None
         return dx, dW, db
 
     return y.reshape(*x.shape[:-1], weight.shape[0]), vjp
 
 
-@differentiable
+@differentiable(selective=True)
 def linear_gelu(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> ValueAndVjp:
     """y = GELU(u), u = x Wᵀ + b, in one kernel.
 
@@ -76,9 +78,10 @@ def linear_gelu(x: TensorLike, weight: TensorLike, bias: TensorLike | None = Non
     flat = rows(x)                                                              # (N, in)
     (y, gelu_backward), biased = rows_linear_gelu(flat, weight, bias), bias is not None
 
-    def vjp(dy):
-        du = gelu_backward(rows(dy))                                            # (N, out)
-        return mm(du, weight).reshape(x.shape), mm(du.T, flat), du.sum(axis=0) if biased else None
+    def vjp(dy, wanted=(True, True, biased)):
+        du, (for_x, for_weight, for_bias) = gelu_backward(rows(dy)), wanted     # (N, out)
+        dx = mm(du, weight).reshape(x.shape) if for_x else None
+        return dx, mm(du.T, flat) if for_weight else None, du.sum(axis=0) if for_bias else None
 
     return y.reshape(*x.shape[:-1], weight.shape[0]), vjp
 
