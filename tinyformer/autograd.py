@@ -20,7 +20,7 @@ import inspect
 import operator
 import threading
 import weakref
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -31,7 +31,7 @@ from .graph import DETACHED, Node, topological_order
 from .protocols import ArrayProtocols, Count, operand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, DTypeLike
     from typing_extensions import Self
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 class _Recording(threading.local):
     on = True
+    observer: Callable[[Any, Sequence[Any], dict[str, Any], Sequence[Any]], object] | None = None
 
 
 _recording = _Recording()
@@ -75,6 +76,19 @@ class enable_grad(no_grad):
 def is_recording() -> bool:
     """Whether operations record a graph: not within ``no_grad``."""
     return _recording.on
+
+
+@contextmanager
+def observed(observer: Callable[[Any, Sequence[Any], dict[str, Any], Sequence[Any]], object]) -> Iterator[None]:
+    """Within ``with observed(f):`` each application calls ``f(operation, arrays, options, output arrays)``.
+
+    Other than the graph, the observer also sees operations whose inputs need no gradient.
+    """
+    outer, _recording.observer = _recording.observer, observer
+    try:
+        yield
+    finally:
+        _recording.observer = outer
 
 
 # ------------------------------------------------------------------------------------------------ tensors
@@ -352,6 +366,8 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
         if not typed:                                       # integers and Python numbers alone: float32, as tensor(0.5)
             value = tuple(map(_narrowed, value)) if several else _narrowed(value)
         outputs = tuple(map(Tensor, value)) if several else (Tensor(value),)
+        if _recording.observer is not None:
+            _recording.observer(operation, arrays, given, [tensor.data for tensor in outputs])
         if _recording.on and any(t is not None and t.requires_grad for t in tensors):
             node = Node(operation, tensors, vjp, tuple((t.shape, t.dtype) for t in outputs), (arrays, given))
             for slot, tensor in enumerate(outputs):

@@ -11,8 +11,8 @@ import tinyformer
 from tinyformer.train.recipe import names
 
 COMMANDS = ("train", "recipes", "generate", "sample", "translate", "predict", "fill-mask", "similar", "evaluate",
-            "serve", "attention", "explain", "federated", "fairness", "curves", "ladder", "compare", "doctor", "check",
-            "data", "learn", "book")
+            "serve", "attention", "explain", "federated", "fairness", "export", "curves", "ladder", "compare", "doctor",
+            "check", "data", "learn", "book")
 
 
 @pytest.mark.parametrize("arguments", ((), ("--help",)))
@@ -37,6 +37,7 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
     ("explain", ("TEXT", "--model DIR", "--method NAME", "--target CLASS", "--json", "--plot FILE")),
     ("fairness", ("--model DIR", "--swap he=she …", "--swaps FILE", "--texts FILE", "--group COLUMN", "--json",
                   "--plot")),
+    ("export", ("--to FILE.onnx", "--model DIR")),
     ("curves", ("DIR …", "--out FILE")),
     ("doctor", ()),
 ))

@@ -11,8 +11,8 @@ import numpy as np
 import typer
 
 from ..sandbox.messages import visible
-from . import (attention, book, check, compare, curves, data, doctor, evaluate, explain, fairness, federated, fill_mask,
-               generate, ladder, learn, predict, recipes, sample, serve, similar, train, translate)
+from . import (attention, book, check, compare, curves, data, doctor, evaluate, explain, export, fairness, federated,
+               fill_mask, generate, ladder, learn, predict, recipes, sample, serve, similar, train, translate)
 from .console import Output, OutputClosed, open_standard_streams, say, settle
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None,
@@ -49,6 +49,7 @@ app.command("attention")(attention.command)
 app.command("explain")(explain.command)
 app.command("federated", context_settings={"allow_extra_args": True})(federated.command)
 app.command("fairness", context_settings={"allow_extra_args": True})(fairness.command)
+app.command("export")(export.command)
 app.command("curves")(curves.command)
 app.command("ladder")(ladder.command)
 app.command("compare")(compare.command)

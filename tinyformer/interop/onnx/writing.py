@@ -1,0 +1,122 @@
+"""The file: recorded forward passes, the graph that they become, and what stands around it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...files import replace_file
+from ...nn import evaluating
+from .conversion import convert
+from .forms import Form, form_of
+from .graph import OPSET, Graph, Value, stored
+from .recording import Recording
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+IR_VERSION = 9                                              # of opset 20, so that runtimes of that age read the file
+LIMIT = 2**31 - 1                                           # bytes that a protobuf message can have
+WANTED = {"batch": (2, 3, 5), "sequence": (7, 11, 5)}       # sizes of the forward passes, no multiples of each other
+
+
+def write(model: Any, path: str | PathLike[str]) -> None:
+    """See ``interop.onnx.export``."""
+    onnx = _library()
+    form = form_of(model)
+    with evaluating(model):
+        proto = _built(model, form)
+    size = proto.ByteSize()
+    if size > LIMIT:
+        raise ValueError(f"export: {type(model).__name__} takes {size:,} bytes, expected at most {LIMIT:,}, the most "
+                         "that one ONNX file can hold")
+    onnx.checker.check_model(proto, full_check=True)
+    replace_file(path, proto.SerializeToString())
+
+
+def _library() -> Any:
+    try:
+        import onnx
+    except ImportError:
+        raise ImportError("export: the package onnx is missing; pip install 'tinyformer[onnx]' installs it") from None
+    return onnx
+
+
+def _built(model: Any, form: Form) -> Any:
+    """The model as ONNX's ModelProto."""
+    from onnx import helper
+    weights = model.state_dict()                            # of tied ones the first name counts
+    symbols = _symbols(form)
+    recordings = [_recorded(form, weights, {name: sizes[i] for name, sizes in symbols.items()}, seed=i)
+                  for i in range(3)]
+
+    @cache
+    def longest() -> Recording:
+        """A pass over no text at all, whose tables have the greatest length."""
+        return _recorded(form, weights, {**dict.fromkeys(symbols, 0), **form.limits}, seed=0)
+
+    graph = Graph(symbols)
+    for name, given in form.inputs.items():
+        for axis, symbol in enumerate(given.axes):
+            if isinstance(symbol, str):
+                graph.places.setdefault(symbol, (name, axis))
+    try:
+        outputs = convert(recordings, graph, weights, longest)
+    except ValueError as error:
+        raise ValueError(f"export: {type(model).__name__} cannot be written as ONNX: {error}") from None
+    _rename(graph, outputs)
+    proto = helper.make_graph(
+        graph.nodes, type(model).__name__,
+        [_info(name, stored(recordings[0].inputs[name]), given.axes) for name, given in form.inputs.items()],
+        [_info(name, stored(value.samples[0]), _axes(graph, value)) for name, value in outputs.items()],
+        [_tensor(name, array) for name, array in graph.initializers.items()])
+    made = helper.make_model(proto, producer_name="tinyformer",
+                             opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    facts = {"architecture": model.architecture, "vocab_size": getattr(model.config, "vocab_size", None)}
+    helper.set_model_props(made, {name: str(value) for name, value in facts.items() if value is not None})
+    return made
+
+
+def _symbols(form: Form) -> dict[str, tuple[int, ...]]:
+    """The sizes of the three forward passes."""
+    names = dict.fromkeys(axis for given in form.inputs.values() for axis in given.axes if isinstance(axis, str))
+    found = {}
+    for name in names:
+        limit = form.limits.get(name, max(WANTED[name]))
+        wanted = WANTED[name]
+        found[name] = wanted if limit >= max(wanted) else tuple(max(limit - less, 1) for less in range(3))
+    return found
+
+
+def _recorded(form: Form, weights: dict[str, np.ndarray], sizes: dict[str, int], seed: int) -> Recording:
+    rng = np.random.default_rng(seed)
+    inputs = {name: given.draw(rng, tuple(axis if isinstance(axis, int) else sizes[axis] for axis in given.axes))
+              for name, given in form.inputs.items()}
+    recording = Recording(inputs, weights)
+    recording.run(lambda: form.forward(**inputs))
+    return recording
+
+
+def _rename(graph: Graph, outputs: dict[str, Value]) -> None:
+    """Give the outputs of the graph their names: the last nodes copy the results to them, at no cost at run time."""
+    for name, value in outputs.items():
+        graph.Identity(value)
+        graph.nodes[-1].output[0] = graph.nodes[-1].name = name
+
+
+def _axes(graph: Graph, value: Value) -> list[Any]:
+    sizes = [graph.size_of(value.lengths(axis)) for axis in range(value.ndim)]
+    return [size if isinstance(size, int) else size.symbol for size in sizes]
+
+
+def _info(name: str, array: np.ndarray, axes: Any) -> Any:
+    from onnx import helper
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), axes)
+
+
+def _tensor(name: str, array: np.ndarray) -> Any:
+    from onnx import numpy_helper
+    return numpy_helper.from_array(np.asarray(array, order="C"), name)
+
