@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 
@@ -413,6 +414,25 @@ class TestTypes:
                            match=r"np.exp would lose the gradient of a tensor; "
                                   r"write ops.exp for a tensor, or np.exp of"):
             np.exp(x)
+
+    @pytest.mark.parametrize("name", [
+        "prod", "cumprod", "sort", "median", "quantile", "percentile", "diff", "trapezoid", "roll", "tile", "repeat",
+        "take", "diag", "trace", "kron", "cov", "nan_to_num", "ptp", "linalg.inv", "linalg.det", "linalg.svd",
+        "linalg.slogdet", "linalg.eigvals", "fft.fft", "gradient", "unique", "partition", "array_split", "delete"])
+    def test_a_function_of_numpy_with_fractions_is_refused(self, name):
+        more = {"quantile": [0.5], "percentile": [50], "roll": [1], "tile": [2], "repeat": [2], "take": [[0]],
+                "kron": [np.eye(2)], "partition": [1], "array_split": [2], "delete": [0]}.get(name, [])
+        function = functools.reduce(getattr, name.split("."), np)
+        x = tfm.Tensor(np.array([[2.0, 1.0], [1.0, 3.0]]), requires_grad=True)
+        with pytest.raises(TypeError, match=rf"np.{name} would lose the gradient of a tensor"):
+            function(x, *more)
+        function(tfm.Tensor(x.data), *more)                             # without a gradient there is none to lose
+
+    def test_a_function_of_numpy_whose_result_has_no_derivative_is_computed(self):
+        x = tfm.Tensor(np.array([3.0, 1.0, 2.0]), requires_grad=True)
+        assert np.argmax(x) == 0 and np.argsort(x).tolist() == [1, 2, 0] and np.allclose(x, x) and np.array_equal(x, x)
+        assert np.count_nonzero(x) == 3 and np.shape(x) == (3,) and np.histogram(x, 2)[0].tolist() == [1, 2]
+        assert np.zeros_like(x).tolist() == [0, 0, 0] and np.copy(x).tolist() == [3, 1, 2]
 
     def test_a_gradient_passed_in_takes_the_tensor_s_type(self):
         x = leaf(1.0, dtype=np.float32)

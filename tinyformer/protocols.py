@@ -186,13 +186,20 @@ class ArrayProtocols(TensorMethods, metaclass=names.Advising):
         raise names.use_instead(name if method == "__call__" else f"{name}.{method}")
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        """NumPy's functions of the values, such as ``np.allclose``; refused where a gradient would be lost."""
+        """NumPy's functions of the values, such as ``np.allclose``; refused where a gradient would be lost.
+
+        It is lost where the result holds floating-point numbers that depend on a tensor that requires a gradient.
+        """
         package, _, rest = f"{function.__module__}.{function.__name__}".partition(".")
         wanted: list[Any] = []
         arrays = _values((args, options), wanted)
-        if wanted and package == "numpy" and function.__name__ in names.NUMPY:
+        differentiable = wanted and package == "numpy" and function.__name__ not in _WITHOUT_GRADIENT
+        if differentiable and function.__name__ in names.NUMPY:
             raise names.use_instead(rest)
-        return function(*arrays[0], **arrays[1])
+        result = function(*arrays[0], **arrays[1])
+        if differentiable and _has_fractions(result):
+            raise names.use_instead(rest)
+        return result
 
 
 def operand(sign: str, value: Any, dtype: Any = None) -> Any:
@@ -203,6 +210,19 @@ def operand(sign: str, value: Any, dtype: Any = None) -> Any:
     if isinstance(value, list) and dtype is not None and array.dtype.kind == dtype.kind == "f":
         return array.astype(dtype)
     return array
+
+
+# Functions of NumPy with floating-point results that do not depend on the values or have the derivative 0, and those
+# by which matplotlib draws a tensor.
+_WITHOUT_GRADIENT = {"zeros_like", "ones_like", "full_like", "empty_like", "round", "around", "trunc", "fix", "copy",
+                     "histogram", "histogram2d", "histogram_bin_edges", "broadcast_arrays"}
+
+
+def _has_fractions(result: Any) -> bool:
+    """Whether a result of NumPy's holds floating-point or complex numbers."""
+    if isinstance(result, (tuple, list)):
+        return any(_has_fractions(part) for part in result)
+    return isinstance(result, (float, complex)) or getattr(getattr(result, "dtype", None), "kind", "") in ("f", "c")
 
 
 def _values(nested: Any, wanted: list[Any]) -> Any:
