@@ -7,7 +7,7 @@ import {clearNotice, report} from "./notice.js";
 import {strength, strip} from "./strip.js";
 
 const LARGEST = 64;                                 // tokens; a larger table is too much for a page
-let shown = null;                                   // {tokens, weights, layer, head} as the server answered
+let shown = null;                                   // {tokens, keys, weights, layer, head} as the server answered
 let query = 0;
 
 async function attend(model) {
@@ -55,11 +55,11 @@ function all(tokens, weights, open) {
 }
 
 /** Offer the layers and heads that the model has. */
-export function startAttention(model, {n_layer, n_head}) {
+export function startAttention({id: model, attention: {layers, heads}}) {
     const fill = (id, n) => find(id).replaceChildren(...Array.from({length: n}, (_, i) =>
         element("option", {value: i, textContent: i})));
-    fill("layer", n_layer);
-    fill("head", n_head);
+    fill("layer", layers);
+    fill("head", heads);
     find("attention").hidden = false;
     find("attend").addEventListener("click", () => attend(model));
     for (const id of ["layer", "head"]) find(id).addEventListener("change", () => shown && attend(model));

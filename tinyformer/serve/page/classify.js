@@ -41,7 +41,7 @@ function table() {
     return element("table", {className: "bars"}, element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
-export function startClassification(model) {
+export function startClassification({id: model}) {
     onLanguage(draw);
     return () => classify(model);
 }

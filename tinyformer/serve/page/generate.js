@@ -78,13 +78,12 @@ function showSettings() {
     find("top-k-value").textContent = k ? decimal(k, 0) : word("all");
 }
 
-export function startGeneration(model, facts) {
-    if (facts.vocab_size) find("top-k").max = Math.min(facts.vocab_size, 100);
-    if (facts.max_tokens) {
-        find("max-tokens").max = facts.max_tokens;
-        find("max-tokens").value = Math.min(find("max-tokens").value, facts.max_tokens);
-    }
-    for (const id of ["temperature", "top-k", "top-p"]) find(id).addEventListener("input", showSettings);
+/** The page of the model that `card` describes, as GET /v1/models does. Returns what the button does. */
+export function startGeneration({id: model, vocab_size, max_tokens}) {
+    find("top-k").max = Math.min(vocab_size, 100);
+    find("max-tokens").max = max_tokens;
+    find("max-tokens").value = Math.min(find("max-tokens").value, max_tokens);
+    for (const slider of ["temperature", "top-k", "top-p"]) find(slider).addEventListener("input", showSettings);
     onLanguage(showSettings);
     showSettings();
     find("stop").addEventListener("click", () => running?.abort());

@@ -13,10 +13,10 @@ import {startTheme} from "./theme.js";
 
 // For each task: what the text box is for, what the button says, the parts of the page, and what the button does.
 const TASKS = {
-    "language": {text: "prompt", button: "generate", parts: ["settings", "stop", "generation", "probabilities"],
+    "completion": {text: "prompt", button: "generate", parts: ["settings", "stop", "generation", "probabilities"],
                  start: startGeneration},
     "classification": {text: "text", button: "classify", parts: [], start: startClassification},
-    "sentences": {text: "sentences", button: "compare", parts: [], start: startSimilarity},
+    "embedding": {text: "sentences", button: "compare", parts: [], start: startSimilarity},
 };
 
 let submit = null;
@@ -29,20 +29,19 @@ async function meet() {
         report(error);
         return;
     }
-    const facts = card.tinyformer;
     find("model").textContent = card.id;
-    const task = TASKS[facts.task];
+    const task = TASKS[card.task];
     if (!task) {
         find("form").hidden = true;
-        report(new Error(word("no-task", {architecture: facts.architecture})));
+        report(new Error(word("no-task", {architecture: card.architecture})));
         return;
     }
     say(find("text-label"), task.text);
     say(find("text-hint"), `${task.text}-hint`);
     say(find("submit"), task.button);
-    for (const part of TASKS.language.parts) find(part).hidden = !task.parts.includes(part);
-    submit = task.start(card.id, facts);
-    if (facts.attention) startAttention(card.id, facts.attention);
+    for (const part of TASKS.completion.parts) find(part).hidden = !task.parts.includes(part);
+    submit = task.start(card);
+    if (card.attention) startAttention(card);
 }
 
 startLanguage();

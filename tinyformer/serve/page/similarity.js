@@ -54,7 +54,7 @@ function draw() {
     find("similarities").replaceChildren(answer, element("div", {className: "scroll", tabIndex: 0}, table));
 }
 
-export function startSimilarity(model) {
+export function startSimilarity({id: model}) {
     onLanguage(draw);
     return () => compare(model);
 }

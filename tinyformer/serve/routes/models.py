@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from ...models import Bert
+from ...train.attention import attention_size
 from ..asked import check_model
 from ..service import Service
 
@@ -15,9 +17,22 @@ from ..service import Service
 def described(service: Service) -> dict[str, Any]:
     """The one model of the server, with what a client may ask of it."""
     model = service.run.model
+    size = attention_size(service.run)
     return {"id": service.name, "object": "model", "created": service.created, "owned_by": "tinyformer",
             "architecture": type(model).architecture, "context": getattr(model.config, "block_size", None),
-            "max_tokens": service.max_tokens}
+            "max_tokens": service.max_tokens, "task": task(service),
+            "vocab_size": getattr(model.config, "vocab_size", None),
+            "attention": None if size is None else dict(zip(("layers", "heads"), size))}
+
+
+def task(service: Service) -> str | None:
+    """What the page offers: "completion", "classification" or "embedding"; None for a model of something else."""
+    model = service.run.model
+    if service.generates:
+        return "completion"
+    if service.run.tokenizer is None:
+        return None
+    return "classification" if model.task == "classification" else "embedding" if isinstance(model, Bert) else None
 
 
 async def models(request: Request) -> JSONResponse:
