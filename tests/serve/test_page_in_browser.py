@@ -176,7 +176,7 @@ def test_attention(page, letters):
     choose(page, "#head", "1")
     page.click("#attend")
     page.until("document.querySelector('#weights li')")
-    choose(page, "#layer", "1")                                     # asks again by itself
+    choose(page, "#layer", "1")                                     # asks again automatically
     page.until("document.querySelector('#weights p').textContent.includes('Layer 1, head 1')")
     weights = letters.post("/v1/attention", {"prompt": "bad cafe", "layer": 1, "head": 1}).body["weights"]
 
