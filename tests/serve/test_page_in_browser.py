@@ -171,6 +171,18 @@ def test_characters_of_several_tokens(browser, client):
     assert "".join(texts(browser, "#output .token")) == said
 
 
+def test_tokens_find_their_text(page):
+    found = page.tell(r"""(async () => {
+        const {aligned} = await import("/page/pieces.js");
+        const cut = (text, ...names) => aligned(text, names.map(token => ({token})))
+            .map(piece => [piece.text, piece.tokens.map(({token}) => token).join("|")]);
+        return [cut("a智b", "a", "\\xe6\\x99", "\\xba", "b"), cut("智能", "智能"), cut("a��", "a", "\\xff", "\\xe6"),
+                cut("play", "play", "##ed"), cut("\\", "\\"), cut("", "\\xe6"), cut("", ...[])];
+    })()""")
+    assert found == [[["a", "a"], ["智", r"\xe6\x99|\xba"], ["b", "b"]], [["智能", "智能"]], [["a��", r"a|\xff|\xe6"]],
+                     [["play", "play|##ed"]], [["\\", "\\"]], [["", r"\xe6"]], []]
+
+
 def test_attention(page, letters):
     page.write("#text", "bad cafe")
     choose(page, "#head", "1")

@@ -2,7 +2,7 @@
 
 import {stream} from "./api.js";
 import {find} from "./dom.js";
-import {decimal, onLanguage, say, word} from "./language.js";
+import {decimal, hush, onLanguage, say, word} from "./language.js";
 import {clearNotice, report} from "./notice.js";
 import {addPiece, forgetPieces} from "./probabilities.js";
 
@@ -46,8 +46,7 @@ async function generate(model) {
         if (error.name === "AbortError") {
             ended("by-you", count, began);
         } else {
-            find("status").textContent = "";
-            delete find("status").dataset.word;
+            hush(find("status"));
             report(error);
         }
     } finally {

@@ -19,6 +19,12 @@ export function say(node, key, values = {}) {
     node.textContent = word(key, values);
 }
 
+/** Let `node` say nothing. */
+export function hush(node) {
+    delete node.dataset.word;
+    node.textContent = "";
+}
+
 /** A new element that says `key`. */
 export function saying(tag, key, values = {}, properties = {}) {
     const node = element(tag, properties);

@@ -30,6 +30,7 @@ async function meet() {
         return;
     }
     find("model").textContent = card.id;
+    document.title = `${card.id} · tinyformer`;
     const task = TASKS[card.task];
     if (!task) {
         find("form").hidden = true;

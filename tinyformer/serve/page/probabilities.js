@@ -2,18 +2,23 @@
 
 import {element, find, visible} from "./dom.js";
 import {onLanguage, percent, saying, word} from "./language.js";
+import {aligned} from "./pieces.js";
 
 let pieces = [];                                    // [{node, tokens: [{token, p, top: [[token, p]]}]}]
 let chosen = -1;
 
 /** Append streamed text. `logprobs` are those of the completions format: one entry for each token. */
 export function addPiece(text, logprobs) {
+    const output = find("output");
+    const atEnd = output.scrollHeight - output.scrollTop - output.clientHeight < 8;
     const tokens = (logprobs?.tokens ?? []).map((token, i) => read(token, logprobs, i));
-    if (tokens.length > 1 && tokens.map(({token}) => token).join("") === text) {
-        tokens.forEach(token => append(token.token, [token]));
-    } else {
-        append(text, tokens);                       // such as the bytes of one Chinese character: many tokens
+    for (const piece of aligned(text, tokens)) {
+        const node = element("span", {className: "token", textContent: piece.text});
+        output.append(node);
+        pieces.push({node, tokens: piece.tokens});
     }
+    if (atEnd) output.scrollTop = output.scrollHeight;          // unless the reader has scrolled up
+    enableButtons();
 }
 
 function read(token, logprobs, i) {
@@ -21,13 +26,6 @@ function read(token, logprobs, i) {
     const p = Math.exp(logprobs.token_logprobs[i]);
     if (!top.some(([other]) => other === token)) top.push([token, p]);
     return {token, p, top: top.sort((a, b) => b[1] - a[1])};
-}
-
-function append(text, tokens) {
-    const node = element("span", {className: "token", textContent: text});
-    find("output").append(node);
-    pieces.push({node, tokens});
-    enableButtons();
 }
 
 export function forgetPieces() {
