@@ -1,11 +1,14 @@
-"""Digits with 1, 5 and 20 labels of each class: from scratch, or from an encoder that was trained without labels.
+"""Digits with 1, 5 and 20 labels of each class: from scratch, or from encoders that were trained without labels.
 
     tinyformer train simclr-mnist
-    python benchmarks/few_labels.py [--encoder runs/simclr-mnist] [--draws 5]
+    tinyformer train vae-mnist --out runs/vae-encoder --set model.encoder=convolutional --set model.n_hidden=256 \
+        --set model.n_latent=64
+    python benchmarks/few_labels.py [--contrastive runs/simclr-mnist] [--vae runs/vae-encoder] [--draws 5]
 
 Each row is the mean test accuracy over draws of which examples have labels, with its 95 % interval (Student's t). The
-encoder saw the pictures of the training split, not their labels. Settings are the recipe's; none was chosen on the test
-split. "nearest mean" is a prototype network without training, on the unit vectors that SimCLR's loss compares.
+encoders saw the pictures of the training split, not their labels; they have the same layers and outputs as the network
+from scratch. Settings are the recipe's; none was chosen on the test split. "nearest mean" is a prototype network
+without training: on the unit vectors that SimCLR's loss compares, and on the VAE's posterior means.
 """
 
 from __future__ import annotations
@@ -44,32 +47,34 @@ def nearest_mean(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--encoder", default="runs/simclr-mnist")
+    parser.add_argument("--contrastive", default="runs/simclr-mnist")
+    parser.add_argument("--vae", default="runs/vae-encoder")
     parser.add_argument("--draws", type=int, default=5)
     options = parser.parse_args()
-    data, model = load("mnist-5k"), load_model(options.encoder)
-
-    def features(x: np.ndarray) -> np.ndarray:
-        return model(x).data
-
-    def vectors(x: np.ndarray) -> np.ndarray:
-        return model.vectors(x).data
-
-    test = features(data.test.x)
-    print(f"{'':<34}{'1 a class':>16}{'5 a class':>16}{'20 a class':>16}")
+    data = load("mnist-5k")
+    contrastive, vae = load_model(options.contrastive), load_model(options.vae)
+    # name: (folder, vectors for the nearest mean, features for the linear probe)
+    encoders = {
+        "contrastive": (options.contrastive, lambda x: contrastive.vectors(x).data, lambda x: contrastive(x).data),
+        "VAE": (options.vae, *[lambda x: vae.encode(x)[0].data] * 2)}
+    seen = {name: [part(data.test.x) for part in parts] for name, (_, *parts) in encoders.items()}
     found: dict[str, list[list[float]]] = {}
-    for labels in (10, 50, 200):
+
+    def note(name: str, accuracy: float) -> None:
+        found.setdefault(name, [[], [], []])[column].append(float(accuracy))
+
+    for column, labels in enumerate((10, 50, 200)):
         for draw in range(1, options.draws + 1):
             x, y = few(data.train, labels, 10, np.random.default_rng(draw))
-            accuracies = {
-                "pixels, nearest mean": (nearest_mean(x, y, data.test.x) == data.test.y).mean(),
-                "pixels, logistic regression": (probe(x, y, data.test.x) == data.test.y).mean(),
-                "from scratch": trained(labels, draw),
-                "encoder, nearest mean": (nearest_mean(vectors(x), y, vectors(data.test.x)) == data.test.y).mean(),
-                "encoder, linear probe": (probe(features(x), y, test) == data.test.y).mean(),
-                "encoder, fine-tuned": trained(labels, draw, options.encoder, "train.lr=3e-4")}
-            for name, accuracy in accuracies.items():
-                found.setdefault(name, [[], [], []])[(10, 50, 200).index(labels)].append(float(accuracy))
+            note("pixels, nearest mean", (nearest_mean(x, y, data.test.x) == data.test.y).mean())
+            note("pixels, logistic regression", (probe(x, y, data.test.x) == data.test.y).mean())
+            note("from scratch", trained(labels, draw))
+            for name, (folder, vectors, features) in encoders.items():
+                nearest = nearest_mean(vectors(x), y, seen[name][0])
+                note(f"{name}, nearest mean", (nearest == data.test.y).mean())
+                note(f"{name}, linear probe", (probe(features(x), y, seen[name][1]) == data.test.y).mean())
+                note(f"{name}, fine-tuned", trained(labels, draw, folder, "train.lr=3e-4"))
+    print(f"{'':<34}{'1 a class':>16}{'5 a class':>16}{'20 a class':>16}")
     for name, columns in found.items():
         print(f"{name:<34}" + "".join(f"{interval(column):>16}" for column in columns))
 

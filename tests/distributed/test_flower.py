@@ -1,6 +1,10 @@
 """The client of Flower, and its aggregation, where Flower is installed."""
 
+import os
+import socket
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,3 +44,24 @@ def test_flat_and_unflatten(recipe):
     vector = federated.flat(model)
     federated.unflatten(model, 2 * vector)
     np.testing.assert_array_equal(federated.flat(model), 2 * vector)
+
+
+@pytest.mark.slow
+def test_a_server_and_two_clients_on_this_machine(tmp_path):
+    """Three processes: Flower's server averages what two of our clients send through its network."""
+    pytest.importorskip("flwr", reason="Flower is not installed: it pins an older protobuf")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {**os.environ, "FLWR_TELEMETRY_ENABLED": "0", "FLWR_HOME": str(tmp_path)}
+    script = str(Path(__file__).with_name("flower_node.py"))
+    nodes = [subprocess.Popen([sys.executable, script, role, address], env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) for role in ("server", "0", "1")]
+    try:
+        said = [node.communicate(timeout=300) for node in nodes]
+    finally:
+        for node in nodes:
+            node.kill()
+    assert [node.returncode for node in nodes] == [0, 0, 0], said
+    losses = [float(word) for line in said[0][0].splitlines() if line.startswith("losses") for word in line.split()[1:]]
+    assert len(losses) == 4 and losses[-1] < 0.7 * losses[0]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 
-from tinyformer.models import VAE, VAEConfig, load_model
+from tinyformer.models import VAE, SimCLR, SimCLRConfig, VAEConfig, load_model
 from tinyformer.optim import Adam
 
 SMALL = VAEConfig(n_features=16, n_classes=3, n_hidden=8, n_latent=2)
@@ -123,3 +123,32 @@ def test_classes_of_a_conditional_model(y, message):
 def test_settings():
     with pytest.raises(ValueError, match="VAEConfig: n_latent is 0"):
         VAEConfig(n_latent=0)
+
+
+def test_a_convolutional_encoder(rng):
+    """It reads pictures and rows, learns, and is that of SimCLR with as many outputs."""
+    config = dataclasses.replace(SMALL, n_features=64, encoder="convolutional")
+    model, x = VAE(config), (rng.random((8, 64)) < 0.5).astype(np.float32)
+    first = [model.loss(x).item() for _ in range(20)]
+    optimizer = Adam(model.parameters(), lr=0.01)
+    for _ in range(40):
+        model.loss(x).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert np.mean([model.loss(x).item() for _ in range(20)]) < 0.85 * np.mean(first)
+    model.eval()
+    for ours, other in zip(model.encode(x), model.encode(x.reshape(8, 1, 8, 8)), strict=True):
+        assert ours.shape == (8, 2)
+        np.testing.assert_array_equal(ours.data, other.data)
+    encoder = SimCLR(SimCLRConfig(n_features=64, n_hidden=8, n_embd=4)).encoder
+    assert {name: a.shape for name, a in encoder.state_dict().items()} == {
+        name: a.shape for name, a in model.encoder.state_dict().items()}
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"encoder": "deep"}, "VAE.*encoder.*deep"),
+    ({"encoder": "convolutional", "conditional": True}, "VAE: encoder is 'convolutional' in a conditional model"),
+    ({"encoder": "convolutional", "n_features": 15}, "PictureTower: n_features is 15, expected side · side")])
+def test_an_encoder_that_cannot_be(change, message):
+    with pytest.raises(ValueError, match=message):
+        VAE(dataclasses.replace(SMALL, **change))

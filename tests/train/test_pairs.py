@@ -99,12 +99,14 @@ def test_an_encoder_without_labels_then_few_labels(tmp_path):
     assert evaluate(tmp_path / "few")["examples"] == 40
 
 
-def test_the_encoder_is_where_the_training_starts(tmp_path):
-    train(load_recipe("simclr-mnist", TINY), tmp_path / "simclr")
-    train(load_recipe("prototypes-mnist", [*TINY, f"data.encoder={tmp_path / 'simclr'}", "train.lr=0",
+@pytest.mark.parametrize("recipe, settings, own", [
+    ("simclr-mnist", TINY, []), ("vae-mnist", [*TINY[:-1], "model.encoder=convolutional"], ["model.n_embd=32"])])
+def test_the_encoder_is_where_the_training_starts(tmp_path, recipe, settings, own):
+    train(load_recipe(recipe, settings), tmp_path / "first")
+    train(load_recipe("prototypes-mnist", [*TINY, *own, f"data.encoder={tmp_path / 'first'}", "train.lr=0",
                                            "train.min_lr=0", "data.labels=0"]), tmp_path / "same")
-    first, same = load_model(tmp_path / "simclr").encoder, load_model(tmp_path / "same").encoder
-    for one, other in zip(first.parameters(), same.parameters()):
+    first, same = load_model(tmp_path / "first").encoder, load_model(tmp_path / "same").encoder
+    for one, other in zip(first.parameters(), same.parameters(), strict=True):
         np.testing.assert_array_equal(one.data, other.data)
 
 

@@ -19,10 +19,11 @@ from ..autograd import no_grad
 from ..nn import evaluating
 from ..number_checks import check_integer
 from ..rng import generator
-from .config_checks import check_flags, check_integers
+from .config_checks import check_flags, check_integers, check_one_of
 from .generative import as_rows, check_pixels, drawn, picture_shape, stack, with_class
 from .pretrained import Pretrained
 from .registry import register
+from .towers import PictureTower
 
 if TYPE_CHECKING:
     from ..autograd import Tensor
@@ -30,12 +31,16 @@ if TYPE_CHECKING:
 
 __all__ = ["VAE", "VAEConfig"]
 
+ENCODERS = ("dense", "convolutional")
+
 
 @dataclass(frozen=True)
 class VAEConfig:
     """Pictures of n_features pixels; encoder and decoder have n_layer hidden layers of n_hidden units.
 
     n_latent        numbers in a latent vector z
+    encoder         dense, or convolutional: that of ``SimCLRConfig`` with n_embd = 2 n_latent, so that
+                    ``data.encoder`` of another recipe can start from it; the decoder stays dense
     conditional     encoder and decoder also read the class, one of n_classes
     """
 
@@ -44,11 +49,16 @@ class VAEConfig:
     n_layer: int = 1
     n_hidden: int = 400
     n_latent: int = 16
+    encoder: str = "dense"
     conditional: bool = False
 
     def __post_init__(self) -> None:
         check_integers(self, "n_features", "n_classes", "n_layer", "n_hidden", "n_latent")
+        check_one_of(self, encoder=ENCODERS)
         check_flags(self, "conditional")
+        if self.conditional and self.encoder != "dense":
+            raise ValueError(f"VAE: encoder is {self.encoder!r} in a conditional model, expected 'dense': a "
+                             "convolution reads no class")
 
 
 @register
@@ -66,7 +76,9 @@ class VAE(Pretrained):
         self.config = config
         self.shape = picture_shape(config.n_features)
         hidden, classes = [config.n_hidden] * config.n_layer, config.n_classes * config.conditional
-        self.encoder = stack([config.n_features + classes, *hidden, 2 * config.n_latent])
+        self.encoder = (stack([config.n_features + classes, *hidden, 2 * config.n_latent])
+                        if config.encoder == "dense" else
+                        PictureTower(config.n_features, config.n_hidden, 2 * config.n_latent))
         self.decoder = stack([config.n_latent + classes, *hidden, config.n_features])
 
     def encode(self, x: TensorLike, y: TensorLike | None = None) -> tuple[Tensor, Tensor]:
