@@ -309,7 +309,10 @@ int tf_lstm_backward(int type, const tf_lstm *p, const void *weight, const void 
 int tf_block_step(int type, const tf_block *p, void *keys, void *values, void *x) {
     if (!p) return TF_BAD_POINTER;
     if (p->B < 0 || p->H < 0 || p->D < 0 || p->F < 0 || p->room < 0) return TF_BAD_SHAPE;
-    if (p->past < 0 || p->past >= p->room) return TF_BAD_VALUE;
+    for (int64_t b = 0; b < (p->pasts ? p->B : 1); b++) {
+        const int64_t past = p->pasts ? p->pasts[b] : p->past;
+        if (past < 0 || past >= p->room) return TF_BAD_VALUE;
+    }
     if (p->B == 0 || p->H == 0 || p->D == 0) return check_type(type);
     if (!there(keys, values, x, p->qkv, p->proj) || (p->F && !there(p->fc, p->out))) return TF_BAD_POINTER;
     return with_type(type, [&](auto number) {

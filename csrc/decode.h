@@ -43,7 +43,10 @@ void attend(int64_t n, int64_t D, const T *q, const T *keys, const T *values, T 
 }
 
 template <class T> void block_step(const tf::Block<T> &p) {
-    const int64_t B = p.B, D = p.D, C = p.H * D, F = p.F, n = p.past + 1;
+    const int64_t B = p.B, D = p.D, C = p.H * D, F = p.F;
+    auto past = [&](int64_t b) { return p.pasts ? p.pasts[b] : p.past; };
+    int64_t n = 0, all = 0; /* positions of the longest row, and of all rows together */
+    for (int64_t b = 0; b < B; b++) n = larger(n, past(b) + 1), all += past(b) + 1;
     T *at = (T *)tf::scratch(6, sizeof(T) * (B * (5 * C + 2 * F + 2) + B * p.H * n));
     auto take = [&](int64_t size) { return at += size, at - size; };
     T *const y = take(B * C), *const qkv = take(B * 3 * C), *const o = take(B * C), *const inner = take(B * F),
@@ -58,11 +61,11 @@ template <class T> void block_step(const tf::Block<T> &p) {
     auto head = [&](int64_t i) { /* i = b H + h */
                                  const T *q = qkv + i / p.H * 3 * C + i % p.H * D, *k = q + C, *v = k + C;
                                  T *keys = p.keys + i * p.room * D, *values = p.values + i * p.room * D;
-                                 for (int64_t j = 0; j < D; j++)
-                                     keys[p.past * D + j] = k[j], values[p.past * D + j] = v[j];
-                                 attend<T>(n, D, q, keys, values, scores + i * n, o + i * D);
+                                 const int64_t at = past(i / p.H);
+                                 for (int64_t j = 0; j < D; j++) keys[at * D + j] = k[j], values[at * D + j] = v[j];
+                                 attend<T>(at + 1, D, q, keys, values, scores + i * n, o + i * D);
     };
-    if (B * n * C <= 8 * SMALL)
+    if (all * C <= 8 * SMALL)
         for (int64_t i = 0; i < B * p.H; i++) head(i);
     else parallel_for(B * p.H, head);
     layer<T>(B, C, C, o, p.proj, p.proj_bias, p.x, nullptr, p.x);

@@ -140,7 +140,7 @@ void lstm_backward(const Array &gates, const Array &c, const Array &weight, cons
 /* weights: norm1, its bias, qkv, its bias, proj, its bias, norm2, its bias, fc, its bias, out, its bias; an array or
  * None each. */
 void block_step(const Array &x, const Array &keys, const Array &values, int64_t past, const py::tuple &weights,
-                double eps) {
+                double eps, const Optional &pasts) {
     matrix(x);
     if (keys.ndim() != 4 || weights.size() != 12) fail("keys do not have four axes, or there are not twelve weights");
     const int type = type_of("x", x);
@@ -158,6 +158,7 @@ void block_step(const Array &x, const Array &keys, const Array &values, int64_t 
                      F,
                      room,
                      past,
+                     pasts ? indices("pasts", *pasts, {B}) : nullptr,
                      eps,
                      weight("norm1", {C}),
                      weight("norm1's bias", {C}),
@@ -251,7 +252,8 @@ void bind_step(py::module_ &module) {
     define(module, "lstm_forward", &lstm_forward, "gates"_a, "weight"_a, "lengths"_a, "reverse"_a, "h"_a, "c"_a);
     define(module, "lstm_backward", &lstm_backward, "gates"_a, "c"_a, "weight"_a, "lengths"_a, "reverse"_a, "dy"_a,
            "da"_a, "dh"_a, "dc"_a);
-    define(module, "block_step", &block_step, "x"_a, "keys"_a, "values"_a, "past"_a, "weights"_a, "eps"_a);
+    define(module, "block_step", &block_step, "x"_a, "keys"_a, "values"_a, "past"_a, "weights"_a, "eps"_a,
+           "pasts"_a = py::none());
     define(module, "adamw", &adamw, "parameters"_a);
     define(module, "sum_of_squares", &sum_of_squares, "arrays"_a);
 }

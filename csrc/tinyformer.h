@@ -232,6 +232,7 @@ TF_EXPORT int tf_sum_of_squares(int type, int64_t count, const void *const *arra
 typedef struct {
     int64_t B, H, D, F; /* rows, heads, the width of each, the width inside the MLP; C = H D */
     int64_t room, past; /* positions that the cache has room for, those that stand in it: past < room */
+    const int64_t *pasts; /* NULL, or for each row its own number of positions in place of past */
     double eps;
     /* Matrices (out, in): qkv (3C, C), proj (C, C), fc (F, C), out (C, F). The norms' weights and all biases may be
      * NULL. */
@@ -241,7 +242,7 @@ typedef struct {
 
 /* One layer of a Transformer at one new position of each row: x (B, C) ← x + proj attention(qkv norm(x)), then
  * x ← x + out gelu(fc norm(x)), GELU in its tanh form. keys and values (B, H, room, D) get those of this position as
- * their place `past`; it sees them and all before. Places after it are neither read nor written.
+ * their place `past` (of row b, `pasts[b]`); it sees them and all before. Places after it are neither read nor written.
  * TF_BAD_VALUE: no room for it. */
 TF_EXPORT int tf_block_step(int type, const tf_block *p, void *keys, void *values, void *x);
 

@@ -287,15 +287,19 @@ template <class T> void pictures(const tf_conv &p) {
 
 /* ---------------------------------------------------------------- generating text */
 
-template <class T> void block_step(int64_t B, int64_t H, int64_t D, int64_t F, int64_t past) {
+template <class T> void block_step(int64_t B, int64_t H, int64_t D, int64_t F, int64_t past, bool apart) {
     const int64_t C = H * D, room = past + 2;
     const double eps = 1e-2, spread = 1 / sqrt((double)C);
     Array<T> x(B * C, 1), keys(B * H * room * D, 1), values(B * H * room * D, 1), norm1(C, 1), norm1_bias(C, 1),
         norm2(C, 1);
     Array<T> qkv(3 * C * C, spread), qkv_bias(3 * C, 1), proj(C * C, spread), fc(F * C, spread), fc_bias(F, 1),
         out(C * F, spread);
-    const tf_block p{B,        H,    D,       F,     room,    past, eps,     norm1, norm1_bias, qkv,
-                     qkv_bias, proj, nullptr, norm2, nullptr, fc,   fc_bias, out,   nullptr};
+    std::vector<int64_t> pasts(B); /* with `apart`, the rows have 0, past, 1, past − 1, … positions */
+    for (int64_t b = 0; b < B; b++)
+        pasts[b] = !apart ? past : b % 2 ? past - std::min(past, b / 2) : std::min(past, b / 2);
+    const tf_block p{B,    H,   D,          F,   room,     past, apart ? pasts.data() : nullptr,
+                     eps,  norm1, norm1_bias, qkv, qkv_bias, proj, nullptr,
+                     norm2, nullptr, fc,      fc_bias, out, nullptr};
     std::vector<double> want(x.at(), x.at() + B * C), k(keys.at(), keys.at() + B * H * room * D),
         v(values.at(), values.at() + B * H * room * D);
     auto norm = [&](const double *row, Array<T> &weight, Array<T> *bias) {
@@ -317,6 +321,7 @@ template <class T> void block_step(int64_t B, int64_t H, int64_t D, int64_t F, i
         return y;
     };
     for (int64_t b = 0; b < B; b++) {
+        const int64_t past = pasts[b];
         double *row = &want[b * C];
         const std::vector<double> all = times(qkv, norm(row, norm1, &norm1_bias), &qkv_bias);
         std::vector<double> heads(C);
@@ -368,9 +373,10 @@ template <class T> void everything() {
         }
     norms<T>(300, 70, false), softmax_and_cross_entropy<T>(300, 65), table<T>(65, 130, 500);
     for (int64_t B : {1, 2, 5})
-        for (int64_t past : {0, 6, 70}) {
-            block_step<T>(B, 1, 3, 5, past), block_step<T>(B, 3, 8, 100, past), block_step<T>(B, 2, 17, 33, past);
-        }
+        for (int64_t past : {0, 6, 70})
+            for (bool apart : {false, true})
+                block_step<T>(B, 1, 3, 5, past, apart), block_step<T>(B, 3, 8, 100, past, apart),
+                    block_step<T>(B, 2, 17, 33, past, apart);
     for (int64_t n : {1, 3, 4, 5, 15, 17, 8192, 8193, 20001}) pointwise<T>(n);
 }
 

@@ -56,10 +56,10 @@ CALLS = {
                        f(B, H)),
                       "gates c weight lengths - dy da dh dc"),
     "block_step": ((f(B, 4), f(B, 2, 3, 2), f(B, 2, 3, 2), 0,
-                    (f(4), f(4), f(12, 4), f(12), f(4, 4), f(4), f(4), f(4), f(5, 4), f(5), f(4, 5), f(4)), 1e-5),
+                    (f(4), f(4), f(12, 4), f(12), f(4, 4), f(4), f(4), f(4), f(5, 4), f(5), f(4, 5), f(4)), 1e-5, i(B)),
                    "x keys values - "
                    "norm1,norm1's_bias,qkv,qkv's_bias,proj,proj's_bias,norm2,norm2's_bias,fc,fc's_bias,out,"
-                   "out's_bias"),
+                   "out's_bias - pasts"),
     "adamw": (([(f(C), f(C), f(C), f(C), 0.1, 0.1, 0.9, 0.9, 1e-8, 0.1, 0.1)],), "[theta,gradient,m,v"),
     "sum_of_squares": (([f(C), f(C)],), "arrays[0],arrays[1]"),
 }

@@ -145,6 +145,7 @@ def block_step(library, m, N, C):
         for array, was in zip((keys, values), before):
             assert np.array_equal(np.delete(array, past, axis=2),
                                   np.delete(was, past, axis=2)), "another place was written"
+    library.block_step(m.change(N, 2 * D), keys, values, 0, weights, 1e-3, np.arange(N) % room)
     library.block_step(m.change(N, 2 * D), m.change(N, 2, room, D), m.change(N, 2, room, D), 2,
                        tuple(w if w.ndim == 2 else None for w in weights), 1e-3)
 

@@ -136,6 +136,27 @@ def test_block_step(isa, rng, dtype, B, H, D, F, past, with_biases):
         assert_near(one, want, x.dtype)
 
 
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("B, H, D, F", [(1, 1, 1, 1), (5, 4, 32, 70), (17, 3, 5, 7)])
+def test_block_step_of_rows_of_different_lengths_is_each_row_alone(isa, rng, dtype, B, H, D, F):
+    C, room = H * D, 40
+    weights = tuple((rng.standard_normal(shape) / np.sqrt(C)).astype(dtype)
+                    for shape in ((C,), (C,), (3 * C, C), (3 * C,), (C, C), (C,), (C,), (C,), (F, C), (F,), (C, F),
+                                  (C,)))
+    x, (keys, values) = rng.standard_normal((B, C)).astype(dtype), rng.standard_normal((2, B, H, room, D)).astype(dtype)
+    past = rng.integers(0, room, B)
+    past[0] = room - 1
+    for library in (isa, reference):
+        k, v = keys.copy(), values.copy()
+        got = library.block_step(x, k, v, past, weights, 1e-4)
+        for b in range(B):
+            rows = [array[b:b + 1].copy() for array in (keys, values)]
+            one = library.block_step(x[b:b + 1], *rows, int(past[b]), weights, 1e-4)
+            assert_near(got[b:b + 1], one, x.dtype)
+            assert_near(k[b:b + 1], rows[0], x.dtype)
+            assert_near(v[b:b + 1], rows[1], x.dtype)
+
+
 def test_block_step_of_weights_in_another_layout_is_the_references(binding, rng):
     C = 6
     weights = tuple(rng.standard_normal(shape)
@@ -213,6 +234,10 @@ def test_what_does_not_fit_is_refused(binding):
     cache = np.ones((3, 2, 7, 2), "f")
     with pytest.raises(ValueError, match="block_step: an argument is out of range"):
         library.block_step(x, cache, cache.copy(), 7, weights, 1e-5)
+    with pytest.raises(ValueError, match="block_step: an argument is out of range"):
+        library.block_step(x, cache, cache.copy(), 0, weights, 1e-5, np.array([0, 7, 1]))
+    with pytest.raises(ValueError, match="pasts has shape"):
+        library.block_step(x, cache, cache.copy(), 0, weights, 1e-5, np.array([0, 1]))
     with pytest.raises(ValueError, match="out's bias has shape"):
         library.block_step(x, cache, cache.copy(), 0, (*weights[:-1], np.ones(5, "f")), 1e-5)
     with pytest.raises(ValueError, match="values has shape"):

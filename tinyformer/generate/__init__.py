@@ -15,11 +15,12 @@ from .beam import beam_search, beams
 from .cache import KVCache
 from .choice import choose
 from .pictures import interpolations, latent_plane
+from .rows import RowCache
 from .sampling import generate, stream, stream_lines
 from .text import stream_text
 
-__all__ = ["KVCache", "beam_search", "beams", "choose", "generate", "interpolations", "latent_plane", "stream",
-           "stream_lines", "stream_text"]
+__all__ = ["KVCache", "RowCache", "beam_search", "beams", "choose", "generate", "interpolations", "latent_plane",
+           "stream", "stream_lines", "stream_text"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +58,15 @@ class KVCache:
         keys, values, past = self._layers[layer]
         self._layers[layer][2] = past + T
         return keys, values, past
+
+    def mask(self, T: int, S: int) -> Array | None:
+        """Which of S positions each of the last T may attend to, (T, S); None if that is all."""
+        return np.tri(T, S, S - T, dtype=bool) if T > 1 else None               # the last attends to all
+
+    def layers(self) -> Iterator[tuple[Any, tuple[Array, Array]]]:
+        """(layer, (keys, values)) for each attention layer, arrays (B, H, room, D)."""
+        for layer, (keys, values, _) in self._layers.items():
+            yield layer, (keys, values)
 
     def fixed(self, layer: Any, compute: Callable[[], tuple[Array, Array]]) -> tuple[Array, Array]:
         """The keys and values of an encoder's output, which do not grow: ``compute()``, called once for each layer."""

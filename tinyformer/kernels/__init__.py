@@ -137,7 +137,7 @@ def lstm(a: Array, h0: Array, c0: Array, weight: Array, lengths: Array | None = 
     return backend.function("lstm")(a, h0, c0, weight, lengths, reverse)
 
 
-def block_step(x: Array, keys: Array, values: Array, past: int, weights: Sequence[Any], eps: float) -> Array:
+def block_step(x: Array, keys: Array, values: Array, past: int | Array, weights: Sequence[Any], eps: float) -> Array:
     """One Transformer layer at one new position of each row; writes into ``keys`` and ``values``."""
     return backend.function("block_step")(x, keys, values, past, weights, eps)
 

@@ -270,7 +270,7 @@ class Library(Products):
             _whole("dh", dh, type, (B, H), True), _whole("dc", dc, type, (B, H), True)))
 
     def block_step(self, x: Array, keys: Array, values: Array, past: int, weights: Sequence[Any],
-                   eps: float) -> None:
+                   eps: float, pasts: Array | None = None) -> None:
         """x ← one Transformer layer at one new position; keys and values get that position's entries."""
         type, (B, C_) = _type("x", x), _matrix("x", x)
         if _array("keys", keys).ndim != 4 or len(weights) != 12:
@@ -281,7 +281,8 @@ class Library(Products):
                   "proj's bias": (C_,), "norm2": (C_,), "norm2's bias": (C_,), "fc": (F, C_), "fc's bias": (F,),
                   "out": (C_, F), "out's bias": (C_,)}
         pointers = (_whole(name, weight, type, shape) for weight, (name, shape) in zip(weights, shapes.items()))
-        p = ffi.new(BLOCK, (B, H, D, F, room, past, eps, *pointers))
+        each = ffi.NULL if pasts is None else _indices("pasts", pasts, B)
+        p = ffi.new(BLOCK, (B, H, D, F, room, past, each, eps, *pointers))
         _check("block_step", C.tf_block_step(
             type, p, _whole("keys", keys, type, (B, H, room, D), True),
             _whole("values", values, type, (B, H, room, D), True), _whole("x", x, type, (B, C_), True)))

@@ -275,14 +275,17 @@ class Compiled:
 
         return (h, c), vjp
 
-    def block_step(self, x: Array, keys: Array, values: Array, past: int, weights: Sequence[Any],
+    def block_step(self, x: Array, keys: Array, values: Array, past: int | Array, weights: Sequence[Any],
                    eps: float) -> Array:
         """``reference.block_step``, in one call."""
         given = (keys, values, *(w for w in weights if w is not None))
         if x.dtype not in FLOATS or not all(a.dtype == x.dtype and is_whole(a) for a in given):
             return reference.block_step(x, keys, values, past, weights, eps)
         y = np.array(x, order="C")
-        self.library.block_step(y, keys, values, past, weights, eps)
+        if isinstance(past, np.ndarray):
+            self.library.block_step(y, keys, values, 0, weights, eps, np.ascontiguousarray(past, np.int64))
+        else:
+            self.library.block_step(y, keys, values, past, weights, eps)
         return y
 
     def adamw(self, parameters: Sequence[tuple[Any, ...]]) -> None:

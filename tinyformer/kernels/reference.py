@@ -238,21 +238,24 @@ def cross_entropy(logits: Array, targets: Array, smoothing: float = 0.0) -> tupl
     return np.where(counted, -logp, logits.dtype.type(0)), vjp
 
 
-def block_step(x: Array, keys: Array, values: Array, past: int, weights: Sequence[Any], eps: float) -> Array:
+def block_step(x: Array, keys: Array, values: Array, past: int | Array, weights: Sequence[Any], eps: float) -> Array:
     """One layer of a Transformer at one new position of each row, without a gradient.
 
         x ← x + W_proj attention(norm₁(x))        x ← x + W_out GELU(W_fc norm₂(x))        GELU in its tanh form
 
     x (B, C), C = H·D    keys, values (B, H, room, D): ``past`` previous positions,
-    behind which this position is written
+    behind which this position is written; an array (B,) has a number for each row
     weights     γ and β of norm₁, W_qkv (3C, C) and its bias, W_proj (C, C) and its bias, γ and β of norm₂, W_fc (F, C)
                 and its bias, W_out (C, F) and its bias: a tuple, with None for a missing bias or γ    returns x (B, C)
     """
     gamma1, beta1, qkv, b_qkv, proj, b_proj, gamma2, beta2, fc, b_fc, out, b_out = weights
-    (B, H, _, D), n = keys.shape, past + 1
+    B, H, _, D = keys.shape
     q, k, v = linear(layer_norm(x, gamma1, beta1, eps)[0], qkv, b_qkv).reshape(B, 3, H, D).swapaxes(0, 1)
-    keys[:, :, past], values[:, :, past] = k, v
-    heads, _ = attention(q[:, :, None], keys[:, :, :n], values[:, :, :n], scale=1 / math.sqrt(D))
+    heads = np.empty_like(q)                                                    # (B, H, D)
+    for rows, p in [(slice(None), past)] if np.ndim(past) == 0 else [(slice(b, b + 1), p) for b, p in enumerate(past)]:
+        keys[rows, :, p], values[rows, :, p] = k[rows], v[rows]
+        seen = keys[rows, :, :p + 1], values[rows, :, :p + 1]
+        heads[rows] = attention(q[rows, :, None], *seen, scale=1 / math.sqrt(D))[0][:, :, 0]
     x = x + linear(heads.reshape(x.shape), proj, b_proj)
     return x + linear(linear_gelu(layer_norm(x, gamma2, beta2, eps)[0], fc, b_fc)[0], out, b_out)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from .. import ops
 from ..generate import generate
@@ -21,18 +23,23 @@ __all__ = ["Decoder"]
 
 
 class Decoder(Pretrained):
-    """A model whose ``model(ids, cache)`` gives, for ``ids`` (B, T), the logits of the next token, (B, T, V)."""
+    """A model whose ``model(ids, cache)`` gives, for ``ids`` (B, T), the logits of the next token, (B, T, V).
+
+    reads_rows      whether ``cache`` may be a ``RowCache``, with texts of different lengths
+    """
 
     task = "language"
+    reads_rows: ClassVar[bool] = False
 
     def _checked(self, ids, cache):
-        """(``ids`` (B, T) as an array, the number of cached positions).
+        """(``ids`` (B, T) as an array, the number of cached positions: one for all rows, or of each row, (B,)).
 
         ValueError if both together exceed the context.
         """
         past = 0 if cache is None else cache.length
-        beside = f" beside {past} cached positions" if past else ""
-        return checked_block(self, ids, self.config.block_size - past, beside=beside), past
+        most = int(np.max(past))
+        beside = f" beside {most} cached positions" if most else ""
+        return checked_block(self, ids, self.config.block_size - most, beside=beside), past
 
     def loss(self, ids: TensorLike, targets: TensorLike) -> Tensor:
         """The mean cross-entropy in nats of ``targets`` (B, T), the tokens after ``ids`` (B, T).

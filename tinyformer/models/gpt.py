@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ..autograd import Tensor
-    from ..generate import KVCache
+    from ..generate import KVCache, RowCache
+    from ..typing import Array
 
 __all__ = ["GPT", "GPTConfig"]
 
@@ -74,7 +75,7 @@ class CausalSelfAttention(nn.Module):
         self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: KVCache | RowCache | None = None) -> Tensor:
         """x (B, T, C) → (B, T, C). ``cache`` holds the keys and values of earlier positions."""
         B, T, C = x.shape
         q, k, v = (part.reshape(B, T, self.n_head, C // self.n_head).swapaxes(1, 2)         # (B, H, T, D)
@@ -107,7 +108,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, config.eps, bias=config.bias)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: KVCache | RowCache | None = None) -> Tensor:
         """x (B, T, C) → (B, T, C)."""
         x = x + self.attn(self.ln_1(x), cache)
         return x + self.mlp(self.ln_2(x))
@@ -121,6 +122,7 @@ class GPT(GPT2Layout, Decoder):
     """
 
     architecture, Config = "gpt", GPTConfig
+    reads_rows = True
     config: GPTConfig
 
     def __init__(self, config: GPTConfig) -> None:
@@ -145,14 +147,14 @@ class GPT(GPT2Layout, Decoder):
             elif name.endswith("bias"):
                 init.zeros_(parameter)
 
-    def forward(self, ids: ArrayLike, cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: ArrayLike, cache: KVCache | RowCache | None = None) -> Tensor:
         """The logits (B, T, V). With ``cache``, ``ids`` are the positions after those that the cache holds."""
         ids, past = self._checked(ids, cache)
         return self.read(self.wte(ids), cache, past)
 
-    def read(self, vectors: Tensor, cache: KVCache | None = None, past: int = 0) -> Tensor:
-        """The logits (B, T, V) of token vectors (B, T, C) at the positions from ``past``."""
-        x = self.drop(vectors + self.wpe(np.arange(past, past + vectors.shape[1])))         # (B, T, C)
+    def read(self, vectors: Tensor, cache: KVCache | RowCache | None = None, past: int | Array = 0) -> Tensor:
+        """The logits (B, T, V) of token vectors (B, T, C) at the positions from ``past``, a number or (B,)."""
+        x = self.drop(vectors + self.wpe(np.add.outer(past, np.arange(vectors.shape[1]))))  # (B, T, C)
         for block in self.h:
             x = block(x, cache)
         return self.unembed(x)

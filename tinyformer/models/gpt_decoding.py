@@ -15,7 +15,7 @@ from ..autograd import Tensor, is_recording
 from .gpt import MLP, Block, CausalSelfAttention
 
 if TYPE_CHECKING:
-    from ..generate import KVCache
+    from ..generate import KVCache, RowCache
     from .gpt import GPT
 
 # The parts of a block whose arithmetic the kernel repeats, and what each class computes before anyone replaces it.
@@ -39,7 +39,7 @@ class FusedBlock(Block):
         layers = block.ln_1, attn.c_attn, attn.c_proj, block.ln_2, mlp.c_fc, mlp.c_proj
         self._weights = tuple(None if p is None else p.data for layer in layers for p in (layer.weight, layer.bias))
 
-    def forward(self, x: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: KVCache | RowCache | None = None) -> Tensor:
         """x (B, T, C) → (B, T, C)."""
         if cache is None or x.shape[1] != 1 or is_recording():
             return super().forward(x, cache)

@@ -18,6 +18,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .. import nn, ops
 from ..interop.llama import LlamaLayout
 from ..nn import init
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..autograd import Tensor
-    from ..generate import KVCache
+    from ..generate import KVCache, RowCache
     from ..typing import Array, TensorLike
 
 __all__ = ["Llama", "LlamaConfig"]
@@ -106,7 +108,7 @@ class Attention(nn.Module):
         self.q_norm = nn.RMSNorm(c.head_dim, c.norm_eps) if c.qk_norm else None
         self.k_norm = nn.RMSNorm(c.head_dim, c.norm_eps) if c.qk_norm else None
 
-    def forward(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | RowCache | None = None) -> Tensor:
         """x (B, T, C) → (B, T, C). ``angles``: see ``Llama.angles``; ``cache`` holds earlier keys and values."""
         B, T, _ = x.shape
         q, k, v = (linear(x).reshape(B, T, -1, self.head_dim) for linear in (self.q_proj, self.k_proj, self.v_proj))
@@ -139,7 +141,7 @@ class Layer(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(c.n_embd, c.norm_eps)
         self.mlp = MLP(c)
 
-    def forward(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | RowCache | None = None) -> Tensor:
         """x (B, T, C) → (B, T, C)."""
         x = x + self.self_attn(self.input_layernorm(x), angles, cache)
         return x + self.mlp(self.post_attention_layernorm(x))
@@ -153,11 +155,11 @@ class Trunk(nn.Module):
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.n_layer))
         self.norm = nn.RMSNorm(c.n_embd, c.norm_eps)
 
-    def forward(self, ids: TensorLike, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: TensorLike, angles: Mapping[str, Array], cache: KVCache | RowCache | None = None) -> Tensor:
         """ids (B, T) → (B, T, C)."""
         return self.norm(self.read(self.embed_tokens(ids), angles, cache))
 
-    def read(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | None = None) -> Tensor:
+    def read(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | RowCache | None = None) -> Tensor:
         """The residual stream (B, T, C) after all layers, from token vectors x (B, T, C)."""
         for layer in self.layers:
             x = layer(x, angles, cache)
@@ -169,6 +171,7 @@ class Llama(LlamaLayout, Decoder):
     """``logits = model(ids)``: ids integers (B, T), logits (B, T, V). ``model.loss(ids, targets)`` is a scalar."""
 
     architecture, Config = "llama", LlamaConfig
+    reads_rows = True
     config: LlamaConfig
 
     def __init__(self, config: LlamaConfig) -> None:
@@ -189,13 +192,14 @@ class Llama(LlamaLayout, Decoder):
             elif name.endswith("bias"):
                 init.zeros_(parameter)
 
-    def forward(self, ids: TensorLike, cache: KVCache | None = None) -> Tensor:
+    def forward(self, ids: TensorLike, cache: KVCache | RowCache | None = None) -> Tensor:
         """The logits (B, T, V). With ``cache``, ``ids`` are the positions after those that the cache holds."""
         ids, past = self._checked(ids, cache)
         return self.read(self.model.embed_tokens(ids), cache, past)
 
-    def read(self, vectors: Tensor, cache: KVCache | None = None, past: int = 0) -> Tensor:
-        """The logits (B, T, V) of token vectors (B, T, C) at the positions from ``past``."""
+    def read(self, vectors: Tensor, cache: KVCache | RowCache | None = None,
+             past: int | Array = 0) -> Tensor:
+        """The logits (B, T, V) of token vectors (B, T, C) at the positions from ``past``, a number or (B,)."""
         return self.unembed(self.model.read(vectors, self.angles(past, vectors.shape[1]), cache))
 
     def unembed(self, x: Tensor) -> Tensor:
@@ -218,13 +222,16 @@ class Llama(LlamaLayout, Decoder):
         """The matrix of each layer that reads its H heads side by side."""
         return [layer.self_attn.o_proj for layer in self.model.layers]
 
-    def angles(self, past: int, T: int) -> dict[str, Array]:
-        """{"cos", "sin"} (T, D/2) of the positions past … past + T − 1, for ``ops.rotary``.
+    def angles(self, past: int | Array, T: int) -> dict[str, Array]:
+        """{"cos", "sin"} (T, D/2) of the positions past … past + T − 1, for ``ops.rotary``; or of each row of past.
 
         They are rows of a table whose length is a power of two, so few tables are ever computed.
         """
-        c, end = self.config, past + T
+        c, end = self.config, int(np.max(past)) + T
         cos, sin = ops.rotary_tables(1 << (end - 1).bit_length(), c.head_dim, c.rope_theta,
                                      self.model.embed_tokens.weight.dtype,
                                      factor=c.rope_factor, low=c.rope_low, high=c.rope_high, original=c.rope_original)
-        return {"cos": cos[past:end], "sin": sin[past:end]}
+        if np.ndim(past) == 0:
+            return {"cos": cos[past:end], "sin": sin[past:end]}
+        places = np.add.outer(past, np.arange(T))[:, None]                                  # (B, 1, T)
+        return {"cos": cos[places], "sin": sin[places]}                                     # (B, 1, T, D/2)

@@ -208,8 +208,7 @@ def attend(layer: Module, q: Tensor, k: Tensor, v: Tensor, cache: Any = None, **
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, **how)
     T = q.shape[2]
     k, v = cache.extend(layer, k.data, v.data)                                              # (B, G, past + T, D)
-    mask = np.tri(T, k.shape[2], k.shape[2] - T, dtype=bool) if T > 1 else None             # the last attends to all
-    return F.scaled_dot_product_attention(q, k, v, mask, **how)
+    return F.scaled_dot_product_attention(q, k, v, cache.mask(T, k.shape[2]), **how)
 
 
 class ResidualSelfAttention(Module):
