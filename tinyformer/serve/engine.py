@@ -14,9 +14,7 @@ import numpy as np
 from ..autograd import no_grad
 from ..generate.cache import for_decoding
 from .generation import Generation
-from .reading import Reading
-
-PIECE = 128                 # tokens of a prompt that one step reads
+from .reading import Reading, Readings
 
 
 class Busy(Exception):
@@ -45,19 +43,22 @@ class Engine:
         self.model, self.tokenizer, self.max_batch, self.queue = model, tokenizer, max_batch, queue
         self.ends, self.line_end, self.notify = tuple(ends), line_end, notify
         self.waiting: deque[Generation] = deque()
-        self.running: list[Reading] = []
+        self._readings = Readings(for_decoding(model), max_batch)
         self.jobs: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self.closing = False
         self._changed = threading.Condition()
-        self._decoding = for_decoding(model)
         self._thread = threading.Thread(target=self._work, name="tinyformer-engine", daemon=True)
         self._thread.start()
+
+    @property
+    def running(self) -> int:
+        """How many texts are generated now."""
+        return len(self._readings.running)
 
     def submit(self, generations: Sequence[Generation]) -> None:
         """Queue the generations, all or none. Raises Busy if the queue has no room for them, Closed after ``close``."""
         with self._changed:
-            free = self.max_batch - len(self.running) + self.queue - len(self.waiting)
-            self._check_room(len(generations), free)
+            self._check_room(len(generations), self.max_batch - self.running + self.queue - len(self.waiting))
             for one in generations:
                 one.submitted = monotonic()
             self.waiting.extend(generations)
@@ -83,7 +84,7 @@ class Engine:
         if self.closing:
             raise Closed("the server is shutting down")
         if wanted > free:
-            raise Busy(f"the server is busy: {len(self.running)} texts run and {len(self.waiting)} wait")
+            raise Busy(f"the server is busy: {self.running} texts run and {len(self.waiting)} wait")
 
     def _work(self):
         with no_grad(), np.errstate(all="ignore"):
@@ -93,50 +94,83 @@ class Engine:
                         self._changed.wait()
                     if self.closing and not (self.waiting or self.running or self.jobs):
                         return
-                    while self.waiting and len(self.running) < self.max_batch:
-                        self._admit(self.waiting.popleft())
+                    dropped = self._admit()
                     job = self.jobs.popleft() if self.jobs else None
                 if job:
-                    self._run(*job)
-                if self.running:
-                    self._step()
+                    _run(*job)
+                self.notify([*dropped, *self._step()])
 
-    def _admit(self, generation):
-        generation.begin(self.tokenizer)
-        self.running.append(Reading(self._decoding, generation))
-
-    def _run(self, future, function):
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            future.set_result(function())
-        except Exception as error:                          # the one who waits for it raises it
-            future.set_exception(error)
+    def _admit(self):
+        """Let the first in the queue join. Returns those that were canceled while they waited."""
+        dropped = [one for one in self.waiting if one.canceled]
+        for one in dropped:
+            self.waiting.remove(one)
+            one.finish("canceled")
+        while self.waiting and self.running < self.max_batch:
+            one = self.waiting.popleft()
+            one.begin(self.tokenizer)
+            self._readings.add(one)
+        return dropped
 
     def _step(self):
-        for reading in self.running:
-            one = reading.generation
-            try:
-                if one.canceled:
-                    one.finish("canceled")
-                    continue
-                logits = reading.read(PIECE)
-                if reading.unread == 0 or reading.slides:
-                    self._append(reading, logits[-1])
-            except Exception as error:
-                one.finish("error", error)
-        changed = [reading.generation for reading in self.running]
-        self.running = [reading for reading in self.running if reading.generation.finish_reason is None]
-        self.notify(changed)
+        """One token more for each text. Returns the generations that have news."""
+        changed = []
+        for reading in list(self._readings.running):
+            if reading.generation.canceled:
+                self._finish(reading, "canceled")
+                changed.append(reading.generation)
+        for readings, logits in self._readings.step():
+            changed += [reading.generation for reading in readings]
+            if isinstance(logits, Exception):
+                for reading in readings:
+                    self._finish(reading, "error", logits)
+                continue
+            for chosen in _alike(readings):
+                self._choose([readings[i] for i in chosen], logits[chosen])
+        return changed
 
-    def _append(self, reading, logits):
-        one = reading.generation
-        if one.max_tokens == 0:
-            return one.finish("length")
-        ids = np.array([reading.ids])
-        id = int(one.choice(logits[None], ids, np.array([one.draws.random()]))[0])
-        one.append(one.token(id, logits), self.ends)
-        if id == self.line_end:
-            reading.restart(id)
-        else:
-            reading.ids.append(id)
+    def _choose(self, readings, logits):
+        """Append a token to each of the texts, whose settings are the same."""
+        first = readings[0].generation
+        ids = np.array([readings[0].ids]) if len(readings) == 1 else None      # for a repetition penalty
+        try:
+            tokens = first.choice(logits, ids, np.array([reading.generation.draws.random() for reading in readings]))
+        except ValueError as error:                         # logits that are not finite
+            for reading in readings:
+                self._finish(reading, "error", error)
+            return
+        for reading, id, row in zip(readings, tokens.tolist(), logits):
+            one = reading.generation
+            if one.max_tokens == 0:
+                one.finish("length")
+            else:
+                one.append(one.token(id, row), self.ends)
+            if one.finish_reason:
+                self._readings.remove(reading)
+            elif id == self.line_end:
+                self._readings.leave_row(reading)
+                reading.restart(id)
+            else:
+                reading.ids.append(id)
+
+    def _finish(self, reading, reason, error=None):
+        self._readings.remove(reading)
+        reading.generation.finish(reason, error)
+
+
+def _alike(readings: Sequence[Reading]) -> list[list[int]]:
+    """The places of texts whose tokens are chosen in one call. A repetition penalty depends on each text."""
+    groups: dict[Any, list[int]] = {}
+    for i, reading in enumerate(readings):
+        choice = reading.generation.choice
+        groups.setdefault(choice if choice.repetition_penalty == 1 else i, []).append(i)
+    return list(groups.values())
+
+
+def _run(future, function):
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(function())
+    except Exception as error:                              # the caller of result() raises it
+        future.set_exception(error)

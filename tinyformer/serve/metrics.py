@@ -31,7 +31,7 @@ class Metrics:
         self.each = Histogram("tinyformer_seconds_per_token", "Mean time between two tokens of a text",
                               buckets=SECONDS, registry=registry)
         for name, says, function in (
-                ("tinyformer_requests_running", "Texts that are generated now", lambda: len(engine.running)),
+                ("tinyformer_requests_running", "Texts that are generated now", lambda: engine.running),
                 ("tinyformer_requests_waiting", "Texts in the queue", lambda: len(engine.waiting))):
             Gauge(name, says, registry=registry).set_function(function)
         for kind in ("prompt", "completion"):               # a counter is there before the first request

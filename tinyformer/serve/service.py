@@ -45,7 +45,8 @@ class Service:
         metrics = self.metrics
 
         def tell(changed: list[Generation]) -> None:
-            metrics.batch.observe(len(changed))
+            if changed:
+                metrics.batch.observe(len(changed))
             for one in changed:
                 if one.finish_reason is not None:
                     metrics.finished(one)
