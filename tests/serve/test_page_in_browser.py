@@ -1,5 +1,6 @@
 """The server's page in a headless Chromium, used as a person uses it: typing, sliders, pointer, keys, a telephone."""
 
+import http.client
 import json
 import math
 
@@ -214,6 +215,20 @@ def test_errors_are_the_servers_sentences(page, letters):
         page.until("!document.querySelector('#notice').hidden && !document.querySelector('#submit').disabled")
         assert text(page, "#notice") == refused and page.tell("document.querySelector('#notice').role") == "alert"
     assert generated(page, "abc", 3) and page.tell("document.querySelector('#notice').hidden")
+
+
+def test_a_server_that_is_busy(browser, serving, letters):
+    client = serving(letters.service.folder, max_batch=1, queue=0)
+    opened(browser, client)
+    other = http.client.HTTPConnection(*client.address)
+    other.request("POST", "/v1/completions", json.dumps({"prompt": "a", "max_tokens": 4096, "stream": True}))
+    assert other.getresponse().status == 200
+    browser.write("#text", "abc")
+    browser.click("#submit")
+    browser.until("document.querySelector('#notice').textContent")
+    said = text(browser, "#notice")
+    assert "Try again in 1 s." in said, said
+    other.close()
 
 
 def test_a_server_with_a_key(browser, serving, folder):

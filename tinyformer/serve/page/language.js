@@ -38,7 +38,8 @@ export function onLanguage(redraw) {
 }
 
 export function percent(p, digits = 1) {
-    return new Intl.NumberFormat(language, {style: "percent", maximumFractionDigits: digits}).format(p);
+    return new Intl.NumberFormat(language, {style: "percent", minimumFractionDigits: digits,
+                                            maximumFractionDigits: digits}).format(p);
 }
 
 export function decimal(x, digits = 2, sign = "auto") {
@@ -51,6 +52,9 @@ function speak(chosen) {
     document.documentElement.lang = chosen;
     for (const node of document.querySelectorAll("[data-word]")) {
         node.textContent = word(node.dataset.word, JSON.parse(node.dataset.values ?? "{}"));
+    }
+    for (const field of document.querySelectorAll("[data-placeholder]")) {
+        field.placeholder = word(field.dataset.placeholder);
     }
     redraws.forEach(redraw => redraw());
 }
