@@ -64,6 +64,9 @@ VARIABLES = (
              "Build the C++ kernels with these sanitizers of the compiler.", "install"),
     Variable("TINYFORMER_REQUIRE_TORCH", "1", "skip those tests", "Parity tests fail where PyTorch is not installed.",
              "develop"),
+    Variable("TINYFORMER_CONTAINER_IMAGE", "an image that buildah has", "skip that test",
+             "The image of Python with a C++ compiler that `tests/test_container.py` builds on; "
+             "`.ci/container` makes one.", "develop"),
     Variable("TINYFORMER_BOOK_CACHE", "a folder", "`tinyformer book build` sets it",
              "The folder of the saved outputs of the book's cells.", "develop"),
 )
