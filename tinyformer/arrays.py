@@ -17,13 +17,17 @@ MATRIX = "np.matrix gives * another meaning; expected a plain array, such as np.
 LOST = "a list holds tensors that require a gradient, which would be lost; join them with ops.stack"
 
 
+class KeptArray(np.ndarray):
+    """The base of arrays that ``plain_array`` keeps as they are, for code that records what NumPy does to an input."""
+
+
 def as_array(data: Any, dtype: Any = None) -> np.ndarray:
     """An array that a tensor can hold, for a plain array, a number, or nested lists of both.
 
     Python floats become float32, arrays keep their type unless ``dtype`` says otherwise. TypeError for complex numbers,
     text, objects, float16 and masked arrays.
     """
-    array = plain_array("tensor", data, dtype)
+    array = np.asarray(plain_array("tensor", data, dtype))
     if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
         array = array.astype(np.float32)
     if array.dtype not in FLOATS and array.dtype.kind not in "iub":
@@ -37,6 +41,8 @@ def plain_array(name: str, data: Any, dtype: Any = None) -> np.ndarray:
     TypeError where a mask would be lost, ValueError for lists of unequal lengths.
     """
     refuse_masked(name, data)
+    if isinstance(data, KeptArray):
+        return data if dtype is None or data.dtype == dtype else data.astype(dtype)
     try:
         return np.asarray(data, dtype)
     except ValueError as error:

@@ -1,11 +1,14 @@
 """ONNX Runtime computes from an exported file what the model computes: within 1e-5 of the largest output."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from tinyformer import interop
+from tinyformer import interop, models
 from tinyformer.autograd import no_grad
-from tinyformer.models import GPT, MLP, GPTConfig, MLPConfig
+from tinyformer.data.sparse import SparseRows
+from tinyformer.models import GPT, MLP, Bert, BertClassifier, BertForPreTraining, GPTConfig, Llama, MLPConfig, Seq2Seq
 
 pytest.importorskip("onnx", reason="needs the package onnx")
 runtime = pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
@@ -15,34 +18,119 @@ def assert_equal(model, path, batches, forward=None):
     """One session gives the model's outputs for every one of ``batches``, {name: array} each."""
     model.eval()
     interop.onnx.export(model, path)
-    session = runtime.InferenceSession(path)
+    session = opened(path)
     for batch in batches:
         with no_grad():
             expected = (forward or model)(*batch.values())
-        expected = expected if isinstance(expected, tuple) else (expected,)
-        for found, wanted in zip(session.run(None, batch), expected, strict=True):
-            wanted = np.asarray(wanted)
-            assert found.shape == wanted.shape
-            assert np.abs(found - wanted).max() <= 1e-5 * max(np.abs(wanted).max(), 1e-3)
+        assert_close(session.run(None, batch), expected if isinstance(expected, tuple) else (expected,))
 
 
-def texts(rng, vocab_size, block_size):
-    """Ids of several sizes, none of them the size of a recorded forward pass."""
-    for B, T in ((1, 1), (4, block_size), (1, max(block_size // 2, 1)), (6, max(block_size - 1, 1))):
-        yield {"input_ids": rng.integers(0, vocab_size, (B, T))}
+def opened(path):
+    """A session without warnings, as for an input that has a default."""
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    return runtime.InferenceSession(path, options)
 
 
-@pytest.mark.parametrize("seed", range(8))
+def assert_close(found, expected):
+    for one, wanted in zip(found, map(np.asarray, expected), strict=True):
+        assert one.shape == wanted.shape
+        assert np.abs(one - wanted).max() <= 1e-5 * max(np.abs(wanted).max(), 1e-3)
+
+
+def sizes(block_size):
+    """(B, T) of texts, none the size of a recorded forward pass."""
+    return (1, 1), (4, block_size), (1, max(block_size // 2, 1)), (6, max(block_size - 1, 1))
+
+
+def texts(rng, config, pad=None):
+    """Ids; with ``pad`` texts end in it, and some have nothing else."""
+    for B, T in sizes(config.block_size):
+        ids = rng.integers(0, config.vocab_size, (B, T))
+        if pad is not None:
+            ids[np.arange(T) >= rng.integers(0, T + 1, (B, 1))] = pad
+        yield {"input_ids": ids}
+
+
+def drawn(rng, Config, **fixed):
+    """A random config: sizes that fit each other, whatever the model has of them."""
+    heads = int(rng.choice([1, 2, 4]))
+    given = {"vocab_size": int(rng.integers(3, 60)), "block_size": int(rng.choice([1, 2, 3, 8, 33])), "n_classes": 3,
+             "n_layer": int(rng.integers(1, 4)), "n_head": heads, "n_embd": heads * 2 * int(rng.integers(1, 6)),
+             "n_inner": int(rng.integers(1, 20)), "n_hidden": int(rng.integers(1, 9)), "dropout": 0.1, **fixed}
+    names = {field.name for field in dataclasses.fields(Config)}
+    return Config(**{name: value for name, value in given.items() if name in names})
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_gpt(tmp_path, seed):
     rng = np.random.default_rng(seed)
-    heads = int(rng.integers(1, 4))
-    config = GPTConfig(int(rng.integers(2, 60)), int(rng.choice([1, 2, 3, 8, 33])), int(rng.integers(1, 4)), heads,
-                       heads * int(rng.integers(1, 9)), dropout=0.1, bias=bool(seed % 2),
-                       n_inner=int(rng.choice([0, 5])))
-    assert_equal(GPT(config), tmp_path / "m.onnx", texts(rng, config.vocab_size, config.block_size))
+    config = drawn(rng, GPTConfig, bias=bool(seed % 2), n_inner=int(rng.choice([0, 5])))
+    assert_equal(GPT(config), tmp_path / "m.onnx", texts(rng, config))
 
 
-@pytest.mark.parametrize("activation", ("relu", "leaky-relu", "gelu", "silu", "tanh", "sigmoid"))
+@pytest.mark.parametrize("family", ({}, {"qkv_bias": True}, {"qk_norm": True, "head_dim": 6}),
+                         ids=("Llama", "Qwen2.5", "Qwen3"))
+@pytest.mark.parametrize("seed", range(4))
+def test_llama_and_qwen(tmp_path, family, seed):
+    rng = np.random.default_rng(seed)
+    heads = int(rng.choice([2, 4]))
+    config = drawn(rng, Llama.Config, n_head=heads, n_kv_head=int(rng.choice([1, heads // 2, heads])),
+                   n_embd=4 * heads, tied=bool(seed % 2), rope_factor=float(rng.choice([1, 8])), rope_original=16,
+                   **family)
+    model = Llama(config)
+    for name, parameter in model.named_parameters():        # biases and norms other than 0 and 1
+        if parameter.ndim == 1:
+            parameter.data += rng.standard_normal(parameter.shape).astype(np.float32) / 10
+    assert_equal(model, tmp_path / "m.onnx", texts(rng, config))
+
+
+@pytest.mark.parametrize("options", ({"kind": "rnn"}, {"kind": "gru"}, {"kind": "lstm", "n_layer": 2}, {}), ids=str)
+def test_other_language_models(tmp_path, options):
+    rng = np.random.default_rng(0)
+    kind = models.Recurrent if options else models.NeuralNGram
+    config = drawn(rng, kind.Config, block_size=17, n_context=4, **options)
+    assert_equal(kind(config), tmp_path / "m.onnx", texts(rng, config))
+
+
+@pytest.mark.parametrize("name", ("Average", "EncoderClassifier", "LSTMClassifier", "SigmoidLSTM", "VectorLSTM",
+                                  "AttentionLSTM"))
+@pytest.mark.parametrize("seed", range(3))
+def test_classifiers_of_texts(tmp_path, name, seed):
+    rng, kind = np.random.default_rng(seed), getattr(models, name)
+    config = drawn(rng, kind.Config, n_classes=2 if "torLSTM" in name or "Sigmoid" in name else 3)
+    assert_equal(kind(config), tmp_path / "m.onnx", texts(rng, config, pad=0))
+
+
+@pytest.mark.parametrize("kind", (Bert, BertForPreTraining, BertClassifier))
+@pytest.mark.parametrize("seed", range(3))
+def test_bert_and_its_heads(tmp_path, kind, seed):
+    rng = np.random.default_rng(seed)
+    config = drawn(rng, kind.Config)
+
+    def batches():
+        for i, batch in enumerate(texts(rng, config)):
+            shape = batch["input_ids"].shape
+            batch["attention_mask"] = (np.arange(shape[1]) < rng.integers(0, shape[1] + 1, (shape[0], 1))).astype(int)
+            if i == 1:
+                batch["attention_mask"][:] = 1
+            if i and kind is not BertClassifier:            # the first leaves the types out
+                batch["token_type_ids"] = rng.integers(0, 2, shape)
+            yield batch
+
+    assert_equal(kind(config), tmp_path / "m.onnx", batches())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_seq2seq(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    config = drawn(rng, Seq2Seq.Config, norm_first=bool(seed % 2))
+    batches = [{**batch, "decoder_input_ids": rng.integers(0, config.vocab_size, (len(batch["input_ids"]), T))}
+               for batch, (_, T) in zip(texts(rng, config, pad=0), reversed(sizes(config.block_size)))]
+    assert_equal(Seq2Seq(config), tmp_path / "m.onnx", batches)
+
+
+@pytest.mark.parametrize("activation", ("relu", "leaky-relu", "gelu", "silu", "tanh", "sigmoid", "softplus"))
 @pytest.mark.parametrize("batch_norm", (False, True))
 def test_mlp(tmp_path, activation, batch_norm):
     rng = np.random.default_rng(0)
@@ -50,4 +138,40 @@ def test_mlp(tmp_path, activation, batch_norm):
     model.train()
     for _ in range(3):                                      # running statistics other than 0 and 1
         model(3 * rng.standard_normal((16, 7), np.float32) + 1)
-    assert_equal(model, tmp_path / "m.onnx", [{"x": rng.standard_normal((n, 7), np.float32)} for n in (1, 4, 9)])
+    assert_equal(model, tmp_path / "m.onnx", [{"x": 30 * rng.standard_normal((n, 7), np.float32)} for n in (1, 4, 9)])
+
+
+@pytest.mark.parametrize("name, sizes", (("LeNet", {}), ("ViT", {"n_layer": 1}), ("PrototypeNetwork", {}),
+                                         ("SimCLR", {}), ("LinearRegression", {}), ("LogisticRegression", {})))
+def test_models_of_rows(tmp_path, name, sizes):
+    rng, kind = np.random.default_rng(0), getattr(models, name)
+    names = {field.name for field in dataclasses.fields(kind.Config)}
+    model = kind(kind.Config(n_features=784, **({"n_classes": 10} if "n_classes" in names else {}), **sizes))
+    for parameter in model.parameters():
+        parameter.data += 0.01 * rng.standard_normal(parameter.shape).astype(parameter.dtype)
+    dtype = next(model.parameters()).dtype
+    assert_equal(model, tmp_path / "m.onnx", [{"x": rng.random((n, 784), np.float32)} for n in (1, 4, 9)],
+                 lambda x: model(x.astype(dtype)))
+
+
+@pytest.mark.parametrize("conditional", (False, True))
+def test_the_decoder_of_a_vae(tmp_path, conditional):
+    rng = np.random.default_rng(0)
+    model = models.VAE(models.VAEConfig(n_hidden=20, conditional=conditional))
+    classes = [{"y": rng.integers(0, 10, n)} if conditional else {} for n in (1, 4, 9)]
+    assert_equal(model, tmp_path / "m.onnx", [{"z": rng.standard_normal((n, 16), np.float32), **y}
+                                              for n, y in zip((1, 4, 9), classes)], model.decode)
+
+
+@pytest.mark.parametrize("name", ("BagOfWords", "BayesBag"))
+def test_bags_of_words(tmp_path, name):
+    rng, kind = np.random.default_rng(0), getattr(models, name)
+    model = kind(kind.Config(20, 3))
+    for array in model.state_dict().values():
+        array[:] = rng.standard_normal(array.shape)
+
+    def sparse(x):
+        return model(SparseRows.of([(np.flatnonzero(row), row[np.flatnonzero(row)]) for row in x]))
+
+    batches = [{"x": np.float32(rng.integers(0, 3, (n, 20)) * rng.integers(0, 2, (n, 1)))} for n in (1, 4, 9)]
+    assert_equal(model, tmp_path / "m.onnx", batches, sparse)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import nn, ops
+from ..arrays import plain_array
 from .classifier import Classifier
 from .config_checks import check_above_zero, check_at_least_zero, check_integers
 from .pretrained import Pretrained
@@ -61,6 +62,10 @@ class BagOfWords(Pretrained):
     def forward(self, x: SparseRows) -> Tensor:
         """The logits (B, K)."""
         return ops.sparse_linear(x.rows, x.columns, x.values, self.weight, self.bias, N=len(x))
+
+    def dense(self, x: TensorLike) -> Tensor:
+        """The logits (B, K) of the same counts as ordinary rows, x (B, V), as other programs hold them."""
+        return ops.linear(x, self.weight, self.bias)
 
     def loss(self, x: SparseRows, labels: TensorLike) -> Tensor:
         """The mean cross-entropy in nats of ``labels`` (B,), plus the penalty in training."""
@@ -125,6 +130,15 @@ class BayesBag(BagOfWords):
         return ops.concatenate(*(ops.sparse_linear(rows, x.columns, values, self.weight[k:k + 1], self.bias[k:k + 1],
                                                    N=len(x))
                                  for k, values in enumerate(self._values(x, rows))), axis=-1)
+
+    def dense(self, x: TensorLike) -> Tensor:
+        """The logits (B, K) of counts as ordinary rows, x (B, V)."""
+        x, logits = plain_array(type(self).__name__, x), []
+        for k, ratio in enumerate(self.ratio):
+            values = ops.where(x != 0, ratio, 0.0)                              # (B, V)
+            norm = ops.maximum(ops.sqrt((values * values).sum(axis=1, keepdims=True)), 1e-12)
+            logits.append(ops.linear(values / norm, self.weight[k:k + 1], self.bias[k:k + 1]))
+        return ops.concatenate(*logits, axis=-1)
 
     def _values(self, x, rows):
         for ratio in self.ratio:

@@ -74,7 +74,7 @@ def with_class(model: Any, rows: TensorLike, y: TensorLike | None) -> Tensor:
         raise ValueError(f"{name}: y has shape {y.shape} and type {y.dtype}, expected integers ({len(rows)},)")
     if ((y < 0) | (y >= K)).any():
         raise ValueError(f"{name}: a class is {y[(y < 0) | (y >= K)][0]}, expected 0…{K - 1}")
-    return ops.concatenate(rows, np.eye(K, dtype=rows.dtype)[y], axis=1)
+    return ops.concatenate(rows, ops.embedding(y, np.eye(K, dtype=rows.dtype)), axis=1)
 
 
 def drawn(model: Any, n: int, rng: RNGLike, y: Array | int | None) -> tuple[Array, Array | None]:

@@ -111,12 +111,13 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, angles: Mapping[str, Array], cache: KVCache | RowCache | None = None) -> Tensor:
         """x (B, T, C) → (B, T, C). ``angles``: see ``Llama.angles``; ``cache`` holds earlier keys and values."""
         B, T, _ = x.shape
-        q, k, v = (linear(x).reshape(B, T, -1, self.head_dim) for linear in (self.q_proj, self.k_proj, self.v_proj))
+        q, k, v = (linear(x).reshape(B, T, linear.out_features // self.head_dim, self.head_dim)
+                   for linear in (self.q_proj, self.k_proj, self.v_proj))
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v = q.swapaxes(1, 2), k.swapaxes(1, 2), v.swapaxes(1, 2)                      # (B, H or G, T, D)
         y = attend(self, ops.rotary(q, **angles), ops.rotary(k, **angles), v, cache)
-        return self.o_proj(y.swapaxes(1, 2).reshape(B, T, -1))
+        return self.o_proj(y.swapaxes(1, 2).reshape(B, T, self.o_proj.in_features))
 
 
 class MLP(nn.Module):

@@ -194,7 +194,9 @@ class MultiheadAttention(Module):
         if mask.shape not in shapes:
             expected = " or ".join(map(str, shapes))
             raise ValueError(f"MultiheadAttention: {argument} has shape {mask.shape}, expected {expected}")
-        return np.asarray(mask) if mask.dtype == bool else as_input(self, mask, self.out_proj.weight, argument)
+        if mask.dtype == bool:
+            return mask.data if isinstance(mask, Tensor) else mask
+        return as_input(self, mask, self.out_proj.weight, argument)
 
     def extra_repr(self) -> str:
         """Sizes and options."""

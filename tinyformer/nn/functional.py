@@ -53,7 +53,8 @@ def softplus(x: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     beta = check_number("softplus", "beta", beta, above=0)
     threshold = check_number("softplus", "threshold", threshold, finite=False)
     x = ops.multiply(x, beta)
-    y = ops.where(x.data > threshold, x, ops.softplus(x))
+    above, y = x.data > threshold, ops.softplus(x)
+    y = ops.where(above, x, y) if above.any() else y
     return y if beta == 1 else y / beta
 
 

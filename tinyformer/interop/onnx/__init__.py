@@ -18,10 +18,19 @@ if not TYPE_CHECKING:                                       # to a type checker 
 def export(model: Any, path: str | PathLike[str]) -> None:
     """Write ``model`` to the file ``path`` in the ONNX format: float32, evaluation mode, any batch size and length.
 
-        ids integers → int64        numbers → float32        lengths of a text from 1 to block_size
+        language models             input_ids (batch, sequence) → logits (batch, sequence, V)
+        classifiers of texts        input_ids (batch, sequence), 0 at padding → logits (batch, K)
+        classifiers of counts       x (batch, V) → logits (batch, K)
+        Bert                        input_ids, attention_mask, token_type_ids → last_hidden_state, pooler_output
+        BertClassifier              input_ids, attention_mask → logits
+        BertForPreTraining          as Bert → prediction_logits, seq_relationship_logits
+        Seq2Seq                     input_ids, decoder_input_ids → logits
+        classifiers of vectors      x (batch, n_features) → logits; pictures come as rows of their pixels
+        SimCLR, LinearRegression    x (batch, n_features) → features; prediction
+        VAE                         z (batch, n_latent), and y (batch,) if it is conditional → logits of the pixels
 
-    language models         input_ids (batch, sequence) → logits (batch, sequence, V)
-    models of pictures      x (batch, n_features) → logits (batch, K)
+    Ids, masks and classes are int64, all else is float32. attention_mask is 1 at tokens and 0 at padding;
+    token_type_ids may be left out, which means 0. A text has 1 to block_size tokens.
 
     Three forward passes at different sizes are recorded. What is equal in all of them becomes a constant, what changes
     with the sizes is computed in the file, and each operation becomes the nodes of its converter in

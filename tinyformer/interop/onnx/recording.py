@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...autograd import no_grad, observed
+from .recorded_arrays import recorded
 
 
 class Source(NamedTuple):
@@ -55,10 +56,11 @@ class Recording:
             for name, array in arrays.items():
                 self._places.setdefault(_place(array), (Source(kind, name), array))
 
-    def run(self, forward: Callable[[], Mapping[str, Any]]) -> None:
-        """Record ``forward()``, which returns the named outputs."""
+    def run(self, forward: Callable[..., Mapping[str, Any]]) -> None:
+        """Record ``forward(**inputs)``, which returns the named outputs."""
+        given = {name: recorded(array, self) for name, array in self.inputs.items()}
         with no_grad(), observed(self.observe):
-            self.outputs = {name: np.asarray(output) for name, output in forward().items()}
+            self.outputs = {name: np.asarray(output) for name, output in forward(**given).items()}
 
     def observe(self, operation: Any, arrays: Sequence[Any], options: dict[str, Any],
                 outputs: Sequence[np.ndarray]) -> None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 IR_VERSION = 9                                              # of opset 20, so that runtimes of that age read the file
 LIMIT = 2**31 - 1                                           # bytes that a protobuf message can have
-WANTED = {"batch": (2, 3, 5), "sequence": (7, 11, 5)}       # sizes of the forward passes, no multiples of each other
+# Sizes of the three forward passes; no one is a multiple of another.
+WANTED = {"batch": (2, 3, 5), "sequence": (7, 11, 5), "decoder_sequence": (4, 13, 9)}
 
 
 def write(model: Any, path: str | PathLike[str]) -> None:
@@ -49,9 +50,6 @@ def _built(model: Any, form: Form) -> Any:
     from onnx import helper
     weights = model.state_dict()                            # of tied ones the first name counts
     symbols = _symbols(form)
-    recordings = [_recorded(form, weights, {name: sizes[i] for name, sizes in symbols.items()}, seed=i)
-                  for i in range(3)]
-
     @cache
     def longest() -> Recording:
         """A pass over no text at all, whose tables have the greatest length."""
@@ -63,15 +61,21 @@ def _built(model: Any, form: Form) -> Any:
             if isinstance(symbol, str):
                 graph.places.setdefault(symbol, (name, axis))
     try:
+        recordings = [_recorded(form, weights, {name: sizes[i] for name, sizes in symbols.items()}, seed=i)
+                      for i in range(3)]
         outputs = convert(recordings, graph, weights, longest)
     except ValueError as error:
         raise ValueError(f"export: {type(model).__name__} cannot be written as ONNX: {error}") from None
     _rename(graph, outputs)
+    for name, given in form.inputs.items():
+        if given.default is not None:
+            graph.weight(name, given.default)
+    used = {name for node in graph.nodes for name in node.input}
     proto = helper.make_graph(
         graph.nodes, type(model).__name__,
         [_info(name, stored(recordings[0].inputs[name]), given.axes) for name, given in form.inputs.items()],
         [_info(name, stored(value.samples[0]), _axes(graph, value)) for name, value in outputs.items()],
-        [_tensor(name, array) for name, array in graph.initializers.items()])
+        [_tensor(name, array) for name, array in graph.initializers.items() if name in used])
     made = helper.make_model(proto, producer_name="tinyformer",
                              opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     facts = {"architecture": model.architecture, "vocab_size": getattr(model.config, "vocab_size", None)}
@@ -80,13 +84,13 @@ def _built(model: Any, form: Form) -> Any:
 
 
 def _symbols(form: Form) -> dict[str, tuple[int, ...]]:
-    """The sizes of the three forward passes."""
+    """The sizes of the three forward passes, different ones for each symbol."""
     names = dict.fromkeys(axis for given in form.inputs.values() for axis in given.axes if isinstance(axis, str))
     found = {}
-    for name in names:
+    for turn, name in enumerate(names):
         limit = form.limits.get(name, max(WANTED[name]))
-        wanted = WANTED[name]
-        found[name] = wanted if limit >= max(wanted) else tuple(max(limit - less, 1) for less in range(3))
+        near = [max(limit - less, 1) for less in range(3)]              # below a small limit: the limit and two less
+        found[name] = WANTED[name] if limit >= max(WANTED[name]) else (*near[turn % 3:], *near[:turn % 3])
     return found
 
 
@@ -94,8 +98,10 @@ def _recorded(form: Form, weights: dict[str, np.ndarray], sizes: dict[str, int],
     rng = np.random.default_rng(seed)
     inputs = {name: given.draw(rng, tuple(axis if isinstance(axis, int) else sizes[axis] for axis in given.axes))
               for name, given in form.inputs.items()}
+    dtype = next((array.dtype for array in weights.values() if array.dtype.kind == "f"), np.dtype(np.float32))
+    inputs = {name: array.astype(dtype) if array.dtype.kind == "f" else array for name, array in inputs.items()}
     recording = Recording(inputs, weights)
-    recording.run(lambda: form.forward(**inputs))
+    recording.run(form.forward)
     return recording
 
 
