@@ -51,7 +51,7 @@ class Operation(Protocol[P, Out]):
 
     __name__: str
     multilinear: bool                       # linear in each input: the gradient of an input does not read that input
-    selective: bool                         # the vjp is told which gradients are needed
+    selective: bool                         # the vjp sees which gradients are needed
 
     def __call__(self, *args: P.args, **options: P.kwargs) -> Out:
         """The output for tensors, arrays and numbers, recorded in the graph."""
