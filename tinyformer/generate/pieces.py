@@ -17,18 +17,22 @@ class Pieces:
 
     def __init__(self, tokenizer: Any, stop: Sequence[str] = ()) -> None:
         self.tokenizer, self.stop = tokenizer, tuple(stop)
-        self.ids: list[int] = []
+        self._whole, self._ids = "", []                     # the text of ids that are done, and those that are not
         self.text, self.shown, self.stopped = "", 0, False
 
     def add(self, id: int) -> str:
         """The text that is certain now that the token ``id`` follows; "" if there is none yet."""
-        self.ids.append(id)
-        self.text = self.tokenizer.decode(self.ids)
-        found = [place for place in map(self.text.find, self.stop) if place >= 0]
+        self._ids.append(id)
+        self.text = self._whole + self.tokenizer.decode(self._ids)
+        found = [place for stop in self.stop if (place := self.text.find(stop, self.shown)) >= 0]
         if found:
             self.text, self.stopped = self.text[:min(found)], True
             return self.rest()
-        return self._show(settled(self.text.rstrip("\ufffd"), self.stop))   # the last character may be incomplete
+        cut = self.text.endswith("\ufffd")                  # the last character may be incomplete
+        if self.tokenizer.exact and not cut:                # other tokenizers decode a token by those before it
+            self._whole, self._ids = self.text, []
+        text = self.text.rstrip("\ufffd") if cut else self.text
+        return self._show(settled(text, self.stop) if self.stop else len(text))
 
     def rest(self) -> str:
         """What was held back, once no token follows."""

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from .errors import ApiError, answer_api_error, answer_http_error
+from .errors import ApiError, answer_api_error, answer_failure, answer_http_error
 from .routes import ROUTES
 from .service import Service
 from .shell import Shell
@@ -26,7 +26,8 @@ def create_app(service: Service) -> ASGIApp:
         await run_in_threadpool(service.engine.close)
 
     app = Starlette(routes=ROUTES, lifespan=lifespan,
-                    exception_handlers={ApiError: answer_api_error, HTTPException: answer_http_error})
+                    exception_handlers={ApiError: answer_api_error, HTTPException: answer_http_error,
+                                        Exception: answer_failure})
     app.router.redirect_slashes = False
     app.state.service = service
     return Shell(app, service)

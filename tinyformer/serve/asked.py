@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,15 @@ FIELDS = {
     "best_of": neutral(1), "frequency_penalty": neutral(0.0), "presence_penalty": neutral(0.0),
     "logit_bias": neutral({}), "suffix": neutral(""),
 }
+
+
+@contextmanager
+def readable(param: str) -> Iterator[None]:
+    """``with readable("input"):`` a ValueError of the model becomes an ApiError 422: its text cannot be read."""
+    try:
+        yield
+    except ValueError as error:
+        raise ApiError(422, f"{param} cannot be read: {error}", param=param, code="unreadable_text") from None
 
 
 def check_model(service: Service, name: str | None) -> None:
@@ -126,10 +136,8 @@ def _encoded(service: Service, prompt: str) -> np.ndarray[Any, Any]:
     tokenizer: Any = service.run.tokenizer
     mark = service.line_mark
     encode: Callable[[str], Any] = tokenizer.prompt
-    try:
+    with readable("prompt"):
         ids = encode(mark + prompt if mark else prompt or opening(tokenizer))
-    except ValueError as error:
-        raise ApiError(422, f"the prompt cannot be read: {error}", param="prompt", code="unreadable_text") from None
     if not len(ids):
         raise ApiError(422, "the prompt has no token", param="prompt", code="unreadable_text")
     return ids

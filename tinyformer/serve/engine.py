@@ -87,7 +87,7 @@ class Engine:
             raise Busy(f"the server is busy: {self.running} texts run and {len(self.waiting)} wait")
 
     def _work(self):
-        with no_grad(), np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             while True:
                 with self._changed:
                     while not (self.waiting or self.running or self.jobs or self.closing):
@@ -98,7 +98,9 @@ class Engine:
                     job = self.jobs.popleft() if self.jobs else None
                 if job:
                     _run(*job)
-                self.notify([*dropped, *self._step()])
+                with no_grad():                             # not around jobs: an explanation needs gradients
+                    changed = self._step()
+                self.notify([*dropped, *changed])
 
     def _admit(self):
         """Let the first in the queue join. Returns those that were canceled while they waited."""

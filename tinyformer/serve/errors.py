@@ -59,3 +59,8 @@ async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
     message = known.get(error.status_code) or HTTPStatus(error.status_code).phrase
     return ApiError(error.status_code, message, code=HTTPStatus(error.status_code).name.lower(),
                     headers=error.headers).response()
+
+
+async def answer_failure(request: Request, error: Exception) -> JSONResponse:
+    """Starlette's handler of every other exception."""
+    return failure().response()

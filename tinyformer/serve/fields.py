@@ -56,6 +56,16 @@ def flag(default: bool = False) -> Field:
     return Field(check, default)
 
 
+def one_of(*names: str) -> Field:
+    """One of ``names``; the first one is the default."""
+    def check(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"one of {', '.join(names)}")
+        return value
+
+    return Field(check, names[0])
+
+
 def neutral(*values: Any) -> Field:
     """A field of OpenAI's API that this server does not have: only ``values``, which change nothing, are taken."""
     def check(value: Any) -> Any:

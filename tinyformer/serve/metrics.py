@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,14 @@ class Metrics:
         for kind in ("prompt", "completion"):               # a counter is there before the first request
             self.tokens.labels(kind)
 
-    def finished(self, one: Generation) -> None:
-        """Count a generation that ended."""
+    def step(self, changed: Sequence[Generation]) -> None:
+        """Count a step of the engine that had news for these generations."""
+        self.batch.observe(len(changed))
+        for one in changed:
+            if one.finish_reason is not None:
+                self._finished(one)
+
+    def _finished(self, one):
         self.tokens.labels("prompt").inc(len(one.prompt))
         self.tokens.labels("completion").inc(len(one.tokens))
         if one.first:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from ..train.classes import load_classes
 from .engine import Busy, Closed, Engine
 from .errors import refusal
 from .generation import Generation
@@ -32,6 +34,8 @@ class Service:
         self.name = self.folder.resolve().name
         self.created = int(time())
         self.generates = hasattr(run.model, "generate") and run.tokenizer is not None
+        named = run.model.task == "classification" and (self.folder / "classes.json").exists()
+        self.classes = load_classes(self.folder) if named else None
         mark = run.line_mark if self.generates else None
         self.line_mark = mark
         self.engine = Engine(run.model, run.tokenizer, max_batch=max_batch, queue=queue,
@@ -42,23 +46,21 @@ class Service:
     def start(self) -> None:
         """Deliver the engine's news to the event loop that runs."""
         loop = asyncio.get_running_loop()
-        metrics = self.metrics
+        heard: set[Callable[[], None]] = set()              # to call; filled here, emptied by the loop
 
         def tell(changed: list[Generation]) -> None:
-            if changed:
-                metrics.batch.observe(len(changed))
-            for one in changed:
-                if one.finish_reason is not None:
-                    metrics.finished(one)
-            try:
-                loop.call_soon_threadsafe(wake, {one.listener for one in changed})
-            except RuntimeError:                            # the loop has ended, and with it all listeners
-                pass
+            if not changed:
+                return
+            self.metrics.step(changed)
+            asleep = not heard                              # else the loop has yet to come to the last news
+            heard.update(one.listener for one in changed if one.listener)
+            if asleep:
+                with contextlib.suppress(RuntimeError):     # the loop has ended, and with it all listeners
+                    loop.call_soon_threadsafe(wake)
 
-        def wake(listeners: set[Any]) -> None:
-            for listener in listeners:
-                if listener is not None:
-                    listener()
+        def wake() -> None:
+            while heard:
+                heard.pop()()
 
         self.engine.notify = tell
 

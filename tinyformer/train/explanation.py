@@ -17,7 +17,7 @@ from ..option_checks import check_choice
 from ..text import WordPieceTokenizer
 from ..text.base import check_text
 from .classes import load_classes
-from .saved_run import open_run
+from .saved_run import SavedRun, open_run
 from .tasks.classification import read_ids
 
 if TYPE_CHECKING:
@@ -73,12 +73,17 @@ def explain_text(folder: str | Path, text: str, method: str = "integrated-gradie
     Raises ValueError for an unknown method or target, for a text of fewer than two tokens, and for a model that
     reads no vectors.
     """
-    folder = Path(folder)
+    return explain_with(open_run(folder), text, method, target)
+
+
+def explain_with(run: SavedRun, text: str, method: str = "integrated-gradients",
+                 target: str | None = None) -> dict[str, Any]:
+    """As ``explain_text``, with a model that is open already."""
+    folder = run.folder
     check_text("explain", text)
     check_choice("explain", "method", method, METHODS)
     if not text.strip():
         raise ValueError("explain: the text is empty, expected at least two tokens")
-    run = open_run(folder)
     model, tokenizer = run.model, run.tokenizer
     reading = read_text(folder, model, tokenizer, text)
     n = int((~reading.special).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,12 @@ def predict(folder: str | Path, text: str) -> dict[str, Any]:
     if model.task != "classification":
         raise ValueError(f"{folder}: a {type(model).__name__} does not read texts, expected the name of a file that "
                          f"ends in .png")
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    return predict_with(model, load_tokenizer(folder / "tokenizer.json"), classes, text, str(folder))
+
+
+def predict_with(model: Any, tokenizer: Any, classes: Sequence[str], text: str,
+                 where: str = "predict") -> dict[str, Any]:
+    """As ``predict``, with a classifier of texts that is open already; its errors begin with ``where``."""
     words = tokenizer.encode(text)
     if not words.size:
         raise ValueError("predict: the text is empty, expected at least one word")
@@ -52,7 +58,7 @@ def predict(folder: str | Path, text: str) -> dict[str, Any]:
         shown, cut = read_ids(tokenizer, text, model.config.block_size)
         x = shown[None]
     p = model.probabilities(x)[0]
-    check_finite(f"{folder}: the model's probabilities", p)
+    check_finite(f"{where}: the model's probabilities", p)
     label = int(p.argmax())
     values = model.contributions(x, label)
     return {"class": classes[label], "probability": float(p[label]), "probabilities": dict(zip(classes, map(float, p))),
