@@ -64,7 +64,7 @@ class Node:
         wanted = [tensor is not None and tensor.requires_grad and then
                   for tensor, then in zip(self.inputs, self.wanted)]
         dy = dys if len(self.outputs) > 1 else dys[0]
-        result = self.vjp(dy, wanted) if self.operation.selective else self.vjp(dy)
+        result = self.vjp(dy, *([wanted] if self.operation.selective else []))
         if not isinstance(result, (tuple, list)):
             result = (result,)
         if len(result) != len(self.inputs):
@@ -77,7 +77,7 @@ class Node:
                 raise RuntimeError(f"{name}: its input {self.operation.input_name(i)} was detached in place after the "
                                    f"forward pass, which cuts the graph; use detach() instead of detach_()")
         return [_checked(gradient, tensor, name, self.operation.input_name(i))
-                if needed and gradient is not None else None
+                if needed and tensor is not None and gradient is not None else None
                 for i, (tensor, gradient, needed) in enumerate(zip(self.inputs, result, wanted))]
 
     def _expect_unchanged(self) -> None:

@@ -81,6 +81,33 @@ def test_a_model_without_order_is_refused(cli, refused, texts):
     refused(1, "a BagOfWords has no explanations to measure", "evaluate", "bow", "--explanations")
 
 
+def test_pixels_are_found(cli, monkeypatch):
+    """A classifier of strokes: the stroke counts, and the gray around it does not."""
+    from tinyformer.data import Dataset, Examples
+    from tinyformer.train.tasks import pictures
+
+    def draw(n, rng):
+        x, y = 0.2 * rng.random((n, 8, 8)).astype(np.float32), rng.integers(0, 4, n)
+        x[np.arange(n), 2 * y] += 0.8
+        return Examples(x.reshape(n, 64), y)
+
+    rng = np.random.default_rng(0)
+    dataset = Dataset("mnist-5k", draw(400, rng), draw(50, rng), draw(60, rng), tuple("0123"))
+    monkeypatch.setattr(pictures, "load", lambda name: dataset)
+    assert cli("train", "mlp-mnist", "--out", "mlp", "--set", "model.n_hidden=16", "train.max_steps=100",
+               "train.eval_every=50", "data.shift=0").code == 0
+    found = json.loads(cli("evaluate", "mlp", "--explanations", "--json").out)
+    assert found["pictures"] == 60 and set(found["methods"]) == {
+        "integrated-gradients", "input-x-gradient", "saliency", "occlusion", "random"}
+    for method in ("integrated-gradients", "occlusion"):
+        one, random = found["methods"][method], found["methods"]["random"]
+        assert one["deletion"]["mean"] < random["deletion"]["mean"] - 0.05
+        assert one["insertion"]["mean"] > random["insertion"]["mean"] + 0.05
+    assert abs(found["sanity"]["integrated-gradients"]) < 0.6
+    text = cli("evaluate", "mlp", "--explanations")
+    assert text.code == 0 and "mlp, 60 pictures of the test split" in text.lines[0]
+
+
 def test_padding_changes_nothing(cli, trained_on):
     """Attributions and attention of a text are the same alone and in a padded batch."""
     from tinyformer.train import open_run

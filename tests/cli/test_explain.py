@@ -12,9 +12,9 @@ import pytest
 import tinyformer as tfm
 from tinyformer.data.sparse import SparseRows
 from tinyformer.explain.tokens import METHODS, token_attributions, words_of
-from tinyformer.models import (GPT, MLP, Average, AverageConfig, BagOfWords, BagOfWordsConfig, BertClassifier,
-                               BertClassifierConfig, GPTConfig, Llama, LlamaConfig, MLPConfig, NGram, NGramConfig,
-                               Recurrent, RecurrentConfig)
+from tinyformer.models import (GPT, MLP, MODELS, Average, AverageConfig, BagOfWords, BagOfWordsConfig, BertClassifier,
+                               BertClassifierConfig, GPTConfig, Llama, LlamaConfig, MLPConfig, NeuralNGram,
+                               NeuralNGramConfig, NGram, NGramConfig, Recurrent, RecurrentConfig)
 from tinyformer.models.bag_of_words import BayesBag, BayesBagConfig
 from tinyformer.models.encoder import EncoderClassifier, EncoderConfig
 from tinyformer.models.lstm import AttentionLSTM, AttentionLSTMConfig
@@ -26,7 +26,8 @@ TEXTS = ["a good film", "a bad film", "not good at all", "很好的酒店"]
 LANGUAGE = {"gpt": lambda V: GPT(GPTConfig(V, 16, n_layer=1, n_head=2, n_embd=8)),
             "llama": lambda V: Llama(LlamaConfig(vocab_size=V, block_size=16, n_layer=1, n_head=2, n_kv_head=1,
                                                  n_embd=8, n_inner=8)),
-            "lstm": lambda V: Recurrent(RecurrentConfig(V, 16, n_embd=4, n_hidden=4))}
+            "lstm": lambda V: Recurrent(RecurrentConfig(V, 16, n_embd=4, n_hidden=4)),
+            "neural-ngram": lambda V: NeuralNGram(NeuralNGramConfig(V, 16, n_context=3, n_embd=4, n_hidden=4))}
 CLASSIFIERS = {"average": lambda V: Average(AverageConfig(V, 2, 16, 4, init_std=1.0)),
                "attention-lstm": lambda V: AttentionLSTM(AttentionLSTMConfig(V, 2, 16, 4, n_hidden=3, init_std=1.0)),
                "encoder": lambda V: EncoderClassifier(EncoderConfig(V, 2, 16, 8, n_head=2, n_layer=1, n_inner=8)),
@@ -206,8 +207,29 @@ def test_refusals_of_models(cli, refused, saved, tmp_path):
     refused(1, "target 'ab' has 2 tokens, expected one", "explain", "a good", "--model", folder, "--target", "ab")
     refused(1, "the text has 17 tokens, expected at most 16", "explain", "a good film a goo", "--model", folder)
     MLP(MLPConfig(4, 2, 1, 3)).save_pretrained(tmp_path / "mlp")
-    refused(1, "a MLP cannot be explained", "explain", "a good", "--model", tmp_path / "mlp")
+    refused(1, "MLP cannot be explained: it gives no text a class", "explain", "a good", "--model", tmp_path / "mlp")
     tokenizer = CharTokenizer.train("a good")
     NGram(NGramConfig(tokenizer.vocab_size, 2)).save_pretrained(tmp_path / "ngram")
     tokenizer.save(tmp_path / "ngram" / "tokenizer.json")
-    refused(1, "a NGram cannot be explained", "explain", "a good", "--model", tmp_path / "ngram")
+    refused(1, "NGram cannot be explained: its probabilities come from counts", "explain", "a good", "--model",
+            tmp_path / "ngram")
+
+
+@pytest.mark.parametrize("name", sorted(
+    name for name, model in MODELS.items() if not (
+        model.task in ("classification", "language") and (hasattr(model, "read") or hasattr(model, "terms")))))
+def test_the_class_alone_decides(refused, tmp_path, name):
+    """Before weights or a tokenizer are read: each other model is refused by its name."""
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": name}), encoding="utf-8")
+    refused(1, f"{MODELS[name].__name__} cannot be explained", "explain", "a good", "--model", tmp_path)
+
+
+def test_the_baseline_of_a_neural_ngram(cli, saved, rng):
+    """It reads vectors as it reads ids, and tokens beyond its context get nothing."""
+    folder = saved("neural-ngram")
+    model = NeuralNGram.from_pretrained(folder)
+    ids = rng.integers(0, model.config.vocab_size, (2, 9))
+    np.testing.assert_allclose(model.read(model.embedding(ids)).data, model(ids).data, rtol=1e-5, atol=1e-6)
+    found = json.loads(cli("explain", "a good film", "--model", folder, "--json").out)
+    values = np.abs(found["attributions"])
+    assert (values[:-3] == 0).all() and (values[-3:] > 0).all()

@@ -36,8 +36,9 @@ def command(
     Several classifiers on the same data set: the accuracy of each and McNemar's test of the first against each of
     the others. If they are runs of one recipe, also mean and spread.
 
-    With --explanations, for classifiers that read tokens in order: how early the probability of the predicted class
-    falls when the words with the largest attributions are removed, compared with random orders and attention.
+    With --explanations, for classifiers of pictures, and of texts that read tokens in order: how early the probability
+    of the predicted class falls when the words or pixels with the largest attributions are removed, compared with
+    random orders and attention.
     """
     from ..train import compare, evaluate, open_run
     from .report import show, show_comparison, show_explanations
@@ -47,7 +48,7 @@ def command(
         if plot:
             raise ValueError("--plot: --explanations draws no picture; give one of the two")
         from ..train.explanation_scores import evaluate_explanations
-        measured = [evaluate_explanations(folder) for folder in named or [newest_run("classification")]]
+        measured = [evaluate_explanations(folder) for folder in named or [newest_run("classification", "pictures")]]
         _print(measured[0] if len(measured) == 1 else {"models": measured}, as_json, show_explanations)
         return
     folders = named or [newest_run()]

@@ -144,8 +144,9 @@ def show_explanations(figures: dict[str, Any]) -> None:
     """Print what ``evaluate_explanations`` returned, for one model or for several: areas and rank correlations."""
     models = figures.get("models", [figures])
     for one in models:
-        print(f"{one['model']}, {one['texts']} texts of the test split; areas under the probability of the predicted "
-              f"class (± standard error over texts)\n")
+        noun = "pictures" if "pictures" in one else "texts"
+        print(f"{one['model']}, {one[noun]} {noun} of the test split; areas under the probability of the predicted "
+              f"class (± standard error over {noun})\n")
         _explanation_rows({name: [part[side] for side in ("deletion", "insertion")]
                            for name, part in one["methods"].items()}, one["sanity"])
     if len(models) > 1:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import nn, ops
+from ..autograd import Tensor
 from .config_checks import check_fractions, check_integers
 from .decoder import Decoder
 from .ngram_counts import checked_ids
@@ -22,8 +23,8 @@ from .registry import register
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from ..autograd import Tensor
     from ..generate import KVCache
+    from ..typing import TensorLike
 
 __all__ = ["NeuralNGram", "NeuralNGramConfig"]
 
@@ -73,5 +74,16 @@ class NeuralNGram(Decoder):
         before = np.full((B, n - 1), self.config.vocab_size)
         seen = np.concatenate([before, ids], axis=1)                            # (B, n − 1 + past + T)
         contexts = np.lib.stride_tricks.sliding_window_view(seen, n, axis=1)[:, past:]              # (B, T, n)
-        x = self.embedding(contexts).reshape(B, -1, n * self.config.n_embd)
+        return self._logits(self.embedding(contexts).reshape(B, -1, n * self.config.n_embd))
+
+    def read(self, vectors: TensorLike) -> Tensor:
+        """The logits (B, T, V) from the tokens' rows of the embedding, ``vectors`` (B, T, n_embd)."""
+        vectors = vectors if isinstance(vectors, Tensor) else Tensor(vectors)
+        B, T, n = *vectors.shape[:2], self.config.n_context
+        before = self.embedding(np.full((B, n - 1), self.config.vocab_size))
+        seen = ops.concatenate(before, vectors, axis=1)                         # (B, n − 1 + T, C)
+        return self._logits(ops.concatenate(*(seen[:, i:i + T] for i in range(n)), axis=2))
+
+    def _logits(self, x):
+        """From the joined vectors x (B, T, n_context · n_embd)."""
         return self.output(self.dropout(ops.tanh(self.hidden(x))))              # (B, T, V)

@@ -12,17 +12,19 @@ import numpy as np
 from ..autograd import Tensor, no_grad
 from ..data.sparse import SparseRows
 from ..explain.tokens import METHODS, token_attributions, words_of
+from ..models import model_class
 from ..nn.argument_checks import check_finite
 from ..option_checks import check_choice
 from ..text import WordPieceTokenizer
 from ..text.base import check_text
 from .classes import load_classes
-from .saved_run import SavedRun, open_run
+from .saved_run import SavedRun, model_folder, open_run
 from .tasks.classification import read_ids
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..models.pretrained import Pretrained
     from ..text.base import Tokenizer
     from ..typing import Array
 
@@ -71,8 +73,10 @@ def explain_text(folder: str | Path, text: str, method: str = "integrated-gradie
     The inputs are the vectors of the embedding; for a bag of words they are its features: the known words in
     their order, then the longer n-grams. The baseline of every token is the zero vector; special tokens keep theirs.
     Raises ValueError for an unknown method or target, for a text of fewer than two tokens, and for a model that
-    reads no vectors.
+    scores no text, or counts n-grams.
     """
+    folder = model_folder(folder)
+    expect_explainable(folder, model_class(folder))         # before weights and tokenizer are read
     return explain_with(open_run(folder), text, method, target)
 
 
@@ -85,6 +89,7 @@ def explain_with(run: SavedRun, text: str, method: str = "integrated-gradients",
     if not text.strip():
         raise ValueError("explain: the text is empty, expected at least two tokens")
     model, tokenizer = run.model, run.tokenizer
+    expect_explainable(folder, type(model))
     reading = read_text(folder, model, tokenizer, text)
     n = int((~reading.special).sum())
     if n < 2:
@@ -114,9 +119,20 @@ def explain_with(run: SavedRun, text: str, method: str = "integrated-gradients",
         "completeness_gap": gap, "cut": reading.cut}
 
 
+def expect_explainable(folder: Path, model: type[Pretrained]) -> None:
+    """ValueError unless models of this class give a text a class or a next token, from vectors or counts of words."""
+    language = model.task == "language"
+    if not hasattr(model, "read") and getattr(model, "input_type", "") != "counts" or not (
+            language or model.task == "classification"):
+        why = ("its probabilities come from counts, and there is no embedding whose vectors an attribution could follow"
+               if language else "it gives no text a class or a next token")
+        raise ValueError(f"{folder}: {model.__name__} cannot be explained: {why}; expected a classifier of texts, or a "
+                         "language model with an embedding, such as GPT, an LSTM or a neural n-gram")
+
+
 def read_text(folder: Path, model: Any, tokenizer: Any, text: str) -> Reading:
-    """``text`` as the model in ``folder`` reads it; ValueError for a model that reads no vectors of tokens."""
-    if tokenizer is not None and model.task == "classification" and model.input_type == "counts":
+    """``text`` as the model in ``folder`` reads it; ValueError if it is longer than a language model reads."""
+    if model.task == "classification" and model.input_type == "counts":
         x = SparseRows.of([tokenizer.tf_idf(text)])
         terms, bias = model.terms(x), model.bias.data                           # (K, T), (K,)
         first = {int(id): i for i, id in reversed(list(enumerate(tokenizer.encode(text))))}
@@ -124,9 +140,6 @@ def read_text(folder: Path, model: Any, tokenizer: Any, text: str) -> Reading:
         ids, terms = x.columns[order], terms[:, order]
         return Reading(lambda v: (v[:, :, 0] @ terms.T) + bias, np.ones((len(ids), 1), terms.dtype), ids,
                        np.zeros(len(ids), bool), [(piece, [i]) for i, piece in enumerate(tokenizer.pieces(ids))])
-    if tokenizer is None or model.task not in ("classification", "language") or not hasattr(model, "read"):
-        raise ValueError(f"{folder}: a {type(model).__name__} cannot be explained; expected a classifier of texts, or "
-                         "a language model that reads vectors, such as GPT, Llama or an LSTM")
     with no_grad():
         if model.task == "classification":
             ids, cut = read_ids(tokenizer, text, model.config.block_size)
