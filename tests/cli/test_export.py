@@ -27,6 +27,15 @@ def test_a_classifier_with_the_names_of_its_classes(cli, tmp_path):
     assert Path("labels.json").read_text(encoding="utf-8") == '{"0": "0", "1": "1", "2": "2"}\n'
 
 
+def test_with_a_cache(cli, refused, trained):
+    result = cli("export", "--to", "m.onnx", "--with-cache")
+    assert result.code == 0 and result.errors == []
+    names = [entry.name for entry in onnx.load("m.onnx").graph.output]
+    assert names[:3] == ["logits", "present.0.key", "present.0.value"]
+    MLP(MLPConfig(4, 3)).save_pretrained("model")
+    refused(1, "a MLP has no cache of keys and values", "export", "--model", "model", "--to", "x.onnx", "--with-cache")
+
+
 def test_refusals_leave_nothing(refused, monkeypatch):
     refused(1, "no trained model under runs/", "export", "--to", "m.onnx")
     refused(1, "--to m.bin: expected the name of a file that ends in .onnx", "export", "--to", "m.bin")

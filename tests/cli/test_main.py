@@ -37,7 +37,7 @@ def test_help_lists_the_commands_each_with_a_whole_sentence(cli, arguments):
     ("explain", ("TEXT", "--model DIR", "--method NAME", "--target CLASS", "--json", "--plot FILE")),
     ("fairness", ("--model DIR", "--swap he=she …", "--swaps FILE", "--texts FILE", "--group COLUMN", "--json",
                   "--plot")),
-    ("export", ("--to FILE.onnx", "--model DIR")),
+    ("export", ("--to FILE.onnx", "--model DIR", "--with-cache")),
     ("curves", ("DIR …", "--out FILE")),
     ("doctor", ()),
 ))

@@ -175,3 +175,63 @@ def test_bags_of_words(tmp_path, name):
 
     batches = [{"x": np.float32(rng.integers(0, 3, (n, 20)) * rng.integers(0, 2, (n, 1)))} for n in (1, 4, 9)]
     assert_equal(model, tmp_path / "m.onnx", batches, sparse)
+
+
+def past_of(session, B):
+    """No positions yet."""
+    return {entry.name: np.zeros((B, entry.shape[1], 0, entry.shape[3]), np.float32)
+            for entry in session.get_inputs() if entry.name.startswith("past_key_values.")}
+
+
+def steps(session, past, ids, name, **rest):
+    """The logits of ``ids``, read a few positions at a time, each with the present of those before as its past."""
+    names, at, logits = [entry.name for entry in session.get_outputs()], 0, []
+    for T in (2, 1, 3, *[1] * ids.shape[1]):
+        if at < ids.shape[1]:
+            outputs = dict(zip(names, session.run(None, {name: ids[:, at:at + T], **rest, **past})))
+            logits.append(outputs.pop("logits"))
+            past = {key.replace("present", "past_key_values"): value for key, value in outputs.items()}
+            at += T
+    return np.concatenate(logits, axis=1)
+
+
+@pytest.mark.parametrize("kind", (GPT, Llama))
+@pytest.mark.parametrize("block_size", (4, 5, 8, 40))
+def test_a_decoder_with_a_cache(tmp_path, kind, block_size):
+    rng = np.random.default_rng(block_size)
+    config = drawn(rng, kind.Config, n_head=2, n_embd=8, block_size=block_size,
+                   **({"n_kv_head": 1} if kind is Llama else {}))
+    model = kind(config).eval()
+    interop.onnx.export(model, tmp_path / "m.onnx", cache=True)
+    session, ids = opened(tmp_path / "m.onnx"), rng.integers(0, config.vocab_size, (3, block_size))
+    assert_close([steps(session, past_of(session, 3), ids, "input_ids")], [model(ids)])
+    assert [entry.shape for entry in session.get_outputs()][-1] == ["batch", 1 if kind is Llama else 2,
+                                                                    "past_sequence + sequence", 4]
+
+
+@pytest.mark.parametrize("block_size", (4, 9))
+def test_an_encoder_and_the_steps_of_its_decoder(tmp_path, block_size):
+    rng = np.random.default_rng(0)
+    config = drawn(rng, Seq2Seq.Config, block_size=block_size)
+    model = Seq2Seq(config).eval()
+    interop.onnx.export(model, tmp_path / "encoder.onnx", encoder=True)
+    interop.onnx.export(model, tmp_path / "decoder.onnx", cache=True)
+    encoder, decoder = opened(tmp_path / "encoder.onnx"), opened(tmp_path / "decoder.onnx")
+    for batch in texts(rng, config, pad=0):
+        source = batch["input_ids"]
+        memory = dict(zip([entry.name for entry in encoder.get_outputs()], encoder.run(None, batch)))
+        target = rng.integers(0, config.vocab_size, (len(source), block_size))
+        assert_close([steps(decoder, past_of(decoder, len(source)), target, "decoder_input_ids", **memory)],
+                     [model(source, target)])
+
+
+def test_a_cache_is_refused_where_there_is_none(tmp_path):
+    for model, options, message in (
+            (MLP(MLPConfig(4, 2)), {"cache": True}, "MLP has no cache"),
+            (models.Recurrent(models.RecurrentConfig(9)), {"cache": True}, "Recurrent has no cache"),
+            (GPT(GPTConfig(9, 8, 1, 1, 4)), {"encoder": True}, "GPT has no encoder"),
+            (GPT(GPTConfig(9, 3, 1, 1, 4)), {"cache": True}, "block_size of 3, expected at least 4"),
+            (GPT(GPTConfig(9, 8, 1, 1, 4)), {"cache": True, "encoder": True}, "two files")):
+        with pytest.raises((TypeError, ValueError), match=message):
+            interop.onnx.export(model, tmp_path / "m.onnx", **options)
+    assert not [*tmp_path.iterdir()]

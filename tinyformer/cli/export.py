@@ -16,6 +16,9 @@ def command(
     to: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The file to write.")],
     model: Annotated[Optional[Path], typer.Option(
         metavar="DIR", help="The folder of a model. Default: the newest in runs/.")] = None,
+    with_cache: Annotated[bool, typer.Option(
+        "--with-cache", help="With the keys and values of earlier positions as inputs and outputs, for generating. An "
+                             "encoder and its decoder become two files.")] = False,
 ) -> None:
     """Write a model as an ONNX file, with its tokenizer and labels."""
     from ..files import replace_file
@@ -27,9 +30,13 @@ def command(
     folder = model or newest_run()
     run = open_run(folder)
     labels = class_names(run)
-    with naming(folder):
-        onnx.export(run.model, to)
-    print(f"{to}  {to.stat().st_size:,} bytes, a {type(run.model).__name__}")
+    files = {to: {"cache": with_cache}}
+    if with_cache and run.model.task == "translation":
+        files[to.with_name(f"{to.stem}-encoder.onnx")] = {"encoder": True}
+    for path, form in files.items():
+        with naming(folder):
+            onnx.export(run.model, path, **form)
+        print(f"{path}  {path.stat().st_size:,} bytes, a {type(run.model).__name__}")
     if run.tokenizer is not None:
         run.tokenizer.save(to.with_name("tokenizer.json"))
         print(to.with_name("tokenizer.json"))

@@ -15,7 +15,7 @@ if not TYPE_CHECKING:                                       # to a type checker 
     __getattr__, __dir__ = module_attributes(__name__, __all__)
 
 
-def export(model: Any, path: str | PathLike[str]) -> None:
+def export(model: Any, path: str | PathLike[str], *, cache: bool = False, encoder: bool = False) -> None:
     """Write ``model`` to the file ``path`` in the ONNX format: float32, evaluation mode, any batch size and length.
 
         language models             input_ids (batch, sequence) → logits (batch, sequence, V)
@@ -32,6 +32,15 @@ def export(model: Any, path: str | PathLike[str]) -> None:
     Ids, masks and classes are int64, all else is float32. attention_mask is 1 at tokens and 0 at padding;
     token_type_ids may be left out, which means 0. A text has 1 to block_size tokens.
 
+    ``cache`` writes the form for generating, which reads each position once. Besides the ids of the new positions,
+    inputs are past_key_values.N.key and .value of each layer N, (batch, heads of keys, past_sequence, D), without
+    positions at the start; besides the logits of the new positions, outputs are present.N.key and .value, the next
+    past. The names are those of Hugging Face's Optimum. A GPT, a Llama or a Seq2Seq of block_size at least 4 has it.
+
+    A Seq2Seq with ``cache`` is the decoder: decoder_input_ids, encoder_hidden_states, encoder_attention_mask and past
+    keys and values → logits and present keys and values. ``encoder`` writes its encoder: input_ids →
+    encoder_hidden_states, encoder_attention_mask.
+
     Three forward passes at different sizes are recorded. What is equal in all of them becomes a constant, what changes
     with the sizes is computed in the file, and each operation becomes the nodes of its converter in
     ``interop.onnx.table``. The file states opset 20, and holds the weights once under their names in the state dict,
@@ -41,4 +50,4 @@ def export(model: Any, path: str | PathLike[str]) -> None:
     forward pass has an operation without a converter, or that takes more than the 2 GB of one ONNX file.
     """
     from .writing import write
-    write(model, path)
+    write(model, path, cache, encoder)

@@ -75,7 +75,7 @@ def causal_mask(graph: Graph, queries: int | Size, keys: int | Size, before: int
 def _table(graph, arrays, full):
     """The rows of a table from the beginning, or from the first position that is not cached."""
     moving = [axis for axis in range(full.ndim) if len({array.shape[axis] for array in arrays}) > 1]
-    pasts = graph.symbols.get("past", [0] * len(arrays))
+    pasts = graph.symbols.get("past_sequence", [0] * len(arrays))
     for axis in moving[:1]:
         for starts in (pasts, [0] * len(arrays)):
             cuts = [np.take(full, range(start, start + array.shape[axis]), axis) if start + array.shape[axis]

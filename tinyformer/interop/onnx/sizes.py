@@ -23,7 +23,7 @@ class Size:
     @property
     def symbol(self) -> str | None:
         """The name of the size itself, such as "batch" or "past + sequence"; None for a computed one."""
-        return " + ".join(self.factors[0]) if len(self.factors) == 1 and (self.scale, self.offset) == (1, 0) else None
+        return " + ".join(sorted(self.factors[0])) if len(self.factors) == 1 and (self.scale, self.offset) == (1, 0) else None
 
 
 def fit(values: Sequence[int], symbols: Mapping[str, Sequence[int]]) -> int | Size:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...files import replace_file
 from ...nn import evaluating
+from .cached import PAST, cached_form, encoder_form
 from .conversion import convert
 from .forms import Form, form_of
 from .graph import OPSET, Graph, Value, stored
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 IR_VERSION = 9                                              # of opset 20, so that runtimes of that age read the file
 LIMIT = 2**31 - 1                                           # bytes that a protobuf message can have
 # Sizes of the three forward passes; no one is a multiple of another.
-WANTED = {"batch": (2, 3, 5), "sequence": (7, 11, 5), "decoder_sequence": (4, 13, 9)}
+WANTED = {"batch": (2, 3, 5), "sequence": (7, 11, 5), "decoder_sequence": (4, 13, 9), PAST: (6, 3, 8)}
 
 
-def write(model: Any, path: str | PathLike[str]) -> None:
+def write(model: Any, path: str | PathLike[str], cache: bool, encoder: bool) -> None:
     """See ``interop.onnx.export``."""
     onnx = _library()
-    form = form_of(model)
+    if cache and encoder:
+        raise ValueError("export: cache and encoder are two files; export one after the other")
+    form = cached_form(model) if cache else encoder_form(model) if encoder else form_of(model)
     with evaluating(model):
         proto = _built(model, form)
     size = proto.ByteSize()
@@ -91,6 +94,11 @@ def _symbols(form: Form) -> dict[str, tuple[int, ...]]:
         limit = form.limits.get(name, max(WANTED[name]))
         near = [max(limit - less, 1) for less in range(3)]              # below a small limit: the limit and two less
         found[name] = WANTED[name] if limit >= max(WANTED[name]) else (*near[turn % 3:], *near[:turn % 3])
+    if PAST in found:                                       # past and new positions share the room
+        new = "decoder_sequence" if "decoder_sequence" in found else "sequence"
+        room, found[PAST] = form.limits[new], WANTED[PAST]
+        if room < max(map(sum, zip(WANTED[PAST], WANTED[new]))):
+            found[PAST], found[new] = (1, room - 2, 1), (room - 1, 2, room - 2)
     return found
 
 
