@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import time
@@ -46,19 +47,21 @@ class Service:
     def start(self) -> None:
         """Deliver the engine's news to the event loop that runs."""
         loop = asyncio.get_running_loop()
-        heard: set[Callable[[], None]] = set()              # to call; filled here, emptied by the loop
+        heard: set[Callable[[], None]] = set()              # to call; filled by the engine, emptied by the loop
+        coming = threading.Event()                          # a call of wake that has not begun
 
         def tell(changed: list[Generation]) -> None:
             if not changed:
                 return
             self.metrics.step(changed)
-            asleep = not heard                              # else the loop has yet to come to the last news
             heard.update(one.listener for one in changed if one.listener)
-            if asleep:
+            if not coming.is_set():                         # a loop that is busy hears of several steps at once
+                coming.set()
                 with contextlib.suppress(RuntimeError):     # the loop has ended, and with it all listeners
                     loop.call_soon_threadsafe(wake)
 
         def wake() -> None:
+            coming.clear()                                  # first: what is added from here on calls again
             while heard:
                 heard.pop()()
 

@@ -74,4 +74,5 @@ class Shell:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route: Any = scope.get("route")                     # known paths only: others would be labels without end
         self.service.metrics.requests.labels(getattr(route, "path", "other"), str(status)).inc()
-        log.info("%s %s %d %.3f s", visible(scope["method"]), visible(scope["path"])[:100], status, seconds)
+        asked = f"{scope['method']} {scope['path'][:100]}"
+        log.info("%s %d %.3f s", visible(asked.replace("\n", "\\n")), status, seconds)       # one line, whatever comes
