@@ -4,10 +4,14 @@ import http.client
 import json
 import math
 
+import numpy as np
 import pytest
 
-from tinyformer.models import GPT, GPTConfig
-from tinyformer.text import CharTokenizer
+from tinyformer.models import GPT, MLP, Bert, BertConfig, GPTConfig, MLPConfig
+from tinyformer.models.encoder import EncoderClassifier, EncoderConfig
+from tinyformer.text import CharTokenizer, WordPieceTokenizer
+from tinyformer.text.ngrams import NGramTokenizer
+from tinyformer.train.classes import save_classes
 
 from ..browser import ABSENT, DESK, PHONE, Chromium
 from .conftest import sharpened
@@ -16,6 +20,35 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(ABSENT is not None, reason=AB
 READY = "document.querySelector('#model').textContent && !document.querySelector('#submit').disabled"
 IDLE = "document.querySelector('#stop').disabled && document.querySelector('#status').textContent.includes(' s')"
 OUTPUT = "document.querySelector('#output').textContent"
+
+
+# How wide the page is, and what has less contrast than WCAG's 4.5: [text, contrast].
+LOOK = r"""
+(() => {
+    const parts = color => {                                        // [red, green, blue, opacity], 0 to 1
+        const numbers = color.match(/-?[\d.]+(e-?\d+)?/g).map(Number);
+        const scale = color.startsWith("rgb") ? 255 : 1;
+        return [...numbers.slice(0, 3).map(x => x / scale), numbers[3] ?? 1];
+    };
+    const over = ([r, g, b, a], below) => [r, g, b].map((x, i) => a * x + (1 - a) * below[i]);
+    const ground = node => {
+        if (!node) return [1, 1, 1];
+        const color = parts(getComputedStyle(node).backgroundColor);
+        return color[3] === 1 ? color.slice(0, 3) : over(color, ground(node.parentElement));
+    };
+    const channel = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+    const faint = [];
+    for (const node of document.querySelectorAll("h1, h2, p, label, legend, button:enabled, th, td, output, summary, "
+                                                 + "#output .token, .strip span")) {
+        if (!node.checkVisibility() || !node.textContent.trim()) continue;
+        const pair = [light(parts(getComputedStyle(node).color)), light(ground(node))];
+        const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+        if (contrast < 4.5) faint.push([node.textContent, contrast]);
+    }
+    return {width: document.documentElement.scrollWidth, faint};
+})()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +165,7 @@ def test_probabilities_under_the_pointer_and_by_keys(page, letters):
     assert found["text"] == said and texts(page, "#output .token") == list(said)
 
     def shown(i):
+        page.until(f"document.querySelector('#token').textContent.includes('Token {i + 1} of 12')")
         top = found["logprobs"]["top_logprobs"][i]
         chosen = found["logprobs"]["tokens"][i]
         values = sorted({**top, chosen: found["logprobs"]["token_logprobs"][i]}.values(), reverse=True)
@@ -139,7 +173,6 @@ def test_probabilities_under_the_pointer_and_by_keys(page, letters):
         assert numbers == pytest.approx([100 * math.exp(value) for value in values], abs=0.06)
         taken, = texts(page, "#token tr.taken")
         assert "✓" in taken and taken[0] == {" ": "␣", "\n": "↵"}.get(chosen, chosen)
-        assert f"Token {i + 1} of 12" in text(page, "#token")
 
     page.point("#output .token:nth-child(5)")
     shown(4)
@@ -264,33 +297,74 @@ def test_language_and_colors_are_remembered(page, letters):
     assert page.tell(dark) == "rgb(255, 255, 255)"
 
 
-# How wide the page is, and what has less contrast than WCAG's 4.5: [text, contrast].
-LOOK = r"""
-(() => {
-    const parts = color => {                                        // [red, green, blue, opacity], 0 to 1
-        const numbers = color.match(/-?[\d.]+(e-?\d+)?/g).map(Number);
-        const scale = color.startsWith("rgb") ? 255 : 1;
-        return [...numbers.slice(0, 3).map(x => x / scale), numbers[3] ?? 1];
-    };
-    const over = ([r, g, b, a], below) => [r, g, b].map((x, i) => a * x + (1 - a) * below[i]);
-    const ground = node => {
-        if (!node) return [1, 1, 1];
-        const color = parts(getComputedStyle(node).backgroundColor);
-        return color[3] === 1 ? color.slice(0, 3) : over(color, ground(node.parentElement));
-    };
-    const channel = c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-    const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-    const faint = [];
-    for (const node of document.querySelectorAll("h1, h2, p, label, legend, button:enabled, th, td, output, summary, "
-                                                 + "#output .token, .strip span")) {
-        if (!node.checkVisibility() || !node.textContent.trim()) continue;
-        const pair = [light(parts(getComputedStyle(node).color)), light(ground(node))];
-        const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-        if (contrast < 4.5) faint.push([node.textContent, contrast]);
-    }
-    return {width: document.documentElement.scrollWidth, faint};
-})()
-"""
+@pytest.fixture(scope="module")
+def classifier(serving, tmp_path_factory):
+    """A Transformer that gives texts of a few words one of two classes."""
+    folder = tmp_path_factory.mktemp("models") / "films"
+    words = NGramTokenizer.train(["a good film that moves", "a bad and dull film"], "words", 1, 1)
+    model = EncoderClassifier(EncoderConfig(words.vocab_size, 2, 16, 16, n_head=2, n_layer=1, n_inner=16))
+    sharpened(model).save_pretrained(folder)
+    words.save(folder / "tokenizer.json")
+    save_classes(folder, ["bad", "good"])
+    return serving(folder)
+
+
+def test_a_classifier(browser, classifier):
+    opened(browser, classifier)
+    assert text(browser, "#submit") == "Classify" and text(browser, "#text-label") == "Text to classify"
+    for hidden in ("#stop", "#settings", "#generation", "#probabilities", "#classification"):
+        assert not browser.tell(f"document.querySelector({json.dumps(hidden)}).checkVisibility()"), hidden
+    browser.write("#text", "a good and dull film")
+    browser.press("Enter", ctrl=True)
+    browser.until("document.querySelector('#attributions li')")
+    found, = classifier.post("/v1/classify", {"input": "a good and dull film", "explain": True}).body["data"]
+    assert text(browser, "#classes .answer") == f"{found['label']} {100 * found['probability']:.1f}%"
+    assert texts(browser, "#attributions .name") == found["tokens"] == "a good and dull film".split()
+    shown = [float(number) for number in texts(browser, "#attributions .number")]
+    assert shown == pytest.approx(found["attributions"], abs=0.0051)
+    signs = browser.tell("[...document.querySelectorAll('#attributions li')].map(item => item.className)")
+    assert signs == ["against" if value < 0 else "for" for value in found["attributions"]]
+    assert browser.tell(LOOK)["faint"] == []
+    browser.click("#attend")
+    browser.until("document.querySelectorAll('#weights li').length === 5")
+    browser.write("#text", "good")                                  # one token: a class without attributions
+    browser.click("#submit")
+    browser.until("!document.querySelector('#explained').checkVisibility()")
+    assert browser.tell("document.querySelector('#notice').hidden")
+    browser.write("#text", " ")
+    browser.click("#submit")
+    browser.until("document.querySelector('#notice').textContent")
+
+
+def test_sentence_vectors(browser, serving, tmp_path):
+    lines = ["a cat sat", "a cat", "the dog ran off"]
+    tokenizer = WordPieceTokenizer.train(" ".join(lines) * 5, 60)
+    model = Bert(BertConfig(vocab_size=tokenizer.vocab_size, block_size=32, n_layer=1, n_head=2, n_embd=16, n_inner=32))
+    model.save_pretrained(tmp_path / "bert")
+    tokenizer.save(tmp_path / "bert" / "tokenizer.json")
+    client = serving(tmp_path / "bert")
+    opened(browser, client)
+    browser.write("#text", lines[0])
+    browser.click("#submit")
+    browser.until("document.querySelector('#notice').textContent === 'Write at least two sentences, one on each line.'")
+    browser.write("#text", "\n\n".join(lines))
+    browser.click("#submit")
+    browser.until("document.querySelector('#similarities td')")
+    data = client.post("/v1/embeddings", {"input": lines}).body["data"]
+    vectors = np.array([one["embedding"] for one in data])
+    shown = [float(cell) for cell in texts(browser, "#similarities td.weight")]
+    assert shown == pytest.approx((vectors @ vectors.T).ravel(), abs=0.0051)
+    assert text(browser, "#similarities .answer").startswith("Most similar: sentences ")
+    browser.show(PHONE)
+    assert browser.tell(LOOK)["width"] <= PHONE[0] and browser.tell(LOOK)["faint"] == []
+
+
+def test_a_model_that_the_page_has_nothing_for(browser, serving, tmp_path):
+    MLP(MLPConfig(4, 2)).save_pretrained(tmp_path / "mlp")
+    client = serving(tmp_path / "mlp")
+    browser.go(client.url + "/")
+    browser.until("document.querySelector('#notice').textContent.includes('architecture is mlp')")
+    assert not browser.tell("document.querySelector('#form').checkVisibility()")
 
 
 @pytest.mark.parametrize("language", ("en", "zh-Hans"))

@@ -11,12 +11,24 @@ let shown = null;                                   // as the server answered
 async function classify(model) {
     clearNotice();
     try {
-        shown = (await ask("/v1/classify", {model, input: find("text").value, explain: true})).data[0];
+        shown = await answered({model, input: find("text").value});
     } catch (error) {
         report(error);
         return;
     }
     draw();
+}
+
+/** The answer with attributions, or without them for a text that has too few tokens to divide the logit among. */
+async function answered(body) {
+    let answer;
+    try {
+        answer = await ask("/v1/classify", {...body, explain: true});
+    } catch (error) {
+        if (error.status !== 422) throw error;
+        answer = await ask("/v1/classify", body);
+    }
+    return answer.data[0];
 }
 
 function draw() {
@@ -25,6 +37,8 @@ function draw() {
     find("classes").replaceChildren(
         element("p", {className: "answer", ariaLive: "polite"},
                 `${shown.label} ${percent(shown.probabilities[shown.label])}`), table());
+    find("explained").hidden = shown.tokens === undefined;
+    if (shown.tokens === undefined) return;
     const most = Math.max(...shown.attributions.map(Math.abs));
     find("attributions").replaceChildren(
         strip(shown.tokens, shown.attributions, {most, write: value => decimal(value, 2, "exceptZero")}));
