@@ -7,6 +7,7 @@ from tinyformer.models.lstm import LSTMClassifier, LSTMConfig
 from tinyformer.text.ngrams import NGramTokenizer
 from tinyformer.train import open_run
 from tinyformer.train.attention import attention_on
+from tinyformer.train.classes import save_classes
 
 
 def test_the_weights_are_those_of_the_model(client, folder):
@@ -46,6 +47,7 @@ def test_a_model_without_attention(serving, tmp_path):
     words = NGramTokenizer.train(["a good film", "a bad film"], "words", 1, 1)
     LSTMClassifier(LSTMConfig(words.vocab_size, 2, 8, 8)).save_pretrained(tmp_path)
     words.save(tmp_path / "tokenizer.json")
+    save_classes(tmp_path, ["bad", "good"])
     client = serving(tmp_path)
     answer = client.post("/v1/attention", {"prompt": "a film"})
     assert answer.status == 422 and answer.body["error"]["code"] == "wrong_model"

@@ -27,12 +27,12 @@ def described(service: Service) -> dict[str, Any]:
 
 def task(service: Service) -> str | None:
     """What the page offers: "completion", "classification" or "embedding"; None for a model of something else."""
-    model = service.run.model
     if service.generates:
         return "completion"
-    if service.run.tokenizer is None:
-        return None
-    return "classification" if model.task == "classification" else "embedding" if isinstance(model, Bert) else None
+    if service.classes is not None:
+        return "classification"
+    model = service.run.model
+    return "embedding" if isinstance(getattr(model, "bert", model), Bert) else None
 
 
 async def models(request: Request) -> JSONResponse:
