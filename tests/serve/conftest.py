@@ -12,7 +12,10 @@ import pytest
 
 import tinyformer as tfm
 from tinyformer.models import GPT, GPTConfig
-from tinyformer.text import BytePairTokenizer
+from tinyformer.text import BytePairTokenizer, CharTokenizer
+
+from ..browser import Chromium
+from .browsing import opened
 
 TEXT = "人工智能改变了世界。 The cat sat on the mat; the dog did not. " * 20
 
@@ -114,3 +117,28 @@ def serving():
 @pytest.fixture(scope="session")
 def client(serving, folder):
     return serving(folder)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    browser = Chromium(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def letters(serving, tmp_path_factory):
+    """A server of a GPT of characters, whose random text has line ends in it."""
+    folder = tmp_path_factory.mktemp("models") / "letters"
+    tokenizer = CharTokenizer.train("abcdefgh \n")
+    model = GPT(GPTConfig(vocab_size=tokenizer.vocab_size, block_size=32, n_layer=2, n_head=2, n_embd=32))
+    sharpened(model).save_pretrained(folder)
+    tokenizer.save(folder / "tokenizer.json")
+    return serving(folder)
+
+
+@pytest.fixture
+def page(browser, letters):
+    """The page of ``letters``. At the end: all that it asked for was the server's."""
+    yield opened(browser, letters)
+    assert browser.asked and all(url.startswith(letters.url) for url in browser.asked), browser.asked

@@ -1,4 +1,4 @@
-"""GET / and the files of the page, as a browser asks for them. tests/serve/test_page_in_browser.py uses the page."""
+"""GET / and the files of the page, as a browser asks for them. tests/serve/test_page_generation.py uses the page."""
 
 import re
 from pathlib import Path
