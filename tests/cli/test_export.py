@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx", reason="needs the package onnx")
 def test_the_newest_model_with_its_tokenizer(cli, trained):
     result = cli("export", "--to", "out/m.onnx")
     assert result.code == 0 and result.errors == []
-    assert result.lines == [f"{Path('out/m.onnx')}  {Path('out/m.onnx').stat().st_size:,} bytes, a GPT",
+    assert result.lines == [f"{Path('out/m.onnx')}  {Path('out/m.onnx').stat().st_size:,} bytes, GPT",
                             str(Path("out/tokenizer.json"))]
     assert onnx.load("out/m.onnx").graph.output[0].name == "logits"
     assert load_tokenizer("out").tokens == load_tokenizer(trained).tokens
@@ -33,7 +33,7 @@ def test_with_a_cache(cli, refused, trained):
     names = [entry.name for entry in onnx.load("m.onnx").graph.output]
     assert names[:3] == ["logits", "present.0.key", "present.0.value"]
     MLP(MLPConfig(4, 3)).save_pretrained("model")
-    refused(1, "a MLP has no cache of keys and values", "export", "--model", "model", "--to", "x.onnx", "--with-cache")
+    refused(1, "MLP has no cache of keys and values", "export", "--model", "model", "--to", "x.onnx", "--with-cache")
 
 
 def test_refusals_leave_nothing(refused, monkeypatch):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tinyformer import interop
+from tinyformer import interop, models, ops
+from tinyformer.autograd import Tensor
 from tinyformer.models import GPT, MLP, GPTConfig, MLPConfig
 
 onnx = pytest.importorskip("onnx", reason="needs the package onnx")
@@ -38,7 +39,8 @@ def test_weights_stand_once_under_their_names(tmp_path):
 
 def test_what_has_no_form_is_refused_by_name(tmp_path):
     from tinyformer import nn
-    for model in (nn.Linear(2, 3), object()):
+    for model in (nn.Linear(2, 3), object(), models.NGram(models.NGramConfig(5)), models.HMM(models.HMMConfig(3, 5)),
+                  models.CLIP(models.CLIPConfig(16, 5))):
         with pytest.raises(TypeError, match=type(model).__name__):
             interop.onnx.export(model, tmp_path / "m.onnx")
     assert not [*tmp_path.iterdir()]
@@ -51,3 +53,54 @@ def test_an_operation_without_a_converter_is_named(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="MLP cannot be written as ONNX: the operation relu"):
         interop.onnx.export(MLP(MLPConfig(4, 2)), tmp_path / "m.onnx")
     assert not [*tmp_path.iterdir()]
+
+
+class Odd(MLP):
+    """Logits that depend on the inputs past the operations: their converter would write a constant."""
+
+    way = "scale"
+
+    def forward(self, x):
+        x = x if isinstance(x, Tensor) else Tensor(x)
+        logits = super().forward(x)
+        if self.way == "scale":
+            return logits * float(np.abs(logits.data).max())
+        if self.way == "mask":
+            return ops.where(logits.data > 0, logits, 0.0)
+        return logits[:2] if len(x) == 3 else logits * 2
+
+
+@pytest.mark.parametrize("way, message", (("scale", "a number changes with the inputs"),
+                                          ("mask", "an array of shape .* and type bool changes"),
+                                          ("branch", "operations of a forward pass change")))
+def test_values_that_were_computed_past_the_operations_are_refused(tmp_path, way, message):
+    model = Odd(MLPConfig(4, 2))
+    model.way = way
+    with pytest.raises(ValueError, match=f"Odd cannot be written as ONNX: .*{message}"):
+        interop.onnx.export(model, tmp_path / "m.onnx")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_too_many_weights_for_one_file(tmp_path, monkeypatch):
+    from tinyformer.interop.onnx import writing
+    monkeypatch.setattr(writing, "LIMIT", 100)
+    with pytest.raises(ValueError, match="MLP has weights of .* bytes in float32, expected at most 100"):
+        interop.onnx.export(MLP(MLPConfig(4, 2)), tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("sizes, expected", (
+    ((4, 4, 4), 4), ((2, 3, 5), "batch"), ((28, 44, 20), "4 sequence"), ((14, 33, 25), "batch sequence"),
+    ((9, 14, 10), "batch + sequence"), ((6, 10, 4), "sequence - 1"), ((15, 34, 26), "batch sequence + 1")))
+def test_sizes_from_their_values(sizes, expected):
+    from tinyformer.interop.onnx.sizes import Size, fit
+    B, T = ("batch",), ("sequence",)
+    wanted = {4: 4, "batch": Size((B,)), "4 sequence": Size((T,), 4), "batch sequence": Size((B, T)),
+              "batch + sequence": Size((B + T,)), "sequence - 1": Size((T,), 1, -1),
+              "batch sequence + 1": Size((B, T), 1, 1)}
+    assert fit(sizes, {"batch": (2, 3, 5), "sequence": (7, 11, 5)}) == wanted[expected]
+
+
+def test_a_size_that_nothing_gives():
+    from tinyformer.interop.onnx.sizes import fit
+    with pytest.raises(ValueError, match="a size is 1, 5, 2 for inputs of the sizes batch 2, 3, 5"):
+        fit((1, 5, 2), {"batch": (2, 3, 5), "sequence": (7, 11, 5)})

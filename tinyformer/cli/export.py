@@ -36,7 +36,7 @@ def command(
     for path, form in files.items():
         with naming(folder):
             onnx.export(run.model, path, **form)
-        print(f"{path}  {path.stat().st_size:,} bytes, a {type(run.model).__name__}")
+        print(f"{path}  {path.stat().st_size:,} bytes, {type(run.model).__name__}")
     if run.tokenizer is not None:
         run.tokenizer.save(to.with_name("tokenizer.json"))
         print(to.with_name("tokenizer.json"))

@@ -28,6 +28,7 @@ def export(model: Any, path: str | PathLike[str], *, cache: bool = False, encode
         classifiers of vectors      x (batch, n_features) → logits; pictures come as rows of their pixels
         SimCLR, LinearRegression    x (batch, n_features) → features; prediction
         VAE                         z (batch, n_latent), and y (batch,) if it is conditional → logits of the pixels
+        GAN                         the same → samples (batch, n_features)
 
     Ids, masks and classes are int64, all else is float32. attention_mask is 1 at tokens and 0 at padding;
     token_type_ids may be left out, which means 0. A text has 1 to block_size tokens.

@@ -109,12 +109,12 @@ def cached_form(model: Any) -> Form:
         return decoder_step(model)
     if getattr(model, "task", "") == "language" and hasattr(model.config, "cache_width"):
         return language(model)
-    raise TypeError(f"export: a {type(model).__name__} has no cache of keys and values; expected a GPT, a Llama or a "
+    raise TypeError(f"export: {type(model).__name__} has no cache of keys and values; expected a GPT, a Llama or a "
                     "Seq2Seq, or cache=False")
 
 
 def encoder_form(model: Any) -> Form:
     """The form of an encoder alone. TypeError, which names the class, for a model that is none beside a decoder."""
     if getattr(model, "task", "") != "translation":
-        raise TypeError(f"export: a {type(model).__name__} has no encoder beside a decoder; expected a Seq2Seq")
+        raise TypeError(f"export: {type(model).__name__} has no encoder beside a decoder; expected a Seq2Seq")
     return encoder(model)

@@ -118,12 +118,14 @@ def rows(output: str) -> Callable[[Any], Form]:
     return lambda model: Form({"x": floats("batch", model.config.n_features)}, lambda x: {output: model(x)})
 
 
-def decoder(model: Any) -> Form:
-    """z, and the class y of a conditional model → logits of the pixels"""
-    inputs = {"z": floats("batch", model.config.n_latent)}
-    if model.config.conditional:
-        inputs["y"] = ids(model.config.n_classes, ("batch",))
-    return Form(inputs, lambda z, y=None: {"logits": model.decode(z, y)})
+def pictures_of_noise(output: str, method: str) -> Callable[[Any], Form]:
+    """z, and the class y of a conditional model → what ``method`` makes of them"""
+    def form(model: Any) -> Form:
+        inputs = {"z": floats("batch", model.config.n_latent)}
+        if model.config.conditional:
+            inputs["y"] = ids(model.config.n_classes, ("batch",))
+        return Form(inputs, lambda z, y=None: {output: getattr(model, method)(z, y)})
+    return form
 
 
 # By the model's architecture, or else by the task that it is trained for.
@@ -132,7 +134,8 @@ FORMS: dict[str, Callable[[Any], Form]] = {
     "bert": _bert("last_hidden_state", "pooler_output"),
     "bert-pretraining": _bert("prediction_logits", "seq_relationship_logits"),
     "translation": translation, "pictures": rows("logits"), "logistic": rows("logits"), "linear": rows("prediction"),
-    "simclr": rows("features"), "vae": decoder,
+    "simclr": rows("features"), "vae": pictures_of_noise("logits", "decode"),
+    "gan": pictures_of_noise("samples", "generate"),
 }
 
 
@@ -140,6 +143,6 @@ def form_of(model: Any) -> Form:
     """The form of ``model``. TypeError, which names its class, if there is none."""
     make = FORMS.get(getattr(model, "architecture", "")) or FORMS.get(getattr(model, "task", ""))
     if make is None or getattr(model, "trained_by_counting", False):
-        raise TypeError(f"export: a {type(model).__name__} has no ONNX form; expected a model for one of "
+        raise TypeError(f"export: {type(model).__name__} has no ONNX form; expected a model for one of "
                         f"{', '.join(FORMS)}, trained by gradients")
     return make(model)

@@ -12,6 +12,8 @@ from .sizes import Size, fit
 
 OPSET = 20                      # has Gelu in both forms and LayerNormalization; ONNX Runtime runs it since version 1.17
 
+PASSES = 3                      # forward passes that are recorded, at different sizes
+
 
 class Value:
     """A value of the graph.
@@ -84,7 +86,7 @@ class Graph:
     def weight(self, name: str, array: np.ndarray) -> Value:
         """A parameter or a buffer under its name in the model's state dict; further mentions are the same value."""
         self.initializers.setdefault(name, stored(array))
-        return Value(name, [array] * len(next(iter(self.symbols.values()))))
+        return Value(name, [array] * PASSES)
 
     def constant(self, value: Any) -> Value:
         """A constant; equal ones are stored once."""

@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Size:
@@ -23,7 +25,8 @@ class Size:
     @property
     def symbol(self) -> str | None:
         """The name of the size itself, such as "batch" or "past + sequence"; None for a computed one."""
-        return " + ".join(sorted(self.factors[0])) if len(self.factors) == 1 and (self.scale, self.offset) == (1, 0) else None
+        plain = len(self.factors) == 1 and (self.scale, self.offset) == (1, 0)
+        return " + ".join(sorted(self.factors[0])) if plain else None
 
 
 def fit(values: Sequence[int], symbols: Mapping[str, Sequence[int]]) -> int | Size:
@@ -32,6 +35,8 @@ def fit(values: Sequence[int], symbols: Mapping[str, Sequence[int]]) -> int | Si
     The first that fits: the same integer; a multiple of a symbol, a sum or a product of symbols; one of these plus an
     integer. ValueError if none fits.
     """
+    if not all(isinstance(value, (int, np.integer)) for value in values):
+        raise ValueError(f"a number changes with the inputs: {', '.join(map(str, values))}")
     if len(set(values)) == 1:
         return int(values[0])
     moving = {name: sizes for name, sizes in symbols.items() if len(set(sizes)) > 1}

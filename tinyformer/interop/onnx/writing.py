@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from ...nn import evaluating
 from .cached import PAST, cached_form, encoder_form
 from .conversion import convert
 from .forms import Form, form_of
-from .graph import OPSET, Graph, Value, stored
+from .graph import OPSET, PASSES, Graph, Value, stored
 from .recording import Recording
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
 IR_VERSION = 9                                              # of opset 20, so that runtimes of that age read the file
@@ -26,64 +27,61 @@ WANTED = {"batch": (2, 3, 5), "sequence": (7, 11, 5), "decoder_sequence": (4, 13
 
 def write(model: Any, path: str | PathLike[str], cache: bool, encoder: bool) -> None:
     """See ``interop.onnx.export``."""
-    onnx = _library()
-    if cache and encoder:
-        raise ValueError("export: cache and encoder are two files; export one after the other")
-    form = cached_form(model) if cache else encoder_form(model) if encoder else form_of(model)
-    with evaluating(model):
-        proto = _built(model, form)
-    size = proto.ByteSize()
-    if size > LIMIT:
-        raise ValueError(f"export: {type(model).__name__} takes {size:,} bytes, expected at most {LIMIT:,}, the most "
-                         "that one ONNX file can hold")
-    onnx.checker.check_model(proto, full_check=True)
-    replace_file(path, proto.SerializeToString())
-
-
-def _library() -> Any:
     try:
         import onnx
     except ImportError:
         raise ImportError("export: the package onnx is missing; pip install 'tinyformer[onnx]' installs it") from None
-    return onnx
+    if cache and encoder:
+        raise ValueError("export: cache and encoder are two files; export one after the other")
+    form = cached_form(model) if cache else encoder_form(model) if encoder else form_of(model)
+    name, weights = type(model).__name__, model.state_dict()
+    size = 4 * sum({id(array): array.size for array in weights.values()}.values())
+    if size > LIMIT:
+        raise ValueError(f"export: {name} has weights of {size:,} bytes in float32, expected at most {LIMIT:,}, "
+                         "because one ONNX file holds no more")
+    with evaluating(model):
+        try:
+            proto = model_proto(form, weights, name)
+        except ValueError as error:
+            raise ValueError(f"export: {name} cannot be written as ONNX: {error}") from None
+    facts = {"architecture": model.architecture, "vocab_size": getattr(model.config, "vocab_size", None)}
+    onnx.helper.set_model_props(proto, {name: str(value) for name, value in facts.items() if value is not None})
+    onnx.checker.check_model(proto, full_check=True)
+    replace_file(path, proto.SerializeToString())
 
 
-def _built(model: Any, form: Form) -> Any:
-    """The model as ONNX's ModelProto."""
+def model_proto(form: Form, weights: Mapping[str, np.ndarray], name: str) -> Any:
+    """The forward pass of ``form`` as ONNX's ModelProto; ``weights`` are the arrays that are stored by their names."""
     from onnx import helper
-    weights = model.state_dict()                            # of tied ones the first name counts
     symbols = _symbols(form)
-    @cache
+    recordings = [_recorded(form, weights, {name: sizes[i] for name, sizes in symbols.items()}, seed=i)
+                  for i in range(PASSES)]
+
+    @functools.cache
     def longest() -> Recording:
         """A pass over no text at all, whose tables have the greatest length."""
         return _recorded(form, weights, {**dict.fromkeys(symbols, 0), **form.limits}, seed=0)
 
     graph = Graph(symbols)
-    for name, given in form.inputs.items():
-        for axis, symbol in enumerate(given.axes):
+    for given, of in form.inputs.items():
+        for axis, symbol in enumerate(of.axes):
             if isinstance(symbol, str):
-                graph.places.setdefault(symbol, (name, axis))
-    try:
-        recordings = [_recorded(form, weights, {name: sizes[i] for name, sizes in symbols.items()}, seed=i)
-                      for i in range(3)]
-        outputs = convert(recordings, graph, weights, longest)
-    except ValueError as error:
-        raise ValueError(f"export: {type(model).__name__} cannot be written as ONNX: {error}") from None
-    _rename(graph, outputs)
-    for name, given in form.inputs.items():
-        if given.default is not None:
-            graph.weight(name, given.default)
+                graph.places.setdefault(symbol, (given, axis))
+    outputs = convert(recordings, graph, weights, longest)
+    for output, value in outputs.items():                   # copied to the output's name, at no cost at run time
+        graph.Identity(value)
+        graph.nodes[-1].output[0] = graph.nodes[-1].name = output
+    for given, of in form.inputs.items():
+        if of.default is not None:
+            graph.weight(given, of.default)
     used = {name for node in graph.nodes for name in node.input}
     proto = helper.make_graph(
-        graph.nodes, type(model).__name__,
-        [_info(name, stored(recordings[0].inputs[name]), given.axes) for name, given in form.inputs.items()],
-        [_info(name, stored(value.samples[0]), _axes(graph, value)) for name, value in outputs.items()],
+        graph.nodes, name,
+        [_info(given, stored(recordings[0].inputs[given]), of.axes) for given, of in form.inputs.items()],
+        [_info(output, stored(value.samples[0]), _axes(graph, value)) for output, value in outputs.items()],
         [_tensor(name, array) for name, array in graph.initializers.items() if name in used])
-    made = helper.make_model(proto, producer_name="tinyformer",
-                             opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    facts = {"architecture": model.architecture, "vocab_size": getattr(model.config, "vocab_size", None)}
-    helper.set_model_props(made, {name: str(value) for name, value in facts.items() if value is not None})
-    return made
+    return helper.make_model(proto, producer_name="tinyformer", opset_imports=[helper.make_opsetid("", OPSET)],
+                             ir_version=IR_VERSION)
 
 
 def _symbols(form: Form) -> dict[str, tuple[int, ...]]:
@@ -102,7 +100,7 @@ def _symbols(form: Form) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _recorded(form: Form, weights: dict[str, np.ndarray], sizes: dict[str, int], seed: int) -> Recording:
+def _recorded(form: Form, weights: Mapping[str, np.ndarray], sizes: dict[str, int], seed: int) -> Recording:
     rng = np.random.default_rng(seed)
     inputs = {name: given.draw(rng, tuple(axis if isinstance(axis, int) else sizes[axis] for axis in given.axes))
               for name, given in form.inputs.items()}

@@ -47,4 +47,8 @@ def _recurrent(g: Graph, op_type: str, order: tuple[int, ...], x: Value, states:
     y, *last = g.node(op_type, x, g.Unsqueeze(gates(W), [0]), g.Unsqueeze(gates(R), [0]), bias, ends,
                       *(g.Unsqueeze(state, [0]) for state in states), outputs=1 + len(states), hidden_size=H,
                       direction="reverse" if reverse else "forward", **attributes)
-    return [g.Squeeze(y, [1]), *(g.Squeeze(state, [0]) for state in last)]
+    last = [g.Squeeze(state, [0]) for state in last]
+    if lengths is not None:                                 # a sequence without steps keeps its state; ONNX gives zeros
+        moved = g.Unsqueeze(g.Greater(lengths, 0), [1])
+        last = [g.Where(moved, after, before) for after, before in zip(last, states)]
+    return [g.Squeeze(y, [1]), *last]

@@ -86,7 +86,7 @@ def pad(g: Graph, x: Value, *, widths: Sequence[tuple[int, int]], value: float =
 def flip(g: Graph, x: Value, *, axis: Any = None) -> Value:
     """Slice with the step −1."""
     from .reductions import axes
-    chosen = axes(x, axis)
+    chosen = axes(x, axis) or []
     return g.Slice(x, [-1] * len(chosen), [np.iinfo(np.int64).min + 1] * len(chosen), chosen, [-1] * len(chosen))
 
 
@@ -116,7 +116,7 @@ def getitem(g: Graph, x: Value, index: Any) -> Value:
             steps.append(1)
             cut.append(axis)
             squeezed.append(axis)
-        elif gathered is None and (isinstance(part, Value) or np.asarray(part).dtype.kind in "iu"):
+        elif gathered is None and (part if isinstance(part, Value) else np.asarray(part)).dtype.kind in "iu":
             gathered = part, axis
         else:
             raise ValueError(f"an index of {type(part).__name__}, expected integers, slices, None, … or one array")
