@@ -1,6 +1,6 @@
 """Latency and throughput of ``tinyformer serve`` against the number of clients, beside transformers behind a lock.
 
-    python benchmarks/serve.py [--seconds 4] [--threads 1] [--clients 1 2 4 8 16 32] [--tokens 48] [--plot FILE.png]
+    python benchmarks/serve.py [--rounds 5] [--seconds 2] [--threads 1] [--clients 1 2 4 …] [--plot FILE.png]
     python benchmarks/serve.py --endurance 1000         # requests, of which 5 % leave after the first event
 
 Both servers hold the same small Llama with the same weights in float32, speak the same streams of server-sent events
@@ -27,6 +27,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
+from measure import ratio
 
 CONFIG = dict(vocab_size=300, block_size=512, n_layer=4, n_head=4, n_kv_head=2, n_embd=128, n_inner=344)
 HERE = Path(__file__).resolve()
@@ -35,7 +36,7 @@ WORDS = "the model reads a prompt and writes tokens until it reaches the limit o
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("seconds", 4.0), ("threads", 1), ("tokens", 48), ("endurance", 0)):
+    for name, default in (("rounds", 5), ("seconds", 2.0), ("threads", 1), ("tokens", 48), ("endurance", 0)):
         parser.add_argument(f"--{name}", type=type(default), default=default)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
     parser.add_argument("--plot", type=Path)
@@ -60,27 +61,31 @@ def compare(ports, asked):
     texts = {name: complete(port, "the model", asked.tokens)[2] for name, port in ports.items()}
     if len(set(texts.values())) != 1:
         raise SystemExit(f"the servers give different texts: {texts}")
-    print(f"{asked.tokens} tokens a request, {asked.threads} thread(s) a server, {asked.seconds:g} s at each number of "
-          f"clients\n\n{'clients':>7}  {'server':<28}{'tokens/s':>9}{'median':>9}{'95 %':>9}{'first token':>13}")
+    print(f"{asked.tokens} tokens a request, {asked.threads} thread(s) a server, {asked.rounds} rounds of "
+          f"{asked.seconds:g} s at each number of clients\n\n{'clients':>7}  {'server':<28}{'tokens/s':>9}{'median':>9}"
+          f"{'95 %':>9}{'first token':>13}")
     rows = {name: [] for name in ports}
     for clients in asked.clients:
-        for name, port in ports.items():
-            row = load(port, clients, asked.seconds, asked.tokens)
+        rounds = [{name: load(port, clients, asked.seconds, asked.tokens) for name, port in ports.items()}
+                  for _ in range(asked.rounds)]
+        for name in ports:
+            row = summary([one[name] for one in rounds])
             rows[name].append(row)
-            print(f"{clients:7}  {name:<28}{row['throughput']:9,.0f}"
+            print(f"{clients:7}  {name:<28}{statistics.median(row['throughput']):9,.0f}"
                   + "".join(f"{row[key]:{width}.3f} s" for key, width in (("median", 7), ("p95", 7), ("first", 11))))
     one, other = rows.values()
-    print("\nclients: " + "; ".join(
-        f"{n}: {a['throughput'] / b['throughput']:.2f} × the tokens, {a['p95'] / b['p95']:.2f} × the latency (95 %)"
-        for n, a, b in zip(asked.clients, one, other)))
-    print(f"{asked.clients[-1]} clients together get {one[-1]['throughput'] / one[0]['throughput']:.2f} × the tokens/s "
-          f"of {asked.clients[0]}")
+    print("\ntokens, tinyformer over transformers (median of the rounds' ratios, quartiles): " + "; ".join(
+        f"{n} clients {ratio(a['throughput'], b['throughput'])}" for n, a, b in zip(asked.clients, one, other)))
+    print("95th percentile of the latency: " + "; ".join(
+        f"{n} clients {a['p95'] / b['p95']:.2f}" for n, a, b in zip(asked.clients, one, other)))
+    print(f"{asked.clients[-1]} clients together get {ratio(one[-1]['throughput'], one[0]['throughput'])} × the "
+          f"tokens/s of {asked.clients[0]}")
     if asked.plot:
         plot(asked.plot, asked.clients, rows)
 
 
 def load(port, clients, seconds, tokens):
-    """What ``clients`` clients see for ``seconds`` seconds."""
+    """(answers, tokens a second) of ``clients`` clients that ask for ``seconds`` seconds."""
     found, until = [], time.perf_counter() + seconds
     began = time.perf_counter()
 
@@ -94,9 +99,13 @@ def load(port, clients, seconds, tokens):
         thread.start()
     for thread in threads:
         thread.join()
-    elapsed = time.perf_counter() - began
-    first, whole = zip(*found)
-    return {"throughput": len(found) * tokens / elapsed, "median": statistics.median(whole),
+    return found, len(found) * tokens / (time.perf_counter() - began)
+
+
+def summary(rounds):
+    """The tokens a second of each round, and quantiles over the answers of all rounds, in seconds."""
+    first, whole = zip(*(answer for found, _ in rounds for answer in found))
+    return {"throughput": [speed for _, speed in rounds], "median": statistics.median(whole),
             "p95": float(np.quantile(whole, 0.95)), "first": statistics.median(first)}
 
 
@@ -264,7 +273,7 @@ def plot(path, clients, rows):
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     for (name, values), color, marker in zip(rows.items(), ("#0072B2", "#D55E00"), "os"):
         for axis, key in zip(axes, ("median", "throughput")):
-            axis.plot(clients, [row[key] for row in values], color=color, marker=marker, label=name)
+            axis.plot(clients, [np.median(row[key]) for row in values], color=color, marker=marker, label=name)
         axes[0].plot(clients, [row["p95"] for row in values], color=color, marker=marker, ls=":", ms=3)
     axes[0].set(ylabel="seconds a request", yscale="log", title="latency: median, and 95th percentile (dotted)")
     axes[1].set(ylabel="tokens a second, all clients", ylim=0, title="throughput")
