@@ -100,3 +100,31 @@ def test_tokens_find_their_text(page):
     })()""")
     assert found == [[["a", "a"], ["智", r"\xe6\x99|\xba"], ["b", "b"]], [["智能", "智能"]], [["a��", r"a|\xff|\xe6"]],
                      [["play", "play|##ed"]], [["\\", "\\"]], [["", r"\xe6"]], []]
+
+
+def test_answers_that_go_wrong(page):
+    """A stream without its end, an error within it, an answer of something else than the server, no answer."""
+    found = page.tell(r"""(async () => {
+        const {stream} = await import("/page/api.js");
+        const real = window.fetch;
+        const got = async answer => {
+            window.fetch = answer;
+            const came = [];
+            try {
+                for await (const one of stream("/v1/completions", {})) came.push(one.a);
+            } catch (error) {
+                came.push(error.message);
+            } finally {
+                window.fetch = real;
+            }
+            return came;
+        };
+        const event = 'data: {"a": 1}\n\n';
+        return [await got(async () => new Response(event + "data: [DONE]\n\n")),
+                await got(async () => new Response(event)),
+                await got(async () => new Response(event + 'data: {"error": {"message": "it failed"}}\n\n')),
+                await got(async () => new Response("<html>", {status: 502, statusText: "Bad Gateway"})),
+                await got(async () => { throw new TypeError("Failed to fetch"); })];
+    })()""")
+    assert found == [[1], [1, "The answer ended too early: the connection to the server was lost."], [1, "it failed"],
+                     ["502 Bad Gateway"], ["The server does not answer."]]
