@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..typing import Array
 
-LEAST = 64                  # positions that a cache has room for at first
+LEAST = 256                 # positions that a cache has room for at first
 
 
 class RowCache:

@@ -252,7 +252,8 @@ def block_step(x: Array, keys: Array, values: Array, past: int | Array, weights:
     B, H, _, D = keys.shape
     q, k, v = linear(layer_norm(x, gamma1, beta1, eps)[0], qkv, b_qkv).reshape(B, 3, H, D).swapaxes(0, 1)
     heads = np.empty_like(q)                                                    # (B, H, D)
-    for rows, p in [(slice(None), past)] if np.ndim(past) == 0 else [(slice(b, b + 1), p) for b, p in enumerate(past)]:
+    ragged = isinstance(past, np.ndarray)
+    for rows, p in [(slice(b, b + 1), p) for b, p in enumerate(past)] if ragged else [(slice(None), past)]:
         keys[rows, :, p], values[rows, :, p] = k[rows], v[rows]
         seen = keys[rows, :, :p + 1], values[rows, :, :p + 1]
         heads[rows] = attention(q[rows, :, None], *seen, scale=1 / math.sqrt(D))[0][:, :, 0]

@@ -59,6 +59,7 @@ class Generation:
     prompt_tokens: list[Token] = field(default_factory=list, init=False)
     canceled: bool = field(default=False, init=False)
     listener: Callable[[], None] | None = field(default=None, init=False)       # see ``Service.submit``
+    streams: bool = field(default=False, init=False)
     submitted: float = field(default=0.0, init=False)               # on the clock of ``time.monotonic``
     started: float = field(default=0.0, init=False)
     first: float = field(default=0.0, init=False)                   # when the first token came

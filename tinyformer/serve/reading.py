@@ -91,7 +91,7 @@ class Readings:
 
     def leave_row(self, reading: Reading) -> None:
         """Give the text's row to the last one."""
-        if reading.row:
+        if reading.row and self.rows is not None:
             row = self._in_row.index(reading)
             self.rows.remove(row)
             self._in_row[row] = self._in_row[-1]
@@ -135,7 +135,8 @@ class Readings:
     def _read_rows(self):
         ids = np.array([[reading.ids[-1]] for reading in self._in_row])
         logits = self.model(ids, self.rows).data[:, -1]
-        self.rows.advance(1)
+        if self.rows is not None:
+            self.rows.advance(1)
         return logits
 
     def _read_alone(self, reading, most):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..train.saved_run import SavedRun
 
 
+PAUSE = 0.001                           # seconds between events for each further text that runs
+
+
 class Service:
     """The model of ``run`` and the thread that owns it.
 
@@ -54,7 +57,7 @@ class Service:
             if not changed:
                 return
             self.metrics.step(changed)
-            heard.update(one.listener for one in changed if one.listener)
+            heard.update(one.listener for one in changed if one.listener and (one.streams or one.finish_reason))
             if not coming.is_set():                         # a loop that is busy hears of several steps at once
                 coming.set()
                 with contextlib.suppress(RuntimeError):     # the loop has ended, and with it all listeners
@@ -67,16 +70,23 @@ class Service:
 
         self.engine.notify = tell
 
-    def submit(self, generations: Sequence[Generation]) -> asyncio.Event:
-        """Hand the generations to the engine. The event is set when one of them has news. ApiError 429 or 503."""
+    def submit(self, generations: Sequence[Generation], streams: bool = False) -> asyncio.Event:
+        """Hand the generations to the engine. The event is set when one of them is finished, or with ``streams`` has
+        another token. ApiError 429 or 503."""
         news = asyncio.Event()
         for one in generations:
-            one.listener = news.set
+            one.listener, one.streams = news.set, streams
         try:
             self.engine.submit(generations)
         except (Busy, Closed) as error:
             raise refusal(error) from None
         return news
+
+    @property
+    def pause(self) -> float:
+        """The seconds between two events of a stream. Many streams send several tokens in an event, so that sending
+        takes a share of the time that does not grow with them."""
+        return PAUSE * (self.engine.running - 1)
 
     async def call(self, function: Any) -> Any:
         """The result of ``function()``, computed in the thread that owns the model. ApiError 429 or 503."""

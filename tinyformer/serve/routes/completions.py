@@ -29,7 +29,7 @@ async def completions(request: Request) -> Response:
         raise ApiError(400, f"a {type(service.run.model).__name__} cannot continue a text", param="model",
                        code="wrong_model")
     texts = generations(service, asked)
-    news = service.submit(texts)
+    news = service.submit(texts, streams=asked["stream"])
     answer = Answer(service, texts, asked)
     if asked["stream"]:
         return EventStream(answer.chunks(news, asked["stream_options"]), answer.cancel)
@@ -43,7 +43,8 @@ class Answer:
     """The answer to one request, from the generations ``texts``."""
 
     def __init__(self, service: Service, texts: list[Generation], asked: dict[str, Any]) -> None:
-        self.texts, self.tokenizer, self.echo = texts, service.run.tokenizer, asked["echo"]
+        self.service, self.texts, self.echo = service, texts, asked["echo"]
+        self.tokenizer: Any = service.run.tokenizer
         self.prompts = max(1, len(texts) // asked["n"])
         self.head = {"id": f"cmpl-{uuid4().hex}", "object": "text_completion", "created": int(time()),
                      "model": service.name}
@@ -96,6 +97,8 @@ class Answer:
             yield
             if finished:
                 return
+            if (pause := self.service.pause) > 0:
+                await asyncio.sleep(pause)
 
     def _start(self, one: Generation) -> str:
         return self.tokenizer.decode(one.prompt) if self.echo else ""
