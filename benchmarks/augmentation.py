@@ -2,6 +2,7 @@
 
     python benchmarks/augmentation.py pictures      an MLP with two hidden layers on digits
     python benchmarks/augmentation.py texts         mean and maximum of word vectors, on film snippets
+    python benchmarks/augmentation.py order         an LSTM, which reads the order of the words, on film snippets
     python benchmarks/augmentation.py labels        changes that do not keep the label: half a turn, a deleted "not"
 
 Each seed draws other labeled examples. The first figure of a cell is the validation accuracy: choose by it. The second
@@ -17,9 +18,9 @@ import numpy as np
 from measure import interval
 
 import tinyformer as tfm
-from tinyformer.data import load
-from tinyformer.data.augmentation import moved
-from tinyformer.models import MLP, Average, AverageConfig, MLPConfig
+from tinyformer.data import load, padded
+from tinyformer.data.augmentation import drawn_words, moved, swapped_words, word_shares
+from tinyformer.models import MLP, Average, AverageConfig, LSTMClassifier, LSTMConfig, MLPConfig
 from tinyformer.optim import AdamW, CosineSchedule
 from tinyformer.train.bag_of_words_baseline import bag_of_words
 from tinyformer.train.tasks.classification import Classification, TextSettings
@@ -29,6 +30,8 @@ PICTURES = {"none": {}, "shift by 2 pixels": {"shift": 2}, "turn by 15°": {"rot
             "scale by 15 %": {"scale": 0.15}, "cut-out of 8 pixels": {"cut_out": 8},
             "mix-up, α = 0.4": {"mix_up": 0.4}, "turn by 180°": {"rotate": 180.0}}
 TEXTS = {"none": ({}, {}), "word dropout 0.2": ({}, {"word_dropout": 0.2}), "back-off 0.2": ({"back_off": 0.2}, {})}
+ORDER = {**TEXTS, "swaps 0.2": ({"swap": 0.2}, {})}
+SEEDS = (1, 2, 3)
 
 
 def fit(model, task, seed, steps, size, lr):
@@ -52,12 +55,57 @@ def pictures(labels, seed, settings):
                1e-3)
 
 
+def snippets(labels, seed, data):
+    tfm.seed(seed)
+    return Classification(TextSettings(labels=labels, draw=seed, min_count=1 if labels else 2, **data))
+
+
 def texts(labels, seed, settings):
     data, model = settings
-    tfm.seed(seed)
-    task = Classification(TextSettings(labels=labels, draw=seed, min_count=1 if labels else 2, **data))
+    task = snippets(labels, seed, data)
     config = AverageConfig(task.tokenizer.vocab_size, 2, block_size=64, n_embd=64, dropout=0.5, init_std=0.02, **model)
     return fit(Average(config), task, seed, 300, 128, 5e-3)
+
+
+def reader(task, **settings):
+    """A model that reads the order of the words."""
+    return LSTMClassifier(LSTMConfig(task.tokenizer.vocab_size, 2, block_size=64, n_embd=64, n_hidden=64, dropout=0.5,
+                                     **settings))
+
+
+def order(labels, seed, settings):
+    data, model = settings
+    task = snippets(labels, seed, data)
+    return fit(reader(task, **model), task, seed, 300, 128, 5e-3)
+
+
+def kept():
+    """What the changes do to the answers of readers that were trained on all labels without them."""
+    found = {}
+    for seed in SEEDS:
+        task, rng = snippets(0, seed, {}), np.random.default_rng(seed)
+        model = reader(task)
+        fit(model, task, seed, 300, 128, 5e-3)
+        encoded, labels = task.encoded(model, "test"), task.test.y
+        shares = word_shares(task.encoded(model, "train"), task.tokenizer.vocab_size, 2)
+        changes = {"as they are": lambda ids: ids,
+                   "word dropout 0.2": lambda ids: np.where(rng.random(len(ids)) < 0.2, 1, ids),        # 1 is <unk>
+                   "back-off 0.2": lambda ids: drawn_words(ids, 0.2, shares, rng),
+                   "swaps 0.2": lambda ids: swapped_words(ids, 0.2, rng),
+                   "all words in random order": rng.permutation}
+        plain = answers(model, encoded)
+        for name, change in changes.items():
+            answered = answers(model, [change(ids) for ids in encoded])
+            found.setdefault(name, []).append(((answered == labels).mean(), (answered != plain).mean()))
+    print(f"\n{'changed test texts':<28}{'right':>14}{'answered differently':>24}")
+    for name, pairs in found.items():
+        right, other = map(interval, zip(*pairs))
+        print(f"{name:<28}{right:>14}{other:>24}")
+
+
+def answers(model, encoded):
+    return np.concatenate([model.probabilities(padded(encoded[i:i + 256])) for i in range(0, len(encoded), 256)]
+                          ).argmax(axis=1)
 
 
 def table(variants, run):
@@ -65,7 +113,7 @@ def table(variants, run):
     for name, settings in variants.items():
         cells = []
         for labels in (50, 200, 0):
-            validation, test = zip(*(run(labels, seed, settings) for seed in (1, 2, 3)))
+            validation, test = zip(*(run(labels, seed, settings) for seed in SEEDS))
             cells.append(f"{interval(validation)} | {interval(test)}")
         print(f"{name:<22}" + "".join(f"{cell:>28}" for cell in cells), flush=True)
 
@@ -98,5 +146,6 @@ def labels():
 
 
 if __name__ == "__main__":
-    run = {"pictures": lambda: table(PICTURES, pictures), "texts": lambda: table(TEXTS, texts), "labels": labels}
+    run = {"pictures": lambda: table(PICTURES, pictures), "texts": lambda: table(TEXTS, texts),
+           "order": lambda: (table(ORDER, order), kept()), "labels": labels}
     run[sys.argv[1]]()

@@ -148,6 +148,7 @@ def test_batches_of_one_example(name):
     ("data.train_fraction=1", "data.train_fraction: got 1.0"),
     ("model.n_head=3", "model.n_embd 128 cannot be divided among n_head 3 heads"),
     ("model.dropout=1.5", "model.dropout is 1.5"),
+    ("model.architecture=recurrent", "model.architecture: 'recurrent' has no model.n_head, .*which this recipe sets"),
     ("model.architecture=rnn", "model.architecture: got 'rnn', expected one of attention-lstm, average, "),
 ))
 def test_settings_that_cannot_be_used(setting, message):

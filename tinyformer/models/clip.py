@@ -135,7 +135,7 @@ class CLIP(Pretrained):
             pieces = self.tokenizer.cut(text) if hasattr(self.tokenizer, "cut") else ["?"] * len(ids)
             words = " ".join(piece for piece, id in zip(pieces, ids) if id == unknown)
             raise ValueError(f"CLIP: {text!r} has unknown words ({words}), expected words of the vocabulary: "
-                             f"{' '.join(self.tokenizer.tokens[2:])}")
+                             f"{' '.join(filter(str.strip, self.tokenizer.tokens[2:]))}")
         if len(ids) > self.config.block_size:
             raise ValueError(f"CLIP: {text!r} has {len(ids)} tokens, expected at most {self.config.block_size}")
         return ids

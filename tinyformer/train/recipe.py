@@ -250,6 +250,10 @@ def _validate(recipe: Recipe) -> None:
         if train.min_lr > train.lr:
             raise ValueError(f"train.min_lr: got {train.min_lr}, expected at most train.lr, which is {train.lr}")
         recipe.data.check()
+        fields = {"architecture", *(f.name for f in dataclasses.fields(recipe.model_class.Config))}
+        if left := [f"model.{name}" for name in recipe.model if name not in fields]:
+            raise ValueError(f"model.architecture: {recipe.model['architecture']!r} has no {', '.join(left)}, which "
+                             f"this recipe sets; expected a model with these settings, or a recipe without them")
         least = recipe.model_class.least_batch(recipe.model_config(**dict.fromkeys(recipe.task.Sizes, 2)))
         if train.batch_size < least:
             raise ValueError(f"train.batch_size: got {train.batch_size}, expected at least {least}, since a "
