@@ -28,8 +28,8 @@ def varying_constant(graph: Graph, arrays: Sequence[np.ndarray], longest: Callab
 
 
 def _filled(graph, arrays):
-    """One number in every entry."""
-    values = {array.reshape(-1)[0].item() for array in arrays if array.size}
+    """One number in every entry, or no entries at all."""
+    values = {array.reshape(-1)[0].item() for array in arrays if array.size} or {0}
     if len(values) != 1 or any((array != next(iter(values))).any() for array in arrays):
         return None
     sizes = [graph.size_of(lengths) for lengths in zip(*(array.shape for array in arrays))]

@@ -65,7 +65,7 @@ class _Conversion:
             if source.kind == "result":
                 return self.results[source.key]
             return (self.graph.weight(source.key, self.weights[source.key]) if source.kind == "weight"
-                    else Value(source.key, found))
+                    else Value(self.graph.given(source.key), found))
         if all(_equal(other, found[0]) for other in found):
             if isinstance(found[0], np.ndarray):
                 return Value(self.graph.constant(found[0]).name, found)

@@ -60,6 +60,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.initializers: dict[str, np.ndarray] = {}
         self.places: dict[str, tuple[str, int]] = {}        # symbol: an input and its axis that has this length
+        self.broadcast: dict[str, str] = {}                 # an input that may have length 1: an input of its shape
         self._made: dict[Any, Any] = {}
 
     def __getattr__(self, op_type: str) -> Callable[..., Any]:
@@ -87,6 +88,13 @@ class Graph:
         """A parameter or a buffer under its name in the model's state dict; further mentions are the same value."""
         self.initializers.setdefault(name, stored(array))
         return Value(name, [array] * PASSES)
+
+    def given(self, name: str) -> str:
+        """The name of the value of an input; one that may be left out is repeated to its full shape."""
+        if name not in self.broadcast:
+            return name
+        like = Value(self.broadcast[name])
+        return self.once(("given", name), lambda: self.Expand(Value(name), self.Shape(like))).name
 
     def constant(self, value: Any) -> Value:
         """A constant; equal ones are stored once."""

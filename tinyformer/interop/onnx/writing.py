@@ -67,6 +67,8 @@ def model_proto(form: Form, weights: Mapping[str, np.ndarray], name: str) -> Any
         for axis, symbol in enumerate(of.axes):
             if isinstance(symbol, str):
                 graph.places.setdefault(symbol, (given, axis))
+        if of.default is not None:
+            graph.broadcast[given] = next(name for name, other in form.inputs.items() if other.axes == of.axes)
     outputs = convert(recordings, graph, weights, longest)
     for output, value in outputs.items():                   # copied to the output's name, at no cost at run time
         graph.Identity(value)
@@ -77,7 +79,9 @@ def model_proto(form: Form, weights: Mapping[str, np.ndarray], name: str) -> Any
     used = {name for node in graph.nodes for name in node.input}
     proto = helper.make_graph(
         graph.nodes, name,
-        [_info(given, stored(recordings[0].inputs[given]), of.axes) for given, of in form.inputs.items()],
+        [_info(given, stored(recordings[0].inputs[given]),
+               of.axes if of.default is None else [f"{given}_{axis}" for axis in of.axes])      # they may be 1, too
+         for given, of in form.inputs.items()],
         [_info(output, stored(value.samples[0]), _axes(graph, value)) for output, value in outputs.items()],
         [_tensor(name, array) for name, array in graph.initializers.items() if name in used])
     return helper.make_model(proto, producer_name="tinyformer", opset_imports=[helper.make_opsetid("", OPSET)],
