@@ -52,7 +52,7 @@ def main():
 
 
 def session(model, path, cache, threads):
-    """The model in ONNX Runtime on so many threads."""
+    """The model in ONNX Runtime with this number of threads."""
     import onnxruntime
     tfm.interop.onnx.export(model, path, cache=cache)
     options = onnxruntime.SessionOptions()
