@@ -1,11 +1,14 @@
-"""Three ways to reduce a difference between groups, and their price in accuracy, on film snippets.
+"""Ways to reduce a difference between groups, and their price in accuracy, on film snippets.
 
     python benchmarks/fairness.py [--split test] [--seeds 3]
+    python benchmarks/fairness.py [--split test] --runs runs/average1 runs/average2 runs/average3
 
 A bag of words (the recipe bow-movie) is trained as it is, on swapped copies of the texts with gender words, with
 reweighing, and with thresholds for each group. Its loss has one minimum, so a seed draws 90 % of the training texts.
 The groups are texts whose first gender word is male, female, or absent. By default the figures are for the validation
-split, on which choices are made; the figures of chapter 22 are for the test split, measured once.
+split, on which choices are made; the figures of chapter 22 are for the test split, measured once. --runs
+takes models that are trained already, one for each seed, and compares their answers with the mean over each text and
+its swapped copy.
 """
 
 from __future__ import annotations
@@ -16,15 +19,15 @@ import math
 import numpy as np
 
 from tinyformer import ops
-from tinyformer.data import load
+from tinyformer.data import load, padded
 from tinyformer.data.sparse import SparseRows
 from tinyformer.fairness import (GENDER_WORDS, Swaps, apply_thresholds, counterfactual, demographic_parity_difference,
-                                 equalized_odds_difference, group_thresholds, reweighing, swap_augmented)
+                                 equalized_odds_difference, group_thresholds, reweighing, swap_augmented, swap_averaged)
 from tinyformer.fairness.intervals import t_quantile
 from tinyformer.models.bag_of_words import BagOfWords, BagOfWordsConfig
 from tinyformer.optim import AdamW, CosineSchedule
 from tinyformer.text import NGramTokenizer
-from tinyformer.train import training_steps
+from tinyformer.train import open_run, training_steps
 
 SWAPS = Swaps(GENDER_WORDS)
 STEPS, LR, L2 = 100, 0.3, 4e-5                              # of the recipe bow-movie
@@ -83,6 +86,7 @@ def run(dataset, split, seed):
     plain = fitted(texts, labels)
     found = {"as it is": measured(plain, examples)}
     found["swap augmentation"] = measured(fitted(*swap_augmented(texts, labels, SWAPS)), examples)
+    found["mean over the swap"] = measured(swap_averaged(plain, SWAPS), examples)
     weights = reweighing(labels, sensitive_features=sides(texts))
     found["reweighing"] = measured(fitted(texts, labels, weights), examples)
     for rate in ("selection_rate", "true_positive_rate"):
@@ -92,16 +96,30 @@ def run(dataset, split, seed):
     return found
 
 
+def trained(dataset, split, folder):
+    """{name of the method: FIGURES} of the model in ``folder``, which reads ids."""
+    saved = open_run(folder)
+
+    def predict(texts):
+        return saved.model.probabilities(padded([saved.tokenizer.encode(text) for text in texts]))[:, 1]
+
+    examples = getattr(dataset, split)
+    return {"as it is": measured(predict, examples),
+            "mean over the swap": measured(swap_averaged(predict, SWAPS), examples)}
+
+
 def main():
     """Print a row for each method: the mean over the seeds, and the difference from "as it is" with its interval."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--split", choices=("validation", "test"), default="validation")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--runs", nargs="+", metavar="DIR", default=[])
     arguments = parser.parse_args()
     dataset = load("movie-snippets")
-    runs = [run(dataset, arguments.split, seed) for seed in range(1, arguments.seeds + 1)]
+    runs = ([trained(dataset, arguments.split, folder) for folder in arguments.runs] or
+            [run(dataset, arguments.split, seed) for seed in range(1, arguments.seeds + 1)])
     n = int((sides(getattr(dataset, arguments.split).x) != "none").sum())
-    print(f"{arguments.split} split, {n} texts with a gender word, {arguments.seeds} seeds")
+    print(f"{arguments.split} split, {n} texts with a gender word, {len(runs)} seeds")
     print(f"{'':28}" + "".join(f"{name:>24}" for name in FIGURES))
     for method in runs[0]:
         values = np.array([found[method] for found in runs])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinyformer.fairness import (apply_thresholds, equalized_odds_difference, group_metrics, group_thresholds,
-                                 reweighing, swap_augmented)
+                                 counterfactual, reweighing, swap_augmented, swap_averaged)
 
 
 def test_swapped_copies():
@@ -15,6 +15,24 @@ def test_swapped_copies():
     assert swap_augmented(["a film"], [1], {"he": "she"})[0] == ["a film"]
     with pytest.raises(ValueError, match="unequal lengths, 1 texts and 2 labels"):
         swap_augmented(["he"], [1, 0], {"he": "she"})
+
+
+def test_the_mean_over_a_swap():
+    def predict(texts):
+        """Longer texts get more, and "he" gets 0.4."""
+        return [0.02 * len(text) + 0.4 * ("he" in text.lower().split()) for text in texts]
+
+    texts, swaps = ["He ran", "she ran", "a film", "he and she"], {"he": "she"}
+    averaged = swap_averaged(predict, swaps)
+    np.testing.assert_allclose(averaged(texts), [0.33, 0.33, 0.12, 0.6])
+    assert counterfactual(predict, texts, swaps).mean_absolute > 0.1
+    assert counterfactual(averaged, texts, swaps).mean_absolute == 0
+    both = swap_averaged(lambda texts: np.stack([predict(texts)] * 2, axis=1), swaps)(texts)
+    np.testing.assert_allclose(both, np.stack([averaged(texts)] * 2, axis=1))
+    with pytest.raises(TypeError, match="swap_averaged: predict is a float, expected a function from a list of texts"):
+        swap_averaged(0.5, swaps)
+    with pytest.raises(ValueError, match=r"predict returned the shape \(1,\) for 7 texts, expected a score for each"):
+        swap_averaged(lambda texts: [0.5], swaps)(texts)
 
 
 def test_weights_make_label_and_group_independent(rng):

@@ -7,13 +7,13 @@ from .counterfactual import TEMPLATES, Counterfactual, counterfactual, template_
 from .groups import (demographic_parity_difference, equalized_odds_difference, group_calibration, group_intervals,
                      group_metrics, rate_differences)
 from .lists import GENDER_WORDS, PRONOUNS, load_swaps, name_pairs
-from .mitigation import apply_thresholds, group_thresholds, reweighing, swap_augmented
+from .mitigation import apply_thresholds, group_thresholds, reweighing, swap_augmented, swap_averaged
 from .swaps import Swaps
 
 __all__ = ["GENDER_WORDS", "PRONOUNS", "TEMPLATES", "Counterfactual", "Swaps", "apply_thresholds", "counterfactual",
            "demographic_parity_difference", "equalized_odds_difference", "group_calibration", "group_intervals",
            "group_metrics", "group_thresholds", "load_swaps", "name_pairs", "rate_differences", "reweighing",
-           "swap_augmented", "template_gaps"]
+           "swap_augmented", "swap_averaged", "template_gaps"]
 
 if not TYPE_CHECKING:                                       # to a type checker an unknown name is an error
     __getattr__, __dir__ = module_attributes(__name__, __all__)

@@ -1,20 +1,20 @@
-"""Three ways to reduce a difference between groups: other training texts, other weights, other thresholds."""
+"""Ways to reduce a difference between groups: other training texts, weights or thresholds, or the mean over a swap."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..option_checks import check_choice
+from ..option_checks import check_callable, check_choice
 from .checks import both_classes, checked_texts, fractions, members, positive, same_length
 from .swaps import Swaps
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["apply_thresholds", "group_thresholds", "reweighing", "swap_augmented"]
+__all__ = ["apply_thresholds", "group_thresholds", "reweighing", "swap_augmented", "swap_averaged"]
 
 CRITERIA = ("selection_rate", "true_positive_rate", "false_positive_rate")
 
@@ -34,6 +34,38 @@ def swap_augmented(texts: Sequence[str], labels: ArrayLike,
                          f"expected one label for each text")
     chosen = [i for i, text in enumerate(texts) if swaps.first_side(text)]
     return [*texts, *(swaps(texts[i]) for i in chosen)], np.concatenate([labels, labels[chosen]])
+
+
+def swap_averaged(predict: Callable[[list[str]], ArrayLike],
+                  swaps: Mapping[str, str | Sequence[str]] | Swaps) -> Callable[[Sequence[str]], NDArray[np.float64]]:
+    """The function of texts that returns the mean score of a text and its swapped copy; no model is trained again.
+
+        g(text) = ½ (predict(text) + predict(swap(text)))
+
+    Where swapping twice gives the text back, g(swap(text)) = g(text): no swap changes an answer. The price is that a
+    text with a swap word is scored twice, and that what the word says is ignored. Texts without one keep their score.
+
+    predict     list of texts → scores (n,) or (n, classes)
+    swaps       {first word: second word}, or a ``Swaps``
+
+    TypeError for a predict that is no function; the returned function raises ValueError if predict returns another
+    number of scores than there are texts.
+    """
+    check_callable("swap_averaged", "predict", predict, "from a list of texts to their scores")
+    swaps = swaps if isinstance(swaps, Swaps) else Swaps(swaps)
+
+    def averaged(texts: Sequence[str]) -> NDArray[np.float64]:
+        texts = checked_texts("swap_averaged", texts)
+        chosen = [i for i, text in enumerate(texts) if swaps.first_side(text)]
+        scores = np.asarray(predict([*texts, *(swaps(texts[i]) for i in chosen)]), np.float64)
+        if scores.ndim == 0 or len(scores) != len(texts) + len(chosen):
+            raise ValueError(f"swap_averaged: predict returned the shape {scores.shape} for "
+                             f"{len(texts) + len(chosen)} texts, expected a score for each")
+        found = scores[:len(texts)].copy()
+        found[chosen] = (found[chosen] + scores[len(texts):]) / 2
+        return found
+
+    return averaged
 
 
 def reweighing(y_true: ArrayLike, *, sensitive_features: ArrayLike) -> NDArray[np.float64]:
