@@ -270,7 +270,7 @@ def plot(path, clients, rows):
     import matplotlib
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
     for (name, values), color, marker in zip(rows.items(), ("#0072B2", "#D55E00"), "os"):
         for axis, key in zip(axes, ("median", "throughput")):
             axis.plot(clients, [np.median(row[key]) for row in values], color=color, marker=marker, label=name)
@@ -283,7 +283,7 @@ def plot(path, clients, rows):
         axis.set_xticklabels(clients)
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[1].legend(frameon=False)
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.savefig(path, dpi=110)
 
 

@@ -177,6 +177,8 @@ def test_the_image_serves_a_model(image, model):
             status, body = answer(port, "POST", "/v1/completions",
                                   {"model": "models", "prompt": "The cat", "max_tokens": 8, "temperature": 0})
             found = json.loads(body)
+            page = answer(port, "GET", "/")
+            assert page[0] == 200 and b"<textarea" in page[1]
             assert status == 200 and found["usage"]["completion_tokens"] == 8, found
             health = config["Healthcheck"]["Test"][1:]
             inside(*[word.replace(":8000/", f":{port}/") for word in health])
