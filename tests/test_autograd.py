@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinyformer as tfm
 from tinyformer import ops
-from tinyformer.autograd import Tensor, differentiable, no_grad, tensor, unreached
+from tinyformer.autograd import Tensor, differentiable, no_grad, observed, tensor, unreached
 from tinyformer.graph import first_nonfinite, topological_order, unbroadcast
 
 
@@ -542,6 +542,19 @@ class TestDifferentiable:
 
         with pytest.raises(ValueError, match=r"fragile: too cold \(inputs: \(1, 2\)\)"):
             fragile(leaf([1.0, 2.0]))
+
+    def test_an_observer_sees_every_application_also_those_without_a_gradient(self):
+        seen = []
+        with observed(lambda *application: seen.append(application)), no_grad():
+            y = ops.sum(tensor([1.0, 2.0]) * 3, axis=0)
+        ops.exp(y)
+        assert [operation.__name__ for operation, *_ in seen] == ["multiply", "sum"]
+        _, arrays, options, outputs = seen[1]
+        assert arrays[0].tolist() == [3, 6] and options == {"axis": 0} and outputs[0] is y.data
+        with pytest.raises(ValueError, match="stop"), observed(lambda *_: 1):
+            raise ValueError("stop")
+        ops.exp(y)
+        assert len(seen) == 2
 
 
 def test_the_first_example_of_the_package():

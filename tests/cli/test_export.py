@@ -27,6 +27,13 @@ def test_a_classifier_with_the_names_of_its_classes(cli, tmp_path):
     assert Path("labels.json").read_text(encoding="utf-8") == '{"0": "0", "1": "1", "2": "2"}\n'
 
 
+def test_classes_are_named_as_in_the_folder(cli):
+    MLP(MLPConfig(4, 2)).save_pretrained("model")
+    Path("model/classes.json").write_text('["ham", "späm"]\n', encoding="utf-8")
+    assert cli("export", "--model", "model", "--to", "m.onnx").code == 0
+    assert Path("labels.json").read_text(encoding="utf-8") == '{"0": "ham", "1": "späm"}\n'
+
+
 def test_with_a_cache(cli, refused, trained):
     result = cli("export", "--to", "m.onnx", "--with-cache")
     assert result.code == 0 and result.errors == []

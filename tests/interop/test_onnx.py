@@ -104,3 +104,23 @@ def test_a_size_that_nothing_gives():
     from tinyformer.interop.onnx.sizes import fit
     with pytest.raises(ValueError, match="a size is 1, 5, 2 for inputs of the sizes batch 2, 3, 5"):
         fit((1, 5, 2), {"batch": (2, 3, 5), "sequence": (7, 11, 5)})
+
+
+def test_numpy_on_the_inputs_is_recorded_and_tensors_hold_plain_arrays():
+    from tinyformer.arrays import plain_array
+    from tinyformer.interop.onnx.recorded_arrays import RecordedArray, recorded
+    from tinyformer.interop.onnx.recording import Recording
+    ids = np.array([[3, 1, 0], [2, 0, 0]])
+    recording = Recording({"ids": ids}, {})
+    given = recorded(ids, recording)
+    assert plain_array("f", given) is given and type(Tensor(given).data) is np.ndarray
+    lengths = np.maximum((given != 0).sum(axis=1), 1)
+    assert isinstance(lengths, RecordedArray) and lengths.tolist() == [2, 1]
+    assert [a.name for a in recording.applications] == ["not_equal", "reduce", "maximum"]
+    assert recording.applications[1].sources[0].key == (0, 0) and recording.source(lengths).key == (2, 0)
+    assert not (given != 0).all() and given.min() == 0      # numbers and truth values are plain
+    mask = given != 0
+    before = recording.source(mask)
+    mask[:, 0] = False
+    assert np.asarray(mask).tolist() == [[False, True, False], [False, False, False]]
+    assert recording.source(mask) != before and recording.applications[-1].sources[0] == before

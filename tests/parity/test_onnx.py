@@ -121,6 +121,20 @@ def test_bert_and_its_heads(tmp_path, kind, seed):
     assert_equal(kind(config), tmp_path / "m.onnx", batches())
 
 
+def test_a_published_bert_without_some_of_its_parts(tmp_path):
+    from tinyformer.models.pretrained import Absent
+    rng = np.random.default_rng(0)
+    ids = {"input_ids": rng.integers(0, 20, (3, 5)), "attention_mask": np.ones((3, 5), int)}
+    sizes = dict(vocab_size=20, block_size=8, n_layer=1, n_head=2, n_embd=8, n_inner=9)
+    bert, masked = Bert(Bert.Config(**sizes)), BertForPreTraining(Bert.Config(**sizes))
+    bert.pooler = Absent("it has no pooler")
+    assert_equal(bert, tmp_path / "m.onnx", [ids], lambda *batch: bert(*batch)[0])
+    assert [entry.name for entry in opened(tmp_path / "m.onnx").get_outputs()] == ["last_hidden_state"]
+    masked.cls.seq_relationship = Absent("it has no head for pairs")
+    assert_equal(masked, tmp_path / "m.onnx", [ids], lambda *batch: masked(*batch)[0])
+    assert [entry.name for entry in opened(tmp_path / "m.onnx").get_outputs()] == ["prediction_logits"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_seq2seq(tmp_path, seed):
     rng = np.random.default_rng(seed)
@@ -155,12 +169,14 @@ def test_models_of_rows(tmp_path, name, sizes):
 
 
 @pytest.mark.parametrize("conditional", (False, True))
-def test_the_decoder_of_a_vae(tmp_path, conditional):
-    rng = np.random.default_rng(0)
-    model = models.VAE(models.VAEConfig(n_hidden=20, conditional=conditional))
-    classes = [{"y": rng.integers(0, 10, n)} if conditional else {} for n in (1, 4, 9)]
-    assert_equal(model, tmp_path / "m.onnx", [{"z": rng.standard_normal((n, 16), np.float32), **y}
-                                              for n, y in zip((1, 4, 9), classes)], model.decode)
+@pytest.mark.parametrize("name, sizes", (("VAE", {"n_hidden": 20}), ("GAN", {"n_hidden": 9, "batch_norm": True}),
+                                         ("GAN", {"layers": "convolutional"})))
+def test_what_makes_pictures_of_noise(tmp_path, name, sizes, conditional):
+    rng, kind = np.random.default_rng(0), getattr(models, name)
+    model = kind(kind.Config(n_latent=16, conditional=conditional, **sizes))
+    batches = [{"z": rng.standard_normal((n, 16), np.float32), **({"y": rng.integers(0, 10, n)} if conditional else {})}
+               for n in (1, 4, 9)]
+    assert_equal(model, tmp_path / "m.onnx", batches, model.decode if name == "VAE" else model)
 
 
 @pytest.mark.parametrize("name", ("BagOfWords", "BayesBag"))

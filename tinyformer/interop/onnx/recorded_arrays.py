@@ -41,7 +41,7 @@ class RecordedArray(KeptArray):
 
     def astype(self, dtype: Any, **_: Any) -> Any:                          # type: ignore[override]
         """The array in another type."""
-        return self._applied(np.astype, (self, np.dtype(dtype)), {})
+        return self._applied(astype, (self, np.dtype(dtype)), {})
 
     def reshape(self, *shape: Any, **_: Any) -> Any:                        # type: ignore[override]
         """The array in another shape."""
@@ -56,6 +56,11 @@ class RecordedArray(KeptArray):
         listed = plain[0] if plain and isinstance(plain[0], (list, tuple)) else None      # as np.concatenate takes them
         self.recording.observe(function, plain if listed is None else listed, options, [result])
         return recorded(result, self.recording)
+
+
+def astype(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """``array`` in another type, as a function; NumPy has one only since version 2.1."""
+    return array.astype(dtype)
 
 
 def recorded(array: np.ndarray, recording: Any) -> RecordedArray:

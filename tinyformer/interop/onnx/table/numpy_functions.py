@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph, Value, Varying
+from ..recorded_arrays import astype
 from . import converts, shapes
 from .arithmetic import operands
 
 converts(operator.getitem)(shapes.getitem)
 converts(np.reshape)(lambda g, x, shape: shapes.reshape(g, x, shape=shape))
 converts(np.concatenate)(shapes.concatenate)
-converts(np.astype)(lambda g, x, dtype: g.cast(x, dtype))
+converts(astype)(lambda g, x, dtype: g.cast(x, dtype))
 
 
 def _comparison(op_type: str) -> Any:
