@@ -329,3 +329,18 @@ def test_a_class_of_modules():
     assert check(Net, X).ok
     with pytest.raises(TypeError, match=r"expected an object: check\(Linear\(…\), x\)"):
         check(nn.Linear, X)
+
+
+def test_a_new_dictionary_of_gradients_is_read():
+    class Scale:
+        def __init__(self):
+            self.params, self.grads = {"w": np.array([0.5, -1.5, 2.0])}, {}
+
+        def forward(self, x):
+            self.x = x
+            return x * self.params["w"]
+
+        def backward(self, dy):
+            self.grads = {"w": (dy * self.x).sum(axis=0)}   # not written into the dictionary that was there before
+            return dy * self.params["w"]
+    assert check(Scale(), np.random.default_rng(0).standard_normal((4, 3))).ok

@@ -138,6 +138,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return taken
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        value = joined(value)
         index, node = plain(index), value.tensor.node if isinstance(value, Recorded) else None
         if node is not None and value.written is self.tensor:
             return                                          # x[i] += y: the change in place has written x[i] already

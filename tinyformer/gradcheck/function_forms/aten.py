@@ -265,3 +265,7 @@ SELECTS = {"sort", "topk", "kthvalue", "median", "mode", "cummax", "cummin"}
 
 # Results with the shape and the entries of an argument.
 SAME = {"detach", "alias", "lift_fresh", "lift", "_to_copy", "to", "contiguous", "view_of"}
+
+# New arrays, of which an argument gives the shape alone.
+CREATES = {f"{name}_like" for name in ("zeros", "ones", "full", "empty", "rand", "randn")} | {
+    f"new_{name}" for name in ("zeros", "ones", "full", "empty")}

@@ -86,19 +86,23 @@ def _with_context(cls: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -
 
 
 class Slot:
-    """A place for an array: an attribute of an object, or an entry of a dict or list."""
+    """A place for an array: an attribute of an object, or an entry of a dict or list.
+
+    The holder may itself be a Slot: ``self.grads["W"]`` stays the place if backward makes a new dict ``self.grads``.
+    """
 
     def __init__(self, holder: Any, key: Any) -> None:
         self.holder, self.key = holder, key
 
     def get(self) -> Any:
         """What is there; MISSING if nothing is."""
-        if isinstance(self.holder, (dict, list)):
+        holder = self.holder.get() if isinstance(self.holder, Slot) else self.holder
+        if isinstance(holder, (dict, list)):
             try:
-                return self.holder[self.key]
+                return holder[self.key]
             except (KeyError, IndexError):
                 return MISSING
-        return getattr(self.holder, self.key, MISSING)
+        return getattr(holder, self.key, MISSING)
 
     def set(self, value: Any) -> None:
         """Put a value there."""
@@ -219,10 +223,10 @@ def _parameters_of(layer: Any) -> Iterator[tuple[str, Slot, Slot]]:
         for second in GRADIENTS:
             arrays, gradients = attributes.get(first), attributes.get(second)
             if isinstance(arrays, dict) and isinstance(gradients, dict):
-                pairs = [(str(k), Slot(arrays, k), Slot(gradients, next(
+                pairs = [(str(k), Slot(arrays, k), Slot(Slot(layer, second), next(
                     (g for g in (k, *gradient_names(str(k))) if g in gradients), k))) for k in arrays]
             elif isinstance(arrays, list) and isinstance(gradients, list) and len(arrays) == len(gradients):
-                pairs = [(f"{first}[{i}]", Slot(arrays, i), Slot(gradients, i)) for i in range(len(arrays))]
+                pairs = [(f"{first}[{i}]", Slot(arrays, i), Slot(Slot(layer, second), i)) for i in range(len(arrays))]
             else:
                 continue
             for name, slot, gradient in pairs:

@@ -43,8 +43,9 @@ def run_at(place: Place | None, step: Callable[[Any], None], env: Any) -> None:
 
 @functools.lru_cache(maxsize=4096)
 def _stub(place: Place) -> CodeType:
-    # One code object for each place: the iterations of a loop share it, two operations of one line do not.
-    return compile("\n" * (place.line - 1) + "step(env)", place.file, "exec")
+    # One code object for each place: the iterations of a loop share it, two operations of one line do not. Equal code
+    # objects count as one, so the name holds the instruction.
+    return compile("\n" * (place.line - 1) + "step(env)", place.file, "exec").replace(co_name=f"at{place.instruction}")
 
 
 def learners_place(libraries: tuple[str, ...]) -> Place | None:

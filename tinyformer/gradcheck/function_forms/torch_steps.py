@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .aten import MOVES, SAME, SELECTS, STEPS
+from .aten import CREATES, MOVES, SAME, SELECTS, STEPS
 from .program import Untranslated, learners_place, moved, recorded, run_at, written
 
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ class _Memory:
         values = [self._read_all(a) for a in args]
         if all(v.dtype.kind != "f" for v in after):
             return []
+        if name in CREATES:
+            return after
         if name in SAME:
             return [values[0]]
         if name in MOVES:

@@ -78,7 +78,11 @@ def lost_path(e: Evidence) -> list[Finding]:
 def lost_through_time(e: Evidence) -> list[Finding]:
     """A path from one iteration of a loop to the next is left out or has the wrong factor."""
     record = record_of(e)
-    return _lost(e, record, [way for way in _ways(record) if len(way.all) > 1]) if record else []
+    if record is None:
+        return []
+    nodes, leaf = record.tapes[0].nodes, record.tapes[0].leaves[e.i]
+    return _lost(e, record, [way for way in _ways(record) if len(way.all) > 1 and all(
+        nodes[n].parents[way.operand] is not leaf for n in way.chosen)])
 
 
 def _lost(e, record, ways, factors=True):

@@ -114,7 +114,8 @@ def _elementwise(node, operand, pool):
             by(top * (slope == 0))
         yield "mask 1", ("mask",), says, by(1.0)
         return
-    if len(levels) < 2 and np.size(slope) > 2 and not (kind == "multiply" and node.parents[1 - operand] is not None):
+    started = kind == "multiply" and (node.parents[1 - operand] is not None or not np.any(slope))   # a first state, 0
+    if len(levels) < 2 and np.size(slope) > 2 and not started:
         return
     code = ("factor",) if np.ndim(slope) == 0 and kind in ("multiply",
                                                            "divide") and node.parents[1 - operand] is None else LOCAL
