@@ -425,7 +425,7 @@ def bag_of_embeddings(E, W, ids):
 ''', ("E", "dE[ids[n, l]] += dh", "dE[ids[n, l]] = dh", "duplicate-index|overwrite"),
          ("E", "+= dh[n] / L", "+= dh[n]", "factor|reduction"),
          ("E", "+= dh[n] / L", "+= dh[n] / N", "factor|reduction"),
-         ("E", "dE[ids[n, l]] +=", "dE[ids[n]] +=", "duplicate-index|overwrite|factor|leak"),
+         ("E", "dE[ids[n, l]] +=", "dE[ids[n]] +=", "duplicate-index|overwrite|factor|leak|mask"),
          ("E", "dE[ids[n, l]]", "dE[ids[0, l]]", "permuted|leak|operand"),
          ("E", "dE[ids[n, l]]", "dE[ids[n, 0]]", "permuted|leak|overwrite|operand"))
 
@@ -560,5 +560,5 @@ def time_normalized(x):
 ''', ("x", "s = np.sqrt((row ** 2).sum())", "s = np.sqrt((x[n] ** 2).sum())",
           "reduction|row-scale|leak|local-derivative|variance-term"),
          ("x", " - row * (dy[n, t] * row).sum() / s ** 3", "", "variance-term|missing-term|lost-path"),
-         ("x", "/ s ** 3", "/ s ** 2", "variance-term|local-derivative|row-scale"),
+         ("x", "/ s ** 3", "/ s ** 2", "variance-term|missing-term|local-derivative|row-scale"),
          ("x", "- row * (dy[n, t] * row).sum()", "- row * dy[n, t].sum()", "local-derivative|operand|variance-term"))

@@ -10,6 +10,7 @@ from .hypotheses import (
     elsewhere,
     exchanged,
     layout,
+    loops,
     lost_paths,
     ratio,
     slopes,
@@ -36,7 +37,7 @@ HYPOTHESES: list[tuple[Callable[[Evidence], list[Finding]], float]] = [
     (uses.lost_uses, 0.9), (lost_paths.lost_branch, 0.85), (wrong_step.wrong_step, 0.9), (weights.wrong_weights, 0.9),
     (wrong_step.wrong_step_within, 0.85), (ratio.difference, 0.85), (uses.uses, 0.9), (uses.duplicated, 0.9),
     (uses.overwritten, 0.9), (lost_paths.lost_path, 0.85), (support.one_place, 0.85),
-    (wrong_step.wrong_step_scaled, 0.8), (ratio.output_factor, 0.7), (ratio.row_scale, 0.8),
+    (wrong_step.wrong_step_scaled, 0.8), (loops.unreversed, 0.85), (ratio.output_factor, 0.7), (ratio.row_scale, 0.8),
     (slopes.solved_slopes, 0.8), (exchanged.other_input, 0.8), (elsewhere.elsewhere, 0.75), (elsewhere.one_use, 0.75),
     (layout.averaged, 0.75), (support.reaches, 0.7)]
 

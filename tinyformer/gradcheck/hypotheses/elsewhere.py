@@ -54,6 +54,22 @@ def elsewhere(e: Evidence) -> list[Finding]:
         redirected = {n: b[j + shift] for j, n in enumerate(a) if 0 <= j + shift < len(b)}
         if _everywhere(e, record, redirected):
             return [_finding(e, record, a[0], redirected.get(a[0], b[0]))]
+    return _operands_elsewhere(e, record, groups)
+
+
+def _operands_elsewhere(e, record, groups):
+    """In a loop, one operand of a step gets its gradient from what arrives at another step of the same iteration."""
+    nodes, tried = record.tapes[0].nodes, 0
+    for (_, _, k), a in record.groups.items():
+        size = nodes[a[0]].value.size
+        for b in [b[::way] for b in groups for way in (1, -1)] if len(a) > 1 and len(nodes[a[0]].parents) > 1 else ():
+            if len(a) != len(b) or a[0] in b or nodes[b[0]].value.size != size or tried > MOST:
+                continue
+            tried += 1
+            if all(e.same([record.gradient(point, {(n, k): functools.partial(_instead, record, point, n, k, m)
+                                                   for n, m in zip(a, b) if m in record.arrived_at(point)})],
+                          [e.analytic[point]]) for point in range(len(e.points))):
+                return [_finding(e, record, a[0], b[0])]
     return []
 
 
@@ -114,7 +130,8 @@ def _close(e, change, off):
 def _instead(record, point, n, k, m, _):
     """What operand k of step n gets from the gradient of step m."""
     nodes = record.tapes[point].nodes
-    return nodes[n].pulls[k](np.broadcast_to(record.arrived_at(point)[m], nodes[m].value.shape))
+    own = np.broadcast_to(record.arrived_at(point)[m], nodes[m].value.shape)
+    return nodes[n].pulls[k](own.reshape(nodes[n].value.shape))
 
 
 def _everywhere(e, record, redirected):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..report import Finding
+from .loops import loops
 from .record import record_of
 from .whole import multiple, name_of
 
@@ -78,11 +79,24 @@ def lost_path(e: Evidence) -> list[Finding]:
 def lost_through_time(e: Evidence) -> list[Finding]:
     """A path from one iteration of a loop to the next is left out or has the wrong factor."""
     record = record_of(e)
-    if record is None:
-        return []
-    nodes, leaf = record.tapes[0].nodes, record.tapes[0].leaves[e.i]
-    return _lost(e, record, [way for way in _ways(record) if len(way.all) > 1 and all(
-        nodes[n].parents[way.operand] is not leaf for n in way.chosen)])
+    return _lost(e, record, [way for way in _ways(record) if _carried(record, way)]) if record else []
+
+
+def _carried(record, way):
+    """Whether the way leads from each iteration of a loop to the next one, by a state and not by a row of the value."""
+    nodes, n = record.tapes[0].nodes, way.all[-1]
+    made = nodes[n].parents[way.operand].number
+    return len(way.all) > 1 and way.kind != "written" and any(
+        0 <= loop.iteration(made) < loop.iteration(n) for loop in loops(record) if n in loop.steps)
+
+
+def _direct(record, way):
+    """Whether the way begins at the input itself, or at a part of it."""
+    nodes, leaf = record.tapes[0].nodes, record.tapes[0].leaves[record.e.i]
+
+    def origin(node):
+        return origin(node.parents[0]) if node is not leaf and node.source is not None else node
+    return all(origin(nodes[n].parents[way.operand]) is leaf for n in way.chosen)
 
 
 def _lost(e, record, ways, factors=True):
@@ -119,7 +133,12 @@ def _found(e, record, way, factor):
     parent, line = tape.nodes[first].parents[way.operand].number, record.line(first)
     branch = len(way.all) == 1 and parent != tape.leaves[e.i].number and _of_a_formula(tape, first, parent)
     how = f"has the factor {factor:.4g}, expected 1" if factor else "is left out"
-    return [Finding("missing-term" if factor or branch or diagonal(e) else "lost-path",
+    if not factor and any(n.kind in ("where", "maximum", "minimum") for n in tape.nodes
+                          if tape.nodes[first] in n.parents):
+        return [Finding("dropped", f"the gradient of one of the two operands that a step selects from is left out "
+                                   f"({line})", {"line": line})]
+    written_over = not factor and len(way.chosen) < len(way.all) and _direct(record, way)
+    return [Finding("overwrite" if written_over else "missing-term" if factor or branch or diagonal(e) else "lost-path",
                     f"in the gradient of {e.name}, the path through {way.kind} {how} ({line})",
                     {"line": line, "step": way.kind, "factor": factor})]
 

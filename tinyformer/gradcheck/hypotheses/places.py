@@ -41,29 +41,47 @@ def cross_entropies(record):
     """For each softmax whose target entries are taken: its gradient p − onehot with one part exchanged.
 
     The ones are missing, in other places or those of another array of indices. In place of p stand the logits, a
-    softmax along another axis, or a softmax of the softmax.
+    softmax along another axis, or a softmax of the softmax. A loop over examples takes one entry of a vector each time.
     """
-    for node in record.tapes[0].nodes:
-        source = _softmax_before(node) if node.number in record.reached and node.parents else None
-        t = chosen(node) if source is not None else None
-        if t is None:
+    nodes = record.tapes[0].nodes
+    found = [([node], chosen(node)) for node in nodes if node.number in record.reached and node.parents]
+    found += [([nodes[n] for n in group], _entries([nodes[n] for n in group])) for group in record.sites
+              if len(group) > 1 and set(group) <= record.reached]
+    for takes, t in found:
+        softs = [_softmax_before(node) for node in takes] if t is not None else [None]
+        if None in softs:
             continue
-        shape, right = source.value.shape, np.eye(node.operands[0].shape[1])[t]
+        shape = takes[0].operands[0].shape if len(takes) == 1 else (len(t), softs[0].value.size)
+        right = np.eye(shape[1])[t]
         changes = [(("missing-term",), "the gradient of a cross-entropy is p − onehot, "
                                        "but the ones at [np.arange(N), t] are missing", np.zeros(shape), _itself)]
-        changes += [(LEAK, _says(how), put(1.0), _itself) for _, how, put in _ways(shape, t)]
+        if len(takes) == 1:
+            changes += [(LEAK, _says(how), put(1.0), _itself) for _, how, put in _ways(shape, t)]
         changes += [(("operand",), f"the gradient of a cross-entropy is p − onehot, but the ones are those of {name}",
                      np.eye(shape[1])[ids], _itself) for name, ids in _other_ids(record.e, t, shape)]
         changes += [(codes, f"the gradient of a cross-entropy is p − onehot, but {what} is in the place of p", right, q)
-                    for codes, what, q in IN_PLACE_OF_P]
+                    for codes, what, q in IN_PLACE_OF_P if len(takes) == 1 or codes != ("reduction",)]
         for codes, says, ones, q in changes:
-            def edits_at(k, number=source.number, ones=ones, q=q):
-                soft = record.tapes[k].nodes[number]
-                p = soft.value if soft.kind == "softmax" else np.exp(soft.value)
-                factor = soft.value if soft.kind == "softmax" else 1.0
-                other = q(p, soft.operands[0])
-                return {(number, 0): lambda dz: (ones - other) * (factor * dz).sum(axis=1, keepdims=True)}
-            yield edits_at, codes, says, node.number
+            def edits_at(k, softs=softs, ones=ones, q=q):
+                rows = [ones] if len(softs) == 1 else ones
+                return {(soft.number, 0): _row(record.tapes[k].nodes[soft.number], one, q)
+                        for soft, one in zip(softs, rows)}
+            yield edits_at, codes, says, takes[0].number
+
+
+def _entries(takes):
+    """The places t (N,) that the steps of a loop take from a vector each, p[t]; None for other steps."""
+    if any(n.source is None or n.source.size != 1 or n.operands[0].ndim != 1 for n in takes) or len(
+            {n.operands[0].size for n in takes}) > 1:
+        return None
+    return np.array([int(n.source.reshape(-1)[0]) for n in takes])
+
+
+def _row(soft, ones, q):
+    p = soft.value if soft.kind == "softmax" else np.exp(soft.value)
+    factor = soft.value if soft.kind == "softmax" else 1.0
+    other = q(p, soft.operands[0])
+    return lambda dz: (ones - other) * (factor * dz).sum(axis=-1, keepdims=True)
 
 
 def _itself(p, logits):
@@ -78,7 +96,7 @@ def softmax(x, axis):
 
 IN_PLACE_OF_P = [(("local-derivative",), "the array of logits", lambda p, u: u),
                  (("reduction",), "a softmax along the other axis", lambda p, u: softmax(u, 0)),
-                 (("local-derivative",), "a softmax of the softmax", lambda p, u: softmax(p, 1)),
+                 (("local-derivative",), "a softmax of the softmax", lambda p, u: softmax(p, -1)),
                  (("local-derivative",), "exp(logits), without its sum,", lambda p, u: np.exp(u))]
 
 
@@ -89,6 +107,7 @@ def _other_ids(e, t, shape):
                 array.ravel() != t).any() and 0 <= array.min() and array.max() < shape[1]:
             yield name, array.ravel()
     for name, other in (("the next example", np.roll(t, -1)), ("the example before", np.roll(t, 1)),
+                        ("the first example", np.full_like(t, t[0])),
                         ("the class after", (t + 1) % shape[1]), ("the class before", (t - 1) % shape[1])):
         if (other != t).any():
             yield name, other

@@ -55,6 +55,14 @@ def matmul(node, operand, pool):
             np.flip(factor.swapaxes(-1, -2), axis), False, operand == 0, False)
     yield "ones", LOCAL, "the other matrix of the product is missing", rule(
         np.ones_like(factor).swapaxes(-1, -2), False, operand == 0, False)
+    vector = node.operands[0].ndim == 1 or node.operands[1].ndim == 1
+    for end, name in ((0, "first"), (-1, "last")) if vector else ():        # = in place of += in the loop that sums
+        N, alone = factor.swapaxes(-1, -2), np.zeros_like(factor.swapaxes(-1, -2))
+        if N.shape[-2 if operand == 0 else -1] > 1:
+            at = (..., end, slice(None)) if operand == 0 else (..., end)
+            alone[at] = N[at]
+            yield name, ("overwrite",), f"only the {name} term of the sum is counted (= instead of +=?)", \
+                rule(alone, False, operand == 0, False)
     first = operand == 0                                    # dX = dZ Yᵀ, dY = Xᵀ dZ: whether dZ stands on the left
     for n, M in [(-1, factor), *others]:
         for turn_m, turn_z, z_first, turn in itertools.product((False, True), repeat=4):

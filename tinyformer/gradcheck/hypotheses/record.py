@@ -27,10 +27,11 @@ class Record:
         self.e, self.tapes, self.tables, self.within = e, [p.tape for p in e.points], {}, not fused
         for k, p in enumerate(e.points):
             if p.tape.fused is None:
-                p.tape.plain = _without_shifts(p.tape.copy(), e.i, p.dys)
+                p.tape.plain = _without_stores(_without_shifts(p.tape.copy(), e.i, p.dys))
                 p.tape.fused = fuse(p.tape.plain.copy())
             self.tapes[k] = p.tape.fused if fused else p.tape.plain
         self.arrived, self.shares, self.apart, self.draws, self.hits = {}, {}, {}, [], None
+        self.loops = None
         self.right = [t.gradient(e.i, p.dys) for t, p in zip(self.tapes, e.points)]
         first = self.tapes[0]
         reached = {first.leaves[e.i].number}
@@ -177,6 +178,11 @@ class Record:
                 for operand in range(min(len(nodes[k].operands) for k in steps)):
                     if all(isinstance(nodes[k].operands[operand], np.ndarray) for k in steps):
                         columns.append([nodes[k].operands[operand] for k in steps])
+            taken = nodes[group[0]].kind == "getitem" and len(group) == n > 1
+            for leaf in nodes if taken else ():             # the same places of another input
+                if leaf.kind == "input" and leaf.value.shape == nodes[group[0]].operands[0].shape \
+                        and leaf is not nodes[group[0]].parents[0]:
+                    columns.append([np.asarray(leaf.value[nodes[k].options["index"]]) for k in group])
         seen, kept = set(), []
         for column in columns:
             if column[-1].dtype.kind in "fb" and tuple(map(id, column)) not in seen:
@@ -201,6 +207,24 @@ def _without_shifts(tape, i, dys):
             kept, node.parents = node.parents, [None]
             if np.max(np.abs(tape.gradient(i, dys) - right), initial=0) > 1e-12 * np.max(np.abs(right), initial=0):
                 node.parents = kept
+    return tape
+
+
+def _without_stores(tape):
+    """The tape with each ``h[t]`` that reads what ``h[t] = value`` has written made a step of this value."""
+    for node in tape.nodes:
+        index = node.options.get("index") if node.kind == "getitem" else None
+        at = node.parents[0] if isinstance(index, int) else None
+        while at is not None and at.kind == "written" and isinstance(at.options["index"], int):
+            value, made = at.parents[1], at.options["index"]
+            if made == index:
+                if value is not None and value.value.shape == node.value.shape:
+                    node.becomes("getitem", value, lambda dz: dz, index=...)
+                    node.source = np.arange(value.value.size).reshape(value.value.shape)
+                break
+            if made % len(at.value) == index % len(at.value):
+                break
+            at = at.parents[0]
     return tape
 
 

@@ -113,6 +113,10 @@ def _elementwise(node, operand, pool):
         yield "inverted", ("inverted-mask",), f"the mask in the gradient of {kind} is inverted", \
             by(top * (slope == 0))
         yield "mask 1", ("mask",), says, by(1.0)
+        for n, other in enumerate(pool):
+            if other.shape == np.shape(slope):
+                yield f"pool{n}", LOCAL, f"the mask in the gradient of {kind} is that of another array", \
+                    by(top * (other > 0))
         return
     started = kind == "multiply" and (node.parents[1 - operand] is not None or not np.any(slope))   # a first state, 0
     if len(levels) < 2 and np.size(slope) > 2 and not started:
@@ -123,7 +127,8 @@ def _elementwise(node, operand, pool):
     with np.errstate(all="ignore"):
         forms = {"1": np.ones(np.shape(slope) and z.shape), "slope²": slope * slope, "1/slope": 1 / slope, "−": -slope,
                  "z": z, "1 − z": 1 - z, "1 + z": 1 + z, "z²": z * z,
-                 "1 − z²": 1 - z * z, "z(1 − z)": z * (1 - z), "u": u, "1 − u": 1 - u, "u²": u * u, "1 − u²": 1 - u * u,
+                 "1 − z²": 1 - z * z, "(1 − z)²": (1 - z) ** 2, "z(1 − z)": z * (1 - z),
+                 "u": u, "1 − u": 1 - u, "u²": u * u, "1 − u²": 1 - u * u,
                  "u(1 − u)": u * (1 - u),
                  "u·slope": u * slope, "z·slope": z * slope, "slope/u": slope / u, "slope/z": slope / z, "1/u": 1 / u,
                  "|slope|": np.abs(slope),
@@ -139,12 +144,18 @@ def _elementwise(node, operand, pool):
     for name, form in forms.items():
         if np.isfinite(form).all() and not (np.shape(form) == np.shape(slope) and np.allclose(form, slope, rtol=1e-6)):
             scaled = code == ("factor",) and np.ndim(form) == 0
-            yield name, (("sign",) if name == "−" and kind not in ("multiply", "divide") else code if scaled
+            yield name, (("sign",) if name == "−" else code if scaled
                          else LOCAL), \
                 "the constant factor of a step is missing or wrong" if scaled else says, by(form)
     for n, other in enumerate(pool):
-        if other.shape == np.shape(slope):
-            yield f"pool{n}", LOCAL, f"the factor in the gradient of {kind} is the wrong array", by(other)
+        if other.size == np.size(slope) and _long(other) == _long(slope):     # x[:, None] and x count as one
+            yield f"pool{n}", LOCAL if other.shape == np.shape(slope) else ("operand",), \
+                f"the factor in the gradient of {kind} is the wrong array", by(other.reshape(np.shape(slope)))
+
+
+def _long(array):
+    """The lengths of the axes that have more than one entry."""
+    return [n for n in np.shape(array) if n > 1]
 
 
 def _broadcast(whole, shape, slope):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...graph import unbroadcast
 from ..report import Finding
+from .loop_places import other_places
+from .loops import OTHERS, other_iterations, other_states
 from .places import cross_entropies
 from .record import record_of
 from .steps import mistakes
@@ -52,9 +53,9 @@ def _hits(e, record):
         return record.hits
     record.hits = hits = []
     groups = {group: numbers for group, numbers in record.groups.items() if not record.tried(numbers)}
-    composite = [] if record.within else [*_families(record), *_exchanged(record), *_skipped(record),
-                                          *_inverted(record), *_other_iterations(record), *_other_places(record),
-                                          *cross_entropies(record)]
+    composite = [*other_states(record)] if record.within else [
+        *_families(record), *_exchanged(record), *_skipped(record), *_inverted(record), *_other_iterations(record),
+        *other_places(record), *cross_entropies(record), *other_states(record), *other_iterations(record)]
     for first in (True, False):                             # mistakes found for another input are tried first
         for group, numbers in groups.items():
             tables = tables_of(record, 0, numbers, group[2])
@@ -66,7 +67,8 @@ def _hits(e, record):
                         e.known.add((group, key))
         for k, (edits_at, codes, says, number) in enumerate(composite):
             turn = (("composite", k) in e.known) == first
-            if turn and _try(e, record, edits_at(0), edits_at, codes, says, number, hits):
+            edits = edits_at(0) if turn else None
+            if edits and _try(e, record, edits, edits_at, codes, says, number, hits):
                 e.known.add(("composite", k))
         if first and any(not hit[0] for hit in hits):
             return hits
@@ -191,10 +193,7 @@ def _other_iterations(record):
         if not products and (slopes is None or kind in ("add", "subtract", "negative")) or len(numbers) < 2 \
                 or any(s != shapes[0] for s in shapes):
             continue
-        for name, other in (("the previous iteration", lambda j, n: j - 1),
-                            ("the next iteration", lambda j, n: min(j + 1, n - 1)),
-                            ("the first iteration", lambda j, n: 0), ("the last iteration", lambda j, n: -1),
-                            ("the iteration at the same distance from the end", lambda j, n: n - 1 - j)):
+        for name, other in OTHERS:
             def edits_at(k, numbers=numbers, operand=operand, other=other):
                 nodes = record.tapes[k].nodes
                 return {(n, operand): nodes[numbers[other(j, len(numbers))]].pulls[operand] for j,
@@ -202,51 +201,6 @@ def _other_iterations(record):
             yield (edits_at, ("operand",), f"a product takes its other factor from {name} of the loop", numbers[0]) \
                 if products else (edits_at, ("local-derivative",), f"the derivative of {kind} is that of {name} of the "
                                                                    f"loop", numbers[0])
-
-
-def _other_places(record):
-    """A product in a loop whose other factor is an entry of an array, x[i]: the backward pass takes another entry.
-
-    The other indices are i ± 1, the index counted from the end, and those with which the same iteration reads or writes
-    other arrays.
-    """
-    nodes = record.tapes[0].nodes
-    used = [[_place(nodes[n]) for n in group] for group in record.sites]
-    used = [indices for indices in used if None not in indices]
-    for (kind, _, operand), numbers in record.groups.items():
-        if kind not in ("multiply", "matmul") or len(numbers) < 2:
-            continue
-        other = [_origin(record.tapes[0], n, 1 - operand) for n in numbers]
-        if None in other:
-            continue
-        sizes = [len(step.operands[0]) for step in other]
-        own = [_place(step) for step in other]
-        for indices in [[i + 1 for i in own], [i - 1 for i in own], [n - 1 - i for i, n in zip(own, sizes)],
-                        *(u for u in used if len(u) == len(own) and u != own)]:
-            def edits_at(k, numbers=numbers, operand=operand, indices=indices):
-                tape, edits = record.tapes[k], {}
-                for n, i in zip(numbers, indices):
-                    step, whole = tape.nodes[n], _origin(tape, n, 1 - operand).operands[0]
-                    taken = whole[i] if 0 <= i < len(whole) else np.zeros_like(whole[0])
-                    pair = (taken, step.operands[1]) if operand == 1 else (step.operands[0], taken)
-                    raw = step.node.operation.raw
-                    edits[n, operand] = lambda dz, raw=raw, pair=pair, operand=operand: unbroadcast(np.asarray(
-                        raw(*pair)[1](np.asarray(dz))[operand]), np.shape(pair[operand]))
-                return edits
-            yield edits_at, ("operand",), "a product takes its other factor from another place of the array", numbers[0]
-
-
-def _place(step):
-    """The integer index of a step that reads or writes one entry or row of an array; else None."""
-    index = step.options.get("index")
-    return int(index) if isinstance(index, (int, np.integer)) or getattr(index, "shape", None) == () else None
-
-
-def _origin(tape, number, operand):
-    """The step ``x[i]`` that made an operand; None if it is none."""
-    step = tape.nodes[number]
-    made = step.parents[operand] if operand < len(step.parents) else None
-    return made if made is not None and made.kind == "getitem" and _place(made) is not None else None
 
 
 def _families(record):
