@@ -1,5 +1,8 @@
 """ONNX files: what they hold, and that ONNX Runtime computes from them what the model computes."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -124,3 +127,35 @@ def test_numpy_on_the_inputs_is_recorded_and_tensors_hold_plain_arrays():
     mask[:, 0] = False
     assert np.asarray(mask).tolist() == [[False, True, False], [False, False, False]]
     assert recording.source(mask) != before and recording.applications[-1].sources[0] == before
+
+
+@pytest.mark.parametrize("room", range(4, 30))
+def test_the_sizes_of_the_recorded_passes_differ_from_each_other(room):
+    from tinyformer.interop.onnx.cached import cached_form
+    from tinyformer.interop.onnx.forms import form_of
+    from tinyformer.interop.onnx.writing import _symbols
+    seq2seq = models.Seq2Seq(models.Seq2SeqConfig(5, room, 1, 1, 4))
+    gpt = GPT(GPTConfig(5, room, 1, 1, 4))
+    for form in (form_of(seq2seq), cached_form(seq2seq), form_of(gpt), cached_form(gpt)):
+        sizes = _symbols(form)
+        assert len({*sizes.values()}) == len(sizes) and all(min(found) >= 1 for found in sizes.values())
+        assert max(sizes["sequence"]) <= room
+        if "past_sequence" in sizes:
+            new = sizes.get("decoder_sequence") or sizes["sequence"]
+            assert max(map(sum, zip(sizes["past_sequence"], new))) <= room and len({*sizes["past_sequence"]}) > 1
+
+
+def test_the_example_of_generating_with_a_cache(tmp_path):
+    """The page's loop chooses the tokens that ``generate`` chooses."""
+    pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
+    page = Path(__file__).parents[2] / "chapters" / "reference" / "interop-onnx.md"
+    code = page.read_text(encoding="utf-8").split("```python\n")[2].split("```")[0]
+    import onnxruntime
+    model = GPT(GPTConfig(30, block_size=60, n_layer=2, n_head=2, n_embd=8)).eval()
+    for parameter in model.parameters():
+        parameter.data *= 10
+    prompt = np.array([4, 7, 2])
+    tokenizer = SimpleNamespace(encode=lambda text: prompt)
+    names = {"interop": interop, "onnxruntime": onnxruntime, "np": np, "model": model, "tokenizer": tokenizer}
+    exec(code.replace('"gpt.onnx"', repr(str(tmp_path / "gpt.onnx"))), names)
+    assert names["ids"] == model.generate(prompt[None], 50, temperature=0)[0, 3:].tolist()

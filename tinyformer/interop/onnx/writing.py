@@ -115,13 +115,6 @@ def _recorded(form: Form, weights: Mapping[str, np.ndarray], sizes: dict[str, in
     return recording
 
 
-def _rename(graph: Graph, outputs: dict[str, Value]) -> None:
-    """Give the outputs of the graph their names: the last nodes copy the results to them, at no cost at run time."""
-    for name, value in outputs.items():
-        graph.Identity(value)
-        graph.nodes[-1].output[0] = graph.nodes[-1].name = name
-
-
 def _axes(graph: Graph, value: Value) -> list[Any]:
     sizes = [graph.size_of(value.lengths(axis)) for axis in range(value.ndim)]
     return [size if isinstance(size, int) else size.symbol for size in sizes]
