@@ -50,10 +50,9 @@ def main():
         ours = [sys.executable, "-m", "tinyformer", "serve", "--model", str(folder), "--port", "0", "--queue", "64"]
         if asked.endurance:
             return endurance(ours, asked)
-        rivals = {"tinyformer": ours, "transformers, one at a time":
-                  [sys.executable, str(HERE), "--peer", str(folder), "--threads", str(asked.threads)]}
-        with serving(ours, asked.threads) as (one, _), serving([*rivals.values()][1], asked.threads) as (other, _):
-            compare(dict(zip(rivals, (one, other))), asked)
+        theirs = [sys.executable, str(HERE), "--peer", str(folder), "--threads", str(asked.threads)]
+        with serving(ours, asked.threads) as (one, _), serving(theirs, asked.threads) as (other, _):
+            compare({"tinyformer": one, "transformers, one at a time": other}, asked)
 
 
 def compare(ports, asked):
