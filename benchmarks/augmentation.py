@@ -21,6 +21,7 @@ import tinyformer as tfm
 from tinyformer.data import load, padded
 from tinyformer.data.augmentation import drawn_words, moved, swapped_words, word_shares
 from tinyformer.models import MLP, Average, AverageConfig, LSTMClassifier, LSTMConfig, MLPConfig
+from tinyformer.nn import evaluating
 from tinyformer.optim import AdamW, CosineSchedule
 from tinyformer.train.bag_of_words_baseline import bag_of_words
 from tinyformer.train.tasks.classification import Classification, TextSettings
@@ -104,8 +105,9 @@ def kept():
 
 
 def answers(model, encoded):
-    return np.concatenate([model.probabilities(padded(encoded[i:i + 256])) for i in range(0, len(encoded), 256)]
-                          ).argmax(axis=1)
+    with evaluating(model):                                 # without dropout
+        return np.concatenate([model.probabilities(padded(encoded[i:i + 256]))
+                               for i in range(0, len(encoded), 256)]).argmax(axis=1)
 
 
 def table(variants, run):
