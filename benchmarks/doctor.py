@@ -2,6 +2,7 @@
 
     python benchmarks/doctor.py [--full]
     python benchmarks/doctor.py --blind [--list]
+    python benchmarks/doctor.py --loops
     python benchmarks/doctor.py --alone
 
 Prints, for each collection of wrong answers, how many are refused, named rightly, left unexplained and misnamed, and
@@ -11,6 +12,9 @@ code was expected; and the false alarms over correct operations. --full prints t
 --blind measures on the blind set alone, whose author had not read the hypotheses (tests/gradcheck/blind_*.py): how many
 mistakes are refused, named and misnamed, and how many of 2,000 right functions are accused. A defensible name neither
 names the mistake nor misleads. --list prints the cases that failed, with what was said.
+
+--loops measures on mistakes in loops, cells, pairs and layers (tests/gradcheck/loops_*.py): the half that the
+hypotheses were improved on, and the half that was held out. It also times checks of a whole Transformer block.
 
 --alone prints for each hypothesis how many planted and written mistakes it names, and how many only it can name.
 """
@@ -33,7 +37,8 @@ from tinyformer.gradcheck import check
 TESTS = Path(__file__).parent.parent / "tests"
 PLANTED = runpy.run_path(str(TESTS / "gradcheck" / "mistakes.py"))
 functions = runpy.run_path(str(TESTS / "gradcheck" / "functions.py"))["functions"]
-UNSEEN, WRITTEN = (functions(TESTS / "gradcheck" / f"{name}.py") for name in ("unseen", "written"))
+UNSEEN, WRITTEN, STUDIED, HELD_OUT, BLOCK = (functions(TESTS / "gradcheck" / f"{name}.py") for name in (
+    "unseen", "written", "loops_studied", "loops_held_out", "transformer_block"))
 
 
 def exercises():
@@ -56,7 +61,8 @@ def written(functions):
     for function in functions:
         for which, old, new, names in function.mistakes:
             report = check(function.build(old, new), *function.draw())
-            found = _codes(report, function.names.index(which))
+            one = next(one for one in report.inputs if one.name == which)
+            found = None if one.ok else [finding.code for finding in one.findings if finding.is_mistake]
             yield f"{function.name}: d{which} with {new!r}", names.split("|"), found and found[:1]
 
 
@@ -230,6 +236,20 @@ def blind(listed):
     return bool(alarms) or totals[0]["refused"] < n or totals[0]["named"] < 0.92 * n or totals[0]["misnamed"] > 0.01 * n
 
 
+def loops():
+    """Print what is named in loops and layers, and how long a check of a whole Transformer block takes."""
+    table("in loops, cells, pairs and layers, improved on", written(STUDIED), False)
+    table("in loops, cells, pairs and layers, held out", written(HELD_OUT), False)
+    block, = BLOCK
+    print(f"\na Transformer block, B = 2, T = 4, C = 8, {sum(x.size for x in block.draw())} entries of 13 inputs")
+    for old, new, codes in [("", "", "right"), *((old, new, codes) for _, old, new, codes in block.mistakes)]:
+        began = time.process_time()
+        report = check(block.build(old, new), *block.draw())
+        found = {finding.code for one in report.inputs for finding in one.findings if finding.is_mistake}
+        print(f"  {codes:<18}found {'+'.join(sorted(found)) or 'nothing':<20}"
+              f"{time.process_time() - began:5.1f} s on one core")
+
+
 def alone():
     """Print for each hypothesis how many mistakes it names rightly, and how many no other one would name."""
     doctor = importlib.import_module("tinyformer.gradcheck.doctor")
@@ -258,11 +278,14 @@ def main():
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--checks", type=int, default=1000, help="how many of correct operations")
     parser.add_argument("--alone", action="store_true", help="what each hypothesis wins, alone")
+    parser.add_argument("--loops", action="store_true", help="measure on loops and layers, and time a whole block")
     parser.add_argument("--blind", action="store_true", help="measure on the blind set alone")
     parser.add_argument("--list", action="store_true", help="with --blind: print the cases that failed")
     options = parser.parse_args()
     if options.alone:
         return alone()
+    if options.loops:
+        return loops()
     if options.blind:
         return blind(options.list)
     table("wrong answers of the exercises", exercises(), options.full)

@@ -84,6 +84,53 @@ def rnn(x, U):
     assert codes(scope["rnn"], *sample("TC", "CC"), i=1) == ([code] if code else [])
 
 
+@pytest.mark.parametrize("old, new, code", [
+    ("range(T, 0, -1)", "range(1, T + 1)", "lost-path"), ("s = h[t - 1]", "s = h[t]", "operand"),
+    ("s = h[t - 1]", "s = h[-1]", "operand"), ("return", "return", "")])
+def test_a_loop_in_the_wrong_order_or_with_another_state(old, new, code):
+    source = """
+def euler(x, U):
+    T, h = 4, [x]
+    for t in range(1, T + 1):
+        h.append(h[t - 1] + 0.3 * np.tanh(h[t - 1] @ U))
+    def vjp(dy):
+        dh, dU = np.zeros_like(x), np.zeros_like(U)
+        for t in range(T, 0, -1):
+            s = h[t - 1]
+            dh = dh + dy[t - 1]
+            da = 0.3 * dh * (1 - np.tanh(s @ U) ** 2)
+            dU += s.T @ da
+            dh = dh + da @ U.T
+        return dh, dU
+    return np.stack(h[1:]), vjp
+"""
+    scope = {"np": np}
+    exec(source.replace(old, new), scope)
+    assert codes(scope["euler"], *sample("NC", "CC"), i=1) == ([code] if code else [])
+
+
+def test_a_mistake_in_a_helper_that_is_called_twice():
+    scope = {"np": np}
+    exec("""
+def norm(x):
+    s = np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    return (x - x.mean(-1, keepdims=True)) / s, s
+
+def norm_back(dn, n, s):
+    return (dn - n * (dn * n).mean(-1, keepdims=True)) / s
+
+def twice(x, w):
+    n, s = norm(x)
+    m, r = norm(n @ w + x)
+
+    def vjp(dy):
+        dh = norm_back(dy, m, r)
+        return norm_back(dh @ w.T, n, s) + dh, n.T @ dh
+    return m, vjp
+""", scope)
+    assert codes(scope["twice"], *sample("NC", "CC"), i=0) == ["mean-term"]
+
+
 @pytest.mark.parametrize("edit, accepted", [
     ("dx[i + 1:i + 4] += dy[i] * w", ("permuted", "leak")), ("dx[i:i + 3] += dy[i] * w[::-1]", ("operand", "permuted")),
     ("dx[i:i + 3] = dy[i] * w", ("overwrite",)), ("dx[i:i + 3] += dy[i] * w", ())])

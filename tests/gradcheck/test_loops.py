@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import importlib.util
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from functions import functions
 from tinyformer.gradcheck import check
 
 HERE = Path(__file__).parent
-NAMED, MISNAMED = {"studied": 0.74, "held_out": 0.77}, {"studied": 0.06, "held_out": 0.07}
+NAMED, MISNAMED = {"studied": 0.90, "held_out": 0.80}, {"studied": 0.03, "held_out": 0.09}
+BLOCK, = functions(HERE / "transformer_block.py")
 HALVES = {name: functions(HERE / f"loops_{name}.py") for name in ("studied", "held_out")}
 LIBRARIES = {name: importlib.util.find_spec(name) is not None for name in ("torch", "jax")}
 FUNCTIONS = [pytest.param(one, id=one.name, marks=pytest.mark.skipif(
@@ -35,6 +37,18 @@ def outcome(function, which, old, new, codes):
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_right_function_is_accepted(function):
     assert check(function.build(), *function.draw()).ok
+
+
+def test_a_right_transformer_block_is_accepted():
+    assert check(BLOCK.build(), *BLOCK.draw()).ok
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edit", BLOCK.mistakes, ids=lambda edit: edit[-1])
+def test_a_mistake_in_a_transformer_block_is_named_within_ten_seconds(edit):
+    began = time.process_time()
+    assert outcome(BLOCK, *edit) == "named"
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.slow

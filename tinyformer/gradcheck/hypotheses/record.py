@@ -20,7 +20,8 @@ class Record:
     fused       whether each known operation (sigmoid, softmax, normalization, rotation) is one node
     right       the true gradient of input i at each point
     reached     numbers of the nodes between input i and the outputs
-    groups      {(kind, site, operand): numbers of the nodes}: one group holds the iterations of a loop
+    groups      {(kind, site, operand): numbers of the nodes}: one group holds the iterations of a loop, another one all
+                calls of a helper
     """
 
     def __init__(self, e, fused):
@@ -51,6 +52,11 @@ class Record:
                 for k, parent in enumerate(node.parents):
                     if parent is not None and parent.number in self.reached:
                         groups.setdefault((node.kind, node.site, k), []).append(node.number)
+        by_line = {}                                        # of a helper that is called at several places
+        for (kind, site, k), numbers in groups.items():
+            by_line.setdefault((kind, ("everywhere", *site[:1]), k), []).append(numbers)
+        groups.update({key: sorted(n for numbers in several for n in numbers) for key, several in by_line.items()
+                       if len(several) > 1})
         self.groups = groups
         sites = {}
         for node in first.nodes:

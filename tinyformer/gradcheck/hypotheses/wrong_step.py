@@ -77,7 +77,7 @@ def _hits(e, record):
 
 def tables_of(record, point, numbers, operand):
     """For each of the nodes, {key: (codes, message, rule)}."""
-    known = (point, numbers[0], operand)
+    known = (point, numbers[0], operand, len(numbers))
     if known not in record.tables:
         record.tables[known] = [
             {key: (codes, says, pull) for key, codes, says,
