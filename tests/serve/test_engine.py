@@ -221,3 +221,21 @@ def test_a_model_that_fails_fails_its_texts_alone(gpt, engine):
     assert good.finish_reason == "length" and ids_of(good) == alone(gpt, [1], 5, Choice(0), 0)
 
 
+
+
+def test_an_id_without_a_token_ends_its_text_alone(tokenizer, engine):
+    model = GPT(GPTConfig(vocab_size=V + 8, block_size=48, n_layer=1, n_head=1, n_embd=16)).eval()
+    logits = model.forward
+
+    def beyond(ids, cache=None):
+        found = logits(ids, cache)
+        found.data[:, :, V + 1] = np.where(ids == 7, 9, -9)
+        return found
+
+    model.forward = beyond
+    running, news = engine(model)
+    good, bad = (Generation(np.array([id]), 3, Choice(0), logprobs=5) for id in (1, 7))
+    running.submit([good, bad])
+    news.wait([good, bad])
+    assert bad.finish_reason == "error" and "281" in str(bad.error) and good.finish_reason == "length"
+    assert all(max(token.top) < V for token in good.tokens)

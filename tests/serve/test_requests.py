@@ -39,6 +39,7 @@ def error_of(answer, status):
     ({"prompt": [1, 280]}, "prompt", "the prompt has the token 280, expected 0…279"),
     ({"prompt": "\ud800"}, "prompt", "lone surrogates"),
     ({"prompt": "ab" * 300}, "prompt", "but the model's context is 64"),
+    ({"prompt": "ab" * 300_000}, "prompt", "the prompt has 600000 characters, more than fit"),
 ))
 def test_a_wrong_field_is_named(client, asked, param, says):
     error = error_of(client.post("/v1/completions", asked), 400)
@@ -47,7 +48,7 @@ def test_a_wrong_field_is_named(client, asked, param, says):
 
 def test_fields_of_openai_that_change_nothing_are_taken(client):
     client.complete("The", max_tokens=1, best_of=1, frequency_penalty=0, presence_penalty=0.0, logit_bias={}, user="me",
-                    suffix=None, model="tinyformer")
+                    suffix=None, stop=[], model="tinyformer")
 
 
 @pytest.mark.parametrize("body", (b"", b"{", b"[1]", b"null", b'{"prompt": NaN}', b"\xff\xfe", b"[" * 100_000,

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["Decoder"]
 
 
+def positions(past: int | Array, T: int) -> Array:
+    """The T positions behind ``past``: (T,), or (B, T) for an array (B,) with a number for each row."""
+    return np.arange(past, past + T) if isinstance(past, int) else past[:, None] + np.arange(T)
+
+
 class Decoder(Pretrained):
     """A model whose ``model(ids, cache)`` gives, for ``ids`` (B, T), the logits of the next token, (B, T, V).
 
@@ -37,7 +42,7 @@ class Decoder(Pretrained):
         ValueError if both together exceed the context.
         """
         past = 0 if cache is None else cache.length
-        most = int(np.max(past))
+        most = past if isinstance(past, int) else int(past.max())
         beside = f" beside {most} cached positions" if most else ""
         return checked_block(self, ids, self.config.block_size - most, beside=beside), past
 

@@ -13,14 +13,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 
 from .. import nn, ops
 from ..interop.gpt2 import GPT2Layout
 from ..nn import init
 from ..nn.attention import attend
 from .config_checks import check_above_zero, check_flags, check_fractions, check_heads, check_integers
-from .decoder import Decoder
+from .decoder import Decoder, positions
 from .registry import register
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ class GPT(GPT2Layout, Decoder):
 
     def read(self, vectors: Tensor, cache: KVCache | RowCache | None = None, past: int | Array = 0) -> Tensor:
         """The logits (B, T, V) of token vectors (B, T, C) at the positions from ``past``, a number or (B,)."""
-        x = self.drop(vectors + self.wpe(np.add.outer(past, np.arange(vectors.shape[1]))))  # (B, T, C)
+        x = self.drop(vectors + self.wpe(positions(past, vectors.shape[1])))                # (B, T, C)
         for block in self.h:
             x = block(x, cache)
         return self.unembed(x)

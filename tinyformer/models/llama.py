@@ -18,14 +18,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .. import nn, ops
 from ..interop.llama import LlamaLayout
 from ..nn import init
 from ..nn.attention import attend
 from .config_checks import check_above_zero, check_flags, check_heads, check_integers
-from .decoder import Decoder
+from .decoder import Decoder, positions
 from .registry import register
 
 if TYPE_CHECKING:
@@ -228,11 +226,11 @@ class Llama(LlamaLayout, Decoder):
 
         They are rows of a table whose length is a power of two, so few tables are ever computed.
         """
-        c, end = self.config, int(np.max(past)) + T
+        c, end = self.config, (past if isinstance(past, int) else int(past.max())) + T
         cos, sin = ops.rotary_tables(1 << (end - 1).bit_length(), c.head_dim, c.rope_theta,
                                      self.model.embed_tokens.weight.dtype,
                                      factor=c.rope_factor, low=c.rope_low, high=c.rope_high, original=c.rope_original)
-        if np.ndim(past) == 0:
+        if isinstance(past, int):
             return {"cos": cos[past:end], "sin": sin[past:end]}
-        places = np.add.outer(past, np.arange(T))[:, None]                                  # (B, 1, T)
+        places = positions(past, T)[:, None]                                  # (B, 1, T)
         return {"cos": cos[places], "sin": sin[places]}                                     # (B, 1, T, D/2)

@@ -35,6 +35,11 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 31
 
 
+def stops(value: Any) -> list[str]:
+    """A string or a list of up to 16, each with a character."""
+    return [] if value == [] else texts(16, empty=False)(value)
+
+
 def stream_options(value: Any) -> bool:
     """{"include_usage": true or false}, as that flag."""
     if not isinstance(value, dict) or not value.keys() <= {"include_usage"} \
@@ -54,7 +59,7 @@ FIELDS = {
     "repetition_penalty": number(0, 100, 1.0, above=True),
     "n": integer(1, MOST_TEXTS, 1),
     "seed": integer(-(1 << 63), (1 << 63) - 1),
-    "stop": Field(texts(16, empty=False), []),
+    "stop": Field(stops, []),
     "echo": flag(),
     "logprobs": integer(0, 5),
     "stream": flag(),
@@ -119,9 +124,9 @@ def _rng(seed: int | None, place: int) -> np.random.Generator:
 
 def read_prompt(service: Service, prompt: str | list[int]) -> np.ndarray[Any, Any]:
     """The ids (T,) of a prompt, which the model can read. ApiError 400 or 422 otherwise."""
-    ids = np.array(prompt) if isinstance(prompt, list) else _encoded(service, prompt)
+    ids: Any = np.array(prompt) if isinstance(prompt, list) else _encoded(service, prompt)
     config = service.run.model.config
-    context, V = config.block_size, config.vocab_size
+    context, V = config.block_size, min(config.vocab_size, service.run.tokenizer.vocab_size)
     if ids.max() >= V:
         raise ApiError(400, f"the prompt has the token {ids.max()}, expected 0…{V - 1}", param="prompt",
                        code="invalid_field")
@@ -136,6 +141,10 @@ def _encoded(service: Service, prompt: str) -> np.ndarray[Any, Any]:
     tokenizer: Any = service.run.tokenizer
     mark = service.line_mark
     encode: Callable[[str], Any] = tokenizer.prompt
+    if service.longest_prompt is not None and len(prompt) > service.longest_prompt:
+        raise ApiError(400, f"the prompt has {len(prompt)} characters, more than fit into the model's context of "
+                            f"{service.run.model.config.block_size} tokens", param="prompt",
+                       code="context_length_exceeded")
     with readable("prompt"):
         ids = encode(mark + prompt if mark else prompt or opening(tokenizer))
     if not len(ids):

@@ -137,23 +137,29 @@ class Engine:
         ids = np.array([readings[0].ids]) if len(readings) == 1 else None      # for a repetition penalty
         try:
             tokens = first.choice(logits, ids, np.array([reading.generation.draws.random() for reading in readings]))
-        except ValueError as error:                         # logits that are not finite
+        except Exception as error:                          # such as logits that are not finite
             for reading in readings:
                 self._finish(reading, "error", error)
             return
         for reading, id, row in zip(readings, tokens.tolist(), logits):
-            one = reading.generation
-            if one.max_tokens == 0:
-                one.finish("length")
-            else:
-                one.append(one.token(id, row), self.ends)
-            if one.finish_reason:
-                self._readings.remove(reading)
-            elif id == self.line_end:
-                self._readings.leave_row(reading)
-                reading.restart(id)
-            else:
-                reading.ids.append(id)
+            try:
+                self._append(reading, id, row)
+            except Exception as error:                      # such as an id that the tokenizer does not have
+                self._finish(reading, "error", error)
+
+    def _append(self, reading, id, logits):
+        one = reading.generation
+        if one.max_tokens == 0:
+            one.finish("length")
+        else:
+            one.append(one.token(id, logits), self.ends)
+        if one.finish_reason:
+            self._readings.remove(reading)
+        elif id == self.line_end:
+            self._readings.leave_row(reading)
+            reading.restart(id)
+        else:
+            reading.ids.append(id)
 
     def _finish(self, reading, reason, error=None):
         self._readings.remove(reading)

@@ -97,7 +97,8 @@ class Generation:
             return Token(id, None, {})
         shifted = logits.astype(np.float64) - float(logits.max())
         logp = shifted - np.log(np.exp(shifted).sum())
-        best = np.argsort(-logp, kind="stable")[:self.logprobs]
+        known = logp[:self._pieces.tokenizer.vocab_size]    # a published model may have rows without a token
+        best = np.argsort(-known, kind="stable")[:self.logprobs]
         return Token(id, float(logp[id]), {int(k): float(logp[k]) for k in best})
 
     def append(self, token: Token, ends: Sequence[int]) -> None:

@@ -42,10 +42,21 @@ class Service:
         self.classes = load_classes(self.folder) if named else None
         mark = run.line_mark if self.generates else None
         self.line_mark = mark
+        self.longest_prompt = self._longest_prompt() if self.generates else None
         self.engine = Engine(run.model, run.tokenizer, max_batch=max_batch, queue=queue,
                              ends=run.end_ids if self.generates else (),
                              line_end=int(run.tokenizer.encode(mark)[-1]) if mark and run.tokenizer else None)
         self.metrics = Metrics(self.engine)
+
+    def _longest_prompt(self) -> int | None:
+        """More characters than this cannot fit into the context, so they need not be encoded; None if that is open.
+
+        A tokenizer that normalizes may make one character of four.
+        """
+        model, tokenizer = self.run.model, self.run.tokenizer
+        if tokenizer is None or not tokenizer.exact or getattr(model, "whole_text", False):
+            return None
+        return 4 * model.config.block_size * max(map(len, tokenizer.tokens))
 
     def start(self) -> None:
         """Deliver the engine's news to the event loop that runs."""
