@@ -67,18 +67,28 @@ def test_unknown_paths_methods_and_models(client):
     assert models == client.get(f"/v1/models/{models['id']}").body and models["context"] == 64
 
 
-def test_a_body_that_is_too_long_is_refused_before_it_is_read(client):
-    assert error_of(client.post("/v1/completions", b" " * ((1 << 20) + 1)), 413)["code"] == "body_too_long"
-    with socket.create_connection(client.address) as connection:
-        connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        part = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-        with connection.makefile("rb") as answers:
-            try:
-                for _ in range(40):
-                    connection.sendall(part)
-            except OSError:                                 # the server has closed
-                pass
-            assert b" 413 " in answers.readline()
+@pytest.mark.parametrize("more", (1, 5 << 20))
+def test_a_body_that_is_too_long_is_refused(client, more):
+    assert error_of(client.post("/v1/completions", b" " * ((1 << 20) + more)), 413)["code"] == "body_too_long"
+    body = json.dumps({"prompt": "The", "max_tokens": 1}).encode().ljust(1 << 20)
+    assert client.post("/v1/completions", body).status == 200
+
+
+def test_a_body_in_chunks_is_refused_too_and_an_endless_one_before_its_end(client):
+    head = b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    part = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    with socket.create_connection(client.address, 20) as connection, connection.makefile("rb") as answer:
+        connection.sendall(head + 40 * part + b"0\r\n\r\n")
+        assert b" 413 " in answer.readline()
+    with socket.create_connection(client.address, 20) as connection:
+        connection.sendall(head)
+        with pytest.raises(OSError):                        # the server closes the connection
+            for _ in range(2000):
+                connection.sendall(part)
+    head = b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n"
+    with socket.create_connection(client.address, 20) as connection, connection.makefile("rb") as answer:
+        connection.sendall(head)
+        assert b" 413 " in answer.readline()
 
 
 def test_the_key_is_asked_for_on_all_of_v1(serving, folder):

@@ -13,6 +13,7 @@ from ..text.base import check_text
 from .errors import ApiError
 
 LARGEST = 1 << 20                       # bytes of a body
+DRAINED = 16 << 20                      # bytes of a body that are read before it is refused
 
 
 @dataclass(frozen=True)
@@ -125,16 +126,21 @@ async def read_body(request: Request, fields: Mapping[str, Field]) -> dict[str, 
 
 
 async def _received(request: Request) -> bytes:
-    too_long = ApiError(413, f"the body is longer than {LARGEST} bytes", code="body_too_long",
-                        headers={"Connection": "close"})
+    """The body. A longer one is read to its end and thrown away, up to a limit: a client that still sends when the
+    server closes the connection would never see the answer."""
     said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said) > LARGEST:
-        raise too_long
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST:
-            raise too_long
+    body, length = bytearray(), int(said) if said.isdecimal() else 0
+    if length <= DRAINED:
+        length = 0
+        async for part in request.stream():
+            length += len(part)
+            if length > DRAINED:
+                break
+            if length <= LARGEST:
+                body += part
+    if length > LARGEST:
+        raise ApiError(413, f"the body is longer than {LARGEST} bytes", code="body_too_long",
+                       headers={"Connection": "close"} if length > DRAINED else {})
     return bytes(body)
 
 
