@@ -18,8 +18,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /source
 COPY . .
 RUN if [ -d wheels ]; then export PIP_NO_INDEX=1 PIP_FIND_LINKS=/source/wheels; fi \
-    && pip wheel --no-deps --wheel-dir /dist . \
     && python -m venv /opt/tinyformer \
+    && /opt/tinyformer/bin/pip wheel --no-deps --wheel-dir /dist . \
     && /opt/tinyformer/bin/pip install "$(ls /dist/tinyformer-*.whl)[serve]"
 
 # Second stage: that environment on a small image, without a compiler and without the source.
