@@ -307,7 +307,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
 
     method          a name, or several, under which ``Tensor`` gets the operation as a method
     multilinear     linear in each of its inputs: the gradient of an input does not read that input
-    selective       ``vjp(dy, wanted)`` is also told, by a truth value for each input, which gradients are needed, and
+    selective       ``vjp(dy, wanted)`` also receives, as a truth value for each input, which gradients are needed, and
                     may return None for the others; ``wanted`` has a default that asks for all
 
     The operation raises TypeError if ``function`` does not return (value, vjp), and for inputs of two floating-point
