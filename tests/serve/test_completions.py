@@ -37,6 +37,7 @@ def test_a_stream_has_the_same_text_in_pieces(client, generated):
     assert "".join(one["choices"][0]["text"] for one in pieces) == generated(CHINESE, 40, temperature=0)
     assert [one["choices"][0]["finish_reason"] for one in pieces] == [None] * (len(pieces) - 1) + ["length"]
     assert len({one["id"] for one in events}) == 1 and len(pieces) > 2
+    assert all(one["usage"] is None for one in pieces)
     assert usage["choices"] == [] and usage["usage"]["completion_tokens"] == 40
 
 
@@ -90,13 +91,24 @@ def test_log_probabilities_are_those_of_the_model(client, folder):
     expected = [logp[t, full[t + 1]] for t in range(T + 5)]
     assert found["token_logprobs"][1:] == pytest.approx(expected, abs=1e-4)
     for top, row in zip(found["top_logprobs"][1:], logp):
-        assert max(top.values()) == pytest.approx(row.max(), abs=1e-4) and 1 <= len(top) <= 3
+        assert max(top.values()) == pytest.approx(row.max(), abs=1e-4) and 3 <= len(top) <= 4  # and itself
     assert found["text_offset"][:2] == [0, len(found["tokens"][0])]
     streamed = client.stream("The cat sat", max_tokens=6, temperature=0, logprobs=3, echo=True)
     parts = [event["choices"][0]["logprobs"] for event in streamed]
     assert sum((part["tokens"] for part in parts), []) == found["tokens"]
     alone, = client.complete("The cat sat", max_tokens=0, logprobs=0, echo=True)["choices"]
     assert alone["text"] == "The cat sat" and len(alone["logprobs"]["tokens"]) == T
+
+
+def test_offsets_are_places_in_the_text(client, folder):
+    tokenizer, prompt = open_run(folder).tokenizer, "T人é 智"
+    choice, = client.complete(prompt, max_tokens=0, logprobs=0, echo=True)["choices"]
+    found, ids = choice["logprobs"], tokenizer.encode(prompt)
+    for offset, token, t in zip(found["text_offset"], found["tokens"], range(len(ids))):
+        before = tokenizer.decode(ids[:t])
+        assert prompt.startswith(before.rstrip("\ufffd")) and offset == len(before.rstrip("\ufffd"))
+        assert token.startswith("\\x") or prompt[offset:].startswith(token)
+    assert found["text_offset"] == sorted(found["text_offset"])
 
 
 def test_an_empty_prompt_begins_as_generate_does(client, generated):

@@ -38,6 +38,8 @@ def error_of(answer, status):
     ({"prompt": [[1], []]}, "prompt", "or a list of token ids"),
     ({"prompt": [1, 280]}, "prompt", "the prompt has the token 280, expected 0…279"),
     ({"prompt": "\ud800"}, "prompt", "lone surrogates"),
+    ({"prompt": "a", "\ud800": 1}, "\\ud800", "unknown field"),
+    ({"prompt": [1.5]}, "prompt", "is a list of 1, expected a string, or a list of 1 to 128 strings"),
     ({"prompt": "ab" * 300}, "prompt", "but the model's context is 64"),
     ({"prompt": "ab" * 300_000}, "prompt", "the prompt has 600000 characters, more than fit"),
 ))
@@ -55,6 +57,16 @@ def test_fields_of_openai_that_change_nothing_are_taken(client):
                                   b'{"prompt": ' + b"9" * 5000 + b"}"))
 def test_what_is_not_json_is_refused(client, body):
     error_of(client.post("/v1/completions", body), 400)
+
+
+def test_a_client_that_leaves_early_is_no_failure(client, caplog):
+    body = b'{"prompt": "The", "max_tokens": 4000}'
+    with caplog.at_level(logging.INFO, logger="tinyformer.serve"):
+        for n, sent in enumerate((body[:5], body)):         # within its body, and while its text is generated
+            with socket.create_connection(client.address) as connection:
+                connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 37\r\n\r\n" + sent)
+                wait_until(lambda: client.service.engine.running or sent != body)
+            wait_until(lambda: sum("POST /v1/completions 499 " in line for line in caplog.messages) > n)
 
 
 def test_unknown_paths_methods_and_models(client):

@@ -43,6 +43,8 @@ def test_vectors_are_those_of_the_library(serving, berts):
     assert body["usage"]["prompt_tokens"] == sum(len(run.tokenizer.encode(text, special=True)) for text in TEXTS)
     one, = client.post("/v1/embeddings", {"input": TEXTS[0], "encoding_format": "base64"}).body["data"]
     np.testing.assert_allclose(np.frombuffer(base64.b64decode(one["embedding"]), "<f4"), expected[0], atol=1e-6)
+    assert client.post("/v1/embeddings", {"input": "a", "dimensions": 16}).status == 200
+    assert "expected 16" in client.post("/v1/embeddings", {"input": "a", "dimensions": 8}).body["error"]["message"]
     assert client.post("/v1/completions", {"prompt": "a"}).body["error"]["code"] == "wrong_model"
     assert client.post("/v1/classify", {"input": "a"}).body["error"]["code"] == "wrong_model"
 

@@ -18,7 +18,7 @@ def command(
     queue: Annotated[int, typer.Option(
         min=0, help="How many more texts may wait. A request beyond is answered with 429.")] = 64,
     max_tokens: Annotated[int, typer.Option(min=1, help="The largest max_tokens that a request may ask for.")] = 4096,
-    seconds: Annotated[float, typer.Option(min=0.1, help="The time limit of one text.")] = 300.0,
+    seconds: Annotated[float, typer.Option(min=0.1, max=1e6, help="The time limit of one text.")] = 300.0,
     api_key: Annotated[Optional[str], typer.Option(
         envvar="TINYFORMER_API_KEY", metavar="KEY", show_envvar=False,
         help="Ask for this key on /v1/…. Better: the variable TINYFORMER_API_KEY, which other users cannot read.")]
@@ -35,7 +35,7 @@ def command(
     except ImportError as error:
         raise RuntimeError(f"serve: {error.name} is not installed; `pip install \"tinyformer[serve]\"` "
                            "brings it") from None
-    if api_key is not None and not api_key.strip():
+    if api_key is not None and not (api_key := api_key.strip()):     # a key from a file may end in a line break
         raise ValueError("--api-key is empty, expected a key of at least one character")
     run = open_run(model or newest_run())
     service = Service(run, max_batch=max_batch, queue=queue, api_key=api_key, max_tokens=max_tokens, seconds=seconds)

@@ -41,11 +41,11 @@ def stops(value: Any) -> list[str]:
 
 
 def stream_options(value: Any) -> bool:
-    """{"include_usage": true or false}, as that flag."""
-    if not isinstance(value, dict) or not value.keys() <= {"include_usage"} \
-            or not isinstance(value.get("include_usage", False), bool):
+    """{"include_usage": true or false}, as that flag. OpenAI's "include_obfuscation" has no effect here."""
+    if not isinstance(value, dict) or not value.keys() <= {"include_usage", "include_obfuscation"} \
+            or not all(one is None or isinstance(one, bool) for one in value.values()):
         raise ValueError('an object with "include_usage": true or false')
-    return value.get("include_usage", False)
+    return bool(value.get("include_usage"))
 
 
 FIELDS = {

@@ -92,7 +92,8 @@ def texts(most: int, *, empty: bool = True) -> Callable[[Any], list[str]]:
     """A string, or a list of 1 to ``most`` strings; without ``empty``, each has a character."""
     def check(value: Any) -> list[str]:
         listed = [value] if isinstance(value, str) else value
-        if not isinstance(listed, list) or not 1 <= len(listed) <= most:
+        if not isinstance(listed, list) or not 1 <= len(listed) <= most \
+                or not all(isinstance(one, str) for one in listed):
             raise ValueError(f"a string, or a list of 1 to {most} strings")
         found = [text(one) for one in listed]
         if not empty and not all(found):
@@ -107,7 +108,8 @@ async def read_body(request: Request, fields: Mapping[str, Field]) -> dict[str, 
     values = _parsed(await _received(request))
     for name in values:
         if name not in fields:
-            raise ApiError(400, f"unknown field {name[:60]!r}; expected one of {', '.join(fields)}", param=name[:60],
+            shown = _writable(name[:60])
+            raise ApiError(400, f"unknown field {shown!r}; expected one of {', '.join(fields)}", param=shown,
                            code="unknown_field")
     found = {}
     for name, field in fields.items():
@@ -156,6 +158,11 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 def _not_json(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _writable(name: str) -> str:
+    """``name`` with half characters (lone surrogates) as escapes, so that UTF-8 can write it."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _short(value: Any) -> str:

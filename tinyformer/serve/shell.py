@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..sandbox.messages import visible
@@ -53,8 +54,8 @@ class Shell:
         try:
             refused = self._refused(scope)
             await (refused.response() if refused else self.app)(scope, receive, sending)
-        except ClientLeft:
-            status = status or 499                          # nginx's number for it
+        except (ClientLeft, ClientDisconnect):              # before the answer, or before the end of the body
+            status = 499                                    # nginx's number for it; nobody reads the 500 that was sent
         except Exception as error:
             log.error("%s", type(error).__name__, exc_info=bool(os.environ.get("TINYFORMER_TRACEBACK")))
             if not status:

@@ -69,6 +69,7 @@ class Answer:
         """The events of a stream: pieces of text, the last one of each text with its reason."""
         begun: set[int] = set()
         ended: set[int] = set()
+        counted = {"usage": None} if usage else {}          # the numbers are in the last event alone
         async for _ in self._until_finished(news):
             for i, one in enumerate(self.texts):
                 if i in ended:
@@ -82,7 +83,7 @@ class Answer:
                     begun.add(i)
                     text = self._start(one) + text
                 if text or reason:
-                    yield {**self.head, "choices": [self._choice(i, text, reason)]}
+                    yield {**self.head, "choices": [self._choice(i, text, reason)], **counted}
                 if reason:
                     ended.add(i)
         if usage:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from ...similar import LONGEST, sentence_vectors
 from ..asked import check_model, readable
 from ..errors import ApiError
-from ..fields import Field, one_of, read_body, text, texts
+from ..fields import Field, integer, one_of, read_body, text, texts
 from ..service import Service
 
 MOST_TEXTS = 256                        # of one request
@@ -20,6 +20,7 @@ FIELDS = {
     "model": Field(text),
     "input": Field(texts(MOST_TEXTS, empty=False), required=True),
     "encoding_format": one_of("float", "base64"),
+    "dimensions": integer(1, 1 << 16),
     "user": Field(text),
 }
 
@@ -34,6 +35,9 @@ async def embeddings(request: Request) -> JSONResponse:
     if type(model).__name__ != "Bert":
         raise ApiError(400, f"a {type(model).__name__} has no sentence vectors; they come from a BERT", param="model",
                        code="wrong_model")
+    if asked["dimensions"] not in (None, width := model.config.n_embd):
+        raise ApiError(400, f"dimensions is {asked['dimensions']}, expected {width}, the width of the model",
+                       param="dimensions", code="invalid_field")
 
     def compute():
         longest = min(LONGEST, model.config.block_size)
