@@ -344,3 +344,21 @@ def test_a_new_dictionary_of_gradients_is_read():
             self.grads = {"w": (dy * self.x).sum(axis=0)}   # not written into the dictionary that was there before
             return dy * self.params["w"]
     assert check(Scale(), np.random.default_rng(0).standard_normal((4, 3))).ok
+
+
+def test_a_layer_that_adds_to_its_gradients_is_not_blamed_for_the_upstream_gradient():
+    class Scale:
+        def __init__(self):
+            self.params, self.grads, self.kept = {"w": np.array([0.5, -1.5, 2.0])}, {"w": np.zeros(3)}, []
+
+        def forward(self, x):
+            self.kept.append(x)
+            return np.tanh(x * self.params["w"])
+
+        def backward(self, dy):
+            x = self.kept.pop()
+            dz = dy * (1 - np.tanh(x * self.params["w"]))   # in place of 1 − tanh²
+            self.grads["w"] += (dz * x).sum(axis=0)
+            return dz * self.params["w"]
+    report = check(Scale(), np.random.default_rng(0).standard_normal((4, 3)))
+    assert [one.findings[0].code for one in report.inputs] == ["local-derivative", "local-derivative"]

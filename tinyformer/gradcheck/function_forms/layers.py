@@ -168,7 +168,8 @@ class Layer(Pair):
             found = self._left(INPUT_GRADIENT)
         if isinstance(found, (tuple, list)) and self.parameters and len(found) == len(arrays):
             return spread(self, found, len(arrays))
-        left = [array_in(gradient.get()) for _, _, gradient in self.parameters]
+        # Copies, since the next backward pass may add to the same arrays.
+        left = copies([array_in(gradient.get()) for _, _, gradient in self.parameters])
         names, given, wanted = self.names, self.given, self.wanted
         try:
             self.names, self.given, self.wanted = names[:self.n], given[:self.n], wanted[:self.n]
