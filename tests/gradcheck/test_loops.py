@@ -16,7 +16,7 @@ from functions import functions
 from tinyformer.gradcheck import check
 
 HERE = Path(__file__).parent
-NAMED, MISNAMED = {"studied": 0.90, "held_out": 0.80}, {"studied": 0.03, "held_out": 0.09}
+NAMED, MISNAMED = {"studied": 0.90, "held_out": 0.86}, {"studied": 0.03, "held_out": 0.05}
 BLOCK, = functions(HERE / "transformer_block.py")
 HALVES = {name: functions(HERE / f"loops_{name}.py") for name in ("studied", "held_out")}
 LIBRARIES = {name: importlib.util.find_spec(name) is not None for name in ("torch", "jax")}
