@@ -1,7 +1,7 @@
 """A loop takes entries or windows x[i], x[n, 2 * i:2 * i + 3] of an array, and its backward pass takes other places.
 
-Each index that varies from iteration to iteration is replaced: by its neighbors, by itself without its stride, counted
-from the end, by its first value, or by another index with which the loop reads or writes.
+Each index that varies from iteration to iteration is replaced: by its neighbors, by the index without its stride, by
+the index counted from the end, by its first value, or by another index with which the loop reads or writes.
 """
 
 from __future__ import annotations
