@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import socket
@@ -57,6 +58,18 @@ def test_fields_of_openai_that_change_nothing_are_taken(client):
                                   b'{"prompt": ' + b"9" * 5000 + b"}"))
 def test_what_is_not_json_is_refused(client, body):
     error_of(client.post("/v1/completions", body), 400)
+
+
+@pytest.mark.parametrize("sent", (b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",
+                                  b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (1 << 17)))
+def test_bytes_that_are_no_request_get_an_error_and_the_headers(client, sent):
+    with socket.create_connection(client.address) as connection:
+        connection.sendall(sent)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        error = json.loads(answer.read())["error"]
+    assert (answer.status, error["code"], answer.getheader("connection")) == (400, "bad_request", "close")
+    assert answer.getheader("x-content-type-options") == "nosniff" and answer.getheader("x-frame-options") == "DENY"
 
 
 def test_a_client_that_leaves_early_is_no_failure(client, caplog):

@@ -103,7 +103,8 @@ def run() -> None:
         from ..train import Interrupted, RecipeError        # not before: it takes a third of a second
         if isinstance(error, Interrupted):
             fail(str(error), 130)
-        known = isinstance(error, (ValueError, TypeError, OSError, RuntimeError, ArithmeticError))
+        known = isinstance(error, (ValueError, TypeError, OSError, RuntimeError, ArithmeticError)) \
+            or isinstance(error, ImportError) and error.name is None        # ours, which says what to install
         kind = "" if known else f"{type(error).__name__}: "
         fail(f"{kind}{describe(error)}", 2 if isinstance(error, RecipeError) else 1)
     if code == 130:                                         # typer turns Ctrl-C into this

@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 
 from .app import create_app
+from .protocol import Protocol
 from .service import Service
 
 
@@ -24,8 +25,8 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, service: Service, host: str, port: int, ready: Callable[[str], None]) -> None:
-        super().__init__(uvicorn.Config(create_app(service), lifespan="on", log_config=None, access_log=False,
-                                        server_header=False, ws="none", timeout_keep_alive=30,
+        super().__init__(uvicorn.Config(create_app(service), http=Protocol, ws="none", lifespan="on", log_config=None,
+                                        access_log=False, server_header=False, timeout_keep_alive=30,
                                         timeout_graceful_shutdown=int(service.seconds) + 1))
         self.socket, self.ready = listening(host, port), ready
 
