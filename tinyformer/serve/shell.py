@@ -55,7 +55,7 @@ class Shell:
             refused = self._refused(scope)
             await (refused.response() if refused else self.app)(scope, receive, sending)
         except (ClientLeft, ClientDisconnect):              # before the answer, or before the end of the body
-            status = 499                                    # nginx's number for it; nobody reads the 500 that was sent
+            status = 499                                    # nginx's number for it; a 500 that was sent is not read
         except Exception as error:
             log.error("%s", type(error).__name__, exc_info=bool(os.environ.get("TINYFORMER_TRACEBACK")))
             if not status:
