@@ -72,6 +72,16 @@ def test_bytes_that_are_no_request_get_an_error_and_the_headers(client, sent):
     assert answer.getheader("x-content-type-options") == "nosniff" and answer.getheader("x-frame-options") == "DENY"
 
 
+def test_a_body_that_does_not_come_is_not_waited_for(client, monkeypatch):
+    monkeypatch.setattr("tinyformer.serve.fields.PATIENCE", 0.1)
+    with socket.create_connection(client.address) as connection:
+        connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        error = json.loads(answer.read())["error"]
+        assert (answer.status, error["code"], connection.recv(1)) == (408, "body_too_slow", b"")
+
+
 def test_a_client_that_leaves_early_is_no_failure(client, caplog):
     body = b'{"prompt": "The", "max_tokens": 4000}'
     with caplog.at_level(logging.INFO, logger="tinyformer.serve"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from .errors import ApiError
 
 LARGEST = 1 << 20                       # bytes of a body
 DRAINED = 16 << 20                      # bytes of a body that are read before it is refused
+PATIENCE = 30.0                         # seconds that a body may take
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,13 @@ def texts(most: int, *, empty: bool = True) -> Callable[[Any], list[str]]:
 
 
 async def read_body(request: Request, fields: Mapping[str, Field]) -> dict[str, Any]:
-    """The fields of the body, checked, with defaults for those that are missing or null. ApiError 400 or 413."""
-    values = _parsed(await _received(request))
+    """The fields of the body, checked, with defaults for those that are missing or null. ApiError 400, 408 or 413."""
+    try:
+        body = await asyncio.wait_for(_received(request), PATIENCE)
+    except asyncio.TimeoutError:                            # else the end of the server would wait for this client
+        raise ApiError(408, f"the body did not come within {PATIENCE:g} seconds", code="body_too_slow",
+                       headers={"Connection": "close"}) from None
+    values = _parsed(body)
     for name in values:
         if name not in fields:
             shown = _writable(name[:60])
