@@ -20,6 +20,14 @@ def test_the_newest_model_with_its_tokenizer(cli, trained):
     assert load_tokenizer("out").tokens == load_tokenizer(trained).tokens
 
 
+def test_the_tokenizer_of_the_model_is_not_replaced(cli, trained):
+    own = Path(trained) / "tokenizer.json"
+    own.write_text(own.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    before = own.read_bytes()
+    assert cli("export", "--model", str(trained), "--to", str(own.with_name("m.onnx"))).lines[-1] == str(own)
+    assert own.read_bytes() == before
+
+
 def test_a_classifier_with_the_names_of_its_classes(cli, tmp_path):
     MLP(MLPConfig(4, 3)).save_pretrained("model")
     result = cli("export", "--model", "model", "--to", "m.onnx")

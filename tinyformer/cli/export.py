@@ -38,8 +38,10 @@ def command(
             onnx.export(run.model, path, **form)
         print(f"{path}  {path.stat().st_size:,} bytes, {type(run.model).__name__}")
     if run.tokenizer is not None:
-        run.tokenizer.save(to.with_name("tokenizer.json"))
-        print(to.with_name("tokenizer.json"))
+        beside = to.with_name("tokenizer.json")
+        if not (beside.exists() and beside.parent.samefile(run.folder)):    # else the model's own, perhaps published
+            run.tokenizer.save(beside)
+        print(beside)
     if labels:
         replace_file(to.with_name("labels.json"), json.dumps(dict(enumerate(labels)), ensure_ascii=False) + "\n")
         print(to.with_name("labels.json"))
