@@ -68,7 +68,10 @@ def other_iterations(record):
                 nodes = record.tapes[point].nodes
                 return {(n, k): nodes[g[other(j, len(g))]].pulls[k] for g, k in used for j, n in enumerate(g)
                         if nodes[n].source is None and nodes[n].kind != "written"}
-            yield edits_at, ("operand",), f"the backward pass of a loop uses the values of {name}", loop.groups[0][0]
+            turned = name == OTHERS[-1][0]
+            yield edits_at, ("lost-path",) if turned else ("operand",), \
+                "the backward pass of a loop must begin with the last iteration, but it begins with the first" \
+                if turned else f"the backward pass of a loop uses the values of {name}", loop.groups[0][0]
 
 
 def other_states(record):

@@ -133,7 +133,7 @@ def _found(e, record, way, factor):
     parent, line = tape.nodes[first].parents[way.operand].number, record.line(first)
     branch = len(way.all) == 1 and parent != tape.leaves[e.i].number and _of_a_formula(tape, first, parent)
     how = f"has the factor {factor:.4g}, expected 1" if factor else "is left out"
-    if not factor and any(n.kind in ("where", "maximum", "minimum") for n in tape.nodes
+    if not factor and any(n.kind in ("where", "maximum", "minimum") and None not in n.parents for n in tape.nodes
                           if tape.nodes[first] in n.parents):
         return [Finding("dropped", f"the gradient of one of the two operands that a step selects from is left out "
                                    f"({line})", {"line": line})]

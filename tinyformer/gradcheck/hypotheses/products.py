@@ -15,7 +15,7 @@ def _flat2(a, left):
     return a if a.ndim >= 2 else a[None, :] if left else a[:, None]
 
 
-def matmul(node, operand, pool):
+def matmul(node, operand, pool, in_loop):
     """Yield (key, codes, message, rule) for one operand of X Y. ``pool`` holds the other arrays of the forward pass."""
     X, Y = _flat2(node.operands[0], True), _flat2(node.operands[1], False)
     shape, plain = node.operands[operand].shape, (X, Y)[operand].shape
@@ -56,7 +56,7 @@ def matmul(node, operand, pool):
     yield "ones", LOCAL, "the other matrix of the product is missing", rule(
         np.ones_like(factor).swapaxes(-1, -2), False, operand == 0, False)
     vector = node.operands[0].ndim == 1 or node.operands[1].ndim == 1
-    for end, name in ((0, "first"), (-1, "last")) if vector else ():        # = in place of += in the loop that sums
+    for end, name in ((0, "first"), (-1, "last")) if vector and in_loop else ():    # = for += in the loop that sums
         N, alone = factor.swapaxes(-1, -2), np.zeros_like(factor.swapaxes(-1, -2))
         if N.shape[-2 if operand == 0 else -1] > 1:
             at = (..., end, slice(None)) if operand == 0 else (..., end)

@@ -14,7 +14,7 @@ from . import indices, products
 from .fused_steps import LOCAL, SQUEEZED, log_softmax, normalized, rotated, softmax
 
 
-def mistakes(node, operand, pool):
+def mistakes(node, operand, pool, in_loop):
     """Yield the wrong rules for one operand of a node. ``pool`` holds the other arrays of the forward pass."""
     kind = node.kind
     if kind == "softmax":
@@ -27,7 +27,7 @@ def mistakes(node, operand, pool):
     elif kind == "rotated":
         yield from rotated(node)
     elif kind == "matmul":
-        yield from products.matmul(node, operand, pool)
+        yield from products.matmul(node, operand, pool, in_loop)
     elif kind == "einsum":
         yield from products.einsum(node, operand, pool)
     elif kind == "written":

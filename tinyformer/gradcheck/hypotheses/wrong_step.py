@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # If several explanations fit equally well, the one whose code comes first here is reported.
 PREFERENCE = ("softmax-diagonal", "keepdims", "mean-term", "variance-term", "rotation", "duplicate-index", "overwrite",
            "gate-order", "mask", "inverted-mask", "unbroadcast", "head-order", "transpose", "permuted", "operand",
-           "reduction", "sign", "missing-term", "leak", "local-derivative", "factor")
+           "reduction", "sign", "missing-term", "lost-path", "leak", "local-derivative", "factor")
 
 
 def wrong_step(e: Evidence) -> list[Finding]:
@@ -81,7 +81,7 @@ def tables_of(record, point, numbers, operand):
     if known not in record.tables:
         record.tables[known] = [
             {key: (codes, says, pull) for key, codes, says,
-             pull in mistakes(record.tapes[point].nodes[n], operand, pool)}
+             pull in mistakes(record.tapes[point].nodes[n], operand, pool, len(numbers) > 1)}
             for n, pool in zip(numbers, record.pool(point, numbers))]
     return record.tables[known]
 

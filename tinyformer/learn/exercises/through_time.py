@@ -311,7 +311,7 @@ BIDIRECTIONAL = Exercise(
     wrong=(
         WrongAnswer("lost-path/overwrite", "dx of one direction only", "x_t is used twice: add the gradients.",
               {"dx[T - 1 - t] += da": "dx[T - 1 - t] = da"}),
-        WrongAnswer("unexplained", "dx of the second direction reversed",
+        WrongAnswer("permuted", "dx of the second direction reversed",
               "b[t + 1] is computed from x[T − 1 − t].", {"dx[T - 1 - t] += da": "dx[t] += da"}),
         WrongAnswer("overwrite/lost-path", "only the first direction's gradient of h0",
                     "Both directions start from h0.", {"df + db, dU": "df, dU"}),
