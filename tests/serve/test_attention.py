@@ -41,6 +41,7 @@ def test_bad_requests(client, body, status, param, said):
     answer = client.post("/v1/attention", body)
     assert answer.status == status, answer.body
     assert answer.body["error"]["param"] == param and said in answer.body["error"]["message"]
+    assert str(client.service.folder) not in answer.body["error"]["message"]
 
 
 def test_a_model_without_attention(serving, tmp_path):

@@ -63,3 +63,12 @@ def test_classes_and_reasons_are_those_of_the_commands(serving, berts):
     answer = client.post("/v1/classify", {"input": TEXTS[0], "target": "fair"})
     assert answer.status == 400 and "one of bad, good" in answer.body["error"]["message"]
     assert client.post("/v1/classify", {"input": "  "}).status == 422
+
+
+def test_a_long_text_is_not_explained(serving, berts, monkeypatch):
+    client = serving(berts / "classifier")
+    monkeypatch.setattr("tinyformer.serve.routes.classify.LONGEST", 3)
+    answer = client.post("/v1/classify", {"input": TEXTS[1], "explain": True})
+    assert answer.status == 422 and "expected at most 3" in answer.body["error"]["message"]
+    assert client.post("/v1/classify", {"input": TEXTS[1]}).status == 200
+    assert client.post("/v1/classify", {"input": TEXTS[0], "explain": True}).status == 200

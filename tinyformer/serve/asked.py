@@ -71,12 +71,16 @@ FIELDS = {
 
 
 @contextmanager
-def readable(param: str) -> Iterator[None]:
-    """``with readable("input"):`` a ValueError of the model becomes an ApiError 422: its text cannot be read."""
+def readable(service: Service, param: str) -> Iterator[None]:
+    """``with readable(service, "input"):`` a ValueError of the model becomes an ApiError 422: its text cannot be read.
+
+    Messages of the library may name the model's folder; clients are told the model's name alone.
+    """
     try:
         yield
     except ValueError as error:
-        raise ApiError(422, f"{param} cannot be read: {error}", param=param, code="unreadable_text") from None
+        message = str(error).replace(str(service.folder), service.name)
+        raise ApiError(422, f"{param} cannot be read: {message}", param=param, code="unreadable_text") from None
 
 
 def check_model(service: Service, name: str | None) -> None:
@@ -145,7 +149,7 @@ def _encoded(service: Service, prompt: str) -> np.ndarray[Any, Any]:
         raise ApiError(400, f"the prompt has {len(prompt)} characters, more than fit into the model's context of "
                             f"{service.run.model.config.block_size} tokens", param="prompt",
                        code="context_length_exceeded")
-    with readable("prompt"):
+    with readable(service, "prompt"):
         ids = encode(mark + prompt if mark else prompt or opening(tokenizer))
     if not len(ids):
         raise ApiError(422, "the prompt has no token", param="prompt", code="unreadable_text")

@@ -81,8 +81,8 @@ def explain_text(folder: str | Path, text: str, method: str = "integrated-gradie
 
 
 def explain_with(run: SavedRun, text: str, method: str = "integrated-gradients",
-                 target: str | None = None) -> dict[str, Any]:
-    """As ``explain_text``, with a model that is open already."""
+                 target: str | None = None, longest: int | None = None) -> dict[str, Any]:
+    """As ``explain_text``, with a model that is open already. ValueError for more than ``longest`` tokens."""
     folder = run.folder
     check_text("explain", text)
     check_choice("explain", "method", method, METHODS)
@@ -95,6 +95,8 @@ def explain_with(run: SavedRun, text: str, method: str = "integrated-gradients",
     if n < 2:
         raise ValueError(f"explain: the text has {n} token{'s' * (n != 1)} that the model reads, expected at least 2, "
                          "so that the logit can be divided among them")
+    if longest is not None and n > longest:
+        raise ValueError(f"explain: the text has {n} tokens that the model reads, expected at most {longest}")
     language = model.task == "language"
     classes = [] if language else load_classes(folder)
     logits = reading.logits()

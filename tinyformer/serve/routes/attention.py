@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ...train.attention import attention_on, attention_size
-from ..asked import check_model
+from ..asked import check_model, readable
 from ..errors import ApiError
 from ..fields import Field, integer, read_body, text
 from ..service import Service
@@ -40,10 +40,8 @@ async def attention(request: Request) -> JSONResponse:
             raise ValueError(f"the prompt has {tokens} tokens, expected at most {LONGEST}")
         return attention_on(run, prompt)
 
-    try:
+    with readable(service, "prompt"):
         tokens, keys, weights = await service.call(watched)
-    except ValueError as error:
-        raise ApiError(422, str(error), param="prompt", code="unreadable_text") from None
     rows = [[float(f"{weight:.6g}") for weight in row] for row in weights[asked["layer"], asked["head"]]]
     return JSONResponse({"object": "attention", "model": service.name, "layer": asked["layer"], "head": asked["head"],
                          "tokens": tokens, "keys": keys, "weights": rows})

@@ -17,6 +17,7 @@ from ..fields import Field, flag, one_of, read_body, text, texts
 from ..service import Service
 
 MOST_TEXTS = 64                         # of one request
+LONGEST = 512                           # tokens of a text to explain: some methods run the model for each of them
 FIELDS = {
     "model": Field(text),
     "input": Field(texts(MOST_TEXTS, empty=False), required=True),
@@ -40,7 +41,7 @@ async def classify(request: Request) -> JSONResponse:
     if asked["target"] is not None and asked["target"] not in service.classes:
         raise ApiError(400, f"target is {asked['target'][:60]!r}, expected one of {', '.join(service.classes)}",
                        param="target", code="invalid_field")
-    with readable("input"):
+    with readable(service, "input"):
         # a job for each text, so that other requests come in between
         data = [{"index": i, **await service.call(lambda: _answer(service, one, asked))}
                 for i, one in enumerate(asked["input"])]
@@ -53,7 +54,7 @@ def _answer(service: Service, text: str, asked: dict[str, Any]) -> dict[str, Any
     answer = {"label": found["class"], "probability": found["probability"], "probabilities": found["probabilities"],
               "unknown": found["unknown"], "cut": found["cut"]}
     if asked["explain"]:
-        reasons = explain_with(run, text, asked["method"], asked["target"])
+        reasons = explain_with(run, text, asked["method"], asked["target"], LONGEST)
         answer |= {name: reasons[name] for name in ("target", "method", "tokens", "attributions", "words")}
     return answer
 

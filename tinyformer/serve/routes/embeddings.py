@@ -44,7 +44,7 @@ async def embeddings(request: Request) -> JSONResponse:
         read = sum(len(tokenizer.encode(one, special=True, longest=longest)) for one in asked["input"])
         return sentence_vectors(model, tokenizer, asked["input"]), read
 
-    with readable("input"):
+    with readable(service, "input"):
         vectors, read = await service.call(compute)
     service.metrics.tokens.labels("prompt").inc(read)
 
