@@ -129,8 +129,9 @@ def _rng(seed: int | None, place: int) -> np.random.Generator:
 def read_prompt(service: Service, prompt: str | list[int]) -> np.ndarray[Any, Any]:
     """The ids (T,) of a prompt, which the model can read. ApiError 400 or 422 otherwise."""
     ids: Any = np.array(prompt) if isinstance(prompt, list) else _encoded(service, prompt)
-    config = service.run.model.config
-    context, V = config.block_size, min(config.vocab_size, service.run.tokenizer.vocab_size)
+    config, tokenizer = service.run.model.config, service.run.tokenizer
+    assert tokenizer is not None                            # as ``service.generates``
+    context, V = config.block_size, min(config.vocab_size, tokenizer.vocab_size)
     if ids.max() >= V:
         raise ApiError(400, f"the prompt has the token {ids.max()}, expected 0…{V - 1}", param="prompt",
                        code="invalid_field")
