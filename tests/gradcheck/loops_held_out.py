@@ -2,7 +2,8 @@
 
 Each was written, with the codes that a teacher would accept, before the doctor was run on it. While the hypotheses were
 improved, only the totals of this half were looked at, and whether its forward passes are recorded: 117 of 138 were
-named and 10 misnamed. Then three defects that this half shows were repaired. ``functions.py`` reads this file and says what ``Function`` takes; ``loops_studied.py`` is the other half.
+named and 10 misnamed. Then three defects that this half shows were repaired. ``functions.py`` reads this file and says
+what ``Function`` takes; ``loops_studied.py`` is the other half.
 """
 
 Function("xs:TV Wxh:HV Whh:HH Why:OH bh:H t:T<O", '''
