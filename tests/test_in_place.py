@@ -126,6 +126,22 @@ def test_a_backward_pass_never_mixes_old_and_new_values(change):
     ops.linear(x, W).sum().backward()                       # computed again
 
 
+@pytest.mark.parametrize("operation", [
+    lambda W, x, i: ops.linear(x, W), lambda W, x, i: x @ W, lambda W, x, i: W * x[:1], lambda W, x, i: W[i],
+    lambda W, x, i: W[i, 0], lambda W, x, i: W[(slice(None), i)], lambda W, x, i: nn.functional.embedding(i, W),
+    lambda W, x, i: ops.cross_entropy(W, i), lambda W, x, i: ops.where(i[:, None] > 0, W, 0.0)])
+def test_an_array_may_be_used_again_before_the_backward_pass(operation):
+    gradients = []
+    for reused in (False, True):
+        W, x, i = weight(), np.arange(9, dtype=np.float32).reshape(3, 3), np.array([0, 1, 2])
+        y = operation(W, x, i)
+        if reused:
+            x[:], i[:] = -1, 1
+        (y * y).sum().backward()
+        gradients.append(W.grad)
+    np.testing.assert_array_equal(*gradients)
+
+
 @pytest.mark.parametrize("view", ["W.T", "W[:2]", "W.reshape(9)", "W.detach()", "W.reshape(3, 3)[1:].T"])
 def test_a_view_changes_with_its_array(view):
     W = weight()

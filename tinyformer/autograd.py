@@ -104,8 +104,9 @@ class Tensor(ArrayProtocols):
     ``data`` and ``grad`` become arrays whatever is assigned to them. Assigning ``data`` leaves graphs that were
     recorded before with the old array, and their gradients are those at the old values. ``p -= step`` and
     ``p[i] = value`` under ``no_grad``, optimizers, ``load_state_dict`` and ``nn.init`` change the array itself:
-    ``backward`` through an operation that still reads the old values is then refused. A change of the bare NumPy array
-    (``p.data[i] = value``) is not noticed: make none between the forward and the backward pass.
+    ``backward`` through an operation that still reads the old values is then refused. Operations copy the plain arrays
+    that they are given. A change of a tensor's own array (``p.data[i] = value``) is not noticed: make none between the
+    forward and the backward pass.
     """
 
     __slots__ = ("_data", "_grad", "requires_grad", "node", "slot", "__weakref__")
@@ -352,6 +353,9 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
         if variadic or len(args) != len(inputs):
             args, given = bind(args, given)
         tensors, arrays, typed = _unwrap(name, args)
+        recording = _recording.on and any(t is not None and t.requires_grad for t in tensors)
+        if recording:                                       # the caller may reuse an array before the backward pass
+            arrays = [_copied(array) if array is arg else array for array, arg in zip(arrays, args)]
         try:
             result = function(*arrays, **given)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
@@ -368,7 +372,7 @@ def differentiable(function: Callable[..., Any] | None = None, *, method: str | 
         outputs = tuple(map(Tensor, value)) if several else (Tensor(value),)
         if _recording.observer is not None:
             _recording.observer(operation, arrays, given, [tensor.data for tensor in outputs])
-        if _recording.on and any(t is not None and t.requires_grad for t in tensors):
+        if recording:
             node = Node(operation, tensors, vjp, tuple((t.shape, t.dtype) for t in outputs), (arrays, given))
             for slot, tensor in enumerate(outputs):
                 if tensor.dtype in FLOATS:
@@ -410,6 +414,13 @@ def _unwrap(name: str, args: Sequence[Any]) -> tuple[list[Tensor | None], list[A
         arrays = [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.dtype != dtype else a
                   for a in arrays]
     return tensors, arrays, typed or dtype is not None
+
+
+def _copied(value: Any) -> Any:
+    """``value`` with a copy of each plain array in it: of itself, or of those of an index."""
+    if type(value) is np.ndarray:
+        return value.copy(order="K")
+    return tuple(map(_copied, value)) if type(value) is tuple else value
 
 
 def _narrowed(value: Any) -> Any:
