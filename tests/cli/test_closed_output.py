@@ -36,7 +36,8 @@ def settings(folder, steps=12):
 
 def shell(arguments, redirected="", python=""):
     return subprocess.run(f"set -o pipefail; {sys.executable} {python} -m tinyformer {arguments} {redirected}",
-                          shell=True, executable="/bin/bash", capture_output=True, text=True)
+                          shell=True, executable="/bin/bash", capture_output=True, text=True,
+                          env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"})
 
 
 def filled(command, run):
@@ -68,12 +69,18 @@ def test_a_command_whose_output_is_all_it_leaves_ends_when_its_reader_is_gone(ru
 
 
 def test_other_errors_are_not_taken_for_a_closed_output(tmp_path):
+    read, write = os.pipe()
+
     class Full:
         def write(self, text):
             raise OSError(28, "No space left on device")
 
+        def fileno(self):
+            return write
+
     with pytest.raises(OSError, match="No space left"):
         Output(Full(), needless=True).write("x")
+    os.close(read), os.close(write)
     read, write = os.pipe()
     os.close(read)
     stream = Output(os.fdopen(write, "w"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import numpy as np
@@ -75,10 +76,11 @@ def main() -> None:
     sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr, needless=True)
     try:
         run()
-        sys.stdout.flush()
     except OutputClosed:
         sys.exit(141)
     finally:
+        with suppress(OSError, OutputClosed):               # what an error has left in the buffer
+            sys.stdout.flush()
         sys.stdout, sys.stderr = streams
 
 
@@ -90,6 +92,7 @@ def run() -> None:
     try:
         with np.errstate(all="ignore"):                     # a loss that is not finite is reported where it matters
             code = app(sys.argv[1:] or ["--help"], prog_name="tinyformer", standalone_mode=False)
+        sys.stdout.flush()                                  # a full disk is an error like others
     except UsageError as error:
         where = error.ctx.command_path if error.ctx else "tinyformer"
         message = one_line(error.format_message())

@@ -107,11 +107,11 @@ class Output:
         try:
             return call(*arguments)
         except OSError as error:
-            if error.errno not in GONE:
-                raise
             nowhere = os.open(os.devnull, os.O_WRONLY)      # what is still in the buffer, and what follows, goes there
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+            if error.errno not in GONE:                     # such as a full disk
+                raise
             if not self.needless:
                 raise OutputClosed from None
 

@@ -74,7 +74,7 @@ FIELDS = {
 def readable(service: Service, param: str) -> Iterator[None]:
     """``with readable(service, "input"):`` a ValueError of the model becomes an ApiError 422: its text cannot be read.
 
-    Messages of the library may name the model's folder; clients are told the model's name alone.
+    Messages of the library may name the model's folder; clients see the model's name alone.
     """
     try:
         yield
