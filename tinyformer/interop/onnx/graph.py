@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .library import onnx
 from .sizes import Size, fit
 
 OPSET = 20                      # has Gelu in both forms and LayerNormalization; ONNX Runtime runs it since version 1.17
@@ -74,7 +75,7 @@ class Graph:
         An input is a ``Value``, None for one that is left out, or a constant. ``attributes`` that are None are left
         out.
         """
-        from onnx import helper
+        helper = onnx().helper
         names = ["" if value is None else (value if isinstance(value, Value) else self.constant(value)).name
                  for value in inputs]
         while names and not names[-1]:
@@ -149,7 +150,7 @@ class Graph:
 
     def cast(self, value: Value, dtype: Any) -> Value:
         """``value`` in the type float32, int64 or bool."""
-        from onnx import helper
+        helper = onnx().helper
         wanted = stored(np.zeros((), dtype)).dtype
         return value if value.samples and value.dtype == wanted else self.Cast(
             value, to=helper.np_dtype_to_tensor_dtype(wanted))

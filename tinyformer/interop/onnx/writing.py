@@ -13,6 +13,7 @@ from .cached import PAST, cached_form, encoder_form
 from .conversion import convert
 from .forms import Form, form_of
 from .graph import OPSET, PASSES, Graph, Value, stored
+from .library import onnx
 from .recording import Recording
 
 if TYPE_CHECKING:
@@ -27,10 +28,7 @@ WANTED = {"batch": (2, 3, 5), "sequence": (7, 11, 5), "decoder_sequence": (4, 13
 
 def write(model: Any, path: str | PathLike[str], cache: bool, encoder: bool) -> None:
     """See ``interop.onnx.export``."""
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError("export: the package onnx is missing; pip install 'tinyformer[onnx]' installs it") from None
+    library = onnx()
     if cache and encoder:
         raise ValueError("export: cache and encoder are two files; export one after the other")
     form = cached_form(model) if cache else encoder_form(model) if encoder else form_of(model)
@@ -45,14 +43,14 @@ def write(model: Any, path: str | PathLike[str], cache: bool, encoder: bool) -> 
         except ValueError as error:
             raise ValueError(f"export: {name} cannot be written as ONNX: {error}") from None
     facts = {"architecture": model.architecture, "vocab_size": getattr(model.config, "vocab_size", None)}
-    onnx.helper.set_model_props(proto, {name: str(value) for name, value in facts.items() if value is not None})
-    onnx.checker.check_model(proto, full_check=True)
+    library.helper.set_model_props(proto, {name: str(value) for name, value in facts.items() if value is not None})
+    library.checker.check_model(proto, full_check=True)
     replace_file(path, proto.SerializeToString())
 
 
 def model_proto(form: Form, weights: Mapping[str, np.ndarray], name: str) -> Any:
     """The forward pass of ``form`` as ONNX's ModelProto; ``weights`` are the arrays that are stored by their names."""
-    from onnx import helper
+    helper = onnx().helper
     symbols = _symbols(form)
     recordings = [_recorded(form, weights, {name: sizes[i] for name, sizes in symbols.items()}, seed=i)
                   for i in range(PASSES)]
@@ -121,11 +119,10 @@ def _axes(graph: Graph, value: Value) -> list[Any]:
 
 
 def _info(name: str, array: np.ndarray, axes: Any) -> Any:
-    from onnx import helper
+    helper = onnx().helper
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), axes)
 
 
 def _tensor(name: str, array: np.ndarray) -> Any:
-    from onnx import numpy_helper
-    return numpy_helper.from_array(np.asarray(array, order="C"), name)
+    return onnx().numpy_helper.from_array(np.asarray(array, order="C"), name)
 

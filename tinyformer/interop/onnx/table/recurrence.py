@@ -6,6 +6,7 @@ from typing import Any
 
 from .... import ops
 from ..graph import Graph, Value
+from ..library import onnx
 from . import converts
 
 
@@ -32,7 +33,6 @@ def _recurrent(g: Graph, op_type: str, order: tuple[int, ...], x: Value, states:
                weights: tuple[Value | None, ...], lengths: Value | None = None, reverse: bool = False,
                **attributes: Any) -> list[Value]:
     """[y (T, B, H), last states (B, H)] of one layer in one direction."""
-    from onnx import TensorProto
     W, R, *biases = [weight for weight in weights if weight is not None]
     H = states[0].lengths(-1)[0]
 
@@ -43,7 +43,7 @@ def _recurrent(g: Graph, op_type: str, order: tuple[int, ...], x: Value, states:
         return g.Concat(*(parts[i] for i in order), axis=0)
 
     bias = g.Unsqueeze(g.Concat(*map(gates, biases), axis=0), [0]) if biases else None
-    ends = None if lengths is None else g.Cast(lengths, to=TensorProto.INT32)
+    ends = None if lengths is None else g.Cast(lengths, to=onnx().TensorProto.INT32)
     y, *last = g.node(op_type, x, g.Unsqueeze(gates(W), [0]), g.Unsqueeze(gates(R), [0]), bias, ends,
                       *(g.Unsqueeze(state, [0]) for state in states), outputs=1 + len(states), hidden_size=H,
                       direction="reverse" if reverse else "forward", **attributes)
