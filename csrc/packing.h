@@ -82,4 +82,4 @@ template <class T> void pack_rows(int64_t K, int64_t m, const T *a, int64_t row,
         for (int64_t i = 0; i < m; i++) out[k * m + i] = a[i * row + k * column];
 }
 
-} // namespace
+}  // namespace
