@@ -230,8 +230,8 @@ TF_EXPORT int tf_sum_of_squares(int type, int64_t count, const void *const *arra
 /* ---------------------------------------------------------------- generating text */
 
 typedef struct {
-    int64_t B, H, D, F; /* rows, heads, the width of each, the width inside the MLP; C = H D */
-    int64_t room, past; /* positions that the cache has room for, those that stand in it: past < room */
+    int64_t B, H, D, F;   /* rows, heads, the width of each, the width inside the MLP; C = H D */
+    int64_t room, past;   /* the positions for which the cache has room, and those in it: past < room */
     const int64_t *pasts; /* NULL, or for each row its own number of positions in place of past */
     double eps;
     /* Matrices (out, in): qkv (3C, C), proj (C, C), fc (F, C), out (C, F). The norms' weights and all biases may be
